@@ -1,0 +1,154 @@
+"""Who: users log in, accounts are tenants, memberships join them, grants say what a guest may see."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.utils.crypto import get_random_string
+
+from accounts.keys import derived_guid, key_hash
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A user who logs in by `email` (stored lower-case). Without a password nobody can log in as them."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """A person who logs in, by e-mail."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_operator = models.BooleanField(default=False, help_text="May see the installation's own pages")
+    preferences = models.JSONField(default=dict, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Role(models.TextChoices):
+    """What a member may do everywhere in the account; guests only what their grants say."""
+
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Administrator"
+    EDITOR = "editor", "Editor"
+    VIEWER = "viewer", "Viewer"
+    GUEST = "guest", "Guest"
+
+
+class Account(models.Model):
+    """A tenant: it owns sites, links and goals, and pays."""
+
+    name = models.CharField(max_length=120)
+    timezone = models.CharField(max_length=64, default="UTC")
+    key_generation = models.PositiveIntegerField(default=1)
+    authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
+    monthly_events = models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")
+    brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
+    profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
+    limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
+    created = models.DateTimeField(auto_now_add=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="accounts")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def authkey(self) -> str:
+        """The account's key for the link API, in GUID form; readable again because it is derived."""
+        return derived_guid("authkey", self.pk, self.key_generation)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is None:
+            super().save(*args, **kwargs)
+            kwargs = {"update_fields": ["authkey_hash"]}
+            args = ()
+        self.authkey_hash = key_hash(self.authkey)
+        super().save(*args, **kwargs)
+
+
+class Membership(models.Model):
+    """A user in an account. A guest's key and options live here, since one person can be guest of many."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    key_generation = models.PositiveIntegerField(default=1)
+    authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
+    options = models.JSONField(default=dict, blank=True, help_text="What a guest may not see, notes, formats")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.account} as {self.role}"
+
+    @property
+    def authkey(self) -> str:
+        """The member's own key for the link API (guests have one each)."""
+        return derived_guid("member", self.pk, self.key_generation)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is None:
+            super().save(*args, **kwargs)
+            kwargs = {"update_fields": ["authkey_hash"]}
+            args = ()
+        self.authkey_hash = key_hash(self.authkey)
+        super().save(*args, **kwargs)
+
+
+class Right(models.TextChoices):
+    READ = "read", "Read"
+    WRITE = "write", "Write"
+
+
+class Grant(models.Model):
+    """A guest's right on one thing. `kind` is a word registered in `accounts.access.KINDS`; no foreign key,
+    so that this room need not know the rooms above it."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="grants")
+    kind = models.CharField(max_length=20)
+    object_id = models.BigIntegerField()
+    right = models.CharField(max_length=5, choices=Right.choices, default=Right.READ)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership", "kind", "object_id"], name="one_grant_per_thing")
+        ]
+        indexes = [models.Index(fields=["kind", "object_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.right} {self.kind} {self.object_id}"
+
+
+def invitation_token() -> str:
+    """A word nobody guesses, for one-time links."""
+    return get_random_string(40)
+
+
+class Invitation(models.Model):
+    """A one-time link: to join an account, or (without one) to set up a fresh installation."""
+
+    account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="invitations")
+    email = models.EmailField(blank=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    token = models.CharField(max_length=40, unique=True, default=invitation_token)
+    grants = models.JSONField(default=list, blank=True, help_text="[kind, id, right] given on acceptance")
+    created = models.DateTimeField(auto_now_add=True)
+    used = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"invitation of {self.email or 'the first user'}"

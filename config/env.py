@@ -1,0 +1,77 @@
+"""Configuration: read once from the environment, typed, with no side effects beyond making DATA_DIR.
+
+Every name here is part of the outside contract (README, "Configuration"). Mistakes that can be told only
+together, such as a worker fleet without Redis, are Django system checks in `config/checks.py`.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+TRUE_WORDS = {"1", "true", "yes", "on"}
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The comma-separated words of `text`, stripped, without empty ones."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+@dataclass(frozen=True)
+class Env:
+    """All settings an operator can make. Paths are absolute; an empty string means "not set"."""
+
+    host: str
+    port: int
+    data_dir: Path
+    debug: bool
+    secret_key: str
+    allowed_hosts: tuple[str, ...]
+    base_url: str
+    database_url: str
+    events_url: str
+    redis_url: str
+    geoip_city: str
+    geoip_asn: str
+    email_url: str
+    trusted_proxies: tuple[str, ...]
+    clickmeter_hosts: tuple[str, ...]
+    link_domain: str
+    allowed_outbound: tuple[str, ...]
+
+
+def kept_secret(path: Path) -> str:
+    """The secret stored at `path`, made on first use, readable by the owner only."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def read_env(environ: dict[str, str] | None = None) -> Env:
+    """The configuration of `environ` (default: the process's own). Raises ValueError on a PORT that is no number."""
+    env = dict(os.environ) if environ is None else environ
+    data_dir = Path(env.get("DATA_DIR") or BASE_DIR / "var").expanduser().absolute()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    host = env.get("HOST") or "127.0.0.1"
+    port = int(env.get("PORT") or 8000)
+    return Env(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        debug=env.get("DEBUG", "").lower() in TRUE_WORDS,
+        secret_key=env.get("SECRET_KEY") or kept_secret(data_dir / "secret.key"),
+        allowed_hosts=words(env.get("ALLOWED_HOSTS", "*")),
+        base_url=(env.get("BASE_URL") or f"http://{host}:{port}").rstrip("/"),
+        database_url=env.get("DATABASE_URL", ""),
+        events_url=env.get("EVENTS_URL") or f"chdb://{data_dir / 'events'}",
+        redis_url=env.get("REDIS_URL", ""),
+        geoip_city=env.get("GEOIP_CITY", ""),
+        geoip_asn=env.get("GEOIP_ASN", ""),
+        email_url=env.get("EMAIL_URL", ""),
+        trusted_proxies=words(env.get("TRUSTED_PROXIES", "")),
+        clickmeter_hosts=words(env.get("CLICKMETER_HOSTS", "")),
+        link_domain=env.get("LINK_DOMAIN", ""),
+        allowed_outbound=words(env.get("ALLOWED_OUTBOUND", "")),
+    )

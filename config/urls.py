@@ -1,0 +1,12 @@
+"""All addresses. Each room lists its own; the hot doors never come here (see `config.asgi`)."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("", include("sites.urls")),
+    path("", include("tracking.urls")),
+    path("", include("goals.urls")),
+    path("", include("reports.urls")),
+    path("", include("links.urls")),
+]

@@ -1,0 +1,1 @@
+"""Behaviour of Footfall, told as sentences."""
