@@ -1,0 +1,126 @@
+"""The house stands: imports go down only, SQL on events has two homes, files stay readable."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BELOW: dict[str, set[str]] = {
+    "accounts": set(),
+    "sites": {"accounts"},
+    "tracking": {"accounts", "sites"},
+    "goals": {"accounts", "sites"},
+    "reports": {"accounts", "sites", "tracking", "goals"},
+    "links": {"accounts", "sites", "tracking", "goals", "reports"},
+    "config": {"accounts", "sites", "tracking", "goals", "reports", "links"},
+}
+TOP_LEVEL = {
+    "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
+    "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore", ".dockerignore",
+    "Dockerfile", "compose.yaml", "LICENSE",
+}  # fmt: skip
+EVENT_SQL = re.compile(
+    r"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:events|visits|bots|refusals|firsts|identities)\b", re.I
+)
+SQL_HOMES = ("tracking/store/", "reports/engine/")
+REFERENCE = re.compile(r"^(accounts|sites|tracking|goals|reports|links|config)\.(\w+)")
+MOST_LINES = 400
+
+
+def tracked() -> list[str]:
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [name for name in listing.stdout.splitlines() if (ROOT / name).exists()]
+
+
+def sources() -> list[str]:
+    return [name for name in tracked() if name.endswith(".py") and name.split("/")[0] in BELOW]
+
+
+def room(name: str) -> str:
+    return name.split("/")[0]
+
+
+def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every room a syntax tree names: imports anywhere, and strings such as ForeignKey("links.Link")."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module.split(".")[0]
+        elif isinstance(node, ast.Call):
+            for arg in node.args:
+                found = (
+                    REFERENCE.match(arg.value)
+                    if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+                    else None
+                )
+                if found:
+                    yield node.lineno, found[1]
+
+
+def upward(name: str) -> list[str]:
+    tree = ast.parse((ROOT / name).read_text())
+    allowed = BELOW[room(name)] | {room(name)}
+    return [
+        f"{name}:{line}: {other}"
+        for line, other in references(tree)
+        if other in BELOW and other not in allowed
+    ]
+
+
+def test_imports_go_down_only() -> None:
+    assert [found for name in sources() for found in upward(name)] == []
+
+
+def test_an_upward_import_inside_a_function_would_be_found() -> None:
+    tree = ast.parse("def late():\n    from links import models\n    ForeignKey('reports.Report')")
+    assert {other for _, other in references(tree)} == {"links", "reports"}
+
+
+def sql_strings(name: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and EVENT_SQL.search(node.value):
+            words = node.value.lower()
+            if "select" in words or "insert" in words or "alter" in words or "delete" in words:
+                yield f"{name}:{node.lineno}"
+
+
+def test_sql_against_events_lives_in_the_store_and_the_engine_only() -> None:
+    strays = [name for name in sources() if not name.startswith(SQL_HOMES)]
+    assert [found for name in strays for found in sql_strings(name)] == []
+
+
+def test_only_the_store_imports_the_database_driver_and_never_at_module_level() -> None:
+    for name in sources():
+        text = (ROOT / name).read_text()
+        if re.search(r"\b(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text):
+            assert name.startswith("tracking/store/"), name
+            assert not re.search(r"^(?:import|from)\s+(?:clickhouse_connect|chdb)\b", text, re.M), name
+
+
+@pytest.mark.parametrize("ending", [".py", ".html", ".css", ".js"])
+def test_no_file_is_longer_than_anyone_wants_to_read(ending: str) -> None:
+    long = {}
+    for name in tracked():
+        if (
+            not name.endswith(ending)
+            or name.endswith(".min.js")
+            or "/migrations/" in name
+            or "/vendor/" in name
+        ):
+            continue
+        lines = (ROOT / name).read_text().count("\n")
+        if lines > MOST_LINES:
+            long[name] = lines
+    assert long == {}
+
+
+def test_the_top_level_is_the_agreed_one() -> None:
+    assert {name.split("/")[0] for name in tracked()} <= TOP_LEVEL
