@@ -20,12 +20,11 @@ BELOW: dict[str, set[str]] = {
 }
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
-    "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore", ".dockerignore",
-    "Dockerfile", "compose.yaml", "LICENSE",
+    "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
+    ".dockerignore", "Dockerfile", "compose.yaml", "LICENSE",
 }  # fmt: skip
-EVENT_SQL = re.compile(
-    r"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:events|visits|bots|refusals|firsts|identities)\b", re.I
-)
+TABLES = "events|visits|bots|refusals|firsts|identities"
+EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABLES})\b", re.I)
 SQL_HOMES = ("tracking/store/", "reports/engine/")
 REFERENCE = re.compile(r"^(accounts|sites|tracking|goals|reports|links|config)\.(\w+)")
 MOST_LINES = 400
@@ -56,12 +55,8 @@ def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module.split(".")[0]
         elif isinstance(node, ast.Call):
             for arg in node.args:
-                found = (
-                    REFERENCE.match(arg.value)
-                    if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
-                    else None
-                )
-                if found:
+                text = arg.value if isinstance(arg, ast.Constant) and isinstance(arg.value, str) else ""
+                if found := REFERENCE.match(text):
                     yield node.lineno, found[1]
 
 
