@@ -1,9 +1,9 @@
 """Keys that people copy into other programs.
 
-Two sorts. *Derived* keys (a site's `sitekey`, an account's `authkey`) must be readable again, because dialects
-return them in their answers; they are computed from SECRET_KEY, an owner and a generation number, so nothing
-readable lies in the database and a new generation revokes the old key. *Random* keys (`ck_…`) are shown once
-and stored as a hash.
+Two sorts. *Derived* keys (a site's `sitekey`, an account's `authkey`) must be readable again, because
+dialects return them in their answers; they are computed from SECRET_KEY, an owner and a generation number, so
+nothing readable lies in the database and a new generation revokes the old key. *Random* keys (`ck_…`) are
+shown once and stored as a hash.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def random_key(prefix: str) -> str:
 
 
 def key_hash(key: str) -> str:
-    """What is stored of a key, and what it is looked up by: keys are long and random, so no salt is needed."""
+    """What is stored of a key, and what it is looked up by: keys are long and random, so no salt."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

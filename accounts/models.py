@@ -55,19 +55,17 @@ class Account(models.Model):
     key_generation = models.PositiveIntegerField(default=1)
     authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
     monthly_events = models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")
+    over_quota = models.BooleanField(default=False, help_text="Tracking is refused until the month ends")
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
-    profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
+    profile = models.JSONField(
+        default=dict, blank=True, help_text="Names, phone and formats of the account's page"
+    )
     limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
     created = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="accounts")
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def authkey(self) -> str:
-        """The account's key for the link API, in GUID form; readable again because it is derived."""
-        return derived_guid("authkey", self.pk, self.key_generation)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is None:
@@ -76,6 +74,11 @@ class Account(models.Model):
             args = ()
         self.authkey_hash = key_hash(self.authkey)
         super().save(*args, **kwargs)
+
+    @property
+    def authkey(self) -> str:
+        """The account's key for the link API, in GUID form; readable again because it is derived."""
+        return derived_guid("authkey", self.pk, self.key_generation)
 
 
 class Membership(models.Model):
@@ -95,11 +98,6 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.account} as {self.role}"
 
-    @property
-    def authkey(self) -> str:
-        """The member's own key for the link API (guests have one each)."""
-        return derived_guid("member", self.pk, self.key_generation)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is None:
             super().save(*args, **kwargs)
@@ -107,6 +105,11 @@ class Membership(models.Model):
             args = ()
         self.authkey_hash = key_hash(self.authkey)
         super().save(*args, **kwargs)
+
+    @property
+    def authkey(self) -> str:
+        """The member's own key for the link API (guests have one each)."""
+        return derived_guid("member", self.pk, self.key_generation)
 
 
 class Right(models.TextChoices):

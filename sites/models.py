@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import Any
+
+from django.db import models, transaction
 
 from accounts.keys import derived_key
 from accounts.models import Account, User
@@ -26,7 +28,41 @@ class Cookies(models.TextChoices):
     OFF = "off", "Never"
 
 
-class Site(models.Model):
+class Change(models.Model):
+    """One row: the number of the newest change to sites and keys. Whoever knows an older number reads what
+    came after it. Writers hold the row's lock until they commit, so numbers become visible in order."""
+
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+def next_change() -> int:
+    """Take the next change number; must run inside the transaction that makes the change."""
+    Change.objects.get_or_create(pk=1)
+    Change.objects.filter(pk=1).update(number=models.F("number") + 1)
+    return Change.objects.values_list("number", flat=True).get(pk=1)
+
+
+class Numbered(models.Model):
+    """A row whose every save carries a change number. `queryset.update` does not: use it for what
+    `sites.known` need not learn (such as `last_used`)."""
+
+    change = models.BigIntegerField(default=0, db_index=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            self.change = next_change()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "change"}
+            super().save(*args, **kwargs)
+
+
+class Site(Numbered):
     """A tracked site. The numeric id is public: it stands in every snippet."""
 
     id = models.BigIntegerField(primary_key=True)
@@ -38,7 +74,7 @@ class Site(models.Model):
     deleted = models.DateTimeField(null=True, blank=True)
     key_generation = models.PositiveIntegerField(default=1)
 
-    # Which hosts may send: own domain and its subdomains always; more by pattern (`*example.org` = with subdomains)
+    # Which hosts may send: own domain and subdomains always; more by pattern (`*example.org` = and below)
     allowed_hosts = models.JSONField(default=list, blank=True)
     any_host = models.BooleanField(default=False, help_text="Accept hits from every host name")
 
@@ -51,7 +87,9 @@ class Site(models.Model):
     # Exclusions
     excluded_ips = models.JSONField(default=list, blank=True, help_text="Addresses and CIDR networks")
     excluded_pages = models.JSONField(default=list, blank=True, help_text="Paths, `*` as wildcard")
-    excluded_countries = models.JSONField(default=list, blank=True, help_text="ISO codes; A1 = data-centre network")
+    excluded_countries = models.JSONField(
+        default=list, blank=True, help_text="ISO codes; A1 = data-centre network"
+    )
 
     # First-party proxy: addresses whose X-Forwarded-For is believed, or a secret word in the proxied path
     proxy_addresses = models.JSONField(default=list, blank=True)
@@ -74,7 +112,7 @@ class Site(models.Model):
         return derived_key("sitekey_admin", self.pk, self.key_generation)
 
 
-class ApiKey(models.Model):
+class ApiKey(Numbered):
     """A `ck_…` key of one site: shown once, stored as a hash; may read, track, or both."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="api_keys")
@@ -83,7 +121,9 @@ class ApiKey(models.Model):
     hash = models.CharField(max_length=64, unique=True)
     can_read = models.BooleanField(default=True)
     can_track = models.BooleanField(default=True)
-    trusted = models.BooleanField(default=False, help_text="May state another IP, user agent and time; no rate limit")
+    trusted = models.BooleanField(
+        default=False, help_text="May state another IP, user agent and time; no rate limit"
+    )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(null=True, blank=True)

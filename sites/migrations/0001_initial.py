@@ -6,56 +6,125 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Site',
+            name="Site",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('domain', models.CharField(help_text="The site's main host name", max_length=253)),
-                ('nickname', models.CharField(blank=True, max_length=120)),
-                ('timezone', models.CharField(default='UTC', max_length=64)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('deleted', models.DateTimeField(blank=True, null=True)),
-                ('key_generation', models.PositiveIntegerField(default=1)),
-                ('allowed_hosts', models.JSONField(blank=True, default=list)),
-                ('any_host', models.BooleanField(default=False, help_text='Accept hits from every host name')),
-                ('addresses', models.CharField(choices=[('keep', 'Keep the whole address'), ('truncate', 'Cut it (IPv4 to /24, IPv6 to /48)'), ('drop', 'Keep nothing')], default='truncate', max_length=10)),
-                ('cookies', models.CharField(choices=[('on', 'Set a visitor cookie'), ('consent', 'Only after consent'), ('off', 'Never')], default='off', max_length=10)),
-                ('respect_dnt', models.BooleanField(default=True, help_text='Honour DNT: 1 and Sec-GPC: 1')),
-                ('retention_months', models.PositiveIntegerField(default=0, help_text='0 = keep for ever')),
-                ('excluded_ips', models.JSONField(blank=True, default=list, help_text='Addresses and CIDR networks')),
-                ('excluded_pages', models.JSONField(blank=True, default=list, help_text='Paths, `*` as wildcard')),
-                ('excluded_countries', models.JSONField(blank=True, default=list, help_text='ISO codes; A1 = data-centre network')),
-                ('proxy_addresses', models.JSONField(blank=True, default=list)),
-                ('proxy_secret', models.CharField(blank=True, max_length=40)),
-                ('tracker', models.JSONField(blank=True, default=dict)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sites', to='accounts.account')),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("domain", models.CharField(help_text="The site's main host name", max_length=253)),
+                ("nickname", models.CharField(blank=True, max_length=120)),
+                ("timezone", models.CharField(default="UTC", max_length=64)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("deleted", models.DateTimeField(blank=True, null=True)),
+                ("key_generation", models.PositiveIntegerField(default=1)),
+                ("allowed_hosts", models.JSONField(blank=True, default=list)),
+                (
+                    "any_host",
+                    models.BooleanField(default=False, help_text="Accept hits from every host name"),
+                ),
+                (
+                    "addresses",
+                    models.CharField(
+                        choices=[
+                            ("keep", "Keep the whole address"),
+                            ("truncate", "Cut it (IPv4 to /24, IPv6 to /48)"),
+                            ("drop", "Keep nothing"),
+                        ],
+                        default="truncate",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "cookies",
+                    models.CharField(
+                        choices=[
+                            ("on", "Set a visitor cookie"),
+                            ("consent", "Only after consent"),
+                            ("off", "Never"),
+                        ],
+                        default="off",
+                        max_length=10,
+                    ),
+                ),
+                ("respect_dnt", models.BooleanField(default=True, help_text="Honour DNT: 1 and Sec-GPC: 1")),
+                ("retention_months", models.PositiveIntegerField(default=0, help_text="0 = keep for ever")),
+                (
+                    "excluded_ips",
+                    models.JSONField(blank=True, default=list, help_text="Addresses and CIDR networks"),
+                ),
+                (
+                    "excluded_pages",
+                    models.JSONField(blank=True, default=list, help_text="Paths, `*` as wildcard"),
+                ),
+                (
+                    "excluded_countries",
+                    models.JSONField(
+                        blank=True, default=list, help_text="ISO codes; A1 = data-centre network"
+                    ),
+                ),
+                ("proxy_addresses", models.JSONField(blank=True, default=list)),
+                ("proxy_secret", models.CharField(blank=True, max_length=40)),
+                ("tracker", models.JSONField(blank=True, default=dict)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sites",
+                        to="accounts.account",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('prefix', models.CharField(help_text='The first characters, to recognise it', max_length=12)),
-                ('hash', models.CharField(max_length=64, unique=True)),
-                ('can_read', models.BooleanField(default=True)),
-                ('can_track', models.BooleanField(default=True)),
-                ('trusted', models.BooleanField(default=False, help_text='May state another IP, user agent and time; no rate limit')),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('expires', models.DateTimeField(blank=True, null=True)),
-                ('revoked', models.DateTimeField(blank=True, null=True)),
-                ('last_used', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='sites.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "prefix",
+                    models.CharField(help_text="The first characters, to recognise it", max_length=12),
+                ),
+                ("hash", models.CharField(max_length=64, unique=True)),
+                ("can_read", models.BooleanField(default=True)),
+                ("can_track", models.BooleanField(default=True)),
+                (
+                    "trusted",
+                    models.BooleanField(
+                        default=False, help_text="May state another IP, user agent and time; no rate limit"
+                    ),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("expires", models.DateTimeField(blank=True, null=True)),
+                ("revoked", models.DateTimeField(blank=True, null=True)),
+                ("last_used", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to="sites.site"
+                    ),
+                ),
             ],
         ),
     ]

@@ -1,0 +1,47 @@
+"""Fetching is permission: a site is had through these two, or not at all."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+
+from accounts.access import RIGHT_MAY, allowed, granted, membership_may, memberships_of
+from accounts.models import Account
+from sites.models import Site
+
+KIND = "site"
+
+
+def site_for(request: HttpRequest, site_id: int, may: str = "view") -> Site:
+    """The site, for somebody who may do `may` ("view", "edit", "manage") with it, else Http404."""
+    return site_of(request.user, site_id, may)
+
+
+def site_of(actor: Any, site_id: int, may: str = "view") -> Site:
+    """As `site_for`, for a user or a key's bearer outside a Django request."""
+    site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
+    if site is None or not allowed(actor, site.account, KIND, site.pk, may):
+        raise Http404("No such site.")
+    return site
+
+
+def sites_of(actor: Any, may: str = "view") -> QuerySet[Site]:
+    """All sites the actor may do `may` with, of all their accounts, by name."""
+    mine = Q(pk__in=[])
+    for membership in memberships_of(actor):
+        if membership_may(membership, may):
+            mine |= Q(account=membership.account)
+        else:
+            rights = granted(membership, KIND)
+            mine |= Q(
+                account=membership.account,
+                pk__in=[i for i, right in rights.items() if may in RIGHT_MAY[right]],
+            )
+    return Site.objects.filter(mine, deleted=None).select_related("account").order_by("domain", "pk")
+
+
+def sites_of_account(account: Account) -> list[tuple[int, str]]:
+    """(id, name) of an account's sites: what a guest can be given (registered as kind "site")."""
+    return [
+        (site.pk, str(site)) for site in Site.objects.filter(account=account, deleted=None).order_by("domain")
+    ]

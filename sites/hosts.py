@@ -1,0 +1,51 @@
+"""Host names as people write them and as browsers send them."""
+
+from functools import lru_cache
+
+
+@lru_cache(maxsize=10_000)
+def host_name(text: str) -> str:
+    """A host name in the one form that is compared: lower case, ASCII (IDNA), no port, no final dot.
+
+    Accepts a bare name, a name with port, or a whole URL; what is no name at all becomes "".
+    """
+    text = text.strip().lower()
+    text = text.split("//", 1)[-1] if "//" in text else text
+    text = text.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rsplit("@", 1)[-1]
+    if text.startswith("["):  # an IPv6 address
+        return text[1:].split("]", 1)[0]
+    text = text.split(":", 1)[0].rstrip(".")
+    if text.isascii():
+        return text
+    try:
+        return text.encode("idna").decode()
+    except UnicodeError:
+        return ""
+
+
+def host_pattern(text: str) -> str:
+    """An allowed host in its stored form: `example.org`, or `*example.org` for it and all its subdomains."""
+    text = text.strip()
+    star = text.startswith("*")
+    name = host_name(text.lstrip("*").lstrip("."))
+    return f"*{name}" if star and name else name
+
+
+class HostMatcher:
+    """Which host names may send hits to a site. The domain and its subdomains always may."""
+
+    __slots__ = ("any_host", "exact", "suffixes")
+
+    def __init__(self, domain: str, patterns: tuple[str, ...], any_host: bool) -> None:
+        own = host_name(domain).removeprefix("www.")
+        trees = [own, *(host_pattern(text)[1:] for text in patterns if text.strip().startswith("*"))]
+        self.any_host = any_host
+        self.exact = frozenset(host_pattern(text) for text in patterns if not text.strip().startswith("*"))
+        self.suffixes = tuple(tree for tree in trees if tree)
+
+    def accepts_host(self, host: str) -> bool:
+        """Whether a page on `host` (any spelling, with or without port) may send."""
+        if self.any_host:
+            return True
+        name = host_name(host)
+        return name in self.exact or any(name == tree or name.endswith(f".{tree}") for tree in self.suffixes)

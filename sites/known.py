@@ -1,0 +1,225 @@
+"""Which site is this, which key is that? Answered from memory, so that the hot path waits for no database.
+
+A thread (`start`) asks twice a second for the newest change number, reads only what changed after the one it
+knows, and everything anew every five minutes. While the database is away the old answers stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from accounts.keys import key_hash
+from sites.facts import KeyFacts, SiteFacts, key_facts, site_facts
+from sites.hosts import host_name
+from sites.models import ApiKey, Change, Site
+
+POLL_SECONDS = 0.5
+WHOLE_SECONDS = 300.0
+USED_SECONDS = 30.0
+AWAY = (DatabaseError, InterfaceError)
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Memory:
+    """All that is known. Dictionaries are written by one thread at a time and read by any."""
+
+    change: int = -1  # -1: nothing was ever read
+    sites: dict[int, SiteFacts] = field(default_factory=dict)
+    hosts: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, KeyFacts] = field(default_factory=dict)
+
+
+_memory = Memory()
+_loading = threading.Lock()
+_wake = threading.Event()
+_stop = threading.Event()
+_thread: threading.Thread | None = None
+_used: dict[int, float] = {}  # key id -> Unix time, not yet written to the database
+
+
+def site(site_id: int) -> SiteFacts | None:
+    """The site of this number, unless it is unknown or deleted."""
+    return _loaded().sites.get(site_id)
+
+
+def site_by_host(host: str) -> SiteFacts | None:
+    """The oldest site whose domain is `host` or the nearest name above it (without `www.` and port)."""
+    memory = _loaded()
+    name = host_name(host).removeprefix("www.")
+    while name:
+        if (found := memory.hosts.get(name)) is not None:
+            return memory.sites.get(found)
+        name = name.partition(".")[2]
+    return None
+
+
+def key(api_key: str, now: datetime | None = None) -> KeyFacts | None:
+    """What a plain `ck_` key opens, unless it is unknown, revoked or expired. Notes that it was used."""
+    found = _loaded().keys.get(key_hash(api_key))
+    now = now or datetime.now(UTC)
+    if found is None or (found.expires is not None and found.expires <= now):
+        return None
+    _used[found.key_id] = now.timestamp()
+    return found
+
+
+def all_sites() -> list[SiteFacts]:
+    """Every known site, for work that goes over all of them (rollups, retention, quota)."""
+    return list(_loaded().sites.values())
+
+
+def refresh() -> None:
+    """Read everything now. Raises Django's DatabaseError when the database is away."""
+    global _memory
+    with _loading:
+        fresh = Memory(change=_newest())
+        for row in Site.objects.filter(deleted=None).select_related("account").order_by("-pk"):
+            _learn_site(fresh, site_facts(row))
+        for row_key in ApiKey.objects.filter(revoked=None):
+            fresh.keys[row_key.hash] = key_facts(row_key)
+        _memory = fresh
+
+
+def catch_up() -> bool:
+    """Read what changed since the last time; True if something did. Raises DatabaseError."""
+    newest, known = _newest(), _memory.change
+    if newest == known:
+        return False
+    if known < 0 or newest < known:  # never read, or the database was replaced by an older one
+        refresh()
+        return True
+    with _loading:
+        for row in Site.objects.filter(change__gt=known).select_related("account").order_by("-pk"):
+            _forget_host(row.pk)
+            if row.deleted is None:
+                _learn_site(_memory, site_facts(row))
+            else:
+                _memory.sites.pop(row.pk, None)
+        for row_key in ApiKey.objects.filter(change__gt=known):
+            if row_key.revoked is None:
+                _memory.keys[row_key.hash] = key_facts(row_key)
+            else:
+                _memory.keys.pop(row_key.hash, None)
+        _memory.change = newest
+    return True
+
+
+def write_used() -> None:
+    """Write `last_used` of the keys shown since the last time. On a DatabaseError keeps and raises."""
+    while _used:
+        key_id, seen = _used.popitem()
+        try:
+            ApiKey.objects.filter(pk=key_id).update(last_used=datetime.fromtimestamp(seen, UTC))
+        except AWAY:
+            _used.setdefault(key_id, seen)
+            raise
+
+
+def start() -> None:
+    """Start the thread that keeps the memory fresh; every serving process calls it, twice does no harm."""
+    global _thread
+    if _thread is None or not _thread.is_alive():
+        _stop.clear()
+        _thread = threading.Thread(target=_keep_fresh, name="known-sites", daemon=True)
+        _thread.start()
+
+
+def stop() -> None:
+    """End the thread and write what it still owes."""
+    global _thread
+    _stop.set()
+    _wake.set()
+    if _thread is not None:
+        _thread.join(timeout=5)
+    _thread = None
+
+
+def nudge() -> None:
+    """Something changed in this process: let the thread look at once instead of at its next round."""
+    _wake.set()
+
+
+def forget() -> None:
+    """Know nothing, as in a fresh process (tests)."""
+    global _memory
+    _memory = Memory()
+    _used.clear()
+
+
+def _newest() -> int:
+    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+def _learn_site(memory: Memory, facts: SiteFacts) -> None:
+    memory.sites[facts.site_id] = facts
+    host = facts.domain.removeprefix("www.")
+    if host and memory.hosts.get(host, facts.site_id) >= facts.site_id:
+        memory.hosts[host] = facts.site_id
+
+
+def _forget_host(site_id: int) -> None:
+    """Give the host of a changed site back, to the next oldest site of the same name if there is one."""
+    old = _memory.sites.pop(site_id, None)
+    host = old.domain.removeprefix("www.") if old else ""
+    if old is None or _memory.hosts.get(host) != site_id:
+        return
+    del _memory.hosts[host]
+    for other in list(_memory.sites.values()):
+        if other.domain.removeprefix("www.") == host:
+            _learn_site(_memory, other)
+
+
+def _loaded() -> Memory:
+    """The memory; a process that never started the thread reads everything on its first question."""
+    if _memory.change < 0:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            _try(refresh)
+        else:  # the ORM refuses to work inside an event loop
+            loader = threading.Thread(target=_in_thread, args=(refresh,))
+            loader.start()
+            loader.join(timeout=10)
+    return _memory
+
+
+def _in_thread(job: object) -> None:
+    try:
+        _try(job)
+    finally:
+        connections.close_all()
+
+
+def _try(job: object) -> bool:
+    """Run a job against the database; when it is away, say so in the log and go on with what is known."""
+    try:
+        job()  # type: ignore[operator]
+    except AWAY as error:
+        log.warning("sites and keys are answered from memory, the database is away: %s", error)
+        connections["default"].close()
+        return False
+    return True
+
+
+def _keep_fresh() -> None:
+    whole = used = time.monotonic()
+    while not _stop.is_set():
+        now = time.monotonic()
+        if now - whole >= WHOLE_SECONDS:
+            whole = now if _try(refresh) else whole
+        else:
+            _try(catch_up)
+        if now - used >= USED_SECONDS:
+            used = now if _try(write_used) else used
+        _wake.wait(POLL_SECONDS)
+        _wake.clear()
+    _try(write_used)
+    connections.close_all()

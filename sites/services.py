@@ -1,0 +1,139 @@
+"""Writes of this room: sites, their settings and their keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone as clock
+
+from accounts.keys import derived_key, key_hash, random_key
+from accounts.models import Account, User
+from sites import known
+from sites.hosts import host_name
+from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
+from sites.settings_fields import cleaned_settings
+
+PREFIX_LENGTH = 10
+PROVISIONED = "provision"
+
+
+@transaction.atomic
+def site_create(
+    *, account: Account, domain: str, timezone: str = "UTC", nickname: str = "", **settings: Any
+) -> Site:
+    """A new site with the next free number. `settings` are fields of Site. Raises ValidationError."""
+    fields = cleaned_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
+    next_change()  # its lock makes the number below ours alone
+    newest = Site.objects.order_by("-pk").values_list("pk", flat=True).first()
+    site = Site(pk=max(FIRST_SITE_ID, (newest or 0) + 1), account=account, **fields)
+    site.save(force_insert=True)
+    transaction.on_commit(known.nudge)
+    return site
+
+
+@transaction.atomic
+def site_update(*, site: Site, **changes: Any) -> Site:
+    """Change fields of a site. Raises ValidationError (a dict by field) and leaves the site as it was."""
+    fields = cleaned_settings(changes)
+    for name, value in fields.items():
+        setattr(site, name, value)
+    site.save(update_fields=list(fields))
+    transaction.on_commit(known.nudge)
+    return site
+
+
+@transaction.atomic
+def site_delete(*, site: Site, now: datetime | None = None) -> None:
+    """Take a site out of sight; hits are refused from now on, its events stay until they are erased."""
+    site.deleted = now or clock.now()
+    site.save(update_fields=["deleted"])
+    transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def site_keys_rotate(*, site: Site) -> Site:
+    """New `sitekey` and `sitekey_admin`; the old ones stop working."""
+    site.key_generation += 1
+    site.save(update_fields=["key_generation"])
+    transaction.on_commit(known.nudge)
+    return site
+
+
+@transaction.atomic
+def api_key_create(
+    *,
+    site: Site,
+    name: str,
+    can_read: bool = True,
+    can_track: bool = True,
+    trusted: bool = False,
+    expires: datetime | None = None,
+    user: User | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its plain text, which is nowhere stored. ValidationError for one that may nothing."""
+    if not (can_read or can_track):
+        raise ValidationError({"can_read": "A key must be allowed to read, to track, or both."})
+    if expires is not None and expires <= clock.now():
+        raise ValidationError({"expires": "The key would already be expired."})
+    plain = random_key("ck_")
+    key = ApiKey(
+        site=site,
+        name=name.strip()[:120] or "API key",
+        prefix=plain[:PREFIX_LENGTH],
+        hash=key_hash(plain),
+        can_read=can_read,
+        can_track=can_track,
+        trusted=trusted and can_track,
+        expires=expires,
+        created_by=user,
+    )
+    key.save()
+    transaction.on_commit(known.nudge)
+    return key, plain
+
+
+@transaction.atomic
+def api_key_revoke(*, key: ApiKey, now: datetime | None = None) -> None:
+    """The key stops working; a second call changes nothing."""
+    if key.revoked is None:
+        key.revoked = now or clock.now()
+        key.save(update_fields=["revoked"])
+        transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def api_key_provision(*, site: Site) -> str:
+    """The site's provisioned key, made if it is missing: the same on every call, until somebody revokes it.
+
+    It is derived from SECRET_KEY: a script may ask again, no keys pile up, and nothing readable is kept.
+    """
+    mine = ApiKey.objects.filter(site=site, name=PROVISIONED)
+    generation = mine.exclude(revoked=None).count() + 1
+    plain = "ck_" + derived_key("provision", site.pk, generation, 32)
+    if not mine.filter(hash=key_hash(plain)).exists():
+        ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=key_hash(plain)).save()
+        transaction.on_commit(known.nudge)
+    return plain
+
+
+@transaction.atomic
+def site_provision(*, account: Account, domain: str, timezone: str = "UTC") -> Site:
+    """The account's site of this domain, made if it is missing."""
+    name = host_name(domain)
+    site = Site.objects.filter(account=account, domain=name, deleted=None).order_by("pk").first()
+    return site or site_create(account=account, domain=domain, timezone=timezone)
+
+
+@transaction.atomic
+def quota_flag_set(*, account: Account, over: bool) -> None:
+    """Say that an account used up its month (or that it has room again); its sites' hits are then refused."""
+    if account.over_quota == over:
+        return
+    account.over_quota = over
+    account.save(update_fields=["over_quota"])
+    for site in Site.objects.filter(account=account, deleted=None):
+        site.save(update_fields=[])
+    transaction.on_commit(known.nudge)
