@@ -25,6 +25,7 @@ MOST_HOPS = 5
 MOST_BYTES = 1_000_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+SPECIAL = ipaddress.ip_network("192.0.0.0/24")  # protocol assignments; one cloud keeps its metadata here
 
 
 class OutboundError(Exception):
@@ -64,7 +65,7 @@ def allowed(address: str) -> bool:
     networks = [ipaddress.ip_network(text, strict=False) for text in settings.ENV.allowed_outbound]
     if any(inner in network for network in networks if inner.version == network.version):
         return True
-    return inner.is_global and not inner.is_multicast
+    return inner.is_global and not inner.is_multicast and inner not in SPECIAL
 
 
 async def resolve(host: str, port: int) -> list[str]:

@@ -1,0 +1,88 @@
+"""Channels to people and programs, alerts that watch, and the log of deliveries."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.db import models
+
+
+class ChannelKind(models.TextChoices):
+    EMAIL = "email", "E-mail"
+    SLACK = "slack", "Slack"
+    WEBHOOK = "webhook", "Webhook"
+
+
+def webhook_secret() -> str:
+    """The word a receiver checks signatures with."""
+    return secrets.token_urlsafe(32)
+
+
+class Channel(models.Model):
+    """Where messages go. `failing_since` is set by the first failure in a row; a day of it switches the channel off."""
+
+    account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
+    kind = models.CharField(max_length=10, choices=ChannelKind.choices)
+    name = models.CharField(max_length=120)
+    target = models.CharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
+    secret = models.CharField(max_length=64, default=webhook_secret)
+    enabled = models.BooleanField(default=True)
+    quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
+    quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    switched_off = models.CharField(max_length=200, blank=True, help_text="Why it was switched off by itself")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.name}"
+
+
+class Alert(models.Model):
+    """A condition that is watched. `condition` names a row of `sites.alerts.conditions.CONDITIONS`."""
+
+    site = models.ForeignKey("sites.Site", models.CASCADE, related_name="alerts")
+    name = models.CharField(max_length=120)
+    condition = models.CharField(max_length=30)
+    parameters = models.JSONField(default=dict, blank=True)
+    channels = models.ManyToManyField(Channel, related_name="alerts", blank=True)
+    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes")
+    enabled = models.BooleanField(default=True)
+    last_fired = models.DateTimeField(null=True, blank=True)
+    memory = models.JSONField(default=dict, blank=True, help_text="What the condition saw last time")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeliveryState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Given up"
+
+
+class Delivery(models.Model):
+    """One message to one channel. (channel, key) is unique, so an incident is told once however often it is seen."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")
+    alert = models.ForeignKey(Alert, models.SET_NULL, null=True, blank=True, related_name="deliveries")
+    key = models.CharField(max_length=120)
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    payload = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try = models.DateTimeField(db_index=True)
+    created = models.DateTimeField(auto_now_add=True)
+    sent = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "key"], name="one_delivery_per_channel_and_key")]
+        indexes = [models.Index(fields=["state", "next_try"])]
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.channel}"

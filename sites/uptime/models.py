@@ -1,0 +1,90 @@
+"""Monitors, what happened to them, and how fast they answered."""
+
+from __future__ import annotations
+
+from django.db import models
+
+METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
+SHORTEST, LONGEST = 30, 3600  # seconds between two checks
+
+
+class State(models.TextChoices):
+    """UNSURE is a failure not yet confirmed by a second check: nobody is told."""
+
+    UNKNOWN = "unknown", "Not checked yet"
+    UP = "up", "Up"
+    UNSURE = "unsure", "Checking again"
+    DOWN = "down", "Down"
+
+
+class Monitor(models.Model):
+    """One address that is asked every `interval` seconds. `next_due` is also the claim: whoever moves it, checks."""
+
+    site = models.ForeignKey("sites.Site", models.CASCADE, related_name="monitors")
+    name = models.CharField(max_length=120, blank=True)
+    url = models.URLField(max_length=2000)
+    method = models.CharField(max_length=4, choices=METHODS, default="GET")
+    interval = models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")
+    timeout = models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing")
+    expected_status = models.CharField(max_length=60, default="200-399", help_text="Such as 200-299, 401")
+    must_contain = models.CharField(max_length=200, blank=True)
+    must_not_contain = models.CharField(max_length=200, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+    follow_redirects = models.BooleanField(default=True)
+    enabled = models.BooleanField(default=True)
+    public = models.BooleanField(default=False, help_text="Shown on the public status page")
+    link_id = models.BigIntegerField(null=True, blank=True, help_text="The tracked link whose destination this is")
+
+    next_due = models.DateTimeField(db_index=True)
+    claim = models.CharField(max_length=32, blank=True, db_index=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.UNKNOWN)
+    state_since = models.DateTimeField(null=True, blank=True)
+    first_failure = models.DateTimeField(null=True, blank=True)
+    checked = models.DateTimeField(null=True, blank=True)
+    milliseconds = models.PositiveIntegerField(default=0, help_text="Of the last check")
+    cause = models.CharField(max_length=200, blank=True, help_text="Why the last check failed")
+    tls_expires = models.DateTimeField(null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["enabled", "next_due"])]
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+
+class Incident(models.Model):
+    """From the first failed check to the first good one. `told` and `told_end` are set before anybody is told."""
+
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="incidents")
+    start = models.DateTimeField(db_index=True)
+    end = models.DateTimeField(null=True, blank=True)
+    cause = models.CharField(max_length=200)
+    told = models.DateTimeField(null=True, blank=True)
+    told_end = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["monitor"], condition=models.Q(end__isnull=True), name="one_open_incident_per_monitor"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.monitor} down since {self.start:%Y-%m-%d %H:%M}"
+
+
+class UptimeHour(models.Model):
+    """One monitor's hour. `histogram` counts answers by response time: index = round(log(ms) / log(1.1))."""
+
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="hours")
+    hour = models.DateTimeField()
+    checks = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    histogram = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["monitor", "hour"], name="one_row_per_monitor_and_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.monitor} at {self.hour:%Y-%m-%d %H}:00"
