@@ -132,3 +132,8 @@ class ApiKey(Numbered):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+# The room has more tables than this file should hold
+from sites.alerts.models import Alert, Channel, Delivery  # noqa: E402, F401
+from sites.uptime.models import Incident, Monitor, UptimeHour  # noqa: E402, F401
