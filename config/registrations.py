@@ -1,7 +1,15 @@
 """What a lower room must learn from a higher one, said in one place."""
 
 from accounts.access import register_kind
+from goals.discovery import register_reader
+from goals.services import register_filter_check
+from reports.engine.filters import parse
+from reports.goal_names import named_goals
 from sites.access import sites_of_account
 
 # What a guest can be given
 register_kind("site", "Site", sites_of_account)
+
+# Goals: the engine says what a filter may be and which goals were named
+register_filter_check(parse)
+register_reader(named_goals)

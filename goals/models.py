@@ -1,0 +1,77 @@
+"""What counts: goals (a predicate over events, matched when asked) and segments (a kept filter)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import User
+from sites.models import Site
+
+
+class GoalKind(models.TextChoices):
+    """What an event must be to reach a goal; `goals.predicates` says how each is matched."""
+
+    PAGE = "page", "Page is viewed"
+    EVENT = "event", "Event happens"
+    OUTBOUND = "outbound", "Outbound link is followed"
+    DOWNLOAD = "download", "File is downloaded"
+    FORM = "form", "Form is sent"
+    CLICK = "click", "Something is clicked"
+    SCROLL = "scroll", "Page is scrolled down to"
+    DURATION = "duration", "Visit lasts"
+    MANUAL = "manual", "Named by a script or a server"
+
+
+class PatternKind(models.TextChoices):
+    """How a goal's pattern is compared."""
+
+    EXACT = "exact", "is exactly"
+    WILDCARD = "wildcard", "matches, * for anything"
+    REGEX = "regex", "matches the regular expression"
+
+
+class Goal(models.Model):
+    """One goal of a site. Its `id` is public: scripts name it (`clicky.goal(12345)`), APIs show it.
+
+    `pattern` is a path, a name, a URL or a text, by kind; empty means any. `threshold` is percent (scroll) or
+    seconds (duration). A goal with `fixed_revenue` is worth that much each time, else what its events carry.
+    """
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="goals")
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=GoalKind.choices, default=GoalKind.PAGE)
+    pattern = models.CharField(max_length=500, blank=True)
+    pattern_kind = models.CharField(max_length=10, choices=PatternKind.choices, default=PatternKind.EXACT)
+    page = models.CharField(max_length=500, blank=True, help_text="Only on pages like this; * for anything")
+    text = models.CharField(max_length=200, blank=True, help_text="Clicks: only on what says this")
+    threshold = models.PositiveIntegerField(default=0)
+    conversion = models.BooleanField(default=True, help_text="Counts in the headline conversions")
+    fixed_revenue = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    active = models.BooleanField(default=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_goal_per_name_and_site")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Segment(models.Model):
+    """A filter under a name. Private to its owner unless shared with everybody who may see the site."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="segments")
+    name = models.CharField(max_length=120)
+    filter = models.JSONField(help_text="The filter JSON of the query engine")
+    owner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="segments")
+    shared = models.BooleanField(default=False)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "owner", "name"], name="one_segment_per_name_and_owner")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

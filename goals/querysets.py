@@ -1,0 +1,33 @@
+"""Reads of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from goals.models import Goal, Segment
+from sites.models import Site
+
+
+def goals_of(site_ids: Iterable[int], conversion: bool | None = None) -> list[Goal]:
+    """The active goals of some sites by name; `conversion`: only those that count in the headline."""
+    found = Goal.objects.filter(site_id__in=list(site_ids), active=True).order_by("name", "pk")
+    return list(found if conversion is None else found.filter(conversion=conversion))
+
+
+def goal_of(site_ids: Iterable[int], number: int) -> Goal | None:
+    """The goal of this number if it belongs to one of the sites: another tenant's goal does not exist."""
+    return Goal.objects.filter(site_id__in=list(site_ids), pk=number).first()
+
+
+def segment_of(site_ids: Iterable[int], number: int) -> Segment | None:
+    """The segment of this number if it belongs to one of the sites."""
+    return Segment.objects.filter(site_id__in=list(site_ids), pk=number).first()
+
+
+def segments_seen_by(site: Site, user: Any) -> QuerySet[Segment]:
+    """The site's shared segments and the user's own, by name."""
+    mine = Q(owner=user) if getattr(user, "pk", None) else Q(pk__in=[])
+    return Segment.objects.filter(Q(shared=True) | mine, site=site).order_by("name", "pk")

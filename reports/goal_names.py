@@ -1,0 +1,29 @@
+"""Which manual goals were named by scripts, pages and servers: what the goals room cannot see itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sites import known
+
+MOST_NAMES = 5_000
+
+
+def named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:
+    """(site id, name) of every goal that was named between two instants, on any site."""
+    from reports.engine import Period, Query, ask
+
+    sites = tuple(facts.site_id for facts in known.all_sites())
+    if not sites:
+        return
+    query = Query(
+        sites=sites,
+        period=Period(since, until, "UTC"),
+        metrics=("visitors",),
+        dimensions=("site", "name"),
+        where={"dimension": "kind", "operator": "is", "value": ["goal"]},
+        limit=MOST_NAMES,
+    )
+    for row in ask(query, now=until).rows:
+        yield int(row["site"]), str(row["name"])
