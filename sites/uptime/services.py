@@ -1,0 +1,102 @@
+"""Writes of uptime: monitors made and changed, and a round of checks that tells whoever wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone
+
+from sites.alerts.conditions import Firing
+from sites.alerts.models import Alert
+from sites.alerts.services import alert_fire
+from sites.models import Site
+from sites.uptime.check import check
+from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor
+from sites.uptime.run import run_round
+from sites.uptime.state import next_moment
+
+EDITABLE = (
+    "name", "url", "method", "interval", "timeout", "expected_status", "must_contain", "must_not_contain",
+    "headers", "follow_redirects", "enabled", "public",
+)  # fmt: skip
+
+
+def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: Any) -> Monitor:
+    """A new monitor of `site`, first checked at once. Raises ValidationError with a sentence per field."""
+    monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
+    validate(monitor)
+    monitor.save()
+    return monitor
+
+
+def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
+    """Change the editable fields named in `changes`; the next check follows the new interval."""
+    for name in EDITABLE:
+        if name in changes:
+            setattr(monitor, name, changes[name])
+    validate(monitor)
+    monitor.next_due = next_moment(monitor.pk, monitor.interval, timezone.now())
+    monitor.save()
+    return monitor
+
+
+def validate(monitor: Monitor) -> None:
+    monitor.full_clean(exclude=["next_due"])
+    if not SHORTEST <= monitor.interval <= LONGEST:
+        raise ValidationError({"interval": f"Choose {SHORTEST} to {LONGEST} seconds."})
+    if not 1 <= monitor.timeout <= 30:
+        raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
+    if not monitor.url.startswith(("http://", "https://")):
+        raise ValidationError({"url": "Start the address with http:// or https://."})
+
+
+def incident_tell(incident: Incident, *, now: datetime | None = None) -> int:
+    """Tell the site's uptime alerts that an incident began or ended, each once; the number of deliveries queued."""
+    now = now or timezone.now()
+    field = "told_end" if incident.end else "told"
+    if not Incident.objects.filter(Q(**{field: None}), pk=incident.pk).update(**{field: now}):
+        return 0
+    firing = told(incident)
+    alerts = Alert.objects.filter(site=incident.monitor.site, condition="uptime", enabled=True)
+    return sum(alert_fire(alert=alert, firing=firing, now=now) for alert in alerts)
+
+
+def told(incident: Incident) -> Firing:
+    """The words of an incident's beginning or end."""
+    monitor = incident.monitor
+    payload = {"event": "uptime", "site_id": monitor.site_id, "monitor": str(monitor), "url": monitor.url}
+    start = incident.start.isoformat()
+    if incident.end is None:
+        text = f"{monitor.url} has not answered properly since {incident.start:%Y-%m-%d %H:%M} UTC.\n{incident.cause}"
+        more = {"state": "down", "start": start, "cause": incident.cause}
+        return Firing(f"incident-{incident.pk}-down", f"{monitor} is down", text, payload | more)
+    lasted = duration(int((incident.end - incident.start).total_seconds()))
+    text = f"{monitor.url} answers again. It was down for {lasted}, from {incident.start:%Y-%m-%d %H:%M} UTC."
+    more = {"state": "up", "start": start, "end": incident.end.isoformat()}
+    return Firing(f"incident-{incident.pk}-up", f"{monitor} is up again after {lasted}", text, payload | more)
+
+
+def duration(seconds: int) -> str:
+    """Seconds in the two largest units, such as "2 h 5 min"."""
+    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
+    parts = []
+    for unit, size in units:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def monitors_check(*, now: datetime | None = None) -> int:
+    """One round over everything that is due; the number of checks made."""
+    return run_round(check, incident_tell, now)
+
+
+def incidents_tell_late(*, now: datetime) -> int:
+    """Tell what a worker that died between writing and telling left untold; the number of deliveries queued."""
+    untold = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
+    return sum(incident_tell(incident, now=now) for incident in untold.select_related("monitor__site")[:500])

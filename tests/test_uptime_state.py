@@ -1,0 +1,82 @@
+"""A monitor's story under any clock: confirmed before told, told once, right durations."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sites.uptime.state import CONFIRM_AFTER, Standing, Verdict, judged, next_moment
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+OK, BAD = Verdict(True, 120), Verdict(False, cause="It did not answer in time.")
+
+
+def play(outcomes, start=START, interval=60):
+    """Every (down, up) pair and confirmation that a list of check outcomes leads to."""
+    standing, now, stories, confirmations = Standing(), start, [], 0
+    for good in outcomes:
+        change = judged(standing, OK if good else BAD, now)
+        if change.went_down:
+            stories.append([change.went_down, None])
+        if change.came_up:
+            stories[-1][1] = change.came_up
+        confirmations += change.confirm_at is not None
+        standing = change.standing
+        now = change.confirm_at or now + timedelta(seconds=interval)
+    return standing, stories, confirmations
+
+
+def test_one_failure_alone_tells_nobody():
+    standing, stories, confirmations = play([True, False, True, True])
+    assert (standing.word, stories, confirmations) == ("up", [], 1)
+
+
+def test_a_confirmed_failure_starts_at_the_first_failed_check_and_ends_at_the_first_good_one():
+    _, stories, _ = play([True, False, False, False, True])
+    first = START + timedelta(seconds=60)
+    assert stories == [[first, first + CONFIRM_AFTER + timedelta(seconds=120)]]
+
+
+def test_a_blip_does_not_reset_how_long_the_site_has_been_up():
+    standing, _, _ = play([True, False, True])
+    assert standing.since == START
+
+
+@given(st.lists(st.booleans(), max_size=400))
+def test_incidents_never_overlap_and_each_is_opened_and_closed_once(outcomes):
+    standing, stories, _ = play(outcomes)
+    ends = [end for _, end in stories]
+    assert all(end is not None for end in ends[:-1])
+    assert all(start < end for start, end in stories if end)
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(stories))
+    assert (standing.word == "down") == bool(stories and stories[-1][1] is None)
+
+
+def test_a_month_of_minutes_of_up_and_down_is_told_once_an_incident():
+    outcomes = [minute % 1440 not in range(200, 210) for minute in range(31 * 1440)]
+    _, stories, _ = play(outcomes)
+    assert len(stories) == 31
+    assert all(timedelta(minutes=9) < end - start <= timedelta(minutes=10) for start, end in stories)
+
+
+def test_a_night_with_a_clock_change_has_the_true_duration():
+    before = datetime(2026, 3, 29, 1, 30, tzinfo=ZoneInfo("Europe/Berlin"))  # the clock jumps from 2 to 3
+    _, stories, _ = play([True, False, *[False] * 90, True], start=before.astimezone(UTC))
+    start, end = stories[0]
+    assert end - start == CONFIRM_AFTER + timedelta(minutes=90)
+
+
+@given(st.integers(1, 10**9), st.integers(30, 3600), st.integers(0, 10**6))
+def test_moments_lie_on_a_grid_that_never_drifts(monitor_id, interval, offset):
+    after = START + timedelta(milliseconds=offset)
+    moment = next_moment(monitor_id, interval, after)
+    assert after < moment <= after + timedelta(seconds=interval + 0.001)
+    second = next_moment(monitor_id, interval, moment)
+    assert abs((second - moment).total_seconds() - interval) < 0.01
+
+
+def test_moments_of_many_monitors_are_spread_over_the_minute():
+    tenths = {int((next_moment(i, 60, START) - START).total_seconds() / 6) for i in range(1, 200)}
+    assert len(tenths) >= 10
