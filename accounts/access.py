@@ -13,6 +13,7 @@ from typing import Any, cast
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
+from accounts.keys import key_hash
 from accounts.models import Account, Grant, Membership, Right, Role, User
 
 # What a role may do with everything in its account. Guests only what their grants say.
@@ -71,9 +72,7 @@ def memberships_of(actor: Actor) -> list[Membership]:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    return list(
-        Membership.objects.filter(user=actor).select_related("account").order_by("account__name", "pk")
-    )
+    return list(Membership.objects.filter(user=actor).select_related("account").order_by("account__name", "pk"))
 
 
 def membership_for(actor: Actor, account: Account) -> Membership | None:
@@ -156,3 +155,14 @@ def owner_of(account: Account) -> User | None:
     """The account's first owner."""
     membership = account.memberships.filter(role=Role.OWNER).select_related("user").order_by("pk").first()
     return cast(User, membership.user) if membership else None
+
+
+def bearer_of(authkey: str) -> Bearer | None:
+    """Who an account's or a member's own authkey (GUID, any case) stands for; None for an unknown key."""
+    hashed = key_hash(authkey.strip().upper())
+    account = Account.objects.filter(authkey_hash=hashed).first()
+    if account is not None:
+        return Bearer(Membership(account=account, role=Role.OWNER))
+    member = Membership.objects.filter(authkey_hash=hashed, user__is_active=True).select_related("account", "user")
+    found = member.first()
+    return Bearer(found) if found else None

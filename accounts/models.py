@@ -57,17 +57,26 @@ class Account(models.Model):
     monthly_events = models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")
     over_quota = models.BooleanField(default=False, help_text="Tracking is refused until the month ends")
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
-    profile = models.JSONField(
-        default=dict, blank=True, help_text="Names, phone and formats of the account's page"
-    )
+    brand_host = models.CharField(max_length=253, blank=True, help_text="The brand's host, to look it up by")
+    profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
     limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
     created = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="accounts")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["brand_host"], condition=~models.Q(brand_host=""), name="one_account_per_brand_host"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self.brand_host = self.brand.get("host", "")
+        if "brand" in (kwargs.get("update_fields") or ()):
+            kwargs["update_fields"] = {*kwargs["update_fields"], "brand_host"}
         if self.pk is None:
             super().save(*args, **kwargs)
             kwargs = {"update_fields": ["authkey_hash"]}
@@ -128,9 +137,7 @@ class Grant(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["membership", "kind", "object_id"], name="one_grant_per_thing")
-        ]
+        constraints = [models.UniqueConstraint(fields=["membership", "kind", "object_id"], name="one_grant_per_thing")]
         indexes = [models.Index(fields=["kind", "object_id"])]
 
     def __str__(self) -> str:

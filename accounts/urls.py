@@ -1,5 +1,32 @@
 """Addresses of the accounts room; `config.urls` includes them at the root."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accounts import api
+from accounts.views import account, entry, invited, team
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login", entry.log_in, name="login"),
+    path("logout", entry.log_out, name="logout"),
+    path("password/reset", entry.reset, name="reset"),
+    path("password/reset/<str:uid>/<str:token>", entry.reset_confirm, name="reset-confirm"),
+    path("brand.css", entry.brand_stylesheet, name="brand-stylesheet"),
+    path("setup", invited.setup_hint, name="setup-hint"),
+    path("setup/<str:token>", invited.setup, name="setup"),
+    path("join/<str:token>", invited.join, name="join"),
+    path("settings", account.settings_start, name="settings"),
+    path("me", account.me, name="me"),
+    path("me/password", account.password, name="password"),
+    path("account", account.account_settings, name="account"),
+    path("account/key", account.account_key, name="account-key"),
+    path("account/brand", account.account_brand, name="account-brand"),
+    path("account/switch", account.account_switch, name="account-switch"),
+    path("account/team", team.team, name="team"),
+    path("account/team/<int:member_id>", team.member, name="member"),
+    path("account/team/<int:member_id>/remove", team.remove, name="member-remove"),
+    path("account/invitations/<int:invitation_id>/revoke", team.revoke, name="invitation-revoke"),
+    path("api/v1/me", api.Me.as_view()),
+    path("api/v1/account", api.AccountDetail.as_view()),
+    path("api/v1/members", api.Members.as_view()),
+    path("api/v1/members/<int:member_id>", api.MemberDetail.as_view()),
+]

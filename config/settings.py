@@ -58,6 +58,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.brand.brand",
             ],
             "libraries": {},
         },
@@ -77,6 +78,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "/login"
+PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
@@ -101,6 +103,10 @@ CACHES = {
 }
 
 EVENTS_URL = ENV.events_url
+REDIS_URL = ENV.redis_url
+TRUSTED_PROXIES = ENV.trusted_proxies
+GEOIP_CITY = ENV.geoip_city
+GEOIP_ASN = ENV.geoip_asn
 SPOOL_DIR = DATA_DIR / "spool"
 
 

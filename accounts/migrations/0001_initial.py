@@ -18,9 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
@@ -43,9 +41,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=120)),
                 ("timezone", models.CharField(default="UTC", max_length=64)),
@@ -54,9 +50,7 @@ class Migration(migrations.Migration):
                 ("monthly_events", models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")),
                 (
                     "brand",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="White label: host, name, logo, accent"
-                    ),
+                    models.JSONField(blank=True, default=dict, help_text="White label: host, name, logo, accent"),
                 ),
                 (
                     "profile",
@@ -66,9 +60,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "limits",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="Requests per minute and plan limits"
-                    ),
+                    models.JSONField(blank=True, default=dict, help_text="Requests per minute and plan limits"),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
             ],
@@ -78,9 +70,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("email", models.EmailField(blank=True, max_length=254)),
                 (
@@ -103,9 +93,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "grants",
-                    models.JSONField(
-                        blank=True, default=list, help_text="[kind, id, right] given on acceptance"
-                    ),
+                    models.JSONField(blank=True, default=list, help_text="[kind, id, right] given on acceptance"),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 ("used", models.DateTimeField(blank=True, null=True)),
@@ -126,9 +114,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "role",
@@ -148,9 +134,7 @@ class Migration(migrations.Migration):
                 ("authkey_hash", models.CharField(blank=True, db_index=True, max_length=64)),
                 (
                     "options",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="What a guest may not see, notes, formats"
-                    ),
+                    models.JSONField(blank=True, default=dict, help_text="What a guest may not see, notes, formats"),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (
@@ -176,17 +160,13 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("kind", models.CharField(max_length=20)),
                 ("object_id", models.BigIntegerField()),
                 (
                     "right",
-                    models.CharField(
-                        choices=[("read", "Read"), ("write", "Write")], default="read", max_length=5
-                    ),
+                    models.CharField(choices=[("read", "Read"), ("write", "Write")], default="read", max_length=5),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (
@@ -216,8 +196,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="grant",
-            constraint=models.UniqueConstraint(
-                fields=("membership", "kind", "object_id"), name="one_grant_per_thing"
-            ),
+            constraint=models.UniqueConstraint(fields=("membership", "kind", "object_id"), name="one_grant_per_thing"),
         ),
     ]

@@ -1,0 +1,88 @@
+"""Forms of this room. They translate; what is right or wrong the services say."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from accounts.models import Role
+
+ZONES = [(name, name) for name in sorted(available_timezones())]
+PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+
+
+def add_mistakes(form: forms.Form, error: ValidationError) -> None:
+    """Show a service's refusal at its fields, and above the form what belongs to no field of it."""
+    by_field = error.message_dict if hasattr(error, "error_dict") else {None: error.messages}
+    for field, messages in by_field.items():
+        form.add_error(field if field in form.fields else None, messages)
+
+
+class LoginForm(forms.Form):
+    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    password = forms.CharField(
+        label="Password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+
+class ResetForm(forms.Form):
+    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+
+
+class NewPasswordForm(forms.Form):
+    password = forms.CharField(label="New password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
+
+
+class ChangePasswordForm(NewPasswordForm):
+    current = forms.CharField(
+        label="Current password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ["current", "password"]
+
+
+class SetupForm(forms.Form):
+    name = forms.CharField(label="Your name", max_length=120, required=False)
+    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    password = forms.CharField(label="Password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
+    account_name = forms.CharField(label="Name of your account", max_length=120, help_text="A company or a person")
+
+
+class JoinForm(forms.Form):
+    name = forms.CharField(label="Your name", max_length=120, required=False)
+    password = forms.CharField(label="Password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
+
+
+class PersonForm(forms.Form):
+    name = forms.CharField(label="Your name", max_length=120, required=False)
+
+
+class AccountForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=120)
+    timezone = forms.ChoiceField(label="Time zone", choices=ZONES)
+
+
+class BrandForm(forms.Form):
+    host = forms.CharField(label="Host", required=False, max_length=253, help_text="stats.example.org; empty = off")
+    name = forms.CharField(label="Name", required=False, max_length=120)
+    logo = forms.CharField(label="Logo", required=False, max_length=500, help_text="https:// address of an image")
+    accent = forms.CharField(label="Accent colour", required=False, max_length=7, help_text="#0a7f5a")
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(label="E-mail")
+    role = forms.ChoiceField(label="Role", choices=[choice for choice in Role.choices if choice[0] != Role.OWNER])
+
+    def __init__(self, *args: Any, may_own: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if may_own:
+            self.fields["role"].choices = Role.choices  # type: ignore[attr-defined]
+        self.fields["role"].initial = Role.VIEWER
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(label="Role", choices=Role.choices)

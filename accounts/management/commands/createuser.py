@@ -1,0 +1,37 @@
+"""`manage.py createuser EMAIL`: a person who can log in, with an account of their own."""
+
+import getpass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from accounts.invitations import accounts_adopt
+from accounts.models import User
+from accounts.services import account_create, user_create
+
+
+class Command(BaseCommand):
+    help = "Make a user and an account they own. Asks for the password unless --password gives it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--name", default="")
+        parser.add_argument("--account", default="", help="the account's name (default: the e-mail)")
+        parser.add_argument("--password", default="")
+        parser.add_argument("--operator", action="store_true", help="may see the installation's own pages")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        password = options["password"] or getpass.getpass("Password: ")
+        try:
+            with transaction.atomic():
+                first = not User.objects.exists()
+                operator = options["operator"] or first
+                user = user_create(email=options["email"], password=password, name=options["name"], operator=operator)
+                account_create(name=options["account"] or user.email, owner=user)
+                if first:
+                    accounts_adopt(user=user)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(f"{user.email} can log in.")

@@ -1,0 +1,38 @@
+"""`manage.py setuplink`: the one-time link of a fresh installation; with --email, a new password for a user."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from accounts.invitations import setup_link
+from accounts.models import User
+
+
+class Command(BaseCommand):
+    help = "Print the set-up link of an installation without users, or with --email a link to a new password."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", help="a user who cannot log in any more")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["email"]:
+            self.stdout.write(settings.BASE_URL + password_path(options["email"]))
+            return
+        link = setup_link(settings.BASE_URL)
+        if not link:
+            raise CommandError("This installation has users. Use --email to let one of them choose a new password.")
+        self.stdout.write(link)
+
+
+def password_path(email: str) -> str:
+    """Where this user chooses a new password. Raises CommandError for an unknown address."""
+    user = User.objects.filter(email=email.strip().lower()).first()
+    if user is None:
+        raise CommandError(f"There is no user {email}.")
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    return reverse("reset-confirm", args=[uid, default_token_generator.make_token(user)])

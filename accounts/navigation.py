@@ -1,0 +1,29 @@
+"""The column of links beside settings pages."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts.access import current_membership, membership_may, memberships_of
+
+Row = dict[str, Any]
+
+
+def account_rows(request: HttpRequest, current: str = "") -> list[Row]:
+    """Links to the account's pages, for those who manage it, and to one's own."""
+    rows: list[Row] = []
+    if memberships_of(request.user):
+        membership = current_membership(request)
+        if membership_may(membership, "manage"):
+            rows += [
+                {"label": membership.account.name},
+                link("account", "/account", "Account", current),
+                link("team", "/account/team", "Team", current),
+                link("brand", "/account/brand", "White label", current),
+            ]
+    return [*rows, {"label": "You"}, link("me", "/me", "Your profile", current)]
+
+
+def link(slug: str, href: str, label: str, current: str) -> Row:
+    """One row; `current` is the slug of the page that is shown."""
+    return {"href": href, "label": label, "current": slug == current}

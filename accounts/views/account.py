@@ -1,0 +1,142 @@
+"""The account's own pages: name and zone, authkey, brand, the switch between accounts, and one's own person."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts.access import current_account, current_membership, memberships_of
+from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, PersonForm, add_mistakes
+from accounts.navigation import account_rows
+from accounts.services import (
+    account_brand_set,
+    account_key_rotate,
+    account_update,
+    user_password_set,
+    user_update,
+)
+from accounts.views.entry import next_page
+
+
+def _switch(request: HttpRequest) -> dict[str, object]:
+    """What the switcher shows: all one's accounts and the one that is open."""
+    memberships = memberships_of(request.user)
+    return {"memberships": memberships, "current": current_membership(request) if memberships else None}
+
+
+@login_required
+def settings_start(request: HttpRequest) -> HttpResponse:
+    """To the account's settings, or to one's own for somebody who manages no account."""
+    rows = [row["href"] for row in account_rows(request) if "href" in row]
+    return redirect(rows[0])
+
+
+@login_required
+@never_cache
+def account_settings(request: HttpRequest) -> HttpResponse:
+    """Name, time zone and authkey of the account one works in."""
+    account = current_account(request, may="manage")
+    form = AccountForm(request.POST or None, initial={"name": account.name, "timezone": account.timezone})
+    if request.method == "POST" and form.is_valid():
+        try:
+            account_update(account=account, **form.cleaned_data)
+        except ValidationError as error:
+            add_mistakes(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("account")
+    return render(
+        request,
+        "accounts/account.html",
+        {
+            "account": account,
+            "form": form,
+            **_switch(request),
+            "settings_nav": account_rows(request, "account"),
+            "section": "settings",
+        },
+    )
+
+
+@login_required
+@require_POST
+def account_key(request: HttpRequest) -> HttpResponse:
+    """Replace the authkey."""
+    account_key_rotate(account=current_account(request, may="manage"))
+    messages.success(request, "The account has a new authkey. The old one no longer works.")
+    return redirect("account")
+
+
+@login_required
+def account_brand(request: HttpRequest) -> HttpResponse:
+    """White label: host, name, logo and accent."""
+    account = current_account(request, may="manage")
+    form = BrandForm(request.POST or None, initial=account.brand)
+    if request.method == "POST" and form.is_valid():
+        try:
+            account_brand_set(account=account, **form.cleaned_data)
+        except ValidationError as error:
+            add_mistakes(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("account-brand")
+    return render(
+        request,
+        "accounts/brand.html",
+        {"account": account, "form": form, "settings_nav": account_rows(request, "brand"), "section": "settings"},
+    )
+
+
+@login_required
+@require_POST
+def account_switch(request: HttpRequest) -> HttpResponse:
+    """Work in another of one's accounts."""
+    chosen = request.POST.get("account", "")
+    if chosen not in {str(membership.account_id) for membership in memberships_of(request.user)}:
+        raise Http404("No such account.")
+    request.session["account"] = int(chosen)
+    return redirect(next_page(request))
+
+
+@login_required
+def me(request: HttpRequest) -> HttpResponse:
+    """One's own name, accounts and the way to the password."""
+    form = PersonForm(request.POST or None, initial={"name": request.user.name})  # type: ignore[union-attr]
+    if request.method == "POST" and form.is_valid():
+        user_update(user=request.user, name=form.cleaned_data["name"])  # type: ignore[arg-type]
+        messages.success(request, "Saved.")
+        return redirect("me")
+    context = {"form": form, **_switch(request), "settings_nav": account_rows(request, "me"), "section": "settings"}
+    return render(request, "accounts/me.html", context)
+
+
+@login_required
+@never_cache
+@sensitive_post_parameters("password", "current")
+def password(request: HttpRequest) -> HttpResponse:
+    """Change the password; sessions elsewhere end."""
+    form = ChangePasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if not request.user.check_password(form.cleaned_data["current"]):
+            form.add_error("current", "This is not your current password.")
+        else:
+            try:
+                user_password_set(user=request.user, password=form.cleaned_data["password"])  # type: ignore[arg-type]
+            except ValidationError as error:
+                add_mistakes(form, error)
+            else:
+                update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
+                messages.success(request, "Your password is changed. You were logged out everywhere else.")
+                return redirect("me")
+    return render(
+        request,
+        "accounts/password.html",
+        {"form": form, "settings_nav": account_rows(request, "me"), "section": "settings"},
+    )

@@ -1,0 +1,151 @@
+"""Coming in and going out: log in, log out, a new password by mail."""
+
+from __future__ import annotations
+
+from smtplib import SMTPException
+
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode, urlsafe_base64_encode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts import mail, throttle
+from accounts.brand import Brand, brand_for
+from accounts.forms import LoginForm, NewPasswordForm, ResetForm, add_mistakes
+from accounts.models import User
+from accounts.services import user_password_set
+
+
+def next_page(request: HttpRequest) -> str:
+    """Where the person wanted to go, if that is on this host; else the start page."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
+    return wanted if safe else "/"
+
+
+@never_cache
+@sensitive_post_parameters("password")
+def log_in(request: HttpRequest) -> HttpResponse:
+    """The log-in page; a fresh installation is sent to its set-up page first."""
+    if request.user.is_authenticated:
+        return redirect(next_page(request))
+    if request.method != "POST" and not User.objects.exists():
+        return redirect("setup-hint")
+    form = LoginForm(request.POST or None)
+    wait = 0
+    if request.method == "POST" and form.is_valid():
+        wait = _try_login(request, form)
+        if request.user.is_authenticated:
+            return redirect(next_page(request))
+    return _page(request, "accounts/login.html", form, wait)
+
+
+def _try_login(request: HttpRequest, form: LoginForm) -> int:
+    """Log in or add the mistake to the form; seconds to wait when too many attempts were made."""
+    email = form.cleaned_data["email"].lower()
+    address = throttle.client_address(request)
+    pair = (throttle.LOGIN_PAIR, f"{email} {address}")
+    attempts = (pair, (throttle.LOGIN_EMAIL, email), (throttle.LOGIN_ADDRESS, address))
+    if wait := throttle.exceeded(*attempts):
+        form.add_error(None, f"Too many attempts. Try again in {wait // 60} minutes, or reset your password.")
+        return wait
+    user = authenticate(request, username=email, password=form.cleaned_data["password"])
+    if user is None:
+        throttle.count(*attempts)
+        form.add_error(None, "This e-mail and password do not belong together.")
+        return 0
+    throttle.clear(pair)
+    login(request, user)
+    return 0
+
+
+def _page(request: HttpRequest, template: str, form: object, wait: int) -> HttpResponse:
+    """A form's page: 429 with Retry-After when it was tried too often."""
+    answer = render(request, template, {"form": form, "next": next_page(request)}, status=429 if wait else 200)
+    if wait:
+        answer["Retry-After"] = str(wait)
+    return answer
+
+
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return redirect("login")
+
+
+@never_cache
+def reset(request: HttpRequest) -> HttpResponse:
+    """Ask for a new password. The answer is the same whether or not the address is known."""
+    form = ResetForm(request.POST or None)
+    wait = 0
+    if request.method == "POST" and form.is_valid():
+        email = form.cleaned_data["email"].lower()
+        limits = ((throttle.RESET_EMAIL, email), (throttle.RESET_ADDRESS, throttle.client_address(request)))
+        wait = throttle.exceeded(*limits)
+        throttle.count(*limits)
+        if not wait and _mail_reset(form, email, brand_for(request)):
+            return render(request, "accounts/reset_sent.html", {"email": email})
+        if wait:
+            form.add_error(None, f"Too many requests. Try again in {wait // 60} minutes.")
+    return _page(request, "accounts/reset.html", form, wait)
+
+
+def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
+    """Mail the link to a known, active address; False (and a sentence in the form) if mail does not work."""
+    user = User.objects.filter(email=email, is_active=True).first()
+    if user is None:
+        return True
+    path = reverse(
+        "reset-confirm",
+        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
+    )
+    try:
+        mail.send(to=user.email, template="password_reset", brand=brand, user=user, link=brand.base_url + path)
+    except (OSError, SMTPException):
+        form.add_error(None, "The mail could not be sent. Try again later.")
+        return False
+    return True
+
+
+@never_cache
+@sensitive_post_parameters("password")
+def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Choose the new password behind the mailed link."""
+    user = _user_of(uid)
+    if user is None or not default_token_generator.check_token(user, token):
+        return render(request, "accounts/link_dead.html", status=404)
+    form = NewPasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user_password_set(user=user, password=form.cleaned_data["password"])
+        except ValidationError as error:
+            add_mistakes(form, error)
+        else:
+            login(request, user)
+            return redirect("/")
+    return render(request, "accounts/reset_confirm.html", {"form": form})
+
+
+def _user_of(uid: str) -> User | None:
+    try:
+        return User.objects.filter(pk=int(urlsafe_base64_decode(uid)), is_active=True).first()
+    except (ValueError, OverflowError):
+        return None
+
+
+def brand_stylesheet(request: HttpRequest) -> HttpResponse:
+    """The host's accent colour as a stylesheet, since templates carry no inline style."""
+    accent = brand_for(request).accent
+    if not accent:
+        raise Http404("This host has no colour of its own.")
+    answer = HttpResponse(f":root {{ --accent: {accent}; }}\n", content_type="text/css")
+    answer["Cache-Control"] = "public, max-age=300"
+    return answer

@@ -1,0 +1,83 @@
+"""One-time links: the set-up page of a fresh installation, and the page on which one joins an account."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone as clock
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.forms import JoinForm, SetupForm, add_mistakes
+from accounts.invitations import installation_setup, invitation_accept, open_invitation, setup_invitation
+from accounts.models import Invitation, User
+from accounts.services import user_create
+
+
+def setup_hint(request: HttpRequest) -> HttpResponse:
+    """Where a fresh installation says how to begin; the link itself stands in the terminal only."""
+    if setup_invitation() is None:
+        return redirect("login")
+    return render(request, "accounts/setup_hint.html")
+
+
+@never_cache
+@sensitive_post_parameters("password")
+def setup(request: HttpRequest, token: str) -> HttpResponse:
+    """The first user's page. The link dies with its use."""
+    invitation = open_invitation(token, clock.now())
+    if invitation is None or invitation.account_id is not None or setup_invitation() is None:
+        return render(request, "accounts/link_dead.html", status=404)
+    form = SetupForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = installation_setup(invitation=invitation, now=clock.now(), **form.cleaned_data)
+        except ValidationError as error:
+            add_mistakes(form, error)
+        else:
+            login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+            return redirect("/")
+    return render(request, "accounts/setup.html", {"form": form})
+
+
+@never_cache
+@sensitive_post_parameters("password")
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """Accept an invitation: as who one is logged in, as a known user who logs in first, or as a new one."""
+    invitation = open_invitation(token, clock.now())
+    if invitation is None or invitation.account_id is None:
+        return render(request, "accounts/link_dead.html", status=404)
+    if request.user.is_authenticated:
+        return _join_logged_in(request, invitation)
+    if User.objects.filter(email=invitation.email).exists():
+        return redirect(f"/login?next={request.path}")
+    form = JoinForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and (user := _join_new(form, invitation)):
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        request.session["account"] = invitation.account_id
+        return redirect("/")
+    return render(request, "accounts/join.html", {"form": form, "invitation": invitation})
+
+
+def _join_new(form: JoinForm, invitation: Invitation) -> User | None:
+    try:
+        user = user_create(email=invitation.email, **form.cleaned_data)
+        invitation_accept(invitation=invitation, user=user, now=clock.now())
+    except ValidationError as error:
+        add_mistakes(form, error)
+        return None
+    return user
+
+
+def _join_logged_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """Whoever is logged in joins by one press; the page says if the invited address is another."""
+    if request.method == "POST":
+        try:
+            invitation_accept(invitation=invitation, user=request.user, now=clock.now())  # type: ignore[arg-type]
+        except ValidationError:
+            return render(request, "accounts/link_dead.html", status=404)
+        request.session["account"] = invitation.account_id
+        return redirect("/")
+    return render(request, "accounts/join.html", {"form": None, "invitation": invitation})
