@@ -5,6 +5,8 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("sites.urls")),
+    path("", include("sites.uptime.urls")),
+    path("", include("sites.alerts.urls")),
     path("", include("tracking.urls")),
     path("", include("goals.urls")),
     path("", include("reports.urls")),

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.models import Alert, Channel, Delivery
 
 log = logging.getLogger(__name__)
+
+
+def channel_save(*, channel: Channel) -> Channel:
+    """Store a channel; switching it on again forgets why it was switched off."""
+    if channel.enabled:
+        channel.failing_since, channel.switched_off = None, ""
+    channel.save()
+    return channel
+
+
+def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterable[Channel]) -> Alert:
+    """Store an alert with its condition's parameters and whom it tells."""
+    alert.parameters = dict(parameters)
+    alert.save()
+    alert.channels.set(channels)
+    return alert
 
 
 def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Alert | None = None) -> Delivery | None:

@@ -1,0 +1,68 @@
+"""Forms of channels and alerts; an alert's parameters come from its condition's row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.validators import validate_email
+
+from sites.alerts.conditions import Condition
+from sites.alerts.models import Alert, Channel, ChannelKind
+from sites.models import Site
+
+
+class ChannelForm(forms.ModelForm):
+    """Where messages go."""
+
+    class Meta:
+        model = Channel
+        fields = ("kind", "name", "target", "quiet_from", "quiet_until", "enabled")
+        widgets = {
+            "quiet_from": forms.TimeInput(attrs={"type": "time"}),
+            "quiet_until": forms.TimeInput(attrs={"type": "time"}),
+        }
+        labels = {"target": "Address", "quiet_from": "Quiet from", "quiet_until": "Quiet until"}
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        target, kind = data.get("target", ""), data.get("kind")
+        if kind == ChannelKind.EMAIL:
+            try:
+                validate_email(target)
+            except forms.ValidationError:
+                self.add_error("target", "This is not an e-mail address.")
+        elif kind and not target.startswith(("https://", "http://")):
+            self.add_error("target", "Paste the hook's whole address; it starts with https://.")
+        return data
+
+
+class AlertForm(forms.ModelForm):
+    """What is watched, and who is told. Parameters of the condition are fields named `p_<name>`."""
+
+    class Meta:
+        model = Alert
+        fields = ("name", "channels", "throttle_minutes", "enabled")
+        widgets = {"channels": forms.CheckboxSelectMultiple}
+        labels = {"channels": "Tell", "throttle_minutes": "At most once in … minutes"}
+
+    def __init__(self, *args: Any, site: Site, condition: Condition, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.condition = condition
+        self.fields["channels"].queryset = Channel.objects.filter(account=site.account)  # type: ignore[attr-defined]
+        self.fields["channels"].required = False
+        self.initial.setdefault("name", condition.label)
+        if not self.initial["name"]:
+            self.initial["name"] = condition.label
+        for parameter in condition.parameters:
+            self.fields[f"p_{parameter.name}"] = self.field_of(parameter.name, parameter.default, parameter.label)
+            self.fields[f"p_{parameter.name}"].help_text = parameter.help
+
+    def field_of(self, name: str, default: Any, label: str) -> forms.Field:
+        value = self.instance.parameters.get(name, default)
+        kind: type[forms.Field] = forms.FloatField if isinstance(default, int | float) else forms.CharField
+        return kind(label=label, initial=value, required=default != "")
+
+    def parameters(self) -> dict[str, Any]:
+        """The condition's parameters as entered."""
+        return {p.name: self.cleaned_data[f"p_{p.name}"] for p in self.condition.parameters}

@@ -1,0 +1,90 @@
+"""Pages of alerts: what is watched, who is told, what was sent."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from sites.access import site_for
+from sites.alerts.conditions import CONDITIONS, Firing
+from sites.alerts.deliver import deliver
+from sites.alerts.forms import AlertForm, ChannelForm
+from sites.alerts.models import Alert, Channel, Delivery
+from sites.alerts.services import alert_save, channel_save, delivery_queue
+
+
+def alerts(request: HttpRequest, site_id: int) -> HttpResponse:
+    """All alerts of the site, the account's channels, and the last deliveries."""
+    site = site_for(request, site_id, may="edit")
+    context = {
+        "site": site,
+        "section": "uptime",
+        "alerts": site.alerts.prefetch_related("channels").order_by("name"),
+        "channels": site.account.channels.order_by("name"),
+        "conditions": CONDITIONS.values(),
+        "deliveries": Delivery.objects.filter(alert__site=site).select_related("channel").order_by("-created")[:50],
+    }
+    return render(request, "sites/alerts.html", context)
+
+
+def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id: int | None = None) -> HttpResponse:
+    """The form of a new alert on `condition`, or of an existing one."""
+    site = site_for(request, site_id, may="edit")
+    alert = get_object_or_404(Alert, pk=alert_id, site=site) if alert_id else Alert(site=site, condition=condition)
+    row = CONDITIONS.get(alert.condition)
+    if row is None:
+        raise Http404("No such condition.")
+    form = AlertForm(request.POST or None, instance=alert, site=site, condition=row)
+    if request.method == "POST" and form.is_valid():
+        alert_save(alert=form.save(commit=False), parameters=form.parameters(), channels=form.cleaned_data["channels"])
+        messages.success(request, f"“{alert.name}” is watched.")
+        return redirect("alerts", site.pk)
+    context = {"site": site, "section": "uptime", "form": form, "title": row.label, "doc": row.doc}
+    return render(request, "sites/alert_form.html", context)
+
+
+@require_POST
+def alert_delete(request: HttpRequest, site_id: int, alert_id: int) -> HttpResponse:
+    """Stop watching."""
+    site = site_for(request, site_id, may="edit")
+    get_object_or_404(Alert, pk=alert_id, site=site).delete()
+    return redirect("alerts", site.pk)
+
+
+def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = None) -> HttpResponse:
+    """The form of a new or an existing channel of the site's account."""
+    site = site_for(request, site_id, may="edit")
+    channel = get_object_or_404(Channel, pk=channel_id, account=site.account) if channel_id else None
+    form = ChannelForm(request.POST or None, instance=channel or Channel(account=site.account))
+    if request.method == "POST" and form.is_valid():
+        saved = channel_save(channel=form.save(commit=False))
+        messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
+        return redirect("alerts", site.pk)
+    context = {"site": site, "section": "uptime", "form": form, "title": "Where messages go", "channel": channel}
+    return render(request, "sites/alert_form.html", context)
+
+
+@require_POST
+def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+    """Send a test message now and say what happened."""
+    site = site_for(request, site_id, may="edit")
+    channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
+    now = timezone.now()
+    text = f"This is a test of “{channel.name}” for {site}."
+    delivery = delivery_queue(channel=channel, firing=Firing(f"test-{now.timestamp()}", "Test message", text), now=now)
+    arrived = delivery is not None and deliver(delivery, now)
+    delivery.refresh_from_db() if delivery else None
+    said = "The test message was sent." if arrived else f"It was not sent. {delivery.error if delivery else ''}"
+    messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, said)
+    return redirect("alerts", site.pk)
+
+
+@require_POST
+def channel_delete(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+    """Forget the channel and what was sent to it."""
+    site = site_for(request, site_id, may="edit")
+    get_object_or_404(Channel, pk=channel_id, account=site.account).delete()
+    return redirect("alerts", site.pk)

@@ -1,0 +1,49 @@
+"""The form of a monitor."""
+
+from __future__ import annotations
+
+from django import forms
+
+from sites.uptime.models import Monitor
+from sites.uptime.services import EDITABLE
+
+INTERVALS = [(30, "30 seconds"), (60, "Minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "Hour")]
+
+
+class MonitorForm(forms.ModelForm):
+    """What is asked how often, and what a good answer looks like. Headers are typed one per line."""
+
+    url = forms.URLField(label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/")
+    interval = forms.TypedChoiceField(label="Every", choices=INTERVALS, coerce=int, initial=60)
+    headers = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), required=False, help_text="One per line: Name: value"
+    )
+
+    class Meta:
+        model = Monitor
+        fields = EDITABLE
+        labels = {
+            "must_contain": "The page must contain",
+            "must_not_contain": "The page must not contain",
+            "expected_status": "Good statuses",
+            "timeout": "Seconds to wait",
+            "public": "Show on the public status page",
+        }
+
+    def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*args, **kwargs)
+        self.initial["headers"] = "\n".join(f"{name}: {value}" for name, value in self.instance.headers.items())
+
+    def clean_headers(self) -> dict[str, str]:
+        """Lines `Name: value` as a dictionary; a line without a colon is refused by its number."""
+        headers = {}
+        for number, line in enumerate(self.cleaned_data["headers"].splitlines(), 1):
+            name, colon, value = line.partition(":")
+            if line.strip() and (not colon or not name.strip()):
+                raise forms.ValidationError(f"Line {number} is not of the form Name: value.")
+            if line.strip():
+                headers[name.strip()] = value.strip()
+        return headers
+
+    def clean_interval(self) -> int:
+        return int(self.cleaned_data["interval"])
