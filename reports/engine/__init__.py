@@ -1,0 +1,9 @@
+"""ONE query engine: `ask(Query(...), now=...)`. Every surface only translates into a Query and formats the Result."""
+
+from reports.engine.compare import change
+from reports.engine.period import PERIODS, Period
+from reports.engine.query import Meta, Query, Result
+from reports.engine.refusal import QueryRefused, QueryStopped
+from reports.engine.run import ask
+
+__all__ = ["PERIODS", "Meta", "Period", "Query", "QueryRefused", "QueryStopped", "Result", "ask", "change"]

@@ -1,0 +1,351 @@
+"""From a scene and a breakdown to one statement.
+
+Every atom is counted in its own table (events, visits, stays on a page …); each table gives one part with the same
+columns `d0 … a_<atom> …`; the parts are put on top of each other and added up by `d0 …`, and the metrics are formulas
+over the sums. So no part needs a join with another, and a rollup is just one more part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from reports.engine import filters
+from reports.engine.conditions import Conditions
+from reports.engine.dimensions import Dimension
+from reports.engine.metrics import ATOMS, Atom, Metric
+from reports.engine.scene import LONGEST_VISIT, Scene
+
+ATOM = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The rows of the registries that one statement is about."""
+
+    metrics: tuple[Metric, ...]
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def by_page(self) -> bool:
+        return any(row.name == "page" for row in self.dimensions)
+
+    @property
+    def by_event(self) -> bool:
+        return any(row.family in ("event", "goal") and row.name != "site" for row in self.dimensions)
+
+    def formulas(self) -> list[str]:
+        return [row.form(self.by_page, self.by_event) for row in self.metrics]
+
+    def atoms(self) -> tuple[Atom, ...]:
+        """The atoms the formulas need, each once."""
+        found = dict.fromkeys(name for formula in self.formulas() for name in ATOM.findall(formula))
+        return tuple(ATOMS[name] for name in found)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The atoms of one table: `sql` selects `columns`, the other atoms are zero there."""
+
+    source: str
+    sql: str
+    atoms: tuple[str, ...]
+
+
+@dataclass
+class Compiler:
+    """Writes the parts of one scene and breakdown."""
+
+    scene: Scene
+    breakdown: Breakdown
+    conditions: Conditions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.conditions = Conditions(self.scene)
+
+    # -- which table ----------------------------------------------------------------------------------------------
+
+    def families(self) -> set[str]:
+        """What breakdown and filter are about: "entry" and "event" decide which table a visitor is counted in."""
+        rows = [*self.breakdown.dimensions]
+        rows += [leaf.dimension for leaf in filters.leaves(self.scene.tree, inside_visited=False)]
+        return {"entry" if row.visit and not row.event else row.family for row in rows if row.family != "time"}
+
+    def scope(self, atom: Atom) -> str:
+        families = self.families()
+        if atom.visits and "entry" in families and not families & {"event", "goal"}:
+            return "base_visits" if atom.scope == "base" and self.scene.chosen_goals else "visits"
+        return atom.scope
+
+    def parts(self, atoms: Iterable[Atom]) -> list[Part]:
+        """The parts that count these atoms from events and visits."""
+        by_scope: dict[str, list[Atom]] = {}
+        for atom in atoms:
+            by_scope.setdefault(self.scope(atom), []).append(atom)
+        writers: dict[str, Callable[[list[Atom]], str]] = {
+            "events": self.events, "visits": self.visits, "stays": self.stays, "online": self.online,
+            "goals": self.goals, "base": self.base, "base_visits": self.base_visits,
+        }  # fmt: skip
+        return [
+            Part(
+                "visits" if scope in ("visits", "base_visits") else "events",
+                writers[scope](group),
+                tuple(atom.name for atom in group),
+            )
+            for scope, group in by_scope.items()
+        ]
+
+    # -- pieces ---------------------------------------------------------------------------------------------------
+
+    def seen(self) -> str:
+        """The condition under which an event shows that its visitor saw what this is about; empty = always."""
+        rows = [*self.breakdown.dimensions]
+        rows += [leaf.dimension for leaf in filters.leaves(self.scene.tree, inside_visited=False)]
+        marks = {row.shown_by for row in rows if row.family in ("event", "goal")} - {""}
+        return "kind = 'view'" if marks == {"view"} else ""
+
+    def value(self, row: Dimension) -> str:
+        """SQL of a dimension of an event's row."""
+        if row.family == "goal":
+            return goal_numbers(self.scene, self.conditions)
+        if row.family != "time" and not row.event:
+            return f"toString(entered.{row.name.replace(':', '_')})" if False else entry_alias(row)
+        return self.conditions.event_value(row)
+
+    def present(self, dimensions: Iterable[Dimension]) -> list[str]:
+        """The conditions under which an event belongs into this breakdown."""
+        found: list[str] = []
+        for row in dimensions:
+            if row.kinds:
+                found.append(f"kind = '{row.kinds[0]}'")
+            if row.skip_empty and row.family != "goal":
+                found.append(f"{self.value(row)} != ''")
+        return found
+
+    def entry_join(self) -> str:
+        """Joins to events what only their visits know."""
+        rows = [row for row in self.breakdown.dimensions if row.visit and not row.event]
+        if not rows:
+            return ""
+        columns = ", ".join(f"{self.conditions.visit_value(row)} AS {entry_alias(row)}" for row in rows)
+        return (
+            f" INNER JOIN (SELECT visit, {columns} FROM {self.scene.visits(before=LONGEST_VISIT)}) AS entered"
+            " USING (visit)"
+        )
+
+    def keys(self) -> str:
+        return ", ".join(f"d{index}" for index in range(len(self.breakdown.dimensions)))
+
+    def group_by(self) -> str:
+        return f" GROUP BY {self.keys()}" if self.breakdown.dimensions else ""
+
+    def columns(self, values: Iterable[str], aggregates: Iterable[str]) -> str:
+        return ", ".join([*(f"{value} AS d{index}" for index, value in enumerate(values)), *aggregates])
+
+    def aggregate(self, atom: Atom, seen: str) -> str:
+        """SQL of one atom over rows of events."""
+        currency = self.scene.currency
+        of_currency = "1" if currency is None else f"currency = {self.scene.params.text(currency)}"
+        when = atom.when.replace("currency = {currency}", of_currency)
+        if "newcomer" in when:
+            when = self.scene.newcomer()
+        wheres = [text for text in (when, seen if atom.seen else "") if text]
+        what = self.scene.visitor if atom.what == "visitor" else atom.what
+        arguments = [text for text in (what, " AND ".join(wheres)) if text]
+        name = atom.how + ("If" if wheres else "")
+        call = f"{name}({', '.join(arguments)})"
+        return f"{cast(atom, call)} AS a_{atom.name}"
+
+    # -- parts ----------------------------------------------------------------------------------------------------
+
+    def events(self, atoms: list[Atom], scene: Scene | None = None, tree: filters.Node | None | str = "") -> str:
+        scene = scene or self.scene
+        seen = self.seen()
+        narrow = seen if seen and all(atom.seen or atom.when == seen for atom in atoms) else ""
+        filter_tree = self.scene.tree if isinstance(tree, str) else tree
+        conditions = [*self.present(self.breakdown.dimensions), self.conditions.events(filter_tree), narrow]
+        aggregates = [self.aggregate(plain(atom, narrow), "" if narrow else seen) for atom in atoms]
+        columns = self.columns(map(self.value, self.breakdown.dimensions), aggregates)
+        return f"SELECT {columns} {self.source(scene, conditions)}{self.group_by()}"
+
+    def source(self, scene: Scene, conditions: Iterable[str]) -> str:
+        joined = self.entry_join()
+        return scene.events(*conditions).replace("FROM events", f"FROM events{joined}", 1)
+
+    def online(self, atoms: list[Atom]) -> str:
+        return self.events(atoms, scene=self.scene.online())
+
+    def stays(self, atoms: list[Atom]) -> str:
+        """What one visit did on one page: its engaged time there, else from its first to its last event there."""
+        dimensions = self.breakdown.dimensions
+        inside = self.columns(
+            map(self.value, dimensions),
+            (
+                "sum(engaged) AS told", "max(scroll) AS scroll",
+                "if(told > 0, told, toUInt64(dateDiff('millisecond', min(ts), max(ts)))) AS ms",
+            ),
+        )  # fmt: skip
+        conditions = [*self.present(dimensions), self.conditions.events(self.scene.tree)]
+        rows = f"SELECT {inside} {self.source(self.scene, conditions)} GROUP BY visit, {self.keys()}"
+        aggregates = ", ".join(self.aggregate(atom, "") for atom in atoms)
+        return f"SELECT {self.keys()}, {aggregates} FROM ({rows}){self.group_by()}"
+
+    def visits(self, atoms: list[Atom], tree: filters.Node | None | str = "") -> str:
+        wanted = self.scene.tree if isinstance(tree, str) else tree
+        joined, values, conditions = "", [], []
+        if self.contained():
+            joined, conditions = self.containing(wanted)
+        if not (joined and filters.about_events(wanted)):
+            conditions.append(self.conditions.visits(wanted))
+        for index, row in enumerate(self.breakdown.dimensions):
+            value = f"c{index}" if row in self.contained() else self.conditions.visit_value(row)
+            values.append(value)
+            if row.skip_empty and row.family != "goal":
+                conditions.append(f"{value} != ''")
+        where = " AND ".join(filter(None, conditions))
+        aggregates = [self.visit_aggregate(atom) for atom in atoms]
+        return (
+            f"SELECT {self.columns(values, aggregates)} FROM {self.scene.visits()} AS visited{joined}"
+            f"{' WHERE ' + where if where else ''}{self.group_by()}"
+        )
+
+    def visit_aggregate(self, atom: Atom) -> str:
+        if atom.scope == "visits":
+            return self.aggregate(atom, "")
+        return f"{cast(atom, atom.visits)} AS a_{atom.name}"
+
+    def contained(self) -> list[Dimension]:
+        """The dimensions a visit has because it contains an event that has them."""
+        return [row for row in self.breakdown.dimensions if row.family in ("event", "goal") and row.name != "page"]
+
+    def containing(self, tree: filters.Node | None) -> tuple[str, list[str]]:
+        """Joins to visits the event dimensions they contain."""
+        rows = list(enumerate(self.breakdown.dimensions))
+        columns = ", ".join(f"{self.value(row)} AS c{i}" for i, row in rows if row in self.contained())
+        about = self.conditions.events(tree) if filters.about_events(tree) else ""
+        events = self.scene.events(*self.present(self.contained()), about)
+        return f" INNER JOIN (SELECT DISTINCT visit, {columns} {events}) AS contained USING (visit)", []
+
+    def goals(self, atoms: list[Atom]) -> str:
+        """How often goals were reached, and by how many visitors."""
+        goals = self.scene.counted_goals()
+        aggregates = []
+        by_goal = any(row.family == "goal" for row in self.breakdown.dimensions)
+        for atom in atoms:
+            form = self.by_goal(atom, goals) if by_goal else self.all_goals(atom, goals)
+            aggregates.append(f"{cast(atom, form)} AS a_{atom.name}")
+        conditions = [*self.present(self.breakdown.dimensions), self.conditions.events(self.scene.tree)]
+        columns = self.columns(map(self.value, self.breakdown.dimensions), aggregates)
+        return f"SELECT {columns} {self.source(self.scene, conditions)}{self.group_by()}"
+
+    def by_goal(self, atom: Atom, goals: list) -> str:
+        if atom.how == "converters":
+            return f"uniqExact({self.scene.visitor})"
+        once = [str(goal.number) for goal in goals if goal.once_per_visit]
+        index = next(i for i, row in enumerate(self.breakdown.dimensions) if row.family == "goal")
+        return f"if(d{index} IN ({', '.join(once)}), uniqExact(visit), count())" if once else "count()"
+
+    def all_goals(self, atom: Atom, goals: list) -> str:
+        reached = [(goal, self.conditions.events(goal.tree)) for goal in goals]
+        if not reached:
+            return "0"
+        if atom.how == "converters":
+            anyone = " OR ".join(condition for _, condition in reached)
+            return f"uniqExactIf({self.scene.visitor}, {anyone})"
+        return " + ".join(
+            f"uniqExactIf(visit, {condition})" if goal.once_per_visit else f"countIf({condition})"
+            for goal, condition in reached
+        )
+
+    def base(self, atoms: list[Atom]) -> str:
+        """All visitors under the same filter, for whom reaching a goal is the question."""
+        others = tuple(row for row in self.breakdown.dimensions if row.family != "goal")
+        if len(others) == len(self.breakdown.dimensions):
+            return self.base_of(self.breakdown, atoms)
+        inside = self.base_of(Breakdown(self.breakdown.metrics, others), atoms)
+        return self.for_every_goal(inside, others, atoms)
+
+    def base_of(self, breakdown: Breakdown, atoms: list[Atom]) -> str:
+        from dataclasses import replace
+
+        scene = replace(self.scene, tree=self.scene.tree_without_goals)
+        return Compiler(scene, breakdown).events(atoms)
+
+    def base_visits(self, atoms: list[Atom]) -> str:
+        return self.visits(atoms, tree=self.scene.tree_without_goals)
+
+    def for_every_goal(self, inside: str, others: tuple[Dimension, ...], atoms: list[Atom]) -> str:
+        numbers = ", ".join(str(goal.number) for goal in self.scene.counted_goals()) or "0"
+        names = iter(f"d{index}" for index in range(len(others)))
+        keys = [
+            f"toInt64(arrayJoin([{numbers}]))" if row.family == "goal" else f"inside.{next(names)}"
+            for row in self.breakdown.dimensions
+        ]
+        columns = self.columns(keys, [f"inside.a_{atom.name} AS a_{atom.name}" for atom in atoms])
+        return f"SELECT {columns} FROM ({inside}) AS inside"
+
+
+def entry_alias(row: Dimension) -> str:
+    return "entered_" + re.sub(r"\W", "_", row.name if not row.key else f"tag_{row.key.encode().hex()}")
+
+
+def plain(atom: Atom, narrow: str) -> Atom:
+    """The atom without a condition that already narrows all rows."""
+    from dataclasses import replace
+
+    return replace(atom, when="") if narrow and atom.when == narrow else atom
+
+
+def cast(atom: Atom, call: str) -> str:
+    """Counts as UInt64, sums of whole numbers too, money as it comes: so that parts fit on top of each other."""
+    return call if "Decimal" in atom.zero else f"toUInt64({call})"
+
+
+def goal_numbers(scene: Scene, conditions: Conditions) -> str:
+    """SQL: one row per goal the event reaches."""
+    reached = ", ".join(
+        f"if({conditions.events(goal.tree)}, {goal.number}, 0)" for goal in scene.counted_goals()
+    )
+    return f"toInt64(arrayJoin(arrayFilter(number -> number != 0, [{reached or '0'}])))"
+
+
+def statement(
+    breakdown: Breakdown, parts: list[Part], order: list[str], limit: int, offset: int, keys: str = ""
+) -> str:
+    """The whole statement: parts on top of each other, added up, formulas, order and page; `keys` limits its rows."""
+    names = [f"d{index}" for index in range(len(breakdown.dimensions))]
+    atoms = [atom.name for atom in breakdown.atoms()]
+    if len(parts) == 1:
+        inside = f"({parts[0].sql})"
+    else:
+        stacked = " UNION ALL ".join(stack(part, names, atoms) for part in parts)
+        sums = ", ".join([*names, *(f"sum(a_{name}) AS a_{name}" for name in atoms)])
+        inside = f"(SELECT {sums} FROM ({stacked}){' GROUP BY ' + ', '.join(names) if names else ''})"
+    formulas = [
+        f"{ATOM.sub(lambda found: 'a_' + found[1], formula)} AS m{index}"
+        for index, formula in enumerate(breakdown.formulas())
+    ]
+    something = " OR ".join(f"a_{name} != 0" for name in atoms)
+    where = " WHERE " + " AND ".join(filter(None, [f"({something})", keys])) if names else ""
+    ordered = f" ORDER BY {', '.join(order)}" if order else ""
+    page = f" LIMIT {limit} OFFSET {offset}" if names else ""
+    return f"SELECT {', '.join([*names, *formulas])} FROM {inside}{where}{ordered}{page}"
+
+
+def stack(part: Part, keys: list[str], atoms: list[str]) -> str:
+    if set(part.atoms) == set(atoms):
+        columns = [*keys, *(f"a_{name}" for name in atoms)]
+    else:
+        columns = [*keys, *(f"a_{name}" if name in part.atoms else f"{ATOMS[name].zero} AS a_{name}" for name in atoms)]
+    return f"SELECT {', '.join(columns)} FROM ({part.sql})"
+
+
+def order_by(breakdown: Breakdown, order: Iterable[tuple[str, str]]) -> list[str]:
+    """ORDER BY of names; the dimensions' values break ties, so that pages never overlap."""
+    names = {row.name: f"d{index}" for index, row in enumerate(breakdown.dimensions)}
+    names.update({row.name: f"m{index}" for index, row in enumerate(breakdown.metrics)})
+    found = {names[name]: f"{names[name]} {way.upper()} NULLS LAST" for name, way in order}
+    for index in range(len(breakdown.dimensions)):
+        found.setdefault(f"d{index}", f"d{index} ASC")
+    return list(found.values())

@@ -1,0 +1,180 @@
+"""A period of time as people say it ("7d", "last-month", "2026-03-01..2026-03-31") in any zone of the world.
+
+A period is two instants, start inclusive and end exclusive, and the zone in which its days are days. A day begins
+at the first instant that is called 00:00 there (or at the transition that skipped it), so days have 23, 24 or 25
+hours, sometimes half an hour more or less, and a few never happened at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from reports.engine.refusal import QueryRefused, one_of, shown
+
+FIRST = datetime(1970, 1, 2, tzinfo=UTC)
+LAST = datetime(2100, 1, 1, tzinfo=UTC)
+BEGINNING = date(2000, 1, 1)  # where "all" starts
+REALTIME = timedelta(minutes=30)
+
+RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?", re.ASCII)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises QueryRefused for a name that is none."""
+    if not isinstance(name, str) or name not in zone_names():
+        raise QueryRefused(
+            f"There is no time zone {shown(name)}; use an IANA name such as Europe/Tallinn or UTC.", "timezone"
+        )
+    return ZoneInfo(name)
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which `day` begins in `zone`."""
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def months_back(day: date, months: int) -> date:
+    """The same day `months` earlier; the month's last day where there is no such day."""
+    index = day.year * 12 + day.month - 1 - months
+    year, month = divmod(index, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, min(day.day, last))
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
+def months_ago(day: date, months: int) -> date:
+    """The first day of the month `months` before that of `day`."""
+    return months_back(day.replace(day=1), months)
+
+
+def monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+Days = tuple[date, date]  # first day, and the day after the last
+DAY = timedelta(days=1)
+
+NAMED: dict[str, Callable[[date], Days]] = {
+    "today": lambda today: (today, today + DAY),
+    "yesterday": lambda today: (today - DAY, today),
+    "7d": lambda today: (today - 6 * DAY, today + DAY),
+    "14d": lambda today: (today - 13 * DAY, today + DAY),
+    "30d": lambda today: (today - 29 * DAY, today + DAY),
+    "90d": lambda today: (today - 89 * DAY, today + DAY),
+    "12m": lambda today: (months_ago(today, 11), today + DAY),
+    "this-week": lambda today: (monday(today), monday(today) + 7 * DAY),
+    "last-week": lambda today: (monday(today) - 7 * DAY, monday(today)),
+    "this-month": lambda today: (months_ago(today, 0), months_ago(today, -1)),
+    "last-month": lambda today: (months_ago(today, 1), months_ago(today, 0)),
+    "this-year": lambda today: (date(today.year, 1, 1), date(today.year + 1, 1, 1)),
+    "all": lambda today: (BEGINNING, today + DAY),
+}
+PERIODS = ("realtime", *NAMED)
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `start` to before `end` (aware; kept as UTC), told in `zone` (an IANA name). `name`: as it was asked for.
+
+    Raises QueryRefused if the end is not after the start, a year is outside 1970-2099, or the zone is unknown.
+    """
+
+    start: datetime
+    end: datetime
+    zone: str = "UTC"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        zone_of(self.zone)
+        for instant in (self.start, self.end):
+            if not isinstance(instant, datetime) or instant.tzinfo is None:
+                raise QueryRefused("A period needs two instants with a zone.", "period")
+        try:
+            start, end = self.start.astimezone(UTC), self.end.astimezone(UTC)
+        except OverflowError:
+            raise outside(self.start.date()) from None
+        for instant in (start, end):
+            if not FIRST - 2 * DAY <= instant <= LAST + 2 * DAY:
+                raise outside(instant.date())
+        if start >= end:
+            raise QueryRefused("The period ends before it begins; give the earlier date first.", "period")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "end", end)
+
+    @classmethod
+    def parse(cls, text: str, zone: str, now: datetime) -> Period:
+        """The period called `text` at the time `now` in `zone`; a range names its last day, inclusive."""
+        info = zone_of(zone)
+        if text == "realtime":
+            end = now.astimezone(UTC) + timedelta(seconds=1)
+            return cls(end - REALTIME, end, zone, text)
+        if isinstance(text, str) and (named := NAMED.get(text)):
+            first, after = named(now.astimezone(info).date())
+            return cls.days(first, after, zone, text)
+        found = RANGE.fullmatch(text) if isinstance(text, str) else None
+        if not found:
+            raise QueryRefused(
+                f"There is no period {shown(text)}; use one of {one_of(PERIODS)}, or 2026-03-01..2026-03-31.",
+                "period",
+            )
+        first, last = date_of(found[1]), date_of(found[2] or found[1])
+        if last < first:
+            raise QueryRefused("The period ends before it begins; give the earlier date first.", "period")
+        return cls.days(first, last + DAY, zone, text)
+
+    @classmethod
+    def days(cls, first: date, after: date, zone: str, name: str = "") -> Period:
+        """The days from `first` to before `after` in `zone`."""
+        info = zone_of(zone)
+        for day in (first, after):
+            if not FIRST.date() <= day <= LAST.date():
+                raise outside(day)
+        return cls(day_start(first, info), day_start(after, info), zone, name or f"{first}..{after - DAY}")
+
+    @property
+    def info(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    @property
+    def first_day(self) -> date:
+        return self.start.astimezone(self.info).date()
+
+    @property
+    def last_day(self) -> date:
+        """The day that holds the period's last instant."""
+        return (self.end - timedelta(microseconds=1)).astimezone(self.info).date()
+
+    def is_days(self) -> bool:
+        """Whether it begins and ends exactly where days do."""
+        return (
+            day_start(self.first_day, self.info) == self.start
+            and day_start(self.last_day + DAY, self.info) == self.end
+        )
+
+
+def date_of(text: str) -> date:
+    """The day written as 2026-03-31. Raises QueryRefused for a day that is none."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise QueryRefused(f"{shown(text)} is not a date; write it as 2026-03-31.", "period") from None
+    if not FIRST.date() <= day < LAST.date():
+        raise outside(day)
+    return day
+
+
+def outside(day: date) -> QueryRefused:
+    return QueryRefused(f"{day.isoformat()} is outside the years 1970 to 2099.", "period")

@@ -1,0 +1,207 @@
+"""Asking: the only place where a question of a surface meets the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from reports.engine import decode, filters, freshness, limits
+from reports.engine.cache import ANSWERS
+from reports.engine.compare import compared
+from reports.engine.compile import Breakdown, order_by, statement
+from reports.engine.dimensions import TIMES
+from reports.engine.filters import Node
+from reports.engine.lookup import FromDatabase, Lookup, Source
+from reports.engine.period import Period
+from reports.engine.plan import Plan, plan
+from reports.engine.query import Meta, Query, Result
+from reports.engine.scene import Scene
+
+Row = dict[str, Any]
+CONVERSIONS = {"conversions", "conversion_rate"}
+
+
+@dataclass
+class Work:
+    """What answering one question took, added up over its statements."""
+
+    rows_read: int = 0
+    bytes_read: int = 0
+    sources: list[str] = field(default_factory=list)
+    estimated: set[str] = field(default_factory=set)
+    error: float = 0.0
+
+    def run(self, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """One statement, within the limits of a question."""
+        from tracking import store
+
+        try:
+            answer = store.query(sql, params, settings=limits.query_settings())
+        except store.StoreError as error:
+            refusal = limits.explained(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+        self.rows_read += answer.rows_read
+        self.bytes_read += answer.bytes_read
+        return [tuple(row) for row in answer.rows]
+
+    def used(self, made: Plan) -> None:
+        self.sources += [part.source for part in made.parts]
+        self.estimated |= made.estimated
+        self.error = max(self.error, made.error)
+
+
+def ask(query: Query, *, now: datetime, source: Source | None = None, cache: bool = True) -> Result:
+    """Answer one question.
+
+    `source` gives goals and segments (default: the database). Raises QueryRefused for what cannot be asked and
+    QueryStopped for what takes too much; StoreError when the store itself is in trouble.
+    """
+    begun = time.perf_counter()
+    scene = scene_of(query, now, source or FromDatabase())
+    facts = freshness.facts(scene)
+    scene = replace(scene, persons=facts.persons)
+    other = compared(query.period, query.compare, now) if query.compare else None
+    key = (keyed(query, scene, other), facts.version)
+    if cache and facts.version and (known := ANSWERS.get(key)):
+        meta = replace(known.meta, seconds=time.perf_counter() - begun, cached=True, rows_read=0, bytes_read=0)
+        return replace(known, rows=copies(known.rows), meta=meta)
+    result = answer(query, scene, other, facts, begun)
+    if cache and facts.version and "online" not in query.metrics:
+        ANSWERS.put(key, replace(result, rows=copies(result.rows)), cells(result))
+    return result
+
+
+def copies(rows: list[Row]) -> list[Row]:
+    """Surfaces may write into their rows; what is kept must not change with them."""
+    return [dict(row) for row in rows]
+
+
+def cells(result: Result) -> int:
+    return (len(result.rows) + 1) * (len(result.rows[0]) if result.rows else 1)
+
+
+def scene_of(query: Query, now: datetime, source: Source) -> Scene:
+    """Look up what the question refers to by number."""
+    lookup = Lookup(query.sites, source)
+    tree = query.tree()
+    without, chosen = filters.without_goals(tree)
+    resolved = lookup.resolved(tree, "where") if tree else None
+    wants_goals = CONVERSIONS & set(query.metrics) or "goal" in query.dimensions
+    goals = lookup.all_goals() if wants_goals or chosen else {}
+    if "goal" not in query.dimensions and not chosen and wants_goals:
+        headline = source.headline(query.sites)
+        goals = {number: goal for number, goal in goals.items() if number in headline}
+    return Scene(
+        query.sites, query.period, now, resolved, goals, chosen, lookup.resolved(without, "where") if without else None
+    )
+
+
+def keyed(query: Query, scene: Scene, other: Period | None) -> tuple[Any, ...]:
+    """Everything an answer depends on, the data aside."""
+    plain = replace(query, where=None, compare=None)
+    return (plain, repr(scene.tree), repr(scene.goals), scene.chosen_goals, other, scene.persons)
+
+
+def answer(query: Query, scene: Scene, other: Period | None, facts: freshness.Facts, begun: float) -> Result:
+    work = Work()
+    currency, others = money(query, scene, work)
+    scene = replace(scene, currency=currency)
+    rows = table(query, scene, facts, work)
+    plain = replace(query, dimensions=(), order=(), search="")
+    totals = table(plain, scene, facts, work)[0] if query.totals else None
+    comparison = comparison_of(query, scene, other, facts, work, rows) if other else None
+    meta = Meta(
+        range=(scene.period.start.isoformat(), scene.period.end.isoformat()),
+        zone=scene.period.zone,
+        freshness=facts.changed,
+        exact=not work.estimated,
+        error=work.error,
+        source="+".join(dict.fromkeys(work.sources)),
+        rows_read=work.rows_read,
+        seconds=time.perf_counter() - begun,
+        bytes_read=work.bytes_read,
+        estimated=tuple(sorted(work.estimated)),
+        currency=currency or "",
+        other_currencies=others,
+        comparison_range=(other.start.isoformat(), other.end.isoformat()) if other else None,
+    )
+    return Result(rows, totals, comparison, meta)
+
+
+def breakdown_of(query: Query) -> Breakdown:
+    return Breakdown(query.metric_rows(), query.dimension_rows())
+
+
+def table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: Iterable[Row] = ()) -> list[Row]:
+    """The rows of one period; with `keys`, only those with the same dimension values."""
+    breakdown = breakdown_of(query)
+    scene = replace(scene, params=type(scene.params)())
+    made = plan(query, scene, breakdown, facts, work.run)
+    work.used(made)
+    fill = query.filled()
+    limit, offset = (1_000_000, 0) if fill else (query.limit, query.offset)
+    order = order_by(breakdown, query.effective_order())
+    sql = statement(breakdown, made.parts, order, limit, offset, keys=key_condition(breakdown, scene, list(keys)))
+    rows = decode.decoded(breakdown, scene, work.run(sql, scene.params.values))
+    if not fill:
+        return rows
+    full = decode.filled(breakdown, scene, rows, scene.now)
+    if query.effective_order()[0][1] == "desc":
+        full.reverse()
+    return full[query.offset : query.offset + query.limit]
+
+
+def key_condition(breakdown: Breakdown, scene: Scene, rows: list[Row]) -> str:
+    """SQL: the dimension values are those of one of the rows."""
+    if not rows:
+        return ""
+    conditions = []
+    for index, row in enumerate(breakdown.dimensions):
+        values = tuple(dict.fromkeys(each[row.name] for each in rows))
+        if row.family == "goal" or row.name in TIMES:
+            if row.family == "goal" or row.name in ("hour_of_day", "weekday"):
+                conditions.append(f"d{index} IN ({', '.join(map(str, values))})")
+            continue
+        conditions.append(f"d{index} IN {scene.params.texts(values)}")
+    return " AND ".join(conditions)
+
+
+def comparison_of(
+    query: Query, scene: Scene, other: Period, facts: freshness.Facts, work: Work, rows: list[Row]
+) -> list[Row] | Row:
+    """The same question of the other period, shaped beside `rows`."""
+    earlier = replace(scene, period=other)
+    plain = replace(query, compare=None, period=other)
+    if not query.dimensions:
+        return table(plain, earlier, facts, work)[0]
+    if query.filled():
+        return table(plain, earlier, facts, work)
+    found = table(replace(plain, offset=0, limit=100_000), earlier, facts, work, keys=rows) if rows else []
+    by_key = {tuple(row[name] for name in query.dimensions): row for row in found}
+    empty = decode.nothing(breakdown_of(query))
+    keys = [tuple(row[name] for name in query.dimensions) for row in rows]
+    return [by_key.get(key) or {**dict(zip(query.dimensions, key, strict=True)), **empty} for key in keys]
+
+
+def money(query: Query, scene: Scene, work: Work) -> tuple[str | None, dict[str, Decimal]]:
+    """The currency of the answer's amounts and the totals of the others: the one with most orders is shown."""
+    if not any(row.money for row in query.metric_rows()) or "currency" in query.dimensions:
+        return None, {}
+    from reports.engine.conditions import Conditions
+
+    conditions = Conditions(scene)
+    sql = (
+        "SELECT currency, countIf(revenue > 0) AS orders, sum(revenue) "
+        f"{scene.events('revenue != 0', conditions.events(scene.tree))} "
+        "GROUP BY currency ORDER BY orders DESC, currency"
+    )
+    found = work.run(sql, scene.params.values)
+    if not found:
+        return "", {}
+    return found[0][0], {currency: total for currency, _, total in found[1:]}

@@ -1,0 +1,141 @@
+"""What a question needs to know of the world before it becomes SQL: its tenant and period, goals, persons, currency.
+
+Tenant and period are part of every FROM written here; no other function of the engine names a table of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from reports.engine.filters import Node, leaves
+from reports.engine.period import Period
+from reports.engine.zones import Clock
+
+LONGEST_VISIT = timedelta(days=1)  # an event's visit is looked for from this long before the period
+ONLINE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal as the engine needs it: its number and what an event must be to reach it."""
+
+    number: int
+    tree: Node
+
+    @property
+    def once_per_visit(self) -> bool:
+        """Goals of duration or scroll depth: many events of the visit satisfy them, but the visit reaches them once."""
+        return any(leaf.dimension.number for leaf in leaves(self.tree))
+
+
+@dataclass
+class Params:
+    """Bound values: every string of a stranger goes to the database as one of these."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def bind(self, value: Any, type: str) -> str:
+        for name, known in self.values.items():
+            if known is value or (type == "String" and known == value and isinstance(known, str)):
+                return f"{{{name}:{type}}}"
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"{{{name}:{type}}}"
+
+    def text(self, value: str) -> str:
+        return self.bind(value, "String")
+
+    def texts(self, values: tuple[str, ...]) -> str:
+        return self.bind(list(values), "Array(String)")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The tenant, the period, the filter, and what was looked up for them."""
+
+    sites: tuple[int, ...]
+    period: Period
+    now: datetime
+    tree: Node | None = None
+    goals: Mapping[int, Goal] = field(default_factory=dict)
+    chosen_goals: tuple[int, ...] = ()  # those the filter asks for at its top
+    tree_without_goals: Node | None = None
+    persons: bool = False  # whether any of the sites identifies people
+    currency: str | None = None
+    params: Params = field(default_factory=Params)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.period)
+
+    def counted_goals(self) -> list[Goal]:
+        """The goals that conversions count: those the filter names, else all."""
+        numbers = self.chosen_goals or tuple(sorted(self.goals))
+        return [self.goals[number] for number in numbers if number in self.goals]
+
+    def during(self, period: Period) -> Scene:
+        return replace(self, period=period)
+
+    def during_until(self, now: datetime) -> Scene | None:
+        """The scene cut off at `now`; None where it had not begun."""
+        if self.period.start > now:
+            return None
+        until = min(self.period.end, now + timedelta(milliseconds=1))
+        return self.during(replace(self.period, end=until))
+
+    def online(self) -> Scene:
+        end = self.now + timedelta(seconds=1)
+        return self.during(Period(end - ONLINE, end, self.period.zone))
+
+    # -- FROM ------------------------------------------------------------------------------------------------------
+
+    def tenant(self) -> str:
+        if len(self.sites) == 1:
+            return f"site_id = {self.sites[0]}"
+        return f"site_id IN ({', '.join(map(str, self.sites))})"
+
+    def within(self, column: str, before: timedelta = timedelta()) -> str:
+        start, end = millis(self.period.start - before), millis(self.period.end)
+        return f"{column} >= {instant(start)} AND {column} < {instant(end)}"
+
+    def events(self, *conditions: str) -> str:
+        """FROM … WHERE of the tenant's events of the period."""
+        joined = person_join(self) if self.persons else ""
+        wheres = [self.tenant(), self.within("ts"), *filter(None, conditions)]
+        return f"FROM events{joined} WHERE {' AND '.join(wheres)}"
+
+    def visits(self, before: timedelta = timedelta()) -> str:
+        """A table expression: one row per visit of the tenant that began in the period (or `before` it)."""
+        return f"({visit_rows(self, before)})"
+
+    @property
+    def visitor(self) -> str:
+        """SQL of who an event belongs to."""
+        return "if(person_id != 0, person_id, device)" if self.persons else "device"
+
+    def newcomer(self) -> str:
+        """SQL: the event belongs to the first visit of its device."""
+        first = f"SELECT device, min(first) FROM firsts WHERE {self.tenant()} GROUP BY device"
+        return f"(device, visit_start) IN ({first})"
+
+
+def millis(when: datetime) -> int:
+    return round(when.timestamp() * 1000)
+
+
+def instant(unix_ms: int) -> str:
+    return f"fromUnixTimestamp64Milli({unix_ms}, 'UTC')"
+
+
+def person_join(scene: Scene) -> str:
+    known = (
+        f"SELECT visit, any(person_id) AS person_id FROM identities WHERE {scene.tenant()} GROUP BY visit"
+    )
+    return f" LEFT ANY JOIN ({known}) AS known USING (visit)"
+
+
+def visit_rows(scene: Scene, before: timedelta) -> str:
+    raise NotImplementedError
