@@ -1,0 +1,63 @@
+/** Beacons on their way: one per site, each with its own number, by the best road the browser leaves open. */
+import {base, d, nav, random, tag, w} from './settings.js';
+import {mayStore} from './people.js';
+
+export const sites = [];
+const KEPT = '_eventqueue';
+let closed = 0; // fetch and sendBeacon are forbidden here (connect-src)
+
+/** `&a=1&b[c]=2`; empty values are left out, long ones cut. */
+export const query = (value, key) => value && typeof value == 'object' ?
+  Object.keys(value).map(part => query(value[part], key ? key + '[' + (Array.isArray(value) ? '' : part) + ']' : part)).join('') :
+  value || value === 0 ? '&' + encodeURIComponent(key) + '=' + encodeURIComponent(String(value).slice(0, 2000)) : '';
+
+/** Loads a script; the page may have put its own function in this one's place. */
+export const inject = (src, done) => {
+  const script = d.createElement('script');
+  script.src = src;
+  script.nonce = tag?.nonce || '';
+  script.onload = done;
+  d.documentElement.appendChild(script);
+};
+export const api = {inject};
+
+const read = reply => {
+  const found = /\.on\((\{.*\})\)/.exec(reply);
+  if (found) api.on(JSON.parse(found[1]));
+};
+
+/** As a script: it may die with the page, so where storing is allowed it is kept until it arrived. */
+let kept = [];
+const save = () => {
+  if (mayStore()) try { sessionStorage[KEPT] = JSON.stringify(kept.slice(-20)); } catch (e) { /* then it is not kept */ }
+};
+const asScript = url => {
+  kept.push(url);
+  save();
+  api.inject(url, () => {
+    kept = kept.filter(other => other != url);
+    save();
+  });
+};
+
+/** Sends again what the page before could not finish; the beacon's number keeps it from counting twice. */
+export const resume = () => {
+  try { JSON.parse(sessionStorage[KEPT] || '[]').forEach(asScript); } catch (e) { /* no storage, nothing kept */ }
+};
+
+const carry = (url, reads) => {
+  if (api.inject != inject && reads) api.inject(url);
+  else if (closed || !w.fetch) asScript(url);
+  else if (reads || !nav.sendBeacon || !nav.sendBeacon(url)) {
+    fetch(url, {keepalive: true}).then(reply => reply.text()).then(read, () => {
+      closed = 1;
+      asScript(url);
+    });
+  }
+};
+
+/** Sends `data` to every site, or to `only` one of them. Page views read the answer. */
+export const send = (data, only) => (only ? [only] : sites).forEach(site => {
+  const reads = data.type == 'pageview' || closed;
+  carry(base + '?' + query({...site, ...data, mime: reads ? 'js' : '', x: random() + random()}).slice(1), reads);
+});
