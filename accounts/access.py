@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
@@ -154,7 +154,7 @@ def members_of(account: Account) -> QuerySet[Membership]:
 def owner_of(account: Account) -> User | None:
     """The account's first owner."""
     membership = account.memberships.filter(role=Role.OWNER).select_related("user").order_by("pk").first()
-    return cast(User, membership.user) if membership else None
+    return membership.user if membership else None
 
 
 def bearer_of(authkey: str) -> Bearer | None:

@@ -207,7 +207,7 @@ class Members(ManagementView):
             account=mine.account, email=values["email"], role=values["role"], by=mine, grants=grants_in(values)
         )
         inviter = mine.user if mine.user_id else mine.account
-        shown = {"email": made.email, "role": made.role, "link": invitation_link(made)}
+        shown: dict[str, Any] = {"email": made.email, "role": made.role, "link": invitation_link(made)}
         shown["mailed"] = mail_invitation(made, inviter)
         return Response(InvitationSerializer(shown).data, status=status.HTTP_201_CREATED)
 

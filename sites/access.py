@@ -42,6 +42,4 @@ def sites_of(actor: Any, may: str = "view") -> QuerySet[Site]:
 
 def sites_of_account(account: Account) -> list[tuple[int, str]]:
     """(id, name) of an account's sites: what a guest can be given (registered as kind "site")."""
-    return [
-        (site.pk, str(site)) for site in Site.objects.filter(account=account, deleted=None).order_by("domain")
-    ]
+    return [(site.pk, str(site)) for site in Site.objects.filter(account=account, deleted=None).order_by("domain")]

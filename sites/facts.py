@@ -31,9 +31,7 @@ def network(text: str) -> Network | None:
 
 def page_pattern(texts: Iterable[str]) -> re.Pattern[str] | None:
     """Paths with `*` for anything, as one expression over a whole path; None when there are none."""
-    parts = [
-        ".*".join(re.escape(piece) for piece in text.strip().split("*")) for text in texts if text.strip()
-    ]
+    parts = [".*".join(re.escape(piece) for piece in text.strip().split("*")) for text in texts if text.strip()]
     return re.compile("|".join(parts), re.DOTALL) if parts else None
 
 

@@ -21,9 +21,7 @@ PROVISIONED = "provision"
 
 
 @transaction.atomic
-def site_create(
-    *, account: Account, domain: str, timezone: str = "UTC", nickname: str = "", **settings: Any
-) -> Site:
+def site_create(*, account: Account, domain: str, timezone: str = "UTC", nickname: str = "", **settings: Any) -> Site:
     """A new site with the next free number. `settings` are fields of Site. Raises ValidationError."""
     fields = cleaned_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
     next_change()  # its lock makes the number below ours alone

@@ -1,0 +1,138 @@
+"""The management API of sites and their keys, below /api/v1/sites."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.access import allowed
+from accounts.api import ManagementView, cleaned, page_of
+from accounts.models import User
+from sites.access import KIND, site_of, sites_of
+from sites.models import ApiKey, Site
+from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
+
+
+class SiteSerializer(serializers.ModelSerializer):
+    """A site's settings. The services judge the values, so that forms and API refuse alike."""
+
+    class Meta:
+        model = Site
+        fields = (
+            "id", "account", "domain", "nickname", "timezone", "created", "allowed_hosts", "any_host", "addresses",
+            "cookies", "respect_dnt", "retention_months", "excluded_ips", "excluded_pages", "excluded_countries",
+            "proxy_addresses", "tracker",
+        )  # fmt: skip
+        read_only_fields = ("id", "account", "created")
+        extra_kwargs = {"domain": {"required": True}, "timezone": {"required": False}}
+
+
+class SiteKeysSerializer(SiteSerializer):
+    """With the readable keys, for those who may edit the site."""
+
+    sitekey = serializers.CharField(read_only=True)
+    sitekey_admin = serializers.CharField(read_only=True)
+
+    class Meta(SiteSerializer.Meta):
+        fields = (*SiteSerializer.Meta.fields, "proxy_secret", "sitekey", "sitekey_admin")  # type: ignore[assignment]
+
+
+class KeySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ApiKey
+        fields = (
+            "id", "name", "prefix", "can_read", "can_track", "trusted", "created", "expires", "revoked", "last_used",
+        )  # fmt: skip
+        read_only_fields = ("id", "prefix", "created", "revoked", "last_used")
+
+
+class NewKeySerializer(KeySerializer):
+    """A key at its birth: the only moment its plain text is shown."""
+
+    api_key = serializers.CharField(read_only=True)
+
+    class Meta(KeySerializer.Meta):
+        fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
+
+
+def shown(request: Request, site: Site) -> dict[str, Any]:
+    """The site as the caller may see it: keys only for those who may edit."""
+    edits = allowed(request.user, site.account, KIND, site.pk, "edit")
+    return (SiteKeysSerializer if edits else SiteSerializer)(site).data
+
+
+class Sites(ManagementView):
+    """The sites one may see; a POST makes one in the account one manages."""
+
+    @extend_schema(responses=SiteSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return page_of(request, sites_of(request.user), SiteSerializer)
+
+    @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
+    def post(self, request: Request) -> Response:
+        account = self.membership("manage").account
+        values = cleaned(SiteKeysSerializer(data=request.data))
+        site = site_create(account=account, **{"timezone": account.timezone, **values})
+        return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)
+
+
+class SiteDetail(ManagementView):
+    """One site: see, change, delete."""
+
+    @extend_schema(responses=SiteKeysSerializer)
+    def get(self, request: Request, site_id: int) -> Response:
+        return Response(shown(request, site_of(request.user, site_id)))
+
+    @extend_schema(request=SiteKeysSerializer, responses=SiteKeysSerializer)
+    def patch(self, request: Request, site_id: int) -> Response:
+        site = site_of(request.user, site_id, may="edit")
+        values = cleaned(SiteKeysSerializer(site, data=request.data, partial=True))
+        return Response(shown(request, site_update(site=site, **values)))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, site_id: int) -> Response:
+        site_delete(site=site_of(request.user, site_id, may="manage"))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Keys(ManagementView):
+    """The `ck_` keys of a site that work or have expired."""
+
+    @extend_schema(responses=KeySerializer(many=True))
+    def get(self, request: Request, site_id: int) -> Response:
+        site = site_of(request.user, site_id, may="edit")
+        return page_of(request, site.api_keys.filter(revoked=None).order_by("pk"), KeySerializer)
+
+    @extend_schema(request=KeySerializer, responses={201: NewKeySerializer})
+    def post(self, request: Request, site_id: int) -> Response:
+        site = site_of(request.user, site_id, may="edit")
+        user = request.user if isinstance(request.user, User) else None
+        key, plain = api_key_create(site=site, user=user, **cleaned(KeySerializer(data=request.data)))
+        key.api_key = plain  # type: ignore[attr-defined]
+        return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)
+
+
+class KeyDetail(ManagementView):
+    """One key: DELETE revokes it."""
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, site_id: int, key_id: int) -> Response:
+        key = site_of(request.user, site_id, may="edit").api_keys.filter(pk=key_id, revoked=None).first()
+        if key is None:
+            raise Http404("No such key.")
+        api_key_revoke(key=key)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class KeysRotate(ManagementView):
+    """POST replaces `sitekey` and `sitekey_admin`."""
+
+    @extend_schema(request=None, responses=SiteKeysSerializer)
+    def post(self, request: Request, site_id: int) -> Response:
+        site = site_keys_rotate(site=site_of(request.user, site_id, may="edit"))
+        return Response(SiteKeysSerializer(site).data)

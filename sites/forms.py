@@ -1,0 +1,106 @@
+"""Forms of this room. They only translate text into lists and truths; `settings_fields` says what is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from accounts.forms import ZONES
+from accounts.models import Account, Right
+from sites.models import Addresses, Cookies, Site
+
+
+class LinesField(forms.CharField):
+    """A list of words, one per line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}), **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+
+class SiteForm(forms.Form):
+    """A form over fields of Site, each with the name it has there."""
+
+    @classmethod
+    def of(cls, site: Site, data: Any = None) -> SiteForm:
+        """The form filled with what the site has now."""
+        return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
+
+
+class GeneralForm(SiteForm):
+    domain = forms.CharField(label="Domain", max_length=253)
+    nickname = forms.CharField(label="Nickname", max_length=120, required=False)
+    timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
+    allowed_hosts = LinesField(
+        label="More hosts", help_text="One per line; *example.org means it and its subdomains. The domain always may."
+    )
+    any_host = forms.BooleanField(label="Accept hits from every host", required=False)
+
+
+class PrivacyForm(SiteForm):
+    addresses = forms.ChoiceField(label="IP addresses", choices=Addresses.choices)
+    cookies = forms.ChoiceField(label="Cookies", choices=Cookies.choices)
+    respect_dnt = forms.BooleanField(label="Honour Do Not Track and Global Privacy Control", required=False)
+    retention_months = forms.IntegerField(
+        label="Months that events are kept", min_value=0, max_value=1200, help_text="0 = for ever"
+    )
+
+
+class ExclusionsForm(SiteForm):
+    excluded_ips = LinesField(label="IP addresses and networks", help_text="One per line: 192.0.2.7 or 192.0.2.0/24")
+    excluded_pages = LinesField(label="Pages", help_text="One path per line, * as a wildcard: /admin/*")
+    excluded_countries = LinesField(
+        label="Countries", help_text="Two letters per line: EE; A1 stands for data-centre networks"
+    )
+
+
+class ProxyForm(SiteForm):
+    proxy_addresses = LinesField(
+        label="Addresses of your proxy", help_text="Only these may say who the visitor is (X-Forwarded-For)"
+    )
+    proxy_secret = forms.CharField(
+        label="Secret word",
+        required=False,
+        max_length=40,
+        help_text="Instead of addresses: 12 to 40 letters and digits",
+    )
+
+
+class NewSiteForm(forms.Form):
+    account = forms.ModelChoiceField(Account.objects.none(), label="Account", empty_label=None)
+    domain = forms.CharField(label="Domain", max_length=253, help_text="example.org")
+    timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
+    nickname = forms.CharField(label="Nickname", max_length=120, required=False)
+
+    def __init__(self, *args: Any, accounts: list[Account], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = Account.objects.filter(pk__in=[account.pk for account in accounts])
+        self.fields["account"].queryset = chosen  # type: ignore[attr-defined]
+        self.fields["account"].initial = accounts[0].pk
+        self.fields["timezone"].initial = accounts[0].timezone
+        if len(accounts) == 1:
+            self.fields["account"].widget = forms.HiddenInput()
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=120, help_text="What will use it")
+    can_read = forms.BooleanField(label="Read statistics", required=False, initial=True)
+    can_track = forms.BooleanField(label="Send events", required=False, initial=True)
+    trusted = forms.BooleanField(
+        label="Trusted: may state another visitor's address, user agent and time, without a rate limit",
+        required=False,
+    )
+    expires = forms.DateField(
+        label="Expires", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Empty = never"
+    )
+
+
+class ShareForm(forms.Form):
+    email = forms.EmailField(label="E-mail")
+    right = forms.ChoiceField(label="May", choices=Right.choices)

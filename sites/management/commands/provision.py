@@ -1,0 +1,76 @@
+"""`manage.py provision`: user, account, site and key for a script, made where they are missing.
+
+Run twice it changes nothing and prints the same. An existing user's password stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from accounts.models import Account, Role, User
+from accounts.services import account_create, user_create
+from sites.models import Site
+from sites.services import api_key_provision, site_provision
+
+
+class Command(BaseCommand):
+    help = "Make a user, an account and a site if they are missing, and print their ids and keys."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--password", required=True, help="of a new user; a known one keeps theirs")
+        parser.add_argument("--account", required=True, metavar="NAME")
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--timezone", default="UTC", help="of what is made now")
+        parser.add_argument("--json", action="store_true", help="print JSON only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            made = provision(
+                email=options["email"],
+                password=options["password"],
+                account_name=options["account"],
+                domain=options["domain"],
+                timezone=options["timezone"],
+            )
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(made))
+            return
+        for part, facts in made.items():
+            self.stdout.write("\n".join(f"{part}.{name}: {value}" for name, value in facts.items()))
+
+
+@transaction.atomic
+def provision(*, email: str, password: str, account_name: str, domain: str, timezone: str) -> dict[str, Any]:
+    """What the command prints. Raises ValidationError."""
+    user = User.objects.filter(email=email.strip().lower()).first() or user_create(email=email, password=password)
+    account = owned_account(user, account_name) or account_create(name=account_name, owner=user, timezone=timezone)
+    site = site_provision(account=account, domain=domain, timezone=timezone)
+    return {
+        "account": {"id": account.pk, "authkey": account.authkey},
+        "site": site_json(site),
+        "user": {"email": user.email},
+    }
+
+
+def owned_account(user: User, name: str) -> Account | None:
+    """The user's own account of this name."""
+    mine = Account.objects.filter(memberships__user=user, memberships__role=Role.OWNER, name=" ".join(name.split()))
+    return mine.order_by("pk").first()
+
+
+def site_json(site: Site) -> dict[str, Any]:
+    """A site's number and keys; the `ck_` key may read and track."""
+    return {
+        "site_id": site.pk,
+        "sitekey": site.sitekey,
+        "sitekey_admin": site.sitekey_admin,
+        "api_key": api_key_provision(site=site),
+    }

@@ -1,0 +1,46 @@
+"""The settings pages of a site, as links beside each of them. Higher rooms add theirs by `register_settings_page`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts.access import allowed
+from accounts.navigation import account_rows, link
+from sites.models import Site
+
+
+@dataclass(frozen=True)
+class SettingsPage:
+    """A page at /sites/<id>/settings/<slug>, shown to those who may do `may` with the site."""
+
+    slug: str
+    label: str
+    may: str = "edit"
+
+
+PAGES: list[SettingsPage] = [
+    SettingsPage("general", "General"),
+    SettingsPage("tracking-code", "Tracking code"),
+    SettingsPage("api-keys", "API keys"),
+    SettingsPage("privacy", "Privacy"),
+    SettingsPage("exclusions", "Exclusions"),
+    SettingsPage("proxy", "First-party proxy"),
+    SettingsPage("team", "Team", may="manage"),
+]
+
+
+def register_settings_page(slug: str, label: str, may: str = "edit") -> None:
+    """Add a page of a higher room, which serves /sites/<id>/settings/<slug> itself."""
+    PAGES.append(SettingsPage(slug, label, may))
+
+
+def settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
+    """What every settings page of a site hands its template: the site, the section and the links."""
+    rows: list[dict[str, Any]] = [{"label": str(site)}]
+    for page in PAGES:
+        if allowed(request.user, site.account, "site", site.pk, page.may):
+            rows.append(link(page.slug, f"/sites/{site.pk}/settings/{page.slug}", page.label, current))
+    return {"site": site, "section": "settings", "settings_nav": [*rows, *account_rows(request)]}

@@ -1,0 +1,70 @@
+"""The keys of a site: `ck_` keys, and the two keys of the Clicky dialect."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone as clock
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts.forms import add_mistakes
+from sites.access import site_for
+from sites.forms import KeyForm
+from sites.models import Site
+from sites.navigation import settings_context
+from sites.services import api_key_create, api_key_revoke, site_keys_rotate
+
+
+@login_required
+@never_cache
+def keys(request: HttpRequest, site_id: int) -> HttpResponse:
+    """List the keys; a POST makes one and shows it this once."""
+    site = site_for(request, site_id, may="edit")
+    form = KeyForm(request.POST or None)
+    plain = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            plain = api_key_create(site=site, user=request.user, **key_fields(form, site))[1]  # type: ignore[arg-type]
+            form = KeyForm()
+        except ValidationError as error:
+            add_mistakes(form, error)
+    rows = site.api_keys.filter(revoked=None).select_related("created_by").order_by("-created")
+    context = {"form": form, "plain": plain, "keys": rows, "now": clock.now()}
+    return render(request, "sites/api_keys.html", {**context, **settings_context(request, site, "api-keys")})
+
+
+def key_fields(form: KeyForm, site: Site) -> dict[str, Any]:
+    """The form's values; a day of expiry ends when it ends in the site's zone."""
+    fields = dict(form.cleaned_data)
+    if fields["expires"]:
+        fields["expires"] = datetime.combine(fields["expires"], time.max, ZoneInfo(site.timezone))
+    return fields
+
+
+@login_required
+@require_POST
+def revoke(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
+    """End one key."""
+    key = site_for(request, site_id, may="edit").api_keys.filter(pk=key_id).first()
+    if key is None:
+        raise Http404("No such key.")
+    api_key_revoke(key=key)
+    messages.success(request, f"{key.name} no longer works.")
+    return redirect("site-api-keys", site_id)
+
+
+@login_required
+@require_POST
+def rotate(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Replace `sitekey` and `sitekey_admin`."""
+    site_keys_rotate(site=site_for(request, site_id, may="edit"))
+    messages.success(request, "The site has new keys. The old ones no longer work.")
+    return redirect("site-api-keys", site_id)

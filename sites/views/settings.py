@@ -1,0 +1,70 @@
+"""The settings of a site that are plain forms over its fields."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from accounts.access import allowed
+from accounts.brand import brand_of
+from accounts.forms import add_mistakes
+from sites.access import site_for
+from sites.forms import ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm
+from sites.models import Site
+from sites.navigation import settings_context
+from sites.services import site_delete, site_update
+
+FORMS: dict[str, type[SiteForm]] = {
+    "general": GeneralForm,
+    "privacy": PrivacyForm,
+    "exclusions": ExclusionsForm,
+    "proxy": ProxyForm,
+}
+
+
+@login_required
+def start(request: HttpRequest, site_id: int) -> HttpResponse:
+    """To the first of the settings pages."""
+    site_for(request, site_id, may="edit")
+    return redirect("site-general", site_id)
+
+
+@login_required
+def page(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
+    """One form: show it, or save it."""
+    site = site_for(request, site_id, may="edit")
+    form = FORMS[slug].of(site, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            site_update(site=site, **form.cleaned_data)
+        except ValidationError as error:
+            site.refresh_from_db()
+            add_mistakes(form, error)
+        else:
+            messages.success(request, "Saved. It holds within two seconds.")
+            return redirect(request.path)
+    manages = allowed(request.user, site.account, "site", site.pk, "manage")
+    context = {"form": form, "manages": manages, "our_host": our_host(request, site)}
+    return render(request, f"sites/{slug}.html", {**context, **settings_context(request, site, slug)})
+
+
+def our_host(request: HttpRequest, site: Site) -> str:
+    """The host that stands in the site's snippet: the account's own if it has one, else the one that is open."""
+    return brand_of(site.account).host or request.get_host()
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Delete the site, once its domain was typed."""
+    site = site_for(request, site_id, may="manage")
+    if request.POST.get("domain", "").strip().lower() != site.domain:
+        messages.error(request, "Type the site's domain to delete it.")
+        return redirect("site-general", site_id)
+    site_delete(site=site)
+    messages.success(request, f"{site} is deleted. Its hits are refused from now on.")
+    return redirect("sites")
