@@ -54,6 +54,8 @@ class Hit:
     at: datetime | None = None  # stated time (trusted keys only)
     timezone: str = ""
     split: tuple[str, str] | None = None  # (test, version)
+    timeout: int = 0  # minutes of idleness that end the visit, as the page chose (5-240); 0 = the site's
+    brief_id: bool = False  # event_id only guards against a beacon repeated within minutes
     trusted: bool = False  # came with an admin or trusted key: no host check, no bot filter on its own UA
     headers: dict[str, str] = field(default_factory=dict)  # lower-case; for bot checks
     http_version: str = "1.1"
@@ -88,4 +90,5 @@ REASONS = {
     "unknown_visit": "Only a new visit with an IP address can start without a known session.",
     "no_user_agent": "The request has no User-Agent header.",
     "spool_full": "The event spool is full.",
+    "duplicate": "Sent before with the same id.",
 }

@@ -1,0 +1,173 @@
+"""The hot doors' ASGI application: no Django request, no database, an answer to everything.
+
+`claims(scope)` says whether a request is for one of the doors; `config.asgi` asks it before Django. A door is a row
+of DOORS: a path (exact, or a pattern) and the function that answers. All of them, and pages behind `/p/<word>/`,
+a first-party proxy's path, come through `app`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from tracking import intake
+from tracking.doors import clickport, clicky, scripts
+from tracking.web import Header, Reply, Request, gif
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Answer = Callable[[Request], Reply]
+
+MOST_BYTES = 64 * 1024
+log = logging.getLogger(__name__)
+
+
+class Door(NamedTuple):
+    """`cors`: "page" echoes the page's origin with credentials, "any" is `*`."""
+
+    answer: Answer
+    methods: tuple[str, ...]
+    cors: str
+
+
+BEACON = Door(clicky.beacon, ("GET", "POST", "HEAD"), "page")
+IMAGE = Door(clicky.image, ("GET", "HEAD"), "page")
+EVENT = Door(clickport.event, ("POST",), "any")
+SCRIPT = Door(scripts.script, ("GET", "HEAD"), "any")
+BADGE = Door(scripts.badge, ("GET", "HEAD"), "any")
+
+DOORS: dict[str, Door] = {
+    "/in.php": BEACON,
+    "/api/event": EVENT,
+    "/js": SCRIPT,
+    "/tracker.js": SCRIPT,
+    "/media/links/badge.gif": BADGE,
+}
+NUMBERED: tuple[tuple[re.Pattern[str], Door], ...] = (
+    (re.compile(r"/[0-9]{1,18}(?:ns|-db)\.gif"), IMAGE),
+    (re.compile(r"/[0-9]{1,18}\.js"), SCRIPT),
+)
+PROXIED = re.compile(r"/p/([A-Za-z0-9_-]{1,80})(/.*)")
+
+
+def door_at(path: str) -> Door | None:
+    """The door of a path; None for Django's."""
+    door = DOORS.get(path)
+    if door is None and path[1:2].isdigit():
+        door = next((found for pattern, found in NUMBERED if pattern.fullmatch(path)), None)
+    return door
+
+
+def claims(scope: Scope) -> bool:
+    """Whether a request is for a hot door."""
+    path = scope["path"]
+    if path in DOORS:
+        return True
+    proxied = PROXIED.fullmatch(path) if path.startswith("/p/") else None
+    return door_at(proxied[2] if proxied else path) is not None
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request. Nothing a stranger sends makes this fail."""
+    path, secret = scope["path"], ""
+    door = door_at(path)
+    if door is None and (proxied := PROXIED.fullmatch(path)):
+        secret, path = proxied[1], proxied[2]
+        door = door_at(path)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if door is None:
+        return await respond(send, scope, headers, "any", Reply(b"Not found", status=404))
+    request = Request(
+        scope["method"], path, scope["query_string"], headers, (scope.get("client") or ("",))[0],
+        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), secret=secret,
+    )  # fmt: skip
+    reply = refusal(request, door)
+    if reply is None and request.method == "POST":
+        body = await read_body(receive)
+        if body is None:
+            return None  # the client left
+        request.body = body
+        if len(body) > MOST_BYTES:
+            reply = too_large(request)
+    if reply is None:
+        reply = answer(door, request)
+    return await respond(send, scope, headers, door.cors, reply)
+
+
+def refusal(request: Request, door: Door) -> Reply | None:
+    """What is answered without opening the door: preflights, other methods, HEAD, addresses without end."""
+    method = request.method
+    if method == "OPTIONS":
+        return Reply(status=204, headers=preflight(door))
+    if method not in door.methods:
+        return Reply(b"Method not allowed", status=405, headers=[(b"allow", ", ".join(door.methods).encode())])
+    if len(request.query) > MOST_BYTES:
+        return too_large(request)
+    if method == "HEAD" and door in (BEACON, IMAGE):
+        return gif()  # asks what would be answered; nothing happened on a page
+    return None
+
+
+def too_large(request: Request) -> Reply:
+    """More than 64 KB."""
+    reply = gif(intake.refuse(0, "too_large", request.now).reason)
+    reply.status = 413
+    return reply
+
+
+def answer(door: Door, request: Request) -> Reply:
+    """Open the door. An error here is ours: it is logged, counted and never becomes the page's problem."""
+    try:
+        return door.answer(request)
+    except Exception:
+        log.exception("a door failed on %s", request.path)
+        reply = gif(intake.refuse(0, "bad_request", request.now).reason)
+        reply.status = 400
+        return reply
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The body, or its first bytes beyond the limit; None when the client left before its end."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > MOST_BYTES:
+            return body
+
+
+def preflight(door: Door) -> list[Header]:
+    """What a page may send."""
+    return [
+        (b"access-control-allow-methods", ", ".join((*door.methods, "OPTIONS")).encode()),
+        (b"access-control-allow-headers", b"content-type, x-api-key, x-requested-with"),
+        (b"access-control-max-age", b"86400"),
+    ]
+
+
+def cors(headers: dict[str, str], rule: str) -> list[Header]:
+    """Any page may call; one that sends credentials must be named, as the browsers demand."""
+    exposed = (b"access-control-expose-headers", b"x-event-dropped")
+    origin = headers.get("origin")
+    if rule == "page" and origin:
+        return [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"vary", b"origin"),
+            exposed,
+        ]
+    return [(b"access-control-allow-origin", b"*"), exposed]
+
+
+async def respond(send: Send, scope: Scope, headers: dict[str, str], rule: str, reply: Reply) -> None:
+    """Send it."""
+    start = [*reply.header_list(), *cors(headers, rule)]
+    await send({"type": "http.response.start", "status": reply.status, "headers": start})
+    body = b"" if scope["method"] == "HEAD" else reply.body
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""Data to look things up in: files that people edit, and the script that fetches geography."""

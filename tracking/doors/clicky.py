@@ -1,0 +1,92 @@
+"""in.php and its image forms: Clicky's beacons, and logging from a server with the admin key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accounts.keys import same_key
+from sites import known
+from sites.facts import SiteFacts
+from tracking import intake, switches
+from tracking.doors import scripts
+from tracking.doors.clicky_fields import KINDS, fill, fill_trusted
+from tracking.doors.common import Fields, named, new_hit, number, one, site_number
+from tracking.hit import Event, Hit, Refused
+from tracking.web import Reply, Request, gif, script
+
+
+def beacon(request: Request) -> Reply:
+    """`/in.php`."""
+    fields = request.fields()
+    if one(fields, "part") and not one(fields, "site_id"):
+        return scripts.part(request, one(fields, "part"))
+    facts = find_site(fields)
+    if facts is None:
+        return answer(request, fields, None, intake.refuse(0, "unknown_site", request.now))
+    if "sitekey_admin" in fields:
+        return from_server(request, fields, facts)
+    if one(fields, "type") == "heatmap":
+        return answer(request, fields, facts, intake.receive_heat(request, fields, facts))
+    hit = new_hit(request, facts, KINDS.get(one(fields, "type"), "view"))
+    fill(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
+    return answer(request, fields, facts, receive_all(hit, fields, facts))
+
+
+def image(request: Request) -> Reply:
+    """`/<site_id>ns.gif` and `/<site_id>-db.gif`: a page view of a browser without scripts."""
+    facts = known.site(site_number(request.path.rpartition("/")[2].split(".")[0].rstrip("-dbns")))
+    if facts is None:
+        return gif(intake.refuse(0, "unknown_site", request.now).reason)
+    hit = new_hit(request, facts, "view")
+    fill(hit, {}, request.headers.get("referer", ""))
+    outcome = intake.receive(hit, facts)
+    return gif(outcome.reason if isinstance(outcome, Refused) else "")
+
+
+def find_site(fields: Fields) -> SiteFacts | None:
+    """By number, or by the host that `/tracker.js` was told."""
+    if domain := one(fields, "domain"):
+        return known.site_by_host(domain)
+    return known.site(site_number(one(fields, "site_id")))
+
+
+def from_server(request: Request, fields: Fields, facts: SiteFacts) -> Reply:
+    """A server logs for its visitor, with the site's admin key."""
+    if not same_key(one(fields, "sitekey_admin"), facts.sitekey_admin):
+        return Reply(b"NOK bad sitekey_admin\n", dropped=intake.refuse(facts.site_id, "bad_key", request.now).reason)
+    hit = new_hit(request, facts, KINDS.get(one(fields, "type"), "view"))
+    if not fill_trusted(hit, fields):
+        return Reply(b"NOK bad href\n", dropped=intake.refuse(facts.site_id, "bad_request", request.now).reason)
+    outcome = receive_all(hit, fields, facts)
+    if isinstance(outcome, Refused):
+        return Reply(f"NOK {outcome.reason}\n".encode(), dropped=outcome.reason)
+    return Reply(f"OK {outcome['visit']}\n".encode())
+
+
+def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
+    """The hit, and the goal that came along with it."""
+    goal = named(fields, "goal")
+    name = goal.get("id") or goal.get("name") or one(fields, "goal")
+    if not name:
+        return intake.receive(hit, facts)
+    revenue = number(goal.get("revenue", 0))
+    if hit.kind == "goal":
+        hit.name, hit.revenue = name, revenue
+        return intake.receive(hit, facts)
+    outcome = intake.receive(hit, facts)
+    if isinstance(outcome, Refused):
+        return outcome
+    extra = replace(
+        hit, kind="goal", name=name, revenue=revenue, target="", text="", engaged=0.0, props={},
+        event_id=f"{hit.event_id}:goal" if hit.event_id else "",
+    )  # fmt: skip
+    intake.receive(extra, facts)
+    return outcome
+
+
+def answer(request: Request, fields: Fields, facts: SiteFacts | None, outcome: Event | Refused | None) -> Reply:
+    """JavaScript for who reads it, else the pixel."""
+    dropped = outcome.reason if isinstance(outcome, Refused) else ""
+    if one(fields, "mime") == "js":
+        return script(switches.answer(facts, dropped), dropped)
+    return gif(dropped)

@@ -1,0 +1,81 @@
+"""What the parameters of in.php mean."""
+
+from __future__ import annotations
+
+from tracking.address import clean
+from tracking.doors.common import Fields, named, number, one, page_url, utm_of
+from tracking.hit import Hit
+from tracking.steps.page import is_absolute
+
+KINDS = {
+    "pageview": "view", "click": "event", "outbound": "outbound", "download": "download", "goal": "goal",
+    "custom": "set", "ping": "ping", "video": "video", "event": "event", "form": "form",
+}  # fmt: skip
+OUTBOUND = ("http:", "https:", "telnet:", "ftp:", "mailto:", "tel:", "//")
+LONG_ID = 16  # our tracker's `x` is a beacon's own id; Clicky's is only there against caches
+
+
+def fill(hit: Hit, fields: Fields, referer: str) -> None:
+    """Put a beacon's parameters into the hit. `referer` names the page where the beacon does not."""
+    href, host = one(fields, "href"), one(fields, "host")
+    if hit.kind == "view":
+        hit.url = page_url(href, host, referer) if href else referer
+    else:
+        page = one(fields, "page")
+        hit.url = page_url(page, host, referer) if page or host else referer
+    common(hit, fields, href)
+    hit.language, hit.screen = one(fields, "lang").replace("xx", ""), one(fields, "res")
+    hit.timezone = one(fields, "tz")
+    hit.cookie, hit.consent = one(fields, "jsuid"), one(fields, "consent") == "1"
+    hit.do_not_track = hit.do_not_track or one(fields, "dnt") == "1"
+    hit.engaged = number(one(fields, "et")) / 1000
+    hit.scroll = int(min(100, max(0, number(one(fields, "sc")))))
+    hit.view_id, hit.signs = one(fields, "vid")[:16], one(fields, "wd")[:100]
+    hit.timeout = int(min(1000, number(one(fields, "timeout"))))
+    if len(mark := one(fields, "x")) >= LONG_ID:
+        hit.event_id, hit.brief_id = mark[:100], True
+
+
+def common(hit: Hit, fields: Fields, href: str) -> None:
+    """What beacons and servers say alike."""
+    hit.referrer, hit.utm = one(fields, "ref"), utm_of(one(fields, "utm"))
+    hit.tags = named(fields, "custom")
+    hit.name = one(fields, "name")
+    title = one(fields, "title")
+    if hit.kind == "view":
+        hit.title = title
+    elif hit.kind in ("outbound", "download"):
+        hit.target, hit.text = href, title
+    elif hit.kind == "event":
+        hit.name = hit.name or title or href
+        hit.target = href if href != one(fields, "page") else ""
+    elif hit.kind == "video":
+        video = named(fields, "video")
+        hit.target, hit.text, hit.name = href, title, video.get("action", "")
+        hit.props = {"time": video["time"]} if "time" in video else {}
+    if hit.kind in ("event", "form"):
+        hit.props = named(fields, "prop")
+        hit.revenue, hit.currency = number(one(fields, "revenue")), one(fields, "currency")
+    split = named(fields, "split")
+    if split.get("name"):
+        hit.split = (split["name"], split.get("version", ""))
+
+
+def fill_trusted(hit: Hit, fields: Fields) -> bool:
+    """The same from a server with the admin key; False when the address breaks Clicky's rules."""
+    hit.trusted = True
+    hit.session = one(fields, "session_id")
+    hit.ip = clean(one(fields, "ip_address"))
+    hit.user_agent = one(fields, "ua")
+    hit.do_not_track, hit.headers = False, {}  # those of the server, not of its visitor
+    href = one(fields, "href")
+    if hit.kind == "outbound" and not href.lower().startswith(OUTBOUND):
+        return False
+    if hit.kind in ("view", "event", "download") and not is_absolute(href) and not href.startswith(("/", "#")):
+        href = f"/{href}"
+    if hit.kind == "view":
+        hit.url = href
+    else:
+        hit.url = one(fields, "page") or (href if hit.kind == "event" else "")
+    common(hit, fields, href)
+    return True

@@ -1,0 +1,91 @@
+"""What all doors need: whose request is it, which page, which numbers."""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import parse_qsl
+
+from sites.facts import SiteFacts
+from tracking.address import visitor_address, within
+from tracking.hit import Hit
+from tracking.steps.page import is_absolute, split_address
+from tracking.web import Request
+
+Fields = dict[str, list[str]]
+
+
+def one(fields: Fields, name: str) -> str:
+    """The first value of a parameter; "" without one."""
+    values = fields.get(name)
+    return values[0] if values else ""
+
+
+def named(fields: Fields, prefix: str) -> dict[str, str]:
+    """`custom[username]=a&custom[plan]=b` as {"username": "a", "plan": "b"}."""
+    start = f"{prefix}["
+    return {
+        name[len(start) : -1]: values[-1]
+        for name, values in fields.items()
+        if name.startswith(start) and name.endswith("]") and len(name) > len(start) + 1
+    }
+
+
+def number(text: object) -> float:
+    """A finite number; 0 for anything else."""
+    try:
+        found = float(text) if not isinstance(text, bool) else 0.0  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def site_number(text: str) -> int:
+    """A site's number as sent; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+
+
+def address_of(request: Request, facts: SiteFacts | None) -> str:
+    """The visitor's address, as far as the operator's and this site's proxies are believed."""
+    forwarded = request.headers.get("x-forwarded-for", "")
+    if not forwarded:
+        return visitor_address(request.peer, "")
+    nets = facts.proxy_networks if facts else ()
+    secret = bool(facts and facts.proxy_secret and request.secret == facts.proxy_secret)
+    believed = (lambda address: within(address, nets)) if nets else None
+    return visitor_address(request.peer, forwarded, believed, int(secret))
+
+
+def page_url(href: str, host: str, referer: str) -> str:
+    """The page's absolute address from a path and what is known of its host."""
+    if is_absolute(href):
+        return href
+    host = host or split_address(referer)[0]
+    path = href if href.startswith(("/", "#", "?")) or not href else f"/{href}"
+    return f"https://{host}{path}" if host else path
+
+
+def asked_not_to(request: Request) -> bool:
+    """DNT: 1 or Sec-GPC: 1."""
+    return request.headers.get("dnt") == "1" or request.headers.get("sec-gpc") == "1"
+
+
+def utm_of(text: str) -> dict[str, str]:
+    """A campaign as the tracker remembers it: a query string, or only the campaign's name."""
+    if "=" not in text:
+        return {"utm_campaign": text} if text else {}
+    return {name: value for name, value in parse_qsl(text) if name.startswith("utm_")}
+
+
+def new_hit(request: Request, facts: SiteFacts, kind: str) -> Hit:
+    """A hit with all that the request itself tells."""
+    headers = request.headers
+    return Hit(
+        site_id=facts.site_id,
+        kind=kind,
+        ip=address_of(request, facts),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        do_not_track=asked_not_to(request),
+        headers=headers,
+        http_version=request.http_version,
+    )

@@ -1,0 +1,37 @@
+"""How many requests a minute an address may send to a limited door."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tracking import shared
+
+MOST_ADDRESSES = 100_000
+
+
+class PerMinute:
+    """Counts per address and minute; all processes count together where Redis is there."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self.name, self.most = name, most
+        self.minute = 0
+        self.counts: dict[str, int] = {}
+
+    def allows(self, address: str, now: datetime) -> bool:
+        """Count one more; False once the address is over its limit."""
+        minute = int(now.timestamp()) // 60
+        client = shared.redis()
+        if client is not None:
+            key = f"footfall:limit:{self.name}:{address}:{minute}"
+            pipe = client.pipeline(transaction=False)
+            pipe.incr(key)
+            pipe.expire(key, 120)
+            return pipe.execute()[0] <= self.most
+        if minute != self.minute or len(self.counts) > MOST_ADDRESSES:
+            self.minute, self.counts = minute, {}
+        count = self.counts[address] = self.counts.get(address, 0) + 1
+        return count <= self.most
+
+    def forget(self) -> None:
+        """Start counting anew (tests)."""
+        self.counts.clear()

@@ -1,0 +1,102 @@
+"""Which network announces an address: a sorted table in few megabytes, made from CSV ranges.
+
+Ranges never overlap, so a look-up is one bisection. IPv6 is kept by its upper 64 bits, since nobody announces
+less than a /64. The file is a line of JSON (names, numbers) and then the raw arrays.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+MARK = "footfall networks 1"
+
+
+@dataclass
+class Family:
+    """Ranges of one address family: starts, ends (inclusive) and the index of each range's network."""
+
+    code: str  # array type: I = IPv4, Q = upper half of IPv6
+    starts: array = field(init=False)
+    ends: array = field(init=False)
+    owners: array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.starts, self.ends, self.owners = array(self.code), array(self.code), array("I")
+
+    def owner(self, address: int) -> int:
+        """The index of the network; -1 when nobody announces it."""
+        at = bisect_right(self.starts, address) - 1
+        return self.owners[at] if at >= 0 and address <= self.ends[at] else -1
+
+
+@dataclass
+class Networks:
+    """All ranges and the (number, name) of each network."""
+
+    numbers: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    v4: Family = field(default_factory=lambda: Family("I"))
+    v6: Family = field(default_factory=lambda: Family("Q"))
+
+    def find(self, address: str) -> tuple[int, str]:
+        """(AS number, name) of an address; (0, "") when unknown."""
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return 0, ""
+        owner = self.v4.owner(int(found)) if found.version == 4 else self.v6.owner(int(found) >> 64)
+        return (self.numbers[owner], self.names[owner]) if owner >= 0 else (0, "")
+
+    def save(self, path: Path) -> None:
+        """Write the table, whole or not at all."""
+        families = (self.v4, self.v6)
+        head = {
+            "mark": MARK, "order": sys.byteorder, "numbers": self.numbers, "names": self.names,
+            "sizes": [len(family.starts) for family in families],
+        }  # fmt: skip
+        half = path.with_suffix(".new")
+        with half.open("wb") as file:
+            file.write(json.dumps(head).encode() + b"\n")
+            for family in families:
+                for part in (family.starts, family.ends, family.owners):
+                    part.tofile(file)
+        half.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Networks:
+        """Read a table. Raises ValueError when the file is not one of ours."""
+        with path.open("rb") as file:
+            try:
+                head = json.loads(file.readline())
+            except ValueError as error:
+                raise ValueError("not a table of networks") from error
+            if not isinstance(head, dict) or head.get("mark") != MARK or head["order"] != sys.byteorder:
+                raise ValueError("not a table of networks of this machine")
+            found = cls(head["numbers"], head["names"])
+            for family, size in zip((found.v4, found.v6), head["sizes"], strict=True):
+                for part in (family.starts, family.ends, family.owners):
+                    part.fromfile(file, size)
+        return found
+
+
+def from_csv(v4: Iterable[str], v6: Iterable[str]) -> Networks:
+    """A table from lines `start,end,number,name`, sorted by start, addresses as integers."""
+    found, index = Networks(), {}  # type: ignore[var-annotated]
+    for family, lines, shift in ((found.v4, v4, 0), (found.v6, v6, 64)):
+        for start, end, number, name in csv.reader(lines):
+            owner = index.setdefault((number, name), len(index))
+            if owner == len(found.numbers):
+                found.numbers.append(int(number))
+                found.names.append(name)
+            family.starts.append(int(start) >> shift)
+            family.ends.append(int(end) >> shift)
+            family.owners.append(owner)
+    return found

@@ -1,0 +1,146 @@
+"""Places and networks of addresses, from files below DATA_DIR/geo or named by GEOIP_CITY and GEOIP_ASN.
+
+Reads MaxMind's nested records and the flat ones of ip-location-db (`{country_code, state1, city, latitude,
+longitude}`), one file for both address families or one for each. Without files everything works and geography is
+off. City data: IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+from django.conf import settings
+
+from tracking.networks import Networks
+
+ATTRIBUTION = "IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0"
+log = logging.getLogger(__name__)
+Columns = dict[str, Any]
+
+
+@dataclass
+class Atlas:
+    """The open files. `city` and `asn` map an address family (4, 6) to a reader."""
+
+    city: dict[int, maxminddb.Reader] = field(default_factory=dict)
+    asn: dict[int, maxminddb.Reader] = field(default_factory=dict)
+    networks: Networks | None = None
+
+
+def geo_dir() -> Path:
+    """Where `make geo` puts the files."""
+    return Path(settings.DATA_DIR) / "geo"
+
+
+@lru_cache(maxsize=1)
+def atlas() -> Atlas:
+    """Open what is there, once."""
+    found = Atlas()
+    for path in _files(settings.GEOIP_CITY, "*city*.mmdb"):
+        _open(path, found.city)
+    for path in _files(settings.GEOIP_ASN, "*asn*.mmdb"):
+        _open(path, found.asn)
+    table = Path(settings.GEOIP_ASN) if settings.GEOIP_ASN.endswith(".table") else geo_dir() / "networks.table"
+    if table.exists():
+        try:
+            found.networks = Networks.load(table)
+        except ValueError as error:
+            log.warning("%s is left aside: %s", table, error)
+    return found
+
+
+def reload() -> None:
+    """Forget the open files: they changed, or a test wants others."""
+    atlas.cache_clear()
+    columns.cache_clear()
+
+
+def available() -> dict[str, bool]:
+    """Which geography is on: {"places": …, "networks": …}."""
+    known = atlas()
+    return {"places": bool(known.city), "networks": bool(known.asn or known.networks)}
+
+
+@lru_cache(maxsize=50_000)
+def columns(address: str) -> Columns:
+    """The columns that an address fills: country, region, city, latitude, longitude, asn, organization."""
+    version = 6 if ":" in address else 4
+    known = atlas()
+    found = _place(_record(known.city.get(version), address))
+    network = _record(known.asn.get(version), address)
+    if network:
+        found["asn"] = int(network.get("autonomous_system_number") or network.get("asn") or 0)
+        found["organization"] = str(network.get("autonomous_system_organization") or network.get("org") or "")
+    elif known.networks is not None:
+        number, name = known.networks.find(address)
+        if number:
+            found["asn"], found["organization"] = number, name
+    return found
+
+
+def _files(named: str, pattern: str) -> list[Path]:
+    if named:
+        path = Path(named)
+        return sorted(path.glob("*.mmdb")) if path.is_dir() else [path] if named.endswith(".mmdb") else []
+    return sorted(geo_dir().glob(pattern))
+
+
+def _open(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
+    """Open a file for the address family it holds; a file without "ipv4"/"ipv6" in its name may hold both."""
+    try:
+        reader = maxminddb.open_database(str(path), maxminddb.MODE_AUTO)
+    except (OSError, maxminddb.InvalidDatabaseError) as error:
+        log.warning("%s cannot be read, geography stays off for it: %s", path, error)
+        return
+    if reader.metadata().ip_version == 4 or "ipv4" in path.name:
+        families = (4,)
+    else:
+        families = (6,) if "ipv6" in path.name else (4, 6)
+    for version in families:
+        readers.setdefault(version, reader)
+
+
+def _record(reader: maxminddb.Reader | None, address: str) -> dict[str, Any]:
+    if reader is None:
+        return {}
+    try:
+        found = reader.get(address)
+    except (ValueError, maxminddb.InvalidDatabaseError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _place(record: dict[str, Any]) -> Columns:
+    if not record:
+        return {}
+    if isinstance(record.get("country"), dict) or isinstance(record.get("location"), dict):
+        record = _flat(record)
+    found: Columns = {
+        "country": str(record.get("country_code") or "").upper()[:2],
+        "region": str(record.get("state1") or ""),
+        "city": str(record.get("city") or ""),
+        "latitude": float(record.get("latitude") or 0.0),
+        "longitude": float(record.get("longitude") or 0.0),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """MaxMind's nested record in the flat form."""
+
+    def name(part: Any) -> str:
+        return str(part.get("names", {}).get("en", "")) if isinstance(part, dict) else ""
+
+    location = record.get("location") or {}
+    return {
+        "country_code": (record.get("country") or {}).get("iso_code", ""),
+        "state1": name((record.get("subdivisions") or [{}])[0]),
+        "city": name(record.get("city")),
+        "latitude": location.get("latitude"),
+        "longitude": location.get("longitude"),
+    }

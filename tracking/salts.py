@@ -1,0 +1,62 @@
+"""Daily salts: 16 random bytes a day, kept 48 hours, then destroyed.
+
+A device's number cannot be worked out again once its salt is gone. They lie in DATA_DIR (mode 600), or in Redis
+where several processes serve, so that all of them know the same visitor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from datetime import date, timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from tracking import shared
+
+KEPT_DAYS = 2
+_known: dict[date, bytes] = {}
+_lock = threading.Lock()
+
+
+def salt(day: date) -> bytes:
+    """The salt of a UTC day; the first to ask makes it."""
+    found = _known.get(day)
+    if found is None:
+        with _lock:
+            found = _shared_salt(day) if shared.redis() else _kept_salt(day)
+            _known[day] = found
+            for old in [other for other in _known if other <= day - timedelta(days=KEPT_DAYS)]:
+                del _known[old]
+    return found
+
+
+def forget() -> None:
+    """Know nothing, as in a fresh process (tests)."""
+    _known.clear()
+
+
+def _shared_salt(day: date) -> bytes:
+    client = shared.redis()
+    key = f"footfall:salt:{day}"
+    client.set(key, secrets.token_hex(16), nx=True, ex=KEPT_DAYS * 86_400)
+    return bytes.fromhex(client.get(key).decode())
+
+
+def _kept_salt(day: date) -> bytes:
+    path = Path(settings.DATA_DIR) / "salts.json"
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):
+        kept = {}
+    oldest = str(day - timedelta(days=KEPT_DAYS - 1))
+    found = kept.setdefault(str(day), secrets.token_hex(16))
+    fresh = {name: value for name, value in kept.items() if name >= oldest}
+    half = path.with_suffix(".new")
+    half.touch(mode=0o600)
+    half.write_text(json.dumps(fresh))
+    os.replace(half, path)
+    return bytes.fromhex(found)

@@ -1,0 +1,148 @@
+"""Which page: host, path with the query that is worth keeping, title, and the event's own words.
+
+Stored URLs follow what Clicky documents: click and session ids go, parameters with a name or value above 64
+characters go, a query ends after 250 characters and a path after 128, a path with "search" in it loses its
+query unless the site set up internal search, an anchor stays only if it is the whole address.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from sites.facts import SiteFacts
+from sites.hosts import host_name
+from tracking.hit import Event, Hit, Refused
+
+WORDS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parameters.toml").read_text())
+CLICK_IDS = frozenset(WORDS["click_ids"])
+SESSION_IDS = frozenset(WORDS["session_ids"])
+UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+LONGEST_WORD, LONGEST_QUERY, LONGEST_PATH = 64, 250, 128
+
+
+class Page(NamedTuple):
+    """An address taken apart. `utm` has the five known names, `click_ids` which of CLICK_IDS were there."""
+
+    host: str
+    path: str
+    utm: dict[str, str]
+    click_ids: frozenset[str]
+    custom: dict[str, str]  # utm_custom[username]=… belongs to the visitor
+
+
+def clip(text: str, length: int) -> str:
+    """Text that can be stored: at most `length` characters, without NUL and outer blanks."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text[:length].strip()
+
+
+def kept_query(pairs: list[tuple[str, str]]) -> str:
+    """The part of a query that tells pages apart, with its question mark; "" when nothing is left."""
+    kept = [
+        (name, value)
+        for name, value in pairs
+        if len(name) <= LONGEST_WORD
+        and len(value) <= LONGEST_WORD
+        and (low := name.lower()) not in CLICK_IDS
+        and low not in SESSION_IDS
+        and not low.startswith("utm_")
+    ]
+    return f"?{urlencode(kept, safe='/:,[]@!$*()')}"[: LONGEST_QUERY + 1] if kept else ""
+
+
+def is_absolute(url: str) -> bool:
+    """Whether an address names its host."""
+    return "://" in url[:20] and not url.startswith(("/", "#", "?"))
+
+
+def split_address(url: str) -> tuple[str, str, str, str]:
+    """(host, path, query, fragment) of an absolute address or a path; never an error."""
+    rest, host = url, ""
+    if is_absolute(url):
+        rest = url.split("//", 1)[1]
+        cut = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
+        host, rest = host_name(rest[:cut]), rest[cut:]
+    rest, _, fragment = rest.partition("#")
+    path, _, query = rest.partition("?")
+    return host, path, query, fragment
+
+
+@lru_cache(maxsize=20_000)
+def read_address(url: str, keep_search: bool) -> Page:
+    """Take an address apart; `keep_search` keeps the query of search pages."""
+    host, path, query, fragment = split_address(url)
+    pairs = parse_qsl(query[:4000], keep_blank_values=True) if query else []
+    hashed = parse_qsl(fragment[:2000].lstrip("?&/!")) if "utm_" in fragment else []
+    named = {name.lower(): value for name, value in [*hashed, *pairs] if value}
+    custom = {
+        name[11:-1]: clip(value, 255)
+        for name, value in named.items()
+        if name.startswith("utm_custom[") and name.endswith("]")
+    }
+    if not path and not query and fragment and not host:
+        path = f"#{fragment}"
+    elif not path.startswith("/"):
+        path = f"/{path}"
+    path = path.partition(";jsessionid=")[0][:LONGEST_PATH]
+    if keep_search or "search" not in path.lower():
+        path += kept_query(pairs)
+    utm = {name: clip(named[name], 255) for name in UTM_NAMES if name in named}
+    return Page(host, clip(path, 400), utm, frozenset(CLICK_IDS & named.keys()), custom)
+
+
+def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Fill where it happened."""
+    page = read_address(clip(hit.url, 8000), bool(facts.tracker.get("internal_search")))
+    event["host"] = page.host or (facts.domain if hit.trusted else "")
+    event["path"] = page.path
+    if hit.title:
+        event["title"] = clip(hit.title, 255)
+    if page.utm or hit.utm:
+        event.update(page.utm)
+        event.update({name: clip(value, 255) for name, value in hit.utm.items() if value and name in UTM_NAMES})
+    if page.custom:
+        hit.tags = {**page.custom, **hit.tags}
+    return None
+
+
+def money(amount: float) -> float:
+    """An amount the column can hold; 0 for what is no amount."""
+    return round(amount, 4) if math.isfinite(amount) and abs(amount) < 1e13 else 0.0
+
+
+def pairs_of(data: dict[str, str], length: int) -> dict[str, str]:
+    """At most 50 named values, each cut to `length`."""
+    return {clip(key, 100): clip(value, length) for key, value in list(data.items())[:50] if key.strip()}
+
+
+def read_words(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Fill what happened: names, targets, attention, money, data."""
+    for column, text, length in (
+        ("name", hit.name, 255),
+        ("target", hit.target, 1000),
+        ("text", hit.text, 255),
+        ("language", hit.language, 35),
+        ("screen", hit.screen, 20),
+    ):
+        if text:
+            event[column] = clip(text, length)
+    if hit.engaged > 0:
+        event["engaged"] = int(min(hit.engaged, 86_400.0) * 1000)
+    if hit.scroll:
+        event["scroll"] = max(0, min(100, hit.scroll))
+    if hit.revenue:
+        event["revenue"] = money(hit.revenue)
+        event["currency"] = clip(hit.currency, 3).upper()
+    if hit.props:
+        event["props"] = pairs_of(hit.props, 2000)
+    if hit.tags:
+        event["tags"] = pairs_of(hit.tags, 500)
+    if hit.split:
+        event["split_test"], event["split_arm"] = clip(hit.split[0], 255), clip(hit.split[1], 255)
+    return None

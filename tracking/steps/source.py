@@ -1,0 +1,155 @@
+"""Who sent the visitor: referrer, campaign and click ids become a source and one of the channels.
+
+Names and rules are data (`tracking/data/sources.toml`, `channels.toml`); here is only the order of asking. A
+campaign's own words win over the referrer, and a paid click over an unpaid one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from sites.facts import SiteFacts
+from tracking.hit import Event, Hit, Refused
+from tracking.steps.page import CLICK_IDS, SESSION_IDS, UTM_NAMES, clip, read_address, split_address
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+SOURCES = tomllib.loads((DATA / "sources.toml").read_text())
+RULES = tomllib.loads((DATA / "channels.toml").read_text())
+CHANNELS: tuple[str, ...] = tuple(RULES["order"])
+PAID = re.compile(RULES["paid"]["medium"])
+PAID_SHOPPING = re.compile(RULES["paid"]["campaign_shopping"])
+MEDIUMS = {word: kind for kind, words in RULES["mediums"].items() for word in words}
+KINDS = ("search", "assistants", "social", "video", "shopping", "mail")
+BY_DOMAIN = {domain: (name, kind) for kind in KINDS for name, domains in SOURCES[kind].items() for domain in domains}
+BY_NAME = {name.lower(): (name, kind) for kind in KINDS for name in SOURCES[kind]} | {
+    domain.split(".")[0]: found for domain, found in BY_DOMAIN.items() if domain.count(".") == 1
+}
+BY_NAME |= {"ig": ("Instagram", "social"), "fb": ("Facebook", "social"), "adwords": ("Google", "search")}
+ORGANIC = {
+    "search": "Organic Search", "assistants": "AI Assistants", "social": "Organic Social",
+    "video": "Organic Video", "shopping": "Organic Shopping", "mail": "Email",
+}  # fmt: skip
+BOUGHT = {"search": "Paid Search", "social": "Paid Social", "video": "Paid Video", "shopping": "Paid Shopping"}
+BY_MEDIUM = {
+    "display": "Display", "social": "Organic Social", "video": "Organic Video", "email": "Email",
+    "affiliate": "Affiliates", "audio": "Audio", "sms": "SMS", "push": "Mobile Push Notifications",
+    "referral": "Referral", "search": "Organic Search", "shopping": "Organic Shopping",
+    "assistant": "AI Assistants",
+}  # fmt: skip
+
+
+class Campaign(NamedTuple):
+    """The words of a landing address that tell where it was placed."""
+
+    source: str = ""
+    medium: str = ""
+    campaign: str = ""
+    click_ids: frozenset[str] = frozenset()
+
+
+def sender(host: str) -> tuple[str, str]:
+    """(name, kind) of a referring host; ("", "") for one that no table knows."""
+    labels = host.split(".")
+    for at in range(len(labels)):
+        found = BY_DOMAIN.get(".".join(labels[at:]))
+        if found:
+            return found
+        rest = labels[at + 1 :]
+        if (rest and len(rest) <= 2 and all(len(label) <= 3 for label in rest)) or rest == ["com"]:
+            found = BY_DOMAIN.get(f"{labels[at]}.*")
+            if found:
+                return found
+    return "", ""
+
+
+def paid_channel(kind: str, campaign: Campaign) -> str:
+    """The channel of a paid click on a sender of this kind."""
+    if PAID_SHOPPING.fullmatch(campaign.campaign.lower()):
+        return "Paid Shopping"
+    return BOUGHT.get(kind, "Paid Other")
+
+
+def channel_of(name: str, kind: str, campaign: Campaign, referred: bool) -> str:
+    """One of CHANNELS."""
+    medium = campaign.medium.lower()
+    if "cross-network" in campaign.campaign.lower():
+        return "Cross-network"
+    if medium in RULES["mediums"]["display"]:
+        return "Display"
+    bought = [RULES["click_ids"][word][1] for word in sorted(campaign.click_ids) if word in RULES["click_ids"]]
+    if PAID.fullmatch(medium) or bought:
+        if not kind and bought == ["display"]:
+            return "Display"
+        return paid_channel(kind, campaign)
+    if medium in MEDIUMS:
+        return BY_MEDIUM[MEDIUMS[medium]]
+    if kind:
+        return ORGANIC[kind]
+    return "Referral" if referred or name else "Direct"
+
+
+@lru_cache(maxsize=20_000)
+def judge(host: str, campaign: Campaign) -> tuple[str, str]:
+    """(source, channel) of a visit that came from this host with these words. Both may be all there is."""
+    host = host.removeprefix("www.")
+    name, kind = sender(host) if host else ("", "")
+    if campaign.source:
+        word = campaign.source.lower().removeprefix("www.")
+        known = BY_NAME.get(word) or (sender(word) if "." in word else ("", ""))
+        name, kind = (
+            known if known[0] else (campaign.source, "mail" if word in MEDIUMS and MEDIUMS[word] == "email" else kind)
+        )
+    if not name and not kind:
+        for word in sorted(campaign.click_ids):
+            if word in RULES["click_ids"]:
+                name, kind = RULES["click_ids"][word]
+                break
+    return name or host, channel_of(name or host, kind, campaign, bool(host))
+
+
+@lru_cache(maxsize=20_000)
+def stored_referrer(url: str) -> tuple[str, str, str]:
+    """(address without click ids, host, search term) of a referrer."""
+    host, path, query, _ = split_address(url)
+    pairs = parse_qsl(query[:2000]) if query else []
+    term = ""
+    if sender(host.removeprefix("www."))[1] == "search":
+        words = dict(pairs)
+        term = next((words[name] for name in SOURCES["terms"]["names"] if words.get(name)), "")
+    dropped = CLICK_IDS | SESSION_IDS
+    kept = "&".join(part for part in query.split("&") if part and part.partition("=")[0].lower() not in dropped)
+    scheme = url.partition("//")[0].lower()
+    if scheme not in ("http:", "https:"):
+        scheme = "https:" if not scheme or ":" not in scheme else scheme
+    return clip(f"{scheme}//{host}{path or '/'}{'?' + kept if kept else ''}", 500), host, clip(term, 255)
+
+
+def is_own(host: str, facts: SiteFacts, event: Event) -> bool:
+    """Whether the referrer is the site itself."""
+    if not host or host.removeprefix("www.") == event["host"].removeprefix("www."):
+        return True
+    return not facts.hosts.any_host and facts.hosts.accepts_host(host)
+
+
+def read_source(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Fill referrer, source, channel and search term of what may begin a visit."""
+    host = ""
+    if hit.referrer:
+        referrer, host, term = stored_referrer(clip(hit.referrer, 4000))
+        if is_own(host, facts, event):
+            host = ""
+        else:
+            event["referrer"], event["referrer_domain"] = referrer, host.removeprefix("www.")
+            if term:
+                event["search_term"] = term
+    click_ids = read_address(clip(hit.url, 8000), bool(facts.tracker.get("internal_search"))).click_ids
+    campaign = Campaign(*(event.get(name, "") for name in UTM_NAMES[:3]), click_ids)
+    source, event["channel"] = judge(host, campaign)
+    if source:
+        event["source"] = source
+    return None

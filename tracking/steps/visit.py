@@ -1,0 +1,96 @@
+"""Which visit: an open one goes on, or a new one begins. Half an hour of silence ends it, or the site's choice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sites.facts import SiteFacts
+from tracking import newcomers
+from tracking.hit import Event, Hit, Refused
+from tracking.steps.device import cookie_device, hashed_device, number
+from tracking.visits import Key, Visit, new_number, windows
+
+IDLE_MINUTES = 30
+BACKDATED = timedelta(hours=1)
+ORIGIN = (
+    "referrer", "referrer_domain", "source", "channel", "search_term",
+    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
+)  # fmt: skip
+NEEDS_VISIT = frozenset({"ping"})  # says nothing worth a visit of its own
+
+
+def milliseconds(moment: datetime) -> int:
+    """Unix time in milliseconds."""
+    return int(moment.timestamp() * 1000)
+
+
+def idle_time(hit: Hit, facts: SiteFacts) -> int:
+    """How long this visit stays open without a sign of life, in milliseconds."""
+    minutes = hit.timeout or facts.tracker.get("timeout") or IDLE_MINUTES
+    return int(min(240, max(5, minutes)) * 60_000) if isinstance(minutes, int | float) else IDLE_MINUTES * 60_000
+
+
+def still_open(visit: Visit | None, at: int, idle: int) -> bool:
+    """Whether an event at this time belongs to the visit."""
+    return visit is not None and visit.start - idle <= at <= visit.last + idle
+
+
+def find_open(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> tuple[Key, Visit | None]:
+    """The open visit and the key it is kept under: by the client's number, by device, by yesterday's device."""
+    known = windows()
+    if hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
+        found = known.by_number(facts.site_id, int(hit.session))
+        if found and still_open(found[1], at, idle):
+            return found
+    past = 1 if hit.now - event["ts"] > BACKDATED else 0
+    key: Key = (facts.site_id, event["device"], past)
+    visit = known.get(key)
+    if still_open(visit, at, idle):
+        return key, visit
+    since_midnight = event["ts"].hour * 60 + event["ts"].minute
+    if not past and since_midnight <= idle / 60_000 and not cookie_device(hit, facts):
+        yesterday = hashed_device(hit, facts, event["ts"].date() - timedelta(days=1))
+        older: Key = (facts.site_id, yesterday, 0)
+        visit = known.get(older)
+        if still_open(visit, at, idle):
+            return older, visit
+    return key, None
+
+
+def open_visit(event: Event, at: int) -> Visit:
+    """A new visit that begins with this event."""
+    origin: dict[str, Any] = {name: event[name] for name in ORIGIN if event.get(name)}
+    fresh = newcomers.first_time(event["site_id"], event["device"])
+    return Visit(new_number(), event["device"], at, at, is_new=int(fresh), origin=origin)
+
+
+def view_number(text: str) -> int:
+    """A view's number from the hexadecimal one of tracker or door; 0 for anything else."""
+    try:
+        return int(text[:16], 16) & (2**53 - 1) if text else 0
+    except ValueError:
+        return 0
+
+
+def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Fill visit, its start, the view and the event's own number."""
+    at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
+    key, visit = find_open(hit, facts, event, at, idle)
+    if visit is None:
+        if hit.kind in NEEDS_VISIT or (hit.session and not hit.ip):
+            return Refused("unknown_visit")
+        visit = open_visit(event, at)
+    elif "source" not in event and "utm_source" not in event:
+        event.update(visit.origin)
+    visit.start, visit.last = min(visit.start, at), max(visit.last, at)
+    view = view_number(hit.view_id)
+    if hit.kind == "view":
+        visit.view = view or new_number()
+    event["view_id"] = view or visit.view
+    event["device"], event["visit"], event["is_new"] = visit.device, visit.number, visit.is_new
+    event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
+    event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
+    event["id"] = number(b"event", f"{facts.site_id}|{hit.event_id}") if hit.event_id else new_number()
+    windows().put(key, visit)
+    return None

@@ -1,0 +1,137 @@
+"""Open visits: which visit does this device continue? In memory, or in Redis where several processes serve.
+
+A visit stays open for the site's idle time after its last sign of life. The windows are bounded (least recently
+used goes first) and rebuilt at the start from the last half hour of store and spool, so a restart cuts nothing.
+Times are milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from tracking import shared
+
+MOST_OPEN = 400_000
+KEPT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and a little
+Key = tuple[int, int, int]  # site, device, 1 for a slot of backdated events
+
+
+@dataclass(slots=True)
+class Visit:
+    """One open visit. `origin` are the columns of its first event that all its events share."""
+
+    number: int
+    device: int
+    start: int
+    last: int
+    view: int = 0
+    is_new: int = 0
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+def new_number() -> int:
+    """A random number from 1 to 2**53 - 1."""
+    return random.getrandbits(53) or 1
+
+
+class InMemory:
+    """Windows of one process."""
+
+    def __init__(self, most: int = MOST_OPEN) -> None:
+        self.most = most
+        self.open: OrderedDict[Key, Visit] = OrderedDict()
+        self.numbers: dict[tuple[int, int], Key] = {}
+
+    def get(self, key: Key) -> Visit | None:
+        """The visit last seen under this key, however long ago."""
+        return self.open.get(key)
+
+    def by_number(self, site_id: int, number: int) -> tuple[Key, Visit] | None:
+        """The visit of this number, as long as it is remembered."""
+        key = self.numbers.get((site_id, number))
+        visit = self.open.get(key) if key else None
+        return (key, visit) if key and visit and visit.number == number else None
+
+    def put(self, key: Key, visit: Visit) -> None:
+        """Remember the visit as the newest of its key."""
+        old = self.open.get(key)
+        if old is not visit:
+            if old is not None:
+                self.numbers.pop((key[0], old.number), None)
+            self.open[key] = visit
+            self.numbers[key[0], visit.number] = key
+        self.open.move_to_end(key)
+        while len(self.open) > self.most:
+            gone, lost = self.open.popitem(last=False)
+            self.numbers.pop((gone[0], lost.number), None)
+
+    def clear(self) -> None:
+        """Know nothing, as in a fresh process."""
+        self.open.clear()
+        self.numbers.clear()
+
+
+class InRedis:
+    """The same windows, shared by all processes."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    @staticmethod
+    def _name(key: Key) -> str:
+        return f"footfall:visit:{key[0]}:{key[1]}:{key[2]}"
+
+    @staticmethod
+    def _number(site_id: int, number: int) -> str:
+        return f"footfall:visit-number:{site_id}:{number}"
+
+    def get(self, key: Key) -> Visit | None:
+        """The visit last seen under this key."""
+        raw = self.client.get(self._name(key))
+        return Visit(**orjson.loads(raw)) if raw else None
+
+    def by_number(self, site_id: int, number: int) -> tuple[Key, Visit] | None:
+        """The visit of this number, as long as it is remembered."""
+        raw = self.client.get(self._number(site_id, number))
+        if not raw:
+            return None
+        key: Key = tuple(orjson.loads(raw))  # type: ignore[assignment]
+        visit = self.get(key)
+        return (key, visit) if visit and visit.number == number else None
+
+    def put(self, key: Key, visit: Visit) -> None:
+        """Remember the visit; it forgets itself."""
+        pipe = self.client.pipeline(transaction=False)
+        pipe.set(self._name(key), orjson.dumps(asdict(visit)), ex=KEPT_SECONDS)
+        pipe.set(self._number(key[0], visit.number), orjson.dumps(key), ex=KEPT_SECONDS)
+        pipe.execute()
+
+    def clear(self) -> None:
+        """Forget all visits (tests)."""
+        for name in self.client.scan_iter("footfall:visit*"):
+            self.client.delete(name)
+
+
+_windows: InMemory | InRedis | None = None
+
+
+def windows() -> InMemory | InRedis:
+    """The windows of this process."""
+    global _windows
+    if _windows is None:
+        client = shared.redis()
+        _windows = InRedis(client) if client is not None else InMemory()
+    return _windows
+
+
+def forget() -> None:
+    """Know nothing, as in a fresh process (tests)."""
+    global _windows
+    if _windows is not None:
+        _windows.clear()
+    _windows = None
