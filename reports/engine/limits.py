@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "max_query_size": 1_000_000,
     "max_expanded_ast_elements": 500_000,
     "distributed_product_mode": "global",
+    "prefer_column_name_to_alias": 1,
     "join_use_nulls": 0,
     "transform_null_in": 0,
 }

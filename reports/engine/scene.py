@@ -137,5 +137,26 @@ def person_join(scene: Scene) -> str:
     return f" LEFT ANY JOIN ({known}) AS known USING (visit)"
 
 
+VISIT_WORDS = (
+    "referrer", "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign",
+    "utm_content", "utm_term", "country", "region", "city", "language", "device_type", "browser", "browser_version",
+    "os", "os_version", "screen", "organization", "ip",
+)  # fmt: skip
+
+
 def visit_rows(scene: Scene, before: timedelta) -> str:
-    raise NotImplementedError
+    """One row per visit: the states that inserts left behind put together. Unused columns cost nothing."""
+    words = ", ".join(f"argMinMerge({name}) AS {name}" for name in VISIT_WORDS)
+    merged = (
+        "SELECT visit, min(visit_start) AS visit_start, any(device) AS device, max(person) AS person, "
+        "argMinIfMerge(entry_page) AS entry_page, argMaxIfMerge(exit_page) AS exit_page, "
+        "argMaxIfMerge(tags) AS tags, sum(views) AS views, sum(actions) AS actions, max(scroll) AS scroll, "
+        "sum(engaged) AS told, toUInt64(dateDiff('millisecond', min(first), max(last))) AS lasted, "
+        f"{words} FROM visits WHERE {scene.tenant()} AND {scene.within('visit_start', before)} GROUP BY visit"
+    )
+    visitor = "if(person != '', cityHash64(person), device)"
+    return (
+        f"SELECT *, if(told > 0, told, lasted) AS ms, ms / 1000 AS seconds, {visitor} AS visitor, "
+        "views = 1 AND actions = 1 AND ms < 30000 AS bounce, "
+        f"scroll * 600 + least(ms, 60000) AS points FROM ({merged})"
+    )
