@@ -107,6 +107,8 @@ REDIS_URL = ENV.redis_url
 TRUSTED_PROXIES = ENV.trusted_proxies
 GEOIP_CITY = ENV.geoip_city
 GEOIP_ASN = ENV.geoip_asn
+LINK_DOMAIN = ENV.link_domain
+CLICKMETER_HOSTS = ENV.clickmeter_hosts
 SPOOL_DIR = DATA_DIR / "spool"
 
 

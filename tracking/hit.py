@@ -16,7 +16,7 @@ Event = dict[str, Any]
 # the visit with custom data. Actions are what Clicky counts as such.
 KINDS = (
     "view", "event", "click", "outbound", "download", "form", "video", "goal", "set", "ping",
-    "link", "pixel", "conversion", "refund",
+    "link", "pixel", "spider", "conversion", "refund",
 )  # fmt: skip
 ACTIONS = ("view", "event", "click", "outbound", "download", "form", "video")
 
@@ -87,6 +87,8 @@ REASONS = {
     "over_quota": "The account's monthly quota is used up.",
     "unknown_link": "No link has this alias.",
     "paused": "The link is paused.",
+    "no_conversion": "No conversion has this code.",
+    "no_click": "No click on a link with this conversion led to it.",
     "unknown_visit": "Only a new visit with an IP address can start without a known session.",
     "no_user_agent": "The request has no User-Agent header.",
     "spool_full": "The event spool is full.",

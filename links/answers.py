@@ -1,0 +1,172 @@
+"""What a browser gets from a link besides a redirect: small pages without our name, safe under their own CSP."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from functools import lru_cache
+from html import escape
+from io import BytesIO
+
+import segno
+
+from links.destination import header
+from tracking.web import Header, Reply
+
+HTML = b"text/html; charset=utf-8"
+STYLE = (
+    "body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#1c2024;background:#f7f8f9}"
+    "main{max-width:28rem;margin:20vh auto 0;padding:0 1.5rem}h1{font-size:1.25rem}"
+    "input,button{font:inherit;padding:.6rem .8rem;border:1px solid #b8bec6;border-radius:6px;box-sizing:border-box}"
+    "input{width:100%;margin:.25rem 0 .75rem}button{background:#1c2024;color:#fff;border-color:#1c2024}"
+    "iframe{position:fixed;inset:0;width:100%;height:100%;border:0}"
+    "@media(prefers-color-scheme:dark){body{color:#e8eaed;background:#15181b}button{background:#e8eaed;color:#15181b}"
+    "input{background:#1f2328;color:inherit}}"
+)
+FORWARD = (
+    "var a=document.getElementById('go');var w=+a.dataset.wait;"
+    "var u=a.dataset.coded?atob(a.dataset.coded):a.href;"
+    "setTimeout(function(){location.replace(u)},w)"
+)
+UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
+NOINDEX: Header = (b"x-robots-tag", b"noindex")
+SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-top-navigation; "
+SCRIPT_TAG = re.compile(r"<script\b(?![^>]*\bnonce=)", re.I)
+
+
+@lru_cache(maxsize=64)
+def digest(text: str) -> str:
+    """A CSP source that allows exactly this inline text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str = "", head: str = "") -> Reply:
+    """A whole page; `body` is HTML already escaped, `script` our own inline text."""
+    policy = csp or (
+        f"default-src 'none'; style-src {digest(STYLE)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        + (f"; script-src {digest(script)}" if script else "")
+    )
+    inline = f"<script>{script}</script>" if script else ""
+    html = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1">{head}'
+        f"<style>{STYLE}</style></head><body>{body}{inline}</body></html>"
+    )
+    headers = [NOINDEX, (b"content-security-policy", policy.encode()), (b"x-content-type-options", b"nosniff")]
+    return Reply(html.encode(), HTML, status, headers)
+
+
+def notice(title: str, text: str, status: int) -> Reply:
+    """A page that only says something."""
+    return page(title, f"<main><h1>{escape(title)}</h1><p>{escape(text)}</p></main>", status=status)
+
+
+def unknown() -> Reply:
+    return notice("Nothing here", "No link has this address.", 404)
+
+
+STOPS = {
+    "paused": ("This link is paused", "Whoever made it may switch it on again later.", 404),
+    "blocked": ("This link is blocked", "It was reported as harmful. It does not lead anywhere any more.", 403),
+    "expired": ("This link has ended", "Its time or its number of clicks is used up.", 410),
+    "nowhere": ("This link leads nowhere", "Its destination cannot be opened.", 404),
+}
+
+
+def stopped(word: str) -> Reply:
+    """Why a click does not go on."""
+    return notice(*STOPS[word])
+
+
+def redirect(url: str, status: int, *, clean: bool = False) -> Reply:
+    """On to the destination. Never kept by the browser: the next click counts too."""
+    headers = [(b"location", header(url)), NOINDEX]
+    if clean:
+        headers.append((b"referrer-policy", b"no-referrer"))
+    return Reply(b"", b"text/plain; charset=utf-8", status, headers)
+
+
+def password_form(wrong: bool = False) -> Reply:
+    """The question before a protected link."""
+    sentence = '<p role="alert">That is not the password.</p>' if wrong else ""
+    return page(
+        "Password",
+        f'<main><h1>This link asks for a password</h1>{sentence}<form method="post">'
+        '<label for="p">Password</label><input id="p" name="password" type="password" required '
+        'autocomplete="off" autofocus><button>Go on</button></form></main>',
+        status=403 if wrong else 200,
+    )
+
+
+def too_many() -> Reply:
+    reply = notice("Too many attempts", "Wait a minute, then try again.", 429)
+    reply.headers.append((b"retry-after", b"60"))
+    return reply
+
+
+def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
+    """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' pages the
+    snippets run in a sandbox, where they cannot reach anybody's session."""
+    nonce = secrets.token_urlsafe(16)
+    csp = (
+        (SANDBOX if sandboxed else "")
+        + f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' https:; style-src 'unsafe-inline' *; "
+        "img-src * data:; connect-src *; frame-src *; font-src *; base-uri 'none'; frame-ancestors 'none'"
+    )
+    marked = "".join(SCRIPT_TAG.sub(f'<script nonce="{nonce}"', as_html(snippet)) for snippet in snippets)
+    safe_url = escape(url)
+    hidden = f' data-coded="{base64.b64encode(header(url)).decode()}"' if coded else ""
+    link = f'<a id="go" href="{safe_url}" data-wait="600"{hidden} rel="noreferrer">Go on</a>'
+    body = f'<main><p>One moment … {link}</p></main>{marked}<script nonce="{nonce}">{FORWARD}</script>'
+    head = f'<noscript><meta http-equiv="refresh" content="1;url={safe_url}"></noscript>'
+    return page("One moment", body, csp=csp, head=head)
+
+
+def as_html(snippet: str) -> str:
+    """A snippet with its script tag; people paste it with and without."""
+    return snippet if "<" in snippet and "script" in snippet.lower() else f"<script>{snippet}</script>"
+
+
+def own_referrer(url: str) -> Reply:
+    """Goes on from a page, so that the destination sees the link itself as its referrer."""
+    safe_url = escape(url)
+    reply = page(
+        "One moment",
+        f'<main><p><a id="go" href="{safe_url}" data-wait="0">Go on</a></p></main>',
+        script=FORWARD,
+        head=f'<noscript><meta http-equiv="refresh" content="0;url={safe_url}"></noscript>',
+    )
+    reply.headers.append((b"referrer-policy", b"unsafe-url"))
+    return reply
+
+
+def frame(url: str, title: str, *, coded: bool) -> Reply:
+    """The destination inside a page of the link's own address."""
+    safe_url = escape(url)
+    source = f'data-coded="{base64.b64encode(header(url)).decode()}"' if coded else f'src="{safe_url}"'
+    policy = f"default-src 'none'; style-src {digest(STYLE)}; frame-src http: https:; base-uri 'none'"
+    if coded:
+        policy += f"; script-src {digest(UNCOVER)}"
+    return page(
+        title or "…",
+        f'<iframe id="page" {source} title="{escape(title or "page")}" referrerpolicy="origin"></iframe>',
+        script=UNCOVER if coded else "",
+        csp=policy,
+    )
+
+
+@lru_cache(maxsize=2000)
+def qr(address: str, svg: bool, scale: int) -> bytes:
+    """A QR code of an address."""
+    out = BytesIO()
+    segno.make(address, error="m", micro=False).save(out, kind="svg" if svg else "png", scale=scale, border=4)
+    return out.getvalue()
+
+
+def qr_reply(address: str, svg: bool, scale: int) -> Reply:
+    """The code as an image that may be kept for a day."""
+    kind = b"image/svg+xml" if svg else b"image/png"
+    headers = [(b"cache-control", b"public, max-age=86400"), (b"content-security-policy", b"default-src 'none'")]
+    return Reply(qr(address, svg, min(40, max(1, scale))), kind, 200, headers, cached=True)

@@ -1,0 +1,130 @@
+"""Conversions: which click does this sale belong to, what is it worth, was it counted before?
+
+Attribution, in this order, within the conversion's window (30 days unless it says otherwise):
+1. the word of the click (`clickId` or `ffclid`; server to server knows only this);
+2. the newest click in the browser's cookie on a link that has this conversion;
+3. a click of the same address and user agent in the last half hour.
+A parameter (order number) counts once per conversion; without one every report counts, and the first of a click
+is its unique one. A refund (`refund=1` or a negative value) takes the value back.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from links import clicks, known, thread, tokens, windows
+from links.facts import AccountFacts, ConversionFacts, LinkFacts
+from links.visitor import Visitor
+from tracking import intake
+from tracking.address import visitor_address, within
+from tracking.hit import Event, Hit, Refused
+from tracking.steps.page import clip, money
+from tracking.steps.privacy import keep_less_of_the_address
+from tracking.web import Request
+
+NOTHING = {"", "empty"}
+
+
+def amount(text: str) -> float:
+    """A number as people write it, with a comma or a dot; 0 for anything else."""
+    try:
+        found = float(text.strip().replace(",", "."))
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def report(request: Request, *, browser: bool) -> Event | Refused:
+    """Record one conversion. Refused says why it was not: no_conversion, no_click, duplicate, bot …"""
+    fields = {name.lower(): values[0] for name, values in request.fields().items()}
+    conversion = known.by_code(fields.get("id", ""))
+    if conversion is None:
+        return intake.refuse(0, "no_conversion", request.now)
+    account = known.account(conversion.account_id)
+    hit = hit_of(request, conversion, fields)
+    if account is None or account.site.over_quota:
+        return intake.refuse(conversion.account_id, "over_quota", request.now)
+    if account.blacklist and within(hit.ip, account.blacklist):
+        return intake.refuse(conversion.account_id, "excluded_ip", request.now)
+    if browser and clicks.sign_of(hit, request.method):
+        return intake.refuse(conversion.account_id, "bot", request.now)
+    found = attributed(conversion, hit, fields, browser)
+    if found is None:
+        return intake.refuse(conversion.account_id, "no_click", request.now)
+    return counted(conversion, account, hit, fields, *found)
+
+
+def hit_of(request: Request, conversion: ConversionFacts, fields: dict[str, str]) -> Hit:
+    headers = request.headers
+    return Hit(
+        site_id=conversion.account_id,
+        kind="conversion",
+        ip=visitor_address(request.peer, headers.get("x-forwarded-for", "")),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        url=headers.get("referer", ""),
+        language=headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip(),
+        headers=headers,
+    )
+
+
+def attributed(
+    conversion: ConversionFacts, hit: Hit, fields: dict[str, str], browser: bool
+) -> tuple[tokens.Click, LinkFacts] | None:
+    """The click this conversion belongs to, and its link."""
+    named = [word for name in ("clickid", "ffclid") if (word := tokens.read(fields.get(name, ""))) is not None]
+    candidates = list(named)
+    if browser:
+        candidates += Visitor(hit.headers.get("cookie", "")).clicks()
+        recent = thread.last_click(hit.ip, hit.user_agent, hit.now.timestamp())
+        candidates += [recent] if recent else []
+    for click in candidates:
+        link = known.link(click.link_id)
+        if link is not None and conversion.conversion_id in link.conversions and in_window(click, conversion, hit.now):
+            return click, link
+    return None
+
+
+def in_window(click: tokens.Click, conversion: ConversionFacts, now: datetime) -> bool:
+    return -60 <= now.timestamp() - click.at <= conversion.window_days * 86_400
+
+
+def counted(
+    conversion: ConversionFacts,
+    account: AccountFacts,
+    hit: Hit,
+    fields: dict[str, str],
+    click: tokens.Click,
+    link: LinkFacts,
+) -> Event | Refused:
+    """Write it, unless its parameter was counted before."""
+    value = amount(fields.get("val", "")) or conversion.value
+    refund = fields.get("refund", "").lower() in ("1", "true") or value < 0
+    kind = "refund" if refund else "conversion"
+    parameter = clip(fields.get("param", ""), 255)
+    parameter = "" if parameter.lower() in NOTHING else parameter
+    at = hit.now.timestamp()
+    if parameter and not windows.counted.first(counted_key(kind, conversion.conversion_id, parameter), at):
+        return intake.refuse(link.account_id, "duplicate", hit.now)
+    first = not refund and windows.counted.first(counted_key("first", conversion.conversion_id, str(click.click_id)), at)
+    commission = amount(fields.get("com", "")) or abs(value) * amount(fields.get("comperc", "")) / 100
+    event: Event = {
+        "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.new_click_id(),
+        "visit": windows.address_key(hit.ip, hit.now.date()), "visit_start": hit.now,
+        **clicks.columns_for(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
+    }  # fmt: skip
+    for step in clicks.STEPS:
+        step(hit, account.site, event)
+    event |= {
+        "name": parameter, "is_unique": int(first), "currency": conversion.currency,
+        "revenue": money(-abs(value) if refund else value), "destination": link.url[:1000],
+        "commission": money(-abs(commission) if refund else commission),
+    }  # fmt: skip
+    keep_less_of_the_address(hit, account.cut if link.encode_ip else account.site, event)
+    return clicks.write(event, hit.now)
+
+
+def counted_key(kind: str, conversion_id: int, word: str) -> str:
+    """The name under which a parameter, or the first conversion of a click, is remembered."""
+    return f"{kind}:{conversion_id}:{word}"

@@ -1,0 +1,111 @@
+"""The doors of pixels and conversions: scripts, image, frame, server to server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from links import clicks, convert, known
+from links.facts import LinkFacts
+from links.hits import hit_of
+from links.models import Status
+from links.visitor import Visitor
+from tracking.hit import Refused
+from tracking.web import Reply, Request, gif
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "static" / "links"
+JAVASCRIPT = b"application/javascript; charset=utf-8"
+EMPTY_PAGE = b"<!doctype html><title></title>"
+log = logging.getLogger(__name__)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a frame asks, not an image."""
+    wanted = request.headers.get("sec-fetch-dest", "")
+    return wanted in ("iframe", "document", "frame") or (
+        not wanted and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def pixel(link: LinkFacts, request: Request) -> Reply:
+    """A tracking pixel: a view is recorded, an image or an empty page is the answer."""
+    account = known.account(link.account_id)
+    dropped = ""
+    if account is None or link.status != Status.ACTIVE:
+        dropped = "paused"
+    elif request.method != "HEAD":
+        hit = hit_of(link, request, "pixel")
+        fields = request.fields()
+        hit.referrer = fields.get("r", [""])[0] or hit.referrer
+        hit.text = "&".join(
+            part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part
+        )
+        click = clicks.begin(link, hit, account, request.method, "", {})
+        outcome = clicks.record(click, "")
+        dropped = outcome.reason if isinstance(outcome, Refused) else ""
+        reply = seen(request, dropped)
+        if not click.sign and not link.light_tracking:
+            reply.headers.extend(Visitor(request.headers.get("cookie", "")).cookies(click, request.scheme == "https"))
+        return reply
+    return seen(request, dropped)
+
+
+def seen(request: Request, dropped: str) -> Reply:
+    """The answer that shows nothing."""
+    if wants_page(request):
+        return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
+    return gif(dropped)
+
+
+def conversion(request: Request) -> Reply:
+    """`/conversion.aspx`: an image (`pixel=true`) or a frame of a page after the sale."""
+    outcome = convert.report(request, browser=True)
+    dropped = outcome.reason if isinstance(outcome, Refused) else ""
+    fields = request.fields()
+    if fields.get("pixel", [""])[0].lower() == "true" or not wants_page(request):
+        return gif(dropped)
+    return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
+
+
+def server_to_server(request: Request) -> Reply:
+    """`/s2s`: another server says which click converted; the answer says whether that was understood."""
+    outcome = convert.report(request, browser=False)
+    if isinstance(outcome, Refused):
+        body = b'{"status":"error","reason":"%s"}' % outcome.reason.encode()
+        return Reply(body, b"application/json", 200 if outcome.reason == "duplicate" else 404, dropped=outcome.reason)
+    return Reply(b'{"status":"ok"}', b"application/json")
+
+
+@lru_cache(maxsize=4)
+def source(name: str, changed: float) -> bytes:
+    return (SCRIPTS / name).read_bytes()
+
+
+def script(name: str) -> Callable[[Request], Reply]:
+    """A door that answers with one of our two small scripts."""
+
+    def door(request: Request) -> Reply:
+        text = source(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
+        return Reply(text, JAVASCRIPT, headers=[(b"cache-control", b"public, max-age=3600")], cached=True)
+
+    return door
+
+
+DOORS: dict[str, Callable[[Request], Reply]] = {
+    "/js/pixel.js": script("pixel.js"),
+    "/js/pixelNew.js": script("pixel.js"),
+    "/js/conversion.js": script("conversion.js"),
+    "/conversion.aspx": conversion,
+    "/s2s": server_to_server,
+}
+
+
+def answer(door: Callable[[Request], Reply], request: Request) -> Reply:
+    """Open the door for the methods it knows."""
+    if request.method not in ("GET", "HEAD", "POST"):
+        return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
+    return door(request)

@@ -1,0 +1,150 @@
+"""What the redirector knows of links: frozen, no database behind it. 100,000 of them fit into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sites.facts import Network, SiteFacts
+from sites.hosts import HostMatcher
+
+NO_RULES: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """A link domain; `account_id` is 0 for the installation's own."""
+
+    domain_id: int
+    name: str
+    account_id: int
+    custom_404: str
+    custom_homepage: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """One link or pixel that is not deleted. `plain`: one address, no rule of any sort."""
+
+    link_id: int
+    account_id: int
+    group_id: int
+    domain_id: int
+    kind: int
+    status: int
+    alias: str
+    url: str
+    first_url: str
+    mode: int
+    rules: dict[str, Any]
+    redirect_type: int
+    append_query: bool
+    encode_url: bool
+    hide_url: bool
+    hide_url_title: str
+    referrer_clean: int
+    password: str
+    starts: datetime | None
+    expiration_date: datetime | None
+    url_after_date: str
+    expiration_clicks: int
+    url_after_clicks: str
+    encode_ip: bool
+    light_tracking: bool
+    redirect_only: bool
+    cost: float
+    conversions: tuple[int, ...]
+    scripts: tuple[int, ...]
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionFacts:
+    """One conversion that is not deleted."""
+
+    conversion_id: int
+    account_id: int
+    name: str
+    code: str
+    value: float
+    currency: str
+    window_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What the clicks of one account need: as a site whose number is the account's, once with whole addresses
+    and once with cut ones."""
+
+    site: SiteFacts
+    cut: SiteFacts
+    blacklist: tuple[Network, ...] = ()
+    whitelist: frozenset[str] = field(default_factory=frozenset)
+
+
+def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkFacts:
+    """The facts of a row (a dict of the columns in `links.known.COLUMNS`)."""
+    rules = row["rules"] or NO_RULES
+    plain = not (
+        rules or scripts or row["mode"] or row["status"] or row["first_url"] or row["append_query"]
+        or row["hide_url"] or row["password"] or row["starts"] or row["expiration_date"]
+        or row["expiration_clicks"] or row["referrer_clean"]
+    )  # fmt: skip
+    return LinkFacts(
+        link_id=row["pk"],
+        account_id=row["account_id"],
+        group_id=row["group_id"],
+        domain_id=row["domain_id"],
+        kind=row["kind"],
+        status=row["status"],
+        alias=row["alias"],
+        url=row["url"],
+        first_url=row["first_url"],
+        mode=row["mode"],
+        rules=rules,
+        redirect_type=row["redirect_type"],
+        append_query=row["append_query"],
+        encode_url=row["encode_url"],
+        hide_url=row["hide_url"],
+        hide_url_title=row["hide_url_title"],
+        referrer_clean=row["referrer_clean"],
+        password=row["password"],
+        starts=row["starts"],
+        expiration_date=row["expiration_date"],
+        url_after_date=row["url_after_date"],
+        expiration_clicks=row["expiration_clicks"],
+        url_after_clicks=row["url_after_clicks"],
+        encode_ip=row["encode_ip"],
+        light_tracking=row["light_tracking"],
+        redirect_only=row["redirect_only"] or row["group__redirect_only"],
+        cost=float(row["cost"]),
+        conversions=conversions,
+        scripts=scripts,
+        plain=plain,
+    )
+
+
+def account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:
+    """An account's clicks as a site: its number is the account's, which no site has (sites begin at 101 million)."""
+    return SiteFacts(
+        site_id=account_id,
+        account_id=account_id,
+        domain="",
+        timezone=timezone,
+        hosts=HostMatcher("", (), True),
+        addresses=addresses,
+        cookies="off",
+        respect_dnt=False,
+        excluded_networks=(),
+        excluded_pages=(),
+        excluded_countries=frozenset(),
+        proxy_networks=(),
+        proxy_secret="",
+        sitekey="",
+        sitekey_admin="",
+        tracker={},
+        over_quota=over_quota,
+        retention_months=0,
+        change=0,
+    )

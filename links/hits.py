@@ -1,0 +1,29 @@
+"""What a request at a link's door tells, in the words all doors use."""
+
+from __future__ import annotations
+
+from links.facts import LinkFacts
+from tracking.address import visitor_address
+from tracking.hit import Hit
+from tracking.web import Request
+
+MOST_QUERY = 8000
+
+
+def hit_of(link: LinkFacts, request: Request, kind: str) -> Hit:
+    """What a click tells, in the words all doors use."""
+    headers = request.headers
+    query = request.query[:MOST_QUERY].decode("utf-8", "replace")
+    return Hit(
+        site_id=link.account_id,
+        kind=kind,
+        ip=visitor_address(request.peer, headers.get("x-forwarded-for", "")),
+        user_agent=headers.get("user-agent", ""),
+        now=request.now,
+        url=f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}",
+        referrer=headers.get("referer", ""),
+        language=headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip(),
+        text=query,
+        headers=headers,
+        http_version=request.http_version,
+    )

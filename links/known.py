@@ -1,0 +1,286 @@
+"""Which link is this alias, which conversion this code? Answered from memory, also while the database is away.
+
+A thread asks twice a second for the newest change number (the one `sites` counts) and reads only the links that
+changed; domains, conversions, scripts and lists are few and read whole. Everything anew once an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+
+from accounts.models import Account
+from links.facts import AccountFacts, ConversionFacts, DomainFacts, LinkFacts, account_site, link_facts
+from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
+from sites.facts import networks
+from sites.hosts import host_name
+from sites.models import Change
+
+POLL_SECONDS = 0.5
+WHOLE_SECONDS = 3600.0
+AWAY = (DatabaseError, InterfaceError)
+COLUMNS = (
+    "pk", "account_id", "group_id", "group__redirect_only", "domain_id", "kind", "status", "alias", "alias_key",
+    "url", "first_url", "mode", "rules", "redirect_type", "append_query", "encode_url", "hide_url",
+    "hide_url_title", "referrer_clean", "password", "starts", "expiration_date", "url_after_date",
+    "expiration_clicks", "url_after_clicks", "encode_ip", "light_tracking", "redirect_only", "cost",
+)  # fmt: skip
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Memory:
+    """All that is known; written by one thread, read by any."""
+
+    change: int = -1
+    links: dict[int, LinkFacts] = field(default_factory=dict)
+    aliases: dict[tuple[int, str], int] = field(default_factory=dict)
+    domains: dict[str, DomainFacts] = field(default_factory=dict)
+    conversions: dict[int, ConversionFacts] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+    scripts: dict[int, str] = field(default_factory=dict)
+    accounts: dict[int, AccountFacts] = field(default_factory=dict)
+
+
+_memory = Memory()
+_loading = threading.Lock()
+_wake = threading.Event()
+_stop = threading.Event()
+_thread: threading.Thread | None = None
+
+
+def system_host() -> str:
+    """The host whose aliases `/l/` means: LINK_DOMAIN, else the installation's own."""
+    return host_name(settings.LINK_DOMAIN) or (urlsplit(settings.BASE_URL).hostname or "localhost").lower()
+
+
+def domain(host: str) -> DomainFacts | None:
+    """The link domain of that host (any spelling, port ignored)."""
+    return _loaded().domains.get(host_name(host))
+
+
+def link(link_id: int) -> LinkFacts | None:
+    """The link of that number unless it is deleted."""
+    return _loaded().links.get(link_id)
+
+
+def by_alias(domain_id: int, alias: str) -> LinkFacts | None:
+    """The link an alias means on a domain, whatever its case."""
+    memory = _loaded()
+    found = memory.aliases.get((domain_id, alias.lower()))
+    return memory.links.get(found) if found is not None else None
+
+
+def by_path(host: str, path: str) -> LinkFacts | None:
+    """The link behind host and path: `/<alias>` on a link domain, `/l/<alias>` on every host."""
+    found, alias = place(host, path)
+    return by_alias(found.domain_id, alias) if found and alias else None
+
+
+def place(host: str, path: str) -> tuple[DomainFacts | None, str]:
+    """(link domain, alias) that an address names; (None, "") when it names neither."""
+    own = domain(host)
+    if path.startswith("/l/"):
+        return own or domain(system_host()), path[3:].strip("/")
+    if own is not None and rooted(own):
+        return own, path.strip("/")
+    return None, ""
+
+
+def rooted(found: DomainFacts) -> bool:
+    """Whether aliases stand at the root of this domain: not where the pages of the installation live."""
+    return bool(settings.LINK_DOMAIN) or found.name != system_host()
+
+
+def conversion(conversion_id: int) -> ConversionFacts | None:
+    return _loaded().conversions.get(conversion_id)
+
+
+def by_code(code: str) -> ConversionFacts | None:
+    """The conversion a page names by its 32 digits."""
+    memory = _loaded()
+    found = memory.codes.get(code.strip().upper())
+    return memory.conversions.get(found) if found else None
+
+
+def scripts(numbers: Iterable[int]) -> list[str]:
+    """The retargeting snippets of those numbers."""
+    memory = _loaded()
+    return [memory.scripts[number] for number in numbers if number in memory.scripts]
+
+
+def account(account_id: int) -> AccountFacts | None:
+    return _loaded().accounts.get(account_id)
+
+
+def all_links() -> list[LinkFacts]:
+    return list(_loaded().links.values())
+
+
+def refresh() -> None:
+    """Read everything now. Raises Django's DatabaseError when the database is away."""
+    global _memory
+    with _loading:
+        fresh = Memory(change=_newest())
+        _learn_few(fresh)
+        _learn_links(fresh, Datapoint.objects.exclude(status=Status.DELETED))
+        _memory = fresh
+
+
+def catch_up() -> bool:
+    """Read what changed since the last time; True if something did. Raises DatabaseError."""
+    newest, known = _newest(), _memory.change
+    if newest == known:
+        return False
+    if known < 0 or newest < known:
+        refresh()
+        return True
+    with _loading:
+        _learn_few(_memory)
+        _learn_links(_memory, Datapoint.objects.filter(change__gt=known))
+        _memory.change = newest
+    return True
+
+
+def start() -> None:
+    """Start the thread that keeps the memory fresh; twice does no harm."""
+    global _thread
+    if _thread is None or not _thread.is_alive():
+        _stop.clear()
+        _thread = threading.Thread(target=_keep_fresh, name="known-links", daemon=True)
+        _thread.start()
+
+
+def stop() -> None:
+    """End the thread."""
+    global _thread
+    _stop.set()
+    _wake.set()
+    if _thread is not None:
+        _thread.join(timeout=5)
+    _thread = None
+
+
+def nudge() -> None:
+    """Something changed in this process: let the thread look at once."""
+    _wake.set()
+
+
+def forget() -> None:
+    """Know nothing, as in a fresh process (tests)."""
+    global _memory
+    _memory = Memory()
+
+
+def _newest() -> int:
+    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+def _learn_few(memory: Memory) -> None:
+    memory.domains = {
+        row.name: DomainFacts(row.pk, row.name, row.account_id or 0, row.custom_404, row.custom_homepage)
+        for row in Domain.objects.filter(deleted=None)
+    }
+    memory.conversions = {
+        row.pk: ConversionFacts(
+            row.pk, row.account_id, row.name, row.code, float(row.value), row.currency, row.window_days
+        )
+        for row in Conversion.objects.filter(deleted=None)
+    }
+    memory.codes = {facts.code: number for number, facts in memory.conversions.items()}
+    memory.scripts = dict(Script.objects.values_list("pk", "script"))
+    memory.accounts = _accounts()
+
+
+def _accounts() -> dict[int, AccountFacts]:
+    listed: dict[tuple[int, str], list[str]] = {}
+    for account_id, listing, value in Entry.objects.values_list("account_id", "listing", "value"):
+        listed.setdefault((account_id, listing), []).append(value)
+    return {
+        pk: AccountFacts(
+            account_site(pk, zone, over, "keep"),
+            account_site(pk, zone, over, "truncate"),
+            networks(listed.get((pk, Listing.BLACKLIST), ())),
+            frozenset(listed.get((pk, Listing.WHITELIST), ())),
+        )
+        for pk, zone, over in Account.objects.values_list("pk", "timezone", "over_quota")
+    }
+
+
+def _learn_links(memory: Memory, queryset: Any) -> None:
+    conversions = _pairs(Attached.objects.filter(datapoint__in=queryset).order_by("position"), "conversion_id")
+    scripts = _pairs(Datapoint.scripts.through.objects.filter(datapoint__in=queryset), "script_id")
+    for row in queryset.values(*COLUMNS).iterator(chunk_size=5000):
+        pk, place = row["pk"], (row["domain_id"], row["alias_key"])
+        if row["status"] == Status.DELETED:
+            memory.links.pop(pk, None)
+            memory.aliases.pop(place, None)
+            continue
+        memory.links[pk] = link_facts(row, conversions.get(pk, ()), scripts.get(pk, ()))
+        memory.aliases[place] = pk
+
+
+def _pairs(queryset: Any, column: str) -> dict[int, tuple[int, ...]]:
+    found: dict[int, tuple[int, ...]] = {}
+    for datapoint, other in queryset.values_list("datapoint_id", column):
+        found[datapoint] = (*found.get(datapoint, ()), other)
+    return found
+
+
+def _loaded() -> Memory:
+    """The memory; a process that never started the thread reads everything on its first question."""
+    if _memory.change < 0:
+        loader = threading.Thread(target=_load_once)  # the ORM refuses to work inside an event loop
+        if _in_loop():
+            loader.start()
+            loader.join(timeout=30)
+        else:
+            _try(refresh)
+    return _memory
+
+
+def _in_loop() -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _load_once() -> None:
+    try:
+        _try(refresh)
+    finally:
+        connections.close_all()
+
+
+def _try(job: Any) -> bool:
+    try:
+        job()
+    except AWAY as error:
+        log.warning("links are answered from memory, the database is away: %s", error)
+        connections["default"].close()
+        return False
+    return True
+
+
+def _keep_fresh() -> None:
+    whole = time.monotonic()
+    while not _stop.is_set():
+        if time.monotonic() - whole >= WHOLE_SECONDS:
+            whole = time.monotonic() if _try(refresh) else whole
+        else:
+            _try(catch_up)
+        _wake.wait(POLL_SECONDS)
+        _wake.clear()
+    connections.close_all()

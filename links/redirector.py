@@ -1,0 +1,172 @@
+"""The redirector: a plain ASGI application in front of Django, answered from memory.
+
+`claims(scope)` says whether a request is for it: every path of a link domain, `/l/<alias>` on every host, and the
+doors of pixels and conversions. A click is in the spool before the browser is sent on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.contrib.auth.hashers import check_password
+
+from links import answers, clicks, doors, known
+from links.facts import DomainFacts, LinkFacts
+from links.hits import hit_of
+from links.models import Kind
+from links.visitor import Visitor, spillover_cookie
+from links.windows import Attempts
+from tracking.address import visitor_address
+from tracking.web import Reply, Request
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+MOST_BYTES = 64 * 1024
+log = logging.getLogger(__name__)
+attempts = Attempts(10, 60)
+
+
+def host_of(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"host":
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def claims(scope: Scope) -> bool:
+    """Whether a request is for a link, a pixel or a conversion."""
+    path = scope["path"]
+    if path.startswith("/l/") or path in doors.DOORS:
+        return True
+    found = known.domain(host_of(scope))
+    return found is not None and known.rooted(found)
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request. Nothing a stranger sends makes this fail."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    request = Request(
+        scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
+        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), scheme=scope.get("scheme", "http"),
+    )  # fmt: skip
+    try:
+        if request.method == "POST":
+            request.body = await body_of(receive)
+        reply = await answer(request)
+    except Exception:
+        log.exception("a link failed on %s", request.path)
+        reply = answers.notice("That did not work", "Try again in a moment.", 500)
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.header_list()})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+
+
+async def body_of(receive: Receive) -> bytes:
+    body = b""
+    while len(body) <= MOST_BYTES:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return body[:MOST_BYTES]
+
+
+async def answer(request: Request) -> Reply:
+    """Which link or door is it?"""
+    door = doors.DOORS.get(request.path)
+    if door is not None:
+        return doors.answer(door, request)
+    if request.method not in ("GET", "HEAD", "POST"):
+        return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
+    host = request.headers.get("host", "")
+    domain, alias = known.place(host, request.path)
+    if domain is None:
+        return answers.unknown()
+    if not alias or alias in ("favicon.ico", "robots.txt"):
+        return home(domain, alias)
+    link = known.by_alias(domain.domain_id, alias)
+    if link is None and alias.lower().endswith(".qr"):
+        return code(domain, request, alias[:-3])
+    if link is None:
+        return answers.redirect(domain.custom_404, 302) if domain.custom_404 else answers.unknown()
+    if link.kind == Kind.PIXEL:
+        return doors.pixel(link, request)
+    if link.password:
+        refused = await ask_password(link, request)
+        if refused is not None:
+            return refused
+    return follow(link, domain, request)
+
+
+def home(domain: DomainFacts, path: str) -> Reply:
+    """The domain itself."""
+    if path == "robots.txt":
+        return Reply(b"User-agent: *\nDisallow:\n")
+    if domain.custom_homepage and not path:
+        return answers.redirect(domain.custom_homepage, 302)
+    return answers.unknown()
+
+
+def code(domain: DomainFacts, request: Request, alias: str) -> Reply:
+    """`<link>.qr`: the code of the link's own address."""
+    link = known.by_alias(domain.domain_id, alias)
+    if link is None:
+        return answers.unknown()
+    fields = request.fields()
+    scale = "".join(char for char in fields.get("scale", ["8"])[0][:2] if char in "0123456789")
+    return answers.qr_reply(
+        f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}",
+        fields.get("format", ["png"])[0] == "svg",
+        int(scale or 8),
+    )
+
+
+def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
+    """Choose, record, answer."""
+    account = known.account(link.account_id)
+    if account is None:
+        return answers.unknown()
+    hit = hit_of(link, request, "link")
+    query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
+    ddu = next((value for name, value in query if name.lower() == "ddu"), "")
+    visitor = Visitor(request.headers.get("cookie", ""))
+    click = clicks.begin(link, hit, account, request.method, ddu, visitor.walked)
+    if click.choice.stop:
+        return answers.stopped(click.choice.stop)
+    url = clicks.destination(click, query)
+    if request.method != "HEAD":
+        clicks.record(click, url)
+    reply = onward(link, domain, url)
+    if not click.sign and not link.light_tracking and not link.redirect_only:
+        reply.headers.extend(visitor.cookies(click, request.scheme == "https"))
+        reply.headers.extend(spillover_cookie(click, request.scheme == "https"))
+    return reply
+
+
+def onward(link: LinkFacts, domain: DomainFacts, url: str) -> Reply:
+    """The way the link goes on: a page in between, a frame, or a plain redirect."""
+    if link.scripts and (snippets := known.scripts(link.scripts)):
+        return answers.interstitial(url, snippets, coded=link.encode_url, sandboxed=not domain.account_id)
+    if link.hide_url:
+        return answers.frame(url, link.hide_url_title, coded=link.encode_url)
+    if link.referrer_clean == 2:
+        return answers.own_referrer(url)
+    return answers.redirect(url, link.redirect_type, clean=link.referrer_clean == 1)
+
+
+async def ask_password(link: LinkFacts, request: Request) -> Reply | None:
+    """The question, or None for the right answer."""
+    if request.method != "POST":
+        return answers.password_form()
+    address = visitor_address(request.peer, request.headers.get("x-forwarded-for", ""))
+    if not attempts.allow(f"{link.link_id}|{address}", request.now.timestamp()):
+        return answers.too_many()
+    given = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("password", "")
+    if await asyncio.to_thread(check_password, given[:200], link.password):
+        return None
+    return answers.password_form(wrong=True)

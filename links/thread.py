@@ -1,0 +1,118 @@
+"""One thread from the click to the visit it starts, and from there to revenue.
+
+Two ways, both in memory and bounded (shared through Redis where several processes serve):
+- with the query parameter: the destination carries the click's word (`ffclid`), and the first view with it within
+  half an hour takes it, so an address that is passed on joins nobody else;
+- without (a page that drops unknown parameters): the first view on the destination's host by the same address and
+  user agent within two minutes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from links import known, tokens
+from links.destination import CLICK_PARAMETER
+from links.windows import Window, _shared
+from sites.facts import SiteFacts
+from tracking import shared
+from tracking.hit import Event, Hit
+from tracking.steps.device import number
+
+PARAMETER_SECONDS = 1800
+MATCH_SECONDS = 120
+CONVERSION_SECONDS = 1800
+MOST = 200_000
+
+Trace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
+
+
+class Traces:
+    """The last click of an address and user agent."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self._last: OrderedDict[int, Trace] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, key: int, trace: Trace) -> None:
+        with self._lock:
+            self._last[key] = trace
+            self._last.move_to_end(key)
+            while len(self._last) > self.most:
+                self._last.popitem(last=False)
+        client = shared.redis()
+        if client is not None:
+            _shared(lambda: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS))
+
+    def get(self, key: int) -> Trace | None:
+        client = shared.redis()
+        if client is not None:
+            raw = _shared(lambda: client.get(f"footfall:trace:{key}"))
+            if raw:
+                return dict(orjson.loads(raw))
+        return self._last.get(key)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._last.clear()
+
+
+traces = Traces()
+landed = Window("landed", PARAMETER_SECONDS, 200_000)
+
+
+def who(ip: str, user_agent: str) -> int:
+    """The key of an address and user agent; never stored."""
+    return number(b"trace", f"{ip}|{user_agent}")
+
+
+def remember(click: tokens.Click, account_id: int, host: str, ip: str, user_agent: str) -> None:
+    """A click left for `host`."""
+    trace = {"click_id": click.click_id, "link_id": click.link_id, "account_id": account_id, "host": host, "at": click.at}
+    traces.remember(who(ip, user_agent), trace)
+
+
+def last_click(ip: str, user_agent: str, at: float) -> tokens.Click | None:
+    """The click this address and user agent made in the last half hour."""
+    trace = traces.get(who(ip, user_agent))
+    if trace is None or not 0 <= at - trace["at"] + 1 <= CONVERSION_SECONDS:
+        return None
+    return tokens.Click(trace["click_id"], trace["link_id"], trace["at"])
+
+
+def columns(hit: Hit, facts: SiteFacts, event: Event) -> Event:
+    """The columns that join a view to the click that led to it; {} for a view no click led to."""
+    if hit.kind != "view":
+        return {}
+    at = hit.now.timestamp()
+    if f"{CLICK_PARAMETER}=" in hit.url:
+        return by_parameter(hit, facts, at)
+    trace = traces.get(who(hit.ip, hit.user_agent))
+    if trace is None or trace.get("landed") or trace["account_id"] != facts.account_id:
+        return {}
+    if not 0 <= at - trace["at"] + 1 <= MATCH_SECONDS or trace["host"] != event.get("host"):
+        return {}
+    traces.remember(who(hit.ip, hit.user_agent), {**trace, "landed": True})
+    return {"link_id": trace["link_id"], "click_id": trace["click_id"]}
+
+
+def by_parameter(hit: Hit, facts: SiteFacts, at: float) -> Event:
+    words = parse_qs(hit.url.partition("?")[2].partition("#")[0]).get(CLICK_PARAMETER, [""])
+    click = tokens.read(words[0])
+    if click is None or not -60 <= at - click.at <= PARAMETER_SECONDS:
+        return {}
+    link = known.link(click.link_id)
+    if link is None or link.account_id != facts.account_id:
+        return {}
+    if not landed.first(click.click_id, at):  # somebody passed the address on, or loaded the page again
+        return {}
+    trace = traces.get(who(hit.ip, hit.user_agent))
+    if trace and trace.get("click_id") == click.click_id:
+        traces.remember(who(hit.ip, hit.user_agent), {**trace, "landed": True})
+    return {"link_id": click.link_id, "click_id": click.click_id}

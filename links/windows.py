@@ -1,0 +1,166 @@
+"""What clicks need to remember: who was here in the last half hour, how many there were, what was counted.
+
+In one process memory is enough; where several serve (REDIS_URL) Redis decides, and memory goes on when it is away.
+Every memory is bounded, and filled again at the start from what is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from tracking import shared
+from tracking.salts import salt
+from tracking.steps.device import number
+
+UNIQUE_SECONDS = 1800
+MOST = 1_000_000
+log = logging.getLogger(__name__)
+
+
+def address_key(ip: str, day: date) -> int:
+    """A day's number for an address: enough to know it again within the day, useless after the salt is gone."""
+    return number(salt(day), f"link-ip|{ip}")
+
+
+class Window:
+    """First of its key within `seconds`: exact, bounded, the same for all processes that share a Redis."""
+
+    def __init__(self, name: str, seconds: int, most: int = MOST) -> None:
+        self.name, self.seconds, self.most = name, seconds, most
+        self._seen: OrderedDict[Any, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first(self, key: Any, at: float, *older: Any) -> bool:
+        """Whether `key` (and none of its `older` names) was not first in the `seconds` before `at`; notes it."""
+        client = shared.redis()
+        if client is not None:
+            answer = _shared(lambda: self._first_of_all(client, key, at, older))
+            if answer is not None:
+                return bool(answer)
+        with self._lock:
+            if any(at - self._seen.get(name, -1e18) < self.seconds for name in (key, *older)):
+                return False
+            self._note(key, at)
+            return True
+
+    def remember(self, key: Any, at: float) -> None:
+        """Note what is known from the store (at start), oldest first."""
+        with self._lock:
+            self._note(key, at)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._seen.clear()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def _note(self, key: Any, at: float) -> None:
+        self._seen[key] = at
+        self._seen.move_to_end(key)
+        while len(self._seen) > self.most:
+            self._seen.popitem(last=False)
+        while self._seen and at - next(iter(self._seen.values())) >= self.seconds:
+            self._seen.popitem(last=False)
+
+    def _first_of_all(self, client: Any, key: Any, at: float, older: tuple[Any, ...]) -> bool:
+        if older and any(client.mget([f"footfall:{self.name}:{name}" for name in older])):
+            return False
+        fresh = client.set(f"footfall:{self.name}:{key}", at, nx=True, ex=self.seconds)
+        if fresh:
+            self.remember(key, at)
+        return bool(fresh)
+
+
+class Counters:
+    """How many clicks a link had: strict, each number handed out once."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def next(self, link_id: int) -> int:
+        """This click's number, beginning with 1."""
+        client = shared.redis()
+        if client is not None:
+            count = _shared(lambda: self._next_of_all(client, link_id))
+            if count is not None:
+                with self._lock:
+                    self._counts[link_id] = max(count, self._counts.get(link_id, 0))
+                return int(count)
+        with self._lock:
+            self._counts[link_id] = self._counts.get(link_id, 0) + 1
+            return self._counts[link_id]
+
+    def peek(self, link_id: int) -> int:
+        """How many there were, without counting one."""
+        return self._counts.get(link_id, 0)
+
+    def seed(self, link_id: int, count: int) -> None:
+        """What the store knows (at start); never counts backwards."""
+        with self._lock:
+            self._counts[link_id] = max(count, self._counts.get(link_id, 0))
+
+    def forget(self) -> None:
+        with self._lock:
+            self._counts.clear()
+
+    def _next_of_all(self, client: Any, link_id: int) -> int:
+        key = f"footfall:clicks:{link_id}"
+        if self._counts.get(link_id):
+            client.set(key, self._counts[link_id], nx=True)
+        return int(client.incr(key))
+
+
+def _shared(job: Callable[[], Any]) -> Any:
+    """Ask Redis; None when it is away, so that no click waits or is lost for it."""
+    try:
+        return job()
+    except Exception as error:  # redis raises its own family; the library may be another version
+        log.warning("Redis is away, this process counts on its own: %s", error)
+        return None
+
+
+unique = Window("unique", UNIQUE_SECONDS)
+counted = Window("counted", 90 * 86_400, 500_000)  # conversions by parameter, and first ones by click
+counters = Counters()
+
+
+def unique_click(link_id: int, ip: str, now: datetime) -> bool:
+    """Whether this is the first click of the address on the link in 30 minutes."""
+    today = now.date()
+    older = []
+    if now.hour == 0 and now.minute < 30:
+        older.append(f"{link_id}:{address_key(ip, today - timedelta(days=1))}")
+    return unique.first(f"{link_id}:{address_key(ip, today)}", now.timestamp(), *older)
+
+
+def forget() -> None:
+    """Know nothing, as in a fresh process (tests)."""
+    unique.forget()
+    counted.forget()
+    counters.forget()
+
+
+class Attempts:
+    """At most `most` tries per key in `seconds`; bounded."""
+
+    def __init__(self, most: int, seconds: int) -> None:
+        self.most, self.seconds = most, seconds
+        self._tries: OrderedDict[str, list[float]] = OrderedDict()
+
+    def allow(self, key: str, at: float) -> bool:
+        """Whether one more try is allowed; notes it."""
+        tries = [past for past in self._tries.get(key, ()) if at - past < self.seconds]
+        if len(tries) >= self.most:
+            return False
+        self._tries[key] = [*tries, at]
+        self._tries.move_to_end(key)
+        while len(self._tries) > 50_000:
+            self._tries.popitem(last=False)
+        return True
