@@ -5,7 +5,9 @@ from goals.discovery import register_reader
 from goals.services import register_filter_check
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
+from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
+from sites.alerts.conditions import register as register_conditions
 
 # What a guest can be given
 register_kind("site", "Site", sites_of_account)
@@ -13,3 +15,6 @@ register_kind("site", "Site", sites_of_account)
 # Goals: the engine says what a filter may be and which goals were named
 register_filter_check(parse)
 register_reader(named_goals)
+
+# Alerts: what can be watched in traffic
+register_conditions(*TRAFFIC_CONDITIONS)

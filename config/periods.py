@@ -1,0 +1,30 @@
+"""Everything that happens again and again: one row each.
+
+A function takes no argument but an optional `now` (aware UTC datetime). Every function may run twice at once, and
+late: it looks at the clock it is given and at what is there, never at what it did last time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Period(NamedTuple):
+    """What, by which function (dotted path), every how many seconds."""
+
+    name: str
+    path: str
+    seconds: float
+
+
+MINUTE, HOUR = 60, 3600
+
+PERIODS: tuple[Period, ...] = (
+    Period("heartbeat", "config.health.beat", 10),
+    Period("uptime", "sites.uptime.services.monitors_check", 5),
+    Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
+    Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
+    Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
+    Period("deliveries", "sites.alerts.deliver.deliver_due", 5),
+    Period("digests", "reports.digest.send.digests_send", 10 * MINUTE),
+)

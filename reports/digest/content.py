@@ -1,0 +1,92 @@
+"""What a digest says of one site: headline numbers with change, what moved, top rows, incidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+
+from reports.engine import Period, Query, ask
+from reports.engine.registry import METRICS
+from reports.moved import Difference, differences
+from reports.pages.numbers import Shown, shown
+from sites.models import Site
+from sites.uptime.models import Incident
+
+HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions")
+PANELS = (("Sources", "source"), ("Pages", "page"), ("Countries", "country"))
+TOP, MOVED = 5, 5
+LOCALE = Locale("en")
+
+
+def closed_period(every: str, zone: str, now: datetime) -> Period:
+    """The last closed day, Monday-to-Sunday week or month of `zone`."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    if every == "day":
+        first, last = today - timedelta(days=1), today - timedelta(days=1)
+    elif every == "week":
+        first = today - timedelta(days=today.weekday() + 7)
+        last = first + timedelta(days=6)
+    else:
+        last = today.replace(day=1) - timedelta(days=1)
+        first = last.replace(day=1)
+    return Period.parse(f"{first}..{last}", zone, now)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One number as a mail shows it: its label, the short form and how it changed."""
+
+    label: str
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class SiteDigest:
+    """Everything a mail says of one site."""
+
+    site: Site
+    period: Period
+    headlines: list[Headline]
+    moved: list[Difference]
+    panels: list[tuple[str, list[dict[str, Any]]]]
+    days: list[tuple[date, int]]
+    incidents: list[Incident]
+
+    @property
+    def empty(self) -> bool:
+        return not any(count for _, count in self.days)
+
+
+def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
+    query = Query(sites=(site.pk,), period=period, metrics=HEADLINE, compare="weekday")
+    result = ask(query, now=now)
+    new, old = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
+    return [Headline(METRICS[name].label, shown(name, new[name], LOCALE, old.get(name))) for name in HEADLINE]
+
+
+def top(site: Site, period: Period, name: str, now: datetime) -> list[dict[str, Any]]:
+    query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=(name,), limit=TOP)
+    return [{"value": row[name], "visitors": row["visitors"]} for row in ask(query, now=now).rows if row[name]]
+
+
+def by_day(site: Site, period: Period, now: datetime) -> list[tuple[date, int]]:
+    query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=("day",))
+    return [(row["day"], int(row["visitors"] or 0)) for row in ask(query, now=now).rows]
+
+
+def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
+    """The digest of `site` for a closed period; every number is the dashboard's own."""
+    incidents = Incident.objects.filter(monitor__site=site, start__gte=period.start, start__lt=period.end)
+    return SiteDigest(
+        site=site,
+        period=period,
+        headlines=headlines(site, period, now),
+        moved=differences((site.pk,), period, "weekday", now)[:MOVED],
+        panels=[(label, top(site, period, name, now)) for label, name in PANELS],
+        days=by_day(site, period, now),
+        incidents=list(incidents.select_related("monitor").order_by("start")[:10]),
+    )

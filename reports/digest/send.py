@@ -1,0 +1,122 @@
+"""Sending digests: at six in the morning of the reader's zone, once per closed period."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timedelta
+from email.mime.image import MIMEImage
+from zoneinfo import ZoneInfo
+
+from django.core.mail import EmailMultiAlternatives
+from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
+
+from accounts.brand import OURS, Brand, brand_of
+from reports.cells import safe_cell
+from reports.digest.chart import chart
+from reports.digest.content import SiteDigest, closed_period, site_digest
+from reports.digest.models import DigestMail, DigestSubscription
+from reports.engine import Period
+from sites.access import sites_of
+from sites.models import Site
+
+HOUR = 6
+WHOLE = 3  # sites told in full; the rest as one line each
+LATEST = timedelta(days=3)  # a digest this much too late is not sent any more
+
+
+def digests_send(*, now: datetime) -> int:
+    """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice."""
+    due = DigestSubscription.objects.filter(enabled=True, user__is_active=True).select_related("user")
+    return sum(digest_send(subscription=subscription, now=now) for subscription in due)
+
+
+def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
+    """Send one subscription's mail for the last closed period, if it is time and nobody did."""
+    sites = list(sites_wanted(subscription))
+    if not sites:
+        return False
+    period = closed_period(subscription.every, sites[0].timezone, now)
+    local = now.astimezone(ZoneInfo(sites[0].timezone))
+    if local.hour < HOUR or now - period.end > LATEST or subscription.created > period.end:
+        return False
+    mail = claim(subscription, period)
+    if mail is None:
+        return False
+    digests = [site_digest(site, closed_period(subscription.every, site.timezone, now), now) for site in sites]
+    try:
+        message(subscription, digests).send()
+    except OSError as error:
+        DigestMail.objects.filter(pk=mail.pk).update(error=str(error)[:300])
+        return False
+    DigestMail.objects.filter(pk=mail.pk).update(sent=now)
+    return True
+
+
+def claim(subscription: DigestSubscription, period: Period) -> DigestMail | None:
+    """The right to send this period's mail; None when somebody has it already."""
+    try:
+        with transaction.atomic():
+            return DigestMail.objects.create(subscription=subscription, period=period_name(period))
+    except IntegrityError:
+        return None
+
+
+def period_name(period: Period) -> str:
+    return f"{period.first_day}..{period.last_day}"
+
+
+def sites_wanted(subscription: DigestSubscription) -> list[Site]:
+    """The subscription's sites that its reader may still see."""
+    mine = sites_of(subscription.user)
+    return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)
+
+
+def brand_for_sites(digests: list[SiteDigest]) -> Brand:
+    """The one brand of all the sites' accounts, else ours."""
+    brands = {brand_of(digest.site.account) for digest in digests}
+    return brands.pop() if len(brands) == 1 else OURS
+
+
+def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> EmailMultiAlternatives:
+    """The mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
+    brand = brand_for_sites(digests)
+    stop = f"{brand.base_url}/digests/stop/{subscription.token}"
+    context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
+    names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
+    mail = EmailMultiAlternatives(
+        subject=f"{names}: {period_name(digests[0].period).replace('..', ' to ')}",
+        body=render_to_string("digest/digest.txt", context),
+        from_email=brand.sender,
+        to=[subscription.user.email],
+        headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+    )
+    mail.attach_alternative(render_to_string("digest/digest.html", context), "text/html")
+    mail.mixed_subtype = "related"
+    for digest in digests[:WHOLE]:
+        mail.attach(picture(digest, brand))
+    if subscription.attach_csv:
+        mail.attach("report.csv", csv_text(digests), "text/csv")
+    return mail
+
+
+def picture(digest: SiteDigest, brand: Brand) -> MIMEImage:
+    image = MIMEImage(chart(digest.days, brand.accent or "#4f6bed"), "png")
+    image.add_header("Content-ID", f"<chart-{digest.site.pk}>")
+    image.add_header("Content-Disposition", "inline", filename=f"chart-{digest.site.pk}.png")
+    return image
+
+
+def csv_text(digests: list[SiteDigest]) -> str:
+    """All sites' headline numbers and top rows, formulas made harmless."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["site", "report", "name", "value"])
+    for digest in digests:
+        for line in digest.headlines:
+            writer.writerow([safe_cell(str(digest.site)), "headline", line.label, line.shown.exact])
+        for label, rows in digest.panels:
+            for row in rows:
+                writer.writerow([safe_cell(str(digest.site)), label, safe_cell(row["value"]), row["visitors"]])
+    return out.getvalue()

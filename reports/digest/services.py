@@ -1,0 +1,28 @@
+"""Writes of digest subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from accounts.models import User
+from reports.digest.models import DigestSubscription
+
+
+def subscription_save(
+    *, user: User, every: str, sites: Sequence[int], attach_csv: bool, existing: DigestSubscription | None = None
+) -> DigestSubscription:
+    """A new subscription of `user`, or `existing` changed; empty `sites` means all the user may see."""
+    subscription = existing or DigestSubscription(user=user)
+    subscription.every, subscription.sites = every, list(sites)
+    subscription.attach_csv, subscription.enabled = attach_csv, True
+    subscription.save()
+    return subscription
+
+
+def subscription_stop(*, token: str) -> DigestSubscription | None:
+    """End the subscription of an unsubscribe link; None when there is no such link. Ending twice is fine."""
+    subscription = DigestSubscription.objects.filter(token=token).first()
+    if subscription and subscription.enabled:
+        subscription.enabled = False
+        subscription.save(update_fields=["enabled"])
+    return subscription

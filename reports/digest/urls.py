@@ -1,0 +1,12 @@
+"""Addresses of digests."""
+
+from django.urls import path
+
+from reports.digest import views
+
+urlpatterns = [
+    path("digests", views.digests, name="digests"),
+    path("digests/<int:subscription_id>/delete", views.digest_delete, name="digest-delete"),
+    path("digests/stop/<str:token>", views.stop, name="digest-stop"),
+    path("sites/<int:site_id>/digest/<str:every>", views.preview, name="digest-preview"),
+]

@@ -1,0 +1,88 @@
+"""Pages of digests: one's own subscriptions, a preview, and the way out without logging in."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from accounts.brand import brand_for
+from accounts.models import User
+from accounts.navigation import account_rows
+from reports.digest.content import closed_period, site_digest
+from reports.digest.models import DigestSubscription, Every
+from reports.digest.services import subscription_save, subscription_stop
+from sites.access import site_for, sites_of
+
+
+class SubscriptionForm(forms.Form):
+    """How often, of which sites."""
+
+    every = forms.ChoiceField(choices=Every.choices, initial=Every.WEEK, label="Send")
+    sites = forms.TypedMultipleChoiceField(  # none chosen means all, also new ones
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all",
+    )
+    attach_csv = forms.BooleanField(required=False, label="Attach the numbers as CSV")
+
+    def __init__(self, user: User, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*args, **kwargs)
+        self.fields["sites"].choices = [(site.pk, str(site)) for site in sites_of(user)]  # type: ignore[attr-defined]
+
+
+@login_required
+def digests(request: HttpRequest) -> HttpResponse:
+    """The person's digests, and the form of a new one."""
+    user: User = request.user  # type: ignore[assignment]
+    form = SubscriptionForm(user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        subscription_save(user=user, **form.cleaned_data)
+        messages.success(request, "The report will come at six in the morning, in the zone of your first site.")
+        return redirect("digests")
+    context = {
+        "form": form,
+        "subscriptions": user.digests.order_by("pk"),  # type: ignore[attr-defined]
+        "first_site": sites_of(user).first(),
+        "settings_nav": account_rows(request, "digests"),
+    }
+    return render(request, "digest/digests.html", context)
+
+
+@login_required
+@require_POST
+def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
+    """Forget one of the person's own subscriptions."""
+    get_object_or_404(DigestSubscription, pk=subscription_id, user=request.user).delete()
+    return redirect("digests")
+
+
+def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
+    """The mail as it would leave now, as a page (the chart is only in the mail)."""
+    site = site_for(request, site_id)
+    if every not in Every.values:
+        raise Http404("A digest is sent every day, week or month.")
+    now = timezone.now()
+    digest = site_digest(site, closed_period(every, site.timezone, now), now)
+    context = {"digests": [digest], "others": [], "brand": brand_for(request), "stop": "/digests"}
+    response = HttpResponse(render_to_string("digest/digest.html", context))
+    # A letter carries its styles inline; nothing in it may run
+    response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
+    return response
+
+
+@csrf_exempt
+def stop(request: HttpRequest, token: str) -> HttpResponse:
+    """The link in a mail: GET asks, POST ends it at once, as RFC 8058 wants, for whoever holds the link."""
+    subscription = get_object_or_404(DigestSubscription, token=token)
+    if request.method == "POST":
+        subscription_stop(token=token)
+        subscription.refresh_from_db()
+    return render(request, "digest/stop.html", {"subscription": subscription})

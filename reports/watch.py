@@ -1,0 +1,142 @@
+"""Conditions on traffic that alerts watch, each a question to the engine. `config.registrations` makes them known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reports.engine import Period, Query, ask
+from sites.alerts.conditions import Condition, Firing, Parameter
+from sites.alerts.models import Alert
+
+HOUR = timedelta(hours=1)
+WEEKS = 4  # a baseline is the median of the same hour of the same weekday in so many weeks
+
+
+def measure(alert: Alert, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None) -> float:
+    """One number of the alert's site between two moments; None counts as zero."""
+    period = Period(start, end, alert.site.timezone)
+    result = ask(Query(sites=(alert.site_id,), period=period, metrics=(metric,), where=where), now=now)
+    return float(result.rows[0][metric] or 0)
+
+
+def local_shift(moment: datetime, days: int, zone: str) -> datetime:
+    """The same clock time `days` earlier in `zone`: a weekday's hour stays that hour when the clocks change."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return (local - timedelta(days=days)).astimezone(moment.tzinfo)
+
+
+def last_hour(now: datetime) -> tuple[datetime, datetime]:
+    end = now.replace(minute=0, second=0, microsecond=0)
+    return end - HOUR, end
+
+
+def baseline(alert: Alert, now: datetime) -> float:
+    """Visits that the last full hour usually has on this weekday."""
+    start, end = last_hour(now)
+    zone = alert.site.timezone
+    weeks = [(local_shift(start, 7 * k, zone), local_shift(end, 7 * k, zone)) for k in range(1, WEEKS + 1)]
+    return median(measure(alert, "visits", begin, finish, now) for begin, finish in weeks)
+
+
+def watch_goal(alert: Alert, now: datetime) -> Sequence[Firing]:
+    """A goal was reached: each time, or so many times within the running hour."""
+    goal = alert.site.goals.filter(name=alert.parameters["goal"]).first()
+    if goal is None:
+        return []
+    start = now.replace(minute=0, second=0, microsecond=0)
+    count = int(measure(alert, "conversions", start, start + HOUR, now, {"goal": goal.pk}))
+    needed = int(alert.parameters.get("per_hour") or 1)
+    memory = alert.memory if alert.memory.get("hour") == start.isoformat() else {}
+    told = int(memory.get("told", 0))
+    alert.memory = {"hour": start.isoformat(), "told": told}
+    if count // needed <= told // needed:
+        return []
+    alert.memory["told"] = count
+    text = f"“{goal.name}” was reached {count} times since {start:%H:%M} UTC on {alert.site}."
+    payload = {"event": "goal", "site_id": alert.site_id, "goal": goal.name, "count": count}
+    return [Firing(f"goal-{alert.pk}-{start:%Y%m%d%H}-{count}", f"Goal “{goal.name}” reached", text, payload)]
+
+
+def watch_online(alert: Alert, now: datetime) -> Sequence[Firing]:
+    """More or fewer people than a limit are on the site now; told once until it is back inside."""
+    count = int(measure(alert, "online", now - HOUR, now, now))
+    above, below = alert.parameters.get("above"), alert.parameters.get("below")
+    outside = (above and count > above) or (below and count < below)
+    was, alert.memory = alert.memory.get("outside"), {"outside": bool(outside)}
+    if not outside or was:
+        return []
+    payload = {"event": "online", "site_id": alert.site_id, "online": count}
+    text = f"{count} visitors are on {alert.site} now."
+    return [Firing(f"online-{alert.pk}-{now:%Y%m%d%H%M}", f"{count} visitors on {alert.site}", text, payload)]
+
+
+def watch_unusual(alert: Alert, now: datetime) -> Sequence[Firing]:
+    """The last full hour had far more or far fewer visits than this weekday's hour usually has."""
+    start, end = last_hour(now)
+    usual = baseline(alert, now)
+    if usual < float(alert.parameters["least"]):
+        return []  # too few visits to call anything unusual
+    count = measure(alert, "visits", start, end, now)
+    change = 100 * (count - usual) / usual
+    if abs(change) < float(alert.parameters["percent"]):
+        return []
+    word = "Spike" if change > 0 else "Drop"
+    text = f"{count:.0f} visits in the hour to {end:%H:%M} UTC on {alert.site}; usually {usual:.0f} on this weekday."
+    payload = {"event": word.lower(), "site_id": alert.site_id, "visits": int(count), "usual": usual}
+    return [Firing(f"unusual-{alert.pk}-{end:%Y%m%d%H}", f"{word}: {change:+.0f} % on {alert.site}", text, payload)]
+
+
+def watch_silence(alert: Alert, now: datetime) -> Sequence[Firing]:
+    """Nothing was tracked for so many hours, though something was before."""
+    hours = float(alert.parameters["hours"])
+    since = now - timedelta(hours=hours)
+    if measure(alert, "actions", since, now, now):
+        alert.memory = {}
+        return []
+    if alert.memory.get("silent") or not measure(alert, "actions", since - timedelta(days=14), since, now):
+        return []
+    alert.memory = {"silent": since.isoformat()}
+    payload = {"event": "silence", "site_id": alert.site_id, "hours": hours}
+    text = f"Nothing was tracked on {alert.site} for {hours:g} hours. Is the tracking code still in the pages?"
+    return [Firing(f"silence-{alert.pk}-{now:%Y%m%d%H%M}", f"No data from {alert.site}", text, payload)]
+
+
+def watch_tag(alert: Alert, now: datetime) -> Sequence[Firing]:
+    """A visitor with a tag, such as a user name, has arrived within the last quarter of an hour."""
+    key, value = alert.parameters["key"], alert.parameters["value"]
+    where = {"dimension": f"tag:{key}", "operator": "is", "value": [value]}
+    visits = int(measure(alert, "visits", now - timedelta(minutes=15), now, now, where))
+    was, alert.memory = alert.memory.get("here"), {"here": bool(visits)}
+    if not visits or was:
+        return []
+    payload = {"event": "visitor", "site_id": alert.site_id, "tag": {key: value}}
+    return [Firing(f"tag-{alert.pk}-{now:%Y%m%d%H%M}", f"{value} is on {alert.site}", f"{key} is {value}.", payload)]
+
+
+CONDITIONS = (
+    Condition(
+        "goal", "A goal is reached", "Each time, or when it was reached so many times within an hour.",
+        (Parameter("goal", "Goal", "", "Its name"), Parameter("per_hour", "Times per hour", 1)), watch_goal,
+    ),
+    Condition(
+        "online", "Many or few people are online", "Told once, until it is back inside the limits.",
+        (Parameter("above", "More than", 100.0), Parameter("below", "Fewer than", 0.0)), watch_online,
+    ),
+    Condition(
+        "unusual", "Traffic is unusual", "The last hour against the same hour of this weekday in the last four weeks.",
+        (Parameter("percent", "Differs by percent", 100.0), Parameter("least", "If usually at least … visits", 20.0)),
+        watch_unusual,
+    ),
+    Condition(
+        "silence", "No data arrives", "Nothing was tracked, though something was in the two weeks before.",
+        (Parameter("hours", "For hours", 6.0),), watch_silence,
+    ),
+    Condition(
+        "visitor", "A certain visitor arrives", "By any custom data, such as username or email.",
+        (Parameter("key", "Tag", "username"), Parameter("value", "Value", "")), watch_tag,
+    ),
+)  # fmt: skip
