@@ -1,0 +1,128 @@
+"""What every test may ask for: people, a site, a key, a client, a clean store.
+
+alice owns the account, bob is her guest (he may see her site), charlie is a stranger with an account of his own.
+DATA_DIR is a directory of this process alone, chosen before Django reads its settings; with it the embedded event
+store and SQLite are this process's own, so tests run in parallel and clean tables suffice between them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+DATA_DIR = tempfile.mkdtemp(prefix=f"footfall-{WORKER}-", dir=os.environ.get("TESTS_DIR"))
+os.environ["DATA_DIR"] = DATA_DIR
+if "TESTS_EVENTS_URL" in os.environ:
+    os.environ["EVENTS_URL"] = os.environ["TESTS_EVENTS_URL"].replace("WORKER", WORKER)
+else:
+    os.environ.pop("EVENTS_URL", None)
+os.environ.setdefault("SECRET_KEY", "only for tests, and long enough that no check complains about it")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django
+import pytest
+from django.conf import settings
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+settings.DATABASES["default"].setdefault("TEST", {}).update(
+    {"NAME": f"test_footfall_{WORKER}" if os.environ.get("DATABASE_URL") else os.path.join(DATA_DIR, "test.sqlite3")}
+)
+django.setup()
+
+from accounts.models import Account, Grant, Membership, Right, Role, User
+from sites import known
+from sites.models import Site
+from sites.services import api_key_create, site_create
+from tracking import store as event_store
+
+PASSWORD = "correct horse battery"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    event_store.close()
+    shutil.rmtree(DATA_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_store() -> None:
+    """The event store with its tables, once per process."""
+    event_store.migrate()
+
+
+@pytest.fixture
+def store(migrated_store: None) -> Iterator[Any]:
+    """`tracking.store`, empty; what a test left in the spool is gone as well."""
+    from tests.support import forget_traffic
+
+    forget_traffic()
+    yield event_store
+    forget_traffic()
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    """Alice's account."""
+    return Account.objects.create(name="Alice & Co")
+
+
+def member(account: Account, name: str, role: str) -> User:
+    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.capitalize())
+    Membership.objects.create(user=user, account=account, role=role)
+    return user
+
+
+@pytest.fixture
+def alice(account: Account) -> User:
+    """Owns the account."""
+    return member(account, "alice", Role.OWNER)
+
+
+@pytest.fixture
+def site(account: Account) -> Site:
+    """Alice's site, example.com, in UTC."""
+    made = site_create(account=account, domain="example.com")
+    known.refresh()
+    return made
+
+
+@pytest.fixture
+def bob(account: Account, site: Site) -> User:
+    """A guest of alice's account who may see her site and change nothing."""
+    user = member(account, "bob", Role.GUEST)
+    Grant.objects.create(membership=user.memberships.get(), kind="site", object_id=site.pk, right=Right.READ)
+    return user
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger, who owns another account and site."""
+    other = Account.objects.create(name="Charlie's")
+    user = member(other, "charlie", Role.OWNER)
+    site_create(account=other, domain="charlie.example")
+    known.refresh()
+    return user
+
+
+@pytest.fixture
+def charlies_site(charlie: User) -> Site:
+    """The stranger's site, charlie.example."""
+    return Site.objects.get(account=charlie.memberships.get().account)
+
+
+@pytest.fixture
+def api_key(site: Site) -> str:
+    """A plain `ck_…` key of alice's site that may read and track."""
+    plain = api_key_create(site=site, name="tests")[1]
+    known.refresh()
+    return plain
+
+
+@pytest.fixture(autouse=True)
+def forget_sites() -> Iterator[None]:
+    """The memory of sites and keys must not outlive the rows of a test."""
+    yield
+    known.forget()

@@ -1,0 +1,96 @@
+"""Through the door and out of the window: `browse` makes traffic, `ask` asks about it."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sites.models import Site
+from tracking import store
+from tracking.columns import COLUMN_NAMES
+from tracking.hit import Event
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
+STEP = timedelta(seconds=10)  # between two pages of a visit
+
+
+def number(*parts: object) -> int:
+    """A number below 2**53, the same for the same parts."""
+    return zlib.crc32(repr(parts).encode()) << 20 | zlib.adler32(repr(parts[::-1]).encode()) & 0xFFFFF
+
+
+def event(site: Site | int, path: str = "/", *, at: datetime = NOW, visitor: object = "one", **fields: Any) -> Event:
+    """One event as the pipeline would make it. `visitor` is any word: the same one is the same device.
+
+    A visit is the visitor's of that day unless `visit` is given. Raises KeyError for a name that is no column.
+    """
+    unknown = set(fields) - COLUMN_NAMES
+    if unknown:
+        raise KeyError(f"no columns of an event: {sorted(unknown)}")
+    site_id = site if isinstance(site, int) else site.pk
+    made: Event = {
+        "site_id": site_id, "ts": at, "kind": "view", "path": path, "host": "example.com",
+        "id": number("event", site_id, at, path, sorted(map(str, fields.items())), visitor),
+        "device": number("device", site_id, visitor),
+        "visit": number("visit", site_id, visitor, at.date()),
+        "visit_start": at, **fields,
+    }  # fmt: skip
+    made.setdefault("view_id", made["id"] if made["kind"] == "view" else 0)
+    return made
+
+
+def visit(
+    site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
+) -> list[Event]:
+    """The events of one visit: a view of each page, `step` apart."""
+    fields.setdefault("visit", number("visit", site if isinstance(site, int) else site.pk, visitor, at))
+    return [
+        event(site, page, at=at + step * index, visitor=visitor, **{"visit_start": at, **fields})
+        for index, page in enumerate(pages or ("/",))
+    ]
+
+
+def browse(
+    site: Site | int, *pages: str, at: datetime = NOW, visitor: object = "one", step: timedelta = STEP, **fields: Any
+) -> list[Event]:
+    """One visit of the pages, in the store when this returns. `fields` are columns of its events (country="EE")."""
+    events = visit(site, *pages, at=at, visitor=visitor, step=step, **fields)
+    record(*events)
+    return events
+
+
+def record(*events: Event) -> None:
+    """Put events into the store."""
+    store.insert_rows("events", events)
+
+
+def ask(
+    site: Site | int, *metrics: str, by: str | tuple[str, ...] = (), period: Any = "today", now: datetime = NOW,
+    **more: Any,
+) -> Any:  # fmt: skip
+    """Ask the engine. One metric alone gives its value, or {dimension: value}; several give rows as dictionaries.
+
+    `period` is the engine's text, read in the site's zone at `now`.
+    """
+    from reports.engine import Period, Query
+    from reports.engine import ask as answer
+
+    dimensions = (by,) if isinstance(by, str) else by
+    zone = "UTC" if isinstance(site, int) else site.timezone
+    asked = Period.parse(period, zone, now) if isinstance(period, str) else period
+    site_id = site if isinstance(site, int) else site.pk
+    more.setdefault("order", ((metrics[0], "desc"),))
+    result = answer(Query(sites=(site_id,), period=asked, metrics=metrics, dimensions=dimensions, **more), now=now)
+    if len(metrics) > 1:
+        return result.rows if dimensions else result.rows[0]
+    if not dimensions:
+        return result.rows[0][metrics[0]]
+    keys = [tuple(row[name] for name in dimensions) for row in result.rows]
+    values = [row[metrics[0]] for row in result.rows]
+    return {key if len(key) > 1 else key[0]: value for key, value in zip(keys, values, strict=True)}
+
+
+def forget_traffic() -> None:
+    """An empty store."""
+    store.truncate()

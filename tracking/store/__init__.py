@@ -1,0 +1,27 @@
+"""The event store: ClickHouse, in this process (chDB), on a server or on a cluster. The only room that opens it.
+
+Everything asks in ClickHouse's SQL with server-side `{name:Type}` parameters. Errors are `StoreError`, whose text
+is one sentence for a person. What lies in the store is told in `tracking.store.tables`.
+"""
+
+from tracking.store.errors import StoreAway, StoreError
+from tracking.store.insert import insert_file, insert_rows
+from tracking.store.migrate import is_migrated, migrate, truncate
+from tracking.store.session import Answer, close, execute, ping, query, rows, size
+
+__all__ = [
+    "Answer",
+    "StoreAway",
+    "StoreError",
+    "close",
+    "execute",
+    "insert_file",
+    "insert_rows",
+    "is_migrated",
+    "migrate",
+    "ping",
+    "query",
+    "rows",
+    "size",
+    "truncate",
+]

@@ -1,0 +1,1 @@
+"""Corrections: change the events, delete what was made from them, make it anew."""

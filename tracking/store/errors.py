@@ -1,0 +1,55 @@
+"""What can go wrong with the store, said in one sentence each."""
+
+from __future__ import annotations
+
+import re
+
+
+class StoreError(Exception):
+    """The store could not do what was asked; the text is a sentence for a person."""
+
+
+class StoreAway(StoreError):
+    """The store cannot be reached or opened now; asking again later may help."""
+
+
+FORKED = (
+    "The event store was opened before this process was forked and cannot be used here; "
+    "start a fresh process, or set EVENTS_URL to a ClickHouse server."
+)
+# (what the engine says, what we say, whether waiting may help)
+SAYINGS: tuple[tuple[str, str, bool], ...] = (
+    (r"already active in a separate process|Cannot lock file|CANNOT_OPEN_FILE.*status|different path|Code: 76\b",
+     "The events at {where} are open in another process; stop it, or set EVENTS_URL to a ClickHouse server.", True),
+    (r"Code: 60\b|UNKNOWN_TABLE|Code: 81\b|UNKNOWN_DATABASE",
+     "The event store at {where} lacks a table; run `manage.py events migrate`. ({detail})", False),
+    (r"Permission denied|Read-only file system|READONLY|Code: 1001\b.*filesystem",
+     "The directory {where} cannot be written; the event store needs it.", True),
+    (r"No space left|NOT_ENOUGH_SPACE|Code: 243\b",
+     "There is no room left on the disk of the event store at {where}.", True),
+    (r"MEMORY_LIMIT_EXCEEDED|Code: 241\b",
+     "The question needs more memory than the event store may use; ask for a shorter period.", False),
+    (r"TIMEOUT_EXCEEDED|Code: 159\b", "The event store took too long to answer; ask for a shorter period.", False),
+    (r"TOO_MANY_ROWS|Code: 158\b", "The question reads more rows than it may; ask for a shorter period.", False),
+    (r"AUTHENTICATION_FAILED|Code: 516\b|REQUIRED_PASSWORD|Code: 194\b",
+     "The event store at {where} refuses the user name or password of EVENTS_URL.", True),
+    (r"Connection refused|Max retries exceeded|NewConnectionError|timed out|Name or service not known|"
+     r"ALL_CONNECTION_TRIES_FAILED|Code: 279\b|Connection (?:reset|aborted)|RemoteDisconnected|NETWORK_ERROR|"
+     r"Code: 210\b|HTTP driver received HTTP status 50[234]",
+     "The event store at {where} does not answer.", True),
+)  # fmt: skip
+
+
+def sentence(error: BaseException, where: str) -> StoreError:
+    """The engine's error as one of ours; what is not known keeps the engine's first line."""
+    told = f"{error} {error.__cause__ or ''}"
+    for pattern, saying, away in SAYINGS:
+        if re.search(pattern, told, re.S):
+            return (StoreAway if away else StoreError)(saying.format(where=where, detail=first_line(told)))
+    return StoreError(f"The event store says: {first_line(told)}")
+
+
+def first_line(text: str) -> str:
+    """The engine's message without its stack, at most 300 characters."""
+    line = text.strip().partition("\n")[0].partition(" Stack trace")[0]
+    return line.removeprefix("Received ClickHouse exception, ").strip()[:300]

@@ -1,0 +1,88 @@
+"""EVENTS_URL understood: a directory for chDB, one ClickHouse server, or a cluster of them.
+
+chdb:///absolute/directory
+clickhouse://user:password@host:8123/database            (clickhouses:// for TLS)
+clickhouse://user:password@h1:8123,h2:8123/database?cluster=NAME
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.conf import settings
+
+from tracking.store.errors import StoreError
+
+PORTS = {"clickhouse": 8123, "clickhouses": 8443}
+
+
+@dataclass(frozen=True)
+class Host:
+    """One node's HTTP address."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the events are. Without `hosts` they are in `directory`, in this process."""
+
+    where: str  # for people, without password
+    directory: Path | None = None
+    hosts: tuple[Host, ...] = ()
+    database: str = "default"
+    user: str = "default"
+    password: str = ""
+    secure: bool = False
+    cluster: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        return self.directory is not None
+
+
+def parse(url: str) -> Target:
+    """The target of a URL. Raises StoreError with what is wrong."""
+    parts = urlsplit(url)
+    if parts.scheme == "chdb":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise StoreError("EVENTS_URL needs an absolute path after chdb://, as in chdb:///var/lib/footfall/events.")
+        return Target(parts.path, directory=Path(unquote(parts.path)))
+    if parts.scheme not in PORTS:
+        raise StoreError(f"EVENTS_URL starts with {parts.scheme!r}; use chdb:/// or clickhouse://.")
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    found = tuple(_host(text, PORTS[parts.scheme]) for text in hosts.split(",") if text)
+    cluster = dict(parse_qsl(parts.query)).get("cluster", "")
+    if not found:
+        raise StoreError("EVENTS_URL names no host.")
+    if len(found) > 1 and not cluster:
+        raise StoreError("EVENTS_URL names several hosts; add ?cluster=NAME, as remote_servers calls them.")
+    database = unquote(parts.path.strip("/")) or "default"
+    return Target(
+        f"{parts.scheme}://{hosts}/{database}", hosts=found, database=database, user=unquote(user) or "default",
+        password=unquote(password), secure=parts.scheme == "clickhouses", cluster=cluster,
+    )  # fmt: skip
+
+
+def _host(text: str, port: int) -> Host:
+    name, colon, number = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        return Host(text.strip("[]"), port)
+    if not number.isdigit():
+        raise StoreError(f"EVENTS_URL has a port that is no number: {number!r}.")
+    return Host(name.strip("[]"), int(number))
+
+
+@lru_cache(maxsize=4)
+def _parsed(url: str) -> Target:
+    return parse(url)
+
+
+def target() -> Target:
+    """Where this process finds its events."""
+    return _parsed(settings.EVENTS_URL)
