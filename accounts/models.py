@@ -162,3 +162,7 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation of {self.email or 'the first user'}"
+
+
+# Kept beside what uses it
+from accounts.operations.models import TaskRun  # noqa: E402, F401

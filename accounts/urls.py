@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api
+from accounts.operations.views import operations
 from accounts.views import account, entry, invited, team
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings", account.settings_start, name="settings"),
     path("me", account.me, name="me"),
     path("me/password", account.password, name="password"),
+    path("operations", operations, name="operations"),
     path("account", account.account_settings, name="account"),
     path("account/key", account.account_key, name="account-key"),
     path("account/brand", account.account_brand, name="account-brand"),

@@ -15,12 +15,13 @@ class Period(NamedTuple):
     name: str
     path: str
     seconds: float
+    guarded: bool = True  # run once at a time over all workers, and written down; needs the database
 
 
 MINUTE, HOUR = 60, 3600
 
 PERIODS: tuple[Period, ...] = (
-    Period("heartbeat", "config.health.beat", 10),
+    Period("heartbeat", "config.health.beat", 10, guarded=False),
     Period("uptime", "sites.uptime.services.monitors_check", 5),
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),

@@ -1,0 +1,19 @@
+"""One row per periodic task."""
+
+from django.db import models
+
+
+class TaskRun(models.Model):
+    """The last run of a task. `running_until` is the claim: nobody starts the task again before that."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    running_until = models.DateTimeField(null=True, blank=True)
+    started = models.DateTimeField(null=True, blank=True)
+    seconds = models.FloatField(default=0)
+    runs = models.PositiveBigIntegerField(default=0)
+    failures = models.PositiveBigIntegerField(default=0)
+    last_failure = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,39 @@
+"""Run a periodic task once at a time over all workers, and write down how it went.
+
+A task that dies with its worker frees its claim when `longest` has passed; every task may run twice, so the guard
+saves work, it does not have to be right.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+
+from accounts.operations.models import TaskRun
+
+log = logging.getLogger(__name__)
+LONGEST = timedelta(minutes=10)
+
+
+def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest: timedelta = LONGEST) -> bool:
+    """Run `job` unless it runs already; whether it ran. A failure is logged and kept, not raised."""
+    TaskRun.objects.get_or_create(name=name)
+    free = Q(running_until=None) | Q(running_until__lte=now)
+    claim = now + longest
+    if not TaskRun.objects.filter(free, name=name).update(running_until=claim, started=now):
+        return False
+    begun, error = time.monotonic(), ""
+    try:
+        job()
+    except Exception as failure:
+        log.exception("The task “%s” failed", name)
+        error = f"{type(failure).__name__}: {failure}"[:300]
+    mine = TaskRun.objects.filter(name=name, running_until=claim)
+    mine.update(running_until=None, seconds=time.monotonic() - begun, runs=F("runs") + 1)
+    if error:
+        TaskRun.objects.filter(name=name).update(failures=F("failures") + 1, last_failure=now, error=error)
+    return True

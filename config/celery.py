@@ -1,0 +1,91 @@
+"""Celery: the worker's tasks and beat's schedule, both made from the table of periods.
+
+The default install runs worker and beat as threads of the serving process with a broker in memory; with REDIS_URL
+they run as processes of their own (`celery -A config worker`, `celery -A config beat`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from celery import Celery
+from celery.beat import Scheduler, Service
+from celery.worker import WorkController
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from accounts.operations.run import run_guarded
+from config.periods import PERIODS, Period
+
+log = logging.getLogger(__name__)
+app = Celery("footfall")
+app.conf.update(
+    broker_url=settings.REDIS_URL or "memory://",
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_acks_late=True,
+    worker_hijack_root_logger=False,
+    worker_prefetch_multiplier=1,
+    timezone="UTC",
+    beat_schedule={
+        row.name: {"task": row.name, "schedule": row.seconds, "options": {"expires": row.seconds * 2}}
+        for row in PERIODS
+    },
+)
+
+
+def run(row: Period) -> None:
+    """Call the function of a period, with the clock if it takes one; guarded ones once at a time, written down."""
+    function, now = import_string(row.path), datetime.now(UTC)
+    job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
+    if row.guarded:
+        run_guarded(row.name, job, now=now)
+    else:
+        job()
+
+
+def register(row: Period) -> None:
+    """Make a task of a period."""
+
+    @app.task(name=row.name)
+    def task() -> None:
+        run(row)
+
+
+for _row in PERIODS:
+    register(_row)
+
+
+class Threads:
+    """Worker and beat as threads of this process."""
+
+    def __init__(self, concurrency: int = 3) -> None:
+        self.worker = WorkController(
+            app=app, pool="threads", concurrency=concurrency, without_gossip=True, without_mingle=True,
+            without_heartbeat=True, quiet=True,
+        )  # fmt: skip
+        self.beat = Service(app, max_interval=5, scheduler_cls=Scheduler)
+        self.threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start both."""
+        jobs: tuple[tuple[str, Any], ...] = (("celery-worker", self.worker.start), ("celery-beat", self.beat.start))
+        for name, job in jobs:
+            thread = threading.Thread(target=job, name=name, daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self, seconds: float = 3.0) -> None:
+        """Stop both; what does not end in time dies with the process, and may run again."""
+        self.beat.stop(wait=False)
+        self.worker.stop()
+        for thread in self.threads:
+            thread.join(timeout=seconds / 2)
