@@ -22,7 +22,6 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounts.operations.run import run_guarded
 from config.periods import PERIODS, Period
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,8 @@ app.conf.update(
 
 def run(row: Period) -> None:
     """Call the function of a period, with the clock if it takes one; guarded ones once at a time, written down."""
+    from accounts.operations.run import run_guarded  # models: not before Django is set up
+
     function, now = import_string(row.path), datetime.now(UTC)
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
     if row.guarded:
