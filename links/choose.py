@@ -204,5 +204,3 @@ MODES: dict[int, Callable[[LinkFacts, Asker], str]] = {
     Mode.SEQUENTIAL: in_turn,
     Mode.WEIGHTED: by_weight,
 }
-
-

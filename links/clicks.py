@@ -194,7 +194,9 @@ def finished(click: Click, url: str) -> Event:
         event["cost"] = link.cost
     if click.sign:
         event["kind"], event["name"] = "spider", click.sign
-    keep_less_of_the_address(hit, click.account.cut if link.encode_ip or link.light_tracking else click.account.site, event)
+    keep_less_of_the_address(
+        hit, click.account.cut if link.encode_ip or link.light_tracking else click.account.site, event
+    )
     return event
 
 

@@ -107,7 +107,9 @@ def counted(
     at = hit.now.timestamp()
     if parameter and not windows.counted.first(counted_key(kind, conversion.conversion_id, parameter), at):
         return intake.refuse(link.account_id, "duplicate", hit.now)
-    first = not refund and windows.counted.first(counted_key("first", conversion.conversion_id, str(click.click_id)), at)
+    first = not refund and windows.counted.first(
+        counted_key("first", conversion.conversion_id, str(click.click_id)), at
+    )
     commission = amount(fields.get("com", "")) or abs(value) * amount(fields.get("comperc", "")) / 100
     event: Event = {
         "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.new_click_id(),

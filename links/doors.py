@@ -41,9 +41,7 @@ def pixel(link: LinkFacts, request: Request) -> Reply:
         hit = hit_of(link, request, "pixel")
         fields = request.fields()
         hit.referrer = fields.get("r", [""])[0] or hit.referrer
-        hit.text = "&".join(
-            part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part
-        )
+        hit.text = "&".join(part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part)
         click = clicks.begin(link, hit, account, request.method, "", {})
         outcome = clicks.record(click, "")
         dropped = outcome.reason if isinstance(outcome, Refused) else ""

@@ -28,9 +28,7 @@ class DomainKind(models.IntegerChoices):
 class Domain(Numbered):
     """A host name whose paths are aliases. Without an account it serves every account."""
 
-    account = models.ForeignKey(
-        Account, models.CASCADE, null=True, blank=True, related_name="link_domains"
-    )
+    account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="link_domains")
     name = models.CharField(max_length=253, unique=True)
     kind = models.IntegerField(choices=DomainKind.choices, default=DomainKind.PERSONAL)
     custom_404 = models.CharField(max_length=2000, blank=True)
@@ -52,11 +50,7 @@ class Tag(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                models.F("account"), Lower("name"), name="one_tag_per_account"
-            )
-        ]
+        constraints = [models.UniqueConstraint(models.F("account"), Lower("name"), name="one_tag_per_account")]
 
     def __str__(self) -> str:
         return self.name
@@ -207,9 +201,7 @@ class Datapoint(Numbered):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["domain", "alias_key"], name="one_alias_per_domain_for_ever")
-        ]
+        constraints = [models.UniqueConstraint(fields=["domain", "alias_key"], name="one_alias_per_domain_for_ever")]
         indexes = [models.Index(fields=["account", "status"])]
 
     def __str__(self) -> str:
@@ -263,9 +255,7 @@ class Entry(Numbered):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "listing", "value"], name="one_entry_per_list")
-        ]
+        constraints = [models.UniqueConstraint(fields=["account", "listing", "value"], name="one_entry_per_list")]
 
     def __str__(self) -> str:
         return self.value

@@ -74,7 +74,13 @@ def who(ip: str, user_agent: str) -> int:
 
 def remember(click: tokens.Click, account_id: int, host: str, ip: str, user_agent: str) -> None:
     """A click left for `host`."""
-    trace = {"click_id": click.click_id, "link_id": click.link_id, "account_id": account_id, "host": host, "at": click.at}
+    trace = {
+        "click_id": click.click_id,
+        "link_id": click.link_id,
+        "account_id": account_id,
+        "host": host,
+        "at": click.at,
+    }
     traces.remember(who(ip, user_agent), trace)
 
 

@@ -55,6 +55,4 @@ def read(word: str) -> Click | None:
     body, mac = raw[:16], raw[16:]
     if not hmac.compare_digest(mac, hmac.digest(_key(settings.SECRET_KEY), body, "sha256")[:MAC]):
         return None
-    return Click(
-        int.from_bytes(body[:7], "big"), int.from_bytes(body[7:12], "big"), int.from_bytes(body[12:], "big")
-    )
+    return Click(int.from_bytes(body[:7], "big"), int.from_bytes(body[7:12], "big"), int.from_bytes(body[12:], "big"))

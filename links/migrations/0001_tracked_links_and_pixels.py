@@ -7,213 +7,312 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0003_account_brand_host'),
+        ("accounts", "0003_account_brand_host"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Conversion',
+            name="Conversion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change', models.BigIntegerField(db_index=True, default=0, editable=False)),
-                ('name', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('value', models.DecimalField(decimal_places=2, default=0, max_digits=14)),
-                ('currency', models.CharField(blank=True, max_length=3)),
-                ('protocol', models.IntegerField(choices=[(0, 'http'), (1, 'https')], default=1)),
-                ('code', models.CharField(default=links.models.conversion_code, max_length=32, unique=True)),
-                ('window_days', models.PositiveIntegerField(default=30)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('deleted', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_conversions', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("change", models.BigIntegerField(db_index=True, default=0, editable=False)),
+                ("name", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("value", models.DecimalField(decimal_places=2, default=0, max_digits=14)),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                ("protocol", models.IntegerField(choices=[(0, "http"), (1, "https")], default=1)),
+                ("code", models.CharField(default=links.models.conversion_code, max_length=32, unique=True)),
+                ("window_days", models.PositiveIntegerField(default=30)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("deleted", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="link_conversions",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Attached',
+            name="Attached",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('conversion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attached', to='links.conversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "conversion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attached", to="links.conversion"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Datapoint',
+            name="Datapoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change', models.BigIntegerField(db_index=True, default=0, editable=False)),
-                ('kind', models.IntegerField(choices=[(0, 'Tracking link'), (1, 'Tracking pixel')], default=0)),
-                ('status', models.IntegerField(choices=[(0, 'Active'), (1, 'Paused'), (2, 'Blocked'), (3, 'Deleted')], default=0)),
-                ('alias', models.CharField(max_length=100)),
-                ('alias_key', models.CharField(editable=False, max_length=100)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('notes', models.TextField(blank=True)),
-                ('favourite', models.BooleanField(default=False)),
-                ('url', models.CharField(blank=True, max_length=4000)),
-                ('first_url', models.CharField(blank=True, max_length=4000)),
-                ('mode', models.IntegerField(choices=[(0, 'One address'), (1, 'Random'), (2, 'By language'), (3, 'Spillover: each visitor walks the list'), (4, 'Dynamic address'), (5, 'By kind of browser'), (6, 'By country'), (7, 'First click elsewhere'), (8, 'In turn'), (9, 'By weight')], default=0)),
-                ('rules', models.JSONField(blank=True, default=dict)),
-                ('redirect_type', models.IntegerField(default=301)),
-                ('append_query', models.BooleanField(default=False)),
-                ('encode_url', models.BooleanField(default=False)),
-                ('hide_url', models.BooleanField(default=False)),
-                ('hide_url_title', models.CharField(blank=True, max_length=200)),
-                ('referrer_clean', models.IntegerField(choices=[(0, 'Keep it'), (1, 'Send none'), (2, 'Send the link itself')], default=0)),
-                ('is_ab_test', models.BooleanField(default=False)),
-                ('password', models.CharField(blank=True, help_text='A hash; empty = none', max_length=200)),
-                ('starts', models.DateTimeField(blank=True, null=True)),
-                ('expiration_date', models.DateTimeField(blank=True, null=True)),
-                ('url_after_date', models.CharField(blank=True, max_length=4000)),
-                ('pause_after_date', models.BooleanField(default=False)),
-                ('expiration_clicks', models.BigIntegerField(default=0)),
-                ('url_after_clicks', models.CharField(blank=True, max_length=4000)),
-                ('pause_after_clicks', models.BooleanField(default=False)),
-                ('parameter_note', models.CharField(blank=True, max_length=500)),
-                ('encode_ip', models.BooleanField(default=False, help_text="Keep only a part of visitors' addresses")),
-                ('is_public', models.BooleanField(default=False)),
-                ('is_secured', models.BooleanField(default=False)),
-                ('light_tracking', models.BooleanField(default=False)),
-                ('redirect_only', models.BooleanField(default=False, help_text='Redirect without tracking')),
-                ('cost', models.DecimalField(decimal_places=4, default=0, help_text='Of one click', max_digits=14)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='datapoints', to='accounts.account')),
-                ('conversions', models.ManyToManyField(related_name='datapoints', through='links.Attached', to='links.conversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("change", models.BigIntegerField(db_index=True, default=0, editable=False)),
+                ("kind", models.IntegerField(choices=[(0, "Tracking link"), (1, "Tracking pixel")], default=0)),
+                (
+                    "status",
+                    models.IntegerField(
+                        choices=[(0, "Active"), (1, "Paused"), (2, "Blocked"), (3, "Deleted")], default=0
+                    ),
+                ),
+                ("alias", models.CharField(max_length=100)),
+                ("alias_key", models.CharField(editable=False, max_length=100)),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("notes", models.TextField(blank=True)),
+                ("favourite", models.BooleanField(default=False)),
+                ("url", models.CharField(blank=True, max_length=4000)),
+                ("first_url", models.CharField(blank=True, max_length=4000)),
+                (
+                    "mode",
+                    models.IntegerField(
+                        choices=[
+                            (0, "One address"),
+                            (1, "Random"),
+                            (2, "By language"),
+                            (3, "Spillover: each visitor walks the list"),
+                            (4, "Dynamic address"),
+                            (5, "By kind of browser"),
+                            (6, "By country"),
+                            (7, "First click elsewhere"),
+                            (8, "In turn"),
+                            (9, "By weight"),
+                        ],
+                        default=0,
+                    ),
+                ),
+                ("rules", models.JSONField(blank=True, default=dict)),
+                ("redirect_type", models.IntegerField(default=301)),
+                ("append_query", models.BooleanField(default=False)),
+                ("encode_url", models.BooleanField(default=False)),
+                ("hide_url", models.BooleanField(default=False)),
+                ("hide_url_title", models.CharField(blank=True, max_length=200)),
+                (
+                    "referrer_clean",
+                    models.IntegerField(
+                        choices=[(0, "Keep it"), (1, "Send none"), (2, "Send the link itself")], default=0
+                    ),
+                ),
+                ("is_ab_test", models.BooleanField(default=False)),
+                ("password", models.CharField(blank=True, help_text="A hash; empty = none", max_length=200)),
+                ("starts", models.DateTimeField(blank=True, null=True)),
+                ("expiration_date", models.DateTimeField(blank=True, null=True)),
+                ("url_after_date", models.CharField(blank=True, max_length=4000)),
+                ("pause_after_date", models.BooleanField(default=False)),
+                ("expiration_clicks", models.BigIntegerField(default=0)),
+                ("url_after_clicks", models.CharField(blank=True, max_length=4000)),
+                ("pause_after_clicks", models.BooleanField(default=False)),
+                ("parameter_note", models.CharField(blank=True, max_length=500)),
+                ("encode_ip", models.BooleanField(default=False, help_text="Keep only a part of visitors' addresses")),
+                ("is_public", models.BooleanField(default=False)),
+                ("is_secured", models.BooleanField(default=False)),
+                ("light_tracking", models.BooleanField(default=False)),
+                ("redirect_only", models.BooleanField(default=False, help_text="Redirect without tracking")),
+                ("cost", models.DecimalField(decimal_places=4, default=0, help_text="Of one click", max_digits=14)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="datapoints", to="accounts.account"
+                    ),
+                ),
+                (
+                    "conversions",
+                    models.ManyToManyField(related_name="datapoints", through="links.Attached", to="links.conversion"),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='attached',
-            name='datapoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attached', to='links.datapoint'),
+            model_name="attached",
+            name="datapoint",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="attached", to="links.datapoint"
+            ),
         ),
         migrations.CreateModel(
-            name='Domain',
+            name="Domain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change', models.BigIntegerField(db_index=True, default=0, editable=False)),
-                ('name', models.CharField(max_length=253, unique=True)),
-                ('kind', models.IntegerField(choices=[(0, 'System'), (1, 'Go'), (2, 'Dedicated'), (3, 'Personal')], default=3)),
-                ('custom_404', models.CharField(blank=True, max_length=2000)),
-                ('custom_homepage', models.CharField(blank=True, max_length=2000)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('deleted', models.DateTimeField(blank=True, null=True)),
-                ('checked', models.DateTimeField(blank=True, null=True)),
-                ('check_result', models.CharField(blank=True, max_length=200)),
-                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='link_domains', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("change", models.BigIntegerField(db_index=True, default=0, editable=False)),
+                ("name", models.CharField(max_length=253, unique=True)),
+                (
+                    "kind",
+                    models.IntegerField(
+                        choices=[(0, "System"), (1, "Go"), (2, "Dedicated"), (3, "Personal")], default=3
+                    ),
+                ),
+                ("custom_404", models.CharField(blank=True, max_length=2000)),
+                ("custom_homepage", models.CharField(blank=True, max_length=2000)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("deleted", models.DateTimeField(blank=True, null=True)),
+                ("checked", models.DateTimeField(blank=True, null=True)),
+                ("check_result", models.CharField(blank=True, max_length=200)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="link_domains",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='datapoint',
-            name='domain',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='datapoints', to='links.domain'),
+            model_name="datapoint",
+            name="domain",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="datapoints", to="links.domain"
+            ),
         ),
         migrations.AddField(
-            model_name='datapoint',
-            name='go_domain',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='links.domain'),
+            model_name="datapoint",
+            name="go_domain",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="links.domain"
+            ),
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change', models.BigIntegerField(db_index=True, default=0, editable=False)),
-                ('listing', models.CharField(choices=[('blacklist', 'Addresses that are not tracked'), ('whitelist', 'Hosts a dynamic address may lead to')], max_length=10)),
-                ('value', models.CharField(max_length=253)),
-                ('code', models.CharField(default=links.models.entry_code, max_length=32, unique=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_entries', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("change", models.BigIntegerField(db_index=True, default=0, editable=False)),
+                (
+                    "listing",
+                    models.CharField(
+                        choices=[
+                            ("blacklist", "Addresses that are not tracked"),
+                            ("whitelist", "Hosts a dynamic address may lead to"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("value", models.CharField(max_length=253)),
+                ("code", models.CharField(default=links.models.entry_code, max_length=32, unique=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="link_entries", to="accounts.account"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Group',
+            name="Group",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('notes', models.TextField(blank=True)),
-                ('favourite', models.BooleanField(default=False)),
-                ('redirect_only', models.BooleanField(default=False, help_text='Redirect without tracking')),
-                ('is_public', models.BooleanField(default=False)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('deleted', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_groups', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("notes", models.TextField(blank=True)),
+                ("favourite", models.BooleanField(default=False)),
+                ("redirect_only", models.BooleanField(default=False, help_text="Redirect without tracking")),
+                ("is_public", models.BooleanField(default=False)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("deleted", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="link_groups", to="accounts.account"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='datapoint',
-            name='group',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='datapoints', to='links.group'),
+            model_name="datapoint",
+            name="group",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="datapoints", to="links.group"
+            ),
         ),
         migrations.CreateModel(
-            name='Script',
+            name="Script",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('change', models.BigIntegerField(db_index=True, default=0, editable=False)),
-                ('name', models.CharField(max_length=200)),
-                ('script', models.TextField(max_length=20000)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_scripts', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("change", models.BigIntegerField(db_index=True, default=0, editable=False)),
+                ("name", models.CharField(max_length=200)),
+                ("script", models.TextField(max_length=20000)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="link_scripts", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='datapoint',
-            name='scripts',
-            field=models.ManyToManyField(blank=True, related_name='datapoints', to='links.script'),
+            model_name="datapoint",
+            name="scripts",
+            field=models.ManyToManyField(blank=True, related_name="datapoints", to="links.script"),
         ),
         migrations.CreateModel(
-            name='Tag',
+            name="Tag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='link_tags', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="link_tags", to="accounts.account"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='group',
-            name='tags',
-            field=models.ManyToManyField(blank=True, related_name='groups', to='links.tag'),
+            model_name="group",
+            name="tags",
+            field=models.ManyToManyField(blank=True, related_name="groups", to="links.tag"),
         ),
         migrations.AddField(
-            model_name='datapoint',
-            name='tags',
-            field=models.ManyToManyField(blank=True, related_name='datapoints', to='links.tag'),
+            model_name="datapoint",
+            name="tags",
+            field=models.ManyToManyField(blank=True, related_name="datapoints", to="links.tag"),
         ),
         migrations.AddConstraint(
-            model_name='attached',
-            constraint=models.UniqueConstraint(fields=('datapoint', 'position'), name='one_conversion_per_place'),
+            model_name="attached",
+            constraint=models.UniqueConstraint(fields=("datapoint", "position"), name="one_conversion_per_place"),
         ),
         migrations.AddConstraint(
-            model_name='attached',
-            constraint=models.UniqueConstraint(fields=('datapoint', 'conversion'), name='a_conversion_once_per_link'),
+            model_name="attached",
+            constraint=models.UniqueConstraint(fields=("datapoint", "conversion"), name="a_conversion_once_per_link"),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(fields=('account', 'listing', 'value'), name='one_entry_per_list'),
+            model_name="entry",
+            constraint=models.UniqueConstraint(fields=("account", "listing", "value"), name="one_entry_per_list"),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Lower('name'), name='one_tag_per_account'),
+            model_name="tag",
+            constraint=models.UniqueConstraint(
+                models.F("account"), django.db.models.functions.text.Lower("name"), name="one_tag_per_account"
+            ),
         ),
         migrations.AddIndex(
-            model_name='datapoint',
-            index=models.Index(fields=['account', 'status'], name='links_datap_account_51370d_idx'),
+            model_name="datapoint",
+            index=models.Index(fields=["account", "status"], name="links_datap_account_51370d_idx"),
         ),
         migrations.AddConstraint(
-            model_name='datapoint',
-            constraint=models.UniqueConstraint(fields=('domain', 'alias_key'), name='one_alias_per_domain_for_ever'),
+            model_name="datapoint",
+            constraint=models.UniqueConstraint(fields=("domain", "alias_key"), name="one_alias_per_domain_for_ever"),
         ),
     ]

@@ -1,0 +1,306 @@
+"""Writes of what belongs to links: groups, tags, domains, conversions, scripts, the account's two lists.
+
+Every refusal is a ValidationError {field: sentence}.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone as clock
+
+from accounts.models import Account
+from links import known
+from links.destination import optional
+from links.models import (
+    MOST_CONVERSIONS,
+    MOST_LISTED,
+    Attached,
+    Conversion,
+    Datapoint,
+    Domain,
+    DomainKind,
+    Entry,
+    Group,
+    Listing,
+    Script,
+    Status,
+    Tag,
+)
+from links.services import money, tag_of_name, tags_named
+from sites.facts import network
+from sites.hosts import host_name
+from sites.models import next_change
+
+HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
+
+
+def named(value: Any, field: str = "name", most: int = 200) -> str:
+    """A name that is not empty."""
+    text = str(value or "").replace("\x00", "").strip()[:most]
+    if not text:
+        raise ValidationError({field: "A name is needed."})
+    return text
+
+
+def text_of(value: Any, most: int = 10_000) -> str:
+    return str(value or "").replace("\x00", "").strip()[:most]
+
+
+def touch(links: Any) -> None:
+    """Let the redirector read these links again."""
+    links.update(change=next_change())
+
+
+@transaction.atomic
+def group_create(*, account: Account, name: str, tags: list[Any] | None = None, **fields: Any) -> Group:
+    """A new group; `fields`: notes, favourite, redirect_only, is_public."""
+    group = Group.objects.create(account=account, name=named(name), **group_fields(fields))
+    if tags:
+        group.tags.set(tags_named(account, tags))
+    return group
+
+
+@transaction.atomic
+def group_update(*, group: Group, tags: list[Any] | None = None, **changes: Any) -> Group:
+    """Change a group; what is not named stays."""
+    if group.deleted:
+        raise ValidationError({"id": "A deleted group cannot be changed."})
+    for field, value in group_fields(changes).items():
+        setattr(group, field, value)
+    group.save()
+    if tags is not None:
+        group.tags.set(tags_named(group.account, tags))
+    touch(group.datapoints)
+    transaction.on_commit(known.nudge)
+    return group
+
+
+def group_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, value in fields.items():
+        if field == "name":
+            found[field] = named(value)
+        elif field == "notes":
+            found[field] = text_of(value)
+        elif field in ("favourite", "redirect_only", "is_public"):
+            found[field] = bool(value)
+        else:
+            raise TypeError(f"a group has no field {field}")
+    return found
+
+
+@transaction.atomic
+def group_delete(*, group: Group, now: datetime | None = None) -> None:
+    """The group and all its links stop; statistics stay."""
+    group.deleted = group.deleted or now or clock.now()
+    group.save(update_fields=["deleted"])
+    group.datapoints.update(status=Status.DELETED)
+    touch(group.datapoints)
+    transaction.on_commit(known.nudge)
+
+
+def tag_create(*, account: Account, name: str) -> Tag:
+    """The tag of that name; the one there is when it has been made before."""
+    tag = tag_of_name(account, named(name, most=100))
+    assert tag is not None
+    return tag
+
+
+def tag_rename(*, tag: Tag, name: str) -> Tag:
+    """Another name; refused when the account has it already."""
+    tag.name = named(name, most=100)
+    try:
+        with transaction.atomic():
+            tag.save()
+    except IntegrityError:
+        raise ValidationError({"name": f"There is a tag “{tag.name}” already."}) from None
+    return tag
+
+
+def tag_delete(*, tag: Tag) -> None:
+    tag.delete()
+
+
+def domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for field, value in fields.items():
+        if field not in ("custom_404", "custom_homepage"):
+            raise TypeError(f"a domain has no field {field}")
+        found[field] = optional(value, field)
+    return found
+
+
+@transaction.atomic
+def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: Any) -> Domain:
+    """A host name of the account's own for its links (personal or dedicated)."""
+    host = host_name(named(name, most=253))
+    if not HOST.match(host):
+        raise ValidationError({"name": f"“{host[:60]}” is not a host name such as go.example.com."})
+    if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
+        raise ValidationError({"type": "A domain of your own is personal or dedicated."})
+    there = Domain.objects.filter(name=host).first()
+    if there is not None and (there.account_id != account.pk or there.deleted is None):
+        raise ValidationError({"name": f"{host} is in use already."})
+    if host == known.system_host():
+        raise ValidationError({"name": f"{host} serves this installation itself."})
+    row = there or Domain(account=account, name=host)
+    row.kind, row.deleted = kind, None
+    for field, value in domain_fields(fields).items():
+        setattr(row, field, value)
+    row.save()
+    transaction.on_commit(known.nudge)
+    return row
+
+
+@transaction.atomic
+def domain_update(*, domain: Domain, **changes: Any) -> Domain:
+    """Change where visitors without a link go."""
+    for field, value in domain_fields(changes).items():
+        setattr(domain, field, value)
+    domain.save()
+    transaction.on_commit(known.nudge)
+    return domain
+
+
+@transaction.atomic
+def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
+    """Its links stop answering; refused while some are active, so that nobody loses them by accident."""
+    if domain.datapoints.filter(status=Status.ACTIVE).exists():
+        raise ValidationError({"id": f"{domain.name} still has active links; delete or pause them first."})
+    domain.deleted = now or clock.now()
+    domain.save(update_fields=["deleted"])
+    transaction.on_commit(known.nudge)
+
+
+def conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, value in fields.items():
+        if field == "name":
+            found[field] = named(value)
+        elif field == "description":
+            found[field] = text_of(value)
+        elif field == "value":
+            found[field] = money(value, field)
+        elif field == "currency":
+            found[field] = text_of(value, 3).upper()
+        elif field == "protocol":
+            found[field] = 1 if value else 0
+        elif field == "window_days":
+            if not isinstance(value, int) or not 1 <= value <= 90:
+                raise ValidationError({field: "A click counts for 1 to 90 days."})
+            found[field] = value
+        else:
+            raise TypeError(f"a conversion has no field {field}")
+    return found
+
+
+@transaction.atomic
+def conversion_create(*, account: Account, name: str, **fields: Any) -> Conversion:
+    """Something worth counting. `fields`: description, value, currency, protocol, window_days."""
+    row = Conversion(account=account, **conversion_fields({"name": name, **fields}))
+    row.save()
+    transaction.on_commit(known.nudge)
+    return row
+
+
+@transaction.atomic
+def conversion_update(*, conversion: Conversion, **changes: Any) -> Conversion:
+    """Change a conversion; its code stays."""
+    if conversion.deleted:
+        raise ValidationError({"id": "A deleted conversion cannot be changed."})
+    for field, value in conversion_fields(changes).items():
+        setattr(conversion, field, value)
+    conversion.save()
+    transaction.on_commit(known.nudge)
+    return conversion
+
+
+@transaction.atomic
+def conversion_delete(*, conversion: Conversion, now: datetime | None = None) -> None:
+    """Its code counts nothing any more; what was counted stays."""
+    conversion.deleted = conversion.deleted or now or clock.now()
+    conversion.save(update_fields=["deleted"])
+    touch(Datapoint.objects.filter(attached__conversion=conversion))
+    conversion.attached.all().delete()
+    transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: Conversion | None = None) -> None:
+    """Count the conversion for a link, in the place of `replace` or in the first free one."""
+    taken = {one.position: one for one in datapoint.attached.all()}
+    if any(one.conversion_id == conversion.pk for one in taken.values()):
+        return
+    place = next((at for at, one in taken.items() if replace and one.conversion_id == replace.pk), 0)
+    if place:
+        taken[place].delete()
+    place = place or next((at for at in range(1, MOST_CONVERSIONS + 1) if at not in taken), 0)
+    if not place:
+        raise ValidationError({"id": f"A link has at most {MOST_CONVERSIONS} conversions."})
+    Attached.objects.create(datapoint=datapoint, conversion=conversion, position=place)
+    datapoint.save(update_fields=[])
+    transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def conversion_detach(*, conversion: Conversion, datapoint: Datapoint) -> None:
+    """Do not count it for this link any more."""
+    datapoint.attached.filter(conversion=conversion).delete()
+    datapoint.save(update_fields=[])
+    transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def script_write(*, account: Account, script: Script | None = None, name: str, text: str) -> Script:
+    """Make or change a retargeting script."""
+    row = script or Script(account=account)
+    row.name, row.script = named(name), text_of(text, 20_000)
+    if not row.script:
+        raise ValidationError({"script": "The script is empty."})
+    row.save()
+    transaction.on_commit(known.nudge)
+    return row
+
+
+@transaction.atomic
+def script_delete(*, script: Script) -> None:
+    """Remove it from its links and delete it."""
+    links = Datapoint.objects.filter(pk__in=list(script.datapoints.values_list("pk", flat=True)))
+    script.delete()
+    touch(links)
+    transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def entry_create(*, account: Account, listing: str, value: str) -> Entry:
+    """One more address that is not tracked, or host a dynamic destination may lead to; at most 50 of each."""
+    value = text_of(value, 253)
+    field = "ip" if listing == Listing.BLACKLIST else "name"
+    if listing == Listing.BLACKLIST and network(value) is None:
+        raise ValidationError({field: f"“{value[:60]}” is not an IP address or network."})
+    if listing == Listing.WHITELIST:
+        value = host_name(value)
+        if not HOST.match(value):
+            raise ValidationError({field: f"“{value[:60]}” is not a host name such as example.com."})
+    there = Entry.objects.filter(account=account, listing=listing)
+    found = there.filter(value=value).first()
+    if found is not None:
+        return found
+    if there.count() >= MOST_LISTED:
+        raise ValidationError({field: f"This list holds at most {MOST_LISTED} entries."})
+    row = Entry(account=account, listing=listing, value=value)
+    row.save()
+    transaction.on_commit(known.nudge)
+    return row
+
+
+@transaction.atomic
+def entry_delete(*, entry: Entry) -> None:
+    entry.delete()
+    next_change()
+    transaction.on_commit(known.nudge)

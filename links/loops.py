@@ -1,0 +1,58 @@
+"""A link must not lead back to itself, also not by way of others, nor be nested deeper than a click follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+from links.choose import DEEPEST
+from links.known import rooted, system_host
+from links.models import Datapoint, Domain, Status
+from links.rulebook import addresses
+from sites.hosts import host_name
+
+Place = tuple[int, str]  # domain, alias in lower case
+
+
+def destinations(row: Datapoint) -> Iterator[str]:
+    """Every address the link can send somebody to."""
+    yield from (url for url in (row.url, row.first_url, row.url_after_date, row.url_after_clicks) if url)
+    yield from addresses(row.rules or {})
+
+
+def places(row: Datapoint, domains: dict[str, Domain]) -> set[Place]:
+    """Which of our own links it leads to."""
+    found = set()
+    for url in destinations(row):
+        parts = urlsplit(url)
+        host, path = host_name(parts.hostname or ""), parts.path
+        domain = domains.get(host)
+        if path.startswith("/l/"):
+            own = host == system_host() or domain is not None
+            domain, path = (domain or domains.get(system_host())) if own else None, path[2:]
+        elif domain is not None and not rooted(domain):  # type: ignore[arg-type]
+            domain = None
+        if domain is not None and (alias := path.strip("/").lower()):
+            found.add((domain.pk, alias))
+    return found
+
+
+def refuse_loops(row: Datapoint) -> None:
+    """Raise ValidationError when following the link could come back to it or go too deep."""
+    domains = {domain.name: domain for domain in Domain.objects.filter(deleted=None)}
+    here: Place = (row.domain_id, row.alias.lower())
+    layer, seen = places(row, domains), set()
+    for _ in range(DEEPEST):
+        if here in layer:
+            raise ValidationError({"url": "This link would lead back to itself."})
+        layer -= seen
+        if not layer:
+            return
+        seen |= layer
+        nested = Datapoint.objects.filter(alias_key__in=[alias for _, alias in layer]).exclude(status=Status.DELETED)
+        following = (places(other, domains) for other in nested if (other.domain_id, other.alias_key) in layer)
+        layer = set().union(*following)
+    if layer:
+        raise ValidationError({"url": f"Links may be nested {DEEPEST - 1} deep; this one goes deeper."})

@@ -1,0 +1,310 @@
+"""Writes of this room: links and pixels. What belongs to them is written in `links.belongings`.
+
+Every refusal is a ValidationError {field: sentence}; a refused write changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts.models import Account
+from links import known
+from links.addresses import system_domain
+from links.destination import checked, optional
+from links.loops import refuse_loops
+from links.models import (
+    MOST_CONVERSIONS,
+    ROTATORS,
+    Attached,
+    Conversion,
+    Datapoint,
+    Domain,
+    Group,
+    Kind,
+    Mode,
+    ReferrerClean,
+    Script,
+    Status,
+    Tag,
+)
+from links.rulebook import checked_rules
+
+ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
+RESERVED = frozenset({"l", "js", "s2s", "conversion.aspx", "api", "static", "healthz", "robots.txt", "favicon.ico"})
+LETTERS = string.ascii_lowercase + string.digits
+URLS = ("first_url", "url_after_date", "url_after_clicks")
+FLAGS = (
+    "append_query", "encode_url", "hide_url", "is_ab_test", "pause_after_date", "pause_after_clicks", "encode_ip",
+    "is_public", "is_secured", "light_tracking", "redirect_only", "favourite",
+)  # fmt: skip
+TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
+MOMENTS = ("starts", "expiration_date")
+FIELDS = frozenset(
+    {*URLS, *FLAGS, *TEXTS, *MOMENTS, "url", "mode", "rules", "redirect_type", "referrer_clean", "password",
+     "expiration_clicks", "cost", "status", "group", "go_domain"}
+)  # fmt: skip
+
+
+def new_alias(length: int = 7) -> str:
+    """An alias nobody guesses."""
+    return "".join(secrets.choice(LETTERS) for _ in range(length))
+
+
+def checked_alias(alias: str, domain: Domain) -> str:
+    """An alias that may be made on the domain. Raises ValidationError for a taken one, deleted links included."""
+    alias = alias.strip()
+    if not ALIAS.match(alias):
+        raise ValidationError(
+            {"alias": "An alias has 1 to 100 letters, digits and - _ . ~ and does not end with a dot."}
+        )
+    if alias.lower() in RESERVED or alias.lower().endswith(".qr"):
+        raise ValidationError({"alias": f"“{alias}” has a meaning of its own here; choose another alias."})
+    if Datapoint.objects.filter(domain=domain, alias_key=alias.lower()).exists():
+        raise ValidationError(
+            {"alias": f"“{alias}” is taken on {domain.name}; an alias is never given twice, not even after deletion."}
+        )
+    return alias
+
+
+def whole(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+    try:
+        found = int(value)
+    except (TypeError, ValueError):
+        raise ValidationError({field: "This is a whole number."}) from None
+    if allowed is not None and found not in allowed:
+        raise ValidationError({field: f"One of {', '.join(str(one) for one in allowed)}."})
+    if found < 0:
+        raise ValidationError({field: "This cannot be negative."})
+    return found
+
+
+def money(value: Any, field: str) -> Decimal:
+    """An amount with a dot or a comma."""
+    try:
+        found = Decimal(str(value or 0).replace(",", "."))
+    except InvalidOperation:
+        raise ValidationError({field: "This is an amount, such as 12.50."}) from None
+    if not found.is_finite() or abs(found) >= Decimal(10) ** 10:
+        raise ValidationError({field: "This amount is too large."})
+    return found
+
+
+def cleaned(changes: dict[str, Any], account: Account) -> dict[str, Any]:
+    """The fields as they are kept. Raises ValidationError; TypeError for a field that does not exist."""
+    if unknown := changes.keys() - FIELDS:
+        raise TypeError(f"a link has no field {sorted(unknown)}")
+    found: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name in URLS:
+            found[name] = optional(value, name)
+        elif name in FLAGS:
+            found[name] = bool(value)
+        elif name in TEXTS:
+            found[name] = str(value or "").replace("\x00", "").strip()[: TEXTS[name]]
+        elif name in MOMENTS:
+            if value is not None and not isinstance(value, datetime):
+                raise ValidationError({name: "This is a date and time."})
+            found[name] = value
+        else:
+            found[name] = one_field(name, value, account)
+    return found
+
+
+def one_field(name: str, value: Any, account: Account) -> Any:
+    if name == "mode":
+        return whole(value, name, Mode.values)
+    if name == "status":
+        return whole(value, name, Status.values)
+    if name == "redirect_type":
+        return whole(value, name, (301, 307))
+    if name == "referrer_clean":
+        return whole(value, name, ReferrerClean.values)
+    if name == "expiration_clicks":
+        return whole(value or 0, name)
+    if name == "cost":
+        return money(value, name)
+    if name == "password":
+        return make_password(str(value)) if value else ""
+    if name == "group":
+        return own_group(account, value)
+    if name == "go_domain":
+        return own_domain(account, value, "go_domain") if value else None
+    return value  # url and rules are checked together with the mode
+
+
+def own_group(account: Account, group: Any) -> Group:
+    """A group of this account that is not deleted, by row or number."""
+    number = group.pk if isinstance(group, Group) else group
+    found = Group.objects.filter(account=account, pk=whole(number or 0, "group"), deleted=None).first()
+    if found is None:
+        raise ValidationError({"group": "Specified group does not exist."})
+    return found
+
+
+def own_domain(account: Account, domain: Any, field: str = "domain") -> Domain:
+    """A domain the account may use, by row or number; none means the installation's own."""
+    if not domain:
+        return system_domain()
+    number = domain.pk if isinstance(domain, Domain) else domain
+    found = Domain.objects.filter(pk=whole(number, field), deleted=None).first()
+    if found is None or (found.account_id and found.account_id != account.pk):
+        raise ValidationError({field: "Specified domain does not exist."})
+    return found
+
+
+def consistent(row: Datapoint) -> None:
+    """What must hold of the row as a whole. Raises ValidationError."""
+    if row.kind == Kind.PIXEL:
+        return
+    row.url = checked(row.url)
+    row.rules = checked_rules(row.rules or {}, row.mode)
+    if row.mode in ROTATORS and row.redirect_type == 301:
+        row.redirect_type = 307  # a browser that keeps a permanent redirect would never rotate again
+    refuse_loops(row)
+
+
+@transaction.atomic
+def datapoint_create(
+    *,
+    account: Account,
+    group: Any = None,
+    kind: int = Kind.LINK,
+    alias: str = "",
+    domain: Any = None,
+    tags: Sequence[Any] | None = None,
+    conversions: Sequence[Any] | None = None,
+    scripts: Sequence[Any] | None = None,
+    **fields: Any,
+) -> Datapoint:
+    """A new link or pixel. Without an alias it gets one, without a group the account's first."""
+    place = own_domain(account, domain)
+    row = Datapoint(account=account, kind=whole(kind, "kind", Kind.values), domain=place)
+    row.group = own_group(account, group) if group else default_group(account)
+    if row.kind == Kind.PIXEL:
+        row.alias = f"pixel{new_alias(6)}"
+    else:
+        row.alias = checked_alias(alias, place) if alias else free_alias(place)
+    for name, value in cleaned(fields, account).items():
+        setattr(row, name, value)
+    consistent(row)
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise ValidationError({"alias": f"“{row.alias}” is taken on {place.name}."}) from None
+    attach(row, tags=tags, conversions=conversions, scripts=scripts)
+    transaction.on_commit(known.nudge)
+    return row
+
+
+def free_alias(domain: Domain) -> str:
+    for length in (7, 8, 10, 16):
+        alias = new_alias(length)
+        if not Datapoint.objects.filter(domain=domain, alias_key=alias).exists():
+            return alias
+    return new_alias(32)
+
+
+def default_group(account: Account) -> Group:
+    """The group of links nobody put into one."""
+    found = Group.objects.filter(account=account, deleted=None).order_by("pk").first()
+    return found or Group.objects.create(account=account, name="Links")
+
+
+@transaction.atomic
+def datapoint_update(
+    *,
+    datapoint: Datapoint,
+    tags: Sequence[Any] | None = None,
+    conversions: Sequence[Any] | None = None,
+    scripts: Sequence[Any] | None = None,
+    **changes: Any,
+) -> Datapoint:
+    """Change fields; what is not named stays. The alias and the domain stay for ever."""
+    if datapoint.status == Status.DELETED:
+        raise ValidationError({"id": "A deleted link cannot be changed."})
+    if changes.get("status") == Status.DELETED:
+        raise ValidationError({"status": "A link is deleted by deleting it, since that cannot be undone."})
+    for name, value in cleaned(changes, datapoint.account).items():
+        setattr(datapoint, name, value)
+    consistent(datapoint)
+    attach(datapoint, tags=tags, conversions=conversions, scripts=scripts)
+    datapoint.save()
+    transaction.on_commit(known.nudge)
+    return datapoint
+
+
+@transaction.atomic
+def datapoint_delete(*, datapoint: Datapoint) -> None:
+    """The link stops for good; its statistics stay readable and its alias stays taken."""
+    datapoint.status = Status.DELETED
+    datapoint.save(update_fields=["status"])
+    transaction.on_commit(known.nudge)
+
+
+def attach(
+    row: Datapoint,
+    *,
+    tags: Sequence[Any] | None,
+    conversions: Sequence[Any] | None,
+    scripts: Sequence[Any] | None,
+) -> None:
+    """Set tags (names, rows or numbers), conversions (in their places) and scripts; None leaves them."""
+    if tags is not None:
+        row.tags.set(tags_named(row.account, tags))
+    if scripts is not None:
+        row.scripts.set(rows_of(Script, row.account, scripts, "scripts"))
+    if conversions is not None:
+        wanted = rows_of(Conversion, row.account, [one for one in conversions if one], "conversions")
+        if len(wanted) > MOST_CONVERSIONS:
+            raise ValidationError({"conversions": f"A link has at most {MOST_CONVERSIONS} conversions."})
+        row.attached.all().delete()
+        Attached.objects.bulk_create(
+            Attached(datapoint=row, conversion=one, position=place) for place, one in enumerate(wanted, 1)
+        )
+
+
+def rows_of(model: Any, account: Account, given: Sequence[Any], field: str) -> list[Any]:
+    """Rows of the account by row or number, in the order given, each once."""
+    numbers = list(dict.fromkeys(one.pk if isinstance(one, model) else whole(one, field) for one in given))
+    found = model.objects.filter(account=account).in_bulk(numbers)
+    for number in numbers:
+        if number not in found or getattr(found[number], "deleted", None):
+            raise ValidationError({field: f"There is no {model._meta.verbose_name} {number}."})
+    return [found[number] for number in numbers]
+
+
+def tags_named(account: Account, given: Sequence[Any]) -> list[Tag]:
+    """Tags by row, number or name; names that are new are made."""
+    found: dict[int, Tag] = {}
+    for one in given:
+        if isinstance(one, Tag):
+            tag: Tag | None = one
+        elif isinstance(one, int):
+            tag = Tag.objects.filter(account=account, pk=one).first()
+            if tag is None:
+                raise ValidationError({"tags": "Specified tag does not exist."})
+        else:
+            tag = tag_of_name(account, str(one))
+        if tag is not None:
+            found[tag.pk] = tag
+    return list(found.values())
+
+
+def tag_of_name(account: Account, name: str) -> Tag | None:
+    """The account's tag of that name whatever its case, made if it is missing; None for an empty name."""
+    name = name.replace("\x00", "").strip()[:100]
+    if not name:
+        return None
+    found = Tag.objects.filter(account=account, name__iexact=name).first()
+    return found or Tag.objects.create(account=account, name=name)

@@ -1,0 +1,295 @@
+"""Where a click goes: the rules of links under any circumstances."""
+
+from __future__ import annotations
+
+import random
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from links import answers, tokens, windows
+from links.choose import DEEPEST, Asker, choose
+from links.destination import checked, dynamic, header, problem, safe, with_parameters
+from links.facts import LinkFacts, link_facts
+from links.models import Mode, Status
+from links.rulebook import checked_rules
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday
+BLANK = {
+    "pk": 1, "account_id": 1, "group_id": 1, "group__redirect_only": False, "domain_id": 1, "kind": 0, "status": 0,
+    "alias": "a", "url": "https://main.test/", "first_url": "", "mode": 0, "rules": {}, "redirect_type": 307,
+    "append_query": False, "encode_url": False, "hide_url": False, "hide_url_title": "", "referrer_clean": 0,
+    "password": "", "starts": None, "expiration_date": None, "url_after_date": "", "expiration_clicks": 0,
+    "url_after_clicks": "", "encode_ip": False, "light_tracking": False, "redirect_only": False, "cost": 0,
+}  # fmt: skip
+
+
+def link(**fields: object) -> LinkFacts:
+    return link_facts({**BLANK, **fields}, (), ())
+
+
+def nowhere(host: str, path: str) -> None:
+    return None
+
+
+def go(row: LinkFacts, **asker: object) -> str:
+    return choose(row, Asker(NOW, **asker), nowhere).url  # type: ignore[arg-type]
+
+
+def test_a_plain_link_goes_to_its_address() -> None:
+    assert go(link()) == "https://main.test/"
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [(Status.PAUSED, "paused"), (Status.BLOCKED, "blocked"), (Status.DELETED, "blocked")]
+)
+def test_a_link_that_is_not_active_stops(status: int, word: str) -> None:
+    assert choose(link(status=status), Asker(NOW), nowhere).stop == word
+
+
+def test_weights_converge_on_what_they_say() -> None:
+    rules = {"weighted": [["https://a.test/", 70], ["https://b.test/", 20], ["https://c.test/", 10]]}
+    row, chance, clicks = link(mode=Mode.WEIGHTED, rules=rules), random.Random(7), 20_000
+    counts: dict[str, int] = {}
+    for _ in range(clicks):
+        url = go(row, chance=chance)
+        counts[url] = counts.get(url, 0) + 1
+    expected = {url: weight * clicks / 100 for url, weight in rules["weighted"]}
+    chi_square = sum((counts[url] - expected[url]) ** 2 / expected[url] for url in expected)
+    assert chi_square < 13.82  # two degrees of freedom, p = 0.001
+
+
+def test_random_gives_every_item_its_share() -> None:
+    items = [f"https://{name}.test/" for name in "abcd"]
+    row, chance = link(mode=Mode.RANDOM, rules={"random": items}), random.Random(3)
+    counts = {url: 0 for url in items}
+    for _ in range(8000):
+        counts[go(row, chance=chance)] += 1
+    assert sum((count - 2000) ** 2 / 2000 for count in counts.values()) < 16.27
+
+
+def test_a_weight_of_nothing_is_never_chosen() -> None:
+    row = link(mode=Mode.WEIGHTED, rules={"weighted": [["https://a.test/", 0], ["https://b.test/", 100]]})
+    assert {go(row) for _ in range(500)} == {"https://b.test/"}
+
+
+def test_in_turn_is_strict_under_concurrency() -> None:
+    items = [f"https://{name}.test/" for name in "abc"]
+    row, counters, chosen = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.Counters(), []
+
+    def clicker() -> None:
+        for _ in range(300):
+            chosen.append(go(row, turn=lambda one: counters.next(one.link_id)))
+
+    threads = [threading.Thread(target=clicker) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {url: chosen.count(url) for url in items} == {url: 800 for url in items}
+
+
+def test_in_turn_walks_the_list_in_its_order() -> None:
+    items = [f"https://{name}.test/" for name in "abc"]
+    row, counters = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.Counters()
+    assert [go(row, turn=lambda one: counters.next(one.link_id)) for _ in range(7)] == [*items, *items, items[0]]
+
+
+def test_spillover_follows_the_visitor_and_stays_at_the_last_item() -> None:
+    items = [f"https://{name}.test/" for name in "abc"]
+    row = link(mode=Mode.SPILLOVER, rules={"spillover": items})
+    assert [go(row, step=lambda one, at=at: at) for at in (0, 1, 2, 3, 99)] == [*items, items[2], items[2]]
+
+
+def test_language_prefers_the_dialect_then_the_language_then_the_main_address() -> None:
+    row = link(mode=Mode.LANGUAGE, rules={"languages": [["de", "https://de.test/"], ["de-at", "https://at.test/"]]})
+    assert go(row, languages=("de-at", "de")) == "https://at.test/"
+    assert go(row, languages=("de-ch",)) == "https://de.test/"
+    assert go(row, languages=("fr", "de")) == "https://de.test/"
+    assert go(row, languages=("fr",)) == "https://main.test/"
+
+
+def test_nation_and_kind_of_browser() -> None:
+    nation = link(mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]})
+    assert [go(nation, country=code) for code in ("EE", "DE", "")] == [
+        "https://ee.test/", "https://main.test/", "https://main.test/",
+    ]  # fmt: skip
+    rules = {"browser": {"mobile": "https://m.test/", "email": "https://e.test/", "spiders": "https://s.test/"}}
+    kind = link(mode=Mode.BROWSER, rules=rules)
+    assert go(kind, device="Mobile") == "https://m.test/"
+    assert go(kind, device="Desktop") == "https://main.test/"
+    assert go(kind, email_client=True) == "https://e.test/"
+    assert go(kind, spider=True) == "https://s.test/"
+
+
+def test_the_first_click_goes_elsewhere_and_a_spider_is_never_first() -> None:
+    row = link(mode=Mode.UNIQUE, rules={"first": "https://first.test/"})
+    assert go(row, unique=lambda one: True) == "https://first.test/"
+    assert go(row, unique=lambda one: False) == "https://main.test/"
+    assert go(row, unique=lambda one: True, spider=True) == "https://main.test/"
+    assert go(link(first_url="https://first.test/"), unique=lambda one: True) == "https://first.test/"
+
+
+def test_a_dynamic_address_leads_only_to_listed_hosts_exactly() -> None:
+    row, listed = link(mode=Mode.DYNAMIC), frozenset({"mydomain.com"})
+    allowed = {"allowed": lambda one: listed}
+    assert go(row, ddu="mydomain.com/page?x=1", **allowed) == "http://mydomain.com/page?x=1"
+    for ddu in ("www.mydomain.com/", "evil.test/", "javascript:alert(1)", "https://mydomain.com@evil.test/", ""):
+        assert go(row, ddu=ddu, **allowed) == "https://main.test/", ddu
+    assert go(row, ddu="mydomain.com") == "https://main.test/"
+
+
+def test_a_cap_lets_through_exactly_so_many() -> None:
+    row, counters = link(expiration_clicks=3, url_after_clicks="https://after.test/"), windows.Counters()
+    urls = [go(row, turn=lambda one: counters.next(one.link_id)) for _ in range(5)]
+    assert urls == ["https://main.test/"] * 3 + ["https://after.test/"] * 2
+    assert choose(link(expiration_clicks=1), Asker(NOW, turn=lambda one: 2), nowhere).stop == "expired"
+
+
+def test_times_hold_in_their_zone_and_over_midnight() -> None:
+    night = {"days": [2], "from": "22:00", "until": "02:00", "url": "https://night.test/"}
+    row = link(rules={"schedule": [night], "zone": "Europe/Tallinn"})
+    for moment, expected in (
+        (datetime(2026, 3, 10, 20, 30, tzinfo=UTC), "https://night.test/"),  # Tuesday 22:30 there
+        (datetime(2026, 3, 10, 23, 30, tzinfo=UTC), "https://night.test/"),  # Wednesday 1:30, of Tuesday's night
+        (datetime(2026, 3, 11, 20, 30, tzinfo=UTC), "https://main.test/"),
+        (datetime(2026, 3, 10, 19, 30, tzinfo=UTC), "https://main.test/"),
+    ):
+        assert choose(row, Asker(moment), nowhere).url == expected, moment
+    over = link(expiration_date=NOW, url_after_date="https://over.test/")
+    assert go(over) == "https://over.test/"
+    assert choose(over, Asker(NOW - timedelta(seconds=1)), nowhere).url == "https://main.test/"
+    assert choose(link(starts=NOW + timedelta(hours=1)), Asker(NOW), nowhere).stop == "paused"
+
+
+def test_a_link_inside_a_rotator_is_followed_by_its_own_rules() -> None:
+    inner = link(pk=2, url="https://inner.test/", mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]})
+    outer = link(url="https://go.test/inner")
+    choice = choose(outer, Asker(NOW, country="EE"), lambda host, path: inner if host == "go.test" else None)
+    assert [(one.link_id, url) for one, url in choice.way] == [(1, "https://go.test/inner"), (2, "https://ee.test/")]
+
+
+def test_nesting_ends_and_a_circle_stops() -> None:
+    chain = {n: link(pk=n, url=f"https://go.test/{n + 1}") for n in range(1, 50)}
+    choice = choose(chain[1], Asker(NOW), lambda host, path: chain.get(int(path[1:])))
+    assert choice.stop == "nowhere" and len(choice.way) == DEEPEST
+    circle = {1: link(pk=1, url="https://go.test/2"), 2: link(pk=2, url="https://go.test/1")}
+    assert choose(circle[1], Asker(NOW), lambda host, path: circle.get(int(path[1:]))).stop == "nowhere"
+
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["", "https://ok.test/x", "http://ok.test", "javascript:alert(1)", "data:text/html,x", "//evil.test",
+         "https://go.test/in", "https://user@evil.test/", "https://\\evil.test", "ftp://x.test/"]
+    ),
+    st.text(max_size=30),
+)  # fmt: skip
+
+
+@st.composite
+def any_link(draw: st.DrawFn, pk: int) -> LinkFacts:
+    many = st.lists(TEXTS, max_size=4)
+    rules = {
+        "random": draw(many), "sequential": draw(many), "spillover": draw(many),
+        "weighted": [[url, draw(st.integers(0, 100))] for url in draw(many)],
+        "languages": [["de", url] for url in draw(many)], "nations": [["EE", url] for url in draw(many)],
+        "browser": {"mobile": draw(TEXTS), "email": draw(TEXTS), "spiders": draw(TEXTS)}, "first": draw(TEXTS),
+        "devices": [["Mobile", url] for url in draw(many)],
+    }  # fmt: skip
+    return link(
+        pk=pk, url=draw(TEXTS), first_url=draw(TEXTS), mode=draw(st.sampled_from(Mode.values)), rules=rules,
+        status=draw(st.sampled_from(Status.values)), expiration_clicks=draw(st.integers(0, 2)),
+        url_after_clicks=draw(TEXTS), expiration_date=draw(st.sampled_from([None, NOW])), url_after_date=draw(TEXTS),
+    )  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    any_link(1), any_link(2), st.booleans(), st.integers(0, 5), TEXTS,
+    st.sampled_from(["Mobile", "Desktop"]), st.sampled_from(["EE", ""]), st.booleans(),
+)  # fmt: skip
+def test_no_combination_of_rules_gives_an_empty_or_unsafe_destination(
+    outer: LinkFacts, inner: LinkFacts, flag: bool, number: int, ddu: str, device: str, country: str, spider: bool
+) -> None:
+    asker = Asker(
+        NOW, languages=("de",), country=country, device=device, email_client=flag, spider=spider, ddu=ddu,
+        unique=lambda one: flag, turn=lambda one: number + 1, step=lambda one: number,
+        allowed=lambda one: frozenset({"ok.test"}),
+    )  # fmt: skip
+    choice = choose(outer, asker, lambda host, path: inner if host == "go.test" else None)
+    assert bool(choice.stop) != bool(choice.url)
+    if choice.url:
+        assert safe(choice.url) and choice.url.startswith(("http://", "https://"))
+        assert b"\n" not in header(choice.url) and len(choice.way) <= DEEPEST
+    else:
+        assert choice.stop in answers.STOPS
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["javascript:alert(1)", " JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "data:text/html,<script>", "vbscript:x",
+     "file:///etc/passwd", "https://", "http:///x", "https://good.test@evil.test/", "https://evil.test\\@good.test",
+     "https://a b.test/", "", "https://[s2sidentifier].evil.test/", "http://x.test:99999/", "http://\u2028x.test/"],
+)  # fmt: skip
+def test_destinations_a_browser_would_run_or_misread_are_refused(bad: str) -> None:
+    with pytest.raises(ValidationError):
+        checked(bad)
+
+
+def test_a_destination_gets_its_scheme_and_keeps_the_rest() -> None:
+    assert checked("example.com/a b") == "http://example.com/a%20b"
+    assert checked("localhost.test:8080/x") == "http://localhost.test:8080/x"
+    assert checked("HTTPS://Example.com/?q=[s2sidentifier]#top") == "https://Example.com/?q=[s2sidentifier]#top"
+    assert problem("https://münchen.test/straße") == ""
+    assert dynamic("example.com", frozenset({"example.com"})) == "http://example.com"
+
+
+def test_parameters_are_added_before_the_fragment_and_replace_only_when_told() -> None:
+    url = "https://x.test/p?a=1#top"
+    assert with_parameters(url, [("b", "2")]) == "https://x.test/p?a=1&b=2#top"
+    assert with_parameters(url, [("a", "9")]) == url
+    assert with_parameters(url, [("a", "9")], replace=True) == "https://x.test/p?a=9#top"
+
+
+def test_weights_must_make_a_hundred_and_rotators_need_items() -> None:
+    with pytest.raises(ValidationError, match="make 100"):
+        checked_rules({"weighted": [["https://a.test", 50], ["https://b.test", 40]]}, Mode.WEIGHTED)
+    with pytest.raises(ValidationError, match="at least one"):
+        checked_rules({}, Mode.RANDOM)
+    assert checked_rules({"nations": [["ee", "a.test"]]}, Mode.NATION) == {"nations": [["EE", "http://a.test"]]}
+
+
+def test_unique_is_exactly_half_an_hour() -> None:
+    window = windows.Window("test", 1800)
+    assert window.first("k", 1000.0)
+    assert not window.first("k", 2799.999)
+    assert window.first("k", 2800.0)
+
+
+def test_a_later_click_does_not_prolong_the_half_hour() -> None:
+    window = windows.Window("test", 1800)
+    assert [window.first("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
+
+
+def test_windows_stay_bounded() -> None:
+    window = windows.Window("test", 1800, most=100)
+    for number in range(1000):
+        window.first(number, float(number) / 1000)
+    assert len(window) == 100
+    for number in range(50):
+        window.first(f"later {number}", 10_000.0)
+    assert len(window) == 50
+
+
+def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
+    click = tokens.Click(tokens.new_click_id(), 123456789, 1_773_000_000)
+    word = tokens.token(click)
+    assert tokens.read(word) == click and len(word) == tokens.LENGTH
+    for at in range(len(word)):
+        other = word[:at] + ("A" if word[at] != "A" else "B") + word[at + 1 :]
+        assert tokens.read(other) in (None, click if other == word else None)
+    assert tokens.read("") is None and tokens.read("é" * 30) is None and tokens.read("=" * 30) is None
