@@ -11,7 +11,7 @@ from reports.engine.filters import NEGATIVE, Group, Leaf, Named, Node, Not, Visi
 from reports.engine.period import monday
 from reports.engine.refusal import QueryRefused, shown
 from reports.engine.scene import LONGEST_VISIT, Scene
-from reports.engine.zones import EPOCH
+from reports.engine.zones import EPOCH, QUARTER
 
 
 class Conditions:
@@ -82,6 +82,8 @@ class Conditions:
 
     def time_value(self, name: str, unix: str) -> str:
         """SQL of the number of a time's bucket: days since 1970, the month's number, the hour's first second."""
+        if name == "quarter":
+            return f"toInt64(intDiv({unix}, {QUARTER}) * {QUARTER})"
         clock = self.scene.clock
         if name == "hour":
             return f"toInt64({clock.hour(unix)})"

@@ -123,7 +123,7 @@ ROWS: tuple[Dimension, ...] = (
     of_event("target", "Target", "target", "The URL or element that was clicked, whatever the event's kind.",
              skip_empty=True),
     of_event("text", "Clicked text", "text", "The text of what was clicked.", skip_empty=True),
-    Dimension("person", "Person", "visit", event="person", visit="person", skip_empty=True,
+    Dimension("person", "Person", "entry", visit="person", skip_empty=True,
               doc="The username, where the visitor is known."),
     Dimension("ip", "IP address", "visit", event="ip", visit="ip", skip_empty=True,
               doc="The address, as the site's privacy choice left it."),

@@ -15,7 +15,6 @@ DEFAULTS: dict[str, Any] = {
     "max_rows_to_read": 2_000_000_000,
     "max_query_size": 1_000_000,
     "max_expanded_ast_elements": 500_000,
-    "distributed_product_mode": "global",
     "prefer_column_name_to_alias": 1,
     "join_use_nulls": 0,
     "transform_null_in": 0,

@@ -20,6 +20,7 @@ from reports.engine.period import Period
 from reports.engine.plan import Plan, plan
 from reports.engine.query import Meta, Query, Result
 from reports.engine.scene import Scene
+from tracking import store
 
 Row = dict[str, Any]
 CONVERSIONS = {"conversions", "conversion_rate"}
@@ -37,8 +38,6 @@ class Work:
 
     def run(self, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         """One statement, within the limits of a question."""
-        from tracking import store
-
         try:
             answer = store.query(sql, params, settings=limits.query_settings())
         except store.StoreError as error:

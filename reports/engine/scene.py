@@ -130,33 +130,35 @@ def instant(unix_ms: int) -> str:
     return f"fromUnixTimestamp64Milli({unix_ms}, 'UTC')"
 
 
+def hours(scene: Scene, before: timedelta) -> str:
+    """The sort key of what belongs to visits that began in the period."""
+    start, end = millis(scene.period.start - before), millis(scene.period.end)
+    return f"hour >= toStartOfHour({instant(start)}) AND hour < {instant(end)}"
+
+
 def person_join(scene: Scene) -> str:
-    known = (
-        f"SELECT visit, any(person_id) AS person_id FROM identities WHERE {scene.tenant()} GROUP BY visit"
-    )
+    known = f"SELECT visit, person_id FROM identities FINAL WHERE {scene.tenant()} AND {hours(scene, LONGEST_VISIT)}"
     return f" LEFT ANY JOIN ({known}) AS known USING (visit)"
 
 
-VISIT_WORDS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign",
-    "utm_content", "utm_term", "country", "region", "city", "language", "device_type", "browser", "browser_version",
-    "os", "os_version", "screen", "organization", "ip",
-)  # fmt: skip
+PERSON = "if(person = '', device, bitAnd(sipHash64(site_id, person), 9007199254740991))"
 
 
 def visit_rows(scene: Scene, before: timedelta) -> str:
-    """One row per visit: the states that inserts left behind put together. Unused columns cost nothing."""
-    words = ", ".join(f"argMinMerge({name}) AS {name}" for name in VISIT_WORDS)
-    merged = (
-        "SELECT visit, min(visit_start) AS visit_start, any(device) AS device, max(person) AS person, "
-        "argMinIfMerge(entry_page) AS entry_page, argMaxIfMerge(exit_page) AS exit_page, "
-        "argMaxIfMerge(tags) AS tags, sum(views) AS views, sum(actions) AS actions, max(scroll) AS scroll, "
-        "sum(engaged) AS told, toUInt64(dateDiff('millisecond', min(first), max(last))) AS lasted, "
-        f"{words} FROM visits WHERE {scene.tenant()} AND {scene.within('visit_start', before)} GROUP BY visit"
-    )
-    visitor = "if(person != '', cityHash64(person), device)"
+    """One row per visit with what metrics need of it. Columns that are not used cost nothing."""
+    lasted = "toUInt64(greatest(dateDiff('millisecond', first, last), 0))"
     return (
-        f"SELECT *, if(told > 0, told, lasted) AS ms, ms / 1000 AS seconds, {visitor} AS visitor, "
+        f"SELECT *, entry_page, exit_page, tags, {', '.join(VISIT_ALIASES)}, "
+        f"if(engaged > 0, engaged, {lasted}) AS ms, ms / 1000 AS seconds, "
+        f"{PERSON if scene.persons else 'device'} AS visitor, "
         "views = 1 AND actions = 1 AND ms < 30000 AS bounce, "
-        f"scroll * 600 + least(ms, 60000) AS points FROM ({merged})"
+        "toUInt64(scroll) * 600 + least(ms, 60000) AS points "
+        f"FROM visits FINAL WHERE {scene.tenant()} AND {hours(scene, before)} "
+        f"AND {scene.within('visit_start', before)}"
     )
+
+
+VISIT_ALIASES = (
+    "referrer", "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign",
+    "utm_content", "utm_term", "country", "region", "city",
+)  # fmt: skip
