@@ -9,7 +9,6 @@ SETTINGS = "sites/<int:site_id>/settings"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
-    path("sites", home.sites, name="sites"),
     path("sites/new", home.site_new, name="site-new"),
     path(SETTINGS, settings.start, name="site-settings-start"),
     path(f"{SETTINGS}/tracking-code", code.tracking_code, name="site-tracking-code"),

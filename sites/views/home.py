@@ -1,8 +1,6 @@
-"""The list of one's sites, and a new one."""
+"""Where one begins, and a new site. The list of sites has numbers and stands with the reports."""
 
 from __future__ import annotations
-
-from itertools import groupby
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -22,16 +20,6 @@ def home(request: HttpRequest) -> HttpResponse:
     """To the only site one has, else to the list."""
     mine = list(sites_of(request.user)[:2])
     return redirect(f"/sites/{mine[0].pk}/" if len(mine) == 1 else "/sites")
-
-
-@login_required
-def sites(request: HttpRequest) -> HttpResponse:
-    """All one's sites, by account."""
-    mine = sorted(sites_of(request.user), key=lambda site: (site.account.name, site.account_id, site.domain))
-    editable = set(sites_of(request.user, may="edit").values_list("pk", flat=True))
-    groups = [(account, list(rows)) for account, rows in groupby(mine, key=lambda site: site.account)]
-    context = {"groups": groups, "editable": editable, "may_add": bool(own_accounts(request)), "section": "sites"}
-    return render(request, "sites/sites.html", context)
 
 
 def own_accounts(request: HttpRequest) -> list[Account]:

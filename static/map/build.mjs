@@ -25,7 +25,7 @@ const projection = geoEqualEarth().fitExtent([[4, 4], [WIDTH - 4, HEIGHT - 4]], 
 const path = geoPath(projection).digits(1);
 const lines = [`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}">`,
   `<!-- world-atlas (ISC), data: Natural Earth, public domain. Equal Earth, scale ${projection.scale().toFixed(3)}, translate ${projection.translate().map((x) => x.toFixed(3))} -->`,
-  `<path id="land" d="${coarse.map(path).join("")}"/>`];
+  `<g id="land">`];
 for (const one of [...coarse, ...fine.filter((each) => each.id && !known.has(each.id))]) {
   const code = iso.numericToAlpha2(one.id);
   if (!code) continue;
@@ -33,5 +33,5 @@ for (const one of [...coarse, ...fine.filter((each) => each.id && !known.has(eac
   const tiny = path.area(one) < 4;
   if (Number.isFinite(x)) lines.push(tiny ? `<circle id="${code}" cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="2.5"/>` : `<path id="${code}" d="${path(one)}"/>`);
 }
-lines.push("</svg>");
+lines.push("</g>", "</svg>");
 writeFileSync(new URL("world.svg", import.meta.url), lines.join("\n") + "\n");

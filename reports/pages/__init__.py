@@ -1,0 +1,1 @@
+"""The dashboard: pages are layouts of panels, and the URL is their whole state."""

@@ -1,0 +1,129 @@
+"""The full table of one dimension: search, sort, paging, and the same as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from reports.engine import Query, Result, ask
+from reports.engine.dimensions import Dimension, dimension
+from reports.engine.refusal import QueryRefused
+from reports.engine.registry import METRICS
+from reports.pages.export import FORMATS, as_file
+from reports.pages.frame import asked_for, bar, site_page
+from reports.pages.numbers import Shown, shown
+from reports.pages.sheet import TROUBLE, Row, rows_of, sentence
+from reports.pages.state import State
+
+PAGE = 50
+MOST_EXPORTED = 100_000
+COLUMNS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
+EVENT_COLUMNS = ("visitors", "visits", "events", "revenue")
+GOAL_COLUMNS = ("visitors", "conversions", "conversion_rate", "revenue")
+
+
+@dataclass(frozen=True)
+class Head:
+    label: str
+    doc: str
+    href: str
+    sort: str  # ascending, descending or empty
+
+
+@dataclass(frozen=True)
+class Line:
+    row: Row
+    cells: list[Shown]
+
+
+def columns_of(row: Dimension) -> tuple[str, ...]:
+    """The metrics that say something about a dimension."""
+    if row.name == "goal":
+        return GOAL_COLUMNS
+    return EVENT_COLUMNS if row.kinds or row.name.startswith("prop:") else COLUMNS
+
+
+@site_page
+def details(request: HttpRequest, state: State, name: str) -> HttpResponse:
+    """The table as a page, its part for htmx, or a file (`?format=csv|json|xml`)."""
+    try:
+        row = dimension(name, "")
+    except QueryRefused as error:
+        raise Http404("No such table.") from error
+    if not row.breakdown:
+        raise Http404("No such table.")
+    columns = columns_of(row)
+    if (wanted := request.GET.get("format", "")) in FORMATS:
+        result = ask(question(state, row, columns, limit=MOST_EXPORTED), now=state.now)
+        return as_file(wanted, f"{state.site.domain}-{name}", (name, *columns), result.rows)
+    context = {**bar(request, state), **page_of(state, row, columns), "section": "details", "dimension": row}
+    part = asked_for(request) == "sheet"
+    return render(request, "reports/_details.html" if part else "reports/details.html", context)
+
+
+def order_of(state: State, columns: tuple[str, ...], name: str) -> tuple[str, str]:
+    """`order=views` is largest first, `order=-views` smallest first."""
+    chosen = state.option("order", columns[0])
+    key = chosen.removeprefix("-")
+    if key not in (*columns, name):
+        return columns[0], "desc"
+    down = chosen.startswith("-") == (key == name)
+    return key, "desc" if down else "asc"
+
+
+def question(state: State, row: Dimension, columns: tuple[str, ...], **more: Any) -> Query:
+    search = state.option("q")
+    return state.query(columns, (row.name,), order=(order_of(state, columns, row.name),), search=search, **more)
+
+
+def page_of(state: State, row: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
+    """One page of the table, or the sentence that says why there is none."""
+    offset = int(state.option("from", "0")) if state.option("from", "0").isdigit() else 0
+    base = {
+        "heads": heads(state, row, columns), "search": state.option("q"), "formats": exports(state),
+        "label": row.label, "back": state.shown_with({"q": "", "order": "", "from": ""}).href(f"/sites/{state.site.pk}/"),
+        "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
+    }  # fmt: skip
+    try:
+        query = question(state, row, columns, limit=PAGE + 1, offset=min(offset, 1_000_000), totals=True)
+        result = ask(query, now=state.now)
+    except TROUBLE as error:
+        return {**base, "failed": sentence(error)}
+    result_page = replace(result, rows=result.rows[:PAGE])
+    return {
+        **base,
+        "lines": lines(state, row.name, columns, result_page),
+        "first": offset + 1,
+        "last": offset + len(result_page.rows),
+        "next": state.seen(**{"from": str(offset + PAGE)}).href() if len(result.rows) > PAGE else "",
+        "previous": state.seen(**{"from": str(max(0, offset - PAGE)) if offset > PAGE else ""}).href() if offset else "",
+        "totals": [shown(one, (result.totals or {}).get(one), state.locale, currency=result.meta.currency) for one in columns],
+    }  # fmt: skip
+
+
+def lines(state: State, name: str, columns: tuple[str, ...], result: Result) -> list[Line]:
+    rows = rows_of(state, name, columns[:1], result)
+    return [
+        Line(row, [shown(one, values.get(one), state.locale, currency=result.meta.currency) for one in columns])
+        for row, values in zip(rows, result.rows, strict=True)
+    ]
+
+
+def heads(state: State, row: Dimension, columns: tuple[str, ...]) -> list[Head]:
+    """The headings, each a link that sorts by it, or turns the order round."""
+    key, direction = order_of(state, columns, row.name)
+    found = []
+    for one in (row.name, *columns):
+        label, doc = (row.label, row.doc) if one == row.name else (METRICS[one].label, METRICS[one].doc)
+        turned = f"-{one}" if one == key and not state.option("order").startswith("-") else one
+        sort = "" if one != key else "descending" if direction == "desc" else "ascending"
+        found.append(Head(label, doc, state.shown_with({"order": turned, "from": ""}).href(), sort))
+    return found
+
+
+def exports(state: State) -> list[tuple[str, str]]:
+    joint = "&" if "?" in state.href() else "?"
+    return [(name.upper(), f"{state.shown_with({'from': ''}).href()}{joint}format={name}") for name in FORMATS]

@@ -1,0 +1,51 @@
+"""What values are called on the screen: countries, languages, empty values, and locales of readers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from django.http import HttpRequest
+
+from reports.engine.registry import Dimension
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+ENGLISH = Locale("en")
+
+
+@lru_cache(maxsize=256)
+def locale_named(tag: str) -> Locale:
+    """The locale of a language tag such as `de-CH`; English where there is none."""
+    try:
+        return Locale.parse(tag.strip().replace("-", "_"))
+    except (UnknownLocaleError, ValueError, TypeError):
+        return ENGLISH
+
+
+def reader_locale(request: HttpRequest) -> Locale:
+    """The locale in which the reader writes numbers and dates: the browser's first language."""
+    header = str(request.headers.get("Accept-Language", "en"))[:100]
+    return locale_named(header.split(",")[0].split(";")[0] or "en")
+
+
+def value_name(row: Dimension, value: object) -> str:
+    """How a value of a dimension is shown: its name where it is a code, its stand-in where it is empty."""
+    text = str(value)
+    if text == "":
+        return row.empty
+    if row.format == "country":
+        return str(ENGLISH.territories.get(text.upper(), text))
+    if row.format == "language":
+        return language_name(text)
+    if row.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
+        return WEEKDAYS[int(text) - 1]
+    return text
+
+
+def language_name(tag: str) -> str:
+    language, _, territory = tag.replace("_", "-").partition("-")
+    name = ENGLISH.languages.get(language.lower())
+    if not name:
+        return tag
+    place = ENGLISH.territories.get(territory.upper()) if territory else None
+    return f"{name} ({place})" if place else str(name)

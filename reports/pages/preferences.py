@@ -1,0 +1,70 @@
+"""What a reader sets for themselves: the theme. And where the keyboard leads: the list of keys, "go anywhere"."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from reports.pages.state import PERIODS
+from sites.access import sites_of
+
+YEAR = 31_536_000
+THEMES = {"dark": "light", "light": "dark"}
+KEYS = (
+    ("/", "Search, or add a filter"), ("⌘K", "Go anywhere"), *((key, label) for _, label, key in PERIODS if key),
+    ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("X", "Clear filters"), ("E", "Export"),
+    ("D", "Light or dark"), ("?", "This list"),
+)  # fmt: skip
+
+
+def safe_next(request: HttpRequest, given: str) -> str:
+    """Where to go back to: only ever a page of this host."""
+    allowed = url_has_allowed_host_and_scheme(given, {request.get_host()}, require_https=request.is_secure())
+    return given if allowed else "/"
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Turn light into dark and back, kept in a cookie. Without one, the first press chooses dark."""
+    response = HttpResponseRedirect(safe_next(request, request.POST.get("next", "/")))
+    chosen = THEMES.get(request.COOKIES.get("theme", ""), "dark")
+    response.set_cookie("theme", chosen, max_age=YEAR, samesite="Lax", secure=request.is_secure())
+    return response
+
+
+@require_safe
+@login_required
+def keys(request: HttpRequest) -> HttpResponse:
+    """The list of keys, as a page and as a sheet over one."""
+    return render(request, "reports/_keys.html" if request.htmx else "reports/keys.html", {"keys": KEYS})  # type: ignore[attr-defined]
+
+
+@require_safe
+@login_required
+def go(request: HttpRequest) -> HttpResponse:
+    """Every site and page of it that matches `q`, as a page and as a sheet over one."""
+    q = request.GET.get("q", "").strip().lower()[:100]
+    found = [entry for entry in places(request) if all(word in entry[0].lower() for word in q.split())][:40]
+    context = {"entries": found, "q": q}
+    htmx = request.htmx  # type: ignore[attr-defined]
+    part = "reports/_go_list.html" if htmx and htmx.target == "go-list" else "reports/_go.html" if htmx else ""
+    return render(request, part or "reports/go.html", context)
+
+
+PAGES = (
+    ("Overview", ""), ("Spy", "spy"), ("Visitors", "visitors"), ("Content", "content"), ("Sources", "sources"),
+    ("Goals", "goals"), ("Received and refused", "ledger"), ("Bots", "bots"),
+)  # fmt: skip
+
+
+def places(request: HttpRequest) -> list[tuple[str, str]]:
+    """(words, address) of everything one can go to."""
+    entries = [
+        (f"{site} · {label}", f"/sites/{site.pk}/{path}")
+        for site in sites_of(request.user)[:200]
+        for label, path in PAGES
+    ]
+    return [*entries, ("All sites", "/sites"), ("Your profile", "/me"), ("Keyboard shortcuts", "/keys")]
