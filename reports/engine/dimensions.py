@@ -63,6 +63,11 @@ def utm(part: str, label: str) -> Dimension:
     return of_visit(f"utm_{part}", label, f"The visit's utm_{part}.", skip_empty=True, rolled=True)
 
 
+def by_number(name: str, label: str, column: str, doc: str) -> Dimension:
+    sql = f"if({column} = 0, '', toString({column}))"
+    return Dimension(name, label, "visit", event=sql, visit=sql, doc=doc, skip_empty=True)
+
+
 def measure(name: str, label: str, doc: str, event: str = "", visit: str = "") -> Dimension:
     return Dimension(
         name, label, "measure", event=event, visit=visit, doc=doc, number=True, breakdown=False, format="number"
@@ -131,6 +136,14 @@ ROWS: tuple[Dimension, ...] = (
     of_event("split_arm", "Split test version", "split_arm", "The version that was shown.", skip_empty=True,
              shown_by=""),
     Dimension("visit", "Visit", "visit", event="toString(visit)", visit="toString(visit)", doc="A visit's number."),
+    by_number("link", "Link", "link_id", "The tracked link that was clicked; of a visit, the one that started it."),
+    by_number("link_group", "Link group", "group_id", "The group of that link."),
+    by_number("click", "Click", "click_id", "The click; of a visit or a conversion, the one that led to it."),
+    of_event("link_conversion", "Link conversion", "if(conversion_id = 0, '', toString(conversion_id))",
+             "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True),
+    of_event("destination", "Destination", "destination", "Where a click really went.", skip_empty=True, format="url"),
+    of_event("unique", "First in 30 minutes", "toString(is_unique)", "1 for a unique hit on a link or pixel, else 0.",
+             kinds=("link", "pixel")),
     measure("scroll", "Scroll depth", "Deepest reach of a page, percent.", event="scroll"),
     measure("amount", "Amount", "Revenue of an event.", event="toFloat64(revenue)"),
     measure("duration", "Duration", "Seconds of the whole visit.", visit="seconds"),

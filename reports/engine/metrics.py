@@ -90,6 +90,19 @@ ATOMS: dict[str, Atom] = {
         Atom("converted", "goals", "converters"),
         distinct("base", "base", "visitor", seen=True, visits="uniqExact(visitor)"),
         distinct("online", "online", "visitor", seen=True),
+        count("link_clicks", "events", "kind = 'link'"),
+        count("unique_clicks", "events", "kind = 'link' AND is_unique = 1"),
+        count("pixel_views", "events", "kind = 'pixel'"),
+        count("unique_pixel_views", "events", "kind = 'pixel' AND is_unique = 1"),
+        count("spiders", "events", "kind = 'spider'"),
+        count("sales", "events", "kind = 'conversion'"),
+        count("first_sales", "events", "kind = 'conversion' AND is_unique = 1"),
+        distinct("converted_clicks", "events", "click_id", "kind = 'conversion'"),
+        total("sold", "events", "revenue", "kind IN ('conversion', 'refund')", zero=MONEY),
+        total("commissions", "events", "commission", "kind IN ('conversion', 'refund')", zero=MONEY),
+        total("spent", "events", "cost", "kind = 'link'", zero=MONEY),
+        Atom("last_hit", "events", "max", "toUnixTimestamp(ts)"),
+        distinct("joined", "events", "click_id", "click_id != 0 AND kind = 'view'"),
     )
 }
 
@@ -169,6 +182,27 @@ ROWS: tuple[Metric, ...] = (
            format="money", empty=None),
     Metric("refunds", "Refunds", "{paid_back}", "Amounts paid back.", format="money", better="down"),
     Metric("online", "Online now", "{online}", "Visitors with anything happening in the last five minutes."),
+    Metric("clicks", "Clicks", "{link_clicks}", "Clicks of people on tracked links."),
+    Metric("unique_clicks", "Unique clicks", "{unique_clicks}",
+           "Clicks that were the first of their address on the link in 30 minutes."),
+    Metric("pixel_views", "Pixel views", "{pixel_views}", "Views of tracking pixels by people."),
+    Metric("unique_pixel_views", "Unique pixel views", "{unique_pixel_views}",
+           "Views that were the first of their address on the pixel in 30 minutes."),
+    Metric("spider_hits", "Robots", "{spiders}", "Hits of robots, previews and prefetches on links and pixels.",
+           better="none"),
+    Metric("link_conversions", "Link conversions", "{sales}", "Conversions that a click on a link led to."),
+    Metric("unique_link_conversions", "Unique conversions", "{first_sales}",
+           "Conversions that were the first of their click."),
+    Metric("converted_clicks", "Converted clicks", "{converted_clicks}", "Clicks with at least one conversion."),
+    Metric("click_conversion_rate", "Click conversion rate", percent("converted_clicks", "link_clicks"),
+           "Converted clicks, of all clicks.", format="percent", empty=None),
+    Metric("conversion_value", "Conversion value", "{sold}", "Values of conversions less refunds, whatever their "
+           "currency.", format="decimal"),
+    Metric("commission_cost", "Commissions", "{commissions}", "Commissions of conversions less refunds.",
+           format="decimal", better="none"),
+    Metric("click_cost", "Cost of clicks", "{spent}", "What the clicks cost.", format="decimal", better="none"),
+    Metric("last_hit", "Last hit", "{last_hit}", "Unix time of the latest event; 0 without one.", better="none"),
+    Metric("joined_clicks", "Joined clicks", "{joined}", "Clicks whose visit to a tracked site is known."),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {row.name: row for row in ROWS}
