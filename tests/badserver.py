@@ -1,0 +1,104 @@
+"""A real HTTP server that misbehaves on demand: slow, resetting, endless, half, redirecting."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import trustme
+
+
+class Misbehaving(BaseHTTPRequestHandler):
+    """The path says how. Every request is kept in `server.seen` as (method, path, headers, body)."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        self.server.seen.append((self.command, self.path, dict(self.headers), body))  # type: ignore[attr-defined]
+        word, _, rest = self.path.strip("/").partition("/")
+        getattr(self, f"say_{word}", self.say_ok)(rest)
+
+    do_GET = do_POST = do_HEAD = answer
+
+    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def say_ok(self, rest: str) -> None:
+        self.reply(200, b"<html>Welcome</html>")
+
+    def say_status(self, rest: str) -> None:
+        self.reply(int(rest), b"as asked")
+
+    def say_slow(self, rest: str) -> None:
+        time.sleep(float(rest))
+        self.reply(200, b"late")
+
+    def say_to(self, rest: str) -> None:
+        self.reply(302, Location=rest.replace("|", "/"))
+
+    def say_loop(self, rest: str) -> None:
+        self.reply(302, Location="/loop")
+
+    def say_reset(self, rest: str) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+    def say_half(self, rest: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"only this")
+        self.close_connection = True
+
+    def say_endless(self, rest: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(10**9))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                self.wfile.write(b"x" * 10**6)
+        self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        """Silence."""
+
+
+@contextlib.contextmanager
+def misbehaving(tls: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServer]:
+    """The server on a free port of 127.0.0.1; `server.seen` lists the requests, `server.base` its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
+    server.daemon_threads = True
+    server.seen = []  # type: ignore[attr-defined]
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.base = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def wrong_certificate() -> ssl.SSLContext:
+    """A certificate nobody trusts, for another name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("other.example").configure_cert(context)
+    return context
