@@ -3,14 +3,19 @@
 from accounts.access import register_kind
 from goals.discovery import register_reader
 from goals.services import register_filter_check
+from links.grants import datapoints_of_account, groups_of_account
+from links.thread import columns as click_columns
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
+from tracking.steps.click import register_joiner
 from sites.alerts.conditions import register as register_conditions
 
 # What a guest can be given
 register_kind("site", "Site", sites_of_account)
+register_kind("group", "Link group", groups_of_account)
+register_kind("datapoint", "Link or pixel", datapoints_of_account)
 
 # Goals: the engine says what a filter may be and which goals were named
 register_filter_check(parse)
@@ -18,3 +23,6 @@ register_reader(named_goals)
 
 # Alerts: what can be watched in traffic
 register_conditions(*TRAFFIC_CONDITIONS)
+
+# Links: which click led to a view
+register_joiner(click_columns)

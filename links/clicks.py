@@ -182,11 +182,10 @@ def record(click: Click, url: str) -> Event | Refused | None:
 
 
 def finished(click: Click, url: str) -> Event:
-    """The whole event of a click; `visit` is the day's number of its address, from which windows are rebuilt."""
+    """The whole event of a click; `view_id` is the day's number of its address, from which windows are rebuilt."""
     link, hit, event = click.link, click.hit, click.event
     event["id"] = event["click_id"] = click.number.click_id
-    event["visit"] = windows.address_key(hit.ip, hit.now.date())
-    event["visit_start"] = hit.now
+    event["view_id"] = windows.address_key(hit.ip, hit.now.date())
     event["is_unique"] = int(click.unique(link))
     chosen = click.choice.way[0][1] if click.choice.way else url
     event["destination"] = (chosen if len(click.choice.way) > 1 else url)[:1000]

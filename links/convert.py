@@ -113,7 +113,6 @@ def counted(
     commission = amount(fields.get("com", "")) or abs(value) * amount(fields.get("comperc", "")) / 100
     event: Event = {
         "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.new_click_id(),
-        "visit": windows.address_key(hit.ip, hit.now.date()), "visit_start": hit.now,
         **clicks.columns_for(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
     }  # fmt: skip
     for step in clicks.STEPS:

@@ -105,7 +105,7 @@ def columns(hit: Hit, facts: SiteFacts, event: Event) -> Event:
     if not 0 <= at - trace["at"] + 1 <= MATCH_SECONDS or trace["host"] != event.get("host"):
         return {}
     traces.remember(who(hit.ip, hit.user_agent), {**trace, "landed": True})
-    return {"link_id": trace["link_id"], "click_id": trace["click_id"]}
+    return joined(trace["link_id"], trace["click_id"])
 
 
 def by_parameter(hit: Hit, facts: SiteFacts, at: float) -> Event:
@@ -121,4 +121,9 @@ def by_parameter(hit: Hit, facts: SiteFacts, at: float) -> Event:
     trace = traces.get(who(hit.ip, hit.user_agent))
     if trace and trace.get("click_id") == click.click_id:
         traces.remember(who(hit.ip, hit.user_agent), {**trace, "landed": True})
-    return {"link_id": click.link_id, "click_id": click.click_id}
+    return joined(click.link_id, click.click_id)
+
+
+def joined(link_id: int, click_id: int) -> Event:
+    link = known.link(link_id)
+    return {"link_id": link_id, "click_id": click_id, "group_id": link.group_id if link else 0}

@@ -12,6 +12,7 @@ from sites.facts import SiteFacts
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.agent import read_agent
 from tracking.steps.bots import SetApart, set_bots_apart
+from tracking.steps.click import join_click
 from tracking.steps.device import recognise_device
 from tracking.steps.page import read_page, read_words
 from tracking.steps.place import locate

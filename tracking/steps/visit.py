@@ -8,7 +8,8 @@ from typing import Any
 from sites.facts import SiteFacts
 from tracking import newcomers
 from tracking.hit import Event, Hit, Refused
-from tracking.steps.device import cookie_device, hashed_device, number
+from tracking.seen import event_number
+from tracking.steps.device import cookie_device, hashed_device
 from tracking.visits import Key, Visit, new_number, windows
 
 IDLE_MINUTES = 30
@@ -17,6 +18,7 @@ ORIGIN = (
     "referrer", "referrer_domain", "source", "channel", "search_term",
     "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 )  # fmt: skip
+CARRIED = (*ORIGIN, "link_id", "group_id", "click_id")
 NEEDS_VISIT = frozenset({"ping"})  # says nothing worth a visit of its own
 
 
@@ -60,7 +62,7 @@ def find_open(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> t
 
 def open_visit(event: Event, at: int) -> Visit:
     """A new visit that begins with this event."""
-    origin: dict[str, Any] = {name: event[name] for name in ORIGIN if event.get(name)}
+    origin: dict[str, Any] = {name: event[name] for name in CARRIED if event.get(name)}
     fresh = newcomers.first_time(event["site_id"], event["device"])
     return Visit(new_number(), event["device"], at, at, is_new=int(fresh), origin=origin)
 
@@ -91,6 +93,6 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     event["device"], event["visit"], event["is_new"] = visit.device, visit.number, visit.is_new
     event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
-    event["id"] = number(b"event", f"{facts.site_id}|{hit.event_id}") if hit.event_id else new_number()
+    event["id"] = event_number(facts.site_id, hit.event_id) if hit.event_id else new_number()
     windows().put(key, visit)
     return None
