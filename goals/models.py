@@ -69,9 +69,7 @@ class Segment(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["site", "owner", "name"], name="one_segment_per_name_and_owner")
-        ]
+        constraints = [models.UniqueConstraint(fields=["site", "owner", "name"], name="one_segment_per_name_and_owner")]
 
     def __str__(self) -> str:
         return self.name

@@ -13,13 +13,13 @@ from goals.models import Goal, GoalKind, PatternKind
 Filter = dict[str, Any]
 
 # What of an event a goal's pattern is held against, and which kinds of events it may be.
-SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    GoalKind.PAGE: ("page", ("view",)),
-    GoalKind.EVENT: ("name", ("event",)),
-    GoalKind.OUTBOUND: ("target", ("outbound",)),
-    GoalKind.DOWNLOAD: ("target", ("download",)),
-    GoalKind.FORM: ("name", ("form",)),
-    GoalKind.CLICK: ("target", ("click", "outbound", "download")),
+SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    GoalKind.PAGE: (("page",), ("view",)),
+    GoalKind.EVENT: (("name", "target"), ("event",)),  # `clicky.log("/export", "Export")` has both
+    GoalKind.OUTBOUND: (("target",), ("outbound",)),
+    GoalKind.DOWNLOAD: (("target",), ("download",)),
+    GoalKind.FORM: (("name",), ("form",)),
+    GoalKind.CLICK: (("target",), ("click", "outbound", "download")),
 }
 
 
@@ -37,10 +37,10 @@ def by_kind(goal: Goal) -> Filter:
         return at_least("duration", goal.threshold)
     if goal.kind == GoalKind.SCROLL:
         return joined([at_least("scroll", goal.threshold), *page_filter(goal)])
-    subject, kinds = SUBJECTS[goal.kind]
+    subjects, kinds = SUBJECTS[goal.kind]
     parts = [is_one_of("kind", *kinds)]
     if goal.pattern:
-        parts.append(matching(subject, goal.pattern_kind, goal.pattern))
+        parts.append(any_of([matching(subject, goal.pattern_kind, goal.pattern) for subject in subjects]))
     if goal.text:
         parts.append({"dimension": "text", "operator": "contains", "value": [goal.text]})
     return joined([*parts, *page_filter(goal)])
@@ -71,6 +71,10 @@ def wildcard_expression(pattern: str) -> str:
 
 def is_one_of(dimension: str, *values: str) -> Filter:
     return {"dimension": dimension, "operator": "is", "value": list(values)}
+
+
+def any_of(parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else {"or": parts}
 
 
 def joined(parts: list[Filter]) -> Filter:

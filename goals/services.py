@@ -58,9 +58,7 @@ def goal_appear(*, site: Site, name: str) -> Goal | None:
 
 
 @transaction.atomic
-def segment_create(
-    *, site: Site, name: str, filter: Any, owner: User | None = None, shared: bool = False
-) -> Segment:
+def segment_create(*, site: Site, name: str, filter: Any, owner: User | None = None, shared: bool = False) -> Segment:
     """A filter under a name. Raises ValidationError, a dict by field."""
     return _saved_segment(Segment(site=site, name=name.strip(), filter=filter, owner=owner, shared=shared))
 

@@ -3,5 +3,6 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("reports.clickport.urls")),
     path("", include("reports.pages.urls")),
 ]

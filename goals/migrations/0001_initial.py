@@ -19,9 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=120)),
                 (
@@ -57,9 +55,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "page",
-                    models.CharField(
-                        blank=True, help_text="Only on pages like this; * for anything", max_length=500
-                    ),
+                    models.CharField(blank=True, help_text="Only on pages like this; * for anything", max_length=500),
                 ),
                 (
                     "text",
@@ -85,9 +81,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("site", "name"), name="one_goal_per_name_and_site")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("site", "name"), name="one_goal_per_name_and_site")],
             },
         ),
         migrations.CreateModel(
@@ -95,9 +89,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=120)),
                 ("filter", models.JSONField(help_text="The filter JSON of the query engine")),
@@ -122,9 +114,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("site", "owner", "name"), name="one_segment_per_name_and_owner"
-                    )
+                    models.UniqueConstraint(fields=("site", "owner", "name"), name="one_segment_per_name_and_owner")
                 ],
             },
         ),

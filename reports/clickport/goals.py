@@ -1,0 +1,54 @@
+"""`GET /api/goals`: every active goal of the site with who reached it and how often."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from goals.models import Goal, GoalKind
+from goals.querysets import goals_of
+from reports.clickport.names import two_places, whole
+from reports.engine import Period, Query, ask
+
+TYPES = {GoalKind.PAGE: "pageview", GoalKind.EVENT: "custom", GoalKind.MANUAL: "custom"}
+COUNTED_AS = {GoalKind.FORM: "submissions"}  # every other type counts "events"
+MOST_GOALS = 1_000
+
+
+def goal_rows(site_id: int, period: Period, now: Any) -> list[dict[str, Any]]:
+    """The goals with most visitors first; those nobody reached last, with zeros."""
+    goals = goals_of([site_id])
+    if not goals:
+        return []
+    query = Query(
+        sites=(site_id,),
+        period=period,
+        metrics=("visitors", "conversions", "revenue"),
+        dimensions=("goal",),
+        limit=MOST_GOALS,
+    )
+    reached = {int(row["goal"]): row for row in ask(query, now=now).rows}
+    rows = [goal_row(goal, reached.get(goal.pk, {})) for goal in goals]
+    return sorted(rows, key=lambda row: -row["visitors"])
+
+
+def goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
+    """One goal; `total_revenue` only where it has any."""
+    count = whole(found.get("conversions"))
+    row = {
+        "id": goal.pk,
+        "name": goal.name,
+        "type": TYPES.get(GoalKind(goal.kind), goal.kind),
+        "visitors": whole(found.get("visitors")),
+        COUNTED_AS.get(GoalKind(goal.kind), "events"): count,
+    }
+    if total := revenue_of(goal, count, found):
+        row["total_revenue"] = two_places(total)
+    return row
+
+
+def revenue_of(goal: Goal, count: int, found: dict[str, Any]) -> Decimal:
+    """What the goal earned: its fixed worth each time, else what its events carried."""
+    if goal.fixed_revenue is not None:
+        return goal.fixed_revenue * count
+    return Decimal(str(found.get("revenue") or 0))

@@ -1,0 +1,199 @@
+"""The bodies and parameters of Clickport's API as serializers: what OpenAPI and the documentation show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    inline_serializer,
+)
+from rest_framework import serializers as s
+
+from reports.clickport.breakdowns import MOST_ROWS, TECH, Breakdown
+from reports.clickport.names import DECIMAL, MONEY, OUR_DIMENSION, OUR_METRIC
+from reports.clickport.questions import COMPARISONS, PERIODS
+from reports.engine.filters import OPERATORS
+
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+class ErrorBody(s.Serializer):
+    error = s.CharField(help_text="The status in words")
+    message = s.CharField(help_text="What is wrong, where, and what would be right")
+
+
+class DateRange(s.Serializer):
+    start = s.DateField()
+    end = s.DateField(help_text="Exclusive")
+
+
+class Filter(s.Serializer):
+    """Also `{"and": […]}`, `{"or": […]}`, `{"not": …}`, `{"visited": …}`, `{"goal": 12}`, `{"segment": 3}`."""
+
+    dimension = s.CharField(help_text="A dimension, or prop:<key>, tag:<key>")
+    operator = s.ChoiceField(OPERATORS, default="is")
+    value = s.JSONField(help_text="A value or a list of them: any of a list; for is_not and not_contains none of it")
+
+
+class QueryBody(s.Serializer):
+    metrics = s.ListField(child=s.ChoiceField(list(OUR_METRIC)), default=["visitors"], min_length=1, max_length=30)
+    dimensions = s.ListField(child=s.CharField(help_text=", ".join(OUR_DIMENSION)), default=[], max_length=4)
+    period = s.ChoiceField(PERIODS, default="today")
+    date_range = DateRange(required=False, help_text="Instead of a period; the end is exclusive")
+    filters = s.ListField(child=Filter(), default=[], help_text="All of them must hold")
+    order_by = s.CharField(required=False, help_text="A metric or dimension of the answer; default: the first metric")
+    order_dir = s.ChoiceField(["asc", "desc"], default="desc")
+    limit = s.IntegerField(default=100, min_value=1, max_value=MOST_ROWS)
+    offset = s.IntegerField(default=0, min_value=0, max_value=1_000_000)
+    timezone = s.CharField(default="UTC", help_text="An IANA zone")
+    include_comparison = s.BooleanField(default=False)
+    compare = s.ChoiceField(COMPARISONS, required=False, help_text="With what; default: previous")
+    totals = s.BooleanField(default=False, help_text="The numbers without the breakdown beside it")
+    exact = s.BooleanField(default=False, help_text="Never estimate")
+    search = s.CharField(required=False, help_text="Text that the first dimension must contain")
+
+
+class MetaBody(s.Serializer):
+    """What was executed."""
+
+    start = s.CharField(help_text="First instant of the range")
+    end = s.CharField(help_text="The instant after the range")
+    timezone = s.CharField()
+    fresh_until = s.CharField(allow_null=True, help_text="When data of the range last changed")
+    exact = s.BooleanField(help_text="False: distinct counts are estimated")
+    error = s.FloatField(help_text="Relative standard error of estimates; 0 when exact")
+    currency = s.CharField(required=False)
+    ignored = s.ListField(child=s.CharField(), required=False, help_text="Fields of the body nobody knows")
+
+
+ROW = {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"}]}}
+ROWS = {"oneOf": [ROW, {"type": "array", "items": ROW}]}
+MOVED = {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}}
+ANSWER = {
+    "type": "object",
+    "required": ["results", "meta"],
+    "properties": {
+        "results": ROWS,
+        "comparison": ROWS,
+        "change": {"oneOf": [MOVED, {"type": "array", "items": MOVED}]},
+        "totals": ROW,
+        "meta": {"type": "object"},
+    },
+}
+
+
+class OnlineVisitor(s.Serializer):
+    session_id = s.IntegerField()
+    entry_page = s.CharField(allow_blank=True)
+    exit_page = s.CharField(allow_blank=True, help_text="The page shown now")
+    pageviews = s.IntegerField()
+    duration = s.IntegerField(help_text="Seconds")
+    source = s.CharField(allow_blank=True)
+    country = s.CharField(allow_blank=True)
+    city = s.CharField(allow_blank=True)
+    device = s.CharField(allow_blank=True)
+    browser = s.CharField(allow_blank=True)
+    os = s.CharField(allow_blank=True)
+    scroll = s.IntegerField()
+
+
+class RealtimeBody(s.Serializer):
+    count = s.IntegerField(help_text="Visitors active in the last five minutes")
+    visitors = OnlineVisitor(many=True)
+
+
+class GoalRow(s.Serializer):
+    id = s.IntegerField()
+    name = s.CharField()
+    type = s.CharField(help_text="pageview, custom, form, click, outbound, download, scroll, duration")
+    visitors = s.IntegerField()
+    submissions = s.IntegerField(required=False, help_text="Of forms")
+    events = s.IntegerField(required=False, help_text="Of everything else")
+    total_revenue = s.FloatField(required=False)
+
+
+class GoalsBody(s.Serializer):
+    goals = GoalRow(many=True)
+
+
+class LedgerTotals(s.Serializer):
+    received = s.IntegerField()
+    stored = s.IntegerField()
+    duplicates = s.IntegerField()
+    refused = s.DictField(child=s.IntegerField(), help_text="By reason")
+
+
+class LedgerRow(LedgerTotals):
+    time = s.CharField(help_text="Beginning of the minute, hour or day")
+
+
+class LedgerBody(s.Serializer):
+    results = LedgerRow(many=True)
+    totals = LedgerTotals()
+
+
+RANGE = [
+    OpenApiParameter("start_date", str, pattern=DATE, description="First day; default: 30 days up to today"),
+    OpenApiParameter("end_date", str, pattern=DATE, description="Exclusive"),
+    OpenApiParameter("timezone", str, description="An IANA zone; default UTC"),
+]
+PAGING = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 100}),
+    OpenApiParameter("offset", {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 0}),
+]
+ERRORS: dict[int, Any] = {
+    status: OpenApiResponse(ErrorBody, description=text)
+    for status, text in {
+        400: "The question cannot be understood",
+        401: "Invalid or missing API key",
+        403: "The key may not read",
+        413: "The body is too large",
+        429: "Too many requests; see Retry-After",
+        500: "Server error",
+        503: "The statistics cannot be read right now",
+    }.items()
+}
+
+
+def breakdown_answer(row: Breakdown) -> Any:
+    """The serializer of one breakdown's answer, from its columns."""
+    fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in row.dimensions}
+    for column, metric in row.columns().items():
+        decimal = metric in DECIMAL or OUR_METRIC[metric] in MONEY
+        fields[column] = s.FloatField() if decimal else s.IntegerField()
+    name = "".join(part.title() for part in row.address.split("-"))
+    return inline_serializer(f"{name}Body", {"results": inline_serializer(f"{name}Row", fields, many=True)})
+
+
+EXAMPLES = [
+    OpenApiExample(
+        "Totals",
+        value={"metrics": ["visitors", "pageviews", "bounce_rate"], "period": "30d"},
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Top pages from Germany",
+        value={
+            "metrics": ["visitors", "pageviews", "avg_scroll"],
+            "dimensions": ["page"],
+            "date_range": {"start": "2026-03-01", "end": "2026-03-31"},
+            "filters": [{"dimension": "country", "operator": "is", "value": "DE"}],
+            "limit": 10,
+            "timezone": "Europe/Berlin",
+        },
+        request_only=True,
+    ),
+]
+TECH_ROW = {
+    "type": "object",
+    "required": ["visitors"],
+    "properties": {name: {"type": "string"} for name in TECH} | {"visitors": {"type": "integer"}},
+}
+TECH_ANSWER = {
+    "type": "object",
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": TECH_ROW}},
+}

@@ -1,0 +1,1 @@
+"""The Clicky dialect: its Stats API, account and white-label calls, and the links people kept."""

@@ -1,0 +1,125 @@
+"""What a request to the Stats API asks, read from its parameters; odd values fall back as Clicky's do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from accounts.keys import same_key
+from reports.clicky.dates import Dates, parse
+from reports.clicky.errors import ClickyError
+from reports.clicky.filters import filters_of
+from reports.clicky.links import Links
+from reports.engine import Period, Query, Result, ask
+from reports.engine.period import zone_names
+from sites import known
+from sites.facts import SiteFacts
+
+DEFAULT_LIMIT = 50
+MOST_ROWS = 1_000
+MOST_PAGE = 10_000
+MOST_TYPES = 40
+LONGEST_DAYS = 31  # of lists, segmentation and hourly answers
+LONGEST_TALLY = 750
+MOST_OFFSET = 31 * 86_400
+YES = {"1", "true", "yes", "on"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request. `where`: the visitor filters, which lists and segmentation obey and plain types ignore."""
+
+    facts: SiteFacts
+    now: datetime
+    types: tuple[str, ...]
+    dates: Dates
+    links: Links
+    limit: int = DEFAULT_LIMIT
+    page: int = 1
+    daily: bool = False
+    hourly: bool = False
+    item: str = ""
+    filter: str = ""
+    where: tuple[dict[str, Any], ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+    segmented: bool = False
+    segments: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    nulls: bool = False
+    heatmap: bool = False
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+    @property
+    def days(self) -> list[Dates]:
+        """What gets a `dates` entry of its own."""
+        return self.dates.each() if self.daily or self.hourly else [self.dates]
+
+    def ask(self, dates: Dates, metrics: tuple[str, ...], where: Any = (), **more: Any) -> Result:
+        """A question to the engine about this site, under the segment's filters where there is one."""
+        return self.ask_period(dates.period(self.now), metrics, where, **more)
+
+    def ask_period(self, period: Period, metrics: tuple[str, ...], where: Any = (), **more: Any) -> Result:
+        conditions = [*where, *(self.where if self.segmented else ())]
+        query = Query(sites=(self.facts.site_id,), period=period, metrics=metrics, where=conditions, **more)
+        return ask(query, now=self.now)
+
+
+def site_of(given: Mapping[str, str]) -> SiteFacts:
+    """The site whose `sitekey` (or admin key) was shown. Raises ClickyError, the same for unknown sites."""
+    number = given.get("site_id", "")
+    facts = known.site(int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else None
+    key = given.get("sitekey") or given.get("sitekey_admin") or ""
+    if facts is None or not (same_key(key, facts.sitekey) or same_key(key, facts.sitekey_admin)):
+        raise ClickyError("Invalid sitekey.")
+    return facts
+
+
+def asked(facts: SiteFacts, given: Mapping[str, str], now: datetime, links: Links) -> Asked:
+    """The request of an opened site. Raises ClickyError."""
+    types = words(given.get("type", ""))
+    if not types:
+        raise ClickyError("No type specified.")
+    if len(types) > MOST_TYPES:
+        raise ClickyError(f"At most {MOST_TYPES} types per request.")
+    zone = facts.timezone if facts.timezone in zone_names() else "UTC"
+    offset = min(number(given.get("time_offset", ""), 0), MOST_OFFSET)
+    limit = given.get("limit", "")
+    return Asked(
+        facts=facts,
+        now=now,
+        types=types,
+        dates=parse(given.get("date") or "today", zone, now, offset),
+        links=links,
+        limit=MOST_ROWS if limit == "all" else min(number(limit, DEFAULT_LIMIT) or DEFAULT_LIMIT, MOST_ROWS),
+        page=min(max(number(given.get("page", ""), 1), 1), MOST_PAGE),
+        daily=flag(given, "daily"),
+        hourly=flag(given, "hourly"),
+        item=given.get("item", ""),
+        filter=given.get("filter", ""),
+        where=filters_of(facts, given),
+        given=given,
+        segmented="segmentation" in types,
+        segments=words(given.get("segments", "")),
+        details=words(given.get("visitor-details") or given.get("visitor_details") or ""),
+        nulls=flag(given, "null_values"),
+        heatmap=flag(given, "heatmap_url"),
+    )
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a comma list, without repetition."""
+    return tuple(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
+
+
+def number(text: str, default: int) -> int:
+    """A whole number as sent; the default for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else default
+
+
+def flag(given: Mapping[str, str], name: str) -> bool:
+    return given.get(name, "").strip().lower() in YES
