@@ -39,7 +39,7 @@ def random_key(prefix: str) -> str:
 
 def key_hash(key: str) -> str:
     """What is stored of a key, and what it is looked up by: keys are long and random, so no salt."""
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
 def same_key(given: str, expected: str) -> bool:

@@ -204,7 +204,8 @@ def _try(job: object) -> bool:
         job()  # type: ignore[operator]
     except AWAY as error:
         log.warning("sites and keys are answered from memory, the database is away: %s", error)
-        connections["default"].close()
+        if not connections["default"].in_atomic_block:  # a caller's transaction is the caller's to end
+            connections["default"].close()
         return False
     return True
 

@@ -1,0 +1,166 @@
+"""Coming in: by e-mail and password, slowly for guessers; out again; a new password by mail."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+
+import config.settings as configured
+from accounts import throttle
+from accounts.models import User
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture(autouse=True)
+def no_attempts_yet() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def dora(db: None) -> User:
+    return User.objects.create_user("dora@example.org", PASSWORD, name="Dora")
+
+
+def log_in(client: Client, email: str = "dora@example.org", password: str = PASSWORD, **extra: str):
+    return client.post("/login", {"email": email, "password": password}, **extra)
+
+
+def is_in(client: Client) -> bool:
+    return client.get("/me").status_code == 200
+
+
+def test_a_user_logs_in_by_email_in_any_case_and_out_again(client: Client, dora: User) -> None:
+    assert log_in(client, "Dora@Example.org").status_code == 302
+    assert is_in(client)
+    assert client.post("/logout").status_code == 302
+    assert not is_in(client)
+
+
+def test_passwords_are_kept_as_argon2(db: None, settings) -> None:
+    settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS  # the tests' own hasher is a fast one
+    assert User.objects.create_user("a@example.org", PASSWORD).password.startswith("argon2$argon2id$")
+
+
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, dora: User) -> None:
+    wrong = log_in(client, password="not the password")
+    unknown = log_in(client, email="nobody@example.org")
+    said = "do not belong together"
+    assert said in wrong.content.decode() and said in unknown.content.decode()
+    assert not is_in(client)
+
+
+def test_a_disabled_user_cannot_log_in(client: Client, dora: User) -> None:
+    dora.is_active = False
+    dora.save()
+    log_in(client)
+    assert not is_in(client)
+
+
+def test_after_five_wrong_guesses_from_one_address_even_the_right_password_waits(client: Client, dora: User) -> None:
+    for _ in range(5):
+        assert log_in(client, password="guess").status_code == 200
+    refused = log_in(client)
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
+    assert not is_in(client)
+
+
+def test_the_person_can_still_log_in_from_another_address_meanwhile(client: Client, dora: User) -> None:
+    for _ in range(6):
+        log_in(client, password="guess", REMOTE_ADDR="198.51.100.7")
+    assert log_in(client, REMOTE_ADDR="203.0.113.9").status_code == 302
+
+
+def test_one_address_cannot_try_many_people(client: Client, dora: User) -> None:
+    for _ in range(throttle.LOGIN_ADDRESS.most - 2):
+        throttle.count((throttle.LOGIN_ADDRESS, "198.51.100.7"))
+    for number in range(2):
+        log_in(client, email=f"person{number}@example.org", password="guess", REMOTE_ADDR="198.51.100.7")
+    assert log_in(client, REMOTE_ADDR="198.51.100.7").status_code == 429
+    assert log_in(client, REMOTE_ADDR="203.0.113.9").status_code == 302
+
+
+def test_a_forwarded_address_of_an_untrusted_peer_does_not_escape_the_limit(client: Client, dora: User) -> None:
+    for number in range(5):
+        log_in(client, password="guess", HTTP_X_FORWARDED_FOR=f"203.0.113.{number}")
+    assert log_in(client, HTTP_X_FORWARDED_FOR="203.0.113.99").status_code == 429
+
+
+def test_a_log_in_leads_to_the_wanted_page_but_never_to_another_host(client: Client, dora: User) -> None:
+    fields = {"email": dora.email, "password": PASSWORD}
+    assert client.post("/login", {**fields, "next": "/me"})["Location"] == "/me"
+    client.post("/logout")
+    assert client.post("/login", {**fields, "next": "https://evil.example/"})["Location"] == "/"
+    client.post("/logout")
+    assert client.post("/login", {**fields, "next": "//evil.example/"})["Location"] == "/"
+
+
+def test_a_log_in_without_the_form_token_is_refused(dora: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    assert log_in(strict).status_code == 403
+
+
+def words(answer, email: str) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode()).replace(email, "")
+
+
+def reset_path(client: Client, email: str = "dora@example.org") -> str:
+    client.post("/password/reset", {"email": email}, headers={"host": "evil.example"})
+    return re.search(r"https?://\S+?(/password/reset/\S+)", str(mail.outbox[-1].body))[1]
+
+
+def test_a_mailed_link_sets_a_new_password_once(client: Client, dora: User) -> None:
+    path = reset_path(client)
+    assert client.post(path, {"password": "quite another password"}).status_code == 302
+    assert is_in(client)
+    client.post("/logout")
+    assert client.get(path).status_code == 404
+    assert log_in(client, password="quite another password").status_code == 302
+
+
+def test_the_mailed_link_points_to_the_installation_whatever_host_the_request_claimed(client, dora, settings) -> None:
+    settings.BASE_URL = "https://stats.example.net"
+    reset_path(client)
+    assert "https://stats.example.net/password/reset/" in mail.outbox[-1].body
+    assert "evil.example" not in str(mail.outbox[-1].message())
+
+
+def test_asking_for_an_unknown_address_says_the_same_and_mails_nothing(client: Client, dora: User) -> None:
+    known = client.post("/password/reset", {"email": dora.email})
+    unknown = client.post("/password/reset", {"email": "who@example.org"})
+    assert known.status_code == unknown.status_code == 200
+    assert words(known, dora.email) == words(unknown, "who@example.org")
+    assert len(mail.outbox) == 1
+
+
+def test_nobody_is_flooded_with_reset_mails(client: Client, dora: User) -> None:
+    answers = [client.post("/password/reset", {"email": dora.email}).status_code for _ in range(5)]
+    assert answers == [200, 200, 200, 429, 429]
+    assert len(mail.outbox) == 3
+
+
+def test_a_weak_new_password_is_refused_with_the_reason(client: Client, dora: User) -> None:
+    answer = client.post(reset_path(client), {"password": "12345"})
+    assert answer.status_code == 200
+    assert "too short" in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/password/reset/x/y", "/password/reset/OTk5OTk5OTk5OTk5OTk5OTk5OTk5/t-t", "/join/x"])
+def test_a_link_that_leads_nowhere_says_so(client: Client, dora: User, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "does not work" in answer.content.decode()
+
+
+def test_changing_the_password_ends_the_sessions_elsewhere(client: Client, dora: User) -> None:
+    elsewhere = Client()
+    log_in(client)
+    log_in(elsewhere)
+    wrong = client.post("/me/password", {"current": "no", "password": "quite another password"})
+    assert "not your current password" in wrong.content.decode()
+    client.post("/me/password", {"current": PASSWORD, "password": "quite another password"})
+    assert is_in(client)
+    assert not is_in(elsewhere)

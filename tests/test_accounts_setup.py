@@ -1,0 +1,89 @@
+"""A fresh installation: one link, once, and never a default password."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.access import may
+from accounts.invitations import setup_link
+from accounts.models import Account, Invitation, Membership, User
+
+FIELDS = {"name": "Ada", "email": "ada@example.org", "password": "a long enough password", "account_name": "Ada Ltd"}
+
+
+def path() -> str:
+    return setup_link("")
+
+
+def test_a_fresh_installation_sends_the_log_in_page_to_the_hint(client: Client, db: None) -> None:
+    assert client.get("/login")["Location"] == "/setup"
+    hint = client.get("/setup").content.decode()
+    assert "setuplink" in hint
+    assert Invitation.objects.get().token not in hint
+
+
+def test_the_link_stays_the_same_until_it_is_used(db: None) -> None:
+    assert path() == path()
+
+
+def test_the_first_user_owns_a_new_account_and_the_demo(client: Client, db: None) -> None:
+    demo = Account.objects.create(name="Demo")
+    link = path()
+    assert client.get(link).status_code == 200
+    assert client.post(link, FIELDS)["Location"] == "/"
+    ada = User.objects.get()
+    assert ada.is_operator and ada.check_password(FIELDS["password"])
+    assert may(ada, demo, "manage") and may(ada, Account.objects.get(name="Ada Ltd"), "manage")
+    assert client.get("/me").status_code == 200
+
+
+def test_the_link_works_once(client: Client, db: None) -> None:
+    link = path()
+    client.post(link, FIELDS)
+    again = Client().post(link, {**FIELDS, "email": "eve@example.org"})
+    assert again.status_code == 404
+    assert User.objects.count() == 1
+    assert path() == ""
+
+
+def test_a_set_up_link_dies_when_a_user_appears_otherwise(client: Client, db: None) -> None:
+    link = path()
+    User.objects.create_user("op@example.org", "a long enough password")
+    assert client.post(link, FIELDS).status_code == 404
+
+
+def test_a_weak_password_leaves_the_link_alive(client: Client, db: None) -> None:
+    link = path()
+    answer = client.post(link, {**FIELDS, "password": "short"})
+    assert "too short" in answer.content.decode()
+    assert not User.objects.exists() and not Account.objects.exists()
+    assert client.post(link, FIELDS).status_code == 302
+
+
+def test_a_guessed_word_opens_nothing(client: Client, db: None) -> None:
+    path()
+    assert client.post("/setup/guess", FIELDS).status_code == 404
+    assert not User.objects.exists()
+
+
+def test_the_command_prints_the_link_and_later_a_way_back_in(client: Client, db: None) -> None:
+    out = StringIO()
+    call_command("setuplink", stdout=out)
+    client.post(out.getvalue().strip(), FIELDS)
+    with pytest.raises(CommandError, match="has users"):
+        call_command("setuplink")
+    out = StringIO()
+    call_command("setuplink", email=FIELDS["email"], stdout=out)
+    assert Client().get(out.getvalue().strip()).status_code == 200
+
+
+def test_createuser_makes_an_operator_of_the_first_and_a_plain_owner_of_the_next(db: None) -> None:
+    demo = Account.objects.create(name="Demo")
+    for name in ("one", "two"):
+        call_command("createuser", f"{name}@example.org", password="a long enough password", stdout=StringIO())
+    assert [user.is_operator for user in User.objects.order_by("pk")] == [True, False]
+    assert Membership.objects.get(account=demo).user.email == "one@example.org"
+    with pytest.raises(CommandError, match="already a user"):
+        call_command("createuser", "two@example.org", password="a long enough password")

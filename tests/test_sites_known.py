@@ -1,0 +1,207 @@
+"""Sites and keys from memory: right, fresh within two seconds, and still there when the database is not."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from accounts.models import Account
+from sites import known
+from sites.models import ApiKey, Site
+from sites.services import (
+    api_key_create,
+    api_key_provision,
+    api_key_revoke,
+    quota_flag_set,
+    site_create,
+    site_delete,
+    site_keys_rotate,
+    site_update,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def nothing_known_yet(db):
+    known.forget()
+    yield
+    known.forget()
+
+
+def test_a_site_is_known_by_number_and_by_host(site: Site) -> None:
+    facts = known.site(site.pk)
+    assert (facts.site_id, facts.account_id, facts.domain) == (site.pk, site.account_id, "example.com")
+    assert facts.sitekey == site.sitekey and facts.sitekey_admin == site.sitekey_admin
+    for host in ("example.com", "www.example.com", "Blog.Example.com:8080"):
+        assert known.site_by_host(host) == facts
+    assert known.site_by_host("example.net") is known.site_by_host("") is known.site(1) is None
+
+
+def test_of_two_sites_of_one_host_the_older_answers_and_then_the_other(account: Account) -> None:
+    old, new = (site_create(account=account, domain="twice.example") for _ in range(2))
+    assert known.site_by_host("twice.example").site_id == old.pk
+    site_delete(site=old)
+    known.catch_up()
+    assert known.site_by_host("twice.example").site_id == new.pk
+
+
+def test_what_changes_is_learnt_by_reading_only_that(site: Site, account, django_assert_num_queries) -> None:
+    known.refresh()
+    other = known.site(site_create(account=account, domain="other.example").pk)
+    assert other is None
+    site_update(site=site, addresses="keep", excluded_ips=["192.0.2.0/24"], domain="moved.example")
+    with django_assert_num_queries(3):
+        assert known.catch_up()
+    assert known.site(site.pk).addresses == "keep"
+    assert str(known.site(site.pk).excluded_networks[0]) == "192.0.2.0/24"
+    assert known.site_by_host("example.com") is None
+    assert known.site_by_host("moved.example").site_id == site.pk
+    with django_assert_num_queries(1):
+        assert not known.catch_up()
+
+
+def test_rotated_keys_and_the_quota_flag_arrive(site: Site, account: Account) -> None:
+    old = known.site(site.pk).sitekey
+    site_keys_rotate(site=site)
+    quota_flag_set(account=account, over=True)
+    known.catch_up()
+    assert known.site(site.pk).sitekey != old
+    assert known.site(site.pk).over_quota
+    quota_flag_set(account=account, over=False)
+    known.catch_up()
+    assert not known.site(site.pk).over_quota
+
+
+def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(site: Site) -> None:
+    key, plain = api_key_create(site=site, name="reader", can_track=False)
+    known.catch_up()
+    facts = known.key(plain)
+    assert (facts.site_id, facts.can_read, facts.can_track, facts.trusted) == (site.pk, True, False, False)
+    assert known.key(plain[:-1]) is known.key("") is known.key("ck_\ud800") is None
+    api_key_revoke(key=key)
+    known.catch_up()
+    assert known.key(plain) is None
+
+
+def test_a_key_ends_when_it_expires_without_anybody_doing_anything(site: Site) -> None:
+    soon = timezone.now() + timedelta(minutes=1)
+    _, plain = api_key_create(site=site, name="short", expires=soon)
+    known.catch_up()
+    assert known.key(plain, now=soon - timedelta(seconds=1))
+    assert known.key(plain, now=soon) is None
+
+
+def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
+    _, plain = api_key_create(site=site, name="x")
+    given = api_key_provision(site=site)
+    rows = repr(list(ApiKey.objects.values()))
+    assert plain not in rows and given not in rows
+
+
+def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_assert_num_queries) -> None:
+    key, plain = api_key_create(site=site, name="x")
+    known.refresh()
+    with django_assert_num_queries(0):
+        assert known.key(plain)
+        assert known.site(site.pk) and known.site_by_host("example.com")
+    known.write_used()
+    key.refresh_from_db()
+    assert timezone.now() - key.last_used < timedelta(seconds=5)
+    before = key.change
+    assert not known.catch_up()
+    assert ApiKey.objects.get(pk=key.pk).change == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> None:
+    _, plain = api_key_create(site=site, name="x")
+    known.refresh()
+
+    def away(*args: object, **kwargs: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", away)
+    assert known._try(known.catch_up) is False
+    assert known.site(site.pk) and known.key(plain)
+    assert known._try(known.write_used) is False
+    monkeypatch.undo()
+    known.write_used()
+    assert ApiKey.objects.get().last_used is not None
+
+
+async def first_question(site_id: int):
+    return known.site(site_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_question_may_come_from_an_event_loop(account: Account) -> None:
+    made = site_create(account=account, domain="loop.example")
+    known.forget()
+    assert asyncio.run(first_question(made.pk)).domain == "loop.example"
+
+
+def wait_for(condition, seconds: float) -> float:
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds, "it took too long"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+SERVER = """
+import sys, time, django
+django.setup()
+from sites import known
+known.start()
+print("ready", flush=True)
+for line in sys.stdin:
+    kind, _, what = line.strip().partition(" ")
+    started = time.monotonic()
+    found = None
+    while time.monotonic() - started < 6:
+        found = known.site(int(what)) if kind == "site" else known.key(what)
+        if found:
+            break
+        time.sleep(0.02)
+    print(round(time.monotonic() - started, 2) if found else "never", flush=True)
+known.stop()
+"""
+
+
+def manage(env: dict[str, str], *args: str) -> str:
+    done = subprocess.run([sys.executable, "manage.py", *args], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_another_process_provisions_is_known_within_two_seconds(tmp_path: Path) -> None:
+    import json
+
+    env = {**os.environ, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": ""}
+    manage(env, "migrate", "-v0")
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER], cwd=ROOT, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert server.stdout.readline().strip() == "ready"
+        words = ["--email", "a@example.org", "--password", "a long enough password", "--account", "A", "--json"]
+        first = json.loads(manage(env, "provision", *words, "--domain", "one.example"))
+        for question in (f"site {first['site']['site_id']}", f"key {first['site']['api_key']}"):
+            server.stdin.write(question + "\n")
+            server.stdin.flush()
+            assert float(server.stdout.readline()) < 2
+        assert json.loads(manage(env, "provision", *words, "--domain", "one.example")) == first
+        second = json.loads(manage(env, "provision", *words, "--domain", "two.example"))
+        assert second["site"]["site_id"] != first["site"]["site_id"]
+        assert second["account"] == first["account"]
+    finally:
+        server.stdin.close()
+        assert server.wait(timeout=10) == 0

@@ -1,0 +1,190 @@
+"""Sites and their settings: what may be set, and what it then means."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from sites.facts import site_facts
+from sites.hosts import HostMatcher, host_name
+from sites.models import FIRST_SITE_ID, Site
+from sites.services import api_key_provision, api_key_revoke, site_create, site_delete, site_update
+
+
+@pytest.fixture
+def inside(client: Client, alice, account) -> Client:
+    client.force_login(alice)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("https://www.Example.org:8080/x?y#z", "www.example.org"), ("EXAMPLE.org.", "example.org"),
+     ("münchen.example", "xn--mnchen-3ya.example"), ("//user:pw@example.org/", "example.org"),
+     ("[::1]:80", "::1"), ("", ""), ("a..b\u2026", "")],
+)  # fmt: skip
+def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
+    assert host_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("host", "accepted"),
+    [("example.org", True), ("www.example.org", True), ("shop.example.org:443", True), ("EXAMPLE.ORG", True),
+     ("badexample.org", False), ("example.org.evil.example", False), ("exact.example", True),
+     ("sub.exact.example", False), ("tree.example", True), ("a.b.tree.example", True), ("mytree.example", False),
+     ("", False), ("..", False)],
+)  # fmt: skip
+def test_the_domain_its_subdomains_and_the_listed_hosts_may_send(host: str, accepted: bool) -> None:
+    matcher = HostMatcher("www.example.org", ("exact.example", "*tree.example"), any_host=False)
+    assert matcher.accepts_host(host) is accepted
+
+
+def test_any_host_means_any() -> None:
+    assert HostMatcher("example.org", (), any_host=True).accepts_host("whatever.example")
+
+
+def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
+    first = site_create(account=account, domain="one.example")
+    second = site_create(account=account, domain="two.example")
+    assert (first.pk, second.pk) == (FIRST_SITE_ID, FIRST_SITE_ID + 1)
+    site_delete(site=second)
+    assert site_create(account=account, domain="three.example").pk == FIRST_SITE_ID + 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("domain", ""), ("domain", "no spaces allowed"), ("timezone", "Mars/Olympus"), ("addresses", "sell"),
+     ("cookies", True), ("respect_dnt", "yes"), ("retention_months", -1), ("retention_months", True),
+     ("excluded_ips", ["300.1.1.1"]), ("excluded_ips", "192.0.2.1"), ("excluded_pages", ["admin"]),
+     ("excluded_countries", ["Estonia"]), ("proxy_addresses", ["proxy.example"]), ("proxy_secret", "short"),
+     ("proxy_secret", "with spaces and more"), ("tracker", {"timeout": 4}), ("tracker", [1]),
+     ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"), ("account", 3)],
+)  # fmt: skip
+def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str, value: object) -> None:
+    before = Site.objects.filter(pk=site.pk).values().get()
+    with pytest.raises(ValidationError) as refusal:
+        site_update(site=site, **{field: value})
+    assert list(refusal.value.message_dict) == [field]
+    assert Site.objects.filter(pk=site.pk).values().get() == before
+
+
+def test_all_mistakes_are_told_at_once(site: Site) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        site_update(site=site, timezone="x", addresses="y", nickname="fine")
+    assert set(refusal.value.message_dict) == {"timezone", "addresses"}
+
+
+def test_exclusions_are_stored_clean_and_compiled(site: Site) -> None:
+    site_update(
+        site=site,
+        excluded_ips=["192.0.2.77/24", " 2001:db8::1 ", "192.0.2.0/24"],
+        excluded_pages=["/admin/*", "https://example.org/thanks", "*.pdf"],
+        excluded_countries=["ee", "A1"],
+    )
+    assert site.excluded_ips == ["192.0.2.0/24", "2001:db8::1"]
+    facts = site_facts(site)
+    assert facts.excluded_countries == {"EE", "A1"}
+    told = {path: facts.excludes_page(path) for path in ("/admin/x/y", "/admin", "/thanks", "/thanks/2", "/a.pdf")}
+    assert told == {"/admin/x/y": True, "/admin": False, "/thanks": True, "/thanks/2": False, "/a.pdf": True}
+
+
+def test_a_page_pattern_is_text_and_no_expression(site: Site) -> None:
+    site_update(site=site, excluded_pages=["/a.b(c"])
+    assert site_facts(site).excludes_page("/a.b(c")
+    assert not site_facts(site).excludes_page("/axb(c")
+
+
+def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
+    base = f"/sites/{site.pk}/settings"
+    forms = {
+        "general": {
+            "domain": "new.example",
+            "nickname": "New",
+            "timezone": "Asia/Kathmandu",
+            "allowed_hosts": "*a.example",
+        },
+        "privacy": {"addresses": "drop", "cookies": "consent", "retention_months": "12"},
+        "exclusions": {"excluded_ips": "192.0.2.1\r\n\r\n10.0.0.0/8", "excluded_pages": "/x/*"},
+        "proxy": {"proxy_addresses": "203.0.113.5", "proxy_secret": "a-secret-of-mine"},
+    }
+    for slug, fields in forms.items():
+        assert inside.post(f"{base}/{slug}", fields).status_code == 302, slug
+        page = inside.get(f"{base}/{slug}").content.decode()
+        for value in fields.values():
+            assert value.splitlines()[0] in page, (slug, value)
+    site.refresh_from_db()
+    assert (site.respect_dnt, site.any_host) == (False, False)
+    assert site.excluded_ips == ["192.0.2.1", "10.0.0.0/8"]
+
+
+def test_a_wrong_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Client, site: Site) -> None:
+    answer = inside.post(f"/sites/{site.pk}/settings/exclusions", {"excluded_ips": "192.0.2.1\nnonsense"})
+    assert answer.status_code == 200
+    assert "neither an address nor a network" in answer.content.decode()
+    site.refresh_from_db()
+    assert site.excluded_ips == []
+
+
+def test_a_site_is_added_and_its_code_shown(inside: Client, account) -> None:
+    fields = {"account": account.pk, "domain": "https://shop.example/", "timezone": "Europe/Tallinn"}
+    page = inside.post("/sites/new", fields, follow=True).content.decode()
+    made = Site.objects.get(domain="shop.example")
+    code = f'<script async data-id="{made.pk}" src="//testserver/js"></script>'
+    assert code.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;") in page
+    assert f"//testserver/{made.pk}ns.gif" in page
+
+
+def test_a_site_cannot_be_put_into_somebody_elses_account(inside: Client, charlie) -> None:
+    foreign = charlie.accounts.get()
+    inside.post("/sites/new", {"account": foreign.pk, "domain": "x.example", "timezone": "UTC"})
+    assert not Site.objects.filter(domain="x.example").exists()
+
+
+def test_deleting_wants_the_domain_typed_and_hides_the_site(inside: Client, site: Site) -> None:
+    path = f"/sites/{site.pk}/settings/delete"
+    inside.post(path, {"domain": "exampel.com"})
+    assert inside.get(f"/sites/{site.pk}/settings/general").status_code == 200
+    inside.post(path, {"domain": site.domain})
+    assert inside.get(f"/sites/{site.pk}/settings/general").status_code == 404
+    assert Site.objects.get(pk=site.pk).deleted is not None
+
+
+def test_the_start_page_opens_the_only_site_or_the_list(inside: Client, site: Site, account) -> None:
+    assert inside.get("/")["Location"] == f"/sites/{site.pk}/"
+    site_create(account=account, domain="second.example")
+    assert inside.get("/")["Location"] == "/sites"
+
+
+def test_a_key_is_shown_once_and_revoked_by_a_press(inside: Client, site: Site) -> None:
+    from sites import known
+
+    path = f"/sites/{site.pk}/settings/api-keys"
+    page = inside.post(path, {"name": "Script", "can_read": "on"}).content.decode()
+    plain = next(word for word in page.replace("<", " ").replace(">", " ").split() if word.startswith("ck_"))
+    known.refresh()
+    assert known.key(plain).can_read and not known.key(plain).can_track
+    assert plain not in inside.get(path).content.decode()
+    inside.post(f"{path}/{site.api_keys.get(name='Script').pk}/revoke")
+    known.catch_up()
+    assert known.key(plain) is None
+
+
+def test_a_key_that_may_nothing_is_refused(inside: Client, site: Site) -> None:
+    before = site.api_keys.count()
+    page = inside.post(f"/sites/{site.pk}/settings/api-keys", {"name": "x"}).content.decode()
+    assert "allowed to read, to track, or both" in page
+    assert site.api_keys.count() == before
+
+
+def test_a_key_expires_at_the_end_of_the_day_in_the_sites_zone(inside: Client, site: Site) -> None:
+    site_update(site=site, timezone="Asia/Kathmandu")
+    fields = {"name": "Day", "can_read": "on", "expires": "2099-03-01"}
+    inside.post(f"/sites/{site.pk}/settings/api-keys", fields)
+    assert site.api_keys.get(name="Day").expires.isoformat().startswith("2099-03-01T18:14:59")
+
+
+def test_a_provisioned_key_comes_back_until_it_is_revoked(site: Site) -> None:
+    first = api_key_provision(site=site)
+    assert api_key_provision(site=site) == first
+    assert site.api_keys.filter(name="provision").count() == 1
+    api_key_revoke(key=site.api_keys.get(name="provision"))
+    assert api_key_provision(site=site) != first
