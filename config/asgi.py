@@ -1,9 +1,56 @@
-"""The ASGI application: the hot doors in front, Django behind."""
+"""The ASGI application: the hot doors in front, Django behind.
+
+A hot application answers without Django. It is a row of HOT: `claims(scope)` says whether a request is for it, cheaply
+and without input or output; the first row that claims a request gets it.
+"""
 
 import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+django_app = get_asgi_application()  # before anything that needs the models
+
+from config import health, process  # noqa: E402
+from tracking import collector  # noqa: E402
+from tracking.address import trusted_proxy, visitor_address  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Hot(NamedTuple):
+    """An application in front of Django."""
+
+    claims: Callable[[Scope], bool]
+    app: App
+
+
+HOT: tuple[Hot, ...] = (
+    Hot(collector.claims, collector.app),
+    Hot(health.claims, health.app),
+)
+
+
+async def application(scope: Scope, receive: Any, send: Any) -> None:
+    """Whatever the server hands over."""
+    if scope["type"] == "lifespan":
+        return await process.lifespan(receive, send)
+    for hot in HOT:
+        if hot.claims(scope):
+            return await hot.app(scope, receive, send)
+    return await django_app(behind_proxy(scope), receive, send)
+
+
+def behind_proxy(scope: Scope) -> Scope:
+    """The request as the visitor made it, where a proxy the operator named tells of address and scheme."""
+    client = scope.get("client")
+    if not client or not trusted_proxy(client[0]):
+        return scope
+    told = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"x-forwarded-")}
+    address = visitor_address(client[0], told.get(b"x-forwarded-for", ""))
+    scheme = told.get(b"x-forwarded-proto", "").split(",")[0].strip()
+    return {**scope, "client": (address, 0), "scheme": scheme if scheme in ("http", "https") else scope["scheme"]}

@@ -30,6 +30,11 @@ def digest(site_id: int, event_id: str) -> int:
     return int.from_bytes(raw, "big")
 
 
+def event_number(site_id: int, event_id: str) -> int:
+    """The number of the event that has this id: the same whenever it is sent. 1 to 2**53 - 1."""
+    return digest(site_id, event_id) >> 11 or 1
+
+
 class Brief:
     """Ids of the last minutes: two generations, the older one is forgotten when the younger is old or full."""
 
@@ -115,6 +120,8 @@ def repeated(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
     if client is not None:
         seconds = BRIEF_SECONDS if brief else 60  # a durable one becomes so when the event is in the spool
         return not client.set(f"footfall:seen:{number}", 1, nx=True, ex=seconds)
+    if event_number(site_id, event_id) in known_numbers:
+        return True
     return not _brief.add(number, now.timestamp()) if brief else durable().known(number)
 
 

@@ -1,0 +1,1 @@
+"""A demo site with believable traffic, made through the same pipeline as everybody's."""

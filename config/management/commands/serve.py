@@ -1,0 +1,93 @@
+"""`manage.py serve`: the whole product in one process, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.lock import AlreadyServing, serving_lock
+from config.server import Server, raise_file_limit, server_config
+
+
+class Command(BaseCommand):
+    help = "Serve everything in this process: pages, beacons, the spool's writer, periodic work."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument("--no-demo", action="store_true", help="no demo account on the first start")
+        parser.add_argument("--trickle", type=float, default=0.0, help="demo visits a minute, for show (default: none)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        raise_file_limit()
+        if not os.environ.get("BASE_URL"):
+            settings.BASE_URL = f"http://{options['host']}:{options['port']}"
+            settings.CSRF_TRUSTED_ORIGINS = [settings.BASE_URL]
+        try:
+            with serving_lock(settings.DATA_DIR), listening(options["host"], options["port"]) as sock:
+                self.prepare(demo=not options["no_demo"])
+                self.serve(sock, options)
+        except AlreadyServing as error:
+            raise CommandError(str(error)) from error
+
+    def prepare(self, demo: bool) -> None:
+        """Bring both stores up to date, fill an empty installation, say how to log in."""
+        from accounts.invitations import setup_link
+        from sites.models import Site
+        from tracking import store
+
+        call_command("migrate", verbosity=0, interactive=False)
+        try:
+            store.migrate()
+        except store.StoreError as error:
+            raise CommandError(str(error)) from error
+        if demo and not Site.objects.exists():
+            call_command("demo", stdout=self.stdout, stderr=self.stderr)
+        if link := setup_link(settings.BASE_URL):
+            self.stdout.write(f"\nSet your password (this link works once): {link}\n")
+
+    def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
+        """Until a signal: requests on the event loop, the writer, Celery's worker and beat in threads."""
+        from config.asgi import application
+        from config.background import Background
+        from tracking import feed
+
+        background = Background(trickle=options["trickle"])
+        server = Server(server_config(application, options["host"], options["port"]), before_end=feed.close)
+        background.start()
+        self.stdout.write(f"Serving on http://{options['host']}:{options['port']}")
+        self.stdout.flush()
+        try:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                runner.run(server.serve(sockets=[sock]))
+        finally:
+            background.stop()
+        if not server.started:
+            raise CommandError("The server could not start; the reason is in the lines above.")
+
+
+def loop_factory() -> Any:
+    """uvloop's loops."""
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """The listening socket, taken before anything slow happens. Raises CommandError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise CommandError(f"Nothing can listen on {host}:{port}: {error.strerror}.") from error
+    return sock

@@ -1,0 +1,93 @@
+"""What every serving process starts and stops, whichever server runs it: sites in memory, open visits, the spool's
+writer, live streams. The order of the rows is the order of starting; stopping goes backwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from sites import known
+from tracking import feed, newcomers, places, rebuild, spool
+
+log = logging.getLogger(__name__)
+SAVE_SECONDS = 300
+
+
+class Part(NamedTuple):
+    """One thing that runs beside the requests."""
+
+    name: str
+    start: Callable[[], Any]
+    stop: Callable[[], Any]
+
+
+def nothing() -> None:
+    """Some parts need no end, or no beginning."""
+
+
+def end_streams() -> None:
+    """Let open event streams finish."""
+    feed.close()
+
+
+PARTS: tuple[Part, ...] = (
+    Part("sites in memory", known.start, known.stop),
+    Part("geography", places.atlas, nothing),
+    Part("known devices", newcomers.bits, newcomers.save),
+    Part("spool writer", spool.start, spool.stop),
+    Part("open visits", rebuild.rebuild, nothing),
+    Part("live streams", feed.open_again, end_streams),
+)
+
+
+def start() -> None:
+    """Start everything; an error of one part says which."""
+    for part in PARTS:
+        try:
+            part.start()
+        except Exception:
+            log.error("could not start: %s", part.name)
+            raise
+
+
+def stop() -> None:
+    """Stop everything, whatever happens on the way."""
+    for part in reversed(PARTS):
+        try:
+            part.stop()
+        except Exception:
+            log.exception("could not stop: %s", part.name)
+
+
+async def keep_saving() -> None:
+    """Write now and then what would be lost without an orderly end."""
+    while True:
+        await asyncio.sleep(SAVE_SECONDS)
+        await asyncio.to_thread(newcomers.save)
+
+
+async def lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    """The ASGI server's word that it starts and ends."""
+    saving: asyncio.Task[None] | None = None
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            try:
+                await asyncio.to_thread(start)
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            saving = asyncio.create_task(keep_saving())
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            if saving is not None:
+                saving.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await saving
+            await asyncio.to_thread(stop)
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,118 @@
+"""The web server: uvicorn in this process, with what it lacks against strangers who never finish a request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
+BODY_SECONDS = 30.0  # between two pieces of a body
+MOST_HEADER_BYTES = 128 * 1024
+MOST_FILES = 65_536
+GRACE_SECONDS = 4
+SWEEP_SECONDS = 1.0
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with an end to patience. Times are the loop's; one sweep a second looks at all connections."""
+
+    waiting_since: float | None = None
+    waiting_most = HEADER_SECONDS
+    header_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.waiting_since = self.loop.time()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        since = self.waiting_since
+        if since is not None:
+            if self.waiting_most == BODY_SECONDS:
+                self.waiting_since = self.loop.time()
+            else:
+                self.header_bytes += len(data)
+                if self.header_bytes > MOST_HEADER_BYTES:
+                    self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+                    self.transport.close()
+                    return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self.waiting_since, self.waiting_most = self.loop.time(), HEADER_SECONDS
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.waiting_most, self.header_bytes = BODY_SECONDS, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.waiting_since = None
+        super().on_message_complete()
+
+    def give_up(self, now: float) -> None:
+        """Close the connection if its request should have been here by now."""
+        if self.waiting_since is not None and now - self.waiting_since > self.waiting_most:
+            self.transport.close()
+
+
+async def sweep(connections: set[Any]) -> None:
+    """Close connections that keep us waiting."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        now = loop.time()
+        for connection in list(connections):
+            if isinstance(connection, PatientProtocol):
+                connection.give_up(now)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to us: its own handling raises them again and nothing after it would run."""
+
+    def __init__(self, config: uvicorn.Config, before_end: Any = None) -> None:
+        super().__init__(config)
+        self.before_end = before_end
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        yield
+
+    def end(self) -> None:
+        """Stop accepting, end the streams, answer what is under way. A second call does not wait for that."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        if self.before_end is not None:
+            self.before_end()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.sweeper = asyncio.create_task(sweep(self.server_state.connections))
+
+
+def raise_file_limit() -> int:
+    """Allow as many open sockets as the system lets us; the number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+def server_config(app: Any, host: str, port: int, **more: Any) -> uvicorn.Config:
+    """The one way we run uvicorn. Proxies' words are judged by us, so it must not."""
+    settings: dict[str, Any] = {
+        "loop": "uvloop", "http": PatientProtocol, "ws": "none", "lifespan": "on", "access_log": False,
+        "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,
+        "timeout_keep_alive": 15, "timeout_graceful_shutdown": GRACE_SECONDS,
+    }  # fmt: skip
+    return uvicorn.Config(app, host=host, port=port, **{**settings, **more})
