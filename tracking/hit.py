@@ -92,5 +92,6 @@ REASONS = {
     "unknown_visit": "Only a new visit with an IP address can start without a known session.",
     "no_user_agent": "The request has no User-Agent header.",
     "spool_full": "The event spool is full.",
+    "no_heatmap": "The site records no clicks of this visitor or on this page.",
     "duplicate": "Sent before with the same id.",
 }

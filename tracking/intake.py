@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 from sites.facts import SiteFacts
 from tracking import feed, seen, spool
 from tracking.hit import Event, Hit, Refused
 from tracking.pipeline import SetApart, process
-from tracking.web import Request
 
-HeatHandler = Callable[[Request, dict[str, list[str]], SiteFacts], Refused | None]
-heat_handlers: list[HeatHandler] = []  # who takes heatmap beacons; registered by the module that stores them
 RECEIVED = "received"  # counted at the door, on its own, so that the ledger can be checked
 log = logging.getLogger(__name__)
 
@@ -65,10 +61,3 @@ def full(site_id: int, now: datetime, error: Exception) -> Refused:
         log.error("the spool refuses an event of site %s: %s", site_id, error)
     return Refused("spool_full")
 
-
-def receive_heat(request: Request, fields: dict[str, list[str]], facts: SiteFacts) -> Refused | None:
-    """Hand clicks with coordinates to whoever stores them."""
-    for handler in heat_handlers:
-        if refused := handler(request, fields, facts):
-            return refuse(facts.site_id, refused.reason, request.now)
-    return None

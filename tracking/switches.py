@@ -1,4 +1,7 @@
-"""What the site wants of the tracker: the answer to a beacon that reads it (`static/tracker/WIRE.md`, 3)."""
+"""What the site wants of the tracker: the answer to a beacon that reads it (`static/tracker/WIRE.md`, 3).
+
+A site chooses in `Site.tracker`: `pings`, `outbound`, `forms` (on), `media` (off), `heatmap` (`tracking.heat`).
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,31 @@ import json
 from typing import Any
 
 from sites.facts import SiteFacts
+from tracking import heat
+from tracking.hit import Event
 
 STOPPING = frozenset({"unknown_site", "opted_out", "over_quota", "do_not_track"})
 
 
-def switches(facts: SiteFacts | None, dropped: str) -> dict[str, Any]:
-    """The switches of one site; a refused beacon hears the same, and whether to stop."""
+def switches(facts: SiteFacts | None, dropped: str, event: Event | None, consent: bool) -> dict[str, Any]:
+    """The switches of one site for one visitor; a refused beacon hears whether to stop. `event` is what was stored."""
     if facts is None:
         return {"site": 0, "stop": 1}
     chosen = facts.tracker
     return {
         "site": facts.site_id,
-        "cookie": int(facts.cookies in ("on", "consent")),
-        "ping": int(chosen.get("pings", True)),
-        "link": int(chosen.get("outbound", True)),
-        "form": int(chosen.get("forms", True)),
-        "media": int(chosen.get("media", False)),
-        "heat": int(bool(chosen.get("heatmap", False))),
+        "cookie": int(facts.cookies == "on" or (facts.cookies == "consent" and consent)),
+        "ping": int(bool(chosen.get("pings", True))),
+        "link": int(bool(chosen.get("outbound", True))),
+        "form": int(bool(chosen.get("forms", True))),
+        "media": int(bool(chosen.get("media", False))),
+        "heat": int(event is not None and heat.wanted(facts, event)),
         "osa": "",
         "stop": int(dropped in STOPPING),
     }
 
 
-def answer(facts: SiteFacts | None, dropped: str) -> str:
+def answer(facts: SiteFacts | None, dropped: str, event: Event | None, consent: bool) -> str:
     """The script that hands the switches to the tracker on the page."""
-    text = json.dumps(switches(facts, dropped), separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(switches(facts, dropped, event, consent), separators=(",", ":")).replace("<", "\\u003c")
     return f"if(window._cgen&&_cgen.on){{_cgen.on({text})}}"

@@ -7,7 +7,7 @@ import {minify} from 'terser';
 
 const target = process.argv[2] || '.';
 const entries = ['core', 'form', 'heat', 'keep', 'media', 'widget'];
-const sources = createHash('sha256');
+const sources = createHash('sha256'), files = {};
 for (const name of readdirSync('src').sort()) sources.update(name + '\n' + readFileSync('src/' + name));
 
 for (const name of entries) {
@@ -18,5 +18,6 @@ for (const name of entries) {
     ecma: 2020, compress: {passes: 3, unsafe_arrows: true, pure_getters: true}, mangle: true, format: {comments: false, ascii_only: true},
   });
   writeFileSync(`${target}/${name}.min.js`, code + '\n');
+  files[name] = createHash('sha256').update(code + '\n').digest('hex');
 }
-writeFileSync(`${target}/built.json`, JSON.stringify({sources: sources.digest('hex')}) + '\n');
+writeFileSync(`${target}/built.json`, JSON.stringify({sources: sources.digest('hex'), files}) + '\n');

@@ -7,7 +7,7 @@ from dataclasses import replace
 from accounts.keys import same_key
 from sites import known
 from sites.facts import SiteFacts
-from tracking import intake, switches
+from tracking import heat, intake, switches
 from tracking.doors import scripts
 from tracking.doors.clicky_fields import KINDS, fill, fill_trusted
 from tracking.doors.common import Fields, named, new_hit, number, one, site_number
@@ -26,7 +26,7 @@ def beacon(request: Request) -> Reply:
     if "sitekey_admin" in fields:
         return from_server(request, fields, facts)
     if one(fields, "type") == "heatmap":
-        return answer(request, fields, facts, intake.receive_heat(request, fields, facts))
+        return answer(request, fields, facts, heat.receive(request, fields, facts))
     hit = new_hit(request, facts, KINDS.get(one(fields, "type"), "view"))
     fill(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
     return answer(request, fields, facts, receive_all(hit, fields, facts))
@@ -88,5 +88,6 @@ def answer(request: Request, fields: Fields, facts: SiteFacts | None, outcome: E
     """JavaScript for who reads it, else the pixel."""
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
     if one(fields, "mime") == "js":
-        return script(switches.answer(facts, dropped), dropped)
+        event = None if isinstance(outcome, Refused) else outcome
+        return script(switches.answer(facts, dropped, event, one(fields, "consent") == "1"), dropped)
     return gif(dropped)

@@ -59,6 +59,8 @@ def common(hit: Hit, fields: Fields, href: str) -> None:
     split = named(fields, "split")
     if split.get("name"):
         hit.split = (split["name"], split.get("version", ""))
+        goals = fields.get("split[goal][]") or fields.get("split[goal]") or []
+        hit.props = {**hit.props, "split_goal": ",".join(goals)} if goals else hit.props
 
 
 def fill_trusted(hit: Hit, fields: Fields) -> bool:

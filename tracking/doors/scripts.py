@@ -20,7 +20,7 @@ from tracking.doors.common import site_number
 from tracking.web import GIF, Reply, Request
 
 FILES = Path(__file__).resolve().parent.parent.parent / "static"
-PARTS = {"heat": "heat.min.js", "media": "media.min.js", "widget": "widget.min.js", "form": "form.min.js"}
+PARTS = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
 SCRIPT_SECONDS, PART_SECONDS = 3600, 86_400
 JAVASCRIPT = b"application/javascript; charset=utf-8"
 

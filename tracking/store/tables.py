@@ -40,6 +40,7 @@ TABLES: tuple[Table, ...] = (
     Table("identities", "which visit belongs to which person, made from events"),
     Table("firsts", "when a device was first seen, made from events"),
     Table("bots", "events of bots, set apart", input=True),
+    Table("heat", "clicks by place on a page, and how deep people looked", input=True),
     Table("refusals", "hits that were not stored, by reason and minute", shard="site_id", input=True),
     Table("received", "hits that doors took in, by minute", shard="site_id", input=True),
 )

@@ -80,7 +80,7 @@ const form = (name, id, plugin) => {
 };
 
 // What the lazy parts work with, and what they add.
-const inside = {beacon, form, leavers, href: pageHref, reach: attention.reach, sites, getCookie, lasting, mayStore, sticky, tags, uid};
+const inside = {beacon, form, leavers, href: pageHref, reach: attention.reach, sites, view: attention.view, getCookie, lasting, mayStore, sticky, tags, uid};
 
 /** Fetches a lazy part once and calls `then(inside)` when it is there; the part calls `_cgen.use(setup, name)`. */
 const parts = {};
@@ -129,9 +129,9 @@ const begin = () => {
   started = 1;
   if (silent) return;
   const early = queue.splice(0);
+  resume();
   if (!off('pageview')) pageview();
   early.forEach(args => beacon(...args));
-  resume();
   if (/^#_heatmap/.test(place.hash)) part('widget');
 };
 

@@ -22,9 +22,9 @@ const path = element => {
   return ['body'].concat(steps).join('>');
 };
 
-w._cgen.use(({beacon, href, leavers, reach}) => {
+w._cgen.use(({beacon, href, leavers, reach, view}) => {
   const page = d.documentElement, recent = [], escape = text => String(text).replace(/\|/g, '%7C');
-  let rows = [], last, deepest = 0;
+  let rows = [], last, deepest = 0, told = '';
 
   const flush = () => {
     if (!rows.length || off('heatmap')) return;
@@ -75,8 +75,9 @@ w._cgen.use(({beacon, href, leavers, reach}) => {
   setInterval(flush, FLUSH);
   leavers.push(() => {
     const seen = Math.round(reach());
-    if (seen > deepest) rows.push([escape(href()), 0, seen, w.innerWidth, 'reach', 0, 0, '']);
-    deepest = d.hidden ? seen : 0; // a new view of the same document starts from zero
+    if (seen > deepest || told != view.id) rows.push([escape(href()), 0, seen, w.innerWidth, 'reach', 0, 0, '']);
+    deepest = seen;
+    told = view.id;
     flush();
   });
 }, 'heat');

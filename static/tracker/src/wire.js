@@ -4,7 +4,7 @@ import {mayStore} from './people.js';
 
 export const sites = [];
 const KEPT = '_eventqueue';
-let closed = 0; // fetch and sendBeacon are forbidden here (connect-src)
+let closed = !w.fetch; // fetch and sendBeacon are forbidden here (connect-src)
 
 /** `&a=1&b[c]=2`; empty values are left out, long ones cut. */
 export const query = (value, key) => value && typeof value == 'object' ?
@@ -47,7 +47,7 @@ export const resume = () => {
 
 const carry = (url, reads) => {
   if (api.inject != inject && reads) api.inject(url);
-  else if (closed || !w.fetch) asScript(url);
+  else if (closed) asScript(url);
   else if (reads || !nav.sendBeacon || !nav.sendBeacon(url)) {
     fetch(url, {keepalive: true}).then(reply => reply.text()).then(read, () => {
       closed = 1;
@@ -58,6 +58,5 @@ const carry = (url, reads) => {
 
 /** Sends `data` to every site, or to `only` one of them. Page views read the answer. */
 export const send = (data, only) => (only ? [only] : sites).forEach(site => {
-  const reads = data.type == 'pageview' || closed;
-  carry(base + '?' + query({...site, ...data, mime: reads ? 'js' : '', x: random() + random()}).slice(1), reads);
+  carry(base + '?' + query({...site, ...data, mime: 'js', x: random() + random()}).slice(1), data.type == 'pageview');
 });

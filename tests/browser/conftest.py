@@ -1,0 +1,65 @@
+"""What browser tests share: Chromium, a site's pages, and the recorder of beacons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.servers import Pages, Recorder, listening
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-blink-features=AutomationControlled", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs Chromium."""
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for the run; every test has a fresh profile in it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile of a person's browser."""
+    with_profile = chromium.new_context(
+        user_agent=PERSON, locale="en-GB", timezone_id="Europe/Tallinn", viewport={"width": 1200, "height": 800}
+    )
+    yield with_profile
+    with_profile.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    """The site a test builds."""
+    site = Pages()
+    with listening(site.reply) as site.port:
+        yield site
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """The beacon door of wire tests."""
+    door = Recorder()
+    with listening(door.reply) as door.port:
+        yield door

@@ -1,0 +1,267 @@
+"""What people do on a page, and what the page's own code asks for, goes out as Clicky's wire says (§2.2-2.5)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.servers import Pages, Recorder
+
+SNIPPET = '<script async data-id="101" src="//{host}/js"></script>'
+QUIET = "<script>document.addEventListener('click', e => e.preventDefault())</script>"
+
+
+def show(page: Page, pages: Pages, recorder: Recorder, body: str = "", custom: object = None, path: str = "/") -> None:
+    """Opens a page with the snippet and the settings, and waits for its first view."""
+    settings = f"<script>var clicky_custom = {json.dumps(custom)};</script>" if custom is not None else ""
+    pages.html[path.split("?")[0].split("#")[0]] = (
+        f"<title>Page</title>{settings}{SNIPPET.format(host=recorder.host)}{body}"
+    )
+    page.goto(pages.url(path))
+    page.wait_for_function("window._cgen")
+
+
+def test_log_tells_views_clicks_downloads_and_outbound(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate("clicky.log('/app/dashboard', 'Dashboard', 'pageview')")
+    page.evaluate("clicky.log('/actions/export', 'Exported CSV Report', 'click')")
+    page.evaluate("clicky.log('/files/whitepaper.pdf', 'Whitepaper', 'download')")
+    page.evaluate("clicky.log('https://partner.example/x', 'Partner', 'outbound')")
+    page.evaluate("clicky.log(location.origin + '/plain'); clicky.log(''); clicky.log('#anchor', 'Anchor')")
+    clicks = recorder.wait("click", 2)
+    views = recorder.wait("pageview", 3)
+    assert [(view["href"], view["title"]) for view in views] == [
+        ("/", "Page"), ("/app/dashboard", "Dashboard"), ("/plain", "Page"),
+    ]  # fmt: skip
+    assert len({view["vid"] for view in views}) == 3
+    assert [(one["href"], one["title"], one["page"]) for one in clicks] == [
+        ("/actions/export", "Exported CSV Report", "/"), ("#anchor", "Anchor", "/"),
+    ]  # fmt: skip
+    assert clicks[0]["vid"] == views[1]["vid"]
+    assert recorder.wait("download")[0]["href"] == "/files/whitepaper.pdf"
+    assert recorder.wait("outbound")[0]["href"] == "https://partner.example/x"
+
+
+def test_goals_carry_number_or_name_and_revenue(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    page.evaluate("clicky.goal('signup'); clicky.goal('purchase', 149.99); clicky.goal(12345, '49.00', true)")
+    named, priced, numbered = recorder.wait("goal", 3)
+    assert (named["goal[name]"], named["goal[revenue]"], named["goal[id]"]) == ("signup", "", "")
+    assert (priced["goal[name]"], priced["goal[revenue]"]) == ("purchase", "149.99")
+    assert (numbered["goal[id]"], numbered["goal[revenue]"]) == ("12345", "49.00")
+
+
+@pytest.mark.parametrize(
+    ("custom", "expected"),
+    [
+        ({"goal": {"id": "signup", "revenue": "49.99"}}, {"goal[name]": "signup", "goal[revenue]": "49.99"}),
+        ({"goal": {"id": 7}}, {"goal[id]": "7"}),
+        ({"goal": {"name": "buy"}}, {"goal[name]": "buy"}),
+        ({"goal": 12}, {"goal": "12"}),
+        ({"visitor": {"username": "jane", "plan": "pro"}}, {"custom[username]": "jane", "custom[plan]": "pro"}),
+        ({"session": {"ab_test": "b"}}, {"custom[ab_test]": "b"}),
+        ({"pageview": {"title": "Nested"}}, {"title": "Nested"}),
+        ({"title": "Flat", "href": "/virtual"}, {"title": "Flat", "href": "/virtual"}),
+        ({"timeout": 10}, {"timeout": "10"}),
+        ({"timeout": 3}, {"timeout": ""}),
+        ({"visitor_consent": 1}, {"consent": "1"}),
+        ({"cookies": {"disabled": True}}, {"jsuid": ""}),
+        ({"cookies_disable": 1}, {"jsuid": ""}),
+        (
+            {"split": {"name": "button", "version": "red", "goal": [3, 4]}},
+            {"split[name]": "button", "split[version]": "red", "split[goal][]": "3"},
+        ),
+    ],
+)
+def test_settings_of_the_page_flat_and_nested(
+    custom: dict, expected: dict[str, str], page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    show(page, pages, recorder, custom=custom)
+    (view,) = recorder.wait("pageview")
+    assert {name: view[name] for name in expected} == expected
+
+
+def test_goal_and_split_of_the_settings_are_told_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+    custom = {"goal": {"id": "signup"}, "split": {"name": "t", "version": "a"}}
+    show(page, pages, recorder, custom=custom)
+    recorder.wait("pageview")
+    page.evaluate("clicky.log('#x', 'x', 'click')")
+    (click,) = recorder.wait("click")
+    assert (click["goal[name]"], click["split[name]"]) == ("", "")
+
+
+def test_the_first_action_may_be_no_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, custom={"pageview": {"type": "click", "title": "Opened"}})
+    assert recorder.wait("click")[0]["title"] == "Opened"
+    show(page, pages, recorder, custom={"pageview_disable": 1}, path="/quiet")
+    page.evaluate("clicky.pageview()")
+    assert recorder.wait("pageview")[0]["href"] == "/quiet"
+    page.evaluate("clicky.pageview(true)")
+    recorder.settle()
+    assert len(recorder.of("pageview")) == 1
+
+
+LINKS = {
+    '<a href="https://other.example/page">Other place</a>': ("outbound", "https://other.example/page", "Other place"),
+    '<a href="http://www.127.0.0.1.example/">W</a>': ("outbound", "http://www.127.0.0.1.example/", "W"),
+    '<a href="mailto:ann@example.com">Mail</a>': ("outbound", "mailto:ann@example.com", "Mail"),
+    '<a href="tel:+3725555">Call</a>': ("outbound", "tel:+3725555", "Call"),
+    '<a href="/files/Report.PDF?v=2"><img alt="The report" src="data:,"></a>': (
+        "download", "/files/Report.PDF?v=2", "The report",
+    ),
+    '<a href="https://cdn.example/a.zip">Zip</a>': ("download", "https://cdn.example/a.zip", "Zip"),
+    '<a href="/inside" class="big clicky_log">Inside</a>': ("click", "/inside", "Inside"),
+    '<a href="/inside" class="clicky_log_outbound">Out</a>': ("outbound", "/inside", "Out"),
+    '<a href="/inside" class="clicky_log_download">Get</a>': ("download", "/inside", "Get"),
+    '<button id="buy" class="clicky_log">Buy now</button>': ("click", "#buy", "Buy now"),
+    '<a href="/go/partner">Go</a>': ("outbound", "/go/partner", "Go"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_clicks_that_leave_are_told(link: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, QUIET + f"<p><span>{link}</span>", custom={"outbound_pattern": ["/go/"]})
+    page.click("p a, p button")
+    kind, href, title = LINKS[link]
+    (told,) = recorder.wait(kind)
+    assert (told["href"], told["title"], told["page"]) == (href, title, "/")
+
+
+def test_clicks_that_stay_or_are_ignored_are_not_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+    body = (
+        '<a href="/next">a</a><a href="#part">b</a><a class="clicky_ignore" href="https://other.example">c</a>'
+        '<a href="javascript:void 0">d</a><button>e</button>'
+    )
+    show(page, pages, recorder, QUIET + body)
+    recorder.wait("pageview")
+    for number in range(5):
+        page.locator("a, button").nth(number).click()
+    recorder.settle()
+    assert {one["type"] for one in recorder.beacons} <= {"pageview", "ping"}
+
+
+def test_outbound_can_be_switched_off_by_page_and_by_site(page: Page, pages: Pages, recorder: Recorder) -> None:
+    body = QUIET + '<a href="https://other.example/">c</a>'
+    show(page, pages, recorder, body, custom={"outbound_disable": 1})
+    page.click("a")
+    recorder.switches["link"] = 0
+    show(page, pages, recorder, body)
+    recorder.wait("pageview", 2)
+    recorder.settle(0.3)
+    page.click("a")
+    recorder.settle()
+    assert recorder.of("outbound") == []
+
+
+def test_a_link_clicked_before_anything_was_told_is_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+    pages.html["/"] = (
+        f'<script src="//{recorder.host}/101.js"></script><a href="/x.zip" onclick="return false">x</a>'
+        + ("<script>document.querySelector('a').click(); clicky.goal('early', 5)</script>")
+    )
+    page.goto(pages.url())
+    recorder.wait("download")
+    assert recorder.wait("goal")[0]["goal[revenue]"] == "5"
+    assert sorted(one["type"] for one in recorder.beacons)[:3] == ["download", "goal", "pageview"]
+
+
+def test_a_sent_form_is_told_by_name_and_id_without_its_values(page: Page, pages: Pages, recorder: Recorder) -> None:
+    body = '<form id="f1" name="Contact" action="/sent"><input name="secret"><button>Send</button></form>'
+    pages.html["/sent"] = "thanks"
+    show(page, pages, recorder, body)
+    recorder.wait("pageview")
+    page.fill("input", "hush-hush")
+    page.click("button")
+    (form,) = recorder.wait("form")
+    assert (form["name"], form["prop[id]"], form["prop[plugin]"], form["page"]) == ("Contact", "f1", "native", "/")
+    assert not any("hush" in value for _, value in form.params)
+
+
+def test_a_plugin_form_counts_when_the_server_took_it(page: Page, pages: Pages, recorder: Recorder) -> None:
+    body = '<form class="wpcf7-form" onsubmit="return false"><input><button>Send</button></form>'
+    show(page, pages, recorder, body)
+    recorder.wait("pageview")
+    page.click("button")
+    recorder.settle(0.4)
+    assert recorder.of("form") == []
+    page.evaluate(
+        "document.forms[0].dispatchEvent(new CustomEvent('wpcf7mailsent', {bubbles: true, detail: {contactFormId: 9}}))"
+    )
+    assert recorder.wait("form")[0]["prop[plugin]"] == "Contact Form 7"
+
+
+def test_clickport_track_speaks_to_the_same_core(page: Page, pages: Pages, recorder: Recorder) -> None:
+    pages.html["/"] = f'<script defer data-domain="x.example" src="//{recorder.host}/tracker.js"></script>'
+    page.goto(pages.url())
+    recorder.wait("pageview")
+    page.evaluate("clickport.track('Signup')")
+    page.evaluate("clickport.track('Purchase', {plan: 'pro', seats: 3}, {amount: 49.99})")
+    page.evaluate("clickport.track('Refund', null, {amount: 5, currency: 'EUR'})")
+    plain, bought, euro = recorder.wait("event", 3)
+    assert (plain["name"], plain["currency"], plain["domain"]) == ("Signup", "", "x.example")
+    assert (bought["prop[plan]"], bought["prop[seats]"]) == ("pro", "3")
+    assert (bought["revenue"], bought["currency"], euro["currency"]) == ("49.99", "USD", "EUR")
+
+
+def test_every_function_of_the_wire_reference_is_there(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    names = [
+        "init", "log", "goal", "pause", "pageview", "video", "heatmap", "custom_data", "onsitestats",
+        "set_cookie", "get_cookie", "get_href", "sitekey", "inject",
+    ]  # fmt: skip
+    assert page.evaluate("names => names.filter(name => typeof clicky[name] != 'function')", names) == []
+    assert page.evaluate("[clicky_obj === clicky, _cgen === clicky, clicky.get_href(), clicky.pause(500)]") == [
+        True, True, "/", None,
+    ]  # fmt: skip
+
+
+def test_custom_data_set_later_is_told_at_once_and_from_then_on(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate("clicky.custom_data({username: 'late'})")
+    assert recorder.wait("custom")[0]["custom[username]"] == "late"
+    page.evaluate("clicky_custom.visitor.plan = 'pro'; clicky.log('#x', '', 'click')")
+    (click,) = recorder.wait("click")
+    assert (click["custom[username]"], click["custom[plan]"]) == ("late", "pro")
+
+
+def test_a_page_that_wraps_inject_keeps_its_say(page: Page, pages: Pages, recorder: Recorder) -> None:
+    pages.html["/"] = f'<script src="//{recorder.host}/js"></script>' + (
+        "<script>var real = clicky.inject; clicky.inject = url => { window.seen = url; real(url); };"
+        "clicky.init(101)</script>"
+    )
+    page.goto(pages.url())
+    recorder.wait("pageview")
+    assert "type=pageview" in page.evaluate("window.seen")
+
+
+def test_campaigns_in_the_hash_and_custom_data_in_the_address(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, path="/in?utm_custom[username]=zoe&a=1#utm_campaign=spring&utm_source=x")
+    (view,) = recorder.wait("pageview")
+    assert view["href"] == "/in?a=1&utm_campaign=spring&utm_source=x"
+    assert view["custom[username]"] == "zoe"
+
+
+def test_media_tell_play_pause_seek_and_end(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, '<audio id="a" title="A song"></audio>', custom={"html_media_track": 1})
+    recorder.wait("pageview")
+    recorder.settle(0.4)
+    page.evaluate(
+        """() => { const rate = 8000, n = rate * 4, b = new ArrayBuffer(44 + n), v = new DataView(b);
+        const s = (o, t) => [...t].forEach((c, i) => v.setUint8(o + i, c.charCodeAt(0)));
+        s(0, 'RIFF'); v.setUint32(4, 36 + n, true); s(8, 'WAVEfmt ');
+        v.setUint32(16, 16, true); v.setUint16(20, 1, true);
+        v.setUint16(22, 1, true); v.setUint32(24, rate, true); v.setUint32(28, rate, true); v.setUint16(32, 1, true);
+        v.setUint16(34, 8, true); s(36, 'data'); v.setUint32(40, n, true); new Uint8Array(b, 44).fill(128);
+        a.src = URL.createObjectURL(new Blob([b], {type: 'audio/wav'})); return a.play(); }"""
+    )
+    assert recorder.wait("video")[0]["video[action]"] == "play"
+    page.evaluate("a.pause()")
+    recorder.wait("video", 2)
+    page.evaluate("a.currentTime = 3.5; a.play()")
+    actions = [one["video[action]"] for one in recorder.wait("video", 5, seconds=8)]
+    assert actions[:2] == ["play", "pause"]
+    assert sorted(actions[2:]) == ["end", "play", "seek"]
+    assert recorder.of("video")[0]["title"] == "A song"

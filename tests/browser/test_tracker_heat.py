@@ -1,0 +1,91 @@
+"""Heatmap capture in the browser: the element survives the layout, rage and dead clicks are told apart."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import PERSON
+from tests.browser.servers import Pages, Recorder
+from tests.browser.test_tracker_actions import show
+
+LAYOUT = """
+<style>body{margin:0} .cards{display:flex;flex-wrap:wrap} .card{width:33.3%%} .card button{width:60%%;height:40px}
+@media (max-width:800px){.card{width:100%%} .wide{display:none}} @media (max-width:500px){.card button{width:90%%}}</style>
+<header class="wide" style="height:120px">Only on wide screens</header>
+<main id="shop"><div class="cards"><div class="card"><button>One</button></div><div class="card"><button>Two</button>
+</div><div class="card"><button onclick="this.textContent='bought'">Three</button></div></div></main>
+<div style="height:3000px"></div>""".replace("%%", "%")
+
+
+def rows(recorder: Recorder, kind: str = "") -> list[list[str]]:
+    """All rows told so far, of one kind or of all."""
+    told = [row.split("|") for beacon in recorder.of("heatmap") for row in beacon.all("heatmap[]")]
+    return [row for row in told if not kind or row[4] == kind]
+
+
+@pytest.fixture
+def sampled(recorder: Recorder) -> Recorder:
+    recorder.switches["heat"] = 1
+    return recorder
+
+
+def test_one_element_is_the_same_at_three_widths(chromium: Browser, pages: Pages, sampled: Recorder) -> None:
+    for width in (1400, 700, 390):
+        profile = chromium.new_context(user_agent=PERSON, viewport={"width": width, "height": 700})
+        page = profile.new_page()
+        show(page, pages, sampled, LAYOUT)
+        page.wait_for_function("performance.getEntriesByType('resource').some(e => e.name.includes('part=heat'))")
+        page.wait_for_timeout(200)
+        box = page.locator("button", has_text="Three").bounding_box()
+        page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.5)
+        page.wait_for_timeout(700)
+        page.goto("about:blank")
+        profile.close()
+    clicks = rows(sampled, "click")
+    assert [int(click[3]) for click in clicks] == [1400, 700, 390]
+    assert len({(click[1], click[2]) for click in clicks}) == 3
+    assert {click[7] for click in clicks} == {"#shop>div:nth-of-type(1)>div:nth-of-type(3)>button:nth-of-type(1)"}
+    assert all(abs(int(click[5]) - 250) <= 10 and abs(int(click[6]) - 500) <= 30 for click in clicks)
+
+
+def test_rage_dead_and_reach(page: Page, pages: Pages, sampled: Recorder) -> None:
+    show(page, pages, sampled, LAYOUT)
+    page.wait_for_timeout(600)
+    page.locator("button", has_text="Two").click()
+    page.wait_for_timeout(800)
+    page.locator("button", has_text="Three").click(click_count=3, delay=20)
+    page.evaluate("scrollTo(0, 1000)")
+    page.wait_for_timeout(800)
+    page.goto("about:blank")
+    sampled.wait("heatmap")
+    sampled.settle(0.3)
+    assert [row[7][-53:] for row in rows(sampled, "dead")] == [
+        "v:nth-of-type(1)>div:nth-of-type(2)>button:nth-of-type(1)"[-53:]
+    ]
+    assert len(rows(sampled, "rage")) == 1
+    (reach,) = rows(sampled, "reach")
+    assert int(reach[2]) == 1800
+
+
+def test_a_page_that_turns_heatmaps_off_loads_and_tells_nothing(page: Page, pages: Pages, sampled: Recorder) -> None:
+    for custom in ({"heatmap_disable": 1}, {"heatmap": {"disabled": True}}):
+        show(page, pages, sampled, LAYOUT, custom=custom)
+        page.wait_for_timeout(500)
+        page.locator("button").first.click()
+        page.goto("about:blank")
+    sampled.settle()
+    assert "heat" not in sampled.scripts
+    assert sampled.of("heatmap") == []
+
+
+def test_elements_that_swallow_their_clicks_are_heard(page: Page, pages: Pages, sampled: Recorder) -> None:
+    body = (
+        "<div id=stop>swallows</div><script>document.getElementById('stop').onclick = e => e.stopPropagation()</script>"
+    )
+    show(page, pages, sampled, body, custom={"heatmap_objects": "#stop"})
+    page.wait_for_timeout(600)
+    page.click("#stop")
+    page.goto("about:blank")
+    sampled.wait("heatmap")
+    assert [row[7] for row in rows(sampled) if row[4] != "reach"] == ["#stop"]

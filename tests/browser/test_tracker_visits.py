@@ -1,0 +1,224 @@
+"""Views, time, referrers and privacy over the life of pages, as the tracker tells them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.servers import Pages, Recorder
+from tests.browser.test_tracker_actions import show
+
+
+def test_single_page_navigation_is_a_view_with_its_own_number(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate("history.pushState({}, '', '/two?x=1'); document.title = 'Two'")
+    recorder.wait("pageview", 2)
+    page.evaluate("history.back()")
+    first, second, third = recorder.wait("pageview", 3)
+    assert [view["href"] for view in (first, second, third)] == ["/", "/two?x=1", "/"]
+    assert second["title"] == "Two"
+    assert len({first["vid"], second["vid"], third["vid"]}) == 3
+
+
+def test_a_route_the_page_tells_itself_counts_once(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate("history.pushState({}, '', '/route'); clicky.log('/route', 'Route', 'pageview')")
+    page.evaluate("history.replaceState({}, '', '/route')")
+    recorder.settle()
+    assert [view["href"] for view in recorder.of("pageview")] == ["/", "/route"]
+
+
+def test_history_can_be_left_alone(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, custom={"history_disable": 1})
+    recorder.wait("pageview")
+    page.evaluate("history.pushState({}, '', '/two')")
+    recorder.settle()
+    assert len(recorder.of("pageview")) == 1
+
+
+def test_a_page_out_of_the_back_forward_cache_is_a_new_view(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    first, again = recorder.wait("pageview", 2)
+    assert first["href"] == again["href"]
+    assert first["vid"] != again["vid"]
+
+
+def test_a_page_left_at_once_is_still_told(page: Page, pages: Pages, recorder: Recorder) -> None:
+    pages.html["/gone"] = f'<script src="//{recorder.host}/101.js"></script><script>location.href="/next"</script>'
+    pages.html["/next"] = "no tracker here"
+    recorder.delay = 0.3
+    page.goto(pages.url("/gone"))
+    page.wait_for_url("**/next")
+    assert recorder.wait("pageview")[0]["href"] == "/gone"
+
+
+def test_leaving_tells_the_time_and_the_depth(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, '<div style="height:3200px">long</div>')
+    (view,) = recorder.wait("pageview")
+    page.evaluate("scrollTo(0, 1600)")
+    page.wait_for_timeout(900)
+    page.goto("about:blank")
+    (ping,) = recorder.wait("ping")
+    assert ping["vid"] == view["vid"]
+    assert 700 < int(ping["et"]) < 5000
+    assert 70 <= int(ping["sc"]) <= 80
+    assert int(view["sc"]) < 30
+
+
+def test_pings_come_by_visible_time_until_the_limit(page: Page, pages: Pages, recorder: Recorder) -> None:
+    page.clock.install()
+    pages.html["/"] = (
+        f'<script>var clicky_custom={{timeout:5}}</script><script src="//{recorder.host}/101.js"></script>'
+    )
+    page.goto(pages.url())
+    page.clock.run_for(1000)
+    recorder.wait("pageview")
+    told = []
+    for seconds in (26, 5, 25, 6, 55, 6, 114, 8, 120, 600):
+        page.clock.run_for(seconds * 1000)
+        page.wait_for_timeout(1)
+        recorder.settle(0.15)
+        told.append(len(recorder.of("ping")))
+    assert told == [0, 1, 1, 2, 2, 3, 3, 4, 4, 4]
+    assert abs(sum(int(ping["et"]) for ping in recorder.of("ping")) - 240_000) < 3000
+
+
+def test_pings_can_be_switched_off(page: Page, pages: Pages, recorder: Recorder) -> None:
+    page.clock.install()
+    pages.html["/"] = (
+        f'<script>var clicky_custom={{ping_disable:1}}</script><script src="//{recorder.host}/101.js"></script>'
+    )
+    page.goto(pages.url())
+    page.clock.run_for(100_000)
+    page.goto("about:blank")
+    recorder.wait("pageview")
+    recorder.settle()
+    assert recorder.of("ping") == []
+
+
+def test_the_referrer_is_told_once_and_never_the_own_host(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder, '<a href="/b">b</a>')
+    pages.html["/b"] = pages.html["/"]
+    page.goto(pages.url(), referer="https://news.example/story?a=1")
+    recorder.wait("pageview", 2)
+    page.click("a")
+    views = recorder.wait("pageview", 3)
+    assert [view["ref"] for view in views] == ["", "https://news.example/story?a=1", ""]
+
+
+def test_without_cookies_nothing_is_stored(
+    page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
+) -> None:
+    show(page, pages, recorder, custom={"visitor": {"username": "ann"}})
+    (view,) = recorder.wait("pageview")
+    recorder.settle()
+    assert context.cookies() == []
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+    assert view["ck"] == "0"
+
+
+def test_with_cookies_the_number_stays_and_names_stick(
+    page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.switches["cookie"] = 1
+    show(page, pages, recorder, custom={"visitor": {"username": "ann", "plan": "pro"}})
+    (first,) = recorder.wait("pageview")
+    page.wait_for_function("document.cookie.includes('_custom_data_username')")
+    show(page, pages, recorder, path="/later")
+    second = recorder.wait("pageview", 2)[1]
+    assert second["jsuid"] == first["jsuid"]
+    assert (first["ck"], second["ck"]) == ("0", "1")
+    assert (second["custom[username]"], second["custom[plan]"]) == ("ann", "")
+
+
+def test_the_first_referrer_sticks_for_later_direct_visits(
+    page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.switches["cookie"] = 1
+    show(page, pages, recorder)
+    page.goto(pages.url("/?utm_source=mail&utm_campaign=may"), referer="https://news.example/")
+    page.wait_for_function("document.cookie.includes('_utm_og')")
+    context.clear_cookies(name="_first_pageview")
+    page.goto(pages.url("/"))
+    last = recorder.wait("pageview", 3)[2]
+    assert (last["ref"], last["utm"]) == ("https://news.example/", "utm_source=mail&utm_campaign=may")
+
+
+def test_cookies_go_when_the_site_turns_them_off(
+    page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
+) -> None:
+    context.add_cookies([{"name": "_jsuid", "value": "77", "url": pages.url()}])
+    show(page, pages, recorder)
+    assert recorder.wait("pageview")[0]["jsuid"] == "77"
+    page.wait_for_function("!document.cookie")
+
+
+def test_the_cookie_domain_of_the_page_spans_subdomains(
+    page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.switches["cookie"] = 1
+    pages.html["/"] = (
+        '<script>var clicky_custom={cookies:{domain:".shop.localhost"}}</script>'
+        f'<script src="//{recorder.host}/101.js"></script>'
+    )
+    page.goto(pages.url("/", host="a.shop.localhost"))
+    page.wait_for_function("document.cookie.includes('_jsuid')")
+    page.goto(pages.url("/", host="b.shop.localhost"))
+    first, second = recorder.wait("pageview", 2)
+    assert first["jsuid"] == second["jsuid"]
+
+
+@pytest.mark.parametrize("sign", ["navigator.doNotTrack = '1'", "navigator.globalPrivacyControl = true"])
+def test_do_not_track_is_told_or_where_the_page_wants_it_kept(
+    sign: str, page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    name, value = sign.removeprefix("navigator.").split(" = ")
+    page.add_init_script(f"Object.defineProperty(navigator, '{name}', {{get: () => {value}}})")
+    show(page, pages, recorder)
+    assert recorder.wait("pageview")[0]["dnt"] == "1"
+    show(page, pages, recorder, custom={"dnt": True}, path="/asked")
+    recorder.settle()
+    assert [one["href"] for one in recorder.of("pageview")] == ["/"]
+
+
+@pytest.mark.parametrize("cookie", ["_no_tracky_101", "no_trackyy_101", "_cky_ignore"])
+def test_a_browser_set_to_be_ignored_tells_nothing(
+    cookie: str, page: Page, context: BrowserContext, pages: Pages, recorder: Recorder
+) -> None:
+    context.add_cookies([{"name": cookie, "value": "1", "url": pages.url()}])
+    show(page, pages, recorder)
+    recorder.settle()
+    assert recorder.beacons == []
+
+
+def test_without_send_beacon_everything_still_arrives(page: Page, pages: Pages, recorder: Recorder) -> None:
+    page.add_init_script("delete Navigator.prototype.sendBeacon")
+    show(page, pages, recorder, '<a href="/next">n</a>')
+    pages.html["/next"] = "bye"
+    recorder.wait("pageview")
+    page.evaluate("clicky.goal('left', 3); location.href = '/next'")
+    page.wait_for_url("**/next")
+    assert recorder.wait("goal")[0]["goal[revenue]"] == "3"
+
+
+def test_without_beacon_and_fetch_a_goal_waits_for_the_next_page(page: Page, pages: Pages, recorder: Recorder) -> None:
+    page.add_init_script("delete Navigator.prototype.sendBeacon; delete window.fetch")
+    recorder.switches["cookie"] = 1
+    show(page, pages, recorder)
+    page.wait_for_function("document.cookie.includes('_jsuid')")
+    pages.html["/next"] = pages.html["/"]
+    page.evaluate("clicky.inject = () => {}; clicky.goal('left', 3)")
+    assert recorder.of("goal") == []
+    page.goto(pages.url("/next"))
+    assert recorder.wait("goal")[0]["goal[name]"] == "left"
+    page.wait_for_function("!sessionStorage._eventqueue || sessionStorage._eventqueue == '[]'")
+
+
+def test_an_automated_browser_gives_itself_away(page: Page, pages: Pages, recorder: Recorder) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'webdriver', {get: () => true}); window._phantom = 1")
+    show(page, pages, recorder)
+    assert recorder.wait("pageview")[0]["wd"] == "webdriver,tool"
