@@ -5,6 +5,7 @@ DATA_DIR is a directory of this process alone, chosen before Django reads its se
 store and SQLite are this process's own, so tests run in parallel and clean tables suffice between them.
 """
 
+# ruff: noqa: E402 - DATA_DIR comes before Django
 from __future__ import annotations
 
 import os

@@ -4,13 +4,14 @@ Everything asks in ClickHouse's SQL with server-side `{name:Type}` parameters. E
 is one sentence for a person. What lies in the store is told in `tracking.store.tables`.
 """
 
-from tracking.store.errors import StoreAway, StoreError
+from tracking.store.errors import BadRows, StoreAway, StoreError
 from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
 from tracking.store.session import Answer, close, execute, ping, query, rows, size
 
 __all__ = [
     "Answer",
+    "BadRows",
     "StoreAway",
     "StoreError",
     "close",

@@ -13,9 +13,17 @@ class StoreAway(StoreError):
     """The store cannot be reached or opened now; asking again later may help."""
 
 
+class BadRows(StoreError):
+    """Rows that the store will never take, however often they are offered."""
+
+
 FORKED = (
     "The event store was opened before this process was forked and cannot be used here; "
     "start a fresh process, or set EVENTS_URL to a ClickHouse server."
+)
+BAD_ROWS = re.compile(
+    r"CANNOT_PARSE|INCORRECT_DATA|CANNOT_READ_ALL_DATA|TYPE_MISMATCH|CANNOT_CONVERT_TYPE|DECIMAL_OVERFLOW"
+    r"|ARGUMENT_OUT_OF_BOUND|VALUE_IS_OUT_OF_RANGE|TOO_DEEP|Code: (?:6|25|26|27|33|38|41|53|69|70|72|117|407|441)\."
 )
 # (what the engine says, what we say, whether waiting may help)
 SAYINGS: tuple[tuple[str, str, bool], ...] = (
@@ -46,6 +54,8 @@ def sentence(error: BaseException, where: str) -> StoreError:
     for pattern, saying, away in SAYINGS:
         if re.search(pattern, told, re.S):
             return (StoreAway if away else StoreError)(saying.format(where=where, detail=first_line(told)))
+    if BAD_ROWS.search(told):
+        return BadRows(f"The event store cannot read a row: {first_line(told)}")
     return StoreError(f"The event store says: {first_line(told)}")
 
 

@@ -65,7 +65,7 @@ def is_migrated() -> bool:
     """Whether every node has every migration. Raises StoreAway."""
     names = {file.name.partition(".")[0] for file in files()}
     try:
-        return all(names <= _applied(host, create=False) for host in nodes())
+        return all(names <= _applied(host) for host in nodes())
     except StoreError as error:
         if "lacks a table" in str(error):
             return False
@@ -120,7 +120,7 @@ def _make_database(goal: Target, host: Host | None) -> None:
     )
 
 
-def _applied(host: Host | None, create: bool = True) -> set[str]:
+def _applied(host: Host | None) -> set[str]:
     with session.client(host) as opened:
         return {row[0] for row in opened.query(f"SELECT name FROM {LEDGER}").result_rows}
 

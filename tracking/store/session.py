@@ -195,7 +195,8 @@ def _open_server(goal: Target, host: Host) -> Any:
     return clickhouse_connect.get_client(
         host=host.name, port=host.port, username=goal.user, password=goal.password, database=goal.database,
         interface="https" if goal.secure else "http", connect_timeout=3, send_receive_timeout=300,
-        autogenerate_session_id=False, tz_mode="aware", settings={**SETTINGS, **(CLUSTER_SETTINGS if goal.cluster else {})},
+        autogenerate_session_id=False, tz_mode="aware",
+        settings={**SETTINGS, **(CLUSTER_SETTINGS if goal.cluster else {})},
     )  # fmt: skip
 
 

@@ -1,0 +1,148 @@
+"""The spool: what a door took in, in the kernel's hands before the door answers, and then in the store exactly once.
+
+    write_event, write_bot, write_refusal, count_received   called by the doors, a few microseconds each
+    start, stop, flush, health                              called by whoever serves
+    on_stored(callback)                                     batches of event dictionaries, within 200 ms of writing
+    waiting()                                               events that are not in the store yet, for a start
+
+An event is one line of JSON in a segment file of its table and month. A writer thread seals segments and inserts the
+*file* under its name, which the store remembers, so that a repeated insert changes nothing; then it deletes it.
+What a killed process leaves is inserted by the next one. All files lie below settings.SPOOL_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from tracking.hit import Event
+from tracking.spool.feed import Feed
+from tracking.spool.lines import line_of, read_events
+from tracking.spool.segments import Segments, SpoolFull
+from tracking.spool.writer import Writer
+
+__all__ = [
+    "SpoolFull",
+    "count_received",
+    "flush",
+    "health",
+    "on_stored",
+    "start",
+    "stop",
+    "waiting",
+    "write_bot",
+    "write_event",
+    "write_refusal",
+    "write_rows",
+]
+_lock = threading.Lock()
+_segments: Segments | None = None
+_writer: Writer | None = None
+_feed = Feed()
+
+
+def write_event(event: Event) -> None:
+    """Record an event, durably. Raises SpoolFull; then it is not recorded."""
+    moment: datetime = event["ts"]
+    (_segments or _open()).write("events", moment.year * 100 + moment.month, line_of(event))
+    _feed.add(event)
+
+
+def write_bot(event: Event, reason: str) -> None:
+    """Record an event set apart. Raises SpoolFull."""
+    moment: datetime = event["ts"]
+    line = line_of({**event, "reason": reason})
+    (_segments or _open()).write("bots", moment.year * 100 + moment.month, line)
+
+
+def write_rows(table: str, rows: list[dict[str, Any]]) -> None:
+    """Record rows of another table that takes input; each has a `ts`. Raises SpoolFull."""
+    for row in rows:
+        moment: datetime = row["ts"]
+        (_segments or _open()).write(table, moment.year * 100 + moment.month, line_of(row))
+
+
+def write_refusal(site_id: int, reason: str, now: datetime) -> None:
+    """Count a refused hit. With a full disk it is counted in memory until there is room."""
+    (_segments or _open()).count("refusals", now, b'{"site_id":%d,"reason":"%s"' % (site_id, reason.encode()))
+
+
+def count_received(site_id: int, now: datetime) -> None:
+    """Count a hit that a door took in, whatever becomes of it. Like write_refusal, it never fails."""
+    (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id)
+
+
+def on_stored(callback: Callable[[list[Event]], None]) -> Callable[[], None]:
+    """Call back with each batch of recorded events, in a thread of the spool; returns what ends it."""
+    return _feed.subscribe(callback)
+
+
+def start() -> None:
+    """Take over what dead processes left, and keep inserting in a thread. Twice does no harm."""
+    _made_writer().start()
+
+
+def stop(seconds: float = 8.0) -> None:
+    """Insert what is there as far as `seconds` allow, end the thread, close. What stays is for the next start."""
+    global _segments, _writer
+    with _lock:
+        writer, _writer, segments, _segments = _writer, None, _segments, None
+    if writer is not None:
+        writer.stop(seconds)
+    _feed.drain()
+    if segments is not None:
+        segments.close()
+
+
+def flush() -> None:
+    """Seal and insert everything now. Raises StoreError when the store does not take it."""
+    _made_writer().flush()
+    _feed.drain()
+
+
+def health() -> dict[str, Any]:
+    """Numbers for /healthz: depth and bytes waiting, oldest (seconds), quarantined, store, last_insert, warning."""
+    return _made_writer().health()
+
+
+def waiting() -> Iterator[Event]:
+    """Events in the spool (also of dead processes) that are not known to be in the store; oldest file first."""
+    _open()
+    for path in sorted(Path(settings.SPOOL_DIR).glob("*/events-*"), key=lambda path: path.stat().st_mtime):
+        yield from read_events(path)
+
+
+def _open() -> Segments:
+    global _segments
+    with _lock:
+        if _segments is None:
+            _segments = Segments(Path(settings.SPOOL_DIR))
+        return _segments
+
+
+def _made_writer() -> Writer:
+    global _writer
+    segments = _open()
+    with _lock:
+        if _writer is None or _writer.segments is not segments:
+            _writer = Writer(segments)
+        return _writer
+
+
+def _after_fork() -> None:
+    """A child has its own segments; the parent's stay the parent's."""
+    global _lock, _segments, _writer, _feed
+    _lock = threading.Lock()
+    if _segments is not None:
+        _segments.abandon()
+    _segments = _writer = None
+    _feed = Feed()
+
+
+os.register_at_fork(after_in_child=_after_fork)

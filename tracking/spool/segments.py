@@ -1,0 +1,273 @@
+"""Segment files: lines are appended to open ones, sealed ones wait for the writer.
+
+    SPOOL_DIR/<boot>/lock                          held while the process lives
+    SPOOL_DIR/<boot>/<table>-<yyyymm>-<n>.open     being written
+    SPOOL_DIR/<boot>/<table>-<yyyymm>-<n>.ready    sealed
+    SPOOL_DIR/quarantine/…                         lines that the store can never take
+
+<boot> is a UUID and n a counter, so a name never comes back: the store remembers names and would silently drop other
+rows under a known one. A segment holds one month, because an insert may touch at most 100 partitions.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import threading
+import time
+import uuid
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+MOST_ROWS = 20_000
+MOST_BYTES = 16 << 20
+MOST_OPEN = 24
+MOST_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
+SPARE_BYTES = 32 << 20  # left free on the disk, for the databases beside the spool
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class SpoolFull(Exception):
+    """There is no room for an event: the disk is full, the spool's bound is reached, or its directory is gone."""
+
+
+class Segment:
+    """One open file. `size` bytes of it are whole lines."""
+
+    def __init__(self, path: Path, table: str) -> None:
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self.path, self.table = path, table
+        self.size = self.rows = 0
+        self.began = time.time()
+
+    def append(self, line: bytes) -> None:
+        """Write a line whole or not at all. Raises OSError."""
+        written = os.write(self.fd, line)
+        if written != len(line):  # a disk that just became full takes a part
+            os.ftruncate(self.fd, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.size += written
+        self.rows += 1
+
+    def seal(self) -> Path:
+        """Close; the path it has from now on."""
+        os.ftruncate(self.fd, self.size)
+        os.close(self.fd)
+        ready = self.path.with_suffix(".ready")
+        self.path.rename(ready)
+        return ready
+
+
+class Segments:
+    """All segments of this process. Doors write from any thread; the writer seals and removes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.lock = threading.Lock()
+        self.full_since = 0.0
+        self.wake = threading.Event()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.boot = self.root / uuid.uuid4().hex
+        self.held = -1
+        self.open: dict[tuple[str, int], Segment] = {}
+        self.counter = 0
+        self.waiting_bytes = self.waiting_rows = 0
+        self.owed: Counter[tuple[str, int, int, bytes]] = Counter()
+        self.spare = True
+
+    # -- doors ----------------------------------------------------------------------------------------------------
+
+    def write(self, table: str, month: int, line: bytes) -> None:
+        """Append a line to the segment of its table and month. Raises SpoolFull."""
+        key = (table, month)
+        with self.lock:
+            try:
+                segment = self.open.get(key) or self._new(key)
+                segment.append(line)
+            except OSError as error:
+                self.full_since = self.full_since or time.time()
+                raise SpoolFull(f"The event spool at {self.root} takes nothing: {error.strerror}.") from error
+            self.waiting_rows += 1
+            self.waiting_bytes += len(line)
+            self.full_since = 0.0
+        if segment.rows >= MOST_ROWS or segment.size >= MOST_BYTES:
+            self.wake.set()
+
+    def count(self, table: str, now: datetime, head: bytes) -> None:
+        """Append a row with `hits` 1 to a counting table; in memory when there is no room."""
+        month, seconds = now.year * 100 + now.month, int(now.timestamp())
+        try:
+            self.write(table, month, b'%b,"minute":%d,"hits":1}\n' % (head, seconds - seconds % 60))
+        except SpoolFull:
+            with self.lock:
+                self.owed[table, month, seconds - seconds % 60, head] += 1
+
+    def _new(self, key: tuple[str, int]) -> Segment:
+        if not self.spare or self.waiting_bytes > getattr(settings, "SPOOL_MOST_BYTES", MOST_WAITING_BYTES):
+            raise OSError(errno.ENOSPC, "it has reached its bound")
+        if self.held < 0:
+            self._take_boot()
+        if len(self.open) >= MOST_OPEN:  # months of imported events
+            oldest = min(self.open, key=lambda each: self.open[each].began)
+            self.open.pop(oldest).seal()
+        self.counter += 1
+        path = self.boot / f"{key[0]}-{key[1]}-{self.counter}.open"
+        self.open[key] = Segment(path, key[0])
+        return self.open[key]
+
+    def _take_boot(self) -> None:
+        """Make this process's directory and hold its lock. Raises OSError."""
+        self.boot.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = os.open(self.boot / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not (self.boot / "lock").exists():  # somebody took it for a dead one's before it was held
+            os.close(held)
+            self.boot = self.root / uuid.uuid4().hex
+            return self._take_boot()
+        self.held = held
+        return None
+
+    # -- the writer -----------------------------------------------------------------------------------------------
+
+    def seal(self, older: dict[str, float] | None = None) -> None:
+        """Seal the segments that are full or older than their table's seconds; all of them without `older`."""
+        now = time.time()
+        with self.lock:
+            due = [
+                key
+                for key, one in self.open.items()
+                if one.rows and (
+                    older is None
+                    or now - one.began >= older.get(one.table, 0.5)
+                    or one.rows >= MOST_ROWS
+                    or one.size >= MOST_BYTES
+                )
+            ]  # fmt: skip
+            segments = [self.open.pop(key) for key in due]
+            for segment in segments:
+                segment.seal()
+
+    def ready(self) -> list[Path]:
+        """Sealed segments of this process, oldest first."""
+        return sorted(self.boot.glob("*.ready"), key=lambda path: int(path.stem.rpartition("-")[2]))
+
+    def inserted(self, path: Path) -> None:
+        """A segment is in the store: remove it."""
+        size, rows = measured(path)
+        path.unlink()
+        with self.lock:
+            self.waiting_bytes -= size
+            self.waiting_rows -= rows
+            self.full_since = 0.0
+
+    def adopt(self) -> list[Path]:
+        """Take over the segments of processes that died; returns how they are called now."""
+        if self.held < 0:
+            self._take_boot()
+        found = []
+        for lock in self.root.glob("*/lock"):
+            if lock.parent == self.boot:
+                continue
+            try:
+                held = os.open(lock, os.O_RDWR)
+            except FileNotFoundError:  # another process took it over
+                continue
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found += self._take_over(lock.parent)
+            except BlockingIOError:
+                continue  # it lives
+            finally:
+                os.close(held)
+        return found
+
+    def _take_over(self, boot: Path) -> list[Path]:
+        """Move a dead process's segments here. Their names, which the store may know, keep its boot's."""
+        found = []
+        for path in sorted(boot.glob("*-*-*")):
+            if path.suffix == ".open":
+                cut_torn_tail(path)
+            self.counter += 1
+            goal = self.boot / f"{path.stem.partition('@')[0]}@{token(path)}-{self.counter}.ready"
+            size, rows = measured(path)
+            if not rows:
+                path.unlink()
+                continue
+            path.rename(goal)
+            self.waiting_bytes += size
+            self.waiting_rows += rows
+            found.append(goal)
+        shutil.rmtree(boot, ignore_errors=True)
+        return found
+
+    def look_at_disk(self) -> None:
+        """Note whether the disk has room to spare, and write what is owed if it has."""
+        try:
+            disk = os.statvfs(self.boot if self.boot.exists() else self.root.parent)
+        except OSError:
+            return
+        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        self.spare = free > min(SPARE_BYTES, whole // 20)
+        if self.spare and self.owed:
+            with self.lock:
+                owed, self.owed = self.owed, Counter()
+            for (table, month, minute, head), hits in owed.items():
+                try:
+                    self.write(table, month, b'%b,"minute":%d,"hits":%d}\n' % (head, minute, hits))
+                except SpoolFull:
+                    self.owed[table, month, minute, head] += hits
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Seal everything and let go; a directory without segments disappears."""
+        self.seal()
+        with self.lock:
+            for empty in self.open.values():
+                empty.seal().unlink()
+            self.open.clear()
+            if self.held >= 0 and not any(self.boot.glob("*-*-*")):
+                shutil.rmtree(self.boot, ignore_errors=True)
+            self.abandon()
+            self._begin()
+
+    def abandon(self) -> None:
+        """Close descriptors and touch no file (a forked child's copies)."""
+        for segment in self.open.values():
+            os.close(segment.fd)
+        if self.held >= 0:
+            os.close(self.held)
+        self.open, self.held = {}, -1
+
+
+def token(path: Path) -> str:
+    """The name under which the store knows a segment: its first process's boot and its first number."""
+    stem = path.stem
+    if "@" in stem:
+        return stem.partition("@")[2].rpartition("-")[0]
+    return f"{path.parent.name}.{stem.rpartition('-')[2]}"
+
+
+def measured(path: Path) -> tuple[int, int]:
+    """Bytes and lines of a file."""
+    size = rows = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            size += len(block)
+            rows += block.count(b"\n")
+    return size, rows
+
+
+def cut_torn_tail(path: Path) -> None:
+    """Cut what comes after the last line's end: its process died while writing, so nobody was answered."""
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole != len(content):
+        os.truncate(path, whole)
