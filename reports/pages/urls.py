@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from reports.pages import details, layouts, preferences, segments, sites
+from reports.pages import details, layouts, ledger, preferences, segments, sites
 
 urlpatterns = [
     path("sites", sites.site_list, name="sites"),
+    path("sites/<int:site_id>/ledger", ledger.ledger, name="ledger"),
+    path("sites/<int:site_id>/bots", ledger.bots, name="bots"),
     path("theme", preferences.theme, name="theme"),
     path("keys", preferences.keys, name="keys"),
     path("go", preferences.go, name="go"),
