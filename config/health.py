@@ -24,36 +24,36 @@ def beat(now: datetime) -> None:
     cache.set(BEAT_KEY, now.timestamp(), timeout=None)
 
 
-def store_answers() -> str:
-    """ "" when the event store answers, else the sentence why not. Asked at most every two seconds."""
-    global _answer
-    if time.monotonic() - _answer[0] > ASK_SECONDS:
-        try:
-            store.rows("SELECT 1 AS one")
-            found = ""
-        except store.StoreError as error:
-            found = str(error)
-        _answer = (time.monotonic(), found)
-    return _answer[1]
-
-
 def report(now: datetime) -> dict[str, Any]:
     """The state of this process; "ok" only when nothing is wrong."""
-    waiting = store_answers()
+    waiting = spool.health()
     last = cache.get(BEAT_KEY)
-    depth = spool.depth()
-    warnings = [f"The event store does not answer: {waiting}"] if waiting else []
+    sentence = store_answers()
+    warnings = [text for text in (waiting.get("warning"), sentence) if text]
     if last is not None and now.timestamp() - last > LATE_SECONDS:
-        warnings.append("Celery beat is silent.")
+        warnings.append("Celery's beat or worker is silent.")
     return {
-        "status": "ok" if not warnings else "degraded",
-        "spool": depth,
-        "store": {"reachable": not waiting, "error": waiting},
+        "status": "degraded" if warnings else "ok",
+        "spool": waiting,
+        "store": {"reachable": not sentence, "error": sentence},
         "last_beat": datetime.fromtimestamp(last, UTC).isoformat() if last else None,
         "geography": places.available(),
         "streams": feed.watched(),
         "warnings": warnings,
     }
+
+
+def store_answers() -> str:
+    """Empty when the event store answers, else the sentence why not. Asked at most every two seconds."""
+    global _answer
+    if time.monotonic() - _answer[0] > ASK_SECONDS:
+        try:
+            store.ping()
+            found = ""
+        except store.StoreError as error:
+            found = str(error)
+        _answer = (time.monotonic(), found)
+    return _answer[1]
 
 
 def claims(scope: MutableMapping[str, Any]) -> bool:

@@ -114,7 +114,7 @@ def refusal(request: Request, door: Door) -> Reply | None:
 
 def too_large(request: Request) -> Reply:
     """More than 64 KB."""
-    reply = gif(intake.refuse(0, "too_large", request.now).reason)
+    reply = gif(intake.turn_away(0, "too_large", request.now).reason)
     reply.status = 413
     return reply
 
@@ -125,7 +125,7 @@ def answer(door: Door, request: Request) -> Reply:
         return door.answer(request)
     except Exception:
         log.exception("a door failed on %s", request.path)
-        reply = gif(intake.refuse(0, "bad_request", request.now).reason)
+        reply = gif(intake.turn_away(0, "bad_request", request.now).reason)
         reply.status = 400
         return reply
 

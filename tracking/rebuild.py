@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tracking import newcomers, seen, shared, spool
+from tracking.hit import Event
 from tracking.steps.visit import ORIGIN, milliseconds
 from tracking.store import StoreError
 from tracking.store.recent import event_numbers, open_visits
@@ -21,19 +23,38 @@ def rebuild(now: datetime | None = None) -> int:
         return 0
     since = (now or datetime.now(UTC)) - WINDOW
     try:
-        spool.flush()  # what a killed process left behind comes first
-        found = open_visits(since)
+        for row in open_visits(since):
+            remember(row)
         seen.known_numbers.update(event_numbers(since))
     except StoreError as error:
-        log.warning("open visits could not be read back: %s", error)
-        return 0
-    known = windows()
-    for row in found:
-        origin = {name: value for name, value in zip(ORIGIN, row["origin"], strict=True) if value}
-        visit = Visit(
-            row["visit"], row["device"], milliseconds(row["began"]), milliseconds(row["seen"]),
-            row["view"], row["fresh"], origin,
-        )  # fmt: skip
-        known.put((row["site_id"], row["device"], 0), visit)
-        newcomers.first_time(row["site_id"], row["device"])
-    return len(found)
+        log.warning("open visits are read from the spool alone: %s", error)
+    for event in spool.waiting():  # what a killed process left behind is not in the store yet
+        if event["ts"] >= since and event.get("site_id"):
+            seen.known_numbers.add(event["id"])
+            remember_event(event)
+    return windows().count()
+
+
+def remember(row: dict[str, Any]) -> None:
+    """An open visit as the store tells it."""
+    origin = {name: value for name, value in zip(ORIGIN, row["origin"], strict=True) if value}
+    visit = Visit(
+        row["visit"], row["device"], milliseconds(row["began"]), milliseconds(row["seen"]),
+        row["view"], row["fresh"], origin,
+    )  # fmt: skip
+    windows().put((row["site_id"], row["device"], 0), visit)
+    newcomers.first_time(row["site_id"], row["device"])
+
+
+def remember_event(event: Event) -> None:
+    """One more event of an open visit."""
+    key = (event["site_id"], event["device"], 0)
+    at, visit = milliseconds(event["ts"]), windows().get(key)
+    if visit is None or visit.number != event["visit"]:
+        origin = {name: event[name] for name in ORIGIN if event.get(name)}
+        began = milliseconds(event["visit_start"])
+        visit = Visit(event["visit"], event["device"], began, at, is_new=event.get("is_new", 0), origin=origin)
+    visit.last = max(visit.last, at)
+    visit.view = event.get("view_id", 0) if event["kind"] == "view" else visit.view
+    windows().put(key, visit)
+    newcomers.first_time(event["site_id"], event["device"])

@@ -70,6 +70,10 @@ class InMemory:
             gone, lost = self.open.popitem(last=False)
             self.numbers.pop((gone[0], lost.number), None)
 
+    def count(self) -> int:
+        """How many visits are remembered."""
+        return len(self.open)
+
     def clear(self) -> None:
         """Know nothing, as in a fresh process."""
         self.open.clear()
@@ -110,6 +114,10 @@ class InRedis:
         pipe.set(self._name(key), orjson.dumps(asdict(visit)), ex=KEPT_SECONDS)
         pipe.set(self._number(key[0], visit.number), orjson.dumps(key), ex=KEPT_SECONDS)
         pipe.execute()
+
+    def count(self) -> int:
+        """How many visits are remembered: Redis does not say cheaply."""
+        return 0
 
     def clear(self) -> None:
         """Forget all visits (tests)."""

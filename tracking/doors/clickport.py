@@ -31,15 +31,15 @@ def event(request: Request) -> Reply:
     plain_key = request.headers.get("x-api-key", "")
     key = known.key(plain_key) if plain_key else None
     if plain_key and (key is None or not key.can_track):
-        intake.refuse(key.site_id if key else 0, "bad_key", request.now)
+        intake.turn_away(key.site_id if key else 0, "bad_key", request.now)
         return failure(401, "Unauthorized", "Invalid API key", "bad_key")
     data = parse(request.body)
     if data is None:
-        intake.refuse(key.site_id if key else 0, "bad_request", request.now)
+        intake.turn_away(key.site_id if key else 0, "bad_request", request.now)
         return failure(400, "Bad Request", "The body is not a JSON object or an array of them", "bad_request")
     facts = known.site(key.site_id) if key else site_of_page(request, data[0])
     if facts is None:
-        intake.refuse(0, "unknown_site", request.now)
+        intake.turn_away(0, "unknown_site", request.now)
         return failure(401, "Unauthorized", "Missing API key", "unknown_site")
     results = [one_event(request, facts, key, item) for item in data]
     if request.body.lstrip()[:1] == b"[":
@@ -74,11 +74,11 @@ def one_event(request: Request, facts: SiteFacts, key: KeyFacts | None, data: di
     """Record one event; what is said about it."""
     trusted = bool(key and key.trusted)
     if not trusted and not limit.allows(address_of(request, facts), request.now):
-        return dropped(intake.refuse(facts.site_id, "rate_limit", request.now))
+        return dropped(intake.turn_away(facts.site_id, "rate_limit", request.now))
     try:
         hit = read_event(request, facts, data, bool(key), trusted)
     except BadEvent as error:
-        return dropped(intake.refuse(facts.site_id, "bad_request", request.now), str(error))
+        return dropped(intake.turn_away(facts.site_id, "bad_request", request.now), str(error))
     outcome: Event | Refused = intake.receive(hit, facts)
     if isinstance(outcome, Refused):
         return dropped(outcome)

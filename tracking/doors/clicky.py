@@ -22,7 +22,7 @@ def beacon(request: Request) -> Reply:
         return scripts.part(request, one(fields, "part"))
     facts = find_site(fields)
     if facts is None:
-        return answer(request, fields, None, intake.refuse(0, "unknown_site", request.now))
+        return answer(request, fields, None, intake.turn_away(0, "unknown_site", request.now))
     if "sitekey_admin" in fields:
         return from_server(request, fields, facts)
     if one(fields, "type") == "heatmap":
@@ -36,7 +36,7 @@ def image(request: Request) -> Reply:
     """`/<site_id>ns.gif` and `/<site_id>-db.gif`: a page view of a browser without scripts."""
     facts = known.site(site_number(request.path.rpartition("/")[2].split(".")[0].rstrip("-dbns")))
     if facts is None:
-        return gif(intake.refuse(0, "unknown_site", request.now).reason)
+        return gif(intake.turn_away(0, "unknown_site", request.now).reason)
     hit = new_hit(request, facts, "view")
     fill(hit, {}, request.headers.get("referer", ""))
     outcome = intake.receive(hit, facts)
@@ -53,10 +53,10 @@ def find_site(fields: Fields) -> SiteFacts | None:
 def from_server(request: Request, fields: Fields, facts: SiteFacts) -> Reply:
     """A server logs for its visitor, with the site's admin key."""
     if not same_key(one(fields, "sitekey_admin"), facts.sitekey_admin):
-        return Reply(b"NOK bad sitekey_admin\n", dropped=intake.refuse(facts.site_id, "bad_key", request.now).reason)
+        return Reply(b"NOK bad sitekey_admin\n", dropped=intake.turn_away(facts.site_id, "bad_key", request.now).reason)
     hit = new_hit(request, facts, KINDS.get(one(fields, "type"), "view"))
     if not fill_trusted(hit, fields):
-        return Reply(b"NOK bad href\n", dropped=intake.refuse(facts.site_id, "bad_request", request.now).reason)
+        return Reply(b"NOK bad href\n", dropped=intake.turn_away(facts.site_id, "bad_request", request.now).reason)
     outcome = receive_all(hit, fields, facts)
     if isinstance(outcome, Refused):
         return Reply(f"NOK {outcome.reason}\n".encode(), dropped=outcome.reason)
