@@ -68,6 +68,8 @@ def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(403, str(error) or "You may not do this.")
     if not isinstance(error, exceptions.APIException):
         return None
+    if isinstance(error, exceptions.NotAuthenticated):
+        error.detail = Somebody.message  # type: ignore[assignment]
     headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
     if isinstance(error, exceptions.ValidationError) and isinstance(error.detail, dict):
         fields = {name: [str(text) for text in texts] for name, texts in error.detail.items()}

@@ -1,0 +1,150 @@
+"""The management API: sites, keys and members by session or authkey, and how it says no."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import Account, Invitation, Membership
+from sites import known
+from sites.models import Site
+
+
+@pytest.fixture
+def api(account: Account) -> Client:
+    return Client(headers={"Authorization": f"Bearer {account.authkey}"})
+
+
+def send(client: Client, method: str, path: str, data: object = None):
+    return getattr(client, method)(f"/api/v1/{path}", data, content_type="application/json")
+
+
+def error(answer) -> dict:
+    assert set(answer.json()) == {"error"}
+    return answer.json()["error"]
+
+
+def test_a_site_is_made_changed_and_deleted(api: Client, account) -> None:
+    made = send(api, "post", "sites", {"domain": "https://New.example/", "timezone": "Europe/Tallinn"})
+    assert made.status_code == 201
+    number = made.json()["id"]
+    assert made.json()["domain"] == "new.example" and made.json()["account"] == account.pk
+    changed = send(api, "patch", f"sites/{number}", {"addresses": "drop", "excluded_ips": ["192.0.2.9/24"]})
+    assert changed.json()["excluded_ips"] == ["192.0.2.0/24"]
+    assert send(api, "get", f"sites/{number}").json() == changed.json()
+    known.refresh()
+    assert known.site(number).addresses == "drop"
+    assert send(api, "delete", f"sites/{number}").status_code == 204
+    assert send(api, "get", f"sites/{number}").status_code == 404
+    known.catch_up()
+    assert known.site(number) is None
+
+
+def test_a_new_site_takes_the_accounts_zone(api: Client, account) -> None:
+    account.timezone = "Asia/Kathmandu"
+    account.save()
+    assert send(api, "post", "sites", {"domain": "x.example"}).json()["timezone"] == "Asia/Kathmandu"
+
+
+def test_mistakes_are_named_by_field_in_one_shape(api: Client, site: Site) -> None:
+    answer = send(api, "patch", f"sites/{site.pk}", {"timezone": "Mars", "excluded_ips": ["x"]})
+    assert answer.status_code == 400
+    told = error(answer)
+    assert told["code"] == "invalid"
+    assert set(told["fields"]) == {"timezone", "excluded_ips"}
+    assert error(send(api, "post", "sites", {}))["fields"]["domain"]
+
+
+def test_what_is_not_understood_is_said_in_the_same_shape(api: Client, site: Site) -> None:
+    broken = api.post("/api/v1/sites", "{", content_type="application/json")
+    assert broken.status_code == 400 and "JSON" in error(broken)["message"]
+    assert error(send(api, "put", f"sites/{site.pk}", {}))["code"] == "method_not_allowed"
+    assert error(send(api, "get", "sites?limit=-1"))["fields"] == {"limit": ["Must be a whole number of 0 or more."]}
+    listed = api.post("/api/v1/sites", "[1]", content_type="application/json")
+    assert listed.status_code == 400 and error(listed)
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer ", "bearer \u00e9"])
+def test_a_wrong_key_is_told_apart_from_none(db, header: str) -> None:
+    answer = Client(headers={"Authorization": header}).get("/api/v1/sites")
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == "Bearer"
+    assert "unknown" in error(answer)["message"]
+    assert "Log in" in error(Client().get("/api/v1/sites"))["message"]
+
+
+def test_a_session_needs_the_form_token_to_write(alice, site: Site) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(alice)
+    assert send(strict, "patch", f"sites/{site.pk}", {"nickname": "x"}).status_code == 403
+    assert strict.get("/api/v1/sites").status_code == 200
+
+
+def test_the_list_is_cut_and_counted(api: Client, site: Site) -> None:
+    for number in range(4):
+        send(api, "post", "sites", {"domain": f"s{number}.example"})
+    page = send(api, "get", "sites?limit=2&offset=2").json()
+    assert page["count"] == 5
+    assert [row["domain"] for row in page["results"]] == ["s1.example", "s2.example"]
+
+
+def test_only_who_may_edit_sees_a_sites_keys(api: Client, site: Site, bob) -> None:
+    assert send(api, "get", f"sites/{site.pk}").json()["sitekey"] == site.sitekey
+    guest = Client()
+    guest.force_login(bob)
+    shown = guest.get(f"/api/v1/sites/{site.pk}").json()
+    assert shown["domain"] == site.domain
+    assert not {"sitekey", "sitekey_admin", "proxy_secret"} & set(shown)
+
+
+def test_a_key_is_made_used_listed_without_its_secret_and_revoked(api: Client, site: Site) -> None:
+    made = send(api, "post", f"sites/{site.pk}/keys", {"name": "Reader", "can_track": False}).json()
+    plain = made["api_key"]
+    known.refresh()
+    assert known.key(plain).can_read and not known.key(plain).can_track
+    listed = send(api, "get", f"sites/{site.pk}/keys").json()
+    assert plain not in repr(listed) and listed["results"][0]["prefix"] == plain[:10]
+    assert send(api, "delete", f"sites/{site.pk}/keys/{made['id']}").status_code == 204
+    known.catch_up()
+    assert known.key(plain) is None
+    assert send(api, "delete", f"sites/{site.pk}/keys/{made['id']}").status_code == 404
+
+
+def test_rotating_gives_new_site_keys(api: Client, site: Site) -> None:
+    fresh = send(api, "post", f"sites/{site.pk}/keys/rotate").json()
+    assert fresh["sitekey"] != site.sitekey
+    site.refresh_from_db()
+    assert (fresh["sitekey"], fresh["sitekey_admin"]) == (site.sitekey, site.sitekey_admin)
+
+
+def test_members_are_invited_changed_and_removed(api: Client, account, bob, site: Site) -> None:
+    grants = [{"kind": "site", "id": site.pk, "right": "read"}]
+    made = send(api, "post", "members", {"email": "Zoe@example.org", "role": "guest", "grants": grants})
+    assert made.status_code == 201 and made.json()["mailed"] is True
+    assert Invitation.objects.get().token in made.json()["link"]
+    guest = Membership.objects.get(user=bob)
+    path = f"members/{guest.pk}"
+    assert send(api, "get", path).json()["grants"] == grants
+    changed = send(api, "patch", path, {"grants": [{"kind": "site", "id": site.pk, "right": "write"}]}).json()
+    assert changed["grants"][0]["right"] == "write"
+    assert (
+        "There is no site"
+        in error(send(api, "patch", path, {"grants": [{"kind": "site", "id": 1, "right": "read"}]}))["message"]
+    )
+    assert send(api, "patch", path, {"role": "viewer"}).json()["role"] == "viewer"
+    assert send(api, "delete", path).status_code == 204
+    assert not Membership.objects.filter(pk=guest.pk).exists()
+
+
+def test_a_members_own_key_may_what_the_member_may(account, bob, site: Site) -> None:
+    guest = Membership.objects.get(user=bob)
+    client = Client(headers={"Authorization": f"Bearer {guest.authkey}"})
+    assert client.get("/api/v1/me").json()["role"] == "guest"
+    assert client.get(f"/api/v1/sites/{site.pk}").status_code == 200
+    assert send(client, "patch", f"sites/{site.pk}", {"nickname": "x"}).status_code == 404
+    assert send(client, "post", "sites", {"domain": "x.example"}).status_code == 404
+
+
+def test_the_account_is_shown_and_changed(api: Client, account) -> None:
+    shown = send(api, "get", "me").json()
+    assert shown["account"]["id"] == account.pk and shown["email"] is None and shown["role"] == "owner"
+    changed = send(api, "patch", "account", {"name": "New", "monthly_events": 5, "over_quota": True}).json()
+    assert (changed["name"], changed["monthly_events"], changed["over_quota"]) == ("New", 0, False)
