@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 .DEFAULT_GOAL := run
-.PHONY: run setup geo tracker test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages clean
+.PHONY: run setup geo tracker test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime clean
 
 run: setup                  ## migrate both stores, make a demo account on the first start, serve
 	$(PY) manage.py serve
@@ -46,9 +46,9 @@ check: $(STAMP)             ## style, types, the house, migrations, deploy check
 lock:                       ## resolve the dependencies again
 	$(PY) -m uv pip compile -q --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock --generate-hashes
 
-bench: bench-ingest bench-query bench-redirect bench-pages
+bench: bench-ingest bench-query bench-redirect bench-pages bench-uptime
 
-bench-ingest bench-query bench-redirect bench-pages: bench-%: $(STAMP)
+bench-ingest bench-query bench-redirect bench-pages bench-uptime: bench-%: $(STAMP)
 	$(PY) -m tests.bench.$*
 
 clean:

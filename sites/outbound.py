@@ -101,8 +101,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport over `GuardedBackend`; certificates are checked against the name as usual."""
 
     def __init__(self) -> None:
-        super().__init__(retries=0)
         context = tls_context()
+        super().__init__(verify=context)  # a context of its own would load the certificates for every request
         self._pool = httpcore.AsyncConnectionPool(ssl_context=context, network_backend=GuardedBackend())
 
 

@@ -1,0 +1,121 @@
+"""Reports by mail: the dashboard's numbers, once per closed period, stopped in one click."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+
+from reports.digest.content import closed_period, site_digest
+from reports.digest.models import DigestMail, DigestSubscription
+from reports.digest.send import digests_send
+from reports.digest.services import subscription_save
+from tests.support import ask, browse
+
+MONDAY = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def weekly(alice, site, store):
+    subscription = subscription_save(user=alice, every="week", sites=[], attach_csv=True)
+    DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
+    for day in range(7):
+        for visitor in range(day + 1):
+            at = MONDAY - timedelta(days=7 - day, hours=-3)
+            browse(site, "/", "/=cmd()", at=at, visitor=visitor, source="Google", country="EE")
+    return subscription
+
+
+def test_the_numbers_are_the_dashboards(weekly, site):
+    digest = site_digest(site, closed_period("week", "UTC", MONDAY), MONDAY)
+    shown = {line.label: line.shown.exact for line in digest.headlines}
+    views = ask(site, "views", period="2026-03-02..2026-03-08", now=MONDAY)
+    assert shown["Views"] == str(views) == "56"
+    assert [count for _, count in digest.days] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_mail_has_text_html_chart_csv_and_a_way_out(weekly, site):
+    assert digests_send(now=MONDAY) == 1
+    letter = mail.outbox[0]
+    source = letter.message().as_string()
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in source
+    assert f"Content-ID: <chart-{site.pk}>" in source
+    html = letter.alternatives[0][0]
+    assert "Google" in html and "What moved" in html
+    assert "Google" in letter.body and "=cmd" in letter.body
+    csv = next(part for part in letter.attachments if getattr(part, "filename", None) == "report.csv")
+    assert "Google" in csv.content and ",=cmd" not in csv.content
+
+
+def test_a_mail_is_sent_once_however_often_the_task_runs(weekly):
+    assert [digests_send(now=MONDAY), digests_send(now=MONDAY), digests_send(now=MONDAY + timedelta(hours=2))] == [
+        1,
+        0,
+        0,
+    ]
+
+
+def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypatch):
+    def die(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reports.digest.send.message", die)
+    with pytest.raises(KeyboardInterrupt):
+        digests_send(now=MONDAY)
+    monkeypatch.undo()
+    assert digests_send(now=MONDAY) == 0
+    assert DigestMail.objects.get().sent is None
+
+
+def test_nothing_is_sent_before_six_in_the_sites_morning(weekly):
+    assert digests_send(now=MONDAY.replace(hour=5)) == 0
+
+
+def test_one_click_stops_it_without_a_log_in(client, weekly):
+    url = reverse("digest-stop", args=[weekly.token])
+    assert "Stop this report?" in client.get(url).content.decode()
+    weekly.refresh_from_db()
+    assert weekly.enabled
+    client.post(url, {"List-Unsubscribe": "One-Click"})
+    weekly.refresh_from_db()
+    assert not weekly.enabled
+    assert digests_send(now=MONDAY) == 0
+
+
+@pytest.mark.parametrize(
+    ("every", "zone", "now", "expected"),
+    [
+        ("day", "Pacific/Auckland", datetime(2026, 3, 1, 12, tzinfo=UTC), ("2026-03-01", "2026-03-01")),
+        ("week", "UTC", datetime(2026, 3, 8, 23, tzinfo=UTC), ("2026-02-23", "2026-03-01")),
+        ("month", "America/St_Johns", datetime(2026, 3, 1, 3, tzinfo=UTC), ("2026-01-01", "2026-01-31")),
+    ],
+)
+def test_the_closed_period_is_the_zones_own(every, zone, now, expected):
+    period = closed_period(every, zone, now)
+    assert (str(period.first_day), str(period.last_day)) == expected
+
+
+def test_a_site_without_visits_says_what_to_do(alice, site, store):
+    subscription_save(user=alice, every="day", sites=[site.pk], attach_csv=False)
+    DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
+    digests_send(now=MONDAY)
+    assert "Is the tracking code in the pages?" in mail.outbox[0].body
+
+
+def test_a_reader_who_lost_the_site_gets_no_mail_of_it(charlie, site, store):
+    subscription_save(user=charlie, every="day", sites=[site.pk], attach_csv=False)
+    DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
+    assert digests_send(now=MONDAY) == 0
+
+
+def test_the_pages_work(client, alice, charlie, site, store):
+    client.force_login(alice)
+    client.post(reverse("digests"), {"every": "day", "sites": [str(site.pk)]})
+    page = client.get(reverse("digests")).content.decode()
+    assert "Every day" in page
+    url = reverse("digest-preview", args=[site.pk, "week"])
+    assert client.get(url).status_code == 200
+    client.force_login(charlie)
+    assert client.get(url).status_code == 404
+    client.post(reverse("digest-delete", args=[DigestSubscription.objects.get().pk]))
+    assert DigestSubscription.objects.exists()
