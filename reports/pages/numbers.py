@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from babel import Locale
-from babel.numbers import format_compact_decimal, format_currency, format_decimal
+from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
 
 from reports.engine.registry import METRICS, Metric
 
@@ -51,6 +51,12 @@ def money(value: Any, locale: Locale, currency: str) -> str:
     return str(format_currency(Decimal(str(value)), currency, locale=locale))
 
 
+def whole_money(value: Any, locale: Locale, currency: str) -> str:
+    """Without cents, where they say nothing any more."""
+    pattern = locale.currency_formats["standard"].pattern.replace(".00", "") if currency else "#,##0"
+    return str(format_currency(round(Decimal(str(value))), currency or "XXX", pattern, locale, currency_digits=False))
+
+
 def exact(value: Any, row: Metric, locale: Locale, currency: str = "") -> str:
     """The whole number in the reader's form."""
     if value is None:
@@ -67,10 +73,15 @@ def exact(value: Any, row: Metric, locale: Locale, currency: str = "") -> str:
 
 def short(value: Any, row: Metric, locale: Locale, currency: str = "") -> str:
     """As `exact`, or 12.4K where it would be long."""
-    if value is None or row.format not in ("number", "money") or abs(value) < LONG:
+    if value is None or row.format not in ("number", "money"):
         return exact(value, row, locale, currency)
-    compact = str(format_compact_decimal(float(value), locale=locale, fraction_digits=1))
-    return f"{compact} {currency}".strip() if row.format == "money" else compact
+    if row.format == "money" and 1000 <= abs(value) < LONG:
+        return whole_money(value, locale, currency)
+    if abs(value) < LONG:
+        return exact(value, row, locale, currency)
+    if row.format == "money" and currency:
+        return str(format_compact_currency(Decimal(str(value)), currency, locale=locale, fraction_digits=1))
+    return str(format_compact_decimal(float(value), locale=locale, fraction_digits=1))
 
 
 def change(now: Any, before: Any, row: Metric, locale: Locale) -> Change | None:

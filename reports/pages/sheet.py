@@ -234,7 +234,7 @@ def one_row(
         shown(metrics[0], row.get(metrics[0]), state.locale, currency=currency),
         shown(metrics[1], row.get(metrics[1]), state.locale, currency=currency) if len(metrics) > 1 else None,
         f"{share:.1f}",
-        "" if percent is None else f"{percent:.1f}%" if percent < 10 else f"{percent:.0f}%",
+        share_text(percent),
         state.narrowed(name, value).href(),
         state.narrowed(name, value, "is_not").href(),
         value if kind.format == "url" else "",
@@ -245,6 +245,14 @@ def one_row(
 class Chip:
     label: str
     href: str  # the sheet without it
+
+
+def share_text(percent: float | None) -> str:
+    if percent is None:
+        return ""
+    if 0 < percent < 0.1:
+        return "<0.1%"
+    return f"{percent:.1f}%" if percent < 10 else f"{percent:.0f}%"
 
 
 def chips(state: State, user: Any) -> list[Chip]:

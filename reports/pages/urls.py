@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from reports.pages import details, layouts, ledger, preferences, segments, sites
+from reports.pages import details, goals, layouts, ledger, preferences, segments, sites
 
 urlpatterns = [
     path("sites", sites.site_list, name="sites"),
     path("sites/<int:site_id>/ledger", ledger.ledger, name="ledger"),
     path("sites/<int:site_id>/bots", ledger.bots, name="bots"),
+    path("sites/<int:site_id>/goals", goals.goal_list, name="goals"),
+    path("sites/<int:site_id>/goals/new", goals.goal_edit, name="goal-new"),
+    path("sites/<int:site_id>/goals/<int:goal_id>", goals.goal_edit, name="goal"),
+    path("sites/<int:site_id>/goals/<int:goal_id>/remove", goals.goal_remove, name="goal-remove"),
     path("theme", preferences.theme, name="theme"),
     path("keys", preferences.keys, name="keys"),
     path("go", preferences.go, name="go"),

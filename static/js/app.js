@@ -1,20 +1,132 @@
-// What every page gets on top of its HTML: theme, keys, "go anywhere". All of it works without this file.
+// What every page gets on top of its HTML: theme, keys, "go anywhere", exclusion by Alt. All of it works without.
 (() => {
   "use strict";
   const root = document.documentElement;
+  const one = (selector) => document.querySelector(selector);
+  document.cookie = "js=1; path=/; max-age=31536000; samesite=lax";
 
   function toggleTheme() {
-    const dark = getComputedStyle(root).colorScheme === "dark" ||
-      (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-    const theme = dark ? "light" : "dark";
-    root.dataset.theme = theme;
-    document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+    const chosen = root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    root.dataset.theme = chosen === "dark" ? "light" : "dark";
+    document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
   }
 
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-theme-toggle]");
-    if (button) { event.preventDefault(); toggleTheme(); }
-  });
+  // A sheet over the page, with a part the server renders
+  async function overlay(url) {
+    one("dialog.over")?.remove();
+    const dialog = document.createElement("dialog");
+    dialog.className = "over panel";
+    dialog.setAttribute("aria-label", url.startsWith("/keys") ? "Keyboard shortcuts" : "Go anywhere");
+    const answer = await fetch(url, { headers: { "HX-Request": "true" } });
+    if (!answer.ok) { location.href = url; return; }
+    dialog.innerHTML = await answer.text();
+    document.body.append(dialog);
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener("close", () => dialog.remove());
+    window.htmx?.process(dialog);
+    dialog.showModal();
+  }
 
-  window.Pages = { toggleTheme };
+  function openMenu(selector, field) {
+    const menu = one(selector)?.closest("details");
+    if (!menu) return false;
+    menu.open = true;
+    menu.querySelector(field)?.focus();
+    return true;
+  }
+
+  const follow = (selector) => one(selector)?.click();
+  const keys = {
+    "/": () => { const box = one("[data-search]"); if (box) box.focus(); else openMenu("[data-filter]", "select, input"); },
+    "?": () => overlay("/keys"),
+    d: toggleTheme,
+    c: () => openMenu("[data-compare]", "a"),
+    x: () => follow("[data-clear]"),
+    e: () => openMenu("[data-export] > summary", "a"),
+    s: () => { if (document.body.dataset.site) location.href = `/sites/${document.body.dataset.site}/spy`; },
+  };
+
+  function onKey(event) {
+    if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      overlay("/go");
+      return;
+    }
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (typing || event.metaKey || event.ctrlKey || event.altKey || one("dialog[open]")) return;
+    const key = event.key.toLowerCase();
+    const period = one(`[data-key="${CSS.escape(event.key.toUpperCase())}"]`);
+    if (keys[key]) keys[key]();
+    else if (period) period.click();
+    else if (/^[1-9]$/.test(key)) goToSite(Number(key));
+    else return;
+    event.preventDefault();
+  }
+
+  async function goToSite(number) {
+    const page = new DOMParser().parseFromString(await (await fetch("/sites")).text(), "text/html");
+    const link = page.querySelector(`[data-site-key="${number}"]`);
+    if (link) location.href = link.getAttribute("href");
+  }
+
+  function onClick(event) {
+    const target = event.target.closest("[data-theme-toggle], [data-palette], [data-switch], [data-keys], [data-print], [data-without], [data-copy]");
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    if (!target) return;
+    if (target.dataset.without !== undefined) {
+      if (!event.altKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      location.href = target.dataset.without;
+      return;
+    }
+    if (target.matches("[data-palette], [data-switch], [data-keys]") && (event.metaKey || event.ctrlKey || event.shiftKey)) return;
+    event.preventDefault();
+    if (target.matches("[data-theme-toggle]")) toggleTheme();
+    else if (target.matches("[data-print]")) window.print();
+    else if (target.matches("[data-copy]")) navigator.clipboard.writeText(target.dataset.copy);
+    else overlay(target.getAttribute("href") === "/keys" ? "/keys" : "/go");
+  }
+
+  // Open tabs stay open when the sheet is asked for again
+  function keepTabs(event) {
+    if (event.detail.target?.id !== "sheet") return;
+    const url = new URL(event.detail.path, location.href);
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      if (name.startsWith("tab.") && !url.searchParams.has(name)) url.searchParams.set(name, value);
+    }
+    event.detail.path = url.pathname + url.search;
+  }
+
+  function ready() {
+    for (const hidden of document.querySelectorAll("[data-print][hidden]")) hidden.hidden = false;
+  }
+
+  function failed(event) {
+    const place = event.detail.target?.closest?.(".waiting") || event.detail.target;
+    if (!place?.classList.contains("waiting")) return;
+    place.classList.remove("waiting");
+    place.setAttribute("aria-busy", "false");
+    const body = place.querySelector(".panel-body");
+    const link = place.querySelector("h2 a");
+    body.classList.remove("skeleton");
+    body.removeAttribute("aria-hidden");
+    body.textContent = "";
+    const note = document.createElement("p");
+    note.className = "empty";
+    note.append("This part did not arrive. ", Object.assign(link.cloneNode(), { textContent: "Try again" }));
+    body.append(note);
+    window.htmx.process(body);
+  }
+
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onClick, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  });
+  document.addEventListener("htmx:configRequest", keepTabs);
+  document.addEventListener("htmx:responseError", failed);
+  document.addEventListener("htmx:sendError", failed);
+  document.addEventListener("htmx:afterSettle", ready);
+  document.addEventListener("DOMContentLoaded", ready);
 })();

@@ -1,0 +1,52 @@
+"""The form of a goal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from goals.models import Goal
+
+
+class GoalForm(forms.ModelForm):
+    """Every field of a goal; `goals.services` says what is wrong with them together."""
+
+    class Meta:
+        model = Goal
+        fields = (
+            "name", "kind", "pattern_kind", "pattern", "page", "text", "threshold", "conversion", "fixed_revenue",
+            "currency", "active",
+        )  # fmt: skip
+        labels = {
+            "kind": "It is reached when", "pattern_kind": "… and its address or name", "pattern": "Pattern",
+            "page": "Only on pages", "text": "Only on text", "threshold": "From", "conversion": "Counts as a conversion",
+            "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",
+        }  # fmt: skip
+        help_texts = {
+            "pattern": "A path such as /thanks or /order/*, an event's name, or a link. Empty means any.",
+            "threshold": "Percent for scrolling, seconds for the length of a visit.",
+            "fixed_revenue": "Empty: what the event itself says.",
+            "currency": "Three letters, such as EUR.",
+            "page": "Empty means any. * stands for anything.",
+        }
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        for name in ("threshold", "pattern_kind"):
+            self.fields[name].required = False
+
+    def clean_threshold(self) -> int:
+        return self.cleaned_data.get("threshold") or 0
+
+    def clean_pattern_kind(self) -> str:
+        return self.cleaned_data.get("pattern_kind") or "exact"
+
+    def _post_clean(self) -> None:
+        """The model's own checks run in the service, which is also what saves."""
+
+    def draft(self, site: Any) -> Goal:
+        """The goal as the form describes it, not saved."""
+        return Goal(site=site, **{name: self.cleaned_data[name] for name in self.cleaned_data})
+
+
