@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
 from sites.models import Site
-from tracking import store
+from tracking import spool, store
 from tracking.columns import COLUMN_NAMES
 from tracking.hit import Event
 
@@ -92,5 +95,7 @@ def ask(
 
 
 def forget_traffic() -> None:
-    """An empty store."""
+    """An empty spool and store."""
+    spool.stop(0)
+    shutil.rmtree(settings.SPOOL_DIR, ignore_errors=True)
     store.truncate()

@@ -22,14 +22,15 @@ def rebuild(now: datetime | None = None) -> int:
     if shared.redis() is not None:
         return 0
     since = (now or datetime.now(UTC)) - WINDOW
+    left_behind = list(spool.waiting(since))  # by a killed process; first, because it moves to the store meanwhile
     try:
         for row in open_visits(since):
             remember(row)
         seen.known_numbers.update(event_numbers(since))
     except StoreError as error:
         log.warning("open visits are read from the spool alone: %s", error)
-    for event in spool.waiting():  # what a killed process left behind is not in the store yet
-        if event["ts"] >= since and event.get("site_id"):
+    for event in left_behind:
+        if event.get("site_id"):
             seen.known_numbers.add(event["id"])
             remember_event(event)
     return windows().count()

@@ -1,9 +1,8 @@
 """The spool: what a door took in, in the kernel's hands before the door answers, and then in the store exactly once.
 
-    write_event, write_bot, write_refusal, count_received   called by the doors, a few microseconds each
+    write_event, write_bot, write_rows, write_refusal, count_received   called by the doors, a few microseconds each
     start, stop, flush, health                              called by whoever serves
-    on_stored(callback)                                     batches of event dictionaries, within 200 ms of writing
-    waiting()                                               events that are not in the store yet, for a start
+    waiting(since)                                          events that are not in the store yet, for a start
 
 An event is one line of JSON in a segment file of its table and month. A writer thread seals segments and inserts the
 *file* under its name, which the store remembers, so that a repeated insert changes nothing; then it deletes it.
@@ -14,7 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from typing import Any
 from django.conf import settings
 
 from tracking.hit import Event
-from tracking.spool.feed import Feed
 from tracking.spool.lines import line_of, read_events
 from tracking.spool.segments import Segments, SpoolFull
 from tracking.spool.writer import Writer
@@ -32,7 +30,6 @@ __all__ = [
     "count_received",
     "flush",
     "health",
-    "on_stored",
     "start",
     "stop",
     "waiting",
@@ -44,14 +41,12 @@ __all__ = [
 _lock = threading.Lock()
 _segments: Segments | None = None
 _writer: Writer | None = None
-_feed = Feed()
 
 
 def write_event(event: Event) -> None:
     """Record an event, durably. Raises SpoolFull; then it is not recorded."""
     moment: datetime = event["ts"]
     (_segments or _open()).write("events", moment.year * 100 + moment.month, line_of(event))
-    _feed.add(event)
 
 
 def write_bot(event: Event, reason: str) -> None:
@@ -61,11 +56,13 @@ def write_bot(event: Event, reason: str) -> None:
     (_segments or _open()).write("bots", moment.year * 100 + moment.month, line)
 
 
-def write_rows(table: str, rows: list[dict[str, Any]]) -> None:
-    """Record rows of another table that takes input; each has a `ts`. Raises SpoolFull."""
-    for row in rows:
-        moment: datetime = row["ts"]
-        (_segments or _open()).write(table, moment.year * 100 + moment.month, line_of(row))
+def write_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Record rows of another table, all of them or none; each has a `ts`, all of one month. Raises SpoolFull."""
+    found = list(rows)
+    if found:
+        moment: datetime = found[0]["ts"]
+        lines = b"".join(line_of(dict(row)) for row in found)
+        (_segments or _open()).write(table, moment.year * 100 + moment.month, lines, len(found))
 
 
 def write_refusal(site_id: int, reason: str, now: datetime) -> None:
@@ -78,24 +75,21 @@ def count_received(site_id: int, now: datetime) -> None:
     (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id)
 
 
-def on_stored(callback: Callable[[list[Event]], None]) -> Callable[[], None]:
-    """Call back with each batch of recorded events, in a thread of the spool; returns what ends it."""
-    return _feed.subscribe(callback)
-
-
 def start() -> None:
     """Take over what dead processes left, and keep inserting in a thread. Twice does no harm."""
     _made_writer().start()
 
 
 def stop(seconds: float = 8.0) -> None:
-    """Insert what is there as far as `seconds` allow, end the thread, close. What stays is for the next start."""
+    """Insert what is there as far as `seconds` allow (0 = leave it), end the thread, close.
+
+    What stays is for the next start.
+    """
     global _segments, _writer
     with _lock:
         writer, _writer, segments, _segments = _writer, None, _segments, None
     if writer is not None:
         writer.stop(seconds)
-    _feed.drain()
     if segments is not None:
         segments.close()
 
@@ -103,7 +97,6 @@ def stop(seconds: float = 8.0) -> None:
 def flush() -> None:
     """Seal and insert everything now. Raises StoreError when the store does not take it."""
     _made_writer().flush()
-    _feed.drain()
 
 
 def health() -> dict[str, Any]:
@@ -111,11 +104,23 @@ def health() -> dict[str, Any]:
     return _made_writer().health()
 
 
-def waiting() -> Iterator[Event]:
-    """Events in the spool (also of dead processes) that are not known to be in the store; oldest file first."""
-    _open()
-    for path in sorted(Path(settings.SPOOL_DIR).glob("*/events-*"), key=lambda path: path.stat().st_mtime):
-        yield from read_events(path)
+def waiting(since: datetime | None = None) -> Iterator[Event]:
+    """Events in the spool (also of dead processes) that are not known to be in the store; oldest file first.
+
+    With `since`, those that happened from then on. Whoever also asks the store asks here first: an event may move
+    there in between, and never back.
+    """
+    for path, touched in sorted(_event_files(), key=lambda found: found[1]):
+        if since is None or touched >= since.timestamp():
+            yield from (event for event in read_events(path) if since is None or event["ts"] >= since)
+
+
+def _event_files() -> Iterator[tuple[Path, float]]:
+    for path in Path(settings.SPOOL_DIR).glob("*/events-*"):
+        try:
+            yield path, path.stat().st_mtime
+        except FileNotFoundError:  # inserted meanwhile
+            continue
 
 
 def _open() -> Segments:
@@ -137,12 +142,11 @@ def _made_writer() -> Writer:
 
 def _after_fork() -> None:
     """A child has its own segments; the parent's stay the parent's."""
-    global _lock, _segments, _writer, _feed
+    global _lock, _segments, _writer
     _lock = threading.Lock()
     if _segments is not None:
         _segments.abandon()
     _segments = _writer = None
-    _feed = Feed()
 
 
 os.register_at_fork(after_in_child=_after_fork)

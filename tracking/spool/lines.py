@@ -34,9 +34,8 @@ def read_events(path: Path) -> Iterator[Event]:
         try:
             event = orjson.loads(line)
             for name in ("ts", "visit_start"):
-                if name in event:
-                    event[name] = datetime.fromisoformat(event[name])
-        except (ValueError, TypeError, AttributeError):
+                event[name] = datetime.fromisoformat(event[name]) if name in event else event["ts"]
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
         yield event
 

@@ -45,14 +45,14 @@ class Segment:
         self.size = self.rows = 0
         self.began = time.time()
 
-    def append(self, line: bytes) -> None:
-        """Write a line whole or not at all. Raises OSError."""
+    def append(self, line: bytes, rows: int = 1) -> None:
+        """Write lines whole or not at all. Raises OSError."""
         written = os.write(self.fd, line)
         if written != len(line):  # a disk that just became full takes a part
             os.ftruncate(self.fd, self.size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.size += written
-        self.rows += 1
+        self.rows += rows
 
     def seal(self) -> Path:
         """Close; the path it has from now on."""
@@ -84,17 +84,17 @@ class Segments:
 
     # -- doors ----------------------------------------------------------------------------------------------------
 
-    def write(self, table: str, month: int, line: bytes) -> None:
-        """Append a line to the segment of its table and month. Raises SpoolFull."""
+    def write(self, table: str, month: int, line: bytes, rows: int = 1) -> None:
+        """Append a line (or several) to the segment of its table and month. Raises SpoolFull."""
         key = (table, month)
         with self.lock:
             try:
                 segment = self.open.get(key) or self._new(key)
-                segment.append(line)
+                segment.append(line, rows)
             except OSError as error:
                 self.full_since = self.full_since or time.time()
                 raise SpoolFull(f"The event spool at {self.root} takes nothing: {error.strerror}.") from error
-            self.waiting_rows += 1
+            self.waiting_rows += rows
             self.waiting_bytes += len(line)
             self.full_since = 0.0
         if segment.rows >= MOST_ROWS or segment.size >= MOST_BYTES:
@@ -136,8 +136,8 @@ class Segments:
 
     # -- the writer -----------------------------------------------------------------------------------------------
 
-    def seal(self, older: dict[str, float] | None = None) -> None:
-        """Seal the segments that are full or older than their table's seconds; all of them without `older`."""
+    def seal(self, older: dict[str, float] | None = None, others: float = 1.0) -> None:
+        """Seal the segments that are full or older than their table's (or `others`) seconds; without `older` all."""
         now = time.time()
         with self.lock:
             due = [
@@ -145,7 +145,7 @@ class Segments:
                 for key, one in self.open.items()
                 if one.rows and (
                     older is None
-                    or now - one.began >= older.get(one.table, 0.5)
+                    or now - one.began >= older.get(one.table, others)
                     or one.rows >= MOST_ROWS
                     or one.size >= MOST_BYTES
                 )

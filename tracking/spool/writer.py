@@ -15,7 +15,7 @@ from tracking.spool.segments import Segments, token
 
 # How long a segment stays open. Who is counted and refused may be known a little later than what happened.
 SECONDS = {"events": 0.5, "bots": 1.0, "refusals": 2.0, "received": 3.0}
-PATIENT: dict[str, float] = dict.fromkeys(SECONDS, 3600.0)  # while the store is away: few large segments
+PATIENT = 3600.0  # while the store is away: few large segments
 TICK = 0.1
 LONGEST_PAUSE = 5.0
 LATE = 60.0  # seconds after which waiting rows are worth a warning
@@ -42,6 +42,7 @@ class Writer:
         """Start the thread, unless it runs."""
         if self.thread is None or not self.thread.is_alive():
             self.ending.clear()
+            self._adopt()
             self.thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
             self.thread.start()
 
@@ -50,8 +51,8 @@ class Writer:
         self.ending.set()
         self.segments.wake.set()
         if self.thread is not None:
-            self.thread.join(timeout=seconds)
-        if self.thread is None or not self.thread.is_alive():
+            self.thread.join(timeout=seconds or 8.0)
+        if seconds and (self.thread is None or not self.thread.is_alive()):
             self._try_flush()
         self.thread = None
 
@@ -104,7 +105,6 @@ class Writer:
     # -- the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._adopt()
         looked = 0.0
         while not self.ending.is_set():
             self.segments.wake.wait(TICK)
@@ -119,7 +119,7 @@ class Writer:
     def _round(self, now: float) -> None:
         """Seal what is due and insert what is sealed; while the store is away, ask it now and then."""
         try:
-            self.segments.seal(PATIENT if self.failures else SECONDS)
+            self.segments.seal({}, PATIENT) if self.failures else self.segments.seal(SECONDS)
         except OSError as error:
             self.error = f"The event spool at {self.segments.root} fails: {error.strerror}."
         else:
@@ -135,8 +135,9 @@ class Writer:
             self._worked()
 
     def _back(self) -> bool:
+        """Whether the store answers again. It may be a new one, so it gets its tables."""
         try:
-            store.ping()
+            store.migrate()
         except store.StoreError as error:
             self.error = str(error)
             return False

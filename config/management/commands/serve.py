@@ -43,9 +43,13 @@ class Command(BaseCommand):
         from sites.models import Site
         from tracking import store
 
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         try:
             store.migrate()
+        except store.StoreAway as error:  # the spool waits for it, and makes the tables when it is back
+            self.stderr.write(f"{error} Events wait in the spool.")
+            demo = False
         except store.StoreError as error:
             raise CommandError(str(error)) from error
         if demo and not Site.objects.exists():

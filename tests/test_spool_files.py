@@ -1,0 +1,221 @@
+"""The way into the store: nothing lost, nothing twice, whatever breaks."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.support import NOW, event
+from tracking import spool
+from tracking.spool.segments import Segments, token
+
+SITE = 1000
+
+
+@pytest.fixture(autouse=True)
+def clean(store: Any) -> None:
+    """An empty store and spool."""
+
+
+def stored(store: Any) -> list[str]:
+    return [row["path"] for row in store.rows("SELECT path FROM events ORDER BY path")]
+
+
+def files(ending: str = "*") -> list[Path]:
+    return sorted(settings.SPOOL_DIR.glob(f"*/*-*-*.{ending}"))
+
+
+def die() -> None:
+    """What kill -9 leaves: open files, no goodbye."""
+    spool._segments.abandon()
+    spool._segments = spool._writer = None
+
+
+def test_an_event_is_in_the_kernels_hands_before_anybody_flushes() -> None:
+    spool.write_event(event(SITE, "/a"))
+    assert b'"path":"/a"' in files("open")[0].read_bytes()
+
+
+def test_events_bots_refusals_and_received_go_to_their_tables(store: Any) -> None:
+    spool.write_event(event(SITE, "/a"))
+    spool.write_bot(event(SITE, "/b"), "crawler")
+    for _ in range(3):
+        spool.write_refusal(SITE, "bot", NOW)
+        spool.count_received(SITE, NOW)
+    spool.flush()
+    assert stored(store) == ["/a"]
+    assert store.rows("SELECT path, reason FROM bots") == [{"path": "/b", "reason": "crawler"}]
+    assert store.rows("SELECT minute, reason, hits FROM refusals FINAL") == [
+        {"minute": NOW, "reason": "bot", "hits": 3}
+    ]
+    assert store.rows("SELECT sum(hits) AS hits FROM received") == [{"hits": 3}]
+    assert files() == []
+
+
+def test_rows_of_another_table_are_written_together(store: Any) -> None:
+    spool.write_rows("bots", [event(SITE, f"/{n}") for n in range(3)])
+    spool.write_rows("bots", [])
+    assert spool.health()["depth"] == 3
+    spool.flush()
+    assert store.rows("SELECT count() AS n FROM bots") == [{"n": 3}]
+
+
+def test_what_a_killed_process_left_is_inserted_by_the_next_exactly_once(store: Any) -> None:
+    for path in "abc":
+        spool.write_event(event(SITE, path))
+    die()
+    assert len(files("open")) == 1
+    spool.start()
+    spool.flush()
+    assert stored(store) == ["a", "b", "c"]
+    spool.stop()
+    assert files() == []
+
+
+def test_a_process_killed_between_insert_and_delete_inserts_nothing_twice(store: Any) -> None:
+    spool.write_event(event(SITE, "a"))
+    spool._segments.seal()
+    (ready,) = files("ready")
+    store.insert_file(ready, "events", token(ready))
+    die()
+    spool.start()
+    spool.flush()
+    spool.stop()
+    assert stored(store) == ["a"]
+    assert store.rows("SELECT views FROM visits FINAL") == [{"views": 1}]
+
+
+def test_two_deaths_in_a_row_keep_a_segments_name(store: Any) -> None:
+    spool.write_event(event(SITE, "a"))
+    spool._segments.seal()
+    (ready,) = files("ready")
+    known = token(ready)
+    store.insert_file(ready, "events", known)
+    die()
+    for _ in range(2):
+        spool._open().adopt()
+        assert [token(path) for path in files()] == [known]
+        die()
+    spool.start()
+    spool.flush()
+    spool.stop()
+    assert stored(store) == ["a"]
+
+
+def test_a_living_processs_segments_are_left_alone() -> None:
+    neighbour = Segments(settings.SPOOL_DIR)
+    neighbour.write("events", 202603, b'{"site_id":1}\n')
+    spool.write_event(event(SITE, "a"))
+    assert spool._segments.adopt() == []
+    assert len(files("open")) == 2
+    neighbour.close()
+
+
+def test_a_torn_tail_is_cut(store: Any) -> None:
+    spool.write_event(event(SITE, "a"))
+    spool.write_event(event(SITE, "b"))
+    with files("open")[0].open("r+b") as file:
+        file.truncate(file.seek(0, os.SEEK_END) - 7)
+    die()
+    spool.start()
+    spool.flush()
+    spool.stop()
+    assert stored(store) == ["a"]
+    assert spool.health()["quarantined"] == 0
+
+
+def test_names_never_come_back() -> None:
+    names = []
+    for _ in range(3):
+        spool.write_event(event(SITE, "a"))
+        spool._segments.seal()
+        names += [token(path) for path in files("ready")]
+        spool.flush()
+        spool.stop()
+    assert len(set(names)) == len(names) == 3
+
+
+def test_each_month_has_its_own_segment(store: Any) -> None:
+    for year in range(2018, 2028):
+        for month in range(1, 13):
+            spool.write_event(event(SITE, f"{year}-{month:02}", at=NOW.replace(year=year, month=month)))
+    assert len(files("open")) <= 24
+    months = [path.read_bytes().splitlines() for path in files()]
+    assert all(len({line[line.index(b'"ts":"') :][:13] for line in lines}) == 1 for lines in months)
+    spool.flush()
+    assert len(stored(store)) == 120
+
+
+def test_a_short_write_of_a_full_disk_leaves_no_torn_line(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.write_event(event(SITE, "a"))
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
+    with pytest.raises(spool.SpoolFull, match="No space left"):
+        spool.write_event(event(SITE, "b"))
+    monkeypatch.setattr(os, "write", real)
+    spool.write_event(event(SITE, "c"))
+    assert [line.endswith(b"}") for line in files()[0].read_bytes().splitlines()] == [True, True]
+    spool.flush()
+    assert stored(store) == ["a", "c"]
+
+
+def test_on_a_full_disk_events_are_refused_and_counts_are_kept_in_memory(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    real = os.write
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(spool.SpoolFull):
+        spool.write_event(event(SITE, "a"))
+    for _ in range(5):
+        spool.write_refusal(SITE, "spool_full", NOW)
+    assert "full" in spool.health()["warning"]
+    monkeypatch.setattr(os, "write", real)
+    spool.flush()
+    assert store.rows("SELECT reason, hits FROM refusals FINAL") == [{"reason": "spool_full", "hits": 5}]
+    assert spool.health()["warning"] == ""
+
+
+def test_the_spool_grows_to_its_bound_and_no_further(settings: Any) -> None:
+    settings.SPOOL_MOST_BYTES = 2_000
+    with pytest.raises(spool.SpoolFull, match="bound"):
+        for _ in range(100):
+            spool.write_event(event(SITE, "a"))
+            spool._segments.seal()
+    assert spool.health()["bytes"] < 3_000
+
+
+def test_bad_lines_are_kept_apart_and_counted_and_the_others_get_in(store: Any) -> None:
+    for number in range(20):
+        spool.write_event(event(SITE, f"{number:02}"))
+    spool._segments.write("events", 202603, b"no JSON at all\n")
+    spool.write_event({**event(SITE, "x"), "id": "no number"})
+    spool.write_event(event(SITE, "z"))
+    spool.flush()
+    assert stored(store) == [*(f"{number:02}" for number in range(20)), "z"]
+    health = spool.health()
+    assert health["quarantined"] == 2 and "could not be stored" in health["warning"]
+    kept = [path.read_bytes() for path in (settings.SPOOL_DIR / "quarantine").glob("*.bad")]
+    assert b"no JSON at all\n" in kept[0] and b"no number" in kept[0]
+
+
+@pytest.mark.parametrize("text", ["\ud800 half a pair", "\x00 nothing", "a\nb\r\u2028", "\U0001f600"])
+def test_any_text_is_one_line_and_gets_in(store: Any, text: str) -> None:
+    spool.write_event(event(SITE, "a", title=text, props={"key\n": text}))
+    spool.flush()
+    assert spool.health()["quarantined"] == 0
+    assert store.rows("SELECT title FROM events")[0]["title"] == text.encode("utf-8", "replace").decode()
+
+
+def test_what_waits_can_be_read_back_with_times(store: Any) -> None:
+    spool.write_event(event(SITE, "a"))
+    (found,) = spool.waiting(NOW)
+    assert (found["path"], found["ts"], found["visit_start"]) == ("a", NOW, NOW)
+    assert list(spool.waiting(NOW.replace(hour=13))) == []
+    spool.flush()
+    assert list(spool.waiting()) == []
