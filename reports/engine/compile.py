@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reports.engine import filters
 from reports.engine.conditions import Conditions
@@ -33,7 +33,7 @@ class Breakdown:
 
     @property
     def by_event(self) -> bool:
-        return any(row.family in ("event", "goal") and row.name != "site" for row in self.dimensions)
+        return any(row.side == "event" and row.name != "site" for row in self.dimensions)
 
     def formulas(self) -> list[str]:
         return [row.form(self.by_page, self.by_event) for row in self.metrics]
@@ -66,15 +66,15 @@ class Compiler:
 
     # -- which table ----------------------------------------------------------------------------------------------
 
-    def families(self) -> set[str]:
+    def sides(self) -> set[str]:
         """What breakdown and filter are about: "entry" and "event" decide which table a visitor is counted in."""
         rows = [*self.breakdown.dimensions]
         rows += [leaf.dimension for leaf in filters.leaves(self.scene.tree, inside_visited=False)]
-        return {"entry" if row.visit and not row.event else row.family for row in rows if row.family != "time"}
+        return {row.side for row in rows}
 
     def scope(self, atom: Atom) -> str:
-        families = self.families()
-        if atom.visits and "entry" in families and not families & {"event", "goal"}:
+        sides = self.sides()
+        if atom.visits and "entry" in sides and "event" not in sides:
             return "base_visits" if atom.scope == "base" and self.scene.chosen_goals else "visits"
         return atom.scope
 
@@ -102,7 +102,7 @@ class Compiler:
         """The condition under which an event shows that its visitor saw what this is about; empty = always."""
         rows = [*self.breakdown.dimensions]
         rows += [leaf.dimension for leaf in filters.leaves(self.scene.tree, inside_visited=False)]
-        marks = {row.shown_by for row in rows if row.family in ("event", "goal")} - {""}
+        marks = {row.shown_by for row in rows if row.side == "event"} - {""}
         return "kind = 'view'" if marks == {"view"} else ""
 
     def value(self, row: Dimension) -> str:
@@ -110,7 +110,7 @@ class Compiler:
         if row.family == "goal":
             return goal_numbers(self.scene, self.conditions)
         if row.family != "time" and not row.event:
-            return f"toString(entered.{row.name.replace(':', '_')})" if False else entry_alias(row)
+            return entry_alias(row)
         return self.conditions.event_value(row)
 
     def present(self, dimensions: Iterable[Dimension]) -> list[str]:
@@ -121,11 +121,18 @@ class Compiler:
                 found.append(f"kind = '{row.kinds[0]}'")
             if row.skip_empty and row.family != "goal":
                 found.append(f"{self.value(row)} != ''")
+            if only := self.only(self.value(row), row):
+                found.append(only.removeprefix(" AND "))
         return found
+
+    def only(self, value: str, row: Dimension) -> str:
+        """A further condition on a dimension whose few interesting values are known already."""
+        wanted = self.scene.only.get(row.name)
+        return f" AND {value} IN {self.scene.params.texts(wanted)}" if wanted is not None else ""
 
     def entry_join(self) -> str:
         """Joins to events what only their visits know."""
-        rows = [row for row in self.breakdown.dimensions if row.visit and not row.event]
+        rows = [row for row in self.breakdown.dimensions if row.side == "entry"]
         if not rows:
             return ""
         columns = ", ".join(f"{self.conditions.visit_value(row)} AS {entry_alias(row)}" for row in rows)
@@ -203,6 +210,7 @@ class Compiler:
             values.append(value)
             if row.skip_empty and row.family != "goal":
                 conditions.append(f"{value} != ''")
+            conditions.append(self.only(value, row).removeprefix(" AND "))
         where = " AND ".join(filter(None, conditions))
         aggregates = [self.visit_aggregate(atom) for atom in atoms]
         return (
@@ -217,7 +225,7 @@ class Compiler:
 
     def contained(self) -> list[Dimension]:
         """The dimensions a visit has because it contains an event that has them."""
-        return [row for row in self.breakdown.dimensions if row.family in ("event", "goal") and row.name != "page"]
+        return [row for row in self.breakdown.dimensions if row.side == "event" and row.name != "page"]
 
     def containing(self, tree: filters.Node | None) -> tuple[str, list[str]]:
         """Joins to visits the event dimensions they contain."""
@@ -267,8 +275,6 @@ class Compiler:
         return self.for_every_goal(inside, others, atoms)
 
     def base_of(self, breakdown: Breakdown, atoms: list[Atom]) -> str:
-        from dataclasses import replace
-
         scene = replace(self.scene, tree=self.scene.tree_without_goals)
         return Compiler(scene, breakdown).events(atoms)
 
@@ -292,8 +298,6 @@ def entry_alias(row: Dimension) -> str:
 
 def plain(atom: Atom, narrow: str) -> Atom:
     """The atom without a condition that already narrows all rows."""
-    from dataclasses import replace
-
     return replace(atom, when="") if narrow and atom.when == narrow else atom
 
 
@@ -304,9 +308,7 @@ def cast(atom: Atom, call: str) -> str:
 
 def goal_numbers(scene: Scene, conditions: Conditions) -> str:
     """SQL: one row per goal the event reaches."""
-    reached = ", ".join(
-        f"if({conditions.events(goal.tree)}, {goal.number}, 0)" for goal in scene.counted_goals()
-    )
+    reached = ", ".join(f"if({conditions.events(goal.tree)}, {goal.number}, 0)" for goal in scene.counted_goals())
     return f"toInt64(arrayJoin(arrayFilter(number -> number != 0, [{reached or '0'}])))"
 
 

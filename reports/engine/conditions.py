@@ -89,7 +89,11 @@ class Conditions:
             return f"toInt64({clock.hour(unix)})"
         if name == "hour_of_day":
             return f"toInt64(intDiv({clock.local(unix)}, 3600) % 24)"
-        day = clock.day(unix)
+        return self.of_day(name, clock.day(unix))
+
+    @staticmethod
+    def of_day(name: str, day: str) -> str:
+        """SQL of a day's, week's, month's or weekday's number, from the day's."""
         if name == "weekday":
             return f"toInt64(({day} + 3) % 7 + 1)"
         if name == "week":

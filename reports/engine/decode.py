@@ -43,8 +43,7 @@ def decoded(breakdown: Breakdown, scene: Scene, rows: Sequence[Sequence[Any]]) -
             for each, value in zip(breakdown.dimensions, row[:width], strict=True)
         }
         named.update(
-            (each.name, measured(each, value))
-            for each, value in zip(breakdown.metrics, row[width:], strict=True)
+            (each.name, measured(each, value)) for each, value in zip(breakdown.metrics, row[width:], strict=True)
         )
         found.append(named)
     return found

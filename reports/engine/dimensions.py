@@ -42,6 +42,15 @@ class Dimension:
     key: str = ""  # of prop:<key> and tag:<key>
 
     @property
+    def side(self) -> str:
+        """Who has it: "time" everything, "visit" events and visits, "entry" only visits, "event" only events."""
+        if self.family in ("time", "goal"):
+            return "time" if self.family == "time" else "event"
+        if self.event and not self.visit:
+            return "event"
+        return "visit" if self.event else "entry"
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """Where it can be read without going through the visit's number."""
         return tuple(table for table, sql in (("events", self.event), ("visits", self.visit)) if sql)
@@ -135,6 +144,8 @@ ROWS: tuple[Dimension, ...] = (
     of_event("split_test", "Split test", "split_test", "The name of a split test.", skip_empty=True, shown_by=""),
     of_event("split_arm", "Split test version", "split_arm", "The version that was shown.", skip_empty=True,
              shown_by=""),
+    Dimension("visitor_id", "Visitor number", "visit", event="toString(device)", visit="toString(device)",
+              doc="The number of a visitor's device."),
     Dimension("visit", "Visit", "visit", event="toString(visit)", visit="toString(visit)", doc="A visit's number."),
     by_number("link", "Link", "link_id", "The tracked link that was clicked; of a visit, the one that started it."),
     by_number("link_group", "Link group", "group_id", "The group of that link."),

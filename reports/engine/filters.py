@@ -114,9 +114,7 @@ def group(word: str, inside: object, where: str, depth: int) -> Group:
         raise QueryRefused(f"“{word}” needs a list of filters.", f"{where}.{word}")
     if len(inside) > MOST_VALUES:
         raise QueryRefused(f"“{word}” takes at most {MOST_VALUES} filters.", f"{where}.{word}")
-    return Group(
-        word, tuple(node(part, f"{where}.{word}[{i}]", depth + 1) for i, part in enumerate(inside))
-    )
+    return Group(word, tuple(node(part, f"{where}.{word}[{i}]", depth + 1) for i, part in enumerate(inside)))
 
 
 def number_of(given: object, where: str) -> int:
@@ -141,7 +139,9 @@ def condition(given: dict[str, Any], where: str) -> Leaf:
     operator = given.get("operator", "is")
     allowed = operators_of(row)
     if not isinstance(operator, str) or operator not in OPERATORS:
-        raise QueryRefused(f"There is no operator {shown(operator)}; use one of {one_of(allowed)}.", f"{where}.operator")
+        raise QueryRefused(
+            f"There is no operator {shown(operator)}; use one of {one_of(allowed)}.", f"{where}.operator"
+        )
     if operator not in allowed:
         raise QueryRefused(
             f"“{row.name}” cannot be compared by “{operator}”; use one of {one_of(allowed)}.", f"{where}.operator"
@@ -224,8 +224,7 @@ def both(one: Node | None, other: Node | None) -> Node | None:
 
 def about_events(tree: Node | None) -> bool:
     """Whether it needs something that only events have."""
-    return any(found.dimension.family in ("event", "goal") or not found.dimension.visit and found.dimension.number
-               for found in leaves(tree, inside_visited=False))  # fmt: skip
+    return any(found.dimension.side == "event" for found in leaves(tree, inside_visited=False))
 
 
 def without_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:

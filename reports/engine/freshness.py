@@ -27,7 +27,7 @@ def facts(scene: Scene) -> Facts:
     """The facts of a scene's tenant and period. The period before it counts too, since its visits reach into it."""
     start, end = millis(scene.period.start - LONGEST_VISIT), millis(scene.period.end)
     sql = (
-        f"SELECT sum(rows), max(at), sumIf(rows, slot >= {instant(millis(scene.period.start))}), "
+        f"SELECT sum(rows), max(at), sumIf(events, slot >= {instant(millis(scene.period.start))}), "
         f"(SELECT count() FROM identities WHERE {scene.tenant()}) "
         f"FROM touched WHERE {scene.tenant()} AND slot >= {instant(start)} AND slot < {instant(end)}"
     )

@@ -30,7 +30,12 @@ SENTENCES: tuple[tuple[str, type[QueryRefused], str], ...] = (
     ("CANNOT_COMPILE_REGEXP", QueryRefused,
      "A value of “matches” is not a regular expression (RE2 syntax, without look-around and back-references)."),
 )  # fmt: skip
-CODES = {"159": "TIMEOUT_EXCEEDED", "241": "MEMORY_LIMIT_EXCEEDED", "158": "TOO_MANY_ROWS", "427": "CANNOT_COMPILE_REGEXP"}
+CODES = {
+    "159": "TIMEOUT_EXCEEDED",
+    "241": "MEMORY_LIMIT_EXCEEDED",
+    "158": "TOO_MANY_ROWS",
+    "427": "CANNOT_COMPILE_REGEXP",
+}
 CODE = re.compile(r"\bcode:? (\d+)", re.I)
 
 

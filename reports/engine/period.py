@@ -139,6 +139,8 @@ class Period:
     def days(cls, first: date, after: date, zone: str, name: str = "") -> Period:
         """The days from `first` to before `after` in `zone`."""
         info = zone_of(zone)
+        if first < after and day_start(first, info) == day_start(after, info):
+            raise QueryRefused(f"{first} never happened in {zone}, which skipped it.", "period")
         for day in (first, after):
             if not FIRST.date() <= day <= LAST.date():
                 raise outside(day)
@@ -160,8 +162,7 @@ class Period:
     def is_days(self) -> bool:
         """Whether it begins and ends exactly where days do."""
         return (
-            day_start(self.first_day, self.info) == self.start
-            and day_start(self.last_day + DAY, self.info) == self.end
+            day_start(self.first_day, self.info) == self.start and day_start(self.last_day + DAY, self.info) == self.end
         )
 
 

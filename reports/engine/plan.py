@@ -1,17 +1,41 @@
-"""Which tables answer: events and visits, or rollups of closed days."""
+"""Which tables answer: events and visits, or rollups of closed days, or both on top of each other.
+
+Rollups answer sums of one site without a filter, for the days that are published and current; what is left of the
+period (today, a dirty day) is answered from events, as one more part. Distinct counts are read from events, except
+above a size, where an estimate is allowed and the day's states are read instead.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from django.conf import settings
+
+from reports.engine import rolled
 from reports.engine.compile import Breakdown, Compiler, Part
+from reports.engine.dimensions import Dimension
 from reports.engine.freshness import Facts
+from reports.engine.metrics import Atom
+from reports.engine.period import Period
 from reports.engine.query import Query
+from reports.engine.rolled import Day
 from reports.engine.scene import Scene
+from sites import known
 
-Run = Callable[[str, dict[str, Any]], list[tuple[Any, ...]]]
+MOST_GAPS = 6
+DAILY = {"day", "week", "month", "weekday"}
+
+
+def rolled_above() -> int:
+    """Rows in a period from which rollups are looked for; fewer are answered from events as fast."""
+    return int(getattr(settings, "ROLLUPS_ABOVE_ROWS", 100_000))
+
+
+def estimated_above() -> int:
+    """Rows in a period from which distinct counts may be estimates."""
+    return int(getattr(settings, "ESTIMATES_ABOVE_ROWS", 20_000_000))
 
 
 @dataclass(frozen=True)
@@ -23,6 +47,135 @@ class Plan:
     error: float = 0.0
 
 
-def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts, run: Run) -> Plan:
+@dataclass(frozen=True)
+class Coverage:
+    """The published days that a period may be answered from, and the stretches between them."""
+
+    days: list[Day]
+    gaps: list[Period]
+
+
+def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan:
     """The cheapest parts that answer exactly, or as exactly as the question asks."""
-    return Plan(Compiler(scene, breakdown).parts(breakdown.atoms()))
+    atoms = breakdown.atoms()
+    covered = coverage(scene, breakdown, facts)
+    if covered is None:
+        return Plan(Compiler(scene, breakdown).parts(atoms))
+    value = value_dimension(breakdown)
+    sums = tuple(atom for atom in atoms if rolled.rollable(atom, value))
+    guessed = tuple(atom for atom in atoms if may_estimate(query, scene, breakdown, facts, atom))
+    rest = [atom for atom in atoms if atom not in sums and atom not in guessed]
+    parts = Compiler(scene, breakdown).parts(rest)
+    if sums:
+        parts.append(rolled_part(scene, breakdown, covered, sums))
+        for gap in covered.gaps:
+            parts += Compiler(scene.during(gap), breakdown).parts(sums)
+    parts += [estimate(scene, breakdown, covered, atom) for atom in guessed]
+    names = {row.name for row in breakdown.metrics if any(f"{{{atom.name}}}" in row.formula for atom in guessed)}
+    return Plan(parts, frozenset(names), rolled.ERROR if guessed else 0.0)
+
+
+# -- whether --------------------------------------------------------------------------------------------------------
+
+
+def site_zone(site_id: int) -> str | None:
+    """The zone in which a site's days are rolled up."""
+    facts = known.site(site_id)
+    return facts.timezone if facts else None
+
+
+def value_dimension(breakdown: Breakdown) -> Dimension | None:
+    """The one dimension that is not a time."""
+    return next((row for row in breakdown.dimensions if row.family != "time"), None)
+
+
+def coverage(scene: Scene, breakdown: Breakdown, facts: Facts) -> Coverage | None:
+    """The days that can answer this breakdown; None where events have to."""
+    values = [row for row in breakdown.dimensions if row.family != "time"]
+    times = {row.name for row in breakdown.dimensions if row.family == "time"}
+    if len(scene.sites) != 1 or scene.tree is not None or facts.rows < rolled_above() or len(values) > 1:
+        return None
+    zone = site_zone(scene.sites[0])
+    if zone is None or any(not row.rolled for row in values):
+        return None
+    if (values and (zone != scene.period.zone or not times <= DAILY)) or not scene.clock.of_quarters():
+        return None
+    days = rolled.published(scene.sites[0], zone, scene.period)
+    gaps = stretches(scene.period, days)
+    return Coverage(days, gaps) if days and len(gaps) <= MOST_GAPS else None
+
+
+def stretches(period: Period, days: Sequence[Day]) -> list[Period]:
+    """What of the period is in none of the days."""
+    found: list[Period] = []
+    here: datetime = period.start
+    for day in days:
+        if here < day.start:
+            found.append(replace(period, start=here, end=day.start))
+        here = day.end
+    if here < period.end:
+        found.append(replace(period, start=here))
+    return found
+
+
+def may_estimate(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts, atom: Atom) -> bool:
+    """Whether this distinct count is one of those the day's states can tell, and is large enough to."""
+    if query.exact or scene.persons or atom.name != "visitors" or facts.rows < estimated_above():
+        return False
+    own_days = site_zone(scene.sites[0]) == scene.period.zone
+    return own_days and all(row.name in DAILY for row in breakdown.dimensions)
+
+
+# -- parts ----------------------------------------------------------------------------------------------------------
+
+
+def rolled_part(scene: Scene, breakdown: Breakdown, covered: Coverage, atoms: tuple[Atom, ...]) -> Part:
+    """The atoms of the covered days from rollups."""
+    value = value_dimension(breakdown)
+    compiler = Compiler(scene, breakdown)
+    if value is None:
+        table, unix, where = "rollup_quarters", "toUnixTimestamp(slot)", ""
+    else:
+        table, unix = "rollup_days", ""
+        where = f" AND dimension = '{value.name}'"
+        where += compiler.only("value", value)
+    keys = [
+        ("value" if row is value else time_of_day(compiler, row, unix)) + f" AS d{index}"
+        for index, row in enumerate(breakdown.dimensions)
+    ]
+    days = f" AND day >= '{covered.days[0].day}' AND day <= '{covered.days[-1].day}'"
+    return Part(
+        "rollups",
+        f"SELECT {', '.join([*keys, rolled.sums(atoms)])} FROM {table} WHERE {scene.tenant()}{where}{days} "
+        f"AND {rolled.current(covered.days)}{compiler.group_by()}",
+        tuple(atom.name for atom in atoms),
+    )
+
+
+def time_of_day(compiler: Compiler, row: Dimension, unix: str) -> str:
+    """SQL of a time's bucket, of a rollup's row: from its quarter's instant, or from its day's number."""
+    if unix:
+        return compiler.conditions.time_value(row.name, unix)
+    return compiler.conditions.of_day(row.name, "toInt64(day)")
+
+
+def estimate(scene: Scene, breakdown: Breakdown, covered: Coverage, atom: Atom) -> Part:
+    """The distinct count from the days' states, and states of the gaps made on the way."""
+    compiler = Compiler(scene, breakdown)
+    names = range(len(breakdown.dimensions))
+    merge = rolled.STATE.replace("uniqCombined64", "uniqCombined64Merge")
+    make = rolled.STATE.replace("uniqCombined64", "uniqCombined64State")
+    keys = [f"{time_of_day(compiler, row, '')} AS d{i}" for i, row in enumerate(breakdown.dimensions)]
+    days = f"day >= '{covered.days[0].day}' AND day <= '{covered.days[-1].day}'"
+    selects = [
+        f"SELECT {', '.join([*keys, 'visitors AS state'])} FROM rollup_visitors "
+        f"WHERE {scene.tenant()} AND {days} AND {rolled.current(covered.days)}"
+    ]
+    for gap in covered.gaps:
+        there = Compiler(scene.during(gap), breakdown)
+        values = [f"{there.value(row)} AS d{i}" for i, row in enumerate(breakdown.dimensions)]
+        selects.append(
+            f"SELECT {', '.join([*values, f'{make}(device) AS state'])} {scene.during(gap).events()}{there.group_by()}"
+        )
+    columns = ", ".join([*(f"d{i}" for i in names), f"toUInt64({merge}(state)) AS a_{atom.name}"])
+    return Part("rollups", f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}){compiler.group_by()}", (atom.name,))

@@ -20,7 +20,7 @@ from reports.engine.period import Period
 from reports.engine.refusal import QueryRefused, one_of, shown
 
 MOST_SITES = 2_000
-MOST_METRICS = 30
+MOST_METRICS = 60
 MOST_DIMENSIONS = 4
 MOST_ROWS = 100_000
 MOST_OFFSET = 10_000_000
@@ -64,9 +64,7 @@ class Query:
         rows = self.dimension_rows()
         for index, row in enumerate(rows):
             if not row.breakdown:
-                raise QueryRefused(
-                    f"“{row.name}” can be filtered by, but not broken down by.", f"dimensions[{index}]"
-                )
+                raise QueryRefused(f"“{row.name}” can be filtered by, but not broken down by.", f"dimensions[{index}]")
         self.tree()
         object.__setattr__(self, "order", checked_order(self.order, self.metrics, self.dimensions))
         whole(self.limit, "limit", 1, MOST_ROWS)
@@ -204,9 +202,7 @@ def checked_comparison(given: object) -> None:
     if given is None or isinstance(given, Period):
         return
     if not isinstance(given, str) or given not in COMPARISONS:
-        raise QueryRefused(
-            f"A comparison is one of {one_of(COMPARISONS)}, or a period, not {shown(given)}.", "compare"
-        )
+        raise QueryRefused(f"A comparison is one of {one_of(COMPARISONS)}, or a period, not {shown(given)}.", "compare")
 
 
 def check_online(metrics: tuple[str, ...], rows: tuple[Dimension, ...]) -> None:

@@ -22,6 +22,8 @@ from reports.engine.period import DAY, Period, day_start, zone_of
 from reports.engine.scene import Scene, instant, millis
 from reports.engine.zones import EPOCH, QUARTER, Clock
 from tracking import store
+from tracking.store.migrate import nodes
+from tracking.store.target import target
 
 ROLLED: tuple[Atom, ...] = tuple(atom for atom in ATOMS.values() if atom.rolled)
 COLUMNS = tuple(atom.rolled for atom in ROLLED)
@@ -90,6 +92,19 @@ def arrived(site_id: int, zone: str, first: date, last: date) -> dict[date, int]
     return {EPOCH + timedelta(days=number): int(rows) for number, rows in found.rows}
 
 
+def sites_with_events() -> list[tuple[int, datetime, int]]:
+    """Every site with events: its number, when the first was, and how many there are."""
+    found = store.query(
+        "SELECT site_id, min(slot), sum(events) FROM touched WHERE site_id != 0 GROUP BY site_id ORDER BY site_id"
+    )
+    return [(int(site), first.replace(tzinfo=first.tzinfo or UTC), int(events)) for site, first, events in found.rows]
+
+
+def ever_built(site_id: int) -> set[date]:
+    """The days of a site that were published, in whatever zone."""
+    return {row[0] for row in store.query(f"SELECT DISTINCT day FROM rollup_ledger WHERE site_id = {site_id}").rows}
+
+
 def current(days: Iterable[Day]) -> str:
     """SQL: the row belongs to the build that counts."""
     return "(day, build) IN (" + ", ".join(f"('{each.day}', {each.build})" for each in days) + ")"
@@ -114,9 +129,7 @@ def build_days(site_id: int, zone: str, first: date, last: date, build: int, now
     publish(site_id, zone, Clock(period).days(), counted, build, now)
 
 
-def publish(
-    site_id: int, zone: str, days: list[date], counted: dict[date, int], build: int, now: datetime
-) -> None:
+def publish(site_id: int, zone: str, days: list[date], counted: dict[date, int], build: int, now: datetime) -> None:
     at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     rows = ", ".join(f"({site_id}, '{day}', '{zone}', {build}, {counted.get(day, 0)}, '{at}')" for day in days)
     store.execute(f"INSERT INTO rollup_ledger (site_id, day, zone, build, touched, built_at) VALUES {rows}")
@@ -178,7 +191,8 @@ def sweep(before: datetime) -> None:
     """Delete rows of builds that no longer count and were superseded before `before`."""
     limit = millis(before) * 1000
     keep = "SELECT site_id, day, max(build) FROM rollup_ledger GROUP BY site_id, day"
+    local = "_local" if target().cluster else ""
     for table in ("rollup_days", "rollup_quarters", "rollup_visitors"):
-        store.execute(
-            f"ALTER TABLE {table} DELETE WHERE build < {limit} AND (site_id, day, build) NOT IN ({keep})"
-        )
+        condition = f"build < {limit} AND (site_id, day, build) NOT IN ({keep})"
+        for host in nodes():
+            store.execute(f"ALTER TABLE {table}{local} DELETE WHERE {condition}", host=host)

@@ -141,7 +141,7 @@ def table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: 
     """The rows of one period; with `keys`, only those with the same dimension values."""
     breakdown = breakdown_of(query)
     scene = replace(scene, params=type(scene.params)())
-    made = plan(query, scene, breakdown, facts, work.run)
+    made = plan(query, scene, breakdown, facts)
     work.used(made)
     fill = query.filled()
     limit, offset = (1_000_000, 0) if fill else (query.limit, query.offset)

@@ -65,6 +65,7 @@ class Scene:
     tree_without_goals: Node | None = None
     persons: bool = False  # whether any of the sites identifies people
     currency: str | None = None
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values of a dimension that matter
     params: Params = field(default_factory=Params)
 
     @property

@@ -72,8 +72,7 @@ class Clock:
     def of_quarters(self) -> bool:
         """Whether every change and offset is whole quarters of an hour, so that quarter-hour sums can be told."""
         return all(
-            span.offset % QUARTER == 0 and (span.start % QUARTER == 0 or span is self.spans[0])
-            for span in self.spans
+            span.offset % QUARTER == 0 and (span.start % QUARTER == 0 or span is self.spans[0]) for span in self.spans
         )
 
     def orderly(self) -> bool:

@@ -1,0 +1,118 @@
+"""Hits on links and pixels, one row each: the clickstream, paged from the newest to the oldest.
+
+The same tenant, period and filter JSON as every other question. Rows are dictionaries of the columns in COLUMNS; a
+page ends with the key from which the next one goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from reports.engine import filters, limits
+from reports.engine.conditions import Conditions
+from reports.engine.period import Period
+from reports.engine.scene import Scene, instant
+from tracking import store
+
+COLUMNS = (
+    "ts", "id", "kind", "link_id", "group_id", "click_id", "conversion_id", "name", "text", "destination", "is_unique",
+    "country", "region", "city", "latitude", "longitude", "language", "ip", "organization", "device_type", "browser",
+    "browser_version", "os", "os_version", "referrer", "referrer_domain", "source", "channel", "revenue", "currency",
+    "commission", "cost", "user_agent",
+)  # fmt: skip
+HITS = ("link", "pixel", "spider")
+SALES = ("conversion", "refund")
+MOST = 1000
+Row = dict[str, Any]
+Key = tuple[int, int]  # milliseconds since 1970, number of the event
+
+
+def hits(
+    account_id: int,
+    period: Period,
+    *,
+    where: Any = None,
+    kinds: tuple[str, ...] = HITS,
+    before: Key | None = None,
+    converted: bool = False,
+    limit: int = 100,
+) -> list[Row]:
+    """The newest `limit` hits of the account's links in the period, before a key if one is given.
+
+    `converted`: only those a conversion came of. Raises QueryRefused for a filter that is none.
+    """
+    scene = Scene((account_id,), period, period.end, filters.parse(where))
+    conditions = [kinds_in(kinds), Conditions(scene).events(scene.tree)]
+    if before is not None:
+        conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
+    if converted:
+        conditions.append(f"id IN (SELECT click_id FROM events WHERE {scene.tenant()} AND {kinds_in(SALES)})")
+    sql = (
+        f"SELECT {', '.join(COLUMNS)} {scene.events(*conditions)} "
+        f"ORDER BY ts DESC, id DESC LIMIT {min(MOST, max(1, int(limit)))}"
+    )
+    return asked(sql, scene)
+
+
+def sales_of(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
+    """The conversions and refunds that these clicks led to: click -> rows, oldest first."""
+    numbers = sorted({int(number) for number in clicks})
+    if not numbers:
+        return {}
+    period = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
+    scene = Scene((account_id,), period, period.end)
+    condition = f"click_id IN ({', '.join(map(str, numbers))})"
+    sql = f"SELECT {', '.join(COLUMNS)} {scene.events(kinds_in(SALES), condition)} ORDER BY ts, id LIMIT 10000"
+    found: dict[int, list[Row]] = {}
+    for row in asked(sql, scene):
+        found.setdefault(row["click_id"], []).append(row)
+    return found
+
+
+def kinds_in(kinds: tuple[str, ...]) -> str:
+    return "kind IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
+
+
+def asked(sql: str, scene: Scene) -> list[Row]:
+    found = store.query(sql, scene.params.values, settings=limits.query_settings())
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in found.rows]
+    for row in rows:
+        row["ts"] = row["ts"] if row["ts"].tzinfo else row["ts"].replace(tzinfo=UTC)
+    return rows
+
+
+def key_of(row: Row) -> Key:
+    """Where the next page goes on."""
+    return int(row["ts"].timestamp() * 1000 + 0.5), int(row["id"])
+
+
+def recent(since: datetime) -> list[Row]:
+    """For the windows of the redirector at its start, over all accounts: unique hits since then, oldest first."""
+    sql = (
+        "SELECT link_id, view_id, ts FROM events WHERE kind IN ('link', 'pixel') AND is_unique = 1 "
+        f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 1000000"
+    )
+    return store.rows(sql)
+
+
+def sold(since: datetime) -> list[Row]:
+    """Likewise: which parameters and clicks were counted for which conversion."""
+    sql = (
+        "SELECT kind, conversion_id, name, click_id, is_unique, ts FROM events WHERE kind IN ('conversion', 'refund') "
+        f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 500000"
+    )
+    return store.rows(sql)
+
+
+def counts(accounts: Iterable[int], links: Iterable[int]) -> dict[int, int]:
+    """Likewise: how many clicks people made on these links, ever."""
+    sites, numbers = sorted(set(accounts)), sorted(set(links))
+    if not numbers:
+        return {}
+    sql = (
+        "SELECT link_id, count() AS clicks FROM events WHERE site_id IN {sites:Array(UInt64)} "
+        "AND kind = 'link' AND link_id IN {links:Array(UInt64)} GROUP BY link_id"
+    )
+    return {row["link_id"]: row["clicks"] for row in store.rows(sql, {"sites": sites, "links": numbers})}
