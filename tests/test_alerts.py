@@ -267,6 +267,6 @@ def test_every_condition_has_a_form_that_saves(client, alice, site, name):
     client.force_login(alice)
     url = reverse("alert-new", args=[site.pk, name])
     assert client.get(url).status_code == 200
-    values = {f"p_{p.name}": p.default or "x" for p in CONDITIONS[name].parameters}
+    values = {f"p_{p.name}": "x" if p.default == "" else p.default for p in CONDITIONS[name].parameters}
     client.post(url, {"name": "Mine", "throttle_minutes": "5", "enabled": "on", **values})
     assert Alert.objects.get().condition == name
