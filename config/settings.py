@@ -4,9 +4,10 @@ from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 from config.databases import database_settings
-from config.env import BASE_DIR, read_env
+from config.env import BASE_DIR, read_env, settled
 
 ENV = read_env()
+MISTAKES = list(ENV.mistakes)  # what could not be read; `config.checks` tells
 DATA_DIR = ENV.data_dir
 SECRET_KEY = ENV.secret_key
 DEBUG = ENV.debug
@@ -67,7 +68,12 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database_settings(ENV.database_url, DATA_DIR)}
+NOWHERE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}  # until DATABASE_URL is corrected
+DATABASES = {
+    "default": settled(
+        "DATABASE_URL", lambda: database_settings(ENV.database_url, DATA_DIR), dict[str, object](NOWHERE), MISTAKES
+    )
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
@@ -132,8 +138,9 @@ def email_settings(url: str) -> dict[str, object]:
     }
 
 
-globals().update(email_settings(ENV.email_url))
-DEFAULT_FROM_EMAIL = parseaddr(f"Footfall <footfall@{urlsplit(BASE_URL).hostname}>")[1]
+globals().update(settled("EMAIL_URL", lambda: email_settings(ENV.email_url), email_settings(""), MISTAKES))
+BASE_HOST = settled("BASE_URL", lambda: urlsplit(BASE_URL).hostname, None, MISTAKES) or "localhost"
+DEFAULT_FROM_EMAIL = parseaddr(f"Footfall <footfall@{BASE_HOST}>")[1]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -153,6 +160,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
-        **{name: {"level": "WARNING"} for name in ("httpx", "celery", "kombu.connection")},
+        **{name: {"level": "WARNING"} for name in ("httpx", "celery", "uvicorn")},
+        "kombu": {"level": "ERROR"},
     },
 }

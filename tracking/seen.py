@@ -19,6 +19,7 @@ from django.conf import settings
 from tracking import shared
 
 HOURS = 24
+NAME = "%Y%m%d%H"  # of an hour and its file
 BRIEF_SECONDS = 600
 MOST_BRIEF = 200_000
 MOST_PER_HOUR = 1_000_000
@@ -69,13 +70,14 @@ class Durable:
             numbers.frombytes(raw[: len(raw) // 8 * 8])
             self.hours[path.stem] = set(numbers)
 
-    def known(self, number: int) -> bool:
+    def known(self, number: int, now: datetime) -> bool:
         """Whether the id is among those of the last day."""
-        return any(number in hour for hour in self.hours.values())
+        oldest = (now - timedelta(hours=HOURS)).strftime(NAME)
+        return any(number in hour for name, hour in self.hours.items() if name >= oldest)
 
     def add(self, number: int, now: datetime) -> None:
         """Note the id, in the kernel's hands before this returns."""
-        name = now.strftime("%Y%m%d%H")
+        name = now.strftime(NAME)
         with self.lock:
             if name != self.current:
                 self._turn(name, now)
@@ -94,7 +96,7 @@ class Durable:
             os.ftruncate(self.file, os.fstat(self.file).st_size - torn)
         self.current = name
         self.hours.setdefault(name, set())
-        oldest = (now - timedelta(hours=HOURS)).strftime("%Y%m%d%H")
+        oldest = (now - timedelta(hours=HOURS)).strftime(NAME)
         for old in [other for other in self.hours if other < oldest]:
             del self.hours[old]
             (self.folder / f"{old}.ids").unlink(missing_ok=True)
@@ -122,7 +124,7 @@ def repeated(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
         return not client.set(f"footfall:seen:{number}", 1, nx=True, ex=seconds)
     if event_number(site_id, event_id) in known_numbers:
         return True
-    return not _brief.add(number, now.timestamp()) if brief else durable().known(number)
+    return not _brief.add(number, now.timestamp()) if brief else durable().known(number, now.astimezone(UTC))
 
 
 def note(site_id: int, event_id: str, now: datetime) -> None:

@@ -80,7 +80,7 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
     key, visit = find_open(hit, facts, event, at, idle)
     if visit is None:
-        if hit.kind in NEEDS_VISIT or (hit.session and not hit.ip):
+        if hit.kind in NEEDS_VISIT or not hit.ip:
             return Refused("unknown_visit")
         visit = open_visit(event, at)
     elif "source" not in event and "utm_source" not in event:

@@ -62,17 +62,16 @@ class Command(BaseCommand):
                 self.progress(number / whole)
         spool.flush()
         self.progress(1.0)
-        self.stdout.write("")
+        if self.stdout.isatty():
+            self.stdout.write("")
         return sent
 
     def progress(self, share: float) -> None:
-        """A bar that fills; nothing but its end where no terminal looks."""
+        """A bar that fills; nothing where no terminal looks."""
         share = min(share, 1.0)
         if self.stdout.isatty():
             self.stdout.write(f"\rDemo traffic [{'#' * int(BAR * share):<{BAR}}] {share:4.0%}", ending="")
             self.stdout.flush()
-        elif share == 1.0:
-            self.stdout.write("Demo traffic is made.")
 
 
 @transaction.atomic

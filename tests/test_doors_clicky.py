@@ -1,0 +1,315 @@
+"""in.php and its images: Clicky's beacons become the right events, and every answer is a proper one."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sites import known
+from sites.models import Site
+from sites.services import site_update
+from tests.doors import balanced, knock, ledger, stored
+from tests.hits import CHROME, forget
+from tracking.web import GIF
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+def beacon(site: Site, kind: str, **fields: Any) -> Any:
+    return knock("/in.php", {"site_id": site.pk, "type": kind, **fields})
+
+
+def only(site: Site) -> dict[str, Any]:
+    rows = stored(site.pk)
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+def test_a_page_view_is_stored_with_page_title_language_and_screen(site: Site) -> None:
+    answer = beacon(site, "pageview", href="/a?x=1", title="Über uns", res="1920x1080", lang="de-AT", x="0.123")
+    row = only(site)
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, GIF, "image/gif")
+    assert (row["kind"], row["path"], row["title"], row["host"]) == ("view", "/a?x=1", "Über uns", "example.com")
+    assert (row["language"], row["screen"], row["browser"]) == ("de-AT", "1920x1080", "Chrome")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_both_methods_count(site: Site, method: str) -> None:
+    knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method=method)
+    assert only(site)["path"] == "/a"
+
+
+def test_head_answers_the_headers_and_counts_nothing(site: Site) -> None:
+    answer = knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method="HEAD")
+    assert answer.status == 200 and answer.body == b"" and answer.headers["content-length"] == str(len(GIF))
+    assert stored(site.pk) == [] and ledger()["received"] == 0
+
+
+def test_a_form_body_is_read_like_the_query(site: Site) -> None:
+    body = f"site_id={site.pk}&type=pageview&href=%2Fb".encode()
+    knock("/in.php", method="POST", body=body, content_type="application/x-www-form-urlencoded")
+    assert only(site)["path"] == "/b"
+
+
+def test_an_unknown_type_is_a_page_view(site: Site) -> None:
+    beacon(site, "something", href="/a")
+    assert only(site)["kind"] == "view"
+
+
+def test_an_outbound_link_keeps_target_and_text_on_its_page(site: Site) -> None:
+    beacon(site, "outbound", href="https://other.org/x", title="Other", page="/here")
+    row = only(site)
+    assert (row["kind"], row["target"], row["text"], row["path"]) == (
+        "outbound",
+        "https://other.org/x",
+        "Other",
+        "/here",
+    )
+
+
+def test_a_download_and_an_event_are_told_apart(site: Site) -> None:
+    beacon(site, "download", href="/files/a.pdf", title="A")
+    beacon(site, "click", href="/actions/export", title="Exported")
+    rows = stored(site.pk)
+    assert [(row["kind"], row["target"], row["name"]) for row in rows] == [
+        ("download", "/files/a.pdf", ""),
+        ("event", "/actions/export", "Exported"),
+    ]
+
+
+def test_a_goal_with_revenue_is_an_event_of_its_own(site: Site) -> None:
+    beacon(site, "goal", **{"goal[id]": "12", "goal[revenue]": "49.99"})
+    row = only(site)
+    assert (row["kind"], row["name"], float(row["revenue"])) == ("goal", "12", 49.99)
+
+
+@pytest.mark.parametrize("goal", [{"goal": "signup"}, {"goal[name]": "signup"}])
+def test_a_goal_that_comes_with_a_page_view_is_stored_beside_it(site: Site, goal: dict[str, str]) -> None:
+    beacon(site, "pageview", href="/done", **goal)
+    rows = stored(site.pk)
+    assert sorted((row["kind"], row["name"]) for row in rows) == [("goal", "signup"), ("view", "")]
+    assert len({row["visit"] for row in rows}) == 1
+    assert balanced(ledger())
+
+
+def test_custom_data_tags_the_visit(site: Site) -> None:
+    beacon(site, "custom", **{"custom[username]": "ada", "custom[plan]": "pro"})
+    row = only(site)
+    assert (row["kind"], row["tags"], row["person"]) == ("set", {"username": "ada", "plan": "pro"}, "ada")
+
+
+def test_a_ping_carries_attention_and_reach_of_its_view(site: Site) -> None:
+    beacon(site, "pageview", href="/a", vid="00000000abcde")
+    beacon(site, "ping", vid="00000000abcde", et=3500, sc=55)
+    view, ping = stored(site.pk)
+    assert (ping["engaged"], ping["scroll"], ping["view_id"], ping["visit"]) == (
+        3500,
+        55,
+        view["view_id"],
+        view["visit"],
+    )
+
+
+def test_video_split_test_properties_and_sticky_campaign_are_understood(site: Site) -> None:
+    beacon(site, "video", href="/film.mp4", title="Film", **{"video[action]": "play", "video[time]": "12"})
+    beacon(
+        site,
+        "event",
+        name="Signup",
+        revenue="3",
+        currency="eur",
+        **{"prop[plan]": "pro", "split[name]": "colour", "split[version]": "red"},
+    )
+    beacon(site, "pageview", href="/", utm="utm_source=mag&utm_campaign=c1")
+    video, named, view = stored(site.pk)
+    assert (video["kind"], video["name"], video["target"], video["props"]) == (
+        "video",
+        "play",
+        "/film.mp4",
+        {"time": "12"},
+    )
+    assert (named["props"], named["split_test"], named["split_arm"], named["currency"]) == (
+        {"plan": "pro"},
+        "colour",
+        "red",
+        "EUR",
+    )
+    assert (view["utm_source"], view["utm_campaign"]) == ("mag", "c1")
+
+
+def test_the_same_beacon_twice_counts_once_and_says_so(site: Site) -> None:
+    for _ in range(2):
+        answer = beacon(site, "pageview", href="/a", x="0123456789abcdef0")
+    assert answer.dropped == "duplicate" and answer.body == GIF
+    assert len(stored(site.pk)) == 1 and balanced(ledger()) and ledger()["duplicate"] == 1
+
+
+def test_short_random_numbers_of_old_trackers_are_no_ids(site: Site) -> None:
+    for _ in range(2):
+        beacon(site, "pageview", href="/a", x="0.5")
+    assert len(stored(site.pk)) == 2
+
+
+@pytest.mark.parametrize("form", ["/{}ns.gif", "/{}-db.gif"])
+def test_an_image_counts_the_page_that_shows_it(site: Site, form: str) -> None:
+    answer = knock(form.format(site.pk), referer="https://example.com/no-script?a=1")
+    assert answer.body == GIF and "no-store" in answer.headers["cache-control"]
+    assert only(site)["path"] == "/no-script?a=1"
+
+
+def test_javascript_is_answered_to_who_reads_it_with_the_sites_switches(site: Site) -> None:
+    site_update(site=site, cookies="on")
+    known.refresh()
+    answer = beacon(site, "pageview", href="/a", mime="js")
+    assert answer.headers["content-type"].startswith("application/javascript")
+    assert b"window._cgen" in answer.body and b'"cookie":1' in answer.body
+
+
+@pytest.mark.parametrize("site_id", ["", "0", "999", "abc", "-1", "9" * 40, "1e3", "٣"])
+def test_an_unknown_site_gets_its_pixel_and_is_counted(site: Site, site_id: str) -> None:
+    answer = knock("/in.php", {"site_id": site_id, "type": "pageview"})
+    assert (answer.status, answer.body, answer.dropped) == (200, GIF, "unknown_site")
+    assert ledger(0) == {"received": 1, "stored": 0, "unknown_site": 1}
+
+
+def test_another_sites_page_is_refused_and_counted(site: Site) -> None:
+    answer = knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, referer="https://evil.org/")
+    assert answer.dropped == "wrong_host" and answer.status == 200
+    assert ledger(site.pk) == {"received": 1, "stored": 0, "wrong_host": 1}
+
+
+def test_a_page_that_hides_its_address_is_known_by_the_host_the_tracker_tells(site: Site) -> None:
+    knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a", "host": "www.example.com"}, referer="")
+    assert only(site)["host"] == "www.example.com"
+
+
+@pytest.mark.parametrize("signal", [{"dnt": "1"}, {"sec_gpc": "1"}])
+def test_signals_not_to_track_are_honoured(site: Site, signal: dict[str, str]) -> None:
+    assert knock("/in.php", {"site_id": site.pk, "href": "/"}, **signal).dropped == "do_not_track"
+    assert stored(site.pk) == []
+
+
+def test_a_bot_is_kept_in_a_table_of_its_own(site: Site) -> None:
+    answer = knock("/in.php", {"site_id": site.pk, "href": "/x"}, user_agent="Googlebot/2.1")
+    assert answer.dropped == "bot" and stored(site.pk) == []
+    bot = stored(site.pk, "bots")[0]
+    assert bot["path"] == "/x" and "googlebot" in bot["reason"]
+    assert balanced(ledger())
+
+
+# -- server-side logging (Clicky wire reference §3) -------------------------------------------------------------------
+
+
+def log(site: Site, **fields: Any) -> Any:
+    sent = {"site_id": site.pk, "sitekey_admin": site.sitekey_admin, **fields}
+    return knock("/in.php", sent, user_agent="PHP", referer="", peer="192.0.2.80")
+
+
+def test_a_server_logs_for_its_visitor(site: Site) -> None:
+    site_update(site=site, addresses="keep")
+    known.refresh()
+    answer = log(
+        site, type="pageview", href="/a", title="T", ip_address="198.51.100.4", ua=CHROME, ref="https://www.bing.com/"
+    )
+    row = only(site)
+    assert answer.status == 200 and answer.body.startswith(b"OK")
+    assert (row["ip"], row["browser"], row["source"], row["path"]) == ("198.51.100.4", "Chrome", "Bing", "/a")
+
+
+def test_a_missing_slash_is_put_in_front(site: Site) -> None:
+    log(site, type="click", href="button", title="B", ip_address="198.51.100.4")
+    row = only(site)
+    assert (row["kind"], row["name"], row["target"]) == ("event", "B", "/button")
+
+
+def test_outbound_needs_a_real_address(site: Site) -> None:
+    answer = log(site, type="outbound", href="/inside", ip_address="198.51.100.4")
+    assert answer.dropped == "bad_request" and answer.body and answer.status == 200
+    assert log(site, type="outbound", href="https://o.org/", ip_address="198.51.100.4").dropped == ""
+
+
+def test_the_wrong_key_opens_nothing(site: Site) -> None:
+    for key in (site.sitekey, "", "x", "ü"):
+        answer = knock("/in.php", {"site_id": site.pk, "sitekey_admin": key, "ip_address": "198.51.100.4"})
+        assert (answer.status, answer.dropped) == (200, "bad_key") and answer.body
+    assert stored(site.pk) == []
+
+
+def test_a_known_session_needs_no_address_and_an_unknown_one_does(site: Site) -> None:
+    log(site, type="pageview", href="/a", ip_address="198.51.100.4")
+    visit = only(site)["visit"]
+    assert log(site, type="goal", session_id=visit, **{"goal[id]": "5", "goal[revenue]": "10"}).dropped == ""
+    assert log(site, type="pageview", href="/b", session_id="4711").dropped == "unknown_visit"
+    assert log(site, type="pageview", href="/b").dropped == "unknown_visit"
+    rows = stored(site.pk)
+    assert [(row["kind"], row["visit"]) for row in rows] == [("view", visit), ("goal", visit)]
+
+
+def test_custom_data_from_a_server_logs_no_action(site: Site) -> None:
+    log(site, type="pageview", href="/a", ip_address="198.51.100.4")
+    log(site, type="custom", ip_address="198.51.100.4", **{"custom[email]": "a@b.c"})
+    rows = stored(site.pk)
+    assert [row["kind"] for row in rows] == ["view", "set"] and rows[1]["tags"] == {"email": "a@b.c"}
+
+
+def test_a_stated_bot_is_still_a_bot_and_the_servers_own_agent_is_not_judged(site: Site) -> None:
+    assert log(site, type="pageview", href="/", ip_address="198.51.100.4", ua="Googlebot/2.1").dropped == "bot"
+    assert log(site, type="pageview", href="/", ip_address="198.51.100.4").dropped == ""
+
+
+# -- whose address -----------------------------------------------------------------------------------------------------
+
+
+def address_seen(site: Site, peer: str, forwarded: str, path: str = "/in.php") -> str:
+    site_update(site=site, addresses="keep")
+    known.refresh()
+    knock(path, {"site_id": site.pk, "href": "/"}, peer=peer, x_forwarded_for=forwarded)
+    return str(stored(site.pk)[-1]["ip"])
+
+
+def test_a_strangers_word_about_its_address_is_not_believed(site: Site) -> None:
+    assert address_seen(site, "203.0.113.9", "1.2.3.4") == "203.0.113.9"
+
+
+def test_the_operators_proxy_is_believed_hop_by_hop(site: Site, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
+    assert address_seen(site, "10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2") == "198.51.100.7"
+
+
+def test_a_sites_own_proxy_is_believed_for_that_site_only(site: Site, charlies_site: Site) -> None:
+    site_update(site=site, proxy_addresses=["192.0.2.0/24"])
+    assert address_seen(site, "192.0.2.5", "198.51.100.8") == "198.51.100.8"
+    assert (
+        knock(
+            "/in.php",
+            {"site_id": charlies_site.pk, "href": "/"},
+            peer="192.0.2.5",
+            x_forwarded_for="9.9.9.9",
+            referer="https://charlie.example/",
+        ).dropped
+        == ""
+    )
+    assert stored(charlies_site.pk)[-1]["ip"] == "192.0.2.0"
+
+
+def test_a_secret_word_in_the_path_vouches_for_one_hop(site: Site) -> None:
+    site_update(site=site, proxy_secret="s3cret-word-of-ours")
+    assert address_seen(site, "192.0.2.5", "6.6.6.6, 198.51.100.8", "/p/s3cret-word-of-ours/in.php") == "198.51.100.8"
+    assert address_seen(site, "192.0.2.6", "198.51.100.9", "/p/wrong/in.php") == "192.0.2.6"
+
+
+def test_visits_end_when_the_page_says(site: Site, time_machine: Any) -> None:
+    pytest.importorskip("time_machine")
+    time_machine.move_to("2026-03-02T12:00:00Z", tick=False)
+    beacon(site, "pageview", href="/a", timeout=5)
+    time_machine.shift(timedelta(minutes=6))
+    beacon(site, "pageview", href="/b", timeout=5)
+    assert len({row["visit"] for row in stored(site.pk)}) == 2
