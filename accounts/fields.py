@@ -45,7 +45,7 @@ def cleaned_brand(brand: dict[str, Any]) -> dict[str, str]:
 
 
 def _host(text: str) -> str:
-    if text.lower() == urlsplit(settings.BASE_URL).hostname:
+    if text.lower() == settings.BASE_HOST:
         return "This is the installation's own host."
     try:
         validate_domain_name(text.lower()) if text else None

@@ -6,10 +6,13 @@ together, such as a worker fleet without Redis, are Django system checks in `con
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 
 
@@ -39,6 +42,7 @@ class Env:
     clickmeter_hosts: tuple[str, ...]
     link_domain: str
     allowed_outbound: tuple[str, ...]
+    mistakes: tuple[tuple[str, str], ...] = ()
 
 
 def kept_secret(path: Path) -> str:
@@ -49,13 +53,23 @@ def kept_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
+def settled(name: str, read: Callable[[], T], instead: T, mistakes: list[tuple[str, str]]) -> T:
+    """What `read` gives; if it raises ValueError, `instead`, and the mistake is noted for the system checks."""
+    try:
+        return read()
+    except ValueError as error:
+        mistakes.append((name, str(error)))
+        return instead
+
+
 def read_env(environ: dict[str, str] | None = None) -> Env:
-    """The configuration of `environ` (default: the process's own). Raises ValueError on a PORT that is no number."""
+    """The configuration of `environ` (default: the process's own); what cannot be read is among its mistakes."""
     env = dict(os.environ) if environ is None else environ
     data_dir = Path(env.get("DATA_DIR") or BASE_DIR / "var").expanduser().absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
     host = env.get("HOST") or "127.0.0.1"
-    port = int(env.get("PORT") or 8000)
+    mistakes: list[tuple[str, str]] = []
+    port = settled("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
     return Env(
         host=host,
         port=port,
@@ -74,4 +88,5 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         clickmeter_hosts=words(env.get("CLICKMETER_HOSTS", "")),
         link_domain=env.get("LINK_DOMAIN", ""),
         allowed_outbound=words(env.get("ALLOWED_OUTBOUND", "")),
+        mistakes=tuple(mistakes),
     )

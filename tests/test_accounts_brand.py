@@ -80,7 +80,7 @@ def test_a_host_belongs_to_one_account(branded, charlie) -> None:
 
 
 def test_the_installations_own_host_cannot_be_taken(account, settings) -> None:
-    settings.BASE_URL = "https://main.example"
+    settings.BASE_HOST = "main.example"
     with pytest.raises(ValidationError, match="own host"):
         account_brand_set(account=account, host="Main.example")
 
