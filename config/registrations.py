@@ -5,17 +5,22 @@ from goals.discovery import register_reader
 from goals.services import register_filter_check
 from links.grants import datapoints_of_account, groups_of_account
 from links.thread import columns as click_columns
+from reports.arrivals import traffic
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
-from tracking.steps.click import register_joiner
 from sites.alerts.conditions import register as register_conditions
+from sites.live import register_traffic
+from tracking.steps.click import register_joiner
 
 # What a guest can be given
 register_kind("site", "Site", sites_of_account)
 register_kind("group", "Link group", groups_of_account)
 register_kind("datapoint", "Link or pixel", datapoints_of_account)
+
+# Tracking code: what arrived lately
+register_traffic(traffic)
 
 # Goals: the engine says what a filter may be and which goals were named
 register_filter_check(parse)

@@ -16,11 +16,12 @@ class Traffic:
     refused: dict[str, int] = field(default_factory=dict)
 
 
-_traffic: Callable[[int, datetime], Traffic] | None = None
+Answerer = Callable[[int, datetime], Traffic | None]
+_traffic: Answerer | None = None
 
 
-def register_traffic(answer: Callable[[int, datetime], Traffic]) -> None:
-    """Say who answers: a function of a site's id and the present moment; it may raise OSError."""
+def register_traffic(answer: Answerer) -> None:
+    """Say who answers: a function of a site's id and the present moment, which gives None when it cannot tell."""
     global _traffic
     _traffic = answer
 
