@@ -40,6 +40,10 @@ VISITS_TEACH = "Nothing came in during this period. Choose a longer one, or chec
 CAMPAIGN_TEACH = (
     "Add ?utm_source=newsletter&utm_medium=email&utm_campaign=spring to links you share; they are counted here."
 )
+LINK_TEACH = "Pages that link to you appear here once somebody follows a link."
+TERM_TEACH = "Few search engines still tell what was searched for; those that do are shown."
+OUT_TEACH = "Links your visitors follow to other sites appear here by themselves."
+FILE_TEACH = "Files your visitors download (pdf, zip, …) appear here by themselves."
 EVENT_TEACH = "Send an event from your page when something happens that is not a page view, and it is counted here."
 
 ROWS: tuple[Panel, ...] = (
@@ -47,9 +51,9 @@ ROWS: tuple[Panel, ...] = (
         Tab("channels", "Channels", "channel", teach=VISITS_TEACH),
         Tab("sources", "Sources", "source", teach=VISITS_TEACH),
         Tab("campaigns", "Campaigns", "utm_campaign", teach=CAMPAIGN_TEACH),
-        Tab("referrers", "Referrers", "referrer", teach="Pages that link to you appear here once somebody follows a link."),
+        Tab("referrers", "Referrers", "referrer", teach=LINK_TEACH),
         Tab("domains", "Referring domains", "referrer_domain", teach="Sites that link to you appear here."),
-        Tab("terms", "Search terms", "search_term", teach="Few search engines still tell what was searched for; those that do are shown."),
+        Tab("terms", "Search terms", "search_term", teach=TERM_TEACH),
         Tab("utm_source", "UTM source", "utm_source", teach=CAMPAIGN_TEACH),
         Tab("utm_medium", "UTM medium", "utm_medium", teach=CAMPAIGN_TEACH),
         Tab("utm_content", "UTM content", "utm_content", teach=CAMPAIGN_TEACH),
@@ -60,8 +64,8 @@ ROWS: tuple[Panel, ...] = (
         Tab("entry", "Entry", "entry_page", teach=VISITS_TEACH),
         Tab("exit", "Exit", "exit_page", teach=VISITS_TEACH),
         Tab("titles", "Titles", "title", teach="Titles of your pages appear here."),
-        Tab("outbound", "Outbound", "outbound", teach="Links your visitors follow to other sites appear here by themselves."),
-        Tab("downloads", "Downloads", "download", teach="Files your visitors download (pdf, zip, …) appear here by themselves."),
+        Tab("outbound", "Outbound", "outbound", teach=OUT_TEACH),
+        Tab("downloads", "Downloads", "download", teach=FILE_TEACH),
         Tab("hosts", "Hosts", "host", teach=VISITS_TEACH),
     )),
     Panel("places", "Places", (

@@ -84,7 +84,8 @@ def page_of(state: State, row: Dimension, columns: tuple[str, ...]) -> dict[str,
     offset = int(state.option("from", "0")) if state.option("from", "0").isdigit() else 0
     base = {
         "heads": heads(state, row, columns), "search": state.option("q"), "formats": exports(state),
-        "label": row.label, "back": state.shown_with({"q": "", "order": "", "from": ""}).href(f"/sites/{state.site.pk}/"),
+        "label": row.label,
+        "back": state.shown_with({"q": "", "order": "", "from": ""}).href(f"/sites/{state.site.pk}/"),
         "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
     }  # fmt: skip
     try:
@@ -98,10 +99,17 @@ def page_of(state: State, row: Dimension, columns: tuple[str, ...]) -> dict[str,
         "lines": lines(state, row.name, columns, result_page),
         "first": offset + 1,
         "last": offset + len(result_page.rows),
-        "next": state.seen(**{"from": str(offset + PAGE)}).href() if len(result.rows) > PAGE else "",
-        "previous": state.seen(**{"from": str(max(0, offset - PAGE)) if offset > PAGE else ""}).href() if offset else "",
-        "totals": [shown(one, (result.totals or {}).get(one), state.locale, currency=result.meta.currency) for one in columns],
+        "next": turned(state, offset + PAGE) if len(result.rows) > PAGE else "",
+        "previous": turned(state, offset - PAGE) if offset else "",
+        "totals": [
+            shown(one, (result.totals or {}).get(one), state.locale, currency=result.meta.currency) for one in columns
+        ],
     }  # fmt: skip
+
+
+def turned(state: State, offset: int) -> str:
+    """The link to the page that begins at `offset`."""
+    return state.shown_with({"from": str(offset) if offset > 0 else ""}).href()
 
 
 def lines(state: State, name: str, columns: tuple[str, ...], result: Result) -> list[Line]:

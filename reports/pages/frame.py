@@ -26,7 +26,7 @@ Page = Callable[..., HttpResponse]
 
 
 def site_page(view: Page) -> Page:
-    """A page of one site, for those who may view it: `view(request, state, …)`. A URL that makes no sense is told so."""
+    """A page of one site, for those who may view it: `view(request, state, …)`. Nonsense in the URL is told."""
 
     @require_safe
     @login_required

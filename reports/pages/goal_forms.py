@@ -20,7 +20,8 @@ class GoalForm(forms.ModelForm):
         )  # fmt: skip
         labels = {
             "kind": "It is reached when", "pattern_kind": "… and its address or name", "pattern": "Pattern",
-            "page": "Only on pages", "text": "Only on text", "threshold": "From", "conversion": "Counts as a conversion",
+            "page": "Only on pages", "text": "Only on text", "threshold": "From",
+            "conversion": "Counts as a conversion",
             "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",
         }  # fmt: skip
         help_texts = {
@@ -48,5 +49,3 @@ class GoalForm(forms.ModelForm):
     def draft(self, site: Any) -> Goal:
         """The goal as the form describes it, not saved."""
         return Goal(site=site, **{name: self.cleaned_data[name] for name in self.cleaned_data})
-
-

@@ -21,7 +21,8 @@ from tracking.hit import REASONS
 MOST = 500
 BOT_WORDS = {
     "signature": "Says that it is a bot", "ua": "Says that it is a bot", "pattern": "Asks like a program",
-    "behaviour": "Behaves like a program", "data_centre": "Comes from a data centre", "datacenter": "Comes from a data centre",
+    "behaviour": "Behaves like a program",
+    "data_centre": "Comes from a data centre", "datacenter": "Comes from a data centre",
     "ai_crawler": "Reads for an AI", "automation": "A driven browser", "webdriver": "A driven browser",
 }  # fmt: skip
 

@@ -32,7 +32,8 @@ PERIODS = (
     ("all", "All time", "A"),
 )  # fmt: skip
 COMPARISONS = (
-    ("previous", "Previous period"), ("year", "A year earlier"), ("weekday", "Same weekdays"), ("none", "No comparison"),
+    ("previous", "Previous period"), ("year", "A year earlier"), ("weekday", "Same weekdays"),
+    ("none", "No comparison"),
 )  # fmt: skip
 DEFAULT_COMPARISON = "previous"
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.pages import details, goals, layouts, ledger, preferences, segments, sites
+from reports.pages import details, goals, layouts, ledger, preferences, segments, sites, spy, visitors
 
 urlpatterns = [
     path("sites", sites.site_list, name="sites"),
@@ -12,6 +12,11 @@ urlpatterns = [
     path("sites/<int:site_id>/goals/new", goals.goal_edit, name="goal-new"),
     path("sites/<int:site_id>/goals/<int:goal_id>", goals.goal_edit, name="goal"),
     path("sites/<int:site_id>/goals/<int:goal_id>/remove", goals.goal_remove, name="goal-remove"),
+    path("sites/<int:site_id>/spy", spy.spy, name="spy"),
+    path("sites/<int:site_id>/spy/stream", spy.stream, name="spy-stream"),
+    path("sites/<int:site_id>/visitors", visitors.visitors, name="visitors"),
+    path("sites/<int:site_id>/visitors/<int:device>", visitors.visitor, name="visitor"),
+    path("sites/<int:site_id>/visits/<int:visit>", visitors.one_visit, name="visit"),
     path("theme", preferences.theme, name="theme"),
     path("keys", preferences.keys, name="keys"),
     path("go", preferences.go, name="go"),
