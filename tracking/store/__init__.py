@@ -4,25 +4,33 @@ Everything asks in ClickHouse's SQL with server-side `{name:Type}` parameters. E
 is one sentence for a person. What lies in the store is told in `tracking.store.tables`.
 """
 
+from tracking.store.correct import Selection, bring_back, erase, finish, set_apart
 from tracking.store.errors import BadRows, StoreAway, StoreError
 from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
+from tracking.store.retention import keep_months
 from tracking.store.session import Answer, close, execute, ping, query, rows, size
 
 __all__ = [
     "Answer",
     "BadRows",
+    "Selection",
     "StoreAway",
     "StoreError",
+    "bring_back",
     "close",
+    "erase",
     "execute",
+    "finish",
     "insert_file",
     "insert_rows",
     "is_migrated",
+    "keep_months",
     "migrate",
     "ping",
     "query",
     "rows",
+    "set_apart",
     "size",
     "truncate",
 ]

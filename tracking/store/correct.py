@@ -1,1 +1,178 @@
-"""Corrections: change the events, delete what was made from them, make it anew."""
+"""Corrections: change the events, delete what was made from them, make it anew.
+
+Columns of a sort key cannot be updated, and what a view made of events stays when they go. So a correction notes the
+visits it touches, changes the events, deletes the touched rows of `visits`, `identities` and `firsts`, and makes them
+again from the events that are there. One that was interrupted is finished by `finish`, which may run at any time.
+All events of a visit lie on one node, so every node corrects itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tracking.columns import COLUMN_NAMES, EVENT_COLUMNS
+from tracking.store import session, views
+from tracking.store.insert import gate
+from tracking.store.migrate import nodes
+from tracking.store.tables import event_names
+from tracking.store.target import Host, target
+
+WAIT = {"mutations_sync": 2, "alter_sync": 2}
+TYPES = {column.name: column.type for column in EVENT_COLUMNS}
+MADE = ("visits", "identities")
+OF_VISITS = ("heat",)  # further tables whose rows belong to a visit and go with it
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Events of one site: those where each named column has one of its values, within [start, end)."""
+
+    site_id: int
+    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """The condition over rows of events or bots, and its parameters. ValueError for an unknown column."""
+        if unknown := set(self.where) - COLUMN_NAMES - {"reason"}:
+            raise ValueError(f"events have no column {sorted(unknown)}")
+        conditions, params = ["site_id = {site:UInt64}"], {"site": self.site_id}
+        for name, values in self.where.items():
+            kind = TYPES.get(name, "String").removeprefix("LowCardinality(").removesuffix(")")
+            conditions.append(f"{name} IN ({{of_{name}:Array({kind})}})")
+            params[f"of_{name}"] = list(values)  # type: ignore[assignment]
+        for sign, moment, name in ((">=", self.start, "since"), ("<", self.end, "until")):
+            if moment is not None:
+                conditions.append(f"ts {sign} fromUnixTimestamp64Milli({{{name}:Int64}})")
+                params[name] = round(moment.timestamp() * 1000)
+        return " AND ".join(conditions), params
+
+
+def erase(selection: Selection, *, whole_visits: bool = True) -> int:
+    """Delete the selected events for good, and (by default) everything else of their visits; how many events went.
+
+    Bots and whatever else belongs to those visits go too. Raises StoreError; doing it again finishes the job.
+    """
+    where, params = selection.sql()
+    return sum(_erase(host, where, params, whole_visits) for host in nodes())
+
+
+def set_apart(selection: Selection, reason: str) -> int:
+    """Move the selected events to `bots`; how many. Their visits are made anew from what remains."""
+    where, params = selection.sql()
+    moved = 0
+    for host in nodes():
+        with gate:
+            job = _note(host, where, params, whole_visits=False)
+            moved += _count(host, "events", where, params)
+            session.execute(
+                f"INSERT INTO {local('bots')} ({event_names()}, reason) SELECT {event_names()}, {{why:String}}"
+                f" FROM {local('events')} WHERE {where}",
+                {**params, "why": reason}, host=host,
+            )  # fmt: skip
+            _delete(host, "events", where, params)
+            _make_anew(host, job)
+    return moved
+
+
+def bring_back(selection: Selection) -> int:
+    """Move the selected rows of `bots` back among the events; how many."""
+    where, params = selection.sql()
+    moved = 0
+    for host in nodes():
+        with gate:
+            moved += _count(host, "bots", where, params)
+            session.execute(
+                f"INSERT INTO {local('events')} ({event_names()}) SELECT {event_names()}"
+                f" FROM {local('bots')} WHERE {where}",
+                params, host=host,
+            )  # fmt: skip
+            _delete(host, "bots", where, params)
+    return moved
+
+
+def finish() -> int:
+    """Finish corrections that were interrupted; how many there were."""
+    found = 0
+    for host in nodes():
+        with session.client(host) as opened:
+            jobs = [row[0] for row in opened.query(f"SELECT DISTINCT job FROM {local('corrections')}").result_rows]
+        for job in jobs:
+            with gate:
+                _make_anew(host, job)
+        found += len(jobs)
+    return found
+
+
+def local(table: str) -> str:
+    """The name of a table's own rows on a node."""
+    return f"{table}_local" if target().cluster else table
+
+
+def _erase(host: Host | None, where: str, params: dict[str, Any], whole_visits: bool) -> int:
+    with gate:
+        job = _note(host, where, params, whole_visits)
+        if whole_visits:
+            where = f"({where}) OR {_touched(job)}"
+        gone = _count(host, "events", where, params)
+        _delete(host, "events", where, params)
+        _delete(host, "bots", where, params)
+        for table in OF_VISITS if whole_visits else ():
+            _delete(host, table, _touched(job), {})
+        _make_anew(host, job)
+        return gone
+
+
+def _touched(job: int, columns: str = "site_id, visit") -> str:
+    return f"({columns}) IN (SELECT {columns} FROM {local('corrections')} WHERE job = {job})"
+
+
+def _note(host: Host | None, where: str, params: dict[str, Any], whole_visits: bool) -> int:
+    """Write down which visits are touched, before anything changes; and that rollups of those times are stale."""
+    job, events = secrets.randbits(53), local("events")
+    session.execute(
+        f"INSERT INTO {local('corrections')} SELECT DISTINCT {job}, site_id, toStartOfHour(visit_start), visit, device,"
+        f" visit_start FROM {events} WHERE visit != 0 AND ({where})",
+        params, host=host,
+    )  # fmt: skip
+    changed = f"({where}) OR {_touched(job)}" if whole_visits else where
+    session.execute(
+        f"INSERT INTO {local('touched')} SELECT site_id, arrayJoin([toStartOfFifteenMinutes(toDateTime(ts, 'UTC')),"
+        " toStartOfFifteenMinutes(toDateTime(if(visit = 0, ts, visit_start), 'UTC'))]) AS slot, count(), count(),"
+        f" now64(3) FROM {events} WHERE {changed} GROUP BY site_id, slot",
+        params, host=host,
+    )  # fmt: skip
+    return job
+
+
+def _make_anew(host: Host | None, job: int) -> None:
+    """Delete what was made of the touched visits, make it from the events that are there, and forget the job."""
+    for table in MADE:
+        _delete(host, table, _touched(job), {})
+        _make(host, table, f" AND (e.site_id, e.visit) IN (SELECT site_id, visit {_of(job)})")
+    _delete(host, "firsts", f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_of(job)})", {})
+    _make(host, "firsts", f" AND (e.site_id, e.device) IN (SELECT site_id, device {_of(job)})")
+    _delete(host, "corrections", f"job = {job}", {})
+
+
+def _of(job: int) -> str:
+    return f"FROM {local('corrections')} WHERE job = {job}"
+
+
+def _make(host: Host | None, table: str, where: str) -> None:
+    select = views.SELECTS[table](local("events"), where)
+    session.execute(f"INSERT INTO {local(table)} ({views.columns_of(table)}) {select}", host=host)
+
+
+def _count(host: Host | None, table: str, where: str, params: dict[str, Any]) -> int:
+    with session.client(host) as opened:
+        found = opened.query(f"SELECT count() FROM {local(table)} WHERE {where}", parameters=params)
+        return int(found.result_rows[0][0])
+
+
+def _delete(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
+    session.execute(f"ALTER TABLE {local(table)} DELETE WHERE {where}", params, settings=WAIT, host=host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 from tracking.store import session
 from tracking.store.target import Host
 
+gate = threading.RLock()  # closed while a correction makes visits anew: an event in between would count twice
 SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": 1,
@@ -38,7 +40,7 @@ def insert_rows(table: str, rows: Iterable[Mapping[str, Any]], *, token: str = "
 
 
 def _insert(block: bytes | IO[bytes], table: str, settings: dict[str, Any], host: Host | None) -> None:
-    with session.client(host) as opened:
+    with gate, session.client(host) as opened:
         opened.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings={**SETTINGS, **settings})
 
 
