@@ -88,9 +88,7 @@ def sight(membership: Membership) -> Sight:
     master = writes and membership.role != Role.GUEST
     if whole or membership.options.get(ALL_THINGS):
         return Sight(membership, whole, writes, master)
-    return Sight(
-        membership, whole, writes, master, granted(membership, GROUP), granted(membership, DATAPOINT)
-    )
+    return Sight(membership, whole, writes, master, granted(membership, GROUP), granted(membership, DATAPOINT))
 
 
 def sight_of(request: HttpRequest, may: str = "view") -> Sight:

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import links.models
 from django.db import migrations, models
+
+import links.models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,299 @@
+"""The account, its plan, its lists, its guests and what they may see."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import available_timezones
+
+from django.db.models import Q, QuerySet
+
+from accounts.access import owner_of
+from accounts.models import Grant, Membership, Right, Role
+from accounts.services import account_update, grant_set
+from links import belongings, guests, stats
+from links.api import entities, parse, wire
+from links.api.call import Call, whole
+from links.api.errors import invalid, missing
+from links.api.frames import date14
+from links.models import Datapoint, Domain, Entry, Group, Kind, Listing, Status
+from reports.engine import Period
+
+Json = dict[str, Any]
+PROFILE = {"firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
+           "phone": "phone"}  # fmt: skip
+MOUNTAIN = 82  # the one number of the old server's table that is known
+
+
+def zones() -> list[str]:
+    """Time zones by number: IANA's in order of their names, with the one known number in its place."""
+    names = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
+    )
+    names = ["UTC", *names]
+    at = names.index("America/Denver")
+    names[at], names[MOUNTAIN] = names[MOUNTAIN], names[at]
+    return names
+
+
+ZONES = zones()
+NUMBERS = {name: number for number, name in enumerate(ZONES)}
+
+
+# -- the account --------------------------------------------------------------------------------------------------
+
+
+def account_get(call: Call) -> Json:
+    """The account as its master sees it; a guest sees themselves."""
+    account, member = call.account, call.sight.membership
+    user = member.user if member.pk else owner_of(account)
+    profile = account.profile if not call.sight.guest else {"firstName": user.name if user else ""}
+    found: Json = {
+        "email": user.email if user else "", "firstName": profile.get("firstName") or (user.name if user else ""),
+        "registrationDate": date14(account.created), "timezone": NUMBERS.get(account.timezone, 0),
+        "timezonename": account.timezone,
+        "boGoVal": quote(base64.b64encode(f"{account.pk}".encode()).decode(), safe=""),
+    }  # fmt: skip
+    return found | wire.lean(
+        **{name: profile.get(name) for name in ("lastName", "companyName", "companyRole", "phone")}
+    )
+
+
+def account_post(call: Call) -> Json:
+    call.only_master()
+    account, body = call.account, call.body
+    profile = {**account.profile}
+    for name, kept in PROFILE.items():
+        if name in body:
+            profile[kept] = parse.text_of(body[name]).replace("\x00", "")[:200]
+    if "timezone" in body or "timezonename" in body:
+        account_update(account=account, timezone=zone_of(body))
+    account.profile = profile
+    account.save(update_fields=["profile"])
+    return account_get(call)
+
+
+def zone_of(body: Json) -> str:
+    number = whole(body.get("timezone"), -1)
+    name = (
+        ZONES[number] if 0 <= number < len(ZONES) else parse.text_of(body.get("timezonename") or body.get("timezone"))
+    )
+    if name not in NUMBERS:
+        raise invalid("TimeZone", "There is no such time zone.", name[:60])
+    return name
+
+
+def plan(call: Call) -> Json:
+    """What the account may have and has used this month."""
+    call.only_master()
+    account, limits = call.account, call.account.limits
+    start = call.now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = (start + timedelta(days=32)).replace(day=1)
+    row = stats.totals(account, Period(start, end), [], call.now, ("clicks", "pixel_views"))
+    own = Domain.objects.filter(account=account, deleted=None)
+    found: Json = {
+        "name": limits.get("plan", "Unlimited"), "recurring": True, "recurringPeriod": 1,
+        "maximumDatapoints": limits.get("datapoints", 1_000_000), "maximumGuests": limits.get("guests", 1000),
+        "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
+        "monthlyEvents": account.monthly_events or limits.get("events", 1_000_000_000), "profileId": account.pk,
+        "billingPeriodStart": date14(start), "billingPeriodEnd": date14(end),
+        "allowedPersonalUrls": limits.get("personal_urls", 1000), "allowedPersonalDomains": limits.get("domains", 100),
+    }  # fmt: skip
+    return found | wire.lean(usedMonthlyEvents=int(row["clicks"] + row["pixel_views"]), usedPersonalDomains=own.count())
+
+
+# -- lists --------------------------------------------------------------------------------------------------------
+
+
+def entry_list(listing: str) -> Any:
+    def handler(call: Call) -> Json:
+        call.only_master()
+        offset, limit = call.page()
+        rows = Entry.objects.filter(account=call.account, listing=listing).order_by("pk")[offset : offset + limit]
+        return {"entities": [wire.entry(row) for row in rows]}
+
+    return handler
+
+
+def entry_create(listing: str) -> Any:
+    def handler(call: Call) -> Json:
+        call.only_master()
+        value = call.body.get("ip" if listing == Listing.BLACKLIST else "name")
+        return wire.entry(belongings.entry_create(account=call.account, listing=listing, value=parse.text_of(value)))
+
+    return handler
+
+
+def entry_delete(listing: str) -> Any:
+    def handler(call: Call, **path: str) -> Json:
+        call.only_master()
+        code = next(iter(path.values())).upper()
+        row = Entry.objects.filter(account=call.account, listing=listing, code=code).first()
+        if row is None:
+            raise missing("entry")
+        answer = wire.entry(row)
+        belongings.entry_delete(entry=row)
+        return answer
+
+    return handler
+
+
+# -- guests -------------------------------------------------------------------------------------------------------
+
+
+def guest_rows(call: Call) -> QuerySet[Membership]:
+    call.only_master()
+    rows = Membership.objects.filter(account=call.account, role=Role.GUEST).select_related("user", "account")
+    if search := call.text("textSearch"):
+        rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
+    sign = "-" if call.word("sortDirection", ("", "asc", "desc")) == "desc" else ""
+    column = {"email": "user__email", "name": "user__name", "username": "user__email"}.get(
+        call.text("sortBy").lower(), "pk"
+    )
+    return rows.order_by(f"{sign}{column}", "pk")
+
+
+def guest_of(call: Call, number: int) -> Membership:
+    row = guest_rows(call).filter(pk=number).first()
+    if row is None:
+        raise missing("guest")
+    return row
+
+
+def guest_json(row: Membership) -> Json:
+    """A guest as their master sees them; the password is nowhere readable."""
+    options = row.options
+    grants = list(row.grants.values_list("kind", "object_id"))
+    links = Datapoint.objects.filter(pk__in=[number for kind, number in grants if kind == "datapoint"])
+    pixels = links.filter(kind=Kind.PIXEL).count()
+    found: Json = {
+        "apiKey": row.authkey, "id": row.pk, "name": options.get("guestName") or row.user.name, "email": row.user.email,
+        "timeZone": options.get("timeZone") or NUMBERS.get(row.account.timezone, 0), "notes": options.get("notes", ""),
+        "creationDate": date14(row.created), "key": base64.b64encode(row.authkey.encode()).decode(),
+        "language": options.get("language") or "en-US", "dateFormat": options.get("dateFormat") or "dd/MM/yyyy",
+        "decimalSeparator": options.get("decimalSeparator") or ".",
+        "numberGroupSeparator": options.get("numberGroupSeparator") or ",",
+        "userName": options.get("userName") or row.user.email,
+        "extendedGrants": wire.lean(**options.get("extendedGrants", {})),
+    }  # fmt: skip
+    return found | wire.lean(
+        timeFormat=options.get("timeFormat", 1), groupGrants=sum(kind == "group" for kind, _ in grants),
+        tlGrants=links.count() - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
+        hitOptions=wire.lean(**options.get("hitOptions", {})),
+        conversionOptions=wire.lean(**options.get("conversionOptions", {})),
+    )  # fmt: skip
+
+
+def guest_list(call: Call) -> Json:
+    return entities.listed(call, guest_rows(call), "account/guests", guest_json, ())
+
+
+def guest_count(call: Call) -> Json:
+    return entities.counted(guest_rows(call))
+
+
+CAMEL = {name.lower(): name for name in (*guests.TEXTS, *guests.NUMBERS, *guests.FLAGS)}
+INNER = {name.lower(): name for names in guests.FLAGS.values() for name in names} | {
+    name.lower(): name for name in guests.PERCENTS
+}
+
+
+def guest_options(body: Json) -> Json:
+    """Lower-case members of a body under the names they are kept by."""
+    found: Json = {}
+    for name, value in body.items():
+        kept = CAMEL.get(name)
+        if kept in guests.FLAGS:
+            inner = parse.object_of(value)
+            found[kept] = {
+                INNER[one]: whole(told) if INNER[one] in guests.PERCENTS else str(told).lower() in ("true", "1")
+                for one, told in inner.items()
+                if one in INNER
+            }
+        elif kept == "timeFormat":
+            found[kept] = 0 if str(value).lower() in ("ampm", "0") else 1
+        elif kept in guests.NUMBERS:
+            found[kept] = whole(value)
+        elif kept:
+            found[kept] = parse.text_of(value)
+    return found
+
+
+def guest_create(call: Call) -> Json:
+    call.only_master()
+    body = call.body
+    made = guests.guest_create(
+        account=call.account, email=parse.text_of(body.get("email") or body.get("username")),
+        name=parse.text_of(body.get("name")), password=parse.text_of(body.get("password")), options=guest_options(body),
+    )  # fmt: skip
+    return guest_json(made)
+
+
+def guest_get(call: Call, guestId: int) -> Json:
+    return guest_json(guest_of(call, guestId))
+
+
+def guest_update(call: Call, guestId: int) -> Json:
+    row = guest_of(call, guestId)
+    name = parse.text_of(call.body["name"]) if "name" in call.body else None
+    return guest_json(guests.guest_update(guest=row, name=name, options=guest_options(call.body)))
+
+
+def guest_delete(call: Call, guestId: int) -> Json:
+    guests.guest_delete(guest=guest_of(call, guestId))
+    return wire.uri("account/guests", guestId)
+
+
+# -- permissions --------------------------------------------------------------------------------------------------
+
+
+def grants(call: Call, guest: Membership) -> QuerySet[Grant]:
+    rows = guest.grants.filter(kind__in=("group", "datapoint")).order_by("pk")
+    if kind := call.word("entityType", ("", "datapoint", "group")):
+        rows = rows.filter(kind=kind)
+    if right := call.word("type", ("", "r", "w", "rw")):
+        rows = rows.filter(right=Right.READ if right == "r" else Right.WRITE)
+    number = call.number("entityId")
+    return rows.filter(object_id=number) if number else rows
+
+
+def grant_json(row: Grant) -> Json:
+    """The old server writes these members with capitals."""
+    thing: Any = (Group if row.kind == "group" else Datapoint).objects.filter(pk=row.object_id).first()
+    found: Json = {
+        "Entity": wire.uri("groups" if row.kind == "group" else "datapoints", row.object_id),
+        "EntityName": str(thing or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
+        "Type": "Write" if row.right == Right.WRITE else "Read",
+    }  # fmt: skip
+    if row.kind == "datapoint" and thing is not None:
+        found["DatapointType"] = wire.TYPES[Kind(thing.kind)]
+    return found
+
+
+def permission_list(call: Call, guestId: int) -> Json:
+    offset, limit = call.page()
+    return {"entities": [grant_json(row) for row in grants(call, guest_of(call, guestId))[offset : offset + limit]]}
+
+
+def permission_count(call: Call, guestId: int) -> Json:
+    return entities.counted(grants(call, guest_of(call, guestId)))
+
+
+def permission_patch(call: Call, guestId: int, type: str) -> Json:
+    """Add or remove a right; the answer names the shared object."""
+    guest, kind = guest_of(call, guestId), type.lower()
+    if kind not in ("group", "datapoint"):
+        raise missing()
+    number = whole(call.body.get("id"))
+    row: Any = entities.group(call, number) if kind == "group" else entities.datapoint(call, number)
+    action = parse.text_of(call.body.get("action")).lower()
+    verb = parse.text_of(call.body.get("verb") or "r").lower()
+    if action not in ("add", "remove"):
+        raise invalid("Action", "Action is add or remove.", action)
+    if verb not in ("r", "rw", "w"):
+        raise invalid("Verb", "Verb is r or rw.", verb)
+    right = None if action == "remove" else Right.READ if verb == "r" else Right.WRITE
+    grant_set(membership=guest, kind=kind, object_id=row.pk, right=right)
+    return wire.uri("groups" if kind == "group" else "datapoints", row.pk)

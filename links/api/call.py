@@ -1,0 +1,160 @@
+"""One call: who asks, for which account, with which parameters; everything read leniently, as the old server did.
+
+Names of parameters and members are matched whatever their case; numbers, numeric strings and names of enumerations
+are the same thing; unknown members are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.http import HttpRequest
+
+from accounts.access import bearer_of
+from accounts.models import Account, Membership
+from links.api.errors import Failure, invalid
+from links.grants import Sight, sight
+
+GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+MOST = 1000
+TRUE = {"true", "1", "yes", "on"}
+DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
+
+
+@dataclass
+class Call:
+    """What a handler gets. `query` and `body` have lower-case names; `sight` says what the caller may see."""
+
+    sight: Sight
+    now: datetime
+    query: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        return self.sight.account
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.query.get(name.lower(), default).strip()
+
+    def flag(self, name: str) -> bool:
+        return self.text(name).lower() in TRUE
+
+    def number(self, name: str, default: int = 0) -> int:
+        """A whole number of the query; the default for what is none."""
+        return whole(self.text(name), default)
+
+    def word(self, name: str, allowed: tuple[str, ...], default: str = "", required: bool = False) -> str:
+        """One of a few words, whatever its case. Raises Failure (400) for another one."""
+        given = self.text(name).lower()
+        if not given and not required:
+            return default
+        if given not in allowed:
+            raise invalid(name, f"{name} must be one of {', '.join(word for word in allowed if word)}.", given)
+        return given
+
+    def page(self) -> tuple[int, int]:
+        """(offset, limit); 20 rows when not said, at most 1000."""
+        offset, limit = self.number("offset"), self.number("limit", 20)
+        return max(0, min(offset, 10_000_000)), max(1, min(limit, MOST)) if limit else 20
+
+    def moment(self, name: str) -> datetime | None:
+        """yyyyMMdd, with or without time; None without one. Raises Failure (400)."""
+        given = self.text(name)
+        return read_moment(given, name) if given else None
+
+    def only_master(self) -> None:
+        """Plan, guests, lists, conversions and tags are the master key's. Raises Failure (403)."""
+        if not self.sight.master:
+            raise Failure(403, "This operation needs the master key.", "0403")
+
+
+def read_moment(text: str, name: str) -> datetime:
+    found = DAY.match(text.strip())
+    try:
+        if found is None:
+            raise ValueError
+        parts = [int(part) for part in found.groups() if part]
+        return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
+    except ValueError:
+        raise invalid(name, f"{name} is written yyyyMMdd or yyyyMMddHHmmss.", text) from None
+
+
+def whole(value: Any, default: int = 0) -> int:
+    """A whole number from a number or text; the default for anything else."""
+    try:
+        number = int(str(value).strip())
+    except (TypeError, ValueError):
+        return default
+    return number if abs(number) < 2**63 else default
+
+
+def truth(value: Any) -> bool:
+    """true, "true", 1, "1"."""
+    return str(value).strip().lower() in TRUE
+
+
+def lowered(value: Any) -> Any:
+    """JSON with every member's name in lower case."""
+    if isinstance(value, dict):
+        return {str(name).lower(): lowered(one) for name, one in value.items()}
+    return [lowered(one) for one in value] if isinstance(value, list) else value
+
+
+def read_body(request: HttpRequest) -> dict[str, Any]:
+    """The body as an object: JSON whatever the content type says, else a form. Raises Failure (400)."""
+    raw = request.body.strip()
+    if not raw:
+        return {}
+    if raw[:1] in b"{[":
+        try:
+            found = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise Failure(400, "The body is not valid JSON.", "0400") from None
+        found = lowered(found)
+        return found if isinstance(found, dict) else {"list": found, "entities": found, "patchrequests": found}
+    return read_form(raw.decode("utf-8", "replace"))
+
+
+def read_form(text: str) -> dict[str, Any]:
+    """`typeTL[url]=…&tags[]=a`: a form body as nested objects."""
+    found: dict[str, Any] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=1000):
+        parts = [part for part in re.split(r"[\[\].]+", name.lower()) if part]
+        if not parts:
+            continue
+        place = found
+        for part in parts[:-1]:
+            inner = place.setdefault(part, {})
+            place = inner if isinstance(inner, dict) else {}
+        if name.endswith("[]"):
+            many = place.setdefault(parts[-1], [])
+            if isinstance(many, list):
+                many.append(value)
+        else:
+            place[parts[-1]] = value
+    return found
+
+
+def membership_of(key: str) -> Membership:
+    """Whose key it is: a member's own, or the account's, which acts as its owner. Raises Failure (401)."""
+    found = bearer_of(key.upper()) if GUID.match(key) else None
+    if found is None:
+        raise Failure(401, "The key is missing or unknown. Send it as X-Clickmeter-Authkey.", "0401")
+    return found.membership
+
+
+def call_of(request: HttpRequest, now: datetime) -> Call:
+    """Understand a request. Raises Failure (400, 401, 403)."""
+    query = {name.lower(): value for name, value in request.GET.items()}
+    key = request.headers.get("X-Clickmeter-Authkey", "").strip() or query.get("authkey", "").strip()
+    if not key:
+        raise Failure(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")
+    found = membership_of(key)
+    clean = {name: value.replace("\x00", "") for name, value in query.items()}
+    return Call(sight(found), now, clean, read_body(request))

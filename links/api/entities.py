@@ -1,0 +1,195 @@
+"""Lists, counts and single rows of what a caller may see: one way for all kinds of entity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from links.api import wire
+from links.api.call import Call
+from links.api.errors import forbidden, missing
+from links.models import Conversion, Datapoint, Domain, Group, Kind, Script, Status, Tag
+
+Json = dict[str, Any]
+STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
+DATAPOINT_STATUS = {
+    "deleted": Status.DELETED, "active": Status.ACTIVE, "paused": Status.PAUSED, "spam": Status.BLOCKED,
+    "abuse": Status.BLOCKED,
+}  # fmt: skip
+SORTS = {
+    "id": "pk", "name": "alias_key", "title": "title", "creationdate": "created", "datapointname": "alias_key",
+    "datapointtitle": "title", "status": "status", "groupname": "group__name", "url": "url", "destinationurl": "url",
+}  # fmt: skip
+
+
+def created_between(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
+    after, before = call.moment("createdAfter"), call.moment("createdBefore")
+    if after:
+        rows = rows.filter(created__gte=after)
+    return rows.filter(created__lte=before) if before else rows
+
+
+def patterned(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
+    """A name with `*` for anything, whatever the case; without a star it is the whole name."""
+    if not text:
+        return rows
+    if "*" not in text:
+        return rows.filter(**{f"{field}__iexact": text})
+    for place, part in enumerate(parts := text.split("*")):
+        if part:
+            how = "istartswith" if place == 0 else "iendswith" if place == len(parts) - 1 else "icontains"
+            rows = rows.filter(**{f"{field}__{how}": part})
+    return rows
+
+
+def tagged(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
+    """`tags=` (or `tag=`): numbers or names with commas; rows that carry one of them."""
+    words = [word.strip() for word in (call.text("tags") or call.text("tag")).split(",") if word.strip()]
+    if not words:
+        return rows
+    wanted = Q(name__in=[])
+    for word in words:
+        wanted |= Q(name__iexact=word)
+        if word.isdecimal() and len(word) < 19:
+            wanted |= Q(pk=int(word))
+    return rows.filter(tags__in=Tag.objects.filter(wanted, account=call.account)).distinct()
+
+
+def datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> QuerySet[Datapoint]:
+    """The links and pixels a list or count is about."""
+    rows = call.sight.datapoints() if rows is None else rows
+    kind = call.word("type", ("", "tp", "tl"))
+    if kind:
+        rows = rows.filter(kind=Kind.PIXEL if kind == "tp" else Kind.LINK)
+    status = call.word("status", STATUSES)
+    if status in DATAPOINT_STATUS:
+        rows = rows.filter(status=DATAPOINT_STATUS[status])
+    if call.flag("onlyFavorites") or call.flag("favourite"):
+        rows = rows.filter(favourite=True)
+    if search := call.text("textSearch"):
+        rows = rows.filter(
+            Q(alias__icontains=search)
+            | Q(title__icontains=search)
+            | Q(url__icontains=search)
+            | Q(notes__icontains=search)
+        )
+    return created_between(tagged(patterned(rows, call.text("name"), "alias"), call), call)
+
+
+def in_order(call: Call, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
+    """By the column asked for, else by number."""
+    sign = "-" if call.word("sortDirection", ("", "asc", "desc")) == "desc" else ""
+    return rows.order_by(f"{sign}{SORTS.get(call.text('sortBy').lower(), 'pk')}", "pk")
+
+
+def groups(call: Call, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
+    rows = call.sight.all_groups(write=call.flag("write")) if rows is None else rows
+    rows = alive(call, rows)
+    if call.flag("onlyFavorites") or call.flag("favourite"):
+        rows = rows.filter(favourite=True)
+    if search := call.text("textSearch"):
+        rows = rows.filter(Q(name__icontains=search) | Q(notes__icontains=search))
+    return created_between(tagged(patterned(rows, call.text("name")), call), call)
+
+
+def alive(call: Call, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """`status=` of what can only be there or deleted."""
+    status = call.word("status", STATUSES)
+    if status == "deleted":
+        return rows.exclude(deleted=None)
+    return rows.filter(deleted=None) if status in ("active", "paused", "spam") else rows
+
+
+def conversions(call: Call) -> QuerySet[Conversion]:
+    rows = alive(call, seen_conversions(call))
+    if search := call.text("textSearch"):
+        rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
+    return created_between(patterned(rows, call.text("name")), call)
+
+
+def seen_conversions(call: Call) -> QuerySet[Conversion]:
+    """All of the account for who sees everything; else those of the links one may see."""
+    rows = Conversion.objects.filter(account=call.account)
+    if call.sight.whole:
+        return rows
+    return rows.filter(attached__datapoint__in=call.sight.datapoints()).distinct()
+
+
+def listed(
+    call: Call, rows: QuerySet[Any], kind: str, whole: Callable[[Any], Json], order: tuple[str, ...] = ("pk",)
+) -> Json:
+    """{entities: […]} of one page: references, or whole objects with `_expand=true`."""
+    offset, limit = call.page()
+    rows = rows.order_by(*order) if order else rows
+    page = list(rows[offset : offset + limit])
+    if call.flag("_expand"):
+        return {"entities": [whole(row) | {"uri": f"/{kind}/{row.pk}"} for row in page]}
+    return {"entities": [wire.uri(kind, row.pk) for row in page]}
+
+
+def counted(rows: QuerySet[Any]) -> Json:
+    return {"count": rows.count()}
+
+
+def datapoint(call: Call, number: int, write: bool = False) -> Datapoint:
+    """One link or pixel. Raises Failure: 404 for one the caller may not see, 403 for one it may only see."""
+    row = call.sight.datapoints().filter(pk=number).first()
+    if row is None:
+        raise missing("datapoint")
+    if write and not call.sight.may_write(row):
+        raise forbidden()
+    return row
+
+
+def group(call: Call, number: int, write: bool = False) -> Group:
+    row = call.sight.all_groups().filter(pk=number).first()
+    if row is None:
+        raise missing("group")
+    if write and not call.sight.may_write(row):
+        raise forbidden()
+    return row
+
+
+def conversion(call: Call, number: int, write: bool = False) -> Conversion:
+    row = seen_conversions(call).filter(pk=number).first()
+    if row is None:
+        raise missing("conversion")
+    if write:
+        call.only_master()
+    return row
+
+
+def tag(call: Call, number: int, write: bool = False) -> Tag:
+    row = Tag.objects.filter(account=call.account, pk=number).first()
+    seen = row is not None and (
+        call.sight.whole
+        or call.sight.datapoints().filter(tags=row).exists()
+        or call.sight.all_groups().filter(tags=row).exists()
+    )
+    if row is None or not seen:
+        raise missing("tag")
+    if write:
+        call.only_master()
+    return row
+
+
+def domain(call: Call, number: int, write: bool = False) -> Domain:
+    row = Domain.objects.filter(Q(account=None) | Q(account=call.account), pk=number, deleted=None).first()
+    if row is None:
+        raise missing("domain")
+    if write:
+        call.only_master()
+        if row.account_id is None:
+            raise forbidden()
+    return row
+
+
+def script(call: Call, number: int, write: bool = False) -> Script:
+    row = Script.objects.filter(account=call.account, pk=number).first()
+    if row is None or not call.sight.whole:
+        raise missing("retargeting script")
+    if write:
+        call.only_master()
+    return row

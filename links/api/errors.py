@@ -1,0 +1,67 @@
+"""Failures as the old server told them: one body for what went wrong, a list for what was wrong in the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+# Our fields, as the members of its entities are called in errors
+PROPERTIES = {
+    "alias": "Name", "name": "Name", "url": "Url", "first_url": "FirstUrl", "group": "GroupId", "domain": "DomainId",
+    "go_domain": "GoDomainId", "id": "Id", "tags": "Tags", "mode": "DestinationMode", "type": "Type", "kind": "Type",
+    "redirect_type": "RedirectType", "weighted": "WeightedDestinationItems", "random": "RandomDestinationItems",
+    "sequential": "SequentialDestinationItems", "spillover": "SpilloverDestinationItems",
+    "languages": "UrlsByLanguage", "nations": "UrlsByNation", "browser": "BrowserDestinationItem",
+    "first": "UniqueDestinationItem", "script": "Script", "ip": "Ip", "value": "Value", "status": "Status",
+    "custom_404": "Custom404", "custom_homepage": "CustomHomepage", "url_after_date": "UrlAfterDateExpiration",
+    "url_after_clicks": "UrlAfterClicksExpiration", "conversions": "FirstConversionId", "email": "Email",
+    "password": "Password", "timezone": "TimeZone", "referrer_clean": "ReferrerClean", "scripts": "Scripts",
+    "expiration_clicks": "ExpirationClicks", "protocol": "Protocol",
+}  # fmt: skip
+
+
+class Failure(Exception):
+    """An answer that is not 200. With `errors` the body is their list."""
+
+    def __init__(self, status: int, message: str, code: str = "", errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code = status, message, code or f"0{status}"
+        self.errors = errors
+
+    def body(self) -> dict[str, Any]:
+        if self.errors:
+            return {"errors": self.errors}
+        return {"errorCode": self.code, "httpErrorCode": self.status, "message": self.message}
+
+
+def missing(what: str = "entity") -> Failure:
+    return Failure(404, f"Specified {what} does not exist.", "0404")
+
+
+def forbidden() -> Failure:
+    return Failure(403, "You have no permission for this operation.", "0403")
+
+
+def invalid(name: str, message: str, value: Any = None) -> Failure:
+    """A parameter that cannot be understood."""
+    row: dict[str, Any] = {"property": name[:1].upper() + name[1:], "errorMessage": message, "code": "0010"}
+    if value not in (None, ""):
+        row["errorValue"] = value
+    return Failure(400, message, "0010", [row])
+
+
+def rows_of(error: ValidationError) -> list[dict[str, Any]]:
+    """A refused write as the list of its errors."""
+    if not hasattr(error, "error_dict"):
+        return [{"property": "", "errorMessage": " ".join(error.messages), "code": "0010"}]
+    rows = []
+    for field, messages in error.message_dict.items():
+        for message in messages:
+            code = "0013" if "does not exist" in message else "0010"
+            rows.append({"property": PROPERTIES.get(field, field), "errorMessage": message, "code": code})
+    return rows
+
+
+def refused(error: ValidationError) -> Failure:
+    return Failure(400, "The request is not valid.", "0010", rows_of(error))

@@ -1,0 +1,205 @@
+"""Datapoints and groups: lists, single ones, batches, quick patches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from accounts.models import Right
+from links import belongings, services
+from links.api import entities, parse, wire
+from links.api.call import Call, whole
+from links.api.errors import Failure, forbidden, invalid, missing, rows_of
+from links.models import Group as GroupRow
+from links.models import Kind, Status
+
+Json = dict[str, Any]
+MOST_BATCH = 100
+
+
+# -- datapoints ---------------------------------------------------------------------------------------------------
+
+
+def datapoint_list(call: Call) -> Json:
+    rows = entities.in_order(call, entities.datapoints(call))
+    return entities.listed(call, rows, "datapoints", lambda row: wire.datapoint(row, call.sight), ())
+
+
+def datapoint_count(call: Call) -> Json:
+    return entities.counted(entities.datapoints(call))
+
+
+def datapoint_get(call: Call, id: int) -> Json:
+    return wire.datapoint(entities.datapoint(call, id), call.sight)
+
+
+def datapoint_create(call: Call) -> Json:
+    return wire.uri("datapoints", create(call, call.body, None).pk)
+
+
+def create(call: Call, body: Json, group: GroupRow | None) -> Any:
+    """A new link or pixel for who may write into its group."""
+    fields = parse.datapoint_fields(body)
+    number = group.pk if group else fields.pop("group", 0)
+    fields.pop("group", None)
+    fields.pop("status", None) if fields.get("status") == Status.DELETED else None
+    home: GroupRow | None = entities.group(call, number, write=True) if number else None
+    if home is None and not call.sight.writes:
+        raise forbidden()
+    if home is not None and home.deleted:
+        raise missing("group")
+    kind = parse.enumerated(body.get("type", 0), "type", "Type")
+    if kind == Kind.LINK and not body.get("typetl"):
+        raise invalid("TypeTL", "A tracking link needs typeTL with a url.")
+    conversions = fields.pop("conversions", None)
+    fields.setdefault("title", parse.text_of(body.get("name")))
+    return services.datapoint_create(
+        account=call.account, group=home, kind=kind, alias=parse.text_of(body.get("name")),
+        conversions=[one for one in conversions if one] if conversions else None, **fields,
+    )  # fmt: skip
+
+
+def datapoint_update(call: Call, id: int) -> Json:
+    return wire.uri("datapoints", update(call, id, call.body).pk)
+
+
+def update(call: Call, number: int, body: Json) -> Any:
+    """Members that are named change; the alias and the domain stay for ever."""
+    row = entities.datapoint(call, number, write=True)
+    fields = parse.datapoint_fields(body)
+    fields.pop("domain", None)
+    if "group" in fields:
+        fields["group"] = entities.group(call, fields["group"], write=True)
+    if fields.get("status") == Status.DELETED:
+        fields.pop("status")
+    conversions = fields.pop("conversions", None)
+    return services.datapoint_update(
+        datapoint=row, conversions=[one for one in conversions if one] if conversions is not None else None, **fields
+    )
+
+
+def datapoint_delete(call: Call, id: int) -> Json:
+    services.datapoint_delete(datapoint=entities.datapoint(call, id, write=True))
+    return wire.uri("datapoints", id)
+
+
+def datapoint_notes(call: Call, id: int) -> Json:
+    row = entities.datapoint(call, id, write=True)
+    services.datapoint_update(datapoint=row, notes=parse.text_of(call.body.get("text")))
+    return wire.uri("datapoints", id)
+
+
+def datapoint_favourite(call: Call, id: int) -> Json:
+    row = entities.datapoint(call, id, write=True)
+    services.datapoint_update(datapoint=row, favourite=not row.favourite)
+    return wire.uri("datapoints", id)
+
+
+def batch(call: Call, items: list[Any], one: Any) -> Json:
+    """Every item on its own: what fails says why, and the answer is 200 all the same."""
+    if not items:
+        raise invalid("List", "The batch is empty.")
+    if len(items) > MOST_BATCH:
+        raise invalid("List", f"A batch has at most {MOST_BATCH} items.")
+    results = []
+    for item in items:
+        try:
+            row = one(item if isinstance(item, dict) else {})
+        except ValidationError as error:
+            results.append({"status": "Error", "errors": rows_of(error)})
+        except Failure as error:
+            errors = error.errors or [{"property": "Id", "errorMessage": error.message, "code": "0013"}]
+            results.append({"status": "Error", "errors": errors})
+        else:
+            results.append({
+                "status": "Ok", "result": wire.uri("datapoints", row.pk), "entityData": wire.datapoint(row, call.sight),
+            })  # fmt: skip
+    return {"results": results}
+
+
+def batch_create(call: Call) -> Json:
+    return batch(call, parse.list_of(call.body.get("list")), lambda item: create(call, item, None))
+
+
+def batch_update(call: Call) -> Json:
+    return batch(call, parse.list_of(call.body.get("list")), lambda item: update(call, whole(item.get("id")), item))
+
+
+def batch_delete(call: Call) -> Json:
+    def delete(item: Json) -> Any:
+        row = entities.datapoint(call, whole(item.get("id")), write=True)
+        services.datapoint_delete(datapoint=row)
+        return row
+
+    given = parse.list_of(call.body.get("entities") or call.body.get("list"))
+    return batch(call, [one if isinstance(one, dict) else {"id": one} for one in given], delete)
+
+
+# -- groups -------------------------------------------------------------------------------------------------------
+
+
+def group_list(call: Call) -> Json:
+    from django.db.models.functions import Lower
+
+    rows = entities.groups(call).order_by(Lower("name"), "pk")
+    return entities.listed(call, rows, "groups", lambda row: wire.group(row, call.sight), ())
+
+
+def group_count(call: Call) -> Json:
+    return entities.counted(entities.groups(call))
+
+
+def group_get(call: Call, id: int) -> Json:
+    return wire.group(entities.group(call, id), call.sight)
+
+
+def group_create(call: Call) -> Json:
+    """For who may write everything, and for guests who may create groups: theirs is then shared with them."""
+    allowed = call.sight.membership.options.get("extendedGrants") or {}
+    if not call.sight.writes and not allowed.get("allowGroupCreation"):
+        raise forbidden()
+    fields = {"name": "", **parse.group_fields(call.body)}
+    made = belongings.group_create(account=call.account, **fields)
+    if not call.sight.writes:
+        from accounts.services import grant_set
+
+        grant_set(membership=call.sight.membership, kind="group", object_id=made.pk, right=Right.WRITE)
+    return wire.uri("groups", made.pk)
+
+
+def group_update(call: Call, id: int) -> Json:
+    belongings.group_update(group=entities.group(call, id, write=True), **parse.group_fields(call.body))
+    return wire.uri("groups", id)
+
+
+def group_delete(call: Call, id: int) -> Json:
+    belongings.group_delete(group=entities.group(call, id, write=True), now=call.now)
+    return wire.uri("groups", id)
+
+
+def group_notes(call: Call, id: int) -> Json:
+    row = entities.group(call, id, write=True)
+    belongings.group_update(group=row, notes=parse.text_of(call.body.get("text")))
+    return wire.uri("groups", id)
+
+
+def group_favourite(call: Call, id: int) -> Json:
+    row = entities.group(call, id, write=True)
+    belongings.group_update(group=row, favourite=not row.favourite)
+    return wire.uri("groups", id)
+
+
+def group_datapoints(call: Call, id: int) -> Json:
+    rows = call.sight.datapoints().filter(group=entities.group(call, id))
+    ordered = entities.in_order(call, entities.datapoints(call, rows))
+    return entities.listed(call, ordered, "datapoints", lambda row: wire.datapoint(row, call.sight), ())
+
+
+def group_datapoints_count(call: Call, id: int) -> Json:
+    rows = call.sight.datapoints().filter(group=entities.group(call, id))
+    return entities.counted(entities.datapoints(call, rows))
+
+
+def group_datapoint_create(call: Call, id: int) -> Json:
+    return wire.uri("datapoints", create(call, call.body, entities.group(call, id, write=True)).pk)

@@ -1,0 +1,316 @@
+"""Aggregates, lists by time, summaries and top reports: each only translates into the engine's questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+
+from links import stats
+from links.api import entities, wire
+from links.api.call import Call
+from links.api.frames import date14, period_of
+from links.models import Conversion, Datapoint, Group
+from reports.engine import Period, Query, ask
+
+Json = dict[str, Any]
+NEVER = "00010101000000"
+FILTERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorites", "textsearch")
+
+
+# -- what is asked about ------------------------------------------------------------------------------------------
+
+
+def about_datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> stats.Where:
+    """A filter for the links the caller sees, narrowed by type, status, tag and favourite where these are given."""
+    where = stats.seen_by(call.sight)
+    if rows is None and not any(call.query.get(name) for name in FILTERS):
+        return where
+    numbers = list(entities.datapoints(call, rows).values_list("pk", flat=True)[:50_000])
+    return [*where, stats.one("link", *(numbers or ["none"]))]
+
+
+def about_groups(call: Call) -> stats.Where:
+    where = stats.seen_by(call.sight)
+    if not any(call.query.get(name) for name in FILTERS):
+        return where
+    numbers = list(entities.groups(call).values_list("pk", flat=True)[:50_000])
+    return [*where, stats.one("link_group", *(numbers or ["none"]))]
+
+
+# -- a row of numbers ---------------------------------------------------------------------------------------------
+
+
+def result(call: Call, row: stats.Row) -> Json:
+    """The engine's counts under the old names; what is zero is left out, what a guest must not see too."""
+    hidden, scale = call.sight.option, 1.0
+    found: Json = dict(
+        totalClicks=row["clicks"], uniqueClicks=row["unique_clicks"], totalViews=row["pixel_views"],
+        uniqueViews=row["unique_pixel_views"], spiderHitsCount=row["spider_hits"],
+    )  # fmt: skip
+    if not hidden("conversionOptions", "hideCount"):
+        found |= {"convertedClicks": row["converted_clicks"], "uniqueConversions": row["unique_link_conversions"]}
+    if not hidden("conversionOptions", "hideValue"):
+        scale = (hidden("conversionOptions", "percentValue") or 100) / 100
+        found["conversionsValue"] = round(float(row["conversion_value"]) * scale, 4)
+    if not hidden("conversionOptions", "hideCost"):
+        found["conversionsCost"] = round(float(row["click_cost"]), 4)
+    if not hidden("conversionOptions", "hideComCost"):
+        scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
+        found["commissionsCost"] = round(float(row["commission_cost"]) * scale, 4)
+    if row["last_hit"]:
+        found["lastHitDate"] = date14(datetime.fromtimestamp(row["last_hit"], UTC))
+    return wire.lean(**found)
+
+
+def aggregated(call: Call, where: stats.Where) -> Json:
+    """The counts of the time frame; by hour too where one day is asked for by the hour."""
+    period = period_of(call)
+    found = result(call, stats.totals(call.account, period, where, call.now))
+    if call.flag("hourly") and call.text("timeFrame").lower() in ("today", "yesterday"):
+        rows = stats.by(call.account, "hour_of_day", period, where, call.now)
+        found["hourlyBreakDown"] = {str(row["hour_of_day"]): result(call, row) for row in rows}
+    return found
+
+
+def with_entity(call: Call, number: int, data: Json, where: stats.Where) -> Json:
+    """The counts of one entity, with what it is."""
+    found = aggregated(call, where)
+    head: Json = {"entityId": str(number), "entityData": data}
+    return head | found | ({} if found else {"activityDay": NEVER})
+
+
+def by_time(call: Call, where: stats.Where) -> Json:
+    """{rows}: the counts of each day, week or month."""
+    unit = call.word("groupBy", ("", "day", "week", "month", "deleted", "active"), "day")
+    unit = unit if unit in ("week", "month") else "day"
+    period = period_of(call)
+    rows = stats.by(call.account, unit, period, where, call.now, limit=4000)
+    return {"rows": [bucket(call, row, unit, period) for row in rows]}
+
+
+def bucket(call: Call, row: stats.Row, unit: str, period: Period) -> Json:
+    zone = ZoneInfo(call.account.timezone)
+    first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
+    last = {"day": first, "week": first + timedelta(days=6), "month": next_month(first) - timedelta(days=1)}[unit]
+    found: Json = {"activityDay": f"{first:%Y%m%d}000000"}
+    if unit != "day":
+        start = max(first, period.start.astimezone(zone).date())
+        found |= {"fromDay": f"{start:%Y%m%d}000000", "toDay": f"{last:%Y%m%d}000000"}
+    return found | result(call, row)
+
+
+def next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def all_aggregated(call: Call) -> Json:
+    return aggregated(call, about_datapoints(call))
+
+
+def all_by_time(call: Call) -> Json:
+    return by_time(call, stats.seen_by(call.sight))
+
+
+def datapoints_aggregated(call: Call) -> Json:
+    return aggregated(call, about_datapoints(call))
+
+
+def datapoints_by_time(call: Call) -> Json:
+    return by_time(call, about_datapoints(call))
+
+
+def groups_aggregated(call: Call) -> Json:
+    return aggregated(call, about_groups(call))
+
+
+def groups_by_time(call: Call) -> Json:
+    return by_time(call, about_groups(call))
+
+
+def datapoint_aggregated(call: Call, id: int) -> Json:
+    row = entities.datapoint(call, id)
+    return with_entity(call, id, wire.datapoint_data(row), [stats.one("link", id)])
+
+
+def datapoint_by_time(call: Call, id: int) -> Json:
+    entities.datapoint(call, id)
+    return by_time(call, [stats.one("link", id)])
+
+
+def group_aggregated(call: Call, id: int) -> Json:
+    row = entities.group(call, id)
+    return with_entity(call, id, wire.group_data(row), [stats.one("link_group", id)])
+
+
+def group_by_time(call: Call, id: int) -> Json:
+    entities.group(call, id)
+    return by_time(call, [stats.one("link_group", id)])
+
+
+def conversion_aggregated(call: Call, conversionId: int) -> Json:
+    row = entities.conversion(call, conversionId)
+    where = [*stats.seen_by(call.sight), stats.one("link_conversion", conversionId)]
+    return with_entity(call, conversionId, wire.conversion_data(row), where)
+
+
+def conversion_by_time(call: Call, conversionId: int) -> Json:
+    entities.conversion(call, conversionId)
+    return by_time(call, [*stats.seen_by(call.sight), stats.one("link_conversion", conversionId)])
+
+
+def conversions_by_time(call: Call) -> Json:
+    numbers = list(entities.conversions(call).values_list("pk", flat=True)[:50_000])
+    return by_time(call, [*stats.seen_by(call.sight), stats.one("link_conversion", *(numbers or ["none"]))])
+
+
+# -- summaries ----------------------------------------------------------------------------------------------------
+
+SORTED_BY = {
+    "totalclicks": "clicks", "uniqueclicks": "unique_clicks", "totalviews": "pixel_views",
+    "uniqueviews": "unique_pixel_views", "spiderhitscount": "spider_hits", "convertedclicks": "converted_clicks",
+    "uniqueconversions": "unique_link_conversions", "conversionsvalue": "conversion_value",
+    "conversionscost": "click_cost", "commissionscost": "commission_cost", "lasthitdate": "last_hit",
+}  # fmt: skip
+
+
+def summary(call: Call, rows: QuerySet[Any], dimension: str, named: str, data: Callable[[Any], Json]) -> Json:
+    """{count, limit, offset, result}: the counts of every entity, by name or by one of the counts."""
+    period = period_of(call)
+    numbers = stats.by_number(call.account, dimension, period, stats.seen_by(call.sight), call.now)
+    offset, limit = call.page()
+    metric = SORTED_BY.get(call.text("sortBy").lower())
+    down = call.word("sortDirection", ("", "asc", "desc")) == "desc"
+    order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", named)]
+    order.sort(key=lambda pair: (pair[1], pair[0]), reverse=down and metric is None)
+    if metric:
+        order.sort(key=lambda pair: numbers.get(pair[0], {}).get(metric, 0), reverse=down)
+    page = [pk for pk, _ in order[offset : offset + limit]]
+    found = rows.model.objects.filter(pk__in=page)
+    if rows.model is Datapoint:
+        found = found.select_related("group", "domain").prefetch_related("tags")
+    there = {row.pk: row for row in found}
+    entries = []
+    for pk in page:
+        counts = result(call, numbers[pk]) if pk in numbers else {}
+        entries.append({"entityId": str(pk), "entityData": data(there[pk])} | counts)
+    return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
+
+
+def summary_datapoints(call: Call) -> Json:
+    rows = entities.datapoints(call)
+    if number := call.number("groupId"):
+        rows = rows.filter(group_id=number)
+    return summary(call, rows, "link", "title", wire.datapoint_data)
+
+
+def summary_groups(call: Call) -> Json:
+    return summary(call, entities.groups(call), "link_group", "name", wire.group_data)
+
+
+def summary_conversions(call: Call) -> Json:
+    return summary(call, entities.conversions(call), "link_conversion", "name", wire.conversion_data)
+
+
+def group_summary(call: Call, id: int) -> Json:
+    rows = entities.datapoints(call, call.sight.datapoints().filter(group=entities.group(call, id)))
+    return summary(call, rows, "link", "title", wire.datapoint_data)
+
+
+# -- top reports --------------------------------------------------------------------------------------------------
+
+REPORTS: dict[str, tuple[str, ...]] = {
+    "browsers": ("browser", "browser_version"), "browsersfamilies": ("browser",), "platforms": ("device",),
+    "cities": ("city", "country"), "countries": ("country",), "isps": ("organization",), "ips": ("ip",),
+    "oss": ("os", "os_version"), "ossfamilies": ("os",), "keywords": ("search_term",), "referrers": ("referrer",),
+    "destinations": ("destination",), "languages": ("language",), "params": ("text",),
+}  # fmt: skip
+OF_CONVERSIONS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
+HIT_TYPES = {
+    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": ("conversion", "refund"), "spiders": ("spider",),
+    "uniques": None, "nonuniques": None,
+}  # fmt: skip
+TOP = 100
+
+
+def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
+    """{key, createdAt, data}: the values with most hits."""
+    kind = call.word("type", tuple(reports), required=True)
+    kinds = HIT_TYPES[call.word("hittype", tuple(HIT_TYPES))]
+    period = period_of(call)
+    hidden = kind == "referrers" and call.sight.option("hitOptions", "hideReferrer")
+    hidden = hidden or (kind == "convparameters" and call.sight.option("conversionOptions", "hideParams"))
+    wheres = [*where, stats.one("kind", *kinds)] if kinds else where
+    query = Query(
+        sites=(call.account.pk,), period=period, metrics=stats.COUNTS, dimensions=reports[kind], where=wheres or None,
+        order=((leading(kinds), "desc"),), limit=TOP,
+    )  # fmt: skip
+    rows = [] if hidden else ask(query, now=call.now).rows
+    return {
+        "key": kind,
+        "createdAt": date14(call.now),
+        "data": [top_item(call, row, kind, reports[kind]) for row in rows],
+    }
+
+
+def leading(kinds: tuple[str, ...] | None) -> str:
+    """The count a top report is ordered by."""
+    by_kind = {"pixel": "pixel_views", "conversion": "link_conversions", "spider": "spider_hits"}
+    return by_kind.get(kinds[0], "clicks") if kinds else "clicks"
+
+
+def top_item(call: Call, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
+    counts = result(call, row)
+    spiders = counts.pop("spiderHitsCount", 0)
+    words = [str(row[name]) for name in dimensions if row[name]]
+    name = " ".join(words) if kind != "cities" else ", ".join(words)
+    renamed = {"convertedClicks": "totalConversions", "conversionsValue": "totalConversionsValue",
+               "conversionsCost": "totalConversionsCost", "commissionsCost": "totalCommissionsCost"}  # fmt: skip
+    found = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
+    found |= wire.lean(
+        totalHits=row["clicks"] + row["pixel_views"], uniqueHits=row["unique_clicks"] + row["unique_pixel_views"],
+        spiderHits=spiders,
+    )  # fmt: skip
+    head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
+    if kind in ("datapoints", "groups"):
+        model: Any = Datapoint if kind == "datapoints" else Group
+        thing = model.objects.filter(account=call.account, pk=int(name or 0)).first()
+        if thing is not None:
+            head["entityData"] = wire.datapoint_data(thing) if kind == "datapoints" else wire.group_data(thing)
+    return head | found
+
+
+def report(call: Call) -> Json:
+    where = stats.seen_by(call.sight)
+    where += chosen(call)
+    return top(call, where, OF_CONVERSIONS if call.number("conversion") else REPORTS)
+
+
+def chosen(call: Call) -> stats.Where:
+    """`datapoint=`, `group=`, `conversion=`: entities the caller may see. Raises Failure (404)."""
+    where: stats.Where = []
+    if number := call.number("datapoint"):
+        where.append(stats.one("link", entities.datapoint(call, number).pk))
+    if number := call.number("group"):
+        where.append(stats.one("link_group", entities.group(call, number).pk))
+    if number := call.number("conversion"):
+        where.append(stats.one("link_conversion", entities.conversion(call, number).pk))
+    return where
+
+
+def datapoint_report(call: Call, id: int) -> Json:
+    return top(call, [stats.one("link", entities.datapoint(call, id).pk)])
+
+
+def group_report(call: Call, id: int) -> Json:
+    return top(call, [stats.one("link_group", entities.group(call, id).pk)])
+
+
+def conversion_report(call: Call, conversionId: int) -> Json:
+    row: Conversion = entities.conversion(call, conversionId)
+    where = [*stats.seen_by(call.sight), stats.one("link_conversion", row.pk)]
+    return top(call, where, OF_CONVERSIONS)

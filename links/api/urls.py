@@ -1,0 +1,32 @@
+"""Addresses of the ClickMeter API, made from the table: any case, with or without a slash at the end."""
+
+from __future__ import annotations
+
+import re
+
+from django.urls import URLPattern, re_path
+
+from links.api.operations import OPERATIONS, Operation
+from links.api.views import Nowhere, OperationView
+
+PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def pattern(path: str) -> str:
+    """An address of the table as a regular expression. Fixed words win, since they come first in the list."""
+    return r"(?i)^" + PARAMETER.sub(r"(?P<\1>[^/]+)", path.strip("/")) + r"/?$"
+
+
+def routes() -> list[URLPattern]:
+    """One route per address, those without parameters first."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in OPERATIONS:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    ordered = sorted(by_path.items(), key=lambda row: (row[0].count("{"), row[0]))
+    return [
+        re_path(pattern(path), OperationView.as_view(operations=operations), name=f"clickmeter {path}")
+        for path, operations in ordered
+    ]
+
+
+urlpatterns = [*routes(), re_path(r"^.*$", Nowhere.as_view(), name="clickmeter nowhere")]

@@ -1,0 +1,129 @@
+"""From a request to a handler of the table and back: key, rate, errors, headers. One view class per address."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone as clock
+from rest_framework.parsers import BaseParser
+from rest_framework.views import APIView
+
+from links.api.call import call_of
+from links.api.errors import Failure, refused
+from links.api.operations import Operation
+from reports.engine import QueryRefused
+from tracking.address import visitor_address
+
+PER_SECOND = 10
+HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "X-Clickmeter-AuthKey, X-Clickmeter-Authkey, Origin, X-Requested-With, cache-control, Content-Type, Accept"
+    ),
+    "Access-Control-Expose-Headers": "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset",
+    "Cache-Control": "no-cache",
+    "Pragma": "no-cache",
+    "Expires": "-1",
+}
+log = logging.getLogger(__name__)
+
+
+class AnyParser(BaseParser):
+    """Leaves the body alone: `links.api.call` reads it whatever its content type says."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+
+def answer(body: Any, status: int = 200) -> JsonResponse:
+    return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False})
+
+
+def taken(address: str, second: int) -> int:
+    """How many requests this address has made in this second, this one included."""
+    key = f"clickmeter:{address}:{second}"
+    cache.add(key, 0, 5)
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # thrown out in between
+        return 1
+
+
+class OperationView(APIView):
+    """All operations of one address."""
+
+    authentication_classes: tuple[Any, ...] = ()
+    parser_classes = (AnyParser,)
+    operations: dict[str, Operation] = {}
+    http_method_names = ["get", "post", "put", "patch", "delete", "options", "head"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        """Answer, whatever happens, with the headers every answer has."""
+        now = clock.now()
+        second = int(now.timestamp())
+        address = visitor_address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+        used = taken(address, second) if request.method != "OPTIONS" else 0
+        try:
+            if used > PER_SECOND:
+                raise Failure(429, f"At most {PER_SECOND} requests per second.", "0429")
+            response = self.answered(request, now, kwargs)
+        except Failure as failure:
+            response = answer(failure.body(), failure.status)
+        except Exception:
+            log.exception("an operation failed on %s", request.path)
+            body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}
+            response = answer(body, 500)
+        for name, value in HEADERS.items():
+            response[name] = value
+        response["X-Rate-Limit-Limit"] = str(PER_SECOND)
+        response["X-Rate-Limit-Remaining"] = str(max(0, PER_SECOND - used))
+        response["X-Rate-Limit-Reset"] = str(second + 1)
+        if response.status_code == 429:
+            response["Retry-After"] = "1"
+        return response
+
+    def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=200)
+        method = "GET" if request.method == "HEAD" else request.method or "GET"
+        operation = self.operations.get(method)
+        if operation is None:
+            raise Failure(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
+        call = call_of(request, now)
+        values = {
+            name: value if name.startswith(("whitelist", "blacklist", "type")) else number(value)
+            for name, value in path.items()
+        }
+        try:
+            with transaction.atomic():
+                return answer(operation.handler(call, **values))
+        except ValidationError as error:
+            raise refused(error) from None
+        except QueryRefused as error:
+            raise Failure(400, str(error), "0010") from None
+
+
+def number(text: str) -> int:
+    """A number in an address. Raises Failure (404) for what is none, as the old server did."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Failure(404, "Specified entity does not exist.", "0404")
+    return int(text)
+
+
+class Nowhere(OperationView):
+    """An address that is none of the table's."""
+
+    def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
+        """404, in the dialect's own form."""
+        if request.method == "OPTIONS":
+            return HttpResponse(status=200)
+        raise Failure(404, "No such endpoint.", "0404")

@@ -1,0 +1,151 @@
+"""Our rows as the old server wrote them: members with default values are left out, a few are always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from links.addresses import tracking_url
+from links.api.frames import date14
+from links.grants import Sight
+from links.models import Conversion, Datapoint, Domain, Entry, Group, Kind, Listing, Script, Status, Tag
+
+Json = dict[str, Any]
+PLACES = ("first", "second", "third", "fourth", "fifth")
+TYPES = {Kind.LINK: "TrackingLink", Kind.PIXEL: "TrackingPixel"}
+
+
+def lean(**members: Any) -> Json:
+    """The members that are not 0, false, null or empty."""
+    return {name: value for name, value in members.items() if value not in (None, False, 0, "", [], {})}
+
+
+def uri(kind: str, number: int) -> Json:
+    """A reference to an entity."""
+    return {"id": number, "uri": f"/{kind}/{number}"}
+
+
+def uris(kind: str, numbers: Iterable[int]) -> Json:
+    return {"entities": [uri(kind, number) for number in numbers]}
+
+
+def tag_names(row: Datapoint | Group) -> list[Json]:
+    return [{"id": tag.pk, "name": tag.name} for tag in row.tags.all()]
+
+
+def datapoint(row: Datapoint, sight: Sight) -> Json:
+    """A link or pixel, whole."""
+    found: Json = {"id": row.pk, "name": row.alias}
+    found |= lean(type=row.kind, status=row.status)
+    found |= {
+        "title": row.title, "trackingCode": tracking_url(row), "tags": tag_names(row), "groupId": row.group_id,
+        "groupName": row.group.name, "creationDate": date14(row.created),
+    }  # fmt: skip
+    found |= lean(
+        notes=row.notes, preferred=row.favourite, encodeIp=row.encode_ip, isPublic=row.is_public,
+        isSecured=row.is_secured, lightTracking=row.light_tracking, redirectOnly=row.redirect_only,
+        writePermited=sight.may_write(row),
+    )  # fmt: skip
+    for one in row.attached.all():
+        name = PLACES[one.position - 1]
+        found |= {f"{name}ConversionId": one.conversion_id, f"{name}ConversionName": one.conversion.name}
+    found["typeTP" if row.kind == Kind.PIXEL else "typeTL"] = (
+        lean(parameterNote=row.parameter_note) if row.kind == Kind.PIXEL else link_specifics(row)
+    )
+    return found
+
+
+def link_specifics(row: Datapoint) -> Json:
+    """typeTL. A password is not readable; that there is one shows in isSecured."""
+    rules = row.rules or {}
+    found: Json = {
+        "url": row.url, "firstUrl": row.first_url, "redirectType": row.redirect_type, "domainId": row.domain_id,
+    }  # fmt: skip
+    found |= lean(
+        destinationMode=row.mode, appendQuery=row.append_query, encodeUrl=row.encode_url, hideUrl=row.hide_url,
+        hideUrlTitle=row.hide_url_title, isABTest=row.is_ab_test, referrerClean=row.referrer_clean,
+        goDomainId=row.go_domain_id, expirationClicks=row.expiration_clicks,
+        expirationDate=date14(row.expiration_date), pauseAfterClicksExpiration=row.pause_after_clicks,
+        pauseAfterDateExpiration=row.pause_after_date, urlAfterClicksExpiration=row.url_after_clicks,
+        urlAfterDateExpiration=row.url_after_date,
+        randomDestinationItems=[{"url": url} for url in rules.get("random", ())],
+        sequentialDestinationItems=[{"url": url} for url in rules.get("sequential", ())],
+        spilloverDestinationItems=[{"url": url} for url in rules.get("spillover", ())],
+        weightedDestinationItems=[{"url": url, "weight": weight} for url, weight in rules.get("weighted", ())],
+        urlsByLanguage=[{"languageCode": code, "url": url} for code, url in rules.get("languages", ())],
+        urlsByNation=[{"nation": code, "url": url} for code, url in rules.get("nations", ())],
+        browserDestinationItem=lean(
+            emailDestinationUrl=rules.get("browser", {}).get("email"),
+            mobileDestinationUrl=rules.get("browser", {}).get("mobile"),
+            spidersDestinationUrl=rules.get("browser", {}).get("spiders"),
+        ),
+        uniqueDestinationItem=lean(firstDestinationUrl=rules.get("first")),
+        scripts=[{"id": script.pk, "name": script.name} for script in row.scripts.all()],
+    )  # fmt: skip
+    return found
+
+
+def group(row: Group, sight: Sight) -> Json:
+    found: Json = {"id": row.pk, "name": row.name, "creationDate": date14(row.created), "tags": tag_names(row)}
+    return found | lean(
+        notes=row.notes, preferred=row.favourite, redirectOnly=row.redirect_only, isPublic=row.is_public,
+        deleted=row.deleted is not None, writePermited=sight.may_write(row),
+    )  # fmt: skip
+
+
+def conversion(row: Conversion) -> Json:
+    found: Json = {"id": row.pk, "name": row.name, "code": row.code, "creationDate": date14(row.created)}
+    found["value"] = float(row.value)
+    return found | lean(description=row.description, protocol=row.protocol, deleted=row.deleted is not None)
+
+
+def tag(row: Tag, sight: Sight) -> Json:
+    """A tag with the numbers of what carries it, as far as the caller may see."""
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "datapoints": sorted(sight.datapoints().filter(tags=row).values_list("pk", flat=True)),
+        "groups": sorted(sight.all_groups().filter(tags=row).values_list("pk", flat=True)),
+    }
+
+
+def domain(row: Domain) -> Json:
+    return {"id": row.pk, "name": row.name} | lean(
+        type=row.kind, custom404=row.custom_404, customHomepage=row.custom_homepage
+    )
+
+
+def script(row: Script) -> Json:
+    return {"id": row.pk, "name": row.name, "script": row.script}
+
+
+def entry(row: Entry) -> Json:
+    return {"id": row.code, "ip" if row.listing == Listing.BLACKLIST else "name": row.value}
+
+
+def datapoint_data(row: Datapoint) -> Json:
+    """What numbers and hits say of their link."""
+    found: Json = {
+        "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
+        "datapointType": TYPES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
+        "notes": row.notes, "creationDate": date14(row.created), "tags": tag_names(row),
+        "trackingCode": tracking_url(row),
+    }  # fmt: skip
+    if row.kind == Kind.LINK:
+        found["destinationUrl"] = row.url
+    return found | lean(
+        status=row.status, datapointFavourite=row.favourite, isPublic=row.is_public, isABTest=row.is_ab_test
+    )
+
+
+def group_data(row: Group) -> Json:
+    found: Json = {
+        "groupId": row.pk, "groupName": row.name, "creationDate": date14(row.created), "tags": tag_names(row),
+        "linksCount": row.datapoints.exclude(status=Status.DELETED).count(),
+    }  # fmt: skip
+    return found | lean(groupFavourite=row.favourite, deleted=row.deleted is not None)
+
+
+def conversion_data(row: Conversion) -> Json:
+    found: Json = {"id": row.pk, "name": row.name, "value": float(row.value), "date": date14(row.created)}
+    return found | lean(deleted=row.deleted is not None)

@@ -1,0 +1,97 @@
+"""Questions about links, asked of the one engine: an account's links count under the account's own number."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import Account
+from links.grants import Sight
+from reports.engine import Period, Query, ask
+from sites.models import Site
+
+COUNTS = (
+    "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
+    "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
+)  # fmt: skip
+Row = dict[str, Any]
+Where = list[Any]
+
+
+def one(dimension: str, *values: object) -> Row:
+    """A filter: the dimension is one of the values."""
+    return {"dimension": dimension, "operator": "is", "value": [str(value) for value in values]}
+
+
+def seen_by(sight: Sight) -> Where:
+    """A filter: only what the membership may see. Nothing granted matches nothing."""
+    if sight.whole:
+        return []
+    parts = []
+    if sight.groups:
+        parts.append(one("link_group", *sight.groups))
+    if sight.links:
+        parts.append(one("link", *sight.links))
+    return [{"or": parts}] if parts else [one("link", "none")]
+
+
+def totals(account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS) -> Row:
+    """The counts of the period."""
+    return ask(Query(sites=(account.pk,), period=period, metrics=metrics, where=where or None), now=now).rows[0]
+
+
+def by(
+    account: Account,
+    dimension: str,
+    period: Period,
+    where: Where,
+    now: datetime,
+    metrics: tuple[str, ...] = COUNTS,
+    limit: int = 100,
+    order: tuple[tuple[str, str], ...] = (),
+    fill: bool = True,
+) -> list[Row]:
+    """The counts by one dimension: a list of rows."""
+    query = Query(
+        sites=(account.pk,), period=period, metrics=metrics, dimensions=(dimension,), where=where or None,
+        limit=limit, order=order, fill=fill,
+    )  # fmt: skip
+    return ask(query, now=now).rows
+
+
+def by_number(
+    account: Account, dimension: str, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS
+) -> dict[int, Row]:
+    """The counts by link, group or conversion: number -> row."""
+    rows = by(account, dimension, period, where, now, metrics, limit=100_000)
+    return {int(row[dimension]): row for row in rows}
+
+
+def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
+    """What the visits a link started did on the account's tracked sites; None without a site."""
+    sites = tuple(Site.objects.filter(account=account, deleted=None).values_list("pk", flat=True)[:2000])
+    if not sites:
+        return None
+    metrics = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
+    query = Query(sites=sites, period=period, metrics=metrics, where=[one("link", link_id)])
+    return ask(query, now=now).rows[0]
+
+
+def joined(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:
+    """(clicks whose visit is known, clicks that went to one of the account's tracked sites)."""
+    sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:2000])
+    if not sites:
+        return 0, 0
+    mine = [one("link", link_id)] if link_id else []
+    query = Query(sites=tuple(pk for pk, _ in sites), period=period, metrics=("joined_clicks",), where=mine or None)
+    known = ask(query, now=now).rows[0]["joined_clicks"]
+    hosts = {"or": [
+        {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escaped(domain)}([:/?#]|$)"]}
+        for _, domain in sites[:50]
+    ]}  # fmt: skip
+    sent = totals(account, period, [*mine, hosts], now, ("clicks",))["clicks"]
+    return int(known), int(sent)
+
+
+def escaped(domain: str) -> str:
+    return domain.removeprefix("www.").replace(".", r"\.")
