@@ -21,7 +21,12 @@ def account_rows(request: HttpRequest, current: str = "") -> list[Row]:
                 link("team", "/account/team", "Team", current),
                 link("brand", "/account/brand", "White label", current),
             ]
-    return [*rows, {"label": "You"}, link("me", "/me", "Your profile", current)]
+    return [
+        *rows,
+        {"label": "You"},
+        link("me", "/me", "Your profile", current),
+        link("digests", "/digests", "Reports by e-mail", current),
+    ]
 
 
 def link(slug: str, href: str, label: str, current: str) -> Row:
