@@ -1,6 +1,8 @@
 """All addresses. Each room lists its own; the hot doors never come here (see `config.asgi`)."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from reports.clickport.errors import not_found
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -12,4 +14,5 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("", include("reports.digest.urls")),
     path("", include("links.urls")),
+    re_path(r"^api/(?P<rest>.*)$", not_found),
 ]

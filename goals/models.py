@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 
 from accounts.models import User
@@ -56,6 +58,12 @@ class Goal(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def earned(self, times: int, carried: object) -> Decimal:
+        """What the goal earned when it was reached so often: its fixed worth each time, else what events carried."""
+        if self.fixed_revenue is not None:
+            return Decimal(self.fixed_revenue) * times
+        return Decimal(str(carried or 0))
 
 
 class Segment(models.Model):

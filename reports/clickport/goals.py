@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from goals.models import Goal, GoalKind
@@ -42,13 +41,6 @@ def goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
         "visitors": whole(found.get("visitors")),
         COUNTED_AS.get(GoalKind(goal.kind), "events"): count,
     }
-    if total := revenue_of(goal, count, found):
+    if total := goal.earned(count, found.get("revenue")):
         row["total_revenue"] = two_places(total)
     return row
-
-
-def revenue_of(goal: Goal, count: int, found: dict[str, Any]) -> Decimal:
-    """What the goal earned: its fixed worth each time, else what its events carried."""
-    if goal.fixed_revenue is not None:
-        return goal.fixed_revenue * count
-    return Decimal(str(found.get("revenue") or 0))

@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.clickport.names import shown_value, whole
 from reports.engine import Period, Query, ask
+from reports.engine.lists import online
 
 MOST_VISITORS = 20
 MINUTES = 5
@@ -14,8 +15,6 @@ MINUTES = 5
 
 def realtime_body(site_id: int, now: datetime) -> dict[str, Any]:
     """`{"count", "visitors": [at most 20]}` of the last five minutes."""
-    from reports.engine.lists import online
-
     query = Query(sites=(site_id,), period=Period.parse("realtime", "UTC", now), metrics=("online",))
     count = whole(ask(query, now=now).rows[0]["online"])
     visits = online(site_id, now, minutes=MINUTES) if count else []

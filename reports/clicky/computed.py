@@ -14,9 +14,11 @@ from typing import Any
 from goals.querysets import goals_of
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
+from reports.clicky.filters import is_any
 from reports.clicky.outputs import Block, Day, Item
 from reports.clicky.popular import known
 from reports.clicky.words import one_place, traffic_of, whole
+from reports.engine.tags import tags
 
 MOST = 10_000
 Bound = tuple[str, int, int]  # title, from, to (inclusive; 0 = no end)
@@ -64,9 +66,8 @@ def goals(asked: Asked, dates: Dates) -> list[Found]:
         goal = names.get(int(row["goal"]))
         if goal is None or not row["conversions"]:
             continue
-        fixed = goal.fixed_revenue
-        revenue = fixed * int(row["conversions"]) if fixed is not None else row["revenue"] or 0
-        more = {"goal_id": str(goal.pk), "revenue": f"{float(revenue):.2f}"}
+        earned = goal.earned(int(row["conversions"]), row["revenue"])
+        more = {"goal_id": str(goal.pk), "revenue": f"{earned:.2f}"}
         found.append(Found(goal.name, int(row["conversions"]), more, {"goal": str(goal.pk)}))
     return found
 
@@ -76,7 +77,7 @@ ACTION_STEPS: tuple[Bound, ...] = (
     ("6-10 actions", 6, 10), ("11-20 actions", 11, 20), ("21+ actions", 21, 0),
 )  # fmt: skip
 TIME_STEPS: tuple[Bound, ...] = (
-    ("<1m", 0, 59), ("1-2m", 60, 119), ("2-5m", 120, 299), ("5-10m", 300, 599), ("10-20m", 600, 1_199),
+    ("0-1m", 0, 59), ("1-2m", 60, 119), ("2-5m", 120, 299), ("5-10m", 300, 599), ("10-20m", 600, 1_199),
     ("20-30m", 1_200, 1_799), ("30-60m", 1_800, 3_599), ("1h+", 3_600, 0),
 )  # fmt: skip
 
@@ -104,15 +105,22 @@ def within(dimension: str, least: int, most: int, unit: float) -> list[dict[str,
 
 def most_active(asked: Asked, dates: Dates) -> list[Found]:
     """Visitors by their actions: known people by name, others by address where the site keeps it."""
-    rows = asked.ask(dates, ("actions",), dimensions=("person", "ip"), limit=MOST).rows
     counts: Counter[str] = Counter()
-    for row in rows:
-        counts[str(row["person"] or row["ip"])] += int(row["actions"])
-    counts.pop("", None)
+    for dimension, where in (("person", []), ("ip", [is_any("person", ""), *known("ip")])):
+        for row in asked.ask(dates, ("actions",), where, dimensions=(dimension,), limit=MOST).rows:
+            counts[str(row[dimension])] += int(row["actions"])
     return [Found(title, count) for title, count in counts.most_common()]
 
 
+def custom(asked: Asked, dates: Dates) -> list[Found]:
+    """Visits by what was told of them: `plan: pro`."""
+    where = list(asked.where) if asked.segmented else None
+    rows = tags(asked.facts.site_id, dates.period(asked.now), where, MOST)
+    return [Found(f"{row['key']}: {row['value']}", int(row["visits"])) for row in rows]
+
+
 COMPUTED: dict[str, Computed] = {
+    "custom": custom,
     "traffic-sources": traffic_sources,
     "searches-keywords": keywords,
     "goals": goals,

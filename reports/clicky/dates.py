@@ -75,7 +75,7 @@ def parse(text: str, zone: str, now: datetime, offset: int = 0) -> Dates:
         raise ClickyError("Invalid date.") from None
     if last < first:
         first, last = last, first
-    if first < FIRST.date() or last + DAY >= LAST.date():
+    if first < FIRST.date() or last >= LAST.date():
         raise ClickyError("Invalid date.")
     return Dates(first, last, zone, offset)
 
