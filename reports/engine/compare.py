@@ -33,6 +33,7 @@ def compared(period: Period, how: str | Period, now: datetime) -> Period:
 def shifted(period: Period, move, now: datetime) -> Period:  # type: ignore[no-untyped-def]
     """Both ends moved by days of the calendar, keeping the time of day."""
     start, end = at_day(period.start, period, move), at_day(period.end, period, move)
+    now = now.replace(second=0, microsecond=0)  # so that the answer can be kept for a minute
     if period.start < now < period.end:
         end = min(end, at_day(now, period, move))
     return checked(period, start, max(end, start + timedelta(seconds=1)))

@@ -166,7 +166,7 @@ class Compiler:
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
-    def events(self, atoms: list[Atom], scene: Scene | None = None, tree: filters.Node | None | str = "") -> str:
+    def events(self, atoms: list[Atom], scene: Scene | None = None, tree: filters.Node | str | None = "") -> str:
         scene = scene or self.scene
         seen = self.seen()
         narrow = seen if seen and all(atom.seen or atom.when == seen for atom in atoms) else ""
@@ -198,7 +198,7 @@ class Compiler:
         aggregates = ", ".join(self.aggregate(atom, "") for atom in atoms)
         return f"SELECT {self.keys()}, {aggregates} FROM ({rows}){self.group_by()}"
 
-    def visits(self, atoms: list[Atom], tree: filters.Node | None | str = "") -> str:
+    def visits(self, atoms: list[Atom], tree: filters.Node | str | None = "") -> str:
         wanted = self.scene.tree if isinstance(tree, str) else tree
         joined, values, conditions = "", [], []
         if self.contained():

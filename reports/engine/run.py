@@ -9,17 +9,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from reports.engine import decode, filters, freshness, limits
+from reports.engine import decode, filters, freshness, limits, top
 from reports.engine.cache import ANSWERS
 from reports.engine.compare import compared
 from reports.engine.compile import Breakdown, order_by, statement
 from reports.engine.dimensions import TIMES
-from reports.engine.filters import Node
 from reports.engine.lookup import FromDatabase, Lookup, Source
 from reports.engine.period import Period
 from reports.engine.plan import Plan, plan
 from reports.engine.query import Meta, Query, Result
-from reports.engine.scene import Scene
+from reports.engine.scene import Params, Scene
 from tracking import store
 
 Row = dict[str, Any]
@@ -66,12 +65,13 @@ def ask(query: Query, *, now: datetime, source: Source | None = None, cache: boo
     facts = freshness.facts(scene)
     scene = replace(scene, persons=facts.persons)
     other = compared(query.period, query.compare, now) if query.compare else None
-    key = (keyed(query, scene, other), facts.version)
-    if cache and facts.version and (known := ANSWERS.get(key)):
+    facts_then = freshness.facts(scene.during(other)) if other else facts
+    key = (keyed(query, scene, other), facts.version, facts_then.version)
+    if cache and (known := ANSWERS.get(key)):
         meta = replace(known.meta, seconds=time.perf_counter() - begun, cached=True, rows_read=0, bytes_read=0)
         return replace(known, rows=copies(known.rows), meta=meta)
-    result = answer(query, scene, other, facts, begun)
-    if cache and facts.version and "online" not in query.metrics:
+    result = answer(query, scene, other, facts, facts_then, begun)
+    if cache and "online" not in query.metrics:
         ANSWERS.put(key, replace(result, rows=copies(result.rows)), cells(result))
     return result
 
@@ -104,17 +104,26 @@ def scene_of(query: Query, now: datetime, source: Source) -> Scene:
 def keyed(query: Query, scene: Scene, other: Period | None) -> tuple[Any, ...]:
     """Everything an answer depends on, the data aside."""
     plain = replace(query, where=None, compare=None)
-    return (plain, repr(scene.tree), repr(scene.goals), scene.chosen_goals, other, scene.persons)
+    until = min(scene.now, scene.period.end).replace(minute=0, second=0, microsecond=0) if query.filled() else None
+    return (plain, repr(scene.tree), repr(scene.goals), scene.chosen_goals, other, scene.persons, until)
 
 
-def answer(query: Query, scene: Scene, other: Period | None, facts: freshness.Facts, begun: float) -> Result:
+def answer(
+    query: Query,
+    scene: Scene,
+    other: Period | None,
+    facts: freshness.Facts,
+    facts_then: freshness.Facts,
+    begun: float,
+) -> Result:
+    """Ask everything the question consists of: currency, rows, totals, comparison."""
     work = Work()
     currency, others = money(query, scene, work)
     scene = replace(scene, currency=currency)
     rows = table(query, scene, facts, work)
     plain = replace(query, dimensions=(), order=(), search="")
     totals = table(plain, scene, facts, work)[0] if query.totals else None
-    comparison = comparison_of(query, scene, other, facts, work, rows) if other else None
+    comparison = comparison_of(query, scene, other, facts_then, work, rows) if other else None
     meta = Meta(
         range=(scene.period.start.isoformat(), scene.period.end.isoformat()),
         zone=scene.period.zone,
@@ -139,14 +148,25 @@ def breakdown_of(query: Query) -> Breakdown:
 
 def table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: Iterable[Row] = ()) -> list[Row]:
     """The rows of one period; with `keys`, only those with the same dimension values."""
+    if not keys and top.applies(query, scene, facts):
+        rows = top.top_rows(query, scene, facts, lambda q, s: plain_table(q, s, facts, work), work.run)
+        if rows is not None:
+            return rows
+    return plain_table(query, scene, facts, work, keys)
+
+
+def plain_table(
+    query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: Iterable[Row] = ()
+) -> list[Row]:
     breakdown = breakdown_of(query)
-    scene = replace(scene, params=type(scene.params)())
+    scene = replace(scene, params=Params())
     made = plan(query, scene, breakdown, facts)
     work.used(made)
     fill = query.filled()
     limit, offset = (1_000_000, 0) if fill else (query.limit, query.offset)
     order = order_by(breakdown, query.effective_order())
-    sql = statement(breakdown, made.parts, order, limit, offset, keys=key_condition(breakdown, scene, list(keys)))
+    condition = key_condition(breakdown, scene, list(keys))
+    sql = statement(breakdown, made.parts, order, limit, offset, keys=condition)
     rows = decode.decoded(breakdown, scene, work.run(sql, scene.params.values))
     if not fill:
         return rows
