@@ -14,7 +14,15 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 
 def pattern(path: str) -> str:
     """An address of the table as a regular expression. Fixed words win, since they come first in the list."""
-    return r"(?i)^" + PARAMETER.sub(r"(?P<\1>[^/]+)", path.strip("/")) + r"/?$"
+    parts = PARAMETER.split(path.strip("/"))  # words and names of parameters in turn
+    parts[::2] = [any_case(words) for words in parts[::2]]
+    parts[1::2] = [f"(?P<{name}>[^/]+)" for name in parts[1::2]]
+    return "^" + "".join(parts) + "/?$"
+
+
+def any_case(words: str) -> str:
+    """Letters of either case, spelled out: Django cannot build addresses in a table that has a `(?i)`."""
+    return "".join(f"[{char.lower()}{char.upper()}]" if char.isalpha() else char for char in words)
 
 
 def routes() -> list[URLPattern]:
