@@ -15,6 +15,7 @@ from django.core.asgi import get_asgi_application
 django_app = get_asgi_application()  # before anything that needs the models
 
 from config import health, process  # noqa: E402
+from links import redirector  # noqa: E402
 from tracking import collector  # noqa: E402
 from tracking.address import trusted_proxy, visitor_address  # noqa: E402
 
@@ -32,6 +33,7 @@ class Hot(NamedTuple):
 HOT: tuple[Hot, ...] = (
     Hot(collector.claims, collector.app),
     Hot(health.claims, health.app),
+    Hot(redirector.claims, redirector.app),  # last: on a link domain every other path is an alias
 )
 
 

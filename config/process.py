@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from links import known as known_links
+from links import rebuild as rebuild_links
 from sites import known
 from tracking import feed, newcomers, places, rebuild, spool
 
@@ -36,10 +38,12 @@ def end_streams() -> None:
 
 PARTS: tuple[Part, ...] = (
     Part("sites in memory", known.start, known.stop),
+    Part("links in memory", known_links.start, known_links.stop),
     Part("geography", places.atlas, nothing),
     Part("known devices", newcomers.bits, newcomers.save),
     Part("spool writer", spool.start, spool.stop),
     Part("open visits", rebuild.rebuild, nothing),
+    Part("windows of links", rebuild_links.rebuild, nothing),
     Part("live streams", feed.open_again, end_streams),
 )
 

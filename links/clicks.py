@@ -48,7 +48,7 @@ class Click:
     event: Event
     sign: str = ""  # why it is no person; "" for one
     choice: Choice = field(default_factory=Choice)
-    number: tokens.Click = tokens.Click(0, 0, 0)
+    number: tokens.Click = tokens.NOBODY
     word: str = ""
     walked: dict[int, int] = field(default_factory=dict)  # link -> how often this visitor was there (cookie)
     uniques: dict[int, bool] = field(default_factory=dict)
@@ -163,6 +163,7 @@ def record(click: Click, url: str) -> Event | Refused | None:
     link, hit = click.link, click.hit
     if link.redirect_only:
         return None
+    spool.count_received(link.account_id, hit.now)
     if click.account.blacklist and within(hit.ip, click.account.blacklist):
         return intake.refuse(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:

@@ -15,13 +15,13 @@ from datetime import datetime
 
 from links import clicks, known, thread, tokens, windows
 from links.facts import AccountFacts, ConversionFacts, LinkFacts
+from links.hits import Request
 from links.visitor import Visitor
-from tracking import intake
+from tracking import intake, spool
 from tracking.address import visitor_address, within
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.page import clip, money
 from tracking.steps.privacy import keep_less_of_the_address
-from tracking.web import Request
 
 NOTHING = {"", "empty"}
 
@@ -39,6 +39,7 @@ def report(request: Request, *, browser: bool) -> Event | Refused:
     """Record one conversion. Refused says why it was not: no_conversion, no_click, duplicate, bot …"""
     fields = {name.lower(): values[0] for name, values in request.fields().items()}
     conversion = known.by_code(fields.get("id", ""))
+    spool.count_received(conversion.account_id if conversion else 0, request.now)
     if conversion is None:
         return intake.refuse(0, "no_conversion", request.now)
     account = known.account(conversion.account_id)

@@ -11,11 +11,11 @@ from django.conf import settings
 
 from links import clicks, convert, known
 from links.facts import LinkFacts
-from links.hits import hit_of
+from links.hits import Request, hit_of
 from links.models import Status
 from links.visitor import Visitor
 from tracking.hit import Refused
-from tracking.web import Reply, Request, gif
+from tracking.web import Reply, gif
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "static" / "links"
 JAVASCRIPT = b"application/javascript; charset=utf-8"

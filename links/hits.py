@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from links.facts import LinkFacts
 from tracking.address import visitor_address
 from tracking.hit import Hit
-from tracking.web import Request
+from tracking.web import Request as AnyRequest
 
 MOST_QUERY = 8000
+
+
+@dataclass(slots=True)
+class Request(AnyRequest):
+    """A request that knows whether it came encrypted, since a link's cookies and QR codes differ by that."""
+
+    scheme: str = "http"
 
 
 def hit_of(link: LinkFacts, request: Request, kind: str) -> Hit:

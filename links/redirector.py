@@ -17,12 +17,12 @@ from django.contrib.auth.hashers import check_password
 
 from links import answers, clicks, doors, known
 from links.facts import DomainFacts, LinkFacts
-from links.hits import hit_of
+from links.hits import Request, hit_of
 from links.models import Kind
 from links.visitor import Visitor, spillover_cookie
 from links.windows import Attempts
-from tracking.address import visitor_address
-from tracking.web import Reply, Request
+from tracking.address import trusted_proxy, visitor_address
+from tracking.web import Reply
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -53,7 +53,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     request = Request(
         scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
-        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), scheme=scope.get("scheme", "http"),
+        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), scheme=scheme_of(scope, headers),
     )  # fmt: skip
     try:
         if request.method == "POST":
@@ -64,6 +64,14 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         reply = answers.notice("That did not work", "Try again in a moment.", 500)
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.header_list()})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+
+
+def scheme_of(scope: Scope, headers: dict[str, str]) -> str:
+    """http or https, as the visitor sees it: a proxy's word counts where the operator named the proxy."""
+    told = headers.get("x-forwarded-proto", "")
+    if told and trusted_proxy((scope.get("client") or ("",))[0]):
+        return "https" if told.partition(",")[0].strip() == "https" else "http"
+    return str(scope.get("scheme", "http"))
 
 
 async def body_of(receive: Receive) -> bytes:

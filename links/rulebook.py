@@ -69,7 +69,7 @@ def coded(pattern: str, change: Callable[[str], str], what: str) -> Callable[[An
     def check(value: Any, field: str) -> list[list[str]]:
         found = []
         for row in rows(value, field):
-            code, url = (list(row) + [""])[:2] if isinstance(row, list | tuple) else ("", "")
+            code, url = [*row, ""][:2] if isinstance(row, list | tuple) else ("", "")
             code = change(str(code or "").strip())
             if not re.fullmatch(pattern, code):
                 raise ValidationError({field: f"“{code[:20]}” is not {what}."})
@@ -88,7 +88,7 @@ def browser(value: Any, field: str) -> dict[str, str]:
 def devices(value: Any, field: str) -> list[list[str]]:
     found = []
     for row in rows(value, field):
-        device, url = (list(row) + [""])[:2]
+        device, url = [*row, ""][:2]
         if device not in DEVICES:
             raise ValidationError({field: f"A device is one of {', '.join(DEVICES)}."})
         found.append([device, checked(url, field)])

@@ -27,6 +27,9 @@ class Click(NamedTuple):
     at: int
 
 
+NOBODY = Click(0, 0, 0)
+
+
 @lru_cache(maxsize=1)
 def _key(secret: str) -> bytes:
     return hmac.digest(secret.encode(), b"links.tokens", "sha256")

@@ -90,8 +90,9 @@ def key_of(row: Row) -> Key:
 
 def recent(since: datetime) -> list[Row]:
     """For the windows of the redirector at its start, over all accounts: unique hits since then, oldest first."""
-    sql = (  # noqa: S608
-        "SELECT link_id, view_id, ts FROM events WHERE kind IN ('link', 'pixel') AND is_unique = 1 "
+    sql = (
+        "SELECT link_id, view_id, ts FROM events "  # noqa: S608
+        "WHERE kind IN ('link', 'pixel') AND is_unique = 1 "
         f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 1000000"
     )
     return store.rows(sql)
@@ -99,8 +100,9 @@ def recent(since: datetime) -> list[Row]:
 
 def sold(since: datetime) -> list[Row]:
     """Likewise: which parameters and clicks were counted for which conversion."""
-    sql = (  # noqa: S608
-        "SELECT kind, conversion_id, name, click_id, is_unique, ts FROM events WHERE kind IN ('conversion', 'refund') "
+    sql = (
+        "SELECT kind, conversion_id, name, click_id, is_unique, ts FROM events "  # noqa: S608
+        "WHERE kind IN ('conversion', 'refund') "
         f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 500000"
     )
     return store.rows(sql)

@@ -1,0 +1,101 @@
+"""Links through the door: a browser in three lines, and the account's numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+import time_machine
+
+from links import known, redirector, thread, windows
+from sites import known as known_sites
+from tracking import spool
+
+HOST = "127.0.0.1:8000"  # the installation's own
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
+)
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    cookies: list[str]
+
+    @property
+    def location(self) -> str:
+        return self.headers.get("location", "")
+
+
+@dataclass
+class Browser:
+    """Somebody who clicks. Keeps cookies of one host, never follows."""
+
+    ip: str = "203.0.113.7"
+    agent: str = CHROME
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def open(self, path: str, *, host: str = HOST, method: str = "GET", at: datetime | None = None, body: bytes = b"",
+             **headers: str) -> Answer:  # fmt: skip
+        """One request at the redirector. `at`: when (UTC)."""
+        if at is not None:
+            with time_machine.travel(at, tick=False):
+                return self.open(path, host=host, method=method, body=body, **headers)
+        sent = {"host": host, "user-agent": self.agent, **self.headers, **headers}
+        if self.cookies:
+            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = asyncio.run(request(path, sent, self.ip, method, body))
+        for text in answer.cookies:
+            for name, morsel in SimpleCookie(text).items():
+                self.cookies[name] = morsel.value
+        return answer
+
+
+async def request(path: str, headers: dict[str, str], ip: str, method: str, body: bytes) -> Answer:
+    parts = urlsplit(path)
+    scope = {
+        "type": "http", "method": method, "path": parts.path, "query_string": parts.query.encode(), "scheme": "http",
+        "headers": [(name.replace("_", "-").lower().encode(), value.encode("latin-1")) for name, value in headers.items() if value],
+        "client": (ip, 1234), "http_version": "1.1",
+    }  # fmt: skip
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    assert redirector.claims(scope), path
+    await redirector.app(scope, receive, send)
+    pairs = [(name.decode().lower(), value.decode("latin-1")) for name, value in sent[0]["headers"]]
+    cookies = [value for name, value in pairs if name == "set-cookie"]
+    return Answer(sent[0]["status"], dict(pairs), sent[1]["body"], cookies)
+
+
+def learn() -> None:
+    """The redirector knows what was just written."""
+    known_sites.refresh()
+    known.refresh()
+
+
+def store_now() -> None:
+    """Everything clicked is in the store."""
+    spool.flush()
+
+
+def forget() -> None:
+    """As in a fresh process."""
+    known.forget()
+    windows.forget()
+    thread.traces.forget()
+    thread.landed.forget()
