@@ -17,10 +17,9 @@ from typing import Any
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 DATA_DIR = tempfile.mkdtemp(prefix=f"footfall-{WORKER}-", dir=os.environ.get("TESTS_DIR"))
 os.environ["DATA_DIR"] = DATA_DIR
-if "TESTS_EVENTS_URL" in os.environ:
-    os.environ["EVENTS_URL"] = os.environ["TESTS_EVENTS_URL"].replace("WORKER", WORKER)
-else:
-    os.environ.pop("EVENTS_URL", None)
+for name in ("EVENTS_URL", "DATABASE_URL", "REDIS_URL"):  # the embedded defaults, unless the services' runner says so
+    told = os.environ.get(f"TESTS_{name}", "")
+    os.environ[name] = told.replace("WORKER", WORKER).replace("NUMBER", WORKER.removeprefix("gw").replace("main", "0"))
 os.environ.setdefault("SECRET_KEY", "only for tests, and long enough that no check complains about it")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -30,7 +29,7 @@ from django.conf import settings
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 settings.DATABASES["default"].setdefault("TEST", {}).update(
-    {"NAME": f"test_footfall_{WORKER}" if os.environ.get("DATABASE_URL") else os.path.join(DATA_DIR, "test.sqlite3")}
+    {"NAME": f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")}
 )
 django.setup()
 

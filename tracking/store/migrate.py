@@ -75,7 +75,7 @@ def is_migrated() -> bool:
 def truncate() -> None:
     """Empty every table on every node (tests)."""
     for host in nodes():
-        for name in _stored_tables(host):
+        for name in _filled_tables(host):
             session.execute(f"TRUNCATE TABLE {name}", host=host)
 
 
@@ -131,10 +131,11 @@ def _apply(goal: Target, host: Host | None, text: str, name: str) -> None:
     insert_rows(LEDGER, [{"name": name, "applied": datetime.now(UTC)}], host=host)
 
 
-def _stored_tables(host: Host | None) -> list[str]:
-    """The tables of a node that hold rows themselves, the ledger aside."""
+def _filled_tables(host: Host | None) -> list[str]:
+    """The tables of a node that hold rows themselves and are not empty, the ledger aside."""
     with session.client(host) as opened:
         found = opened.query(
             "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+            " AND total_rows > 0"
         )
         return [row[0] for row in found.result_rows if row[0] != LEDGER]
