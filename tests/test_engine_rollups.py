@@ -97,9 +97,7 @@ def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Si
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(
-    store: Any, site: Site, always: Any, zone: str
-) -> None:
+def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site: Site, always: Any, zone: str) -> None:
     site = in_zone(site, "Asia/Kathmandu")
     store.insert_rows("events", traffic(site))
     rollups.catch_up(NOW)

@@ -158,20 +158,39 @@ def quarters(scene: Scene, build: int) -> str:
 
 
 def by_value(scene: Scene, build: int) -> str:
-    """INSERT of the sums per day, dimension and value, all dimensions at once."""
-    selects = []
-    for row in BY_VALUE:
-        atoms = tuple(atom for atom in ROLLED if rollable(atom, row))
-        names = {atom.name for atom in atoms}
-        values = ", ".join(f"a_{a.name}" if a.name in names else f"{a.zero} AS a_{a.name}" for a in ROLLED)
-        inside = parts(scene, (DIMENSIONS["day"], row), atoms)
-        selects.append(f"SELECT '{row.name}' AS dimension, d0, toString(d1) AS d1, {values} FROM ({inside})")
-    stacked = " UNION ALL ".join(selects)
+    """INSERT of the sums per day, dimension and value: all dimensions in one pass over events and one over visits."""
+    compiler = Compiler(scene, Breakdown((), ()))
+    selects = [
+        told_by(compiler, [row for row in BY_VALUE if row.side != "entry"], scene.events(), "ts", "events"),
+        told_by(compiler, list(BY_VALUE), f"FROM {scene.visits()} AS visited", "visit_start", "visits"),
+    ]
     values = ", ".join(f"a_{atom.name}" for atom in ROLLED)
     return (
         f"INSERT INTO rollup_days (site_id, dimension, day, value, build, {', '.join(COLUMNS)}) "
-        f"SELECT {scene.sites[0]}, dimension, {day_of('d0')}, d1, {build}, {values} FROM ({stacked})"
+        f"SELECT {scene.sites[0]}, told.1, {day_of('d0')}, told.2, {build}, {values} "
+        f"FROM ({' UNION ALL '.join(selects)})"
     )
+
+
+def told_by(compiler: Compiler, rows: list[Dimension], source: str, moment: str, scope: str) -> str:
+    """SELECT of the atoms of one table: every row of it tells all its dimensions at once, as (name, value)."""
+    value = compiler.conditions.event_value if scope == "events" else compiler.conditions.visit_value
+    pairs = ", ".join(f"('{row.name}', toString({value(row)}))" for row in rows)
+    shown_empty = ", ".join(f"'{row.name}'" for row in rows if not row.skip_empty)
+    told = f"arrayJoin(arrayFilter(pair -> pair.2 != '' OR pair.1 IN ({shown_empty}), [{pairs}])) AS told"
+    day = compiler.scene.clock.day(f"toUnixTimestamp({moment})")
+    atoms = ", ".join(told_atom(compiler, atom, scope) for atom in ROLLED)
+    return f"SELECT toInt64({day}) AS d0, {told}, {atoms} {source} GROUP BY d0, told"
+
+
+def told_atom(compiler: Compiler, atom: Atom, scope: str) -> str:
+    """An atom of its own table; of the other, zero, or what visits say of their entry and exit pages."""
+    if atom.scope == scope:
+        return compiler.aggregate(atom, "")
+    if scope == "visits" and atom.visits:
+        entries = ", ".join(f"'{row.name}'" for row in BY_VALUE if row.side == "entry")
+        return f"toUInt64({atom.visits.replace('sum(', 'sumIf(').replace(')', f', told.1 IN ({entries}))')}) AS a_{atom.name}"
+    return f"{atom.zero} AS a_{atom.name}"
 
 
 def states(scene: Scene, build: int) -> str:

@@ -155,9 +155,7 @@ def table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: 
     return plain_table(query, scene, facts, work, keys)
 
 
-def plain_table(
-    query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: Iterable[Row] = ()
-) -> list[Row]:
+def plain_table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: Iterable[Row] = ()) -> list[Row]:
     breakdown = breakdown_of(query)
     scene = replace(scene, params=Params())
     made = plan(query, scene, breakdown, facts)
