@@ -43,6 +43,7 @@ STEPS: tuple[Step, ...] = (
     read_agent,
     read_source,
     recognise_device,
+    join_click,
     join_visit,
     keep_less_of_the_address,
     set_bots_apart,  # last: a bot's event is kept whole, so that it can be moved back
