@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -25,13 +25,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+Launch = Callable[[str], Browser]
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One Chromium for the run; every test has a fresh profile in it."""
+def launch() -> Iterator[Launch]:
+    """Starts a Chromium that calls itself what it is told. What a page sends in its last moment carries the browser's
+    own name, not the one a context emulates, so a test that looks at devices needs a browser of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+        yield lambda name: playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, f"--user-agent={name}"])
+
+
+@pytest.fixture(scope="session")
+def chromium(launch: Launch) -> Iterator[Browser]:
+    """One Chromium for the run; every test has a fresh profile in it."""
+    browser = launch(PERSON)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

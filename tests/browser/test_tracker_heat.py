@@ -11,7 +11,8 @@ from tests.browser.test_tracker_actions import show
 
 LAYOUT = """
 <style>body{margin:0} .cards{display:flex;flex-wrap:wrap} .card{width:33.3%%} .card button{width:60%%;height:40px}
-@media (max-width:800px){.card{width:100%%} .wide{display:none}} @media (max-width:500px){.card button{width:90%%}}</style>
+@media (max-width:800px){.card{width:100%%} .wide{display:none}}
+@media (max-width:500px){.card button{width:90%%}}</style>
 <header class="wide" style="height:120px">Only on wide screens</header>
 <main id="shop"><div class="cards"><div class="card"><button>One</button></div><div class="card"><button>Two</button>
 </div><div class="card"><button onclick="this.textContent='bought'">Three</button></div></div></main>

@@ -10,9 +10,9 @@ from sites.facts import SiteFacts
 from tracking import heat, intake, switches
 from tracking.doors import scripts
 from tracking.doors.clicky_fields import KINDS, fill, fill_trusted
-from tracking.doors.common import Fields, named, new_hit, number, one, site_number
+from tracking.doors.common import named, new_hit, number, one, site_number
 from tracking.hit import Event, Hit, Refused
-from tracking.web import Reply, Request, gif, script
+from tracking.web import Fields, Reply, Request, gif, script
 
 
 def beacon(request: Request) -> Reply:
@@ -38,7 +38,7 @@ def image(request: Request) -> Reply:
     if facts is None:
         return gif(intake.turn_away(0, "unknown_site", request.now).reason)
     hit = new_hit(request, facts, "view")
-    fill(hit, {}, request.headers.get("referer", ""))
+    fill(hit, Fields(), request.headers.get("referer", ""))
     outcome = intake.receive(hit, facts)
     return gif(outcome.reason if isinstance(outcome, Refused) else "")
 
@@ -77,7 +77,8 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     if isinstance(outcome, Refused):
         return outcome
     extra = replace(
-        hit, kind="goal", name=name, revenue=revenue, target="", text="", engaged=0.0, props={},
+        hit, kind="goal", name=name, revenue=revenue, target="", text="", engaged=0.0,
+        props={name: value for name, value in hit.props.items() if name == "split_goal"},
         event_id=f"{hit.event_id}:goal" if hit.event_id else "",
     )  # fmt: skip
     intake.receive(extra, facts)

@@ -17,6 +17,7 @@ from tracking.hit import Event, Hit, Refused
 
 Layer = Callable[[Hit, SiteFacts, Event], str]
 _signatures = CrawlerDetect()
+DRIVEN = frozenset({"webdriver", "tool"})
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,7 +42,13 @@ def by_signature(hit: Hit, facts: SiteFacts, event: Event) -> str:
     return f"signature: {name}" if name else ""
 
 
-LAYERS: tuple[Layer, ...] = (by_signature,)
+def by_signs(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """The tracker saw that the browser is driven by a program."""
+    found = [sign for sign in hit.signs.split(",") if sign in DRIVEN]
+    return f"automation: {found[0]}" if found else ""
+
+
+LAYERS: tuple[Layer, ...] = (by_signature, by_signs)
 
 
 def set_bots_apart(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:

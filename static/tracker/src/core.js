@@ -40,7 +40,7 @@ const ping = () => { if (on.ping && !off('ping')) beacon('ping', {}); };
 const leave = () => {
   begin();
   leavers.forEach(act => act());
-  if (attention.waiting() > 400) ping();
+  if (attention.waiting() > 250) ping();
 };
 
 /** A page view: the time of the one before is told first. */

@@ -1,0 +1,483 @@
+"""From a page in Chromium to the stored event: every way of installing and using the tracker, against the product.
+
+All scenarios are played one after the other against one server, each in a browser of its own; then the server is
+stopped and each test looks at the rows its scenario left.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import PERSON, Launch
+from tests.browser.product import Product
+from tests.browser.servers import Pages, listening
+
+Rows = list[dict[str, Any]]
+SETTLE = 800  # milliseconds in which what a page sent is on its way
+
+
+@dataclass
+class Stage:
+    """What a scenario plays on: a page of a fresh browser, the site's pages, the sites' numbers."""
+
+    name: str
+    page: Page
+    pages: Pages
+    product: Product
+    sites: dict[str, int]
+
+    def snippet(self, site: str = "plain") -> str:
+        return f'<script async data-id="{self.sites[site]}" src="//{self.product.host}/js"></script>'
+
+    def show(self, html: str = "", path: str = "", *, host: str = "plain.localhost", **go: Any) -> None:
+        """Open a page of the scenario with this HTML; its script has run when this returns."""
+        path = f"/{self.name}{path}"
+        self.pages.html[path.split("?")[0]] = f"<title>Page of {self.name}</title>{html or self.snippet()}"
+        self.page.goto(self.pages.url(path, host), **go)
+        self.page.wait_for_timeout(SETTLE)
+
+    def run(self, code: str) -> Any:
+        return self.page.evaluate(code)
+
+
+SCENARIOS: dict[str, Callable[[Stage], None]] = {}
+
+
+def scenario(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
+    SCENARIOS[play.__name__] = play
+    return play
+
+
+@dataclass
+class Stored:
+    """What came of the scenarios: rows of events and bots, and what failed while playing."""
+
+    tables: dict[str, Rows]
+    sites: dict[str, int]
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+    def __call__(self, name: str, kind: str = "", table: str = "events") -> Rows:
+        if name in self.failed:
+            raise self.failed[name]
+        mine = [row for row in self.tables[table] if re.match(rf"/{name}(?![a-z_])", row["path"])]
+        return [row for row in mine if kind in ("", row["kind"])]
+
+    def one(self, name: str, kind: str) -> dict[str, Any]:
+        rows = self(name, kind)
+        assert len(rows) == 1, [(row["kind"], row["path"]) for row in self(name)]
+        return rows[0]
+
+
+@pytest.fixture(scope="module")
+def stored(launch: Launch) -> Iterator[Stored]:
+    product, pages = Product(), Pages()
+    product.start()
+    try:
+        numbers = product.sites(
+            plain={}, second={"any_host": True}, cookies={"cookies": "on"}, consent={"cookies": "consent"}
+        )
+        result = Stored({}, numbers)
+        with listening(pages.reply) as pages.port:
+            for number, (name, play) in enumerate(SCENARIOS.items()):
+                browser = launch(PERSON.replace("537.36", f"537.{number}"))
+                profile = browser.new_context(locale="en-GB")
+                try:
+                    play(Stage(name, profile.new_page(), pages, product, numbers))
+                except Exception as error:
+                    result.failed[name] = error
+                browser.close()
+        product.stop()
+        result.tables = product.read("events", "bots", "heat")
+        yield result
+    finally:
+        product.remove()
+
+
+@scenario
+def log_and_goal(stage: Stage) -> None:
+    stage.show()
+    stage.run("clicky.log('/log_and_goal/virtual', 'Virtual', 'pageview')")
+    stage.run("clicky.log('#export', 'Exported', 'click'); clicky.goal('purchase', 149.99)")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_log_ends_as_a_view_and_an_event_and_goal_with_its_revenue(stored: Stored) -> None:
+    first, virtual = stored("log_and_goal", "view")
+    event, goal = stored.one("log_and_goal", "event"), stored.one("log_and_goal", "goal")
+    assert (first["title"], virtual["path"], virtual["title"]) == (
+        "Page of log_and_goal", "/log_and_goal/virtual", "Virtual",
+    )  # fmt: skip
+    assert (event["name"], event["target"], event["view_id"]) == ("Exported", "#export", virtual["view_id"])
+    assert (goal["name"], float(goal["revenue"])) == ("purchase", 149.99)
+    assert len({row["visit"] for row in stored("log_and_goal")}) == 1
+    assert first["browser"] == "Chrome"
+    assert first["host"] == "plain.localhost"
+
+
+@scenario
+def custom_data(stage: Stage) -> None:
+    settings = {"visitor": {"username": "ann", "email": "ann@example.com"}, "session": {"ab": "b"}}
+    stage.show(f"<script>var clicky_custom={settings}</script>{stage.snippet()}")
+
+
+def test_custom_data_ends_as_tags_and_person(stored: Stored) -> None:
+    view = stored.one("custom_data", "view")
+    assert view["tags"] == {"username": "ann", "email": "ann@example.com", "ab": "b"}
+    assert view["person"] == "ann"
+
+
+@scenario
+def settings_goal_and_split(stage: Stage) -> None:
+    stage.show(
+        "<script>var clicky_custom={goal:{id:'signup',revenue:'49.99'},split:{name:'button',version:'red',goal:[3,4]}}"
+        f"</script>{stage.snippet()}"
+    )
+
+
+def test_goal_and_split_of_the_settings_end_on_view_and_goal(stored: Stored) -> None:
+    view = stored.one("settings_goal_and_split", "view")
+    goal = stored.one("settings_goal_and_split", "goal")
+    assert (goal["name"], float(goal["revenue"]), goal["visit"]) == ("signup", 49.99, view["visit"])
+    for row in (view, goal):
+        assert (row["split_test"], row["split_arm"], row["props"]["split_goal"]) == ("button", "red", "3,4")
+
+
+@scenario
+def links(stage: Stage) -> None:
+    stage.show(
+        f'{stage.snippet()}<a id=o href="https://other.example/x">Other</a><a id=d href="/links/a.pdf">Paper</a>'
+        '<a id=m href="mailto:ann@example.com">Mail</a>'
+        "<script>document.addEventListener('click', e => e.preventDefault())</script>"
+    )
+    for name in "odm":
+        stage.page.click(f"#{name}")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_links_end_as_outbound_and_download(stored: Stored) -> None:
+    outbound, mail = stored("links", "outbound")
+    assert (outbound["target"], outbound["text"]) == ("https://other.example/x", "Other")
+    assert mail["target"] == "mailto:ann@example.com"
+    download = stored.one("links", "download")
+    assert (download["target"].endswith("/links/a.pdf"), download["text"]) == (True, "Paper")
+
+
+@scenario
+def form(stage: Stage) -> None:
+    stage.show(f'{stage.snippet()}<form name=Contact id=f action="/thanks"><input><button>Send</button></form>')
+    stage.page.fill("input", "secret")
+    stage.page.click("button")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_a_sent_form_ends_as_one_without_its_values(stored: Stored) -> None:
+    sent = stored.one("form", "form")
+    assert (sent["name"], sent["props"]) == ("Contact", {"id": "f", "plugin": "native"})
+
+
+@scenario
+def spa(stage: Stage) -> None:
+    stage.show()
+    stage.run("history.pushState({}, '', '/spa/two'); document.title = 'Two'")
+    stage.page.wait_for_timeout(SETTLE)
+    stage.run("history.back()")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_single_page_navigation_ends_as_views_of_one_visit(stored: Stored) -> None:
+    views = stored("spa", "view")
+    assert [view["path"] for view in views] == ["/spa", "/spa/two", "/spa"]
+    assert len({view["view_id"] for view in views}) == 3
+    assert len({view["visit"] for view in views}) == 1
+
+
+@scenario
+def bfcache(stage: Stage) -> None:
+    stage.show()
+    stage.show(path="/away")
+    stage.page.go_back()
+    stage.page.wait_for_timeout(SETTLE)
+    stage.run("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_going_back_ends_as_views_again(stored: Stored) -> None:
+    paths = [view["path"] for view in stored("bfcache", "view")]
+    assert paths == ["/bfcache", "/bfcache/away", "/bfcache", "/bfcache"]
+    pings = stored("bfcache", "ping")
+    assert {ping["path"] for ping in pings} == {"/bfcache", "/bfcache/away"}
+    assert all(300 <= ping["engaged"] <= 10_000 for ping in pings)
+
+
+@scenario
+def cookies_off(stage: Stage) -> None:
+    stage.show()
+    stage.show(path="/again")
+    assert stage.page.context.cookies() == []
+
+
+def test_without_cookies_the_visit_is_still_one(stored: Stored) -> None:
+    first, second = stored("cookies_off", "view")
+    assert (first["device"], first["visit"]) == (second["device"], second["visit"])
+
+
+@scenario
+def cookies_on(stage: Stage) -> None:
+    stage.show(stage.snippet("cookies"), host="cookies.localhost")
+    stage.page.wait_for_function("document.cookie.includes('_jsuid')")
+    stage.show(stage.snippet("cookies"), "/again", host="cookies.localhost")
+
+
+def test_with_cookies_the_device_is_the_cookie(stored: Stored) -> None:
+    first, second = stored("cookies_on", "view")
+    assert first["device"] == second["device"] < 2**32
+
+
+@scenario
+def page_refuses_cookies(stage: Stage) -> None:
+    stage.show(
+        f"<script>var clicky_custom={{cookies:{{disabled:true}}}}</script>{stage.snippet('cookies')}",
+        host="cookies.localhost",
+    )
+    assert stage.page.context.cookies() == []
+
+
+def test_a_page_that_refuses_cookies_is_counted_without(stored: Stored) -> None:
+    assert stored.one("page_refuses_cookies", "view")["device"] > 2**32
+
+
+@scenario
+def consent(stage: Stage) -> None:
+    stage.show(stage.snippet("consent"), host="consent.localhost")
+    assert stage.page.context.cookies() == []
+    stage.show(
+        f"<script>var clicky_custom={{visitor_consent:1}}</script>{stage.snippet('consent')}", "/given",
+        host="consent.localhost",
+    )  # fmt: skip
+    stage.page.wait_for_function("document.cookie.includes('_jsuid')")
+
+
+def test_consent_decides_about_the_cookie(stored: Stored) -> None:
+    before, after = stored("consent", "view")
+    assert before["visit"]
+    assert after["visit"]
+
+
+@scenario
+def do_not_track(stage: Stage) -> None:
+    stage.page.add_init_script("Object.defineProperty(navigator, 'doNotTrack', {get: () => '1'})")
+    stage.show()
+    stage.show(f"<script>var clicky_custom={{dnt:true}}</script>{stage.snippet()}", "/page")
+
+
+def test_do_not_track_ends_as_nothing(stored: Stored) -> None:
+    assert stored("do_not_track") == []
+
+
+@scenario
+def proxy(stage: Stage) -> None:
+    def behind(method: str, path: str, query: str, headers: Any) -> tuple | None:
+        target = {"/q1w2.js": "/js?in=%2Fe3r4", "/e3r4": f"/in.php?{query}"}.get(path)
+        if target is None:
+            return None
+        link = http.client.HTTPConnection(stage.product.host)
+        kept = {name: headers[name] for name in ("User-Agent", "Referer", "Accept-Language") if headers[name]}
+        link.request(method, target, headers=kept)
+        reply = link.getresponse()
+        return reply.status, {"Content-Type": reply.headers["Content-Type"]}, reply.read()
+
+    stage.pages.upstream = behind
+    asked: list[str] = []
+    stage.page.on("request", lambda request: asked.append(request.url))
+    stage.show(f'<script async data-id="{stage.sites["plain"]}" src="/q1w2.js"></script>')
+    stage.run("clicky.log('#proxied', 'Proxied', 'click')")
+    stage.page.wait_for_timeout(SETTLE)
+    assert not [url for url in asked if stage.product.host in url]
+
+
+def test_a_first_party_proxy_ends_as_the_same_events(stored: Stored) -> None:
+    assert stored.one("proxy", "view")["title"] == "Page of proxy"
+    assert stored.one("proxy", "event")["name"] == "Proxied"
+
+
+@scenario
+def strict_policy(stage: Stage) -> None:
+    stage.pages.headers["Content-Security-Policy"] = "script-src 'self'"
+    try:
+        stage.show(f'<script async data-id="{stage.sites["plain"]}" src="/q1w2.js"></script>')
+        stage.run("clicky.goal('strict', 5)")
+        stage.page.wait_for_timeout(SETTLE)
+    finally:
+        stage.pages.headers.clear()
+
+
+def test_a_strict_content_security_policy_changes_nothing(stored: Stored) -> None:
+    assert stored.one("strict_policy", "view")
+    assert stored.one("strict_policy", "goal")["name"] == "strict"
+
+
+@scenario
+def only_scripts_allowed(stage: Stage) -> None:
+    policy = f"default-src 'none'; script-src 'self' {stage.product.host}"
+    stage.pages.headers["Content-Security-Policy"] = policy
+    try:
+        stage.show()
+        stage.run("clicky.goal('narrow', 6)")
+        stage.page.wait_for_timeout(SETTLE)
+    finally:
+        stage.pages.headers.clear()
+
+
+def test_where_only_scripts_may_load_they_carry_the_beacons_once(stored: Stored) -> None:
+    assert stored.one("only_scripts_allowed", "view")
+    assert stored.one("only_scripts_allowed", "goal")["name"] == "narrow"
+
+
+@scenario
+def no_beacon(stage: Stage) -> None:
+    stage.page.add_init_script("delete Navigator.prototype.sendBeacon")
+    stage.show()
+    stage.run("clicky.goal('left', 3); location.href = '/elsewhere'")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_without_send_beacon_a_goal_at_the_door_still_arrives(stored: Stored) -> None:
+    assert stored.one("no_beacon", "goal")["name"] == "left"
+
+
+@scenario
+def closed_in_flight(stage: Stage) -> None:
+    script = f'<script src="//{stage.product.host}/{stage.sites["plain"]}.js"></script>'
+    stage.show(f'{script}<script>location.href="/off"</script>', wait_until="commit")
+
+
+def test_a_page_closed_in_mid_flight_is_a_view(stored: Stored) -> None:
+    assert stored.one("closed_in_flight", "view")
+
+
+@scenario
+def two_sites(stage: Stage) -> None:
+    stage.show(
+        f"<script>var clicky_site_ids=[{stage.sites['plain']},{stage.sites['second']}]</script>"
+        f'<script async src="//{stage.product.host}/js"></script>'
+    )
+
+
+def test_two_site_ids_end_as_one_view_each(stored: Stored) -> None:
+    views = stored("two_sites", "view")
+    assert {view["site_id"] for view in views} == {stored.sites["plain"], stored.sites["second"]}
+    assert len(views) == 2
+
+
+@scenario
+def login(stage: Stage) -> None:
+    stage.show()
+    stage.run("clicky.custom_data({username: 'zoe'}); clicky.log('/login/inside', 'Inside', 'pageview')")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_a_log_in_in_mid_visit_names_the_visit(stored: Stored) -> None:
+    before, after = stored("login", "view")
+    assert before["visit"] == after["visit"]
+    assert (before["person"], after["person"]) == ("", "zoe")
+    assert stored.one("login", "set")["tags"] == {"username": "zoe"}
+
+
+@scenario
+def clickport(stage: Stage) -> None:
+    stage.show(f'<script defer data-domain="plain.localhost" src="http://{stage.product.host}/tracker.js"></script>')
+    stage.run("clickport.track('Purchase', {plan: 'pro'}, {amount: 49.99, currency: 'EUR'})")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_the_clickport_tracker_ends_as_view_and_event(stored: Stored) -> None:
+    assert stored.one("clickport", "view")["site_id"] == stored.sites["plain"]
+    event = stored.one("clickport", "event")
+    assert (event["name"], event["props"], event["currency"]) == ("Purchase", {"plan": "pro"}, "EUR")
+    assert float(event["revenue"]) == 49.99
+
+
+@scenario
+def depth(stage: Stage) -> None:
+    stage.show(f'{stage.snippet()}<div style="height:4000px">x</div>', referer="https://www.google.com/")
+    stage.run("scrollTo(0, 9999)")
+    stage.page.wait_for_timeout(SETTLE)
+    stage.page.goto("about:blank")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_leaving_ends_as_time_and_depth_and_the_source_is_known(stored: Stored) -> None:
+    view, ping = stored.one("depth", "view"), stored.one("depth", "ping")
+    assert view["source"] == "Google"
+    assert (ping["scroll"], ping["view_id"]) == (100, view["view_id"])
+    assert 500 < ping["engaged"] < 10_000
+
+
+@scenario
+def heat(stage: Stage) -> None:
+    body = '<main id=m><p>text</p><p><button onclick="this.textContent=1">Go</button></p></main>'
+    for width in (1400, 700, 390):
+        stage.page.set_viewport_size({"width": width, "height": 700})
+        stage.show(f"<style>button{{width:50%;height:{width // 10}px}}</style>{stage.snippet()}{body}")
+        box = stage.page.locator("button").bounding_box()
+        assert box
+        stage.page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+        stage.page.wait_for_timeout(700)
+        stage.page.goto("about:blank")
+    stage.page.wait_for_timeout(SETTLE)
+
+
+def test_a_click_at_three_widths_is_stored_on_the_same_element(stored: Stored) -> None:
+    clicks = [row for row in stored("heat", table="heat") if row["kind"] == "click"]
+    assert [click["viewport"] for click in clicks] == [1400, 700, 390]
+    assert {click["element"] for click in clicks} == {"#m>p:nth-of-type(2)>button:nth-of-type(1)"}
+    assert all(abs(click["offset_x"] - 250) < 10 and abs(click["offset_y"] - 500) < 30 for click in clicks)
+    assert len({click["x"] for click in clicks}) == 3
+    assert {click["visit"] for click in clicks} == {view["visit"] for view in stored("heat", "view")}
+
+
+@scenario
+def automated(stage: Stage) -> None:
+    stage.page.add_init_script("Object.defineProperty(navigator, 'webdriver', {get: () => true})")
+    stage.show()
+
+
+def test_an_automated_browser_is_set_apart(stored: Stored) -> None:
+    assert stored("automated") == []
+    assert stored("automated", table="bots")
+
+
+INSTALLS = {
+    "data_id": '<script async data-id="{id}" src="//{host}/js"></script>',
+    "site_ids": "<script>var clicky_site_ids=clicky_site_ids||[];clicky_site_ids.push({id});</script>"
+    '<script async src="//{host}/js"></script>',
+    "init": '<script src="//{host}/js"></script><script>clicky.init({id});</script>',
+    "id_in_path": '<script async src="//{host}/{id}.js"></script>',
+    "legacy": '<script>var clicky_site_id={id};</script><script async src="//{host}/js"></script>',
+    "async_legacy": '<script>var async_site_id={id};</script><script async src="//{host}/js"></script>',
+    "pixel": '<p><img alt="" width="1" height="1" src="//{host}/{id}ns.gif"></p>',
+    "old_pixel": '<p><img alt="" width="1" height="1" src="//{host}/{id}-db.gif"></p>',
+    "stub": "<script>var clicky={{log:function(){{}},goal:function(){{}}}}</script>"
+    '<script async data-id="{id}" src="//{host}/js"></script>',
+    "data_site": '<script defer data-site="{id}" src="//{host}/tracker.js"></script>',
+}
+
+
+@scenario
+def install(stage: Stage) -> None:
+    for form_name, snippet in INSTALLS.items():
+        html = snippet.format(id=stage.sites["plain"], host=stage.product.host)
+        meta = '<meta name="referrer" content="no-referrer-when-downgrade">'
+        stage.show(meta + html, f"/{form_name}")
+
+
+@pytest.mark.parametrize("name", INSTALLS)
+def test_every_install_form_ends_as_a_view(name: str, stored: Stored) -> None:
+    assert [row["kind"] for row in stored("install") if row["path"] == f"/install/{name}" and row["kind"] == "view"]
