@@ -79,13 +79,19 @@ def brand_for_sites(digests: list[SiteDigest]) -> Brand:
     return brands.pop() if len(brands) == 1 else OURS
 
 
-def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> EmailMultiAlternatives:
+class Letter(EmailMultiAlternatives):
+    """A mail whose pictures belong to its HTML."""
+
+    mixed_subtype = "related"
+
+
+def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Letter:
     """The mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
     brand = brand_for_sites(digests)
     stop = f"{brand.base_url}/digests/stop/{subscription.token}"
     context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
-    mail = EmailMultiAlternatives(
+    mail = Letter(
         subject=f"{names}: {period_name(digests[0].period).replace('..', ' to ')}",
         body=render_to_string("digest/digest.txt", context),
         from_email=brand.sender,
@@ -93,7 +99,6 @@ def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Emai
         headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
     )
     mail.attach_alternative(render_to_string("digest/digest.html", context), "text/html")
-    mail.mixed_subtype = "related"
     for digest in digests[:WHOLE]:
         mail.attach(picture(digest, brand))
     if subscription.attach_csv:

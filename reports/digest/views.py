@@ -35,7 +35,7 @@ class SubscriptionForm(forms.Form):
 
     def __init__(self, user: User, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         super().__init__(*args, **kwargs)
-        self.fields["sites"].choices = [(site.pk, str(site)) for site in sites_of(user)]  # type: ignore[attr-defined]
+        self.fields["sites"].choices = [(site.pk, str(site)) for site in sites_of(user)]
 
 
 @login_required
@@ -49,7 +49,7 @@ def digests(request: HttpRequest) -> HttpResponse:
         return redirect("digests")
     context = {
         "form": form,
-        "subscriptions": user.digests.order_by("pk"),  # type: ignore[attr-defined]
+        "subscriptions": user.digests.order_by("pk"),
         "first_site": sites_of(user).first(),
         "settings_nav": account_rows(request, "digests"),
     }

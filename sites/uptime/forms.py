@@ -30,7 +30,7 @@ class MonitorForm(forms.ModelForm):
             "public": "Show on the public status page",
         }
 
-    def __init__(self, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.initial["headers"] = "\n".join(f"{name}: {value}" for name, value in self.instance.headers.items())
 

@@ -23,7 +23,7 @@ from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_mom
 AT_ONCE = 200  # checks under way at the same time
 MOST = 4000  # monitors claimed by one round
 Check = Callable[[Monitor], Awaitable[Verdict]]
-Tell = Callable[[Incident], None]
+Tell = Callable[[Incident], object]
 
 
 def claim_due(now: datetime, most: int = MOST) -> list[Monitor]:
