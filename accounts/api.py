@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -41,6 +42,17 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
         return "Bearer"
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI schema calls it."""
+
+    target_class = "accounts.api.BearerAuthentication"
+    name = "authkey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """An authkey after the word Bearer."""
+        return {"type": "http", "scheme": "bearer", "description": "The account's or a member's authkey"}
 
 
 class Somebody(BasePermission):

@@ -2,6 +2,7 @@
 
 from django.urls import include, path, re_path
 
+from config.schema import Schema
 from reports.clickport.errors import not_found
 
 urlpatterns = [
@@ -14,5 +15,6 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("", include("reports.digest.urls")),
     path("", include("links.urls")),
+    path("api/schema/", Schema.as_view(), name="schema"),
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]

@@ -93,8 +93,9 @@ class KeyForm(forms.Form):
     can_read = forms.BooleanField(label="Read statistics", required=False, initial=True)
     can_track = forms.BooleanField(label="Send events", required=False, initial=True)
     trusted = forms.BooleanField(
-        label="Trusted: may state another visitor's address, user agent and time, without a rate limit",
+        label="Trusted",
         required=False,
+        help_text="May state another visitor's address, user agent and time; no rate limit",
     )
     expires = forms.DateField(
         label="Expires", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Empty = never"

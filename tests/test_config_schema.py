@@ -1,0 +1,30 @@
+"""The OpenAPI document: complete for our own API, and without our name on a white-labelled host."""
+
+import pytest
+from django.test import Client
+
+from accounts.brand import PRODUCT
+from accounts.services import account_brand_set
+
+
+@pytest.fixture
+def schema(client: Client, db):
+    return client.get("/api/schema/?format=json").json()
+
+
+def test_every_address_of_the_management_api_is_described(schema) -> None:
+    ours = {path: set(methods) for path, methods in schema["paths"].items() if path.startswith("/api/v1/")}
+    assert ours["/api/v1/sites"] == {"get", "post"}
+    assert ours["/api/v1/sites/{site_id}"] == {"get", "patch", "delete"}
+    assert ours["/api/v1/sites/{site_id}/keys"] == {"get", "post"}
+    assert ours["/api/v1/members/{member_id}"] == {"get", "patch", "delete"}
+    assert schema["components"]["securitySchemes"]["authkey"]["scheme"] == "bearer"
+    assert {"authkey": []} in schema["paths"]["/api/v1/sites"]["get"]["security"]
+
+
+def test_it_carries_the_name_of_the_host(client: Client, account, schema) -> None:
+    assert schema["info"]["title"] == f"{PRODUCT} API"
+    account_brand_set(account=account, host="stats.agency.example", name="Agency Numbers")
+    text = client.get("/api/schema/?format=json", headers={"host": "stats.agency.example"}).content.decode()
+    assert "Agency Numbers API" in text
+    assert PRODUCT.lower() not in text.lower()
