@@ -46,6 +46,8 @@ def duration(seconds: float) -> str:
 
 
 def money(value: Any, locale: Locale, currency: str) -> str:
+    if not currency and not value:
+        return "0"
     if not currency:
         return str(format_decimal(Decimal(str(value)), format="#,##0.00", locale=locale))
     return str(format_currency(Decimal(str(value)), currency, locale=locale))

@@ -194,3 +194,12 @@ def waited(seconds: float) -> str:
     if seconds < 86_400:
         return f"{duration(seconds)} later"
     return f"{round(seconds / 86_400)} days later" if seconds >= 129_600 else "a day later"
+
+
+def with_attention(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without pings, whose attention is added to the views they belong to."""
+    engaged: dict[Any, int] = {}
+    for row in rows:
+        engaged[row["view_id"]] = engaged.get(row["view_id"], 0) + int(row["engaged"] or 0)
+    shown_rows = [row for row in rows if row["kind"] != "ping"]
+    return [{**row, "engaged": engaged[row["view_id"]]} if row["kind"] == "view" else row for row in shown_rows]

@@ -43,7 +43,8 @@ def spy(request: HttpRequest, state: State) -> HttpResponse:
     context = {**bar(request, state), "section": "spy", "stream": state.href(f"/sites/{state.site.pk}/spy/stream")}
     period = Period.parse("7d", state.site.timezone, state.now)
     try:
-        rows = lists.actions((state.site.pk,), period, state.where(), SHOWN, now=state.now, kinds=KINDS)
+        found = lists.actions((state.site.pk,), period, state.where(), SHOWN * 3, now=state.now, kinds=(*KINDS, "ping"))
+        rows = people.with_attention(found)[:SHOWN]
     except TROUBLE as error:
         return render(request, "reports/spy.html", {**context, "failed": sentence(error)})
     context["lines"] = [people.action(row, state.site.pk, state.period.info, state.locale) for row in rows]

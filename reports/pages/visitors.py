@@ -71,16 +71,7 @@ def action_rows(state: State, name: str, number: int) -> list[dict[str, Any]]:
     where = [{"dimension": name, "operator": "is", "value": [str(number)]}]
     kinds = (*KINDS, "ping")
     found = lists.actions((state.site.pk,), whole_time(state), where, MOST_ACTIONS, now=state.now, kinds=kinds)
-    return with_attention(found[::-1])
-
-
-def with_attention(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows without pings, whose attention is added to the views they belong to."""
-    engaged: dict[Any, int] = {}
-    for row in rows:
-        engaged[row["view_id"]] = engaged.get(row["view_id"], 0) + int(row["engaged"] or 0)
-    shown_rows = [row for row in rows if row["kind"] != "ping"]
-    return [{**row, "engaged": engaged[row["view_id"]]} if row["kind"] == "view" else row for row in shown_rows]
+    return people.with_attention(found[::-1])
 
 
 @site_page
