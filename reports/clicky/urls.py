@@ -1,10 +1,16 @@
 """Addresses of the Clicky dialect, older ones included."""
 
-from django.urls import re_path
+from django.urls import path, re_path
 
-from reports.clicky import views
+from reports.clicky import account, deeplinks, views, whitelabel
 
 urlpatterns = [
-    re_path(r"^api/stats/(?P<version>[1-4])/?$", views.stats),
-    re_path(r"^stats/api(?P<version>[1-4])/?$", views.stats),
+    re_path(r"^api/stats/(?P<version>[1-4])/?$", views.stats, name="clicky-stats"),
+    re_path(r"^stats/api(?P<version>[1-4])/?$", views.stats, name="clicky-stats-old"),
+    re_path(r"^api/account/sites/?$", account.sites, name="clicky-sites"),
+    path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="clicky-whitelabel"),
+    path("stats/", deeplinks.stats, name="clicky-link-home"),
+    path("stats/<slug:page>", deeplinks.stats, name="clicky-link"),
+    path("user/preferences/<slug:page>", deeplinks.preferences, name="clicky-link-preferences"),
+    re_path(r"^(?P<site_id>[1-9]\d{4,17})$", deeplinks.site, name="clicky-link-site"),
 ]

@@ -1,0 +1,114 @@
+"""Clicky's account and white-label calls, and the links people kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from sites.models import Site
+from tests.clicky import Clicky
+from tests.conftest import PASSWORD
+from tests.support import browse
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "/api/account/sites"
+
+
+@pytest.fixture(autouse=True)
+def forgiving() -> None:
+    """Attempts of other tests are forgotten."""
+    cache.clear()
+
+
+def listed(user: User, **given: str) -> Any:
+    return Client().get(ADDRESS, {"username": user.email, "password": PASSWORD, "output": "json", **given})
+
+
+def test_an_owner_gets_the_keys_of_her_sites(alice: User, site: Site, charlies_site: Site, store: Any) -> None:
+    assert listed(alice).json() == [
+        {
+            "site_id": str(site.pk), "sitekey": site.sitekey, "hostname": "example.com", "nickname": "example.com",
+            "timezone": "UTC", "visitors_online": "0", "visitors_today": "0", "sitekey_admin": site.sitekey_admin,
+        }
+    ]  # fmt: skip
+
+
+def test_a_guest_who_may_only_look_gets_no_admin_key(bob: User, site: Site, store: Any) -> None:
+    (row,) = listed(bob).json()
+    assert row["sitekey"] == site.sitekey and "sitekey_admin" not in row
+
+
+def test_a_wrong_password_is_told_as_an_error_and_then_made_slow(alice: User, store: Any) -> None:
+    for _ in range(5):
+        assert listed(alice, password="wrong").json() == [{"error": "Invalid username or password."}]
+    assert "Too many attempts" in listed(alice).json()[0]["error"]
+
+
+def test_xml_is_the_default_and_php_a_list(alice: User, site: Site, store: Any) -> None:
+    body = listed(alice, output="").content.decode()
+    assert f'<response status="ok"><site><site_id>{site.pk}</site_id>' in body
+    assert listed(alice, output="php").content.startswith(b'a:1:{i:0;a:8:{s:7:"site_id"')
+
+
+def test_the_white_label_api_lists_sites_as_xml(alice: User, site: Site, charlies_site: Site) -> None:
+    body = Client().get("/api/whitelabel/sites", {"auth": site.account.authkey}).content.decode()
+    assert f"<site_id>{site.pk}</site_id>" in body and f"<sitekey_admin>{site.sitekey_admin}" in body
+    assert str(charlies_site.pk) not in body
+
+
+def test_the_white_label_api_speaks_in_lines(site: Site, charlies_site: Site, store: Any) -> None:
+    key, client = site.account.authkey, Client()
+
+    def said(path: str, **given: Any) -> list[str]:
+        return client.get(f"/api/whitelabel/{path}", given).content.decode().splitlines()
+
+    assert said("sites", auth="wrong") == ["NOK", "1", "Invalid auth key."]
+    assert said("dance", auth=key)[0] == "NOK"
+    assert said("usage", auth=key) == ["OK", "0"]
+    assert said("usage", auth=key, site_id=charlies_site.pk)[0] == "NOK"
+
+
+@pytest.mark.parametrize(
+    ("path", "leads"),
+    [
+        ("/stats/?site_id=101000001", "/sites/101000001/"),
+        ("/stats/home?site_id=101000001", "/sites/101000001/"),
+        ("/stats/visitors?site_id=101000001&ip_address=10.0.0.1", "/sites/101000001/visitors?ip=10.0.0.1"),
+        ("/stats/visitors?site_id=101000001&href=/a%26b", "/sites/101000001/visitors?page=%2Fa%26b"),
+        ("/stats/visitors?site_id=101000001&uid=77", "/sites/101000001/visitors?visitor_id=77"),
+        ("/stats/spy?site_id=101000001", "/sites/101000001/spy"),
+        ("/stats/goals-setup?site_id=101000001", "/sites/101000001/goals"),
+        ("/stats/pages?site_id=101000001", "/sites/101000001/content"),
+        ("/stats/anything?site_id=101000001", "/sites/101000001/"),
+        ("/stats/home", "/sites"),
+        ("/user/preferences/site?site_id=101000001", "/sites/101000001/settings"),
+        ("/101000001", "/sites/101000001/"),
+    ],
+)
+def test_old_links_lead_to_the_right_page(path: str, leads: str) -> None:
+    answer = Client().get(path)
+    assert (answer.status_code, answer.headers["Location"]) == (302, leads)
+
+
+def test_an_old_link_keeps_its_days(site: Site) -> None:
+    answer = Client().get(f"/stats/visitors?site_id={site.pk}&date=2026-03-01,2026-03-07")
+    assert answer.headers["Location"] == f"/sites/{site.pk}/visitors?period=2026-03-01..2026-03-07"
+
+
+def test_a_hostile_number_of_a_site_leads_nowhere() -> None:
+    for bad in ("//evil.example", "1e9", "٣", "-1", "9" * 30):
+        assert Client().get("/stats/home", {"site_id": bad}).status_code == 404
+
+
+def test_the_links_in_answers_open(alice: User, site: Site, store: Any) -> None:
+    browse(site, "/a b?c=<d>", country="EE", at=datetime.now(UTC))
+    client = Client()
+    client.force_login(alice)
+    for type in ("pages", "countries", "traffic-sources"):
+        (item,) = Clicky(site).items(type)
+        assert client.get(item["stats_url"].removeprefix("http://testserver")).status_code == 200
