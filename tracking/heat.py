@@ -89,7 +89,7 @@ def _store(hit: Hit, fields: Fields, facts: SiteFacts) -> str:
 def heat_row(text: str, event: Event, facts: SiteFacts, page: dict[str, str]) -> dict[str, Any] | None:
     """One click as a row; None for what is none, or lies on a page that records nothing."""
     parts = text.split("|", 7)
-    if len(parts) < 4 or not all(_is_number(part) for part in parts[1:4]):
+    if len(parts) not in (4, 8) or not all(_is_number(part) for part in parts[1:4]):
         return None
     kind, offset_x, offset_y, element = parts[4:] if len(parts) == 8 else ("click", "0", "0", "")
     address = page_url(parts[0].replace("%7C", "|"), page["host"] or event["host"], "")
@@ -107,7 +107,7 @@ def heat_row(text: str, event: Event, facts: SiteFacts, page: dict[str, str]) ->
 
 
 def _is_number(text: str) -> bool:
-    return number(text) != 0 or text.strip("0.-") == ""
+    return bool(text) and (number(text) != 0 or text.strip("0.-") == "")
 
 
 def _within(text: str, most: int) -> int:

@@ -7,97 +7,28 @@ stopped and each test looks at the rows its scenario left.
 from __future__ import annotations
 
 import http.client
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
 
-from tests.browser.conftest import PERSON, Launch
-from tests.browser.product import Product
-from tests.browser.servers import Pages, listening
+from tests.browser.conftest import Launch
+from tests.browser.snippets import FORMS, PIXELS
+from tests.browser.stage import SETTLE, Play, Stage, Stored, play_all
 
-Rows = list[dict[str, Any]]
-SETTLE = 800  # milliseconds in which what a page sent is on its way
+SCENARIOS: dict[str, Play] = {}
 
 
-@dataclass
-class Stage:
-    """What a scenario plays on: a page of a fresh browser, the site's pages, the sites' numbers."""
-
-    name: str
-    page: Page
-    pages: Pages
-    product: Product
-    sites: dict[str, int]
-
-    def snippet(self, site: str = "plain") -> str:
-        return f'<script async data-id="{self.sites[site]}" src="//{self.product.host}/js"></script>'
-
-    def show(self, html: str = "", path: str = "", *, host: str = "plain.localhost", **go: Any) -> None:
-        """Open a page of the scenario with this HTML; its script has run when this returns."""
-        path = f"/{self.name}{path}"
-        self.pages.html[path.split("?")[0]] = f"<title>Page of {self.name}</title>{html or self.snippet()}"
-        self.page.goto(self.pages.url(path, host), **go)
-        self.page.wait_for_timeout(SETTLE)
-
-    def run(self, code: str) -> Any:
-        return self.page.evaluate(code)
-
-
-SCENARIOS: dict[str, Callable[[Stage], None]] = {}
-
-
-def scenario(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
+def scenario(play: Play) -> Play:
     SCENARIOS[play.__name__] = play
     return play
 
 
-@dataclass
-class Stored:
-    """What came of the scenarios: rows of events and bots, and what failed while playing."""
-
-    tables: dict[str, Rows]
-    sites: dict[str, int]
-    failed: dict[str, Exception] = field(default_factory=dict)
-
-    def __call__(self, name: str, kind: str = "", table: str = "events") -> Rows:
-        if name in self.failed:
-            raise self.failed[name]
-        mine = [row for row in self.tables[table] if re.match(rf"/{name}(?![a-z_])", row["path"])]
-        return [row for row in mine if kind in ("", row["kind"])]
-
-    def one(self, name: str, kind: str) -> dict[str, Any]:
-        rows = self(name, kind)
-        assert len(rows) == 1, [(row["kind"], row["path"]) for row in self(name)]
-        return rows[0]
-
-
 @pytest.fixture(scope="module")
-def stored(launch: Launch) -> Iterator[Stored]:
-    product, pages = Product(), Pages()
-    product.start()
-    try:
-        numbers = product.sites(
-            plain={}, second={"any_host": True}, cookies={"cookies": "on"}, consent={"cookies": "consent"}
-        )
-        result = Stored({}, numbers)
-        with listening(pages.reply) as pages.port:
-            for number, (name, play) in enumerate(SCENARIOS.items()):
-                browser = launch(PERSON.replace("537.36", f"537.{number}"))
-                profile = browser.new_context(locale="en-GB")
-                try:
-                    play(Stage(name, profile.new_page(), pages, product, numbers))
-                except Exception as error:
-                    result.failed[name] = error
-                browser.close()
-        product.stop()
-        result.tables = product.read("events", "bots", "heat")
-        yield result
-    finally:
-        product.remove()
+def stored(launch: Launch) -> Stored:
+    return play_all(
+        SCENARIOS, launch,
+        plain={}, second={"any_host": True}, cookies={"cookies": "on"}, consent={"cookies": "consent"},
+    )  # fmt: skip
 
 
 @scenario
@@ -454,20 +385,7 @@ def test_an_automated_browser_is_set_apart(stored: Stored) -> None:
     assert stored("automated", table="bots")
 
 
-INSTALLS = {
-    "data_id": '<script async data-id="{id}" src="//{host}/js"></script>',
-    "site_ids": "<script>var clicky_site_ids=clicky_site_ids||[];clicky_site_ids.push({id});</script>"
-    '<script async src="//{host}/js"></script>',
-    "init": '<script src="//{host}/js"></script><script>clicky.init({id});</script>',
-    "id_in_path": '<script async src="//{host}/{id}.js"></script>',
-    "legacy": '<script>var clicky_site_id={id};</script><script async src="//{host}/js"></script>',
-    "async_legacy": '<script>var async_site_id={id};</script><script async src="//{host}/js"></script>',
-    "pixel": '<p><img alt="" width="1" height="1" src="//{host}/{id}ns.gif"></p>',
-    "old_pixel": '<p><img alt="" width="1" height="1" src="//{host}/{id}-db.gif"></p>',
-    "stub": "<script>var clicky={{log:function(){{}},goal:function(){{}}}}</script>"
-    '<script async data-id="{id}" src="//{host}/js"></script>',
-    "data_site": '<script defer data-site="{id}" src="//{host}/tracker.js"></script>',
-}
+INSTALLS = {**FORMS, **PIXELS}
 
 
 @scenario
@@ -475,9 +393,10 @@ def install(stage: Stage) -> None:
     for form_name, snippet in INSTALLS.items():
         html = snippet.format(id=stage.sites["plain"], host=stage.product.host)
         meta = '<meta name="referrer" content="no-referrer-when-downgrade">'
-        stage.show(meta + html, f"/{form_name}")
+        stage.show(meta + html, "/" + form_name.replace(" ", "-"))
 
 
 @pytest.mark.parametrize("name", INSTALLS)
 def test_every_install_form_ends_as_a_view(name: str, stored: Stored) -> None:
-    assert [row["kind"] for row in stored("install") if row["path"] == f"/install/{name}" and row["kind"] == "view"]
+    path = "/install/" + name.replace(" ", "-")
+    assert [row["kind"] for row in stored("install", "view") if row["path"] == path] == ["view"]

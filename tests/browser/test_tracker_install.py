@@ -6,30 +6,12 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.servers import Pages, Recorder
-
-FORMS = {
-    "data-id": '<script async data-id="101" src="//{host}/js"></script>',
-    "site ids": "<script>var clicky_site_ids = clicky_site_ids || []; clicky_site_ids.push(101);</script>"
-    '<script async src="//{host}/js"></script>',
-    "init": '<script src="//{host}/js"></script><script>clicky.init(101);</script>',
-    "try init": '<script src="//{host}/js" type="text/javascript"></script>'
-    "<script>try{{ clicky.init(101); }}catch(e){{}}</script>",
-    "id in the path": '<script async src="//{host}/101.js"></script>',
-    "legacy global": '<script>var clicky_site_id = 101;</script><script async src="//{host}/js"></script>',
-    "older legacy global": '<script>var async_site_id = 101;</script><script async src="//{host}/js"></script>',
-    "stub before load": "<script>var clicky={{log:function(){{}},goal:function(){{}}}};</script>"
-    '<script async data-id="101" src="//{host}/js"></script>',
-    "ids pushed later": '<script src="//{host}/js"></script>'
-    "<script>setTimeout(function(){{clicky_site_ids.push(101)}}, 300)</script>",
-    "injected": "<script>(function(){{var s=document.createElement('script');s.async=1;s.src='//{host}/101.js';"
-    "document.head.appendChild(s)}})()</script>",
-    "data-site": '<script defer data-site="101" src="//{host}/tracker.js"></script>',
-}
+from tests.browser.snippets import FORMS
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_install_form_tells_the_view(form: str, page: Page, pages: Pages, recorder: Recorder) -> None:
-    pages.html["/start"] = f"<title>Start</title>{FORMS[form].format(host=recorder.host)}<p>Hello"
+    pages.html["/start"] = f"<title>Start</title>{FORMS[form].format(host=recorder.host, id=101)}<p>Hello"
     page.goto(pages.url("/start?a=1"))
     (view,) = recorder.wait("pageview")
     recorder.settle()

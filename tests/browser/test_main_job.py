@@ -1,0 +1,87 @@
+"""The main job: a fresh installation, a page with the snippet, and its visitor in Spy and on the dashboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PERSON, Launch
+from tests.browser.product import EMAIL, PASSWORD, Product
+from tests.browser.servers import Pages
+
+
+@pytest.fixture
+def product() -> Iterator[Product]:
+    fresh = Product()
+    fresh.start()
+    yield fresh
+    fresh.remove()
+
+
+def log_in(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/login")
+    page.locator("input[type=email], input[name=email], input[name=username]").first.fill(EMAIL)
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("main button, .panel button").first.click()
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def shop(pages: Pages, product: Product, site_id: int) -> None:
+    """Three pages that link to each other and carry the snippet of the seed (clicky)."""
+    snippet = (
+        f"<script>var clicky_site_ids = clicky_site_ids || []; clicky_site_ids.push({site_id});</script>"
+        f'<script async src="//{product.host}/js"></script>'
+        f'<noscript><p><img alt="" width="1" height="1" src="//{product.host}/{site_id}ns.gif"></p></noscript>'
+    )
+    for path, title, link in (("/", "Shop", "/shoes"), ("/shoes", "Shoes", "/cart"), ("/cart", "Cart", "/")):
+        pages.html[path] = f'<title>{title}</title><a href="{link}">On to {link}</a>{snippet}'
+
+
+def test_a_visit_runs_through_spy_and_stands_on_the_dashboard(launch: Launch, product: Product, pages: Pages) -> None:
+    site_id = product.provision("shop.localhost")["site_id"]
+    shop(pages, product, site_id)
+    browser = launch(PERSON)
+    owner, visitor = browser.new_context().new_page(), browser.new_context().new_page()
+    log_in(owner, product)
+    owner.goto(f"{product.url}/sites/{site_id}/spy", wait_until="domcontentloaded")
+    owner.wait_for_timeout(1500)
+
+    visitor.goto(pages.url("/", "shop.localhost"), referer="https://www.google.com/")
+    visitor.wait_for_timeout(800)
+    for path in ("/shoes", "/cart"):
+        visitor.click("a")
+        visitor.wait_for_url(f"**{path}")
+        visitor.wait_for_timeout(800)
+    visitor.go_back()
+    visitor.wait_for_timeout(800)
+    visitor.close()
+
+    actions = owner.locator("#spy li.action")
+    expect(actions).to_have_count(4)
+    seen = [line.lower() for line in actions.all_inner_texts()]
+    assert ["shoes" in seen[0], "cart" in seen[1], "shoes" in seen[2]] == [True, True, True]
+    assert "google" in seen[3]
+
+    owner.goto(f"{product.url}/sites/{site_id}/visitors")
+    (row,) = owner.locator("table.visits tbody tr").all()
+    cells = row.locator("td").all_inner_texts()
+    assert "Google" in cells[3]
+    assert cells[4].strip() == "/"
+    assert (cells[5].strip(), cells[6].strip()) == ("4", "4")
+    assert 1 <= seconds(cells[7]) <= 30
+
+    owner.goto(f"{product.url}/sites/{site_id}/")
+    numbers = " ".join(owner.locator("#headline").inner_text().split())
+    assert re.search(r"Views 4\b", numbers), numbers
+    assert re.search(r"Visits 1\b", numbers), numbers
+    assert "/shoes" in owner.locator("main, body").first.inner_text()
+    browser.close()
+
+
+def seconds(text: str) -> int:
+    """`3s`, `1m 2s` or `0:03` as seconds."""
+    found = [int(part) for part in re.findall(r"\d+", text)]
+    return found[-1] + (60 * found[-2] if len(found) > 1 else 0)
