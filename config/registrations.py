@@ -12,6 +12,7 @@ from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
 from sites.alerts.conditions import register as register_conditions
 from sites.live import register_traffic
+from sites.navigation import register_settings_page
 from tracking.steps.click import register_joiner
 
 # What a guest can be given
@@ -31,3 +32,6 @@ register_conditions(*TRAFFIC_CONDITIONS)
 
 # Links: which click led to a view
 register_joiner(click_columns)
+
+# Settings pages of higher rooms
+register_settings_page("personal-data", "Personal data")

@@ -1,5 +1,10 @@
 """Addresses of the tracking room; `config.urls` includes them at the root."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from tracking import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("sites/<int:site_id>/settings/personal-data", views.personal_data, name="personal-data"),
+    path("api/v1/sites/<int:site_id>/personal-data", views.PersonalData.as_view()),
+]
