@@ -23,7 +23,11 @@ def receive(hit: Hit, facts: SiteFacts) -> Event | Refused:
     spool.count_received(facts.site_id, hit.now)
     if hit.event_id and seen.repeated(facts.site_id, hit.event_id, hit.brief_id, hit.now):
         return refuse(facts.site_id, "duplicate", hit.now)
-    outcome = process(hit, facts)
+    try:
+        outcome = process(hit, facts)
+    except Exception:  # a bug of ours must neither lose the count nor disturb the page
+        log.exception("the pipeline failed on a hit of site %s", facts.site_id)
+        return refuse(facts.site_id, "bad_request", hit.now)
     if isinstance(outcome, SetApart):
         return set_apart(outcome, hit)
     if isinstance(outcome, Refused):

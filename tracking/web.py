@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import parse_qsl
+from functools import lru_cache
+from urllib.parse import unquote_plus
 
 Header = tuple[bytes, bytes]
 
@@ -18,6 +19,55 @@ GIF = (
 )
 NO_STORE: Header = (b"cache-control", b"no-store, no-cache, must-revalidate, private")
 MOST_PARAMETERS = 300
+LONGEST_NAME = 200
+
+
+class Fields(dict[str, list[str]]):
+    """Parameters: each name with all its values; `first` has each name's first one.
+
+    `groups` has `custom[plan]=pro` as {"custom": {"plan": "pro"}}.
+    """
+
+    __slots__ = ("first", "groups")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[str, str] = {}
+        self.groups: dict[str, dict[str, str]] = {}
+
+
+decoded = lru_cache(maxsize=8192)(unquote_plus)
+
+
+@lru_cache(maxsize=2000)
+def field_name(text: str) -> tuple[str, str, str]:
+    """A parameter's name as sent: decoded, and its group and key where it has them."""
+    name = unquote_plus(text)[:LONGEST_NAME]
+    group, bracket, key = name.partition("[")
+    return (name, group, key[:-1]) if bracket and len(key) > 1 and key.endswith("]") else (name, "", "")
+
+
+def parse_fields(text: str) -> Fields:
+    """A query string taken apart. Faster than the standard library's: most values need no decoding at all."""
+    found = Fields()
+    for part in text.split("&", MOST_PARAMETERS)[:MOST_PARAMETERS]:
+        if not part:
+            continue
+        raw, _, value = part.partition("=")
+        if "%" in value:
+            value = decoded(value) if len(value) <= LONGEST_NAME else unquote_plus(value)
+        elif "+" in value:
+            value = value.replace("+", " ")
+        name, group, key = field_name(raw) if len(raw) <= LONGEST_NAME else (raw[:LONGEST_NAME], "", "")
+        values = found.get(name)
+        if values is None:
+            found[name] = [value]
+            found.first[name] = value
+        else:
+            values.append(value)
+        if group:
+            found.groups.setdefault(group, {})[key] = value
+    return found
 
 
 @dataclass(slots=True)
@@ -34,19 +84,12 @@ class Request:
     http_version: str = "1.1"
     secret: str = ""  # the word of a first-party proxy, from /p/<secret>/…
 
-    def fields(self) -> dict[str, list[str]]:
+    def fields(self) -> Fields:
         """Query parameters and a form body's, each name with all its values, in order."""
         text = self.query.decode("utf-8", "replace")
         if self.body and "json" not in self.headers.get("content-type", ""):
             text += "&" + self.body.decode("utf-8", "replace")
-        found: dict[str, list[str]] = {}
-        try:
-            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
-        except ValueError:  # more parameters than anybody needs: read the first ones
-            pairs = parse_qsl("&".join(text.split("&", MOST_PARAMETERS)[:MOST_PARAMETERS]))
-        for name, value in pairs:
-            found.setdefault(name, []).append(value)
-        return found
+        return parse_fields(text)
 
 
 @dataclass(slots=True)

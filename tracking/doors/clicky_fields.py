@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tracking.address import clean
-from tracking.doors.common import Fields, named, number, one, page_url, utm_of
+from tracking.doors.common import named, number, one, page_url, utm_of
 from tracking.hit import Hit
 from tracking.steps.page import is_absolute
+from tracking.web import Fields
 
 KINDS = {
     "pageview": "view", "click": "event", "outbound": "outbound", "download": "download", "goal": "goal",
@@ -17,45 +18,52 @@ LONG_ID = 16  # our tracker's `x` is a beacon's own id; Clicky's is only there a
 
 def fill(hit: Hit, fields: Fields, referer: str) -> None:
     """Put a beacon's parameters into the hit. `referer` names the page where the beacon does not."""
-    href, host = one(fields, "href"), one(fields, "host")
+    get = fields.first.get
+    href, host = get("href", ""), get("host", "")
     if hit.kind == "view":
         hit.url = page_url(href, host, referer) if href else referer
     else:
-        page = one(fields, "page")
+        page = get("page", "")
         hit.url = page_url(page, host, referer) if page or host else referer
     common(hit, fields, href)
-    hit.language, hit.screen = one(fields, "lang").replace("xx", ""), one(fields, "res")
-    hit.timezone = one(fields, "tz")
-    hit.cookie, hit.consent = one(fields, "jsuid"), one(fields, "consent") == "1"
-    hit.do_not_track = hit.do_not_track or one(fields, "dnt") == "1"
-    hit.engaged = number(one(fields, "et")) / 1000
-    hit.scroll = int(min(100, max(0, number(one(fields, "sc")))))
-    hit.view_id, hit.signs = one(fields, "vid")[:16], one(fields, "wd")[:100]
-    hit.timeout = int(min(1000, number(one(fields, "timeout"))))
-    if len(mark := one(fields, "x")) >= LONG_ID:
+    hit.language, hit.screen = get("lang", "").replace("xx", ""), get("res", "")
+    hit.timezone = get("tz", "")
+    hit.cookie, hit.consent = get("jsuid", ""), get("consent", "") == "1"
+    hit.do_not_track = hit.do_not_track or get("dnt", "") == "1"
+    hit.engaged = number(get("et", "")) / 1000
+    hit.scroll = reach(get("sc", ""))
+    hit.view_id, hit.signs = get("vid", "")[:16], get("wd", "")[:100]
+    hit.timeout = int(min(1000, number(get("timeout", ""))))
+    if len(mark := get("x", "")) >= LONG_ID:
         hit.event_id, hit.brief_id = mark[:100], True
+
+
+def reach(text: str) -> int:
+    """Percent, 0 to 100."""
+    return int(min(100, max(0, number(text)))) if text else 0
 
 
 def common(hit: Hit, fields: Fields, href: str) -> None:
     """What beacons and servers say alike."""
-    hit.referrer, hit.utm = one(fields, "ref"), utm_of(one(fields, "utm"))
+    get = fields.first.get
+    hit.referrer, hit.utm = get("ref", ""), utm_of(get("utm", ""))
     hit.tags = named(fields, "custom")
-    hit.name = one(fields, "name")
-    title = one(fields, "title")
+    hit.name = get("name", "")
+    title = get("title", "")
     if hit.kind == "view":
         hit.title = title
     elif hit.kind in ("outbound", "download"):
         hit.target, hit.text = href, title
     elif hit.kind == "event":
         hit.name = hit.name or title or href
-        hit.target = href if href != one(fields, "page") else ""
+        hit.target = href if href != get("page", "") else ""
     elif hit.kind == "video":
         video = named(fields, "video")
         hit.target, hit.text, hit.name = href, title, video.get("action", "")
         hit.props = {"time": video["time"]} if "time" in video else {}
     if hit.kind in ("event", "form"):
         hit.props = named(fields, "prop")
-        hit.revenue, hit.currency = number(one(fields, "revenue")), one(fields, "currency")
+        hit.revenue, hit.currency = number(get("revenue", "")), get("currency", "")
     split = named(fields, "split")
     if split.get("name"):
         hit.split = (split["name"], split.get("version", ""))

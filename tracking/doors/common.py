@@ -9,29 +9,25 @@ from sites.facts import SiteFacts
 from tracking.address import visitor_address, within
 from tracking.hit import Hit
 from tracking.steps.page import is_absolute, split_address
-from tracking.web import Request
+from tracking.web import Fields, Request
 
-Fields = dict[str, list[str]]
+NONE: dict[str, str] = {}
 
 
 def one(fields: Fields, name: str) -> str:
     """The first value of a parameter; "" without one."""
-    values = fields.get(name)
-    return values[0] if values else ""
+    return fields.first.get(name, "")
 
 
 def named(fields: Fields, prefix: str) -> dict[str, str]:
-    """`custom[username]=a&custom[plan]=b` as {"username": "a", "plan": "b"}."""
-    start = f"{prefix}["
-    return {
-        name[len(start) : -1]: values[-1]
-        for name, values in fields.items()
-        if name.startswith(start) and name.endswith("]") and len(name) > len(start) + 1
-    }
+    """`custom[username]=a&custom[plan]=b` as {"username": "a", "plan": "b"}; not to be changed."""
+    return fields.groups.get(prefix, NONE)
 
 
 def number(text: object) -> float:
     """A finite number; 0 for anything else."""
+    if not text:
+        return 0.0
     try:
         found = float(text) if not isinstance(text, bool) else 0.0  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -71,8 +67,10 @@ def asked_not_to(request: Request) -> bool:
 
 def utm_of(text: str) -> dict[str, str]:
     """A campaign as the tracker remembers it: a query string, or only the campaign's name."""
+    if not text:
+        return NONE
     if "=" not in text:
-        return {"utm_campaign": text} if text else {}
+        return {"utm_campaign": text}
     return {name: value for name, value in parse_qsl(text) if name.startswith("utm_")}
 
 

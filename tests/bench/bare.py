@@ -1,0 +1,21 @@
+"""The measure: an ASGI application that answers 204 and does nothing else, on the same server settings as `serve`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import uvicorn
+
+from config.server import raise_file_limit, server_config
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Nothing, quickly."""
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+if __name__ == "__main__":
+    raise_file_limit()
+    uvicorn.Server(server_config(app, "127.0.0.1", int(sys.argv[1]), lifespan="off")).run()
