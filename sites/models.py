@@ -87,9 +87,7 @@ class Site(Numbered):
     # Exclusions
     excluded_ips = models.JSONField(default=list, blank=True, help_text="Addresses and CIDR networks")
     excluded_pages = models.JSONField(default=list, blank=True, help_text="Paths, `*` as wildcard")
-    excluded_countries = models.JSONField(
-        default=list, blank=True, help_text="ISO codes; A1 = data-centre network"
-    )
+    excluded_countries = models.JSONField(default=list, blank=True, help_text="ISO codes; A1 = data-centre network")
 
     # First-party proxy: addresses whose X-Forwarded-For is believed, or a secret word in the proxied path
     proxy_addresses = models.JSONField(default=list, blank=True)
@@ -121,9 +119,7 @@ class ApiKey(Numbered):
     hash = models.CharField(max_length=64, unique=True)
     can_read = models.BooleanField(default=True)
     can_track = models.BooleanField(default=True)
-    trusted = models.BooleanField(
-        default=False, help_text="May state another IP, user agent and time; no rate limit"
-    )
+    trusted = models.BooleanField(default=False, help_text="May state another IP, user agent and time; no rate limit")
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(null=True, blank=True)
