@@ -2,7 +2,6 @@
 
 from django.urls import include, path, re_path
 
-from config.schema import Schema
 from reports.clickport.errors import not_found
 
 urlpatterns = [
@@ -15,6 +14,5 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("", include("reports.digest.urls")),
     path("", include("links.urls")),
-    path("api/schema/", Schema.as_view(), name="schema"),
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]
