@@ -25,10 +25,7 @@ def scenario(play: Play) -> Play:
 
 @pytest.fixture(scope="module")
 def stored(launch: Launch) -> Stored:
-    return play_all(
-        SCENARIOS, launch,
-        plain={}, second={"any_host": True}, cookies={"cookies": "on"}, consent={"cookies": "consent"},
-    )  # fmt: skip
+    return play_all(SCENARIOS, launch, plain={}, second={"any_host": True})
 
 
 @scenario
@@ -145,71 +142,6 @@ def test_going_back_ends_as_views_again(stored: Stored) -> None:
     pings = stored("bfcache", "ping")
     assert {ping["path"] for ping in pings} == {"/bfcache", "/bfcache/away"}
     assert all(300 <= ping["engaged"] <= 10_000 for ping in pings)
-
-
-@scenario
-def cookies_off(stage: Stage) -> None:
-    stage.show()
-    stage.show(path="/again")
-    assert stage.page.context.cookies() == []
-
-
-def test_without_cookies_the_visit_is_still_one(stored: Stored) -> None:
-    first, second = stored("cookies_off", "view")
-    assert (first["device"], first["visit"]) == (second["device"], second["visit"])
-
-
-@scenario
-def cookies_on(stage: Stage) -> None:
-    stage.show(stage.snippet("cookies"), host="cookies.localhost")
-    stage.page.wait_for_function("document.cookie.includes('_jsuid')")
-    stage.show(stage.snippet("cookies"), "/again", host="cookies.localhost")
-
-
-def test_with_cookies_the_device_is_the_cookie(stored: Stored) -> None:
-    first, second = stored("cookies_on", "view")
-    assert first["device"] == second["device"] < 2**32
-
-
-@scenario
-def page_refuses_cookies(stage: Stage) -> None:
-    stage.show(
-        f"<script>var clicky_custom={{cookies:{{disabled:true}}}}</script>{stage.snippet('cookies')}",
-        host="cookies.localhost",
-    )
-    assert stage.page.context.cookies() == []
-
-
-def test_a_page_that_refuses_cookies_is_counted_without(stored: Stored) -> None:
-    assert stored.one("page_refuses_cookies", "view")["device"] > 2**32
-
-
-@scenario
-def consent(stage: Stage) -> None:
-    stage.show(stage.snippet("consent"), host="consent.localhost")
-    assert stage.page.context.cookies() == []
-    stage.show(
-        f"<script>var clicky_custom={{visitor_consent:1}}</script>{stage.snippet('consent')}", "/given",
-        host="consent.localhost",
-    )  # fmt: skip
-    stage.page.wait_for_function("document.cookie.includes('_jsuid')")
-
-
-def test_consent_decides_about_the_cookie(stored: Stored) -> None:
-    before, after = stored("consent", "view")
-    assert before["visit"]
-    assert after["visit"]
-
-
-@scenario
-def do_not_track(stage: Stage) -> None:
-    stage.page.add_init_script("Object.defineProperty(navigator, 'doNotTrack', {get: () => '1'})")
-    stage.show()
-    stage.show(f"<script>var clicky_custom={{dnt:true}}</script>{stage.snippet()}", "/page")
-
-
-def test_do_not_track_ends_as_nothing(stored: Stored) -> None:
-    assert stored("do_not_track") == []
 
 
 @scenario
@@ -372,17 +304,6 @@ def test_a_click_at_three_widths_is_stored_on_the_same_element(stored: Stored) -
     assert all(abs(click["offset_x"] - 250) < 10 and abs(click["offset_y"] - 500) < 30 for click in clicks)
     assert len({click["x"] for click in clicks}) == 3
     assert {click["visit"] for click in clicks} == {view["visit"] for view in stored("heat", "view")}
-
-
-@scenario
-def automated(stage: Stage) -> None:
-    stage.page.add_init_script("Object.defineProperty(navigator, 'webdriver', {get: () => true})")
-    stage.show()
-
-
-def test_an_automated_browser_is_set_apart(stored: Stored) -> None:
-    assert stored("automated") == []
-    assert stored("automated", table="bots")
 
 
 INSTALLS = {**FORMS, **PIXELS}
