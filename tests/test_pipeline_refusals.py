@@ -109,3 +109,11 @@ def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
     stored = event()
     assert "country" not in stored and stored["ts"] == NOW
     assert places.available() == {"places": False, "networks": False}
+
+
+@pytest.mark.parametrize(
+    "referrer", ["http://semalt.com/x", "https://www.buttons-for-website.com", "http://a.b.darodar.com/"]
+)
+def test_referrer_spam_is_refused(referrer: str) -> None:
+    assert reason(referrer=referrer) == "spam"
+    assert reason(referrer="https://notsemalt.com/") == ""

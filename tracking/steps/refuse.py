@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
 from sites.facts import SiteFacts
 from tracking.address import within
 from tracking.hit import Event, Hit, Refused
+from tracking.steps.page import split_address
+
+SPAM = frozenset(tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "spam.toml").read_text())["domains"])
+
+
+@lru_cache(maxsize=20_000)
+def is_spam(referrer: str) -> bool:
+    """Whether a referrer is one of the hosts that only advertise themselves."""
+    labels = split_address(referrer)[0].split(".")
+    return any(".".join(labels[at:]) in SPAM for at in range(len(labels) - 1))
+
+
+def refuse_spam(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Referrer spam: nobody came from there."""
+    return Refused("spam") if hit.referrer and is_spam(hit.referrer[:500]) else None
 
 
 def refuse_over_quota(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:

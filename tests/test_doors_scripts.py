@@ -1,0 +1,87 @@
+"""The tracker script and its parts: configured by one line, small on the wire, kept by caches."""
+
+import gzip
+import json
+import re
+from typing import Any
+
+import brotli
+import pytest
+
+from tests.doors import Answer, knock
+from tracking.doors.scripts import FILES
+
+
+def configuration(answer: Answer) -> dict[str, Any]:
+    found = re.match(rb"var _ff=(\{.*?\});\n", answer.body)
+    assert found, answer.body[:200]
+    return dict(json.loads(found[1]))
+
+
+def plain(path: str, query: str = "", **headers: str) -> Answer:
+    return knock(path, query, **{"accept_encoding": "", "host": "stats.example.net", **headers})
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clicky", "id": 0}),
+        ("/123.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clicky", "id": 123}),
+        ("/js", "in=%2Fabc123", {"b": "/abc123", "h": "", "n": "clicky", "id": 0}),
+        ("/tracker.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clickport", "id": 0}),
+        (
+            "/p/secret-word-123/js",
+            "",
+            {"b": "/p/secret-word-123/in.php", "h": "stats.example.net", "n": "clicky", "id": 0},
+        ),
+    ],
+)
+def test_one_line_of_configuration_and_then_the_file(path: str, query: str, expected: dict[str, Any]) -> None:
+    answer = plain(path, query)
+    assert answer.status == 200 and answer.headers["content-type"].startswith("application/javascript")
+    assert configuration(answer) == expected
+    assert answer.body.endswith((FILES / "tracker" / "core.min.js").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "text", ["%2F%3C/script%3E%3Cscript%3E", "//evil.example/x", "%22;alert(1)//", "%E2%80%A8", "%5C%5Cevil"]
+)
+def test_a_path_cannot_break_out_of_the_script_nor_lead_to_another_host(text: str) -> None:
+    answer = plain("/js", f"in={text}")
+    assert b"</script>" not in answer.body.split(b"\n")[0].lower()
+    told = configuration(answer)
+    assert not told["b"].startswith("//") and "\\" not in told["b"] and '"' not in told["b"]
+
+
+def test_it_comes_compressed_as_the_browser_likes_it() -> None:
+    whole = plain("/js").body
+    small, middle = plain("/js", accept_encoding="gzip, br"), plain("/js", accept_encoding="gzip")
+    assert (small.headers["content-encoding"], middle.headers["content-encoding"]) == ("br", "gzip")
+    assert brotli.decompress(small.body) == gzip.decompress(middle.body) == whole
+    assert len(small.body) < len(middle.body) < len(whole)
+
+
+def test_caches_keep_it_and_ask_again_by_tag() -> None:
+    first = plain("/js")
+    assert "max-age" in first.headers["cache-control"] and first.headers["vary"] == "accept-encoding"
+    again = plain("/js", if_none_match=first.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert plain("/js", "in=%2Fother", if_none_match=first.headers["etag"]).status == 200
+
+
+@pytest.mark.parametrize("name", ["heat", "media", "widget"])
+@pytest.mark.parametrize("path", ["/in.php", "/js", "/123.js"])
+def test_lazy_parts_come_through_the_same_paths(path: str, name: str) -> None:
+    answer = plain(path, f"part={name}")
+    assert answer.body == (FILES / "tracker" / f"{name}.min.js").read_bytes()
+    assert "max-age=86400" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "../settings", "core", "%00"])
+def test_other_files_are_not_given(name: str) -> None:
+    assert plain("/in.php", f"part={name}").status == 404
+
+
+def test_the_badge_is_an_image() -> None:
+    answer = knock("/media/links/badge.gif")
+    assert answer.status == 200 and answer.headers["content-type"] == "image/gif" and answer.body[:3] == b"GIF"
