@@ -150,7 +150,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Footfall", "VERSION": "1"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Web analytics",
+    "DESCRIPTION": "Statistics and events of one site, by its key. Below /api/v1/: management.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["reports.openapi.public_endpoints"],
+}
 
 LOGGING = {
     "version": 1,

@@ -2,8 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from reports import docs
+from reports.openapi import SchemaView
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reports.clickport.urls")),
     path("", include("reports.clicky.urls")),
     path("", include("reports.pages.urls")),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", docs.index, name="docs"),
+    path("docs/clickport", docs.clickport, name="docs-clickport"),
+    path("docs/clicky", docs.clicky, name="docs-clicky"),
 ]

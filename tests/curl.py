@@ -1,0 +1,64 @@
+"""Runs a `curl …` line of a text against the test client: the call as it stands, but for its host and keys."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from django.http import HttpResponse
+from django.test import Client
+
+
+@dataclass
+class Call:
+    """One parsed call. `path` includes the query."""
+
+    method: str = "GET"
+    path: str = ""
+    host: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    def run(self, client: Client | None = None) -> HttpResponse:
+        headers = dict(self.headers)
+        kind = headers.pop("Content-Type", "application/json")
+        maker = client or Client()
+        if self.method == "POST":
+            return maker.generic("POST", self.path, self.body, content_type=kind, headers=headers)  # type: ignore
+        return maker.get(self.path, headers=headers)  # type: ignore[return-value]
+
+
+def parsed(text: str) -> Call:
+    """The call a curl command makes. Raises ValueError for options this does not know."""
+    words = shlex.split(text.replace("\\\n", " "))
+    if words[0] != "curl":
+        raise ValueError(text)
+    call, rest = Call(), iter(words[1:])
+    for word in rest:
+        if word == "-X":
+            call.method = next(rest)
+        elif word == "-H":
+            name, _, value = next(rest).partition(": ")
+            call.headers[name] = value
+        elif word == "-d":
+            call.body, call.method = next(rest), "POST"
+        elif word.startswith("http"):
+            parts = urlsplit(word)
+            call.host, call.path = parts.netloc, parts.path + (f"?{parts.query}" if parts.query else "")
+        else:
+            raise ValueError(f"{word!r} in {text!r}")
+    return call
+
+
+def calls_in(text: str) -> list[str]:
+    """The curl commands of a text: each from `curl` to its last continued or quoted line."""
+    found, lines = [], iter(text.splitlines())
+    for line in lines:
+        if not line.lstrip().startswith("curl "):
+            continue
+        command = line.strip()
+        while command.endswith("\\") or command.count("'") % 2:
+            command += "\n" + next(lines)
+        found.append(command)
+    return found

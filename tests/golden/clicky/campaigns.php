@@ -1,0 +1,1 @@
+a:1:{s:9:"campaigns";a:1:{s:10:"2026-03-29";a:1:{i:0;a:4:{s:5:"value";s:1:"1";s:13:"value_percent";s:5:"100.0";s:5:"title";s:6:"spring";s:9:"stats_url";s:84:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29&utm_campaign=spring";}}}}

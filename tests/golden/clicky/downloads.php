@@ -1,0 +1,1 @@
+a:1:{s:9:"downloads";a:1:{s:10:"2026-03-29";a:1:{i:0;a:5:{s:5:"value";s:1:"1";s:13:"value_percent";s:5:"100.0";s:5:"title";s:31:"https://yoursite.com/prices.pdf";s:9:"stats_url";s:113:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29&download=https%3A%2F%2Fyoursite.com%2Fprices.pdf";s:3:"url";s:31:"https://yoursite.com/prices.pdf";}}}}

@@ -1,0 +1,1 @@
+a:1:{s:5:"error";s:16:"Invalid sitekey.";}

@@ -1,0 +1,1 @@
+a:1:{s:10:"exit-links";a:1:{s:10:"2026-03-29";a:1:{i:0;a:5:{s:5:"value";s:1:"1";s:13:"value_percent";s:5:"100.0";s:5:"title";s:24:"https://partner.example/";s:9:"stats_url";s:106:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29&outbound=https%3A%2F%2Fpartner.example%2F";s:3:"url";s:24:"https://partner.example/";}}}}

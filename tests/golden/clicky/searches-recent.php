@@ -1,0 +1,1 @@
+a:1:{s:15:"searches-recent";a:1:{s:10:"2026-03-29";a:1:{i:0;a:4:{s:4:"time";s:10:"1774778400";s:11:"time_pretty";s:24:"Sun Mar 29 2026, 10:00am";s:4:"item";s:14:"tea &amp; cups";s:9:"stats_url";s:45:"http://testserver/sites/101000001/visits/1001";}}}}

@@ -1,0 +1,1 @@
+a:1:{s:8:"searches";a:1:{s:10:"2026-03-29";a:1:{i:0;a:4:{s:5:"value";s:1:"1";s:13:"value_percent";s:5:"100.0";s:5:"title";s:14:"tea &amp; cups";s:9:"stats_url";s:89:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29&search_term=tea+%26+cups";}}}}

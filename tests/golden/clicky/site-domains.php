@@ -1,0 +1,1 @@
+a:1:{s:12:"site-domains";a:1:{s:10:"2026-03-29";a:1:{i:0;a:5:{s:5:"value";s:1:"4";s:13:"value_percent";s:5:"100.0";s:5:"title";s:12:"yoursite.com";s:9:"stats_url";s:82:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29&host=yoursite.com";s:3:"url";s:20:"http://yoursite.com/";}}}}

@@ -1,0 +1,1 @@
+a:1:{s:5:"video";a:1:{s:10:"2026-03-29";a:1:{i:0;a:5:{s:5:"value";s:1:"1";s:13:"value_percent";s:5:"100.0";s:5:"title";s:26:"https://yoursite.com/v.mp4";s:9:"stats_url";s:105:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29&video=https%3A%2F%2Fyoursite.com%2Fv.mp4";s:3:"url";s:26:"https://yoursite.com/v.mp4";}}}}

@@ -1,0 +1,1 @@
+a:1:{s:20:"visitors-most-active";a:1:{s:10:"2026-03-29";a:1:{i:0;a:4:{s:5:"value";s:1:"7";s:13:"value_percent";s:5:"100.0";s:5:"title";s:8:"jane_doe";s:9:"stats_url";s:64:"http://testserver/sites/101000001/?period=2026-03-29..2026-03-29";}}}}
