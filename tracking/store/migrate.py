@@ -10,6 +10,7 @@ A cluster needs no Keeper: every node is addressed by itself.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from tracking.store.insert import insert_rows
 from tracking.store.target import Host, Target, target
 
 FOLDER = Path(__file__).parent / "migrations"
+log = logging.getLogger(__name__)
 LEDGER = "schema_migrations"
 PLACEHOLDER = re.compile(r"\{(\w+)(?::([\w{}]+?))?\}(?!\})")
 
@@ -58,6 +60,8 @@ def migrate() -> list[str]:
             if name not in applied:
                 _apply(goal, host, file.read_text(), name)
                 done.append(name)
+        if host is not None:
+            _bound_system_logs(host)
     return list(dict.fromkeys(done))
 
 
@@ -123,6 +127,20 @@ def _make_database(goal: Target, host: Host | None) -> None:
 def _applied(host: Host | None) -> set[str]:
     with session.client(host) as opened:
         return {row[0] for row in opened.query(f"SELECT name FROM {LEDGER}").result_rows}
+
+
+def _bound_system_logs(host: Host) -> None:
+    """Let a server's own logs forget after a week, so that they never fill its disk, where we may say so."""
+    try:
+        with session.client(host) as opened:
+            found = opened.query(
+                "SELECT name FROM system.tables WHERE database = 'system' AND name LIKE '%_log'"
+                " AND engine LIKE '%MergeTree' AND engine_full NOT LIKE '% TTL %'"
+            )
+        for (name,) in found.result_rows:
+            session.execute(f"ALTER TABLE system.{name} MODIFY TTL event_date + INTERVAL 7 DAY", host=host)
+    except StoreError as error:
+        log.info("the server's own logs keep what their configuration says: %s", error)
 
 
 def _apply(goal: Target, host: Host | None, text: str, name: str) -> None:

@@ -11,11 +11,13 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracking.store.directory import let_go, take_directory
 from tracking.store.errors import FORKED, StoreAway, StoreError, sentence
 from tracking.store.target import Host, Target, target
 
@@ -26,11 +28,20 @@ _idle: dict[tuple[Target, Host | None], list[Any]] = {}
 _forked = False
 
 
+_opened: weakref.WeakSet[Any] = weakref.WeakSet()  # clients of the engine in this process
+_lost: list[Any] = []
+
+
 def _after_fork() -> None:
+    """In a child the parent's engine hangs, even when it is only closed: keep its clients and never touch them."""
     global _forked, _lock
     _lock = threading.Lock()
-    _idle.clear()
     _forked = "chdb" in sys.modules
+    let_go()
+    _lost.extend(_opened)
+    for kept in _lost:
+        kept._backend._release.detach()
+    _idle.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -148,6 +159,8 @@ def close() -> None:
         _idle.clear()
     for opened in found:
         _discard(opened)
+    if not _opened:
+        let_go()
 
 
 def _take(goal: Target, host: Host | None) -> Any:
@@ -177,16 +190,24 @@ def _guarded(goal: Target, opener: Any) -> Any:
 
 
 def _open_embedded(goal: Target) -> Any:
+    assert goal.directory is not None
+    take_directory(goal.directory)
     from clickhouse_connect.driver._chdbclient import ChdbClient
 
-    assert goal.directory is not None
-    goal.directory.parent.mkdir(parents=True, exist_ok=True)
-    return ChdbClient(
+    opened = ChdbClient(
         path=str(goal.directory),
         settings={**SETTINGS, **EMBEDDED_SETTINGS},
         chdb_options=EMBEDDED_OPTIONS,
         tz_mode="aware",
     )
+    opened._backend._summary = _what_it_read  # the driver's own counts the rows of the answer
+    _opened.add(opened)
+    return opened
+
+
+def _what_it_read(result: Any) -> dict[str, str]:
+    """What a question to the engine in this process read from tables."""
+    return {"read_rows": str(result.storage_rows_read()), "read_bytes": str(result.storage_bytes_read())}
 
 
 def _open_server(goal: Target, host: Host) -> Any:
