@@ -255,6 +255,13 @@ def test_channels_are_made_tested_and_deleted_by_hand(client, alice, site, serve
     assert not Channel.objects.exists()
 
 
+def test_a_guest_who_may_write_the_site_sees_no_channels_of_the_account(client, bob, site):
+    bob.memberships.get().grants.update(right="write")
+    client.force_login(bob)
+    assert client.get(reverse("alerts", args=[site.pk])).status_code == 404
+    assert client.get(reverse("channel-edit", args=[site.pk, channel(site).pk])).status_code == 404
+
+
 def test_an_address_that_is_none_is_refused_with_a_sentence(client, alice, site):
     client.force_login(alice)
     form = {"kind": "email", "name": "me", "target": "https://nonsense", "enabled": "on"}

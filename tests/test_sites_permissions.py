@@ -11,14 +11,22 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver
 
 import accounts.urls
+import reports.digest.urls
+import sites.alerts.urls
+import sites.uptime.urls
 import sites.urls
+import tracking.urls
 from accounts.models import Invitation, Membership
+from reports.digest.services import subscription_save
+from sites.alerts.models import Alert, Channel
 from sites.services import api_key_create
+from sites.uptime.services import monitor_create
 
 # A row: method, then what alice (owner), bob (guest who may look at the site), charlie (a stranger who owns another
 # account) and nobody get. "in" = sent to the log-in page. Alice comes last, since her request may change things.
 OPEN, OWN, OWNERS = "200 200 200 200", "200 200 200 in", "200 404 200 in"
 HERS, HERS_POST = "200 404 404 in", "302 404 404 in"
+LOOK = "200 200 404 in"
 HERS_API, LOOK_API = "200 404 404 401", "200 200 404 401"
 TABLE: dict[str, tuple[str, str]] = {
     "login": ("GET", "302 302 302 200"),
@@ -56,6 +64,25 @@ TABLE: dict[str, tuple[str, str]] = {
     "sites/<int:site_id>/settings/api-keys/<int:key_id>/revoke": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/delete": ("POST", HERS_POST),
     "operations": ("GET", "404 404 404 404"),  # the operator only
+    "sites/<int:site_id>/uptime": ("GET", LOOK),
+    "sites/<int:site_id>/uptime/new": ("GET", HERS),
+    "sites/<int:site_id>/uptime/<int:monitor_id>": ("GET", LOOK),
+    "sites/<int:site_id>/uptime/<int:monitor_id>/edit": ("GET", HERS),
+    "sites/<int:site_id>/uptime/<int:monitor_id>/delete": ("POST", HERS_POST),
+    "status/<int:site_id>": ("GET", OPEN),
+    "sites/<int:site_id>/alerts": ("GET", HERS),
+    "sites/<int:site_id>/alerts/new/<slug:condition>": ("GET", HERS),
+    "sites/<int:site_id>/alerts/<int:alert_id>": ("GET", HERS),
+    "sites/<int:site_id>/alerts/<int:alert_id>/delete": ("POST", HERS_POST),
+    "sites/<int:site_id>/alerts/channels/new": ("GET", HERS),
+    "sites/<int:site_id>/alerts/channels/<int:channel_id>": ("GET", HERS),
+    "sites/<int:site_id>/alerts/channels/<int:channel_id>/test": ("POST", HERS_POST),
+    "sites/<int:site_id>/alerts/channels/<int:channel_id>/delete": ("POST", HERS_POST),
+    "sites/<int:site_id>/settings/personal-data": ("GET", HERS),
+    "api/v1/sites/<int:site_id>/personal-data": ("GET", "400 404 404 401"),
+    "digests": ("GET", OWN),
+    "digests/<int:subscription_id>/delete": ("POST", HERS_POST),
+    "digests/stop/<str:token>": ("GET", "404 404 404 404"),
     "api/v1/me": ("GET", "200 200 200 401"),
     "api/v1/account": ("GET", "200 404 200 401"),
     "api/v1/members": ("GET", "200 404 200 401"),
@@ -94,11 +121,17 @@ class World:
     invitation_id: int
     token: str
     account_id: int
+    monitor_id: int
+    alert_id: int
+    channel_id: int
+    subscription_id: int
     uid: str = "MQ"
+    condition: str = "uptime"
 
     def path(self, route: str) -> str:
         for name, value in vars(self).items():
-            route = route.replace(f"<int:{name}>", str(value)).replace(f"<str:{name}>", str(value))
+            for kind in ("int", "str", "slug"):
+                route = route.replace(f"<{kind}:{name}>", str(value))
         return f"/{route}"
 
 
@@ -108,7 +141,14 @@ def world(alice, bob, charlie, site, account) -> World:
     invitation = Invitation.objects.create(account=account, email="zoe@example.org", role="viewer")
     key, _ = api_key_create(site=site, name="hers")
     guest = Membership.objects.get(user=bob)
-    return World(site.pk, guest.pk, key.pk, invitation.pk, invitation.token, account.pk)
+    monitor = monitor_create(site=site, url="https://example.com/", public=True)
+    alert = Alert.objects.create(site=site, name="down", condition="uptime")
+    channel = Channel.objects.create(account=account, kind="email", name="me", target="a@example.com")
+    digest = subscription_save(user=alice, every="week", sites=[], attach_csv=False)
+    return World(
+        site.pk, guest.pk, key.pk, invitation.pk, invitation.token, account.pk,
+        monitor.pk, alert.pk, channel.pk, digest.pk,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -128,7 +168,9 @@ def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterat
             yield route
 
 
-ALL = sorted({*routes(accounts.urls.urlpatterns), *routes(sites.urls.urlpatterns)})
+ROOMS = (accounts.urls, sites.urls, sites.uptime.urls, sites.alerts.urls, tracking.urls)
+DIGESTS = [pattern for pattern in reports.digest.urls.urlpatterns if str(pattern.pattern).startswith("digests")]
+ALL = sorted({*routes(DIGESTS), *(route for room in ROOMS for route in routes(room.urlpatterns))})
 
 
 def test_the_table_knows_every_address_and_no_other() -> None:

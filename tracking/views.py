@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from drf_spectacular.types import OpenApiTypes
@@ -36,6 +37,7 @@ class PersonForm(forms.Form):
     sure = forms.BooleanField(required=False, label="Erase for good, from every report")
 
 
+@login_required
 def personal_data(request: HttpRequest, site_id: int) -> HttpResponse:
     """Look a person up, download what is kept of them, or erase it."""
     site = site_for(request, site_id, may="edit")

@@ -35,7 +35,8 @@ class SubscriptionForm(forms.Form):
 
     def __init__(self, user: User, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         super().__init__(*args, **kwargs)
-        self.fields["sites"].choices = [(site.pk, str(site)) for site in sites_of(user)]
+        sites: forms.ChoiceField = self.fields["sites"]  # type: ignore[assignment]
+        sites.choices = [(site.pk, str(site)) for site in sites_of(user)]
 
 
 @login_required
@@ -64,6 +65,7 @@ def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
     return redirect("digests")
 
 
+@login_required
 def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
     """The mail as it would leave now, as a page (the chart is only in the mail)."""
     site = site_for(request, site_id)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.access import account_for
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.deliver import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_save, channel_save, delivery_queue
+from sites.models import Site
 
 
+def site_of_staff(request: HttpRequest, site_id: int) -> Site:
+    """The site, for those who may edit everything in its account: channels are the account's, guests get 404."""
+    site = site_for(request, site_id, may="edit")
+    account_for(request, site.account_id, may="edit")
+    return site
+
+
+@login_required
 def alerts(request: HttpRequest, site_id: int) -> HttpResponse:
     """All alerts of the site, the account's channels, and the last deliveries."""
-    site = site_for(request, site_id, may="edit")
+    site = site_of_staff(request, site_id)
     context = {
         "site": site,
         "section": "uptime",
@@ -30,9 +41,10 @@ def alerts(request: HttpRequest, site_id: int) -> HttpResponse:
     return render(request, "sites/alerts.html", context)
 
 
+@login_required
 def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id: int | None = None) -> HttpResponse:
     """The form of a new alert on `condition`, or of an existing one."""
-    site = site_for(request, site_id, may="edit")
+    site = site_of_staff(request, site_id)
     alert = get_object_or_404(Alert, pk=alert_id, site=site) if alert_id else Alert(site=site, condition=condition)
     row = CONDITIONS.get(alert.condition)
     if row is None:
@@ -46,17 +58,19 @@ def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id
     return render(request, "sites/alert_form.html", context)
 
 
+@login_required
 @require_POST
 def alert_delete(request: HttpRequest, site_id: int, alert_id: int) -> HttpResponse:
     """Stop watching."""
-    site = site_for(request, site_id, may="edit")
+    site = site_of_staff(request, site_id)
     get_object_or_404(Alert, pk=alert_id, site=site).delete()
     return redirect("alerts", site.pk)
 
 
+@login_required
 def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = None) -> HttpResponse:
     """The form of a new or an existing channel of the site's account."""
-    site = site_for(request, site_id, may="edit")
+    site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account) if channel_id else None
     form = ChannelForm(request.POST or None, instance=channel or Channel(account=site.account))
     if request.method == "POST" and form.is_valid():
@@ -67,10 +81,11 @@ def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = No
     return render(request, "sites/alert_form.html", context)
 
 
+@login_required
 @require_POST
 def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Send a test message now and say what happened."""
-    site = site_for(request, site_id, may="edit")
+    site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
@@ -82,9 +97,10 @@ def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpRes
     return redirect("alerts", site.pk)
 
 
+@login_required
 @require_POST
 def channel_delete(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Forget the channel and what was sent to it."""
-    site = site_for(request, site_id, may="edit")
+    site = site_of_staff(request, site_id)
     get_object_or_404(Channel, pk=channel_id, account=site.account).delete()
     return redirect("alerts", site.pk)

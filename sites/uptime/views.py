@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -48,6 +49,7 @@ def summary(monitor: Monitor, zone: str) -> dict[str, Any]:
     }
 
 
+@login_required
 def uptime(request: HttpRequest, site_id: int) -> HttpResponse:
     """Every monitor of the site with its last ninety days, and the latest incidents."""
     site = site_for(request, site_id)
@@ -62,6 +64,7 @@ def uptime(request: HttpRequest, site_id: int) -> HttpResponse:
     return render(request, "sites/uptime.html", context)
 
 
+@login_required
 def monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
     """One monitor: availability, response times by day, every incident."""
     site = site_for(request, site_id)
@@ -76,6 +79,7 @@ def monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse
     return render(request, "sites/uptime_monitor.html", context)
 
 
+@login_required
 def monitor_edit(request: HttpRequest, site_id: int, monitor_id: int | None = None) -> HttpResponse:
     """The form of a new or an existing monitor."""
     site = site_for(request, site_id, may="edit")
@@ -102,6 +106,7 @@ def save(site: Site, existing: Monitor | None, form: MonitorForm) -> Monitor | N
         return None
 
 
+@login_required
 @require_POST
 def monitor_delete(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
     """Stop watching; incidents and response times go with the monitor."""
