@@ -37,6 +37,7 @@ class Bucket:
     late: bool  # in the right half, so that its bubble opens to the left
     ghost: bool = False
     tick: str = ""
+    minor: bool = False  # its tick is left out where there is little room
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ def buckets(series: Series, locale: Locale, link: Any) -> list[Bucket]:
                 exact(before, row, locale, series.currency) if before is not None else "",
                 None if ghost else change(value, before, row, locale), second, link(key), i > count / 2, ghost,
                 tick_label(series.by, key, locale, single_day) if i % every == 0 else "",
+                bool(i // every % 2),
             )
         )  # fmt: skip
     return found

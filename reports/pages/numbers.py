@@ -17,7 +17,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Change:
-    """`text`: "8%" or "2.1 points"; `arrow`: ▲ ▼ or empty; `mood`: up (good), down (bad) or none."""
+    """`text`: "8%" or "2.1 pts"; `arrow`: ▲ ▼ or empty; `mood`: up (good), down (bad) or none."""
 
     text: str
     arrow: str
@@ -93,7 +93,7 @@ def change(now: Any, before: Any, row: Metric, locale: Locale) -> Change | None:
     now, before = float(now), float(before)
     moved = now - before
     if row.format == "percent":
-        text = str(format_decimal(round(abs(moved), 1), locale=locale)) + " points"
+        text = str(format_decimal(round(abs(moved), 1), locale=locale)) + " pts"
         flat = abs(moved) < 0.05
     elif before == 0:
         text, flat = "new", now == 0
@@ -102,7 +102,7 @@ def change(now: Any, before: Any, row: Metric, locale: Locale) -> Change | None:
         text = str(format_decimal(round(percent), locale=locale)) + "%"
         flat = percent < 0.5
     if flat:
-        return Change("0%" if row.format != "percent" else "0 points", "", "no change", "none")
+        return Change("0%" if row.format != "percent" else "0 pts", "", "no change", "none")
     rose = moved > 0
     good = {"up": rose, "down": not rose}.get(row.better)
     mood = "none" if good is None else "up" if good else "down"

@@ -1,0 +1,135 @@
+"""Visits, visitors, Spy, goals, ledger and bots as pages."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from babel import Locale
+from django.test import Client
+from django.utils import timezone
+
+from goals.models import Goal
+from reports.pages import people, spy
+from reports.pages.state import Condition
+from tests.support import browse, event, number, record
+from tracking import feed
+
+
+@pytest.fixture
+def inside(client: Client, alice) -> Client:
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def mary(site, store):
+    """Mary came yesterday and a minute ago."""
+    now = timezone.now()
+    browse(site, "/old", at=now - timedelta(days=1), visitor="mary", person="mary", country="EE", city="Tallinn")
+    browse(site, "/a", "/b", at=now - timedelta(minutes=1), visitor="mary", person="mary", country="EE", city="Tallinn",
+           source="Google", latitude=59.4, longitude=24.7)  # fmt: skip
+    return number("device", site.pk, "mary")
+
+
+def test_the_list_of_visits_finds_by_name_place_and_page(inside: Client, site, mary) -> None:
+    browse(site, "/other", at=timezone.now() - timedelta(minutes=2), visitor="tom", person="tom", country="DE")
+    for words, found in (("mary", "mary"), ("tallinn", "mary"), ("/other", "tom"), ("germany", "tom")):
+        html = inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}).content.decode()
+        assert f">{found}</a>" in html
+        assert f">{'tom' if found == 'mary' else 'mary'}</a>" not in html
+    assert "Nobody found" in inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}).content.decode()
+
+
+def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, site, mary) -> None:
+    html = inside.get(f"/sites/{site.pk}/visitors/{mary}").content.decode()
+    assert html.count('class="panel visit"') == 2
+    assert all(f">{page}</strong>" in html for page in ("/old", "/a", "/b"))
+    assert html.index(">/b</strong>") < html.index(">/old</strong>")
+    assert inside.get(f"/sites/{site.pk}/visitors/12345").status_code == 404
+    assert inside.get(f"/sites/{site.pk}/visits/12345").status_code == 404
+
+
+def test_time_on_a_page_is_the_sum_of_its_pings(inside: Client, site, store) -> None:
+    at = timezone.now() - timedelta(minutes=1)
+    view = event(site, "/read", at=at, visitor="r", visit=5)
+    pings = [event(site, "/read", at=at + timedelta(seconds=s), visitor="r", visit=5, kind="ping", engaged=10_000,
+                   view_id=view["id"]) for s in (10, 20)]  # fmt: skip
+    record(view, *pings)
+    assert '<span class="stay soft">20s</span>' in inside.get(f"/sites/{site.pk}/visits/5").content.decode()
+
+
+def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mary) -> None:
+    html = inside.get(f"/sites/{site.pk}/spy").content.decode()
+    assert html.index(">/b</a>") < html.index(">/a</a>") and "Tallinn, Estonia" in html and "Google" in html
+    assert "Reload" in html
+
+
+async def test_the_stream_says_an_event_the_moment_it_is_stored(site, mary) -> None:
+    from reports.pages.spy import said
+
+    lines = said(site, (Condition("country", "is", ("EE",)),), Locale("en"))
+    assert b": here" in await anext(lines)
+    waiting = asyncio.ensure_future(anext(lines))
+    await asyncio.sleep(0.05)
+    now = timezone.now()
+    feed.publish(event(site, "/hidden", at=now, country="DE"))
+    feed.publish(event(site, "/<b>live</b>", at=now, country="EE"))
+    told = (await asyncio.wait_for(waiting, 2)).decode()
+    await lines.aclose()
+    assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
+    assert "/&lt;b&gt;live&lt;/b&gt;" in told and "/hidden" not in told
+
+
+def test_a_ping_in_the_stream_carries_seconds(site) -> None:
+    told = spy.message(
+        event(site, "/", kind="ping", engaged=7_400, view_id=3), site.pk, people.ZoneInfo("UTC"), Locale("en")
+    )
+    assert told == b'event: ping\ndata: {"view": "3", "seconds": 7}\n\n'
+
+
+def test_places_lie_where_the_map_has_them() -> None:
+    tallinn, sydney = people.on_map(59.4, 24.7), people.on_map(-33.9, 151.2)
+    assert tallinn and sydney
+    assert 480 < float(tallinn[0]) < 560 and float(tallinn[1]) < 110
+    assert float(sydney[0]) > 780 and float(sydney[1]) > 290
+    assert people.on_map(0, 0) is None
+
+
+def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, mary) -> None:
+    form = {
+        "name": "Sees B",
+        "kind": "page",
+        "pattern_kind": "exact",
+        "pattern": "/b",
+        "conversion": "on",
+        "active": "on",
+    }
+    path = f"/sites/{site.pk}/goals/new"
+    tried = inside.post(path, {**form, "try": "1"}).content.decode()
+    assert 'have counted <span title="1">1</span> visitors in 1 visits' in tried and not Goal.objects.exists()
+    assert inside.post(path, {**form, "save": "1"}).status_code == 302
+    goal = Goal.objects.get()
+    html = inside.get(f"/sites/{site.pk}/goals").content.decode()
+    assert "Sees B" in html and f"goal={goal.pk}" in html
+    wrong = inside.post(path, {**form, "name": "Other", "pattern": ""}).content.decode()
+    assert "Say which page" in wrong
+
+
+def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
+    at = (timezone.now() - timedelta(minutes=2)).strftime("%Y-%m-%d %H:%M:00")
+    record(event(site, "/", at=timezone.now() - timedelta(minutes=2)))
+    store.insert_rows("received", [{"site_id": site.pk, "minute": at, "hits": 4}])
+    store.insert_rows("refusals", [{"site_id": site.pk, "minute": at, "reason": "wrong_host", "hits": 3}])
+    html = inside.get(f"/sites/{site.pk}/ledger?period=today").content.decode()
+    assert "<strong>4</strong>" in html and "<strong>1</strong>" in html and "<strong>3</strong>" in html
+    assert "host name is not one of the site" in html
+
+
+def test_bots_stand_on_their_page_with_a_reason_and_nowhere_else(inside: Client, site, store) -> None:
+    made = event(site, "/", at=timezone.now() - timedelta(minutes=2), user_agent="GPTBot/1.2")
+    store.insert_rows("bots", [{**made, "reason": "ai_crawler"}])
+    html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()
+    assert "GPTBot/1.2" in html and "Reads for an AI" in html
+    assert "Visitors: 0" in inside.get(f"/sites/{site.pk}/?period=today").content.decode()

@@ -1,0 +1,122 @@
+"""Everything on a page was written by a stranger: shown as text, linked only where safe, exported harmless."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from datetime import timedelta
+from xml.etree import ElementTree
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from reports.engine.dimensions import DIMENSIONS
+from reports.pages.export import as_csv, as_xml, harmless
+from reports.panels import PANELS
+from reports.templatetags.show import cut_middle, safe_link
+from tests.support import event, record
+
+EVIL = "<script>alert(1)</script>\"'>"
+COLUMNS = (
+    "path", "title", "host", "name", "target", "text", "referrer", "referrer_domain", "source", "channel",
+    "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "region", "city", "language",
+    "organization", "device_type", "browser", "browser_version", "os", "os_version", "screen", "person", "ip",
+)  # fmt: skip
+BROKEN_DOWN = [row.name for row in DIMENSIONS.values() if row.breakdown]
+
+
+@pytest.fixture
+def evil(client: Client, site, store, alice):
+    """A site on which every word is a script."""
+    at = timezone.now() - timedelta(minutes=1)
+    words = dict.fromkeys(COLUMNS, EVIL) | {"country": "<b", "tags": {EVIL: EVIL}, "props": {"plan": EVIL}}
+    kinds = ("view", "event", "outbound", "download", "form", "video", "click")
+    record(
+        *[
+            {**event(site, at=at, visitor="evil", id=i + 1, view_id=9), **words, "kind": kind}
+            for i, kind in enumerate(kinds)
+        ]
+    )
+    client.force_login(alice)
+    return client, site
+
+
+def harmless_page(client: Client, address: str) -> str:
+    response = client.get(address)
+    html = response.content.decode()
+    assert response.status_code == 200, address
+    assert "<script>alert" not in html and "alert(1)</script>" not in html
+    assert EVIL not in html
+    return html
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_script_in_any_dimension_is_text_in_every_tab(evil, panel: str) -> None:
+    client, site = evil
+    for tab in PANELS[panel].tabs:
+        html = harmless_page(client, f"/sites/{site.pk}/panel/{panel}/{tab.name}?period=today")
+        if tab.dimension in ("page", "source", "event"):
+            assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("name", [*BROKEN_DOWN, "prop:plan", "tag:" + EVIL.replace("/", "")])
+def test_a_script_is_text_in_every_table_and_chip(evil, name: str) -> None:
+    client, site = evil
+    harmless_page(client, f"/sites/{site.pk}/details/{name}?period=today")
+    if ":" not in name and DIMENSIONS[name].family in ("visit", "event", "entry"):
+        response = client.get(f"/sites/{site.pk}/", {"period": "today", name: EVIL})
+        assert response.status_code in (200, 400) and "<script>alert" not in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["", "spy", "visitors", "content", "sources", "goals", "bots", "ledger"])
+def test_a_script_is_text_on_every_page(evil, path: str) -> None:
+    client, site = evil
+    harmless_page(client, f"/sites/{site.pk}/{path}?period=today")
+
+
+def test_a_visitors_history_shows_words_as_words(evil) -> None:
+    client, site = evil
+    html = client.get(f"/sites/{site.pk}/visitors?period=today").content.decode()
+    for address in set(re.findall(r'href="(/sites/\d+/visit(?:or)?s/\d+)"', html)):
+        assert "&lt;script&gt;" in harmless_page(client, address)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"])
+def test_a_formula_loses_its_power(cell: str) -> None:
+    assert harmless(cell) == "'" + cell
+    rows = list(csv.reader(io.StringIO(as_csv(("page", "views"), [{"page": cell, "views": -5}]).lstrip("\ufeff"))))
+    assert rows[1][0].startswith("'") and rows[1][1] == "-5"
+
+
+def test_every_file_says_what_the_table_says(evil) -> None:
+    client, site = evil
+    at = timezone.now() - timedelta(minutes=1)
+    record(event(site, "=HYPERLINK(1)", at=at, visitor="formula", host="example.com"))
+    path = f"/sites/{site.pk}/details/page?period=today&format="
+    table = list(csv.DictReader(io.StringIO(client.get(path + "csv").content.decode("utf-8-sig"))))
+    assert {row["page"]: row["visitors"] for row in table} == {EVIL: "1", "'=HYPERLINK(1)": "1"}
+    assert {row["page"] for row in json.loads(client.get(path + "json").content)} == {EVIL, "=HYPERLINK(1)"}
+    response = client.get(path + "xml")
+    cells = ElementTree.fromstring(response.content.decode()).findall("row/value[@name='page']")
+    assert {cell.text for cell in cells} == {EVIL, "=HYPERLINK(1)"}
+    assert response["Content-Disposition"].startswith("attachment") and response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_xml_survives_characters_it_does_not_know() -> None:
+    assert ElementTree.fromstring(as_xml(("a",), [{"a": "x\x00\x0b\ud800y"}]))[0][0].text == "xy"
+
+
+UNSAFE = ("javascript:alert(1)", "data:text/html,x", "//a.example", "http://[", " JAVASCRIPT:x", "")
+
+
+@pytest.mark.parametrize("url", ["https://a.example/x", *UNSAFE])
+def test_only_real_addresses_become_links(url: str) -> None:
+    assert bool(safe_link(url)) is (url not in UNSAFE)
+
+
+def test_a_long_word_is_cut_in_its_middle() -> None:
+    cut = cut_middle("/" + "a" * 300 + "/end", 40)
+    assert len(cut) == 40 and cut.startswith("/a") and cut.endswith("/end") and "…" in cut
