@@ -185,6 +185,8 @@ def _take(goal: Target, host: Host | None) -> Any:
 def _guarded(goal: Target, opener: Any) -> Any:
     try:
         return opener(goal)
+    except StoreError:
+        raise
     except Exception as error:
         raise sentence(error, goal.where) from error
 

@@ -1,0 +1,23 @@
+"""`manage.py events migrate|retention|finish|flush|status`: works while the server runs, and while it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tracking import remote, upkeep
+
+
+class Command(BaseCommand):
+    help = "Work on the event store; through the running server where there is one."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("job", choices=sorted(upkeep.JOBS))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.stdout.write(remote.call(options["job"]))
+        except remote.RemoteError as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,49 @@
+"""Jobs on the event store that people and periods ask for, by name. Each returns one sentence about what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sites import known
+from tracking import spool, store
+
+
+def migrate() -> str:
+    """Bring the store's tables up to date."""
+    done = store.migrate()
+    return f"Migrated: {', '.join(done)}." if done else "The event store is up to date."
+
+
+def retention(now: datetime | None = None) -> str:
+    """Delete what sites no longer keep, by their setting in months."""
+    months = {site.site_id: site.retention_months for site in known.all_sites() if site.retention_months}
+    cleaned = store.keep_months(months, now or datetime.now(UTC))
+    return f"{len(months)} sites keep their events for a limited time; {cleaned} months were cleaned."
+
+
+def finish() -> str:
+    """Finish corrections that were interrupted."""
+    return f"{store.finish()} interrupted corrections were finished."
+
+
+def flush() -> str:
+    """Insert everything that waits in the spool of this process."""
+    spool.flush()
+    return "The spool is empty."
+
+
+def status() -> str:
+    """How much is stored and how much waits."""
+    sizes = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sorted(store.size().items()))
+    health = spool.health()
+    return f"Stored: {sizes or 'nothing'}. Waiting: {health['depth']} rows. {health['warning']}".strip()
+
+
+JOBS: dict[str, Callable[[], str]] = {
+    "migrate": migrate,
+    "retention": retention,
+    "finish": finish,
+    "flush": flush,
+    "status": status,
+}
