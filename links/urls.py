@@ -2,6 +2,34 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from links.pages import belongings, editor, guests, listing, live, report
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("clickmeter/", include("links.api.urls")),
+    path("links", listing.listing, name="links"),
+    path("links/bulk", listing.bulk, name="links-bulk"),
+    path("links/export.csv", listing.export, name="links-export"),
+    path("links/import", listing.import_csv, name="links-import"),
+    path("links/new", editor.new, name="link-new"),
+    path("links/live", live.live, name="links-live"),
+    path("links/live/stream", live.stream, name="links-stream"),
+    path("links/groups", belongings.groups, name="link-groups"),
+    path("links/groups/<int:group_id>", belongings.groups, name="link-group"),
+    path("links/groups/<int:group_id>/delete", belongings.group_delete, name="link-group-delete"),
+    path("links/tags", belongings.tags, name="link-tags"),
+    path("links/conversions", belongings.conversions, name="link-conversions"),
+    path("links/conversions/<int:conversion_id>", belongings.conversions, name="link-conversion"),
+    path("links/conversions/<int:conversion_id>/delete", belongings.conversion_delete, name="link-conversion-delete"),
+    path("links/domains", belongings.domains, name="link-domains"),
+    path("links/domains/<int:domain_id>", belongings.domains, name="link-domain"),
+    path("links/domains/<int:domain_id>/delete", belongings.domain_delete, name="link-domain-delete"),
+    path("links/scripts", belongings.scripts, name="link-scripts"),
+    path("links/scripts/<int:script_id>", belongings.scripts, name="link-script"),
+    path("links/scripts/<int:script_id>/delete", belongings.script_delete, name="link-script-delete"),
+    path("links/lists", belongings.lists, name="link-lists"),
+    path("links/guests", guests.matrix, name="link-guests"),
+    path("links/toolbox", guests.toolbox, name="link-toolbox"),
+    path("links/<int:datapoint_id>", report.report, name="link"),
+    path("links/<int:datapoint_id>/edit", editor.edit, name="link-edit"),
+    path("links/<int:datapoint_id>/delete", editor.delete, name="link-delete"),
 ]

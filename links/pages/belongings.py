@@ -1,0 +1,222 @@
+"""Groups, tags, conversions, domains, retargeting scripts and the two lists: a table and a form each."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from links import belongings, known
+from links.addresses import base, system_domain
+from links.grants import Sight, group_for
+from links.models import Conversion, Domain, Entry, Listing, Script, Status, Tag
+from links.pages.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
+from links.pages.frame import links_page, shown, told
+
+GONE = HttpResponseRedirect
+
+
+def written(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
+    """Save a valid form by a service and go back; None when there is something to correct."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    try:
+        write(form.cleaned_data)
+    except ValidationError as error:
+        told(form, error, {"script": "text"})
+        return None
+    messages.success(request, "Saved.")
+    return GONE(href)
+
+
+def removed(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
+    """Delete by a service and go back; a refusal is told on the page."""
+    try:
+        remove()
+        messages.success(request, "Deleted.")
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return GONE(href)
+
+
+def own(model: Any, sight: Sight, number: int) -> Any:
+    """A row of the account, else Http404."""
+    row = model.objects.filter(account=sight.account, pk=number).first()
+    if row is None or getattr(row, "deleted", None):
+        raise Http404("Nothing here.")
+    return row
+
+
+@links_page("groups")
+def groups(request: HttpRequest, sight: Sight, group_id: int = 0) -> HttpResponse:
+    """All groups with their number of links; a form for a new one or the chosen one."""
+    row = group_for(request, group_id, may="edit") if group_id else None
+    initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
+    form = GroupForm(request.POST or None, initial=initial)
+
+    def write(data: dict[str, Any]) -> None:
+        if row:
+            belongings.group_update(group=row, **data)
+        elif sight.writes:
+            belongings.group_create(account=sight.account, **data)
+        else:
+            raise ValidationError("Only the team makes groups.")
+
+    if (done := written(request, form, write, "/links/groups")) is not None:
+        return done
+    rows = sight.all_groups().filter(deleted=None).order_by("name")
+    rows = rows.annotate(links=Count("datapoints", filter=~Q(datapoints__status=Status.DELETED)))
+    lines = [{"row": one, "may": sight.may_write(one)} for one in rows]
+    return shown(request, sight, "groups", lines=lines, form=form, row=row)
+
+
+@require_POST
+@links_page("groups", may="edit")
+def group_delete(request: HttpRequest, sight: Sight, group_id: int) -> HttpResponse:
+    row = group_for(request, group_id, may="edit")
+    return removed(request, lambda: belongings.group_delete(group=row), "/links/groups")
+
+
+@links_page("tags", may="manage")
+def tags(request: HttpRequest, sight: Sight) -> HttpResponse:
+    """All tags; a new one, another name for one, or one less."""
+    if request.method == "POST":
+        try:
+            if number := request.POST.get("tag", ""):
+                row = own(Tag, sight, int(number) if number.isdecimal() else 0)
+                if "delete" in request.POST:
+                    belongings.tag_delete(tag=row)
+                else:
+                    belongings.tag_rename(tag=row, name=request.POST.get("name", ""))
+            else:
+                belongings.tag_create(account=sight.account, name=request.POST.get("name", ""))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        return GONE("/links/tags")
+    rows = Tag.objects.filter(account=sight.account).order_by("name")
+    rows = rows.annotate(links=Count("datapoints", distinct=True), campaigns=Count("groups", distinct=True))
+    return shown(request, sight, "tags", rows=rows)
+
+
+@links_page("conversions", may="manage")
+def conversions(request: HttpRequest, sight: Sight, conversion_id: int = 0) -> HttpResponse:
+    """All conversions; the chosen one with the code for pages and servers."""
+    row = own(Conversion, sight, conversion_id) if conversion_id else None
+    names = ("name", "description", "value", "currency", "window_days")
+    form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
+
+    def write(data: dict[str, Any]) -> None:
+        data["value"] = data["value"] or 0
+        if row:
+            belongings.conversion_update(conversion=row, **data)
+        else:
+            belongings.conversion_create(account=sight.account, **data)
+
+    if (done := written(request, form, write, f"/links/conversions{f'/{row.pk}' if row else ''}")) is not None:
+        return done
+    rows = Conversion.objects.filter(account=sight.account, deleted=None).order_by("name")
+    rows = rows.annotate(links=Count("attached"))
+    host = base().partition("://")[2]
+    return shown(request, sight, "conversions", rows=rows, form=form, row=row, host=host, base=base())
+
+
+@require_POST
+@links_page("conversions", may="manage")
+def conversion_delete(request: HttpRequest, sight: Sight, conversion_id: int) -> HttpResponse:
+    row = own(Conversion, sight, conversion_id)
+    return removed(request, lambda: belongings.conversion_delete(conversion=row), "/links/conversions")
+
+
+def dns_answer(name: str) -> str:
+    """Where the name leads, compared with where this installation's own name leads."""
+    try:
+        there = {str(found[4][0]) for found in socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)}
+    except (OSError, UnicodeError):
+        return f"{name} has no address yet. Make a CNAME record that points to {known.system_host()}."
+    try:
+        here = {str(found[4][0]) for found in socket.getaddrinfo(known.system_host(), None, proto=socket.IPPROTO_TCP)}
+    except (OSError, UnicodeError):
+        here = set()
+    if there & here:
+        return f"Ready: {name} leads here."
+    return f"{name} leads to {', '.join(sorted(there))[:80]}, not here. Point its CNAME to {known.system_host()}."
+
+
+@links_page("domains", may="manage")
+def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpResponse:
+    """The account's link domains, and a check of where their names lead."""
+    system_domain()
+    row = own(Domain, sight, domain_id) if domain_id else None
+    if row and request.method == "POST" and "check" in request.POST:
+        row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
+        Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)
+        return GONE("/links/domains")
+    names = ("name", "custom_404", "custom_homepage")
+    form = DomainForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
+    form.fields["name"].disabled = row is not None
+
+    def write(data: dict[str, Any]) -> None:
+        name = data.pop("name")
+        if row:
+            belongings.domain_update(domain=row, **data)
+        else:
+            belongings.domain_create(account=sight.account, name=name, **data)
+
+    if (done := written(request, form, write, "/links/domains")) is not None:
+        return done
+    rows = Domain.objects.filter(Q(account=sight.account) | Q(account=None), deleted=None).order_by("kind", "name")
+    return shown(request, sight, "domains", rows=rows, form=form, row=row, target=known.system_host())
+
+
+@require_POST
+@links_page("domains", may="manage")
+def domain_delete(request: HttpRequest, sight: Sight, domain_id: int) -> HttpResponse:
+    row = own(Domain, sight, domain_id)
+    return removed(request, lambda: belongings.domain_delete(domain=row), "/links/domains")
+
+
+@links_page("scripts", may="manage")
+def scripts(request: HttpRequest, sight: Sight, script_id: int = 0) -> HttpResponse:
+    """Retargeting scripts."""
+    row = own(Script, sight, script_id) if script_id else None
+    form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
+
+    def write(data: dict[str, Any]) -> None:
+        belongings.script_write(account=sight.account, script=row, **data)
+
+    if (done := written(request, form, write, "/links/scripts")) is not None:
+        return done
+    rows = Script.objects.filter(account=sight.account).order_by("name").annotate(links=Count("datapoints"))
+    return shown(request, sight, "scripts", rows=rows, form=form, row=row)
+
+
+@require_POST
+@links_page("scripts", may="manage")
+def script_delete(request: HttpRequest, sight: Sight, script_id: int) -> HttpResponse:
+    row = own(Script, sight, script_id)
+    return removed(request, lambda: belongings.script_delete(script=row), "/links/scripts")
+
+
+@links_page("lists", may="manage")
+def lists(request: HttpRequest, sight: Sight) -> HttpResponse:
+    """Addresses that are not counted, and hosts a dynamic destination may lead to."""
+    if request.method == "POST":
+        try:
+            if number := request.POST.get("entry", ""):
+                belongings.entry_delete(entry=own(Entry, sight, int(number) if number.isdecimal() else 0))
+            else:
+                listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
+                belongings.entry_create(account=sight.account, listing=listing, value=request.POST.get("value", ""))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        return GONE("/links/lists")
+    rows = Entry.objects.filter(account=sight.account).order_by("value")
+    both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
+    return shown(request, sight, "lists", both=both)

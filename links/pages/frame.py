@@ -1,0 +1,70 @@
+"""What the pages of links share: who may see them, the navigation beside them, errors of services in forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from links.grants import Sight, sight_of
+
+Page = Callable[..., HttpResponse]
+NAVIGATION = (
+    ("list", "/links", "Links"),
+    ("live", "/links/live", "Live"),
+    ("groups", "/links/groups", "Groups"),
+    ("tags", "/links/tags", "Tags"),
+    ("conversions", "/links/conversions", "Conversions"),
+    ("domains", "/links/domains", "Domains"),
+    ("scripts", "/links/scripts", "Retargeting"),
+    ("lists", "/links/lists", "Exclusions"),
+    ("guests", "/links/guests", "Guests"),
+    ("toolbox", "/links/toolbox", "API toolbox"),
+)
+MANAGED = frozenset({"domains", "scripts", "lists", "guests", "conversions", "tags"})
+
+
+def links_page(part: str, may: str = "view") -> Callable[[Page], Page]:
+    """A page of this room: `view(request, sight, …)`, for those who may. Nobody else learns that it exists."""
+
+    def decorate(view: Page) -> Page:
+        @login_required
+        @wraps(view)
+        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+            request.links_part = part  # type: ignore[attr-defined]
+            response = view(request, sight_of(request, may), *args, **named)
+            response.headers.setdefault("Cache-Control", "private, no-store")
+            return response
+
+        return page
+
+    return decorate
+
+
+def shown(request: HttpRequest, sight: Sight, template: str, status: int = 200, **context: Any) -> HttpResponse:
+    """A page with the navigation of links beside it."""
+    part = getattr(request, "links_part", "list")
+    navigation = [
+        {"href": href, "label": label, "current": name == part}
+        for name, href, label in NAVIGATION
+        if sight.master or name not in MANAGED
+    ]
+    base = {"section": "links", "settings_nav": navigation, "sight": sight, "may_manage": sight.master}
+    return render(request, f"links/{template}.html", {**base, **context}, status=status)
+
+
+def told(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
+    """Put a service's refusal beside the field it is about."""
+    if not hasattr(error, "error_dict"):
+        form.add_error(None, error)
+        return
+    for field, messages in error.message_dict.items():
+        name = (names or {}).get(field, field)
+        for message in messages:
+            form.add_error(name if name in form.fields else None, message)

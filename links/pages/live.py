@@ -1,0 +1,87 @@
+"""The clickstream as it happens: a list without scripts, and a stream of server-sent events with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from links import known, stats
+from links.grants import Sight, sight_of
+from links.models import Datapoint
+from links.pages.frame import links_page, shown
+from reports.engine import Period, hits
+from tracking import feed
+
+SHOWN = 100
+WORDS = {"link": "click", "pixel": "view", "spider": "robot", "conversion": "conversion", "refund": "refund"}
+
+
+@require_safe
+@links_page("live")
+def live(request: HttpRequest, sight: Sight) -> HttpResponse:
+    """The latest hits and conversions; the page goes on with the stream where it can."""
+    now = timezone.now()
+    period = Period(now - timedelta(days=30), now + timedelta(minutes=1), sight.account.timezone)
+    rows = hits.hits(
+        sight.account.pk, period, where=stats.seen_by(sight) or None, kinds=(*hits.HITS, *hits.SALES), limit=SHOWN
+    )
+    numbers = {row["link_id"] for row in rows}
+    names = {row.pk: str(row) for row in Datapoint.objects.filter(account=sight.account, pk__in=numbers)}
+    return shown(request, sight, "live", lines=[line(sight, row, names.get(row["link_id"], "")) for row in rows])
+
+
+def line(sight: Sight, event: dict[str, Any], name: str) -> dict[str, Any]:
+    """One hit, in words. Times are the account's."""
+    at = event["ts"] if isinstance(event["ts"], datetime) else datetime.fromisoformat(str(event["ts"]))
+    local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(sight.account.timezone))
+    hidden = sight.option("hitOptions", "hideReferrer")
+    return {
+        "time": local.strftime("%H:%M:%S"), "day": local.strftime("%Y-%m-%d"), "what": WORDS.get(event["kind"], ""),
+        "link": name, "href": f"/links/{event.get('link_id', 0)}",
+        "place": ", ".join(filter(None, (event.get("city"), event.get("country")))),
+        "with": " · ".join(filter(None, (event.get("browser"), event.get("os"), event.get("device_type")))),
+        "from": "" if hidden else event.get("referrer_domain") or "", "to": event.get("destination") or "",
+        "unique": bool(event.get("is_unique")),
+    }  # fmt: skip
+
+
+def visible(sight: Sight, event: dict[str, Any]) -> bool:
+    """Whether a stored event is one of those this membership sees."""
+    if event.get("kind") not in WORDS:
+        return False
+    return sight.whole or event.get("link_id") in sight.links or event.get("group_id") in sight.groups
+
+
+async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """Every hit from now on, as events of JSON."""
+    request.user = await request.auser()  # type: ignore[assignment]
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect("/login")
+    try:
+        sight = await sync_to_async(sight_of)(request)
+    except Http404:
+        return HttpResponse(status=404)
+    response = StreamingHttpResponse(lines(sight), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def lines(sight: Sight) -> AsyncIterator[bytes]:
+    """The stream's bytes; a comment now and then says that it lives."""
+    yield b": here\n\n"
+    async for event in feed.subscribe(sight.account.pk):
+        if event is None:
+            yield b": still here\n\n"
+        elif visible(sight, event):
+            link = known.link(int(event.get("link_id") or 0))
+            told = line(sight, event, link.alias if link else "")
+            yield b"data: " + json.dumps(told).encode() + b"\n\n"
