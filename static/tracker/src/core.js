@@ -51,9 +51,9 @@ const look = (path, title, type, only) => {
   }
   const first = viewed && !only ? {} : inside.first = origin(referrer(), campaign());
   viewed = 1;
-  lastHref = local(path);
+  lastHref = href(); // where the browser was, whatever the page calls it
   if (!only) attention.watch(ping);
-  beacon(type || 'pageview', {href: lastHref, title, ...first}, only);
+  beacon(type || 'pageview', {href: local(path), title, ...first}, only);
 };
 
 const pageview = (onlyOnce, only) => {
@@ -100,7 +100,7 @@ const use = (setup, name) => {
 
 /** A new address without a new document; the page may tell it itself within the quarter of a second. */
 const moved = () => setTimeout(() => {
-  if (!custom().history_disable && !off('pageview') && pageHref() != lastHref) pageview();
+  if (!custom().history_disable && !off('pageview') && href() != lastHref) pageview();
 }, 250);
 const followHistory = () => {
   const push = history.pushState;
