@@ -25,7 +25,7 @@ from typing import Any
 
 import httpx
 
-from tests.bench.serving import EMAIL, PASSWORD, ROOT, Served, served, wait_for
+from tests.bench.serving import EMAIL, PASSWORD, ROOT, Served, cpu_seconds, served, wait_for
 
 PORT, BARE_PORT = 9260, 9261
 SCRIPT = Path(__file__).with_name("beacons.lua")
@@ -50,7 +50,10 @@ def bare(seconds: float, connections: int) -> dict[str, float]:
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", str(BARE_PORT)], cwd=ROOT)
     try:
         wait_for(f"http://127.0.0.1:{BARE_PORT}/", process, 20)
-        return wrk(f"http://127.0.0.1:{BARE_PORT}", seconds, connections, 1, "bench.example")
+        cpu = cpu_seconds(process.pid)
+        found = wrk(f"http://127.0.0.1:{BARE_PORT}", seconds, connections, 1, "bench.example")
+        found["cpu_us"] = (cpu_seconds(process.pid) - cpu) / found["requests"] * 1e6
+        return found
     finally:
         process.terminate()
         process.wait(10)
@@ -117,6 +120,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             before, cpu, began = server.health()["spool"]["inserted"], server.cpu_seconds, time.monotonic()
             results["serve"] = wrk(server.url, options.seconds, options.connections, site, "bench.example", seed=8)
             results["cpu_share"] = (server.cpu_seconds - cpu) / (time.monotonic() - began)
+            results["serve"]["cpu_us"] = (server.cpu_seconds - cpu) / results["serve"]["requests"] * 1e6
             results["ratio"] = results["serve"]["per_second"] / results["bare"]["per_second"]
             results["rows_stored"] = stored(server) - before
             delays = spy_delays(server)
@@ -141,6 +145,7 @@ def table(results: dict[str, Any]) -> str:
         ("ratio", f"{results['ratio']:.2f}", f">= {TARGETS['ratio']}"),
         ("p50 / p99, ms", f"{serve['p50_ms']:.1f} / {serve['p99_ms']:.1f}", f"p99 <= {TARGETS['p99_ms']:.0f}"),
         ("errors", f"{serve['errors']:.0f}", "0"),
+        ("CPU a request, us, bare / serve", f"{empty['cpu_us']:.0f} / {serve['cpu_us']:.0f}", ""),
         ("CPU, cores", f"{results['cpu_share']:.2f}", ""),
         ("rows stored", f"{results['rows_stored']:,}", ""),
         ("beacon to Spy p95, ms", f"{spy:.0f}" if spy else "no stream", f"<= {TARGETS['spy_p95_ms']:.0f}"),

@@ -20,6 +20,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 EMAIL, PASSWORD = "bench@example.com", "a bench needs no secret"
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 @dataclass
 class Served:
     """A running server."""
@@ -39,9 +45,8 @@ class Served:
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time used since its start."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Processor time used since its start, all threads."""
+        return cpu_seconds(self.process.pid)
 
     def health(self) -> dict[str, Any]:
         """What /healthz says."""
