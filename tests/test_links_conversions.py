@@ -59,7 +59,9 @@ def token(answer: Any) -> str:
     return parse_qs(urlsplit(answer.location).query)["sub"][0]
 
 
-def test_another_server_reports_a_sale_by_the_word_of_the_click(account: Account, link: Datapoint, sale: Conversion) -> None:
+def test_another_server_reports_a_sale_by_the_word_of_the_click(
+    account: Account, link: Datapoint, sale: Conversion
+) -> None:
     word = token(Browser().open("/l/offer", at=NOON))
     answer = Browser(ip="198.51.100.9", agent="").open(
         f"/s2s?clickId={word}&id={sale.code}&val=99,50&com=5", at=NOON + timedelta(days=3)
@@ -122,7 +124,12 @@ def test_words_nobody_here_made_and_foreign_conversions_count_nothing(
     theirs = belongings.conversion_create(account=charlie.memberships.get().account, name="Theirs")
     learn()
     word = token(Browser().open("/l/offer", at=NOON))
-    for path in (f"/s2s?clickId={'x' * 30}&id={sale.code}", f"/s2s?clickId={word}&id={theirs.code}", "/s2s", "/s2s?id=no"):
+    for path in (
+        f"/s2s?clickId={'x' * 30}&id={sale.code}",
+        f"/s2s?clickId={word}&id={theirs.code}",
+        "/s2s",
+        "/s2s?id=no",
+    ):
         assert Browser().open(path, at=NOON).status == 404
     assert numbers(account)[0] == 0
 

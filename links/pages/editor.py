@@ -63,7 +63,10 @@ def ready(form: LinkForm) -> dict[str, Any]:
 def new(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Make a link or pixel."""
     system_domain()
-    initial = {"kind": Kind.PIXEL if request.GET.get("kind") == "pixel" else Kind.LINK, "group": request.GET.get("group")}
+    initial = {
+        "kind": Kind.PIXEL if request.GET.get("kind") == "pixel" else Kind.LINK,
+        "group": request.GET.get("group"),
+    }
     form = LinkForm(request.POST or None, sight=sight, initial=initial)
     if request.method == "POST" and form.is_valid():
         fields = ready(form)

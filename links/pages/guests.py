@@ -44,7 +44,9 @@ def things(sight: Sight, search: str) -> list[tuple[str, int, str]]:
 @links_page("guests", may="manage")
 def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Guests across, groups and links down; every cell a right. Also makes and removes guests."""
-    guests = list(Membership.objects.filter(account=sight.account, role=Role.GUEST).select_related("user").order_by("pk"))
+    guests = list(
+        Membership.objects.filter(account=sight.account, role=Role.GUEST).select_related("user").order_by("pk")
+    )
     listed = things(sight, request.GET.get("q", "").strip())
     if request.method == "POST":
         try:
@@ -55,11 +57,21 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
         return HttpResponseRedirect(request.get_full_path())
     rights = {guest.pk: {kind: granted(guest, kind) for kind in (GROUP, DATAPOINT)} for guest in guests}
     rows = [
-        (kind, name, [(guest, f"{guest.pk}-{kind}-{number}", rights[guest.pk][kind].get(number, "none")) for guest in guests])
+        (
+            kind,
+            name,
+            [(guest, f"{guest.pk}-{kind}-{number}", rights[guest.pk][kind].get(number, "none")) for guest in guests],
+        )
         for kind, number, name in listed
     ]
     options = [
-        (guest, [(f"{group}-{name}", label, (guest.options.get(group) or {}).get(name, False)) for group, name, label in OPTIONS])
+        (
+            guest,
+            [
+                (f"{group}-{name}", label, (guest.options.get(group) or {}).get(name, False))
+                for group, name, label in OPTIONS
+            ],
+        )
         for guest in guests
     ]
     return shown(request, sight, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS)

@@ -159,7 +159,13 @@ def import_csv(request: HttpRequest, sight: Sight) -> HttpResponse:
                 wrong.append((number, f"At most {MOST_IMPORT} lines at once; the rest was left out."))
                 break
             try:
-                make(sight, {str(name or "").strip().lower(): (value or "").strip() if isinstance(value, str) else "" for name, value in line.items()})
+                make(
+                    sight,
+                    {
+                        str(name or "").strip().lower(): (value or "").strip() if isinstance(value, str) else ""
+                        for name, value in line.items()
+                    },
+                )
                 made += 1
             except ValidationError as error:
                 wrong.append((number, " ".join(error.messages)))

@@ -1,0 +1,61 @@
+// Pages of links: the live stream goes on by itself, and the toolbox calls operations.
+(function () {
+  "use strict";
+  var list = document.querySelector("[data-live]");
+  if (list && window.EventSource) {
+    var state = document.querySelector("[data-live-state]");
+    var source = new EventSource(list.dataset.live);
+    source.onopen = function () { if (state) state.textContent = "Live"; };
+    source.onerror = function () { if (state) state.textContent = "Connecting again …"; };
+    source.onmessage = function (message) { show(JSON.parse(message.data)); };
+  }
+  function show(hit) {
+    var empty = list.querySelector("[data-live-empty]");
+    if (empty) empty.remove();
+    var item = document.createElement("li");
+    item.className = hit.what === "robot" ? "hit soft" : "hit";
+    var time = document.createElement("time");
+    time.textContent = hit.time;
+    var what = document.createElement("span");
+    what.className = hit.unique ? "chip small" : "chip small chip-quiet";
+    what.textContent = hit.what;
+    var link = document.createElement("a");
+    link.href = hit.href;
+    link.textContent = hit.link;
+    var rest = document.createElement("span");
+    rest.className = "soft small";
+    rest.textContent = [hit.place, hit.from && "from " + hit.from, hit.with].filter(Boolean).join(" · ") + (hit.to ? " → " + hit.to.slice(0, 60) : "");
+    [time, what, link, rest].forEach(function (part) { item.append(part, " "); });
+    list.prepend(item);
+    while (list.children.length > 200) list.lastElementChild.remove();
+  }
+
+  var form = document.querySelector("[data-toolbox]");
+  if (!form) return;
+  var method = document.getElementById("tool-method");
+  var path = document.getElementById("tool-path");
+  document.querySelectorAll("[data-operation]").forEach(function (link) {
+    link.addEventListener("click", function (event) {
+      event.preventDefault();
+      method.value = link.dataset.operation;
+      path.value = link.dataset.path;
+      path.focus();
+    });
+  });
+  form.addEventListener("submit", function (event) {
+    event.preventDefault();
+    var body = document.getElementById("tool-body").value.trim();
+    var options = { method: method.value, headers: { "X-Clickmeter-Authkey": document.getElementById("tool-key").value } };
+    if (body && method.value !== "GET") {
+      options.body = body;
+      options.headers["Content-Type"] = "application/json";
+    }
+    var answer = document.querySelector("[data-toolbox-answer]");
+    fetch("/clickmeter" + path.value, options).then(function (response) {
+      return response.text().then(function (text) {
+        try { text = JSON.stringify(JSON.parse(text), null, 2); } catch (error) { /* shown as it came */ }
+        answer.textContent = response.status + "\n" + text;
+      });
+    }).catch(function (error) { answer.textContent = String(error); });
+  });
+})();

@@ -1,0 +1,185 @@
+"""Pages of links: what they show, whom they show it to, and that strangers' words stay words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from accounts.models import Account, Grant, Membership, Right, User
+from links import belongings
+from links.models import Datapoint, Group, Mode, Status
+from links.services import datapoint_create
+from tests.links_support import Browser, forget, learn, store_now
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def fresh(store: Any) -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def link(account: Account) -> Datapoint:
+    made = datapoint_create(
+        account=account, alias="offer", title="The <b>offer</b>", url="https://shop.test/", tags=["red"]
+    )
+    learn()
+    return made
+
+
+@pytest.fixture
+def page(alice: User) -> Client:
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+PAGES = (
+    "/links", "/links/new", "/links/import", "/links/live", "/links/groups", "/links/tags", "/links/conversions",
+    "/links/domains", "/links/scripts", "/links/lists", "/links/guests", "/links/toolbox", "/links/export.csv",
+    "/links/{link}", "/links/{link}/edit", "/links/{link}?period=today", "/links/{link}?period=nonsense",
+)  # fmt: skip
+MANAGED = {"/links/tags", "/links/conversions", "/links/domains", "/links/scripts", "/links/lists", "/links/guests"}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_answers_its_owner_and_no_stranger(path: str, page: Client, link: Datapoint, charlie: User) -> None:
+    Browser().open("/l/offer", referer="https://<script>.test/")
+    store_now()
+    path = path.replace("{link}", str(link.pk))
+    answer = page.get(path)
+    assert answer.status_code == 200 and b"<b>offer" not in (b"" if "csv" in path else answer.content)
+    stranger = Client()
+    assert stranger.get(path).status_code == 302
+    stranger.force_login(charlie)
+    if str(link.pk) in path:
+        assert stranger.get(path).status_code == 404
+    else:
+        assert b"offer" not in stranger.get(path).content.replace(b"/offer", b"") or "toolbox" in path
+
+
+def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
+    link: Datapoint, account: Account, bob: User
+) -> None:
+    secret = datapoint_create(account=account, alias="secret", url="https://x.test/")
+    client = Client()
+    client.force_login(bob)
+    assert client.get("/links").status_code == 404
+    grant = Grant.objects.create(
+        membership=Membership.objects.get(user=bob), kind="datapoint", object_id=link.pk, right=Right.READ
+    )
+    assert b"/l/offer" in client.get("/links").content and b"secret" not in client.get("/links").content
+    assert client.get(f"/links/{link.pk}").status_code == 200
+    assert client.get(f"/links/{secret.pk}").status_code == 404
+    assert client.get(f"/links/{link.pk}/edit").status_code == 404
+    assert {client.get(path).status_code for path in MANAGED} == {404}
+    grant.right = Right.WRITE
+    grant.save()
+    assert client.get(f"/links/{link.pk}/edit").status_code == 200
+    assert client.post("/links/new", form(account, url="https://y.test/")).status_code == 400
+
+
+def form(account: Account, **fields: Any) -> dict[str, Any]:
+    from links.addresses import system_domain
+
+    return {
+        "kind": 0, "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0, "referrer_clean": 0,
+        "url": "https://shop.test/", **fields,
+    }  # fmt: skip
+
+
+def test_the_editor_makes_a_link_with_rules_and_shows_where_whom_it_sends(page: Client, account: Account) -> None:
+    sent = form(account, alias="world", mode=int(Mode.NATION), nations="EE https://ee.test/\nde de.test", tags="a, b")
+    answer = page.post("/links/new", sent, follow=True)
+    link = Datapoint.objects.get(alias="world")
+    assert link.rules == {"nations": [["EE", "https://ee.test/"], ["DE", "http://de.test"]]}
+    assert sorted(link.tags.values_list("name", flat=True)) == ["a", "b"]
+    assert b"https://ee.test/" in answer.content and b"A phone in Estonia" in answer.content
+    again = page.post(f"/links/{link.pk}/edit", {**sent, "alias": "other", "title": "T", "url": "https://new.test/"})
+    link.refresh_from_db()
+    assert again.status_code == 302 and (link.alias, link.title, link.url) == ("world", "T", "https://new.test/")
+
+
+def test_a_refusal_stands_beside_its_field(page: Client, account: Account, link: Datapoint) -> None:
+    answer = page.post("/links/new", form(account, url="javascript:alert(1)"))
+    assert answer.status_code == 400 and b"begins with http" in answer.content
+    answer = page.post("/links/new", form(account, alias="offer"))
+    assert b"is taken on" in answer.content
+
+
+def test_many_links_change_at_once(page: Client, account: Account, link: Datapoint) -> None:
+    other = datapoint_create(account=account, alias="two", url="https://x.test/")
+    both = [link.pk, other.pk]
+    page.post("/links/bulk", {"link": both, "action": "paused"})
+    assert set(Datapoint.objects.values_list("status", flat=True)) == {Status.PAUSED}
+    page.post("/links/bulk", {"link": both, "action": "tag", "word": "blue"})
+    assert sorted(link.tags.values_list("name", flat=True)) == ["blue", "red"]
+    group = Group.objects.create(account=account, name="Spring")
+    page.post("/links/bulk", {"link": both, "action": "group", "group": group.pk})
+    assert group.datapoints.count() == 2
+    page.post("/links/bulk", {"link": both, "action": "delete"})
+    assert set(Datapoint.objects.values_list("status", flat=True)) == {Status.DELETED}
+
+
+def test_csv_goes_out_and_comes_in(page: Client, account: Account, link: Datapoint) -> None:
+    datapoint_create(account=account, alias="evil", title="=1+1", url="https://x.test/")
+    text = page.get("/links/export.csv").content.decode()
+    assert "'=1+1" in text and "https://shop.test/" in text
+    lines = 'alias,url,group,tags\nin1,https://a.test,Autumn,"x,y"\noffer,https://b.test,,\n,javascript:x,,\n'
+    answer = page.post("/links/import", {"file": SimpleUploadedFile("l.csv", lines.encode())})
+    assert b"1 links made" in answer.content and b"Line 3" in answer.content and b"Line 4" in answer.content
+    made = Datapoint.objects.get(alias="in1")
+    assert made.group.name == "Autumn" and made.tags.count() == 2
+
+
+def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
+    page: Client, account: Account, link: Datapoint
+) -> None:
+    sale = belongings.conversion_create(account=account, name="Sale", value="7.50")
+    code = page.get(f"/links/conversions/{sale.pk}").content.decode()
+    assert code.count(sale.code) == 4 and "/js/conversion.js" in code and "7.50" in code
+    page.post("/links/guests", {"email": "new@example.org", "name": "New"})
+    guest = Membership.objects.get(user__email="new@example.org")
+    page.post("/links/guests", {f"{guest.pk}-datapoint-{link.pk}": "write"})
+    assert Grant.objects.get(membership=guest).right == Right.WRITE
+    page.post("/links/guests", {"options": guest.pk, "hitOptions-hideReferrer": "on"})
+    guest.refresh_from_db()
+    assert guest.options["hitOptions"] == {"hideReferrer": True}
+    page.post("/links/guests", {"remove": guest.pk})
+    assert not Membership.objects.filter(pk=guest.pk).exists()
+
+
+def test_the_report_counts_people_robots_and_sales(page: Client, account: Account) -> None:
+    sale = belongings.conversion_create(account=account, name="Sale", value="7.50")
+    link = datapoint_create(
+        account=account, alias="sold", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale]
+    )
+    learn()
+    word = Browser().open("/l/sold").location.partition("=")[2]
+    Browser(agent="Googlebot/2.1").open("/l/sold")
+    Browser().open(f"/s2s?clickId={word}&id={sale.code}")
+    store_now()
+    text = page.get(f"/links/{link.pk}").content.decode()
+    assert "<dt>Clicks</dt><dd>1</dd>" in text and "Robots and previews</dt><dd>1</dd>" in text and "7.5" in text
+
+
+@pytest.mark.asyncio
+async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
+    from types import SimpleNamespace
+
+    from links.pages.live import visible
+
+    whole = SimpleNamespace(whole=True, links={}, groups={})
+    some = SimpleNamespace(whole=False, links={7: "read"}, groups={3: "read"})
+    assert visible(whole, {"kind": "link", "link_id": 9})
+    assert visible(some, {"kind": "link", "link_id": 7}) and visible(
+        some, {"kind": "spider", "link_id": 1, "group_id": 3}
+    )
+    assert not visible(some, {"kind": "link", "link_id": 9, "group_id": 1}) and not visible(whole, {"kind": "view"})
