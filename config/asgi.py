@@ -5,7 +5,7 @@ and without input or output; the first row that claims a request gets it.
 """
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -19,7 +19,7 @@ from links import redirector  # noqa: E402
 from tracking import collector  # noqa: E402
 from tracking.address import trusted_proxy, visitor_address  # noqa: E402
 
-Scope = MutableMapping[str, Any]
+Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 

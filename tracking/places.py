@@ -98,7 +98,7 @@ def _open(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
         log.warning("%s cannot be read, geography stays off for it: %s", path, error)
         return
     if reader.metadata().ip_version == 4 or "ipv4" in path.name:
-        families = (4,)
+        families: tuple[int, ...] = (4,)
     else:
         families = (6,) if "ipv6" in path.name else (4, 6)
     for version in families:

@@ -104,7 +104,7 @@ class InRedis:
         raw = self.client.get(self._number(site_id, number))
         if not raw:
             return None
-        key: Key = tuple(orjson.loads(raw))  # type: ignore[assignment]
+        key: Key = tuple(orjson.loads(raw))
         visit = self.get(key)
         return (key, visit) if visit and visit.number == number else None
 

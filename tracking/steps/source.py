@@ -148,8 +148,9 @@ def read_source(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
             if term:
                 event["search_term"] = term
     click_ids = read_address(clip(hit.url, 8000), bool(facts.tracker.get("internal_search"))).click_ids
-    campaign = Campaign(*(event.get(name, "") for name in UTM_NAMES[:3]), click_ids)
-    source, event["channel"] = judge(host, campaign)
-    if source:
-        event["source"] = source
+    source, medium, name = (event.get(word, "") for word in UTM_NAMES[:3])
+    campaign = Campaign(source, medium, name, click_ids)
+    found, event["channel"] = judge(host, campaign)
+    if found:
+        event["source"] = found
     return None
