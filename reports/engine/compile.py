@@ -17,6 +17,7 @@ from reports.engine.dimensions import Dimension
 from reports.engine.metrics import ATOMS, Atom, Metric
 from reports.engine.scene import LONGEST_VISIT, Scene
 
+TOGETHER = ("events", "goals", "base")  # counted in one pass where they have one filter
 ATOM = re.compile(r"\{(\w+)\}")
 
 
@@ -83,6 +84,8 @@ class Compiler:
         by_scope: dict[str, list[Atom]] = {}
         for atom in atoms:
             by_scope.setdefault(self.scope(atom), []).append(atom)
+        if self.one_filter() and len(by_scope.keys() & set(TOGETHER)) > 1:
+            by_scope["events"] = [atom for scope in TOGETHER for atom in by_scope.pop(scope, [])]
         writers: dict[str, Callable[[list[Atom]], str]] = {
             "events": self.events, "visits": self.visits, "stays": self.stays, "online": self.online,
             "goals": self.goals, "base": self.base, "base_visits": self.base_visits,
@@ -95,6 +98,10 @@ class Compiler:
             )
             for scope, group in by_scope.items()
         ]
+
+    def one_filter(self) -> bool:
+        """Whether goals, and all who could reach them, are counted over the same events as everything else."""
+        return not self.scene.chosen_goals and all(row.family != "goal" for row in self.breakdown.dimensions)
 
     # -- pieces ---------------------------------------------------------------------------------------------------
 
@@ -152,6 +159,8 @@ class Compiler:
 
     def aggregate(self, atom: Atom, seen: str) -> str:
         """SQL of one atom over rows of events."""
+        if atom.scope == "goals":
+            return f"{cast(atom, self.all_goals(atom, self.scene.counted_goals()))} AS a_{atom.name}"
         currency = self.scene.currency
         of_currency = "1" if currency is None else f"currency = {self.scene.params.text(currency)}"
         when = atom.when.replace("currency = {currency}", of_currency)

@@ -100,7 +100,7 @@ def coverage(scene: Scene, breakdown: Breakdown, facts: Facts) -> Coverage | Non
         return None
     if (values and (zone != scene.period.zone or not times <= DAILY)) or not scene.clock.of_quarters():
         return None
-    days = rolled.published(scene.sites[0], zone, scene.period)
+    days = rolled.remembered(scene.sites[0], zone, scene.period, facts.version)
     gaps = stretches(scene.period, days)
     return Coverage(days, gaps) if days and len(gaps) <= MOST_GAPS else None
 

@@ -48,6 +48,11 @@ class Work:
         self.bytes_read += answer.bytes_read
         return [tuple(row) for row in answer.rows]
 
+    def carry_out(self, made: Plan, sql: str, params: Params) -> list[tuple[Any, ...]]:
+        """A plan's statement."""
+        self.used(made)
+        return self.run(sql, params.values)
+
     def used(self, made: Plan) -> None:
         self.sources += [part.source for part in made.parts]
         self.estimated |= made.estimated
@@ -149,7 +154,7 @@ def breakdown_of(query: Query) -> Breakdown:
 def table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, keys: Iterable[Row] = ()) -> list[Row]:
     """The rows of one period; with `keys`, only those with the same dimension values."""
     if not keys and top.applies(query, scene, facts):
-        rows = top.top_rows(query, scene, facts, lambda q, s: plain_table(q, s, facts, work), work.run)
+        rows = top.top_rows(query, scene, facts, lambda q, s: plain_table(q, s, facts, work), work.carry_out)
         if rows is not None:
             return rows
     return plain_table(query, scene, facts, work, keys)
@@ -159,13 +164,12 @@ def plain_table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, 
     breakdown = breakdown_of(query)
     scene = replace(scene, params=Params())
     made = plan(query, scene, breakdown, facts)
-    work.used(made)
     fill = query.filled()
     limit, offset = (1_000_000, 0) if fill else (query.limit, query.offset)
     order = order_by(breakdown, query.effective_order())
     condition = key_condition(breakdown, scene, list(keys))
     sql = statement(breakdown, made.parts, order, limit, offset, keys=condition)
-    rows = decode.decoded(breakdown, scene, work.run(sql, scene.params.values))
+    rows = decode.decoded(breakdown, scene, work.carry_out(made, sql, scene.params))
     if not fill:
         return rows
     full = decode.filled(breakdown, scene, rows, scene.now)

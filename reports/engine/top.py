@@ -14,7 +14,7 @@ from typing import Any
 from reports.engine.compile import Breakdown, order_by, statement
 from reports.engine.freshness import Facts
 from reports.engine.metrics import METRICS
-from reports.engine.plan import coverage, plan
+from reports.engine.plan import Plan, coverage, plan
 from reports.engine.query import Query
 from reports.engine.scene import Params, Scene
 
@@ -34,7 +34,11 @@ def applies(query: Query, scene: Scene, facts: Facts) -> bool:
 
 
 def top_rows(
-    query: Query, scene: Scene, facts: Facts, table: Callable[[Query, Scene], list[Row]], run: Callable[..., Any]
+    query: Query,
+    scene: Scene,
+    facts: Facts,
+    table: Callable[[Query, Scene], list[Row]],
+    run: Callable[[Plan, str, Params], list[tuple[Any, ...]]],
 ) -> list[Row] | None:
     """The rows of the question; None where no list of candidates could be proven."""
     shown = query.offset + query.limit
@@ -55,4 +59,4 @@ def by_views(query: Query, scene: Scene, facts: Facts, most: int, run: Callable[
     scene = replace(scene, params=Params())
     made = plan(query, scene, breakdown, facts)
     sql = statement(breakdown, made.parts, order_by(breakdown, (("views", "desc"),)), most, 0)
-    return [(path, int(views)) for path, views in run(sql, scene.params.values)]
+    return [(path, int(views)) for path, views in run(made, sql, scene.params)]
