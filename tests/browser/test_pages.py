@@ -1,0 +1,177 @@
+"""The dashboard in real Chromium: nobody left out (axe), nothing wider than the screen, nothing jumps, keys work."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.product import EMAIL, PASSWORD, Product
+from tests.browser.shots import OTHERS, PAGES, log_in
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+VISITS = (
+    ("/pricing", "https://www.google.com/"),
+    ("/blog/" + "long-" * 30, ""),
+    ("/مقالات/حديقة", ""),
+    ("/launch", ""),
+)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, str]]:
+    """(base address, site's path) of a running product with a few visits."""
+    product = Product()
+    product.start()
+    try:
+        numbers = product.sites(garden={})
+        beacon(product, numbers["garden"])
+        yield product.url, f"/sites/{numbers['garden']}/"
+    finally:
+        product.remove()
+
+
+def beacon(product: Product, site_id: int) -> None:
+    """A few page views through the door."""
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
+    with httpx.Client(headers={"User-Agent": agent, "Accept-Language": "en-GB", "Accept": "*/*"}) as client:
+        for path, referrer in VISITS:
+            given = {"site_id": site_id, "type": "pageview", "href": path, "title": "A title", "ref": referrer,
+                     "res": "1440x900", "lang": "en"}  # fmt: skip
+            client.get(
+                f"{product.url}/in.php", params=given, headers={"Referer": f"http://garden.localhost{quote(path)}"}
+            )
+
+
+@pytest.fixture(scope="module")
+def state(served: tuple[str, str], chromium: Browser) -> dict:
+    context = chromium.new_context()
+    log_in(context.new_page(), served[0], EMAIL, PASSWORD)
+    return context.storage_state()
+
+
+def opened(chromium: Browser, state: dict, width: int = 1440, theme: str = "light", **more: object) -> BrowserContext:
+    size = {"width": width, "height": 900}
+    return chromium.new_context(viewport=size, color_scheme=theme, storage_state=state, **more)
+
+
+def settled(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector(".waiting", state="detached", timeout=15_000)
+    page.wait_for_timeout(150)
+
+
+def addresses(served: tuple[str, str]) -> list[str]:
+    base, site = served
+    return [
+        *(base + site + path for path in [*PAGES.values(), "goals/new"]),
+        *(base + path for path in OTHERS.values()),
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(served, state, chromium: Browser, theme: str) -> None:
+    context = opened(chromium, state, theme=theme, bypass_csp=True)
+    found = []
+    for url in addresses(served):
+        page = context.new_page()
+        settled(page, url)
+        page.evaluate(AXE)
+        answer = page.evaluate(f"axe.run(document, {json.dumps({'runOnly': RULES})})")
+        found += [(url, one["id"], one["nodes"][0]["html"]) for one in answer["violations"]]
+        page.close()
+    context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1440, 2560])
+def test_no_page_is_wider_than_its_screen_or_says_an_error(served, state, chromium: Browser, width: int) -> None:
+    context = opened(chromium, state, width)
+    told: list[str] = []
+    wide = []
+    for url in addresses(served):
+        page = context.new_page()
+        page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: told.append(str(error)))
+        settled(page, url)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+            wide.append(url)
+        page.close()
+    context.close()
+    assert (wide, told) == ([], [])
+
+
+def test_nothing_jumps_while_panels_arrive(served, state, chromium: Browser) -> None:
+    context = opened(chromium, state)
+    page = context.new_page()
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver((list) => { for (const one of list.getEntries())"
+        " if (!one.hadRecentInput) window.shift += one.value; }).observe({ type: 'layout-shift', buffered: true });"
+    )
+    settled(page, served[0] + served[1])
+    assert page.evaluate("window.shift") <= 0.02
+    context.close()
+
+
+def test_without_scripts_everything_is_there(served, state, chromium: Browser) -> None:
+    quiet = {**state, "cookies": [one for one in state["cookies"] if one["name"] != "js"]}
+    context = opened(chromium, quiet, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served[0] + served[1])
+    page.click("#panel-pages a[title='/pricing']")
+    assert "page=%2Fpricing" in page.url and page.locator(".chip", has_text="Page is /pricing").is_visible()
+    page.click("summary:has-text('Last 7 days')")
+    page.click(".periods a:has-text('Today')")
+    assert "period=today" in page.url and "page=%2Fpricing" in page.url
+    context.close()
+
+
+def test_the_keyboard_alone_walks_filter_period_back_and_help(served, state, chromium: Browser) -> None:
+    context = opened(chromium, state)
+    page = context.new_page()
+    settled(page, served[0] + served[1])
+    page.focus("#panel-pages a[title='/pricing']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".chip:has-text('Page is /pricing')")
+    page.keyboard.press("t")
+    page.wait_for_url(re.compile("period=today"))
+    page.go_back()
+    page.wait_for_url(re.compile(r"page=%2Fpricing$"))
+    page.keyboard.press("x")
+    page.wait_for_selector(".chip:has-text('Page is /pricing')", state="detached")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open] >> text=Go anywhere")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("spy")
+    page.wait_for_selector("dialog #go-list a >> nth=0")
+    context.close()
+
+
+def test_spy_shows_a_view_within_a_second(served, state, chromium: Browser) -> None:
+    context = opened(chromium, state)
+    page = context.new_page()
+    page.goto(f"{served[0]}{served[1]}spy")
+    page.wait_for_selector("#spy-state:has-text('Live')")
+    number = int(re.search(r"\d+", served[1])[0])
+
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    headers = {
+        "User-Agent": agent,
+        "Referer": "http://garden.localhost/just-now",
+        "Accept-Language": "en",
+        "Accept": "*/*",
+    }
+    client = httpx.Client(headers=headers)
+    client.get(
+        f"{served[0]}/in.php", params={"site_id": number, "type": "pageview", "href": "/just-now", "res": "800x600"}
+    )
+    page.wait_for_selector(".action:has-text('/just-now')", timeout=1_500)
+    context.close()
