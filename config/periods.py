@@ -27,6 +27,7 @@ PERIODS: tuple[Period, ...] = (
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5),
+    Period("goals named", "goals.discovery.discover", MINUTE),
     Period("rollups", "reports.rollups.catch_up", 10 * MINUTE),
     Period("digests", "reports.digest.send.digests_send", 10 * MINUTE),
 )

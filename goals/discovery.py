@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from django.utils import timezone as clock
+
 from goals.models import Goal
 from goals.services import goal_appear
 from sites.models import Site
 
 # (since, until) -> pairs of (site id, name of a goal that was named then)
 Reader = Callable[[datetime, datetime], Iterable[tuple[int, str]]]
-LOOK_BACK = timedelta(minutes=30)
+LOOK_BACK = timedelta(days=2)  # so that what was named while nobody looked appears as well
 MOST_GOALS = 500  # of one site: a script that names every order would fill the list
 _readers: list[Reader] = []
 
@@ -25,8 +27,9 @@ def register_reader(reader: Reader) -> None:
         _readers.append(reader)
 
 
-def discover(now: datetime, since: datetime | None = None) -> int:
-    """Make the goals that were named since (default: half an hour ago) and are missing; returns how many."""
+def discover(now: datetime | None = None, since: datetime | None = None) -> int:
+    """Make the goals that were named since (default: two days ago) and are missing; returns how many."""
+    now = now or clock.now()
     named: dict[int, set[str]] = {}
     for reader in _readers:
         for site_id, name in reader(since or now - LOOK_BACK, now):

@@ -10,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView
 HEADER = "x-api-key"
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class KeyScheme(OpenApiAuthenticationExtension):
     """The `x-api-key` header."""
 
     target_class = "reports.clickport.door.KeyAuthentication"

@@ -34,8 +34,9 @@ def api(api_key: str, store: Any) -> Api:
 def traffic(site: Site, store: Any) -> None:
     """Yesterday: ann sees two pages through a campaign, ben one."""
     browse(site, "/", "/pricing", at=NOON, visitor="ann", country="EE", source="Google", scroll=60, engaged=20_000,
-           utm_campaign="spring", utm_source="google", utm_medium="cpc", utm_content="blue", utm_term="shoes", browser="Chrome", os="Windows",
-           device_type="Desktop", referrer="https://www.google.com/", step=timedelta(seconds=40))  # fmt: skip
+           utm_campaign="spring", utm_source="google", utm_medium="cpc", utm_content="blue", utm_term="shoes",
+           browser="Chrome", os="Windows", device_type="Desktop", referrer="https://www.google.com/",
+           step=timedelta(seconds=40))  # fmt: skip
     browse(site, "/", at=NOON, visitor="ben", country="DE", device_type="Mobile", scroll=20)
 
 

@@ -19,8 +19,8 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 START, END = TODAY - timedelta(days=7), TODAY
 PAGES = ("/", "/pricing", "/blog", "/docs", "/contact")
 SOURCES = (("Google", "Organic Search", "EE"), ("", "Direct", "DE"), ("News", "Email", "US"))
-METRICS = ("visitors", "visits", "views", "actions", "bounce_rate", "single_page_rate", "avg_duration", "total_duration",
-           "engagement", "views_per_visit")  # fmt: skip
+METRICS = ("visitors", "visits", "views", "actions", "bounce_rate", "single_page_rate", "avg_duration",
+           "total_duration", "engagement", "views_per_visit")  # fmt: skip
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def rounded(value: Any, places: int = 0) -> float:
 def test_all_tallies_agree_as_the_table_of_dialects_says(site: Site, api_key: str, week: None) -> None:
     dashboard = ours(site, *METRICS)
     clickport = Api(api_key).post({
-        "metrics": ["visitors", "sessions", "pageviews", "views_per_visit", "bounce_rate", "avg_duration", "engagement"],
+        "metrics": ["visitors", "sessions", "pageviews", "views_per_visit", "bounce_rate", "avg_duration",
+                    "engagement"],
         "date_range": {"start": str(START.date()), "end": str(END.date())},
     })["results"]  # fmt: skip
     clicky = Clicky(site)

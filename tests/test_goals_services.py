@@ -94,7 +94,7 @@ def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch:
     assert (found.name, found.kind) == ("signup", GoalKind.MANUAL)
 
 
-def test_the_reader_is_asked_for_the_last_half_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reader_is_asked_for_the_last_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
     discovery.discover(NOW)

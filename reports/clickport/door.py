@@ -116,7 +116,8 @@ class KeyView(APIView):
 
     @property
     def site_id(self) -> int:
-        return int(self.request.auth.site_id)
+        key: Any = self.request.auth
+        return int(key.site_id)
 
     @property
     def now(self) -> datetime:

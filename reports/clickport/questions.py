@@ -222,7 +222,7 @@ def changes(asked: Question, row: dict[str, Any], old: dict[str, Any]) -> dict[s
 
 def meta_of(meta: Meta, asked: Question | None = None) -> dict[str, Any]:
     """What was executed: the range (end exclusive), zone, how fresh, and whether exact."""
-    found = {
+    found: dict[str, Any] = {
         "start": meta.range[0],
         "end": meta.range[1],
         "timezone": meta.zone,

@@ -91,7 +91,7 @@ class OnlineVisitor(s.Serializer):
     exit_page = s.CharField(allow_blank=True, help_text="The page shown now")
     pageviews = s.IntegerField()
     duration = s.IntegerField(help_text="Seconds")
-    source = s.CharField(allow_blank=True)
+    source = s.CharField(allow_blank=True)  # type: ignore[assignment]
     country = s.CharField(allow_blank=True)
     city = s.CharField(allow_blank=True)
     device = s.CharField(allow_blank=True)

@@ -32,7 +32,7 @@ class QueryView(KeyView):
         tags=["Statistics"],
     )
     def post(self, request: Request) -> Response:
-        asked = question(request.data or {}, self.site_id, self.now)
+        asked = question(dict(request.data or {}), self.site_id, self.now)
         return Response(answer(asked, ask(asked.query, now=self.now)))
 
 
@@ -102,7 +102,8 @@ def breakdown_view(row: breakdowns.Breakdown) -> Any:
         responses={200: shapes.breakdown_answer(row), **ERRORS},
         tags=["Breakdowns"],
     )
-    return described(type("BreakdownOf" + row.address, (BreakdownView,), {"row": row})).as_view()
+    made: Any = type("BreakdownOf" + row.address, (BreakdownView,), {"row": row})
+    return described(made).as_view()
 
 
 @extend_schema(

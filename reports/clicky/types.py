@@ -39,7 +39,7 @@ def answerer(name: str) -> Answerer | None:
         (EMPTY, nothing),
     ):
         if name in table:
-            return answer  # type: ignore[return-value]
+            return answer
     return summary_or_none(name)
 
 
