@@ -22,8 +22,8 @@ from tests.support import event
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia")
 NOW = datetime(2026, 4, 8, 15, 20, tzinfo=UTC)  # three days after Lord Howe's clock went back
 SUMS = (
-    "visits", "views", "actions", "views_per_visit", "bounce_rate", "single_page_rate", "avg_duration", "total_duration",
-    "avg_scroll", "engagement", "events",
+    "visits", "views", "actions", "views_per_visit", "bounce_rate", "single_page_rate", "avg_duration",
+    "total_duration", "avg_scroll", "engagement", "events",
 )  # fmt: skip
 PAGES = [f"/p{number}" for number in range(12)]
 EVERYTHING = 10**12

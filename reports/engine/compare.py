@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from reports.engine.period import DAY, Period, months_back
 from reports.engine.refusal import QueryRefused
+
+Move = Callable[[date], date]
 
 
 def compared(period: Period, how: str | Period, now: datetime) -> Period:
@@ -30,7 +33,7 @@ def compared(period: Period, how: str | Period, now: datetime) -> Period:
     return shifted(period, lambda day: day - days * DAY, now)
 
 
-def shifted(period: Period, move, now: datetime) -> Period:  # type: ignore[no-untyped-def]
+def shifted(period: Period, move: Move, now: datetime) -> Period:
     """Both ends moved by days of the calendar, keeping the time of day."""
     start, end = at_day(period.start, period, move), at_day(period.end, period, move)
     now = now.replace(second=0, microsecond=0)  # so that the answer can be kept for a minute
@@ -39,7 +42,7 @@ def shifted(period: Period, move, now: datetime) -> Period:  # type: ignore[no-u
     return checked(period, start, max(end, start + timedelta(seconds=1)))
 
 
-def at_day(when: datetime, period: Period, move) -> datetime:  # type: ignore[no-untyped-def]
+def at_day(when: datetime, period: Period, move: Move) -> datetime:
     local = when.astimezone(period.info)
     day: date = move(local.date())
     return datetime.combine(day, local.timetz().replace(tzinfo=None), tzinfo=period.info).astimezone(UTC)

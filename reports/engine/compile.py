@@ -209,9 +209,9 @@ class Compiler:
 
     def visits(self, atoms: list[Atom], tree: filters.Node | str | None = "") -> str:
         wanted = self.scene.tree if isinstance(tree, str) else tree
-        joined, values, conditions = "", [], []
-        if self.contained():
-            joined, conditions = self.containing(wanted)
+        joined = self.containing(wanted) if self.contained() else ""
+        values: list[str] = []
+        conditions: list[str] = []
         if not (joined and filters.about_events(wanted)):
             conditions.append(self.conditions.visits(wanted))
         for index, row in enumerate(self.breakdown.dimensions):
@@ -236,13 +236,13 @@ class Compiler:
         """The dimensions a visit has because it contains an event that has them."""
         return [row for row in self.breakdown.dimensions if row.side == "event" and row.name != "page"]
 
-    def containing(self, tree: filters.Node | None) -> tuple[str, list[str]]:
+    def containing(self, tree: filters.Node | None) -> str:
         """Joins to visits the event dimensions they contain."""
         rows = list(enumerate(self.breakdown.dimensions))
         columns = ", ".join(f"{self.value(row)} AS c{i}" for i, row in rows if row in self.contained())
         about = self.conditions.events(tree) if filters.about_events(tree) else ""
         events = self.scene.events(*self.present(self.contained()), about)
-        return f" INNER JOIN (SELECT DISTINCT visit, {columns} {events}) AS contained USING (visit)", []
+        return f" INNER JOIN (SELECT DISTINCT visit, {columns} {events}) AS contained USING (visit)"
 
     def goals(self, atoms: list[Atom]) -> str:
         """How often goals were reached, and by how many visitors."""
@@ -319,44 +319,3 @@ def goal_numbers(scene: Scene, conditions: Conditions) -> str:
     """SQL: one row per goal the event reaches."""
     reached = ", ".join(f"if({conditions.events(goal.tree)}, {goal.number}, 0)" for goal in scene.counted_goals())
     return f"toInt64(arrayJoin(arrayFilter(number -> number != 0, [{reached or '0'}])))"
-
-
-def statement(
-    breakdown: Breakdown, parts: list[Part], order: list[str], limit: int, offset: int, keys: str = ""
-) -> str:
-    """The whole statement: parts on top of each other, added up, formulas, order and page; `keys` limits its rows."""
-    names = [f"d{index}" for index in range(len(breakdown.dimensions))]
-    atoms = [atom.name for atom in breakdown.atoms()]
-    if len(parts) == 1:
-        inside = f"({parts[0].sql})"
-    else:
-        stacked = " UNION ALL ".join(stack(part, names, atoms) for part in parts)
-        sums = ", ".join([*names, *(f"sum(a_{name}) AS a_{name}" for name in atoms)])
-        inside = f"(SELECT {sums} FROM ({stacked}){' GROUP BY ' + ', '.join(names) if names else ''})"
-    formulas = [
-        f"{ATOM.sub(lambda found: 'a_' + found[1], formula)} AS m{index}"
-        for index, formula in enumerate(breakdown.formulas())
-    ]
-    something = " OR ".join(f"a_{name} != 0" for name in atoms)
-    where = " WHERE " + " AND ".join(filter(None, [f"({something})", keys])) if names else ""
-    ordered = f" ORDER BY {', '.join(order)}" if order else ""
-    page = f" LIMIT {limit} OFFSET {offset}" if names else ""
-    return f"SELECT {', '.join([*names, *formulas])} FROM {inside}{where}{ordered}{page}"
-
-
-def stack(part: Part, keys: list[str], atoms: list[str]) -> str:
-    if set(part.atoms) == set(atoms):
-        columns = [*keys, *(f"a_{name}" for name in atoms)]
-    else:
-        columns = [*keys, *(f"a_{name}" if name in part.atoms else f"{ATOMS[name].zero} AS a_{name}" for name in atoms)]
-    return f"SELECT {', '.join(columns)} FROM ({part.sql})"
-
-
-def order_by(breakdown: Breakdown, order: Iterable[tuple[str, str]]) -> list[str]:
-    """ORDER BY of names; the dimensions' values break ties, so that pages never overlap."""
-    names = {row.name: f"d{index}" for index, row in enumerate(breakdown.dimensions)}
-    names.update({row.name: f"m{index}" for index, row in enumerate(breakdown.metrics)})
-    found = {names[name]: f"{names[name]} {way.upper()} NULLS LAST" for name, way in order}
-    for index in range(len(breakdown.dimensions)):
-        found.setdefault(f"d{index}", f"d{index} ASC")
-    return list(found.values())

@@ -86,7 +86,7 @@ def counted(source: str, site_id: int, period: Period, bucket: str) -> list[tupl
     clock, unix = Clock(period), f"toUnixTimestamp({column})"
     at = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
     found = store.query(
-        f"SELECT {at} AS bucket, {reason} AS reason, {how} AS hits FROM {table} "  # noqa: S608
+        f"SELECT {at} AS bucket, {reason} AS reason, {how} AS hits FROM {table} "
         f"WHERE site_id = {{site:UInt64}} AND {column} >= {{start:DateTime}} AND {column} < {{end:DateTime}} "
         "GROUP BY bucket, reason",
         {"site": site_id, "start": clock_text(period.start), "end": clock_text(period.end)},

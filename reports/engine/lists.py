@@ -96,7 +96,7 @@ def online(site_id: int, now: datetime, minutes: int = 5, limit: int = 100) -> l
 def visits_sql(scene: Scene, condition: str, order: str, before: timedelta = timedelta()) -> str:
     columns = ", ".join(f"{MEASURED[name]} AS {name}" if name in MEASURED else name for name in VISIT)
     where = f" WHERE {condition}" if condition else ""
-    return f"SELECT {columns} FROM {scene.visits(before)}{where} ORDER BY {order} DESC, visit DESC"  # noqa: S608
+    return f"SELECT {columns} FROM {scene.visits(before)}{where} ORDER BY {order} DESC, visit DESC"
 
 
 def scene_of(sites: Sequence[int], period: Period, where: Any, now: datetime | None, source: Source | None) -> Scene:

@@ -142,8 +142,8 @@ class Meta:
 class Result:
     """`rows`: name -> value; without dimensions exactly one. `totals`: the same without the breakdown.
 
-    `comparison`: without dimensions a dict; by time a list of rows in the same order (the first bucket beside the first);
-    else a list of rows, one for each row of `rows`, with the same dimension values.
+    `comparison`: without dimensions a dict; by time a list of rows in the same order (the first bucket beside the
+    first); else a list of rows, one for each row of `rows`, with the same dimension values.
     """
 
     rows: list[dict[str, Any]]

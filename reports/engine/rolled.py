@@ -1,4 +1,4 @@
-"""Rollups: sums of closed days, written by the same compiler that answers from events, so they cannot mean anything else.
+"""Rollups: sums of closed days, written by the compiler that answers from events, so they mean the same.
 
 rollup_days      one site, day (in its zone), dimension and value: additive atoms
 rollup_quarters  one site and UTC quarter of an hour: additive atoms, from which every zone of whole quarters is told
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reports.engine.compile import Breakdown, Compiler, stack
+from reports.engine.assemble import stack
+from reports.engine.compile import Breakdown, Compiler
 from reports.engine.dimensions import DIMENSIONS, Dimension
 from reports.engine.metrics import ATOMS, Atom
 from reports.engine.period import DAY, Period, day_start, zone_of
@@ -210,17 +211,18 @@ def told_atom(compiler: Compiler, atom: Atom, scope: str) -> str:
         return compiler.aggregate(atom, "")
     if scope == "visits" and atom.visits:
         entries = ", ".join(f"'{row.name}'" for row in BY_VALUE if row.side == "entry")
-        return f"toUInt64({atom.visits.replace('sum(', 'sumIf(').replace(')', f', told.1 IN ({entries}))')}) AS a_{atom.name}"
+        column = atom.visits.removeprefix("sum(").removesuffix(")")
+        return f"toUInt64(sumIf({column}, told.1 IN ({entries}))) AS a_{atom.name}"
     return f"{atom.zero} AS a_{atom.name}"
 
 
 def states(scene: Scene, build: int) -> str:
     """INSERT of a distinct state of the devices per day."""
-    day = scene.clock.day("toUnixTimestamp(ts)")
+    day = day_of(scene.clock.day("toUnixTimestamp(ts)"))
+    state = STATE.replace("uniqCombined64", "uniqCombined64State")
     return (
         "INSERT INTO rollup_visitors (site_id, day, build, visitors) "
-        f"SELECT {scene.sites[0]}, {day_of(day)} AS day, {build}, {STATE.replace('uniqCombined64', 'uniqCombined64State')}"
-        f"(device) {scene.events()} GROUP BY day"
+        f"SELECT {scene.sites[0]}, {day} AS day, {build}, {state}(device) {scene.events()} GROUP BY day"
     )
 
 

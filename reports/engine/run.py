@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from reports.engine import decode, filters, freshness, limits, top
+from reports.engine.assemble import order_by, statement
 from reports.engine.cache import ANSWERS
 from reports.engine.compare import compared
-from reports.engine.compile import Breakdown, order_by, statement
+from reports.engine.compile import Breakdown
 from reports.engine.dimensions import TIMES
 from reports.engine.lookup import FromDatabase, Lookup, Source
 from reports.engine.period import Period

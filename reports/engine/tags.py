@@ -15,7 +15,7 @@ def tags(site_id: int, period: Period, where: Any = None, limit: int = 100, offs
     condition = Conditions(scene).visits(scene.tree)
     told = "arrayConcat(if(person = '', [], [('username', person)]), arrayZip(mapKeys(tags), mapValues(tags)))"
     sql = (
-        f"SELECT tag.1 AS key, tag.2 AS value, count() AS visits FROM {scene.visits()} ARRAY JOIN {told} AS tag "  # noqa: S608
+        f"SELECT tag.1 AS key, tag.2 AS value, count() AS visits FROM {scene.visits()} ARRAY JOIN {told} AS tag "
         f"WHERE tag.2 != '' {'AND ' + condition if condition else ''} "
         "GROUP BY key, value ORDER BY visits DESC, key, value"
     )

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from reports.engine.compile import Breakdown, order_by, statement
+from reports.engine.assemble import order_by, statement
+from reports.engine.compile import Breakdown
 from reports.engine.freshness import Facts
 from reports.engine.metrics import METRICS
 from reports.engine.plan import Plan, coverage, plan

@@ -197,7 +197,8 @@ def main() -> int:
     bench.prepare()
     print(f"{options.events:,} events of 90 days, cache off, milliseconds")
     print(
-        f"{'question':26} {'median':>8} {'p95':>8} {'by hand':>8} {'ratio':>6} {'rolled':>8} {'rows read':>12} {'bytes read':>14}"
+        f"{'question':26} {'median':>8} {'p95':>8} {'by hand':>8} {'ratio':>6} {'rolled':>8} "
+        f"{'rows read':>12} {'bytes read':>14}"
     )
     report: dict[str, Any] = {"events": options.events, "questions": bench.beside_hand()}
     print(f"\n{'':30} {'events':>8} {'rollups':>8} {'faster':>8}")

@@ -1,0 +1,338 @@
+"""The metrics, as plain Python over the lists of `tests.naive`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from tests.naive import (
+    ACTIONS,
+    CLICKS,
+    KIND_OF,
+    NEUTRAL,
+    SKIPS_EMPTY,
+    Event,
+    Visit,
+    World,
+    about_events,
+    conditions,
+    family,
+    millis,
+)
+
+
+@dataclass
+class Asked:
+    """One question's way through the lists."""
+
+    world: World
+    dimensions: tuple[str, ...]
+    where: Any
+    currency: str | None = None
+
+    @cached_property
+    def used(self) -> list[str]:
+        return [*self.dimensions, *(found["dimension"] for found in conditions(self.where, self.world.goals))]
+
+    @cached_property
+    def seen_by_view(self) -> bool:
+        marks = {name for name in self.used if family(name) in ("event", "goal")} - NEUTRAL
+        return bool(marks) and marks <= {"page", "title"}
+
+    @cached_property
+    def of_visits(self) -> bool:
+        """Whether visitors, views and actions belong to the visit, since only visits know what is asked."""
+        families = {family(name) for name in self.used}
+        return "entry" in families and not families & {"event", "goal"}
+
+    def keys(self, event: Event, dimensions: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """The keys an event belongs to: none, one, or one per goal it reaches."""
+        choices: list[list[Any]] = []
+        for name in dimensions:
+            if name == "goal":
+                choices.append([n for n in self.counted_goals() if self.reaches(event, n)])
+                continue
+            value = self.world.value(event, name)
+            absent = name in KIND_OF and event["kind"] != KIND_OF[name]
+            skipped = value == "" and (name in SKIPS_EMPTY or name.startswith(("prop:", "tag:")))
+            choices.append([] if absent or skipped else [value])
+        return list(product(*choices))
+
+    def counted_goals(self) -> list[int]:
+        return list(self.chosen_goals) or sorted(self.world.goals)
+
+    @cached_property
+    def chosen_goals(self) -> tuple[int, ...]:
+        return top_goals(self.where)
+
+    def reaches(self, event: Event, number: int) -> bool:
+        return self.world.event_satisfies(event, self.world.goals[number])
+
+    def event_rows(self, where: Any, dimensions: tuple[str, ...], events: list[Event]) -> dict[Any, list[Event]]:
+        found: dict[Any, list[Event]] = defaultdict(list)
+        for event in events:
+            if self.world.event_satisfies(event, where):
+                for key in self.keys(event, dimensions):
+                    found[key].append(event)
+        return found
+
+    def visit_rows(self, where: Any) -> dict[Any, list[Visit]]:
+        world, found = self.world, defaultdict(list)
+        contained = tuple(n for n in self.dimensions if family(n) in ("event", "goal") and n != "page")
+        about = about_events(where, world.goals)
+        for number, visit in world.visits.items():
+            if not world.start <= visit.start < world.end:
+                continue
+            if not (contained and about) and not world.visit_satisfies(visit, where):
+                continue
+            combinations = {()}
+            if contained:
+                combinations = {
+                    key
+                    for event in world.by_visit[number]
+                    if not about or world.event_satisfies(event, where)
+                    for key in self.keys(event, contained)
+                }
+            for combination in combinations:
+                taken = iter(combination)
+                key = tuple(
+                    next(taken) if name in contained else visit.value(name, world.bucket) for name in self.dimensions
+                )
+                skipped = any(
+                    value == "" and (name in SKIPS_EMPTY or name.startswith("tag:"))
+                    for name, value in zip(self.dimensions, key, strict=True)
+                )
+                if not skipped:
+                    found[key].append(visit)
+        return found
+
+    # Each of these gives {key: value}.
+
+    def events_counted(self, count: Callable[[list[Event]], Any], where: Any = ...) -> dict[Any, Any]:
+        chosen = self.where if where is ... else where
+        rows = self.event_rows(chosen, self.dimensions, self.world.during)
+        return {key: count(events) for key, events in rows.items()}
+
+    def visits_counted(self, count: Callable[[list[Visit]], Any], where: Any = ...) -> dict[Any, Any]:
+        rows = self.visit_rows(self.where if where is ... else where)
+        return {key: count(visits) for key, visits in rows.items()}
+
+    def visitor(self, event: Event) -> Any:
+        return self.world.visits[event["visit"]].visitor
+
+    def seen(self, events: list[Event]) -> list[Event]:
+        return [event for event in events if not self.seen_by_view or event["kind"] == "view"]
+
+    def visitors(self) -> dict[Any, int]:
+        if self.of_visits:
+            return self.visits_counted(lambda visits: len({visit.visitor for visit in visits}))
+        return self.events_counted(lambda events: len({self.visitor(event) for event in self.seen(events)}))
+
+    def newcomers(self) -> dict[Any, int]:
+        firsts = self.world.first_visits
+        return self.events_counted(
+            lambda events: len({self.visitor(e) for e in self.seen(events) if e["visit_start"] == firsts[e["device"]]})
+        )
+
+    def kinds(self, kinds: set[str], of_visit: Callable[[Visit], int]) -> dict[Any, int]:
+        if self.of_visits:
+            return self.visits_counted(lambda visits: sum(map(of_visit, visits)))
+        return self.events_counted(lambda events: sum(event["kind"] in kinds for event in events))
+
+    def seen_in(self) -> dict[Any, int]:
+        return self.events_counted(lambda events: len({event["visit"] for event in self.seen(events)}))
+
+    def clicking(self) -> dict[Any, int]:
+        return self.events_counted(lambda events: len({e["visit"] for e in events if e["kind"] in CLICKS}))
+
+    def stays(self, measure: Callable[[list[Event]], int]) -> dict[Any, int]:
+        def count(events: list[Event]) -> int:
+            by_visit = defaultdict(list)
+            for event in events:
+                by_visit[event["visit"]].append(event)
+            return sum(measure(each) for each in by_visit.values())
+
+        return self.events_counted(count)
+
+    def money(self, measure: Callable[[Decimal], Any], zero: Any) -> dict[Any, Any]:
+        def count(events: list[Event]) -> Any:
+            mine = [e for e in events if self.currency is None or e.get("currency", "") == self.currency]
+            return sum((measure(Decimal(str(e.get("revenue", 0)))) for e in mine), zero)
+
+        return self.events_counted(count)
+
+    def conversions(self) -> dict[Any, int]:
+        goals = self.counted_goals()
+        if "goal" in self.dimensions:
+            place = self.dimensions.index("goal")
+            rows = self.event_rows(self.where, self.dimensions, self.world.during)
+            return {
+                key: len({e["visit"] for e in events}) if once(self.world.goals[key[place]]) else len(events)
+                for key, events in rows.items()
+            }
+
+        def count(events: list[Event]) -> int:
+            total = 0
+            for number in goals:
+                reached = [event for event in events if self.reaches(event, number)]
+                total += len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
+            return total
+
+        return self.events_counted(count)
+
+    def converted(self) -> dict[Any, int]:
+        goals = self.counted_goals()
+        return self.events_counted(
+            lambda events: len({self.visitor(e) for e in events if any(self.reaches(e, number) for number in goals)})
+        )
+
+    def base(self) -> dict[Any, int]:
+        rest = without_goals(self.where)
+        others = tuple(name for name in self.dimensions if name != "goal")
+        under = Asked(self.world, others, rest)
+        rows = under.visitors()
+        if others == self.dimensions:
+            return rows
+        place = self.dimensions.index("goal")
+        return {(*k[:place], n, *k[place:]): value for k, value in rows.items() for n in self.counted_goals()}
+
+    def online(self) -> dict[Any, int]:
+        end = self.world.now + timedelta(seconds=1)
+        now = World(self.world.events, end - timedelta(minutes=5), end, self.world.zone, end, self.world.goals)
+        rows = self.event_rows(self.where, self.dimensions, now.during)
+        return {key: len({self.visitor(event) for event in self.seen(events)}) for key, events in rows.items()}
+
+
+def once(goal: Any) -> bool:
+    return any(found["operator"] in ("at_least", "at_most") for found in conditions(goal, {}))
+
+
+def top_goals(where: Any) -> tuple[int, ...]:
+    if isinstance(where, list):
+        return tuple(number for part in where for number in top_goals(part))
+    if isinstance(where, dict) and "goal" in where:
+        return (where["goal"],)
+    return top_goals(where["and"]) if isinstance(where, dict) and "and" in where else ()
+
+
+def without_goals(where: Any) -> Any:
+    if isinstance(where, list):
+        return [kept for part in where if (kept := without_goals(part))]
+    if isinstance(where, dict) and "goal" in where:
+        return None
+    return (
+        {"and": rest}
+        if isinstance(where, dict) and "and" in where and (rest := without_goals(where["and"]))
+        else (None if isinstance(where, dict) and "and" in where else where)
+    )
+
+
+def stay_ms(events: list[Event]) -> int:
+    told = sum(event.get("engaged", 0) for event in events)
+    return told or millis(max(e["ts"] for e in events) - min(e["ts"] for e in events))
+
+
+def deepest(events: list[Event]) -> int:
+    return max(event.get("scroll", 0) for event in events)
+
+
+def points(visit: Visit) -> int:
+    return visit.scroll * 600 + min(visit.ms, 60_000)
+
+
+def ratio(part: Any, whole: Any, factor: Any = 1) -> Any:
+    return None if not whole else part * factor / whole
+
+
+METRICS = (
+    "visitors", "new_visitors", "visits", "views", "actions", "views_per_visit", "bounce_rate", "single_page_rate",
+    "avg_duration", "total_duration", "avg_scroll", "engagement", "clickers", "events", "conversions",
+    "conversion_rate", "revenue", "avg_order", "refunds", "online",
+)  # fmt: skip
+
+
+def counts(asked: Asked, metric: str) -> tuple[list[dict[Any, Any]], Callable[..., Any]]:
+    """The counts a metric is made of, and how."""
+    by_page = "page" in asked.dimensions
+    by_event = any(family(n) in ("event", "goal") and n != "site" for n in asked.dimensions)
+    visits = asked.visits_counted
+    entries = lambda: visits(len)  # noqa: E731
+    seen = asked.seen_in if by_event else entries
+    zero = Decimal(0)
+    views = lambda: asked.kinds({"view"}, lambda visit: len(visit.views))  # noqa: E731
+    table: dict[str, tuple[list[Callable[[], dict[Any, Any]]], Callable[..., Any]]] = {
+        "visitors": ([asked.visitors], lambda n: n),
+        "new_visitors": ([asked.newcomers], lambda n: n),
+        "visits": ([seen], lambda n: n),
+        "views": ([views], lambda n: n),
+        "actions": ([lambda: asked.kinds(ACTIONS, lambda visit: visit.actions)], lambda n: n),
+        "events": ([lambda: asked.events_counted(lambda es: sum(e["kind"] == "event" for e in es))], lambda n: n),
+        "views_per_visit": ([views, seen], ratio),
+        "bounce_rate": (
+            [lambda: visits(lambda vs: sum(v.bounced for v in vs)), entries], lambda a, b: ratio(a, b, 100)
+        ),
+        "single_page_rate": (
+            [lambda: visits(lambda vs: sum(len(v.views) == 1 for v in vs)), entries], lambda a, b: ratio(a, b, 100)
+        ),
+        "avg_duration": (
+            [lambda: asked.stays(stay_ms), lambda: asked.stays(lambda _: 1)]
+            if by_page else [lambda: visits(lambda vs: sum(v.ms for v in vs)), entries],
+            lambda a, b: ratio(a / 1000, b),
+        ),
+        "total_duration": (
+            [lambda: asked.stays(stay_ms) if by_page else visits(lambda vs: sum(v.ms for v in vs))], lambda n: n / 1000
+        ),
+        "avg_scroll": (
+            [lambda: asked.stays(deepest), lambda: asked.stays(lambda es: int(deepest(es) > 0))]
+            if by_page
+            else [
+                lambda: visits(lambda vs: sum(v.scroll for v in vs)),
+                lambda: visits(lambda vs: sum(v.scroll > 0 for v in vs)),
+            ],
+            ratio,
+        ),
+        "engagement": ([lambda: visits(lambda vs: sum(map(points, vs))), entries], lambda a, b: ratio(a / 1200, b)),
+        "clickers": ([asked.clicking], lambda n: n),
+        "conversions": ([asked.conversions], lambda n: n),
+        "conversion_rate": ([asked.converted, asked.base], lambda a, b: ratio(a, b, 100)),
+        "revenue": ([lambda: asked.money(lambda m: m, zero)], lambda n: n),
+        "avg_order": (
+            [lambda: asked.money(lambda m: max(m, zero), zero), lambda: asked.money(lambda m: int(m > 0), 0)], ratio
+        ),
+        "refunds": ([lambda: asked.money(lambda m: -min(m, zero), zero)], lambda n: n),
+        "online": ([asked.online], lambda n: n),
+    }  # fmt: skip
+    makers, formula = table[metric]
+    return [make() for make in makers], formula
+
+
+def main_currency(world: World, where: Any) -> str:
+    """The currency with most orders under the filter."""
+    orders: dict[str, int] = defaultdict(int)
+    for event in world.during:
+        amount = Decimal(str(event.get("revenue", 0)))
+        if amount and world.event_satisfies(event, where):
+            orders[event.get("currency", "")] += amount > 0
+    return min(orders, key=lambda name: (-orders[name], name), default="")
+
+
+def answer(
+    world: World, metrics: tuple[str, ...], dimensions: tuple[str, ...], where: Any
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The rows: key -> metric -> value (None where there is nothing to divide by)."""
+    currency = None if "currency" in dimensions else main_currency(world, where)
+    asked = Asked(world, dimensions, where, currency)
+    made = {metric: counts(asked, metric) for metric in metrics}
+    keys = {key for tables, _ in made.values() for table in tables for key, value in table.items() if value}
+    if not dimensions:
+        keys = {()}
+    return {
+        key: {metric: formula(*(table.get(key, 0) for table in tables)) for metric, (tables, formula) in made.items()}
+        for key in keys
+    }
