@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import cast
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.views.decorators.http import require_POST
 
+from accounts.models import User
 from goals.querysets import segments_seen_by
 from goals.services import segment_create, segment_delete
 from reports.pages.preferences import safe_next
@@ -28,7 +30,7 @@ def save(request: HttpRequest, site_id: int) -> HttpResponse:
     try:
         segment = segment_create(
             site=site, name=request.POST.get("name", ""), filter=[one.json() for one in conditions],
-            owner=request.user, shared=shared,
+            owner=cast(User, request.user), shared=shared,
         )  # fmt: skip
     except ValidationError as error:
         messages.add_message(request, messages.WARNING, " ".join(error.messages), extra_tags="warn")
