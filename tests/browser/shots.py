@@ -1,5 +1,6 @@
-"""Pictures of every page in real Chromium: `python -m tests.browser.shots http://127.0.0.1:8000 EMAIL PASSWORD [word …]`.
+"""Pictures of every page in real Chromium: `python -m tests.browser.shots http://127.0.0.1:8000 EMAIL PASSWORD [word …]`
 
+In Chromium as the machine has it; words pick pictures by their names.
 They land in `screenshots/` (not kept in git), at 390, 1440 and 2560 pixels, light and dark. Look at them.
 """
 
