@@ -8,7 +8,8 @@ import orjson
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -38,7 +39,7 @@ class PersonForm(forms.Form):
 
 
 @login_required
-def personal_data(request: HttpRequest, site_id: int) -> HttpResponse:
+def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
     """Look a person up, download what is kept of them, or erase it."""
     site = site_for(request, site_id, may="edit")
     form = PersonForm(request.POST or None)
