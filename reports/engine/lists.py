@@ -7,7 +7,7 @@ events have mean that the visit contains such an event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from reports.engine.scene import LONGEST_VISIT, Scene, instant, millis
 from tracking.hit import ACTIONS
 
 Row = dict[str, Any]
+WINDOWS = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
 MEASURED = {"duration": "seconds"}
 VISIT = (
     "site_id", "visit", "device", "visitor", "person", "visit_start", "first", "last", "duration", "views", "actions",
@@ -49,8 +50,11 @@ def visits(
     source: Source | None = None,
 ) -> list[Row]:
     """Visits that began in the period, newest first. Raises QueryRefused for a filter that makes no sense."""
-    scene = scene_of(sites, period, where, now, source)
-    return asked(scene, visits_sql(scene, Conditions(scene).visits(scene.tree), "visit_start"), limit, offset)
+
+    def page(scene: Scene) -> list[Row]:
+        return asked(scene, visits_sql(scene, Conditions(scene).visits(scene.tree), "visit_start"), limit, offset)
+
+    return newest(scene_of(sites, period, where, now, source), page, limit)
 
 
 def actions(
@@ -65,17 +69,42 @@ def actions(
     source: Source | None = None,
 ) -> list[Row]:
     """Events of some kinds (default: all actions) in the period, newest first."""
-    scene = scene_of(sites, period, where, now, source)
-    wanted = f"kind IN {scene.params.texts(tuple(kinds))}"
-    conditions = Conditions(scene).events(scene.tree)
-    sql = f"SELECT {', '.join(ACTION)} {scene.events(wanted, conditions)} ORDER BY ts DESC, id DESC"
-    return asked(scene, sql, limit, offset)
+
+    def page(scene: Scene) -> list[Row]:
+        wanted = f"kind IN {scene.params.texts(tuple(kinds))}"
+        conditions = Conditions(scene).events(scene.tree)
+        sql = f"SELECT {', '.join(ACTION)} {scene.events(wanted, conditions)} ORDER BY ts DESC, id DESC"
+        return asked(scene, sql, limit, offset)
+
+    whole_scene = scene_of(sites, period, where, now, source)
+    if speaks_of_visits(whole_scene.tree):
+        return page(whole_scene)
+    return newest(whole_scene, page, limit)
+
+
+def newest(scene: Scene, page: Callable[[Scene], list[Row]], limit: int) -> list[Row]:
+    """The first full page that the last days of the period give: the newest rows need not read all of it."""
+    end = min(scene.period.end, scene.now + timedelta(days=1))
+    for width in WINDOWS:
+        if end - width > scene.period.start:
+            rows = page(scene.during(replace(scene.period, start=end - width)))
+            if len(rows) == limit:
+                return rows
+    return page(scene)
+
+
+def speaks_of_visits(tree: filters.Node | None) -> bool:
+    """Whether a filter of events asks what else their visits contain, which may lie further back."""
+    if tree is None:
+        return False
+    return isinstance(tree, filters.Visited) or any(map(speaks_of_visits, filters.children(tree)))
 
 
 def visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | None:
     """One visit with all its events under "actions_list", oldest first; None if the site has no such visit."""
     ever = Period(datetime(1970, 1, 3, tzinfo=UTC), LAST)
-    found = visits((site_id,), ever, [{"dimension": "visit", "operator": "is", "value": [str(number)]}], 1, now=now)
+    scene = scene_of((site_id,), ever, None, now, None)
+    found = asked(scene, visits_sql(scene, f"visit = {int(number)}", "visit_start"), 1, 0)
     if not found:
         return None
     began = Period(found[0]["visit_start"], found[0]["last"] + timedelta(seconds=1))
