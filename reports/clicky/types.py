@@ -12,6 +12,7 @@ from reports.clicky.people import LISTS, people_list
 from reports.clicky.popular import MOST_DAYS, POPULAR, popular
 from reports.clicky.segmentation import expanded
 from reports.clicky.tallies import TALLIES, summary, tally
+from reports.clicky.uptime import UPTIME, uptime
 from reports.engine import QueryRefused
 
 ALIASES = {
@@ -22,7 +23,7 @@ ALIASES = {
 }
 # Nothing of the kind is collected here (or not yet): an empty list, as Clicky answers without data.
 EMPTY = (
-    "searches-rankings", "searches-local", "hostnames", "tweets", "shorturls", "uptime", "uptime-list", "site-rank",
+    "searches-rankings", "searches-local", "hostnames", "tweets", "shorturls", "site-rank",
     "feedburner-statistics", "feedburner-entries", "feedburner-subscribers", "feedburner-clicks", "feedburner-views",
 )  # fmt: skip
 
@@ -36,6 +37,7 @@ def answerer(name: str) -> Answerer | None:
         (POPULAR, lambda name, asked: popular(POPULAR[name], asked)),
         (COMPUTED, computed),
         (LISTS, people_list),
+        (UPTIME, uptime),
         (EMPTY, nothing),
     ):
         if name in table:

@@ -1,0 +1,40 @@
+"""Clicky's uptime types tell what the monitors saw."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from sites.uptime.models import Incident, Monitor
+from sites.uptime.run import write_results
+from sites.uptime.services import monitor_create
+from sites.uptime.state import Verdict
+from tests.clicky import Clicky
+
+
+@pytest.fixture
+def watched(site, store):
+    monitor = monitor_create(site=site, url="https://example.com/", name="Home & shop")
+    bad = Verdict(False, cause="Answered 503; expected 200-399.")
+    now = timezone.now()
+    for minutes, verdict in ((10, Verdict(True, 90)), (8, bad), (6, bad), (2, Verdict(True, 90))):
+        at = now - timedelta(minutes=minutes)
+        write_results([(Monitor.objects.get(pk=monitor.pk), verdict, at)])
+    return monitor
+
+
+def test_uptime_is_percent_by_monitor(watched, site):
+    (item,) = Clicky(site).items("uptime", date="last-2-days")
+    assert item["title"] == "Home &amp; shop"
+    assert 99 < float(item["value"]) < 100
+
+
+def test_uptime_list_has_every_incident_with_its_length(watched, site):
+    (item,) = Clicky(site).items("uptime-list", date="last-2-days")
+    assert (item["status"], item["duration"]) == ("up", "360")
+    assert "503" in item["cause"]
+
+
+def test_nothing_of_another_site_is_told(watched, site, charlies_site):
+    Incident.objects.update(monitor=monitor_create(site=charlies_site, url="https://charlie.example/"))
+    assert Clicky(site).items("uptime-list", date="last-2-days") == []
