@@ -58,6 +58,10 @@ class SiteFacts:
     over_quota: bool
     retention_months: int
     change: int
+    people: frozenset[str] = (
+        frozenset()
+    )  # `device:<number>` and `agent:<user agent>` that are people, whatever it looks
+    robots: frozenset[str] = frozenset()  # and those that are none
 
     @cached_property
     def _pages(self) -> re.Pattern[str] | None:
@@ -103,6 +107,8 @@ def site_facts(site: Site) -> SiteFacts:
         over_quota=site.account.over_quota,
         retention_months=site.retention_months,
         change=site.change,
+        people=frozenset(site.people),
+        robots=frozenset(site.robots),
     )
 
 

@@ -96,6 +96,10 @@ class Site(Numbered):
     # What the tracker does on this site: visit timeout in minutes, pings, outbound, heatmap sampling …
     tracker = models.JSONField(default=dict, blank=True)
 
+    # What people of the site said about visitors: `device:<number>`, `agent:<user agent>`, the newest last
+    people = models.JSONField(default=list, blank=True, editable=False)
+    robots = models.JSONField(default=list, blank=True, editable=False)
+
     def __str__(self) -> str:
         return self.nickname or self.domain
 

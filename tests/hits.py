@@ -9,6 +9,7 @@ from typing import Any
 from sites.facts import SiteFacts, networks
 from sites.hosts import HostMatcher
 from tracking import newcomers, salts, seen, visits
+from tracking.bots.pace import pace
 from tracking.hit import Event, Hit, Refused
 from tracking.pipeline import process
 
@@ -59,8 +60,9 @@ def reason(path: str = "/", site: SiteFacts | None = None, **changes: Any) -> st
 
 
 def forget() -> None:
-    """No open visits, salts, ids, known devices."""
+    """No open visits, salts, ids, known devices, no pace."""
     visits.forget()
     salts.forget()
     seen.forget()
     newcomers.forget()
+    pace.forget()

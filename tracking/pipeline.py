@@ -21,7 +21,6 @@ from tracking.steps.refuse import (
     refuse_excluded,
     refuse_excluded_country,
     refuse_over_quota,
-    refuse_spam,
     refuse_unwilling,
     refuse_wrong_host,
 )
@@ -38,7 +37,6 @@ STEPS: tuple[Step, ...] = (
     refuse_wrong_host,
     refuse_unwilling,
     refuse_excluded,
-    refuse_spam,
     locate,
     refuse_excluded_country,
     read_words,

@@ -90,7 +90,7 @@ def spy_delays(server: Served, count: int = 30) -> list[float]:
             path = f"/spy-{number}-{time.monotonic_ns()}"
             sent[path] = time.monotonic()
             query = {"site_id": site, "type": "pageview", "href": path, "host": "bench.example"}
-            headers = {"user-agent": CHROME, "x-forwarded-for": f"81.2.69.{number}"}
+            headers = {"user-agent": CHROME, "accept-language": "en", "x-forwarded-for": f"81.2.69.{number}"}
             httpx.get(f"{server.url}/in.php", params=query, headers=headers)
             time.sleep(0.15)
 

@@ -1,23 +1,27 @@
 """Who is no person? Layers in order of cost; the first that finds a sign sets the hit apart.
 
-A layer is `layer(hit, facts, event) -> sign | ""`; add one to LAYERS. A trusted sender is not judged by its own
-user agent (doors leave it empty then), only by the one it states for its visitor.
+A layer is `layer(hit, facts, event) -> sign | ""`; add one to LAYERS. A sign is `kind: detail`. A trusted sender is
+not judged by what it says of itself, only by the user agent that it states for its visitor. What the site's people
+said about a device or a user agent (`SiteFacts.people`, `SiteFacts.robots`) goes before every layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-
-from crawlerdetect import CrawlerDetect
 
 from sites.facts import SiteFacts
+from tracking.bots import agents, hosting
+from tracking.bots.asking import by_headers
+from tracking.bots.pace import pace
 from tracking.hit import Event, Hit, Refused
+from tracking.steps.refuse import is_spam
+from tracking.steps.source import stored_referrer
 
 Layer = Callable[[Hit, SiteFacts, Event], str]
-_signatures = CrawlerDetect()
-DRIVEN = frozenset({"webdriver", "tool"})
+DRIVEN = {"webdriver": "webdriver", "tool": "tool", "nolang": "no languages", "softgpu": "software GPU"}
+SPAM = "spam"
+BY_HAND = "by hand"
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,35 +32,97 @@ class SetApart(Refused):
     sign: str = ""
 
 
-@lru_cache(maxsize=20_000)
 def crawler_name(user_agent: str) -> str:
     """The crawler's word in a user agent, lower case; "" for a browser."""
-    if not _signatures.isCrawler(user_agent[:1000]):
+    return agents.by_name(user_agent).partition(": ")[2]
+
+
+def speaks_for_itself(hit: Hit) -> bool:
+    """Whether user agent and headers are the visitor's: a trusted sender's own come with its headers."""
+    return not (hit.trusted and hit.headers)
+
+
+def by_name(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """A kept list of crawlers and tools knows the user agent."""
+    return agents.by_name(hit.user_agent) if hit.user_agent and speaks_for_itself(hit) else ""
+
+
+def by_form(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """No browser has such a user agent. Programs with a key of the site may have any."""
+    if not hit.user_agent or not speaks_for_itself(hit) or "x-api-key" in hit.headers:
         return ""
-    return str(_signatures.getMatches() or "crawler").lower()[:60]
-
-
-def by_signature(hit: Hit, facts: SiteFacts, event: Event) -> str:
-    """A kept list of crawlers knows the user agent."""
-    name = crawler_name(hit.user_agent) if hit.user_agent else ""
-    return f"signature: {name}" if name else ""
+    return agents.by_form(hit.user_agent)
 
 
 def by_signs(hit: Hit, facts: SiteFacts, event: Event) -> str:
     """The tracker saw that the browser is driven by a program."""
-    found = [sign for sign in hit.signs.split(",") if sign in DRIVEN]
+    if not hit.signs:
+        return ""
+    found = [DRIVEN[sign] for sign in hit.signs.split(",") if sign in DRIVEN]
     return f"automation: {found[0]}" if found else ""
 
 
-LAYERS: tuple[Layer, ...] = (by_signature, by_signs)
+def by_referrer(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """The referrer only advertises itself."""
+    if not hit.referrer or not is_spam(hit.referrer[:500]):
+        return ""
+    return f"{SPAM}: {stored_referrer(hit.referrer[:500])[1]}"
+
+
+def by_pattern(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """A browser asks otherwise."""
+    if hit.trusted or not hit.headers or "x-api-key" in hit.headers:
+        return ""
+    return by_headers(hit.headers, hit.user_agent, hit.http_version)
+
+
+def by_network(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """The address belongs to a data centre, unless the site counts them."""
+    number = event.get("asn")
+    if not number or hit.trusted or facts.tracker.get("data_centres") == "count":
+        return ""
+    name = event.get("organization", "")
+    return f"data_centre: {name}" if hosting.is_hosting(number, name) else ""
+
+
+def by_pace(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """Nobody reads that fast."""
+    if hit.trusted or "x-api-key" in hit.headers:
+        return ""
+    minute = int(hit.now.timestamp()) // 60
+    if hit.kind == "view":
+        return pace.view(facts.site_id, event["device"], hit.ip, minute)
+    if hit.kind != "ping" or hit.engaged:
+        pace.attention(facts.site_id, event["device"], minute)
+    return ""
+
+
+LAYERS: tuple[Layer, ...] = (by_name, by_form, by_signs, by_referrer, by_pattern, by_network, by_pace)
+
+
+def told(facts: SiteFacts, event: Event, marks: frozenset[str]) -> bool:
+    """Whether people of the site marked this device or user agent."""
+    return f"device:{event.get('device', 0)}" in marks or f"agent:{event.get('user_agent', '')}" in marks
+
+
+def sign_of(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """What gives this hit away; "" for a person."""
+    if facts.people and told(facts, event, facts.people):
+        return ""
+    if facts.robots and told(facts, event, facts.robots):
+        return BY_HAND
+    for layer in LAYERS:
+        sign = layer(hit, facts, event)
+        if sign:
+            return sign
+    return ""
 
 
 def set_bots_apart(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Ask every layer."""
     if not hit.user_agent and not hit.trusted:
         return Refused("no_user_agent")
-    for layer in LAYERS:
-        sign = layer(hit, facts, event)
-        if sign:
-            return SetApart("bot", event, sign)
-    return None
+    sign = sign_of(hit, facts, event)
+    if not sign:
+        return None
+    return SetApart(SPAM if sign.startswith(SPAM) else "bot", event, sign)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
-from pathlib import Path
 
 from sites.facts import SiteFacts
 from tracking.address import within
+from tracking.bots.hosting import COUNTRY, is_hosting
+from tracking.bots.lists import spam_hosts
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.page import split_address
 
-SPAM = frozenset(tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "spam.toml").read_text())["domains"])
+SPAM = spam_hosts()
 
 
 @lru_cache(maxsize=20_000)
@@ -19,11 +19,6 @@ def is_spam(referrer: str) -> bool:
     """Whether a referrer is one of the hosts that only advertise themselves."""
     labels = split_address(referrer)[0].split(".")
     return any(".".join(labels[at:]) in SPAM for at in range(len(labels) - 1))
-
-
-def refuse_spam(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Referrer spam: nobody came from there."""
-    return Refused("spam") if hit.referrer and is_spam(hit.referrer[:500]) else None
 
 
 def refuse_over_quota(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
@@ -60,8 +55,9 @@ def refuse_excluded(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
 
 
 def refuse_excluded_country(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Countries the site excludes."""
+    """Countries the site excludes; A1 stands for data centres."""
     excluded = facts.excluded_countries
-    if excluded and event.get("country") in excluded:
-        return Refused("excluded_country")
-    return None
+    if not excluded:
+        return None
+    hosted = COUNTRY in excluded and is_hosting(event.get("asn", 0), event.get("organization", ""))
+    return Refused("excluded_country") if hosted or event.get("country") in excluded else None

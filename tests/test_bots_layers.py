@@ -1,0 +1,162 @@
+"""Who is set apart, by which sign; and who is not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hits import BROWSER, CHROME, facts, forget, hit
+from tracking.bots import agents
+from tracking.bots.pace import ADDRESS, DEVICE, IDLE, pace
+from tracking.pipeline import SetApart, process
+
+LISTS = Path(__file__).resolve().parent / "data" / "agents"
+HINTS = {"sec-ch-ua": '"Chromium";v="141", "Google Chrome";v="141"', "sec-ch-ua-platform": '"Windows"'}
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    forget()
+    pace.forget()
+    yield
+    forget()
+    pace.forget()
+
+
+def sign(path: str = "/", **changes: Any) -> str:
+    site = changes.pop("site", None)
+    made = process(hit(path, **changes), site or facts())
+    return made.sign if isinstance(made, SetApart) else ""
+
+
+def asked(**changes: str) -> dict[str, str]:
+    return {name: value for name, value in {**BROWSER, **changes}.items() if value}
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; ChatGPT-User/1.0", "ai_live: chatgpt-user"),
+        ("Mozilla/5.0 AppleWebKit/537.36 (compatible; OAI-SearchBot/1.0)", "ai_search: oai-searchbot"),
+        ("Mozilla/5.0 AppleWebKit/537.36 (compatible; GPTBot/1.2)", "ai_training: gptbot"),
+        ("CCBot/2.0 (https://commoncrawl.org/faq/)", "ai_training: ccbot"),
+        (CHROME.replace("Chrome/", "HeadlessChrome/"), "signature: headless"),
+        ("Scrapy/2.19 (+https://scrapy.org)", "signature: scrapy"),
+        ("Mozilla/5.0 (compatible; Qwerty; +https://qwerty.example)", "form: contact"),
+        ("Mozilla/5.0", "form: no system"),
+        ("Qwerty", "form: no browser"),
+        (CHROME, ""),
+        (FIREFOX, ""),
+    ],
+)
+def test_a_user_agent_tells_who_it_is_and_what_it_reads_for(agent: str, told: str) -> None:
+    assert sign(user_agent=agent) == told
+
+
+@pytest.mark.parametrize(
+    ("headers", "agent", "told"),
+    [
+        (asked(**{"accept-language": ""}), CHROME, "pattern: no Accept-Language"),
+        (asked(**HINTS), CHROME, ""),
+        (asked(**HINTS), FIREFOX, "pattern: client hints of another browser"),
+        (asked(**HINTS), CHROME.replace("141", "120"), "pattern: client hints of another version"),
+        (asked(**{**HINTS, "sec-ch-ua-platform": '"Linux"'}), CHROME, "pattern: client hints of another system"),
+        (asked(**{**HINTS, "sec-ch-ua": '"HeadlessChrome";v="141"'}), CHROME, "pattern: headless browser"),
+    ],
+)
+def test_a_request_that_no_browser_makes_gives_itself_away(headers: dict[str, str], agent: str, told: str) -> None:
+    assert sign(headers=headers, user_agent=agent) == told
+
+
+def test_http_1_0_is_no_browser_unless_a_proxy_speaks_it() -> None:
+    assert sign(http_version="1.0") == "pattern: HTTP/1.0"
+    assert sign(http_version="1.0", headers=asked(via="1.1 proxy")) == ""
+
+
+@pytest.mark.parametrize(("signs", "told"), [("webdriver", "webdriver"), ("x,nolang", "no languages"), ("touch", "")])
+def test_what_the_tracker_saw_of_automation_counts(signs: str, told: str) -> None:
+    assert sign(signs=signs) == (f"automation: {told}" if told else "")
+
+
+def test_a_network_that_rents_out_machines_is_set_apart_by_number_or_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = {"1": (24940, "Hetzner Online GmbH"), "2": (64500, "Acme Web Hosting"), "3": (3249, "Telia Eesti AS")}
+    monkeypatch.setattr(
+        "tracking.places.columns", lambda ip: dict(zip(("asn", "organization"), networks[ip[-1]], strict=True))
+    )
+    assert sign(ip="203.0.113.1") == "data_centre: Hetzner Online GmbH"
+    assert sign(ip="203.0.113.2") == "data_centre: Acme Web Hosting"
+    assert sign(ip="203.0.113.3") == ""
+    assert sign(ip="203.0.113.1", trusted=True) == ""
+    assert sign(ip="203.0.113.1", site=facts(tracker={"data_centres": "count"})) == ""
+    refused = process(hit(ip="203.0.113.1"), facts(excluded_countries=frozenset({"A1"})))
+    assert refused.reason == "excluded_country"  # type: ignore[union-attr]
+
+
+def test_referrer_spam_is_kept_apart_with_its_host() -> None:
+    assert sign(referrer="http://www.semalt.com/x") == "spam: www.semalt.com"
+
+
+def test_nobody_opens_so_many_pages_without_looking_at_one() -> None:
+    assert [sign(f"/{n}") for n in range(IDLE + 1)] == [""] * IDLE + ["behaviour: many pages, no attention"]
+
+
+def test_who_looks_may_go_faster_yet_not_without_end() -> None:
+    assert sign() == "" and sign(kind="ping", engaged=4.0) == ""
+    told = [sign(f"/{n}") for n in range(DEVICE)]
+    assert told == [""] * (DEVICE - 1) + ["behaviour: more pages than anyone reads"]
+
+
+def test_an_address_has_its_limit_as_well_and_the_next_minute_begins_anew() -> None:
+    for device in range(ADDRESS):
+        assert pace.view(7, device, "203.0.113.7", 5) == ""
+    assert pace.view(7, ADDRESS, "203.0.113.7", 5) == "behaviour: more pages than an office reads"
+    assert pace.view(7, ADDRESS, "203.0.113.7", 6) == ""
+
+
+def test_pace_remembers_no_more_than_it_may() -> None:
+    for device in range(250_000):
+        pace.view(7, device, str(device), 5)
+    assert len(pace.views) <= 100_001 and len(pace.addresses) <= 100_001
+
+
+def test_a_trusted_sender_is_judged_by_the_agent_it_states_only() -> None:
+    own = {"user_agent": "python-requests/2.32", "headers": {"x-api-key": "ck_x"}}
+    assert sign(trusted=True, **own) == ""
+    assert sign(trusted=True, user_agent="curl/8", headers={}) == "signature: curl"
+    assert sign(trusted=True, user_agent=CHROME, headers={}) == ""
+
+
+def test_a_program_with_a_key_may_call_itself_as_it_likes_and_sends_no_languages() -> None:
+    assert sign(user_agent="AcmeApp/3.2", headers={"x-api-key": "ck_x"}) == ""
+
+
+def test_what_people_of_the_site_said_goes_before_every_layer() -> None:
+    assert sign(user_agent="curl/8", site=facts(people=frozenset({"agent:curl/8"}))) == ""
+    assert sign(site=facts(robots=frozenset({f"agent:{CHROME}"}))) == "by hand"
+    device = process(hit(), facts())["device"]  # type: ignore[index]
+    assert sign(site=facts(robots=frozenset({f"device:{device}"}))) == "by hand"
+
+
+def lines(name: str) -> list[str]:
+    return (LISTS / f"{name}.txt").read_text().splitlines()
+
+
+def judged(user_agent: str) -> str:
+    return agents.by_name(user_agent) or agents.by_form(user_agent)
+
+
+def test_on_lists_of_others_nearly_all_bots_are_caught_and_hardly_any_person(capsys: pytest.CaptureFixture) -> None:
+    table = []
+    for name in ("crawler-user-agents", "device-detector-bots", "device-detector-browsers", "user-agents-browsers"):
+        found = lines(name)
+        caught = sum(1 for agent in found if judged(agent))
+        table.append((name, len(found), caught, 100 * caught / len(found)))
+    with capsys.disabled():
+        print("\nlist                         user agents   set apart    share")
+        for row in table:
+            print("{:<28} {:>11} {:>11} {:>7.2f}%".format(*row))
+    bots, people = table[:2], table[2:]
+    assert all(share >= 95 for *_, share in bots), bots
+    assert 100 * sum(row[2] for row in people) / sum(row[1] for row in people) <= 0.5, people

@@ -1,0 +1,57 @@
+"""How fast: page views a minute of one device and of one address, and whether anybody paid attention.
+
+Counts are of one process and one minute, in dictionaries that are emptied when the minute ends or they grow too
+large; what a person can do lies far below the limits of `bots.toml`. Pages opened before the limit was reached stay
+where they are: a person who holds down a key loses nothing that was counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tracking.bots.lists import KNOWN
+
+DEVICE, IDLE, ADDRESS = (int(KNOWN["pace"][name]) for name in ("device", "idle", "address"))
+MOST = 100_000
+
+
+@dataclass(slots=True)
+class Pace:
+    """What happened in the current minute."""
+
+    minute: int = 0
+    views: dict[tuple[int, int], int] = field(default_factory=dict)
+    addresses: dict[str, int] = field(default_factory=dict)
+    attentive: set[tuple[int, int]] = field(default_factory=set)
+
+    def view(self, site_id: int, device: int, ip: str, minute: int) -> str:
+        """Count a page view; `behaviour: …` once it is one too many."""
+        self.turn(minute)
+        key = (site_id, device)
+        count = self.views[key] = self.views.get(key, 0) + 1
+        there = self.addresses[ip] = self.addresses.get(ip, 0) + 1
+        if count > DEVICE:
+            return "behaviour: more pages than anyone reads"
+        if count > IDLE and key not in self.attentive:
+            return "behaviour: many pages, no attention"
+        return "behaviour: more pages than an office reads" if there > ADDRESS else ""
+
+    def attention(self, site_id: int, device: int, minute: int) -> None:
+        """Somebody looked, scrolled or clicked."""
+        self.turn(minute)
+        self.attentive.add((site_id, device))
+
+    def turn(self, minute: int) -> None:
+        """Begin another minute. A hit of the minute before counts in this one."""
+        if minute > self.minute or max(len(self.views), len(self.attentive)) > MOST:
+            self.minute = max(minute, self.minute)
+            self.views, self.addresses, self.attentive = {}, {}, set()
+
+    def forget(self) -> None:
+        """Know nothing (tests)."""
+        self.minute = 0
+        self.turn(1)
+        self.minute = 0
+
+
+pace = Pace()
