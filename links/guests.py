@@ -35,9 +35,10 @@ def options_of(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for group, names in FLAGS.items():
         if isinstance(given.get(group), dict):
             found[group] = {**found.get(group, {}), **{n: bool(v) for n, v in given[group].items() if n in names}}
-    percents = given.get("conversionOptions") if isinstance(given.get("conversionOptions"), dict) else {}
+    told = given.get("conversionOptions")
+    percents: dict[str, Any] = told if isinstance(told, dict) else {}
     for name in PERCENTS:
-        if name in (percents or {}):
+        if name in percents:
             found["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
     found[ALL_THINGS] = bool(found.get("extendedGrants", {}).get("allowAllGrants"))
     return found

@@ -43,7 +43,8 @@ def refuse_loops(row: Datapoint) -> None:
     """Raise ValidationError when following the link could come back to it or go too deep."""
     domains = {domain.name: domain for domain in Domain.objects.filter(deleted=None)}
     here: Place = (row.domain_id, row.alias.lower())
-    layer, seen = places(row, domains), set()
+    layer = places(row, domains)
+    seen: set[Place] = set()
     for _ in range(DEEPEST):
         if here in layer:
             raise ValidationError({"url": "This link would lead back to itself."})

@@ -50,7 +50,7 @@ def urls(value: Any, field: str) -> list[str]:
 
 
 def weighted(value: Any, field: str) -> list[list[Any]]:
-    found = []
+    found: list[list[Any]] = []
     for row in rows(value, field):
         try:
             url, weight = row

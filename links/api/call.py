@@ -151,7 +151,7 @@ def membership_of(key: str) -> Membership:
 
 def call_of(request: HttpRequest, now: datetime) -> Call:
     """Understand a request. Raises Failure (400, 401, 403)."""
-    query = {name.lower(): value for name, value in request.GET.items()}
+    query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
     key = request.headers.get("X-Clickmeter-Authkey", "").strip() or query.get("authkey", "").strip()
     if not key:
         raise Failure(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")

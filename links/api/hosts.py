@@ -24,5 +24,5 @@ class ClickmeterHosts:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_clickmeter(request.META.get("HTTP_HOST", "")):
-            request.urlconf = "links.api.urls"  # type: ignore[attr-defined]
+            request.urlconf = "links.api.urls"
         return self.get_response(request)

@@ -102,7 +102,7 @@ def batch(call: Call, items: list[Any], one: Any) -> Json:
         raise invalid("List", "The batch is empty.")
     if len(items) > MOST_BATCH:
         raise invalid("List", f"A batch has at most {MOST_BATCH} items.")
-    results = []
+    results: list[Json] = []
     for item in items:
         try:
             row = one(item if isinstance(item, dict) else {})

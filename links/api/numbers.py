@@ -31,7 +31,12 @@ def about_datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> sta
     if rows is None and not any(call.query.get(name) for name in FILTERS):
         return where
     numbers = list(entities.datapoints(call, rows).values_list("pk", flat=True)[:50_000])
-    return [*where, stats.one("link", *(numbers or ["none"]))]
+    return [*where, stats.one("link", *chosen_numbers(numbers))]
+
+
+def chosen_numbers(numbers: list[int]) -> list[Any]:
+    """The numbers of a filter; a word no number equals where there are none, so that nothing matches."""
+    return [*numbers] or ["none"]
 
 
 def about_groups(call: Call) -> stats.Where:
@@ -39,7 +44,7 @@ def about_groups(call: Call) -> stats.Where:
     if not any(call.query.get(name) for name in FILTERS):
         return where
     numbers = list(entities.groups(call).values_list("pk", flat=True)[:50_000])
-    return [*where, stats.one("link_group", *(numbers or ["none"]))]
+    return [*where, stats.one("link_group", *chosen_numbers(numbers))]
 
 
 # -- a row of numbers ---------------------------------------------------------------------------------------------
@@ -165,7 +170,7 @@ def conversion_by_time(call: Call, conversionId: int) -> Json:
 
 def conversions_by_time(call: Call) -> Json:
     numbers = list(entities.conversions(call).values_list("pk", flat=True)[:50_000])
-    return by_time(call, [*stats.seen_by(call.sight), stats.one("link_conversion", *(numbers or ["none"]))])
+    return by_time(call, [*stats.seen_by(call.sight), stats.one("link_conversion", *chosen_numbers(numbers))])
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class OperationView(APIView):
     operations: dict[str, Operation] = {}
     http_method_names = ["get", "post", "put", "patch", "delete", "options", "head"]
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer, whatever happens, with the headers every answer has."""
         now = clock.now()
         second = int(now.timestamp())

@@ -62,7 +62,7 @@ def visible(sight: Sight, event: dict[str, Any]) -> bool:
 
 async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Every hit from now on, as events of JSON."""
-    request.user = await request.auser()  # type: ignore[assignment]
+    request.user = await request.auser()
     if not request.user.is_authenticated:
         return HttpResponseRedirect("/login")
     try:
