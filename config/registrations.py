@@ -35,3 +35,5 @@ register_joiner(click_columns)
 
 # Settings pages of higher rooms
 register_settings_page("personal-data", "Personal data")
+register_settings_page("heatmaps", "Heatmaps")
+register_settings_page("sharing", "Sharing")

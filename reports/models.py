@@ -1,5 +1,6 @@
 """Tables of the reports room, each kept beside what uses it."""
 
 from reports.digest.models import DigestMail, DigestSubscription
+from reports.share.models import Share
 
-__all__ = ["DigestMail", "DigestSubscription"]
+__all__ = ["DigestMail", "DigestSubscription", "Share"]

@@ -2,13 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from reports import docs
+from reports import docs, onsite
 from reports.openapi import SchemaView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reports.clickport.urls")),
     path("", include("reports.clicky.urls")),
     path("", include("reports.pages.urls")),
+    path("", include("reports.share.urls")),
+    path("ajax/onsitestats/", onsite.onsite_stats, name="onsite"),
+    path("ajax/onsitestats/<slug:what>", onsite.onsite_stats, name="onsite-part"),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("docs/", docs.index, name="docs"),
     path("docs/clickport", docs.clickport, name="docs-clickport"),

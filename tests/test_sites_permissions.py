@@ -12,12 +12,14 @@ from django.urls import URLPattern, URLResolver
 
 import accounts.urls
 import reports.digest.urls
+import reports.share.urls
 import sites.alerts.urls
 import sites.uptime.urls
 import sites.urls
 import tracking.urls
 from accounts.models import Invitation, Membership
 from reports.digest.services import subscription_save
+from reports.share.services import share_create
 from sites.alerts.models import Alert, Channel
 from sites.services import api_key_create
 from sites.uptime.services import monitor_create
@@ -80,6 +82,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "sites/<int:site_id>/alerts/channels/<int:channel_id>/delete": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/personal-data": ("GET", HERS),
     "api/v1/sites/<int:site_id>/personal-data": ("GET", "400 404 404 401"),
+    "sites/<int:site_id>/settings/sharing": ("GET", HERS),
+    "sites/<int:site_id>/settings/sharing/<int:share_id>/revoke": ("POST", HERS_POST),
     "digests": ("GET", OWN),
     "digests/<int:subscription_id>/delete": ("POST", HERS_POST),
     "digests/stop/<str:token>": ("GET", "404 404 404 404"),
@@ -103,6 +107,7 @@ WRITES = {
     "POST sites/<int:site_id>/settings/api-keys": {"name": "mine", "can_read": "on"},
     "POST sites/<int:site_id>/settings/tracking-code": {"url": "http://example.com/"},
     "POST account/team/<int:member_id>": {"role": "owner"},
+    "POST sites/<int:site_id>/settings/sharing": {"name": "For me"},
     "PATCH api/v1/sites/<int:site_id>": {"domain": "taken.example"},
     "DELETE api/v1/sites/<int:site_id>": {},
     "POST api/v1/sites/<int:site_id>/keys": {"name": "mine"},
@@ -125,6 +130,7 @@ class World:
     alert_id: int
     channel_id: int
     subscription_id: int
+    share_id: int
     uid: str = "MQ"
     condition: str = "uptime"
 
@@ -148,6 +154,7 @@ def world(alice, bob, charlie, site, account) -> World:
     return World(
         site.pk, guest.pk, key.pk, invitation.pk, invitation.token, account.pk,
         monitor.pk, alert.pk, channel.pk, digest.pk,
+        share_create(site=site, name="Client").pk,
     )  # fmt: skip
 
 
@@ -170,7 +177,8 @@ def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterat
 
 ROOMS = (accounts.urls, sites.urls, sites.uptime.urls, sites.alerts.urls, tracking.urls)
 DIGESTS = [pattern for pattern in reports.digest.urls.urlpatterns if str(pattern.pattern).startswith("digests")]
-ALL = sorted({*routes(DIGESTS), *(route for room in ROOMS for route in routes(room.urlpatterns))})
+SHARES = [pattern for pattern in reports.share.urls.urlpatterns if str(pattern.pattern).startswith("sites")]
+ALL = sorted({*routes(DIGESTS), *routes(SHARES), *(route for room in ROOMS for route in routes(room.urlpatterns))})
 
 
 def test_the_table_knows_every_address_and_no_other() -> None:
@@ -210,7 +218,8 @@ def picture(site, account) -> object:
     keys = list(site.api_keys.values("pk", "revoked"))
     members = sorted(account.memberships.values_list("user__email", "role"))
     fields = {name: value for name, value in vars(site).items() if not name.startswith("_")}
-    return fields, keys, members, list(account.invitations.values_list("email", flat=True))
+    shares = list(site.shares.values_list("pk", "revoked"))
+    return fields, keys, members, shares, list(account.invitations.values_list("email", flat=True))
 
 
 @pytest.mark.parametrize("route", ["account", "account/team", "account/brand", "me"])

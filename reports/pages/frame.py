@@ -58,13 +58,17 @@ def asked_for(request: HttpRequest) -> str:
 
 def bar(request: HttpRequest, state: State) -> dict[str, Any]:
     """Context of the bar: who is here now, chips, segments, period, comparison."""
+    return {**plain_bar(state), "chips": chips(state, request.user), "segments": segments_of(request, state)}
+
+
+def plain_bar(state: State) -> dict[str, Any]:
+    """What of the bar does not depend on who looks."""
     return {
         "site": state.site,
         "state": state,
         "online": online(state),
-        "chips": chips(state, request.user),
+        "chips": chips(state, None),
         "clear": state.cleared().href(),
-        "segments": segments_of(request, state),
         "periods": [(label, state.in_period(name).href(), name == state.text, key) for name, label, key in PERIODS],
         "comparisons": comparisons(state),
         "filters": [row for row in DIMENSIONS.values() if row.family in ("visit", "entry", "event") and row.breakdown],

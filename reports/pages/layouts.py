@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -40,33 +42,38 @@ def layout(request: HttpRequest, state: State, name: str) -> HttpResponse:
     for panel, tab, slot in slots(state, name):
         if wanted == f"panel-{slot}":
             return render(request, "reports/_panel.html", {"panel": shown(state, panel, tab, slot), "site": state.site})
+    context = {**bar(request, state), **sheet_of(request, state, name), "section": name, "title": TITLES[name]}
+    return render(request, "reports/_sheet.html" if wanted == "sheet" else "reports/sheet.html", context)
+
+
+def sheet_of(
+    request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS
+) -> dict[str, Any]:
+    """Context of a sheet below its bar: numbers, graph, panels (of `registry`), and what moved."""
     context = {
-        **bar(request, state),
-        "section": name,
-        "title": TITLES[name],
         "headline": headline(state),
-        "panels": panels(request, state, name),
+        "panels": panels(request, state, name, registry),
         "choices": choices(state),
     }
     if name == "overview":
         context["moves"], context["moves_failed"] = moves(state)
-    return render(request, "reports/_sheet.html" if wanted == "sheet" else "reports/sheet.html", context)
+    return context
 
 
-def slots(state: State, name: str) -> list[tuple[Panel, Tab, str]]:
+def slots(state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> list[tuple[Panel, Tab, str]]:
     """(panel, open tab, name of its place) in order."""
     if name in SPREAD:
-        return [(PANELS[panel], PANELS[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD[name]]
-    found = [PANELS[panel] for panel in LAYOUTS[name]]
+        return [(registry[panel], registry[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD[name]]
+    found = [registry[panel] for panel in LAYOUTS[name]]
     return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in found]
 
 
-def panels(request: HttpRequest, state: State, name: str) -> list[dict[str, Any]]:
+def panels(request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel]) -> list[dict[str, Any]]:
     """The panels of a sheet. A browser that runs scripts gets places for them, and fetches each on its own."""
     lazy = request.COOKIES.get("js") == "1"
     return [
         waiting(state, panel, tab, slot) if lazy else shown(state, panel, tab, slot)
-        for panel, tab, slot in slots(state, name)
+        for panel, tab, slot in slots(state, name, registry)
     ]
 
 
@@ -87,23 +94,30 @@ def waiting(state: State, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
 def panel_href(state: State, panel: Panel, tab: Tab) -> str:
     on = state.path.rsplit("/", 1)[-1]
     placed = state.shown_with({"on": on if on in SPREAD else ""})
-    return placed.href(f"/sites/{state.site.pk}/panel/{panel.name}/{tab.name}")
+    return placed.href(f"{state.root or f'/sites/{state.site.pk}'}/panel/{panel.name}/{tab.name}")
 
 
 @site_page
 def panel(request: HttpRequest, state: State, name: str, tab: str) -> HttpResponse:
     """One panel: the part itself for htmx, else a page with it alone."""
-    if name not in PANELS or tab not in {one.name for one in PANELS[name].tabs}:
-        raise Http404("No such panel.")
     wanted = asked_for(request)
-    slot = wanted.removeprefix("panel-") if wanted.startswith("panel-") else name
-    slot = slot if slot in (name, f"{name}-{tab}") else name
     page = "/sites/{}/{}".format(state.site.pk, request.GET.get("on", "") if request.GET.get("on") in SPREAD else "")
-    here = State(**{**state.__dict__, "path": page})
-    context = {"panel": shown(here, PANELS[name], PANELS[name].tab(tab), slot), "site": state.site}
+    here = replace(state, path=page)
+    context = {"panel": one_panel(here, name, tab, wanted), "site": state.site}
     if wanted:
         return render(request, "reports/_panel.html", context)
     return render(request, "reports/panel.html", {**bar(request, here), **context, "section": "overview"})
+
+
+def one_panel(
+    state: State, name: str, tab: str, wanted: str, registry: Mapping[str, Panel] = PANELS
+) -> dict[str, Any]:
+    """The panel of `registry` at one of its tabs, for the place that htmx `wanted`; Http404 where there is none."""
+    if name not in registry or tab not in {one.name for one in registry[name].tabs}:
+        raise Http404("No such panel.")
+    slot = wanted.removeprefix("panel-") if wanted.startswith("panel-") else name
+    slot = slot if slot in (name, f"{name}-{tab}") else name
+    return shown(state, registry[name], registry[name].tab(tab), slot)
 
 
 def choices(state: State) -> list[tuple[str, str, bool]]:

@@ -68,11 +68,13 @@ class State:
     conditions: tuple[Condition, ...] = ()
     segment: int = 0
     view: tuple[tuple[str, str], ...] = ()  # metric, by, tab.sources …: how, not what
+    limit: tuple[Any, ...] = ()  # filters that no link of the page takes away, as the engine's JSON
+    root: str = ""  # where parts of the page live; empty = the site's own pages
 
     def where(self, *more: Any) -> list[Any]:
         """The filters as the engine's JSON."""
         named = [{"segment": self.segment}] if self.segment else []
-        return [*(condition.json() for condition in self.conditions), *named, *more]
+        return [*self.limit, *(condition.json() for condition in self.conditions), *named, *more]
 
     def query(self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), **more: Any) -> Query:
         """A question about this sheet."""

@@ -1,0 +1,41 @@
+"""A link that shows a site's overview to people without an account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils.crypto import get_random_string
+
+
+def share_token() -> str:
+    """A word nobody guesses: it is all one needs to look."""
+    return get_random_string(32)
+
+
+class ShareQuerySet(models.QuerySet["Share"]):
+    def open(self, now: datetime) -> ShareQuerySet:
+        """Those that still show something: neither revoked nor over, of a site that is there."""
+        lasting = models.Q(expires=None) | models.Q(expires__gt=now)
+        return self.filter(lasting, revoked=None, site__deleted=None)
+
+
+class Share(models.Model):
+    """One link. Without a segment it shows the whole site; when its segment is deleted, it goes with it."""
+
+    site = models.ForeignKey("sites.Site", models.CASCADE, related_name="shares")
+    name = models.CharField(max_length=120)
+    token = models.CharField(max_length=40, unique=True, default=share_token)
+    segment = models.ForeignKey("goals.Segment", models.CASCADE, null=True, blank=True, related_name="shares")
+    password = models.CharField(max_length=200, blank=True, help_text="Hashed; empty = none")
+    embed = models.BooleanField(default=False, help_text="Other sites may show it in a frame")
+    expires = models.DateTimeField(null=True, blank=True)
+    revoked = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects: Any = ShareQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name

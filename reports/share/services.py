@@ -1,0 +1,55 @@
+"""Writes of shared links, and how long a given password is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.models import User
+from goals.models import Segment
+from reports.share.models import Share
+from sites.models import Site
+
+
+@transaction.atomic
+def share_create(
+    *,
+    site: Site,
+    name: str,
+    segment: Segment | None = None,
+    password: str = "",
+    embed: bool = False,
+    expires: datetime | None = None,
+    user: User | None = None,
+) -> Share:
+    """A new link. Raises ValidationError, a dict by field: a frame cannot ask for a password."""
+    if segment is not None and segment.site_id != site.pk:
+        raise ValidationError({"segment": "This segment belongs to another site."})
+    if embed and password:
+        raise ValidationError({"embed": "A link with a password cannot be embedded: frames cannot log in."})
+    share = Share(site=site, name=name.strip(), segment=segment, embed=embed, expires=expires, created_by=user)
+    share.password = make_password(password) if password else ""
+    share.full_clean()
+    share.save()
+    return share
+
+
+@transaction.atomic
+def share_revoke(*, share: Share, now: datetime) -> None:
+    """End a link at once; it never opens again."""
+    share.revoked = now
+    share.save(update_fields=["revoked"])
+
+
+def opens(share: Share, password: str) -> bool:
+    """Whether this is the link's password."""
+    return bool(share.password) and check_password(password, share.password)
+
+
+def proof(share: Share) -> str:
+    """What a session keeps of somebody who gave the password; another password makes another proof."""
+    return hashlib.sha256(f"{share.pk}:{share.password}".encode()).hexdigest()
