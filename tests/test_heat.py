@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sites import known
+from sites import known, onsite
 from sites.models import Site
 from tracking import heat, spool, switches
 from tracking.doors import clicky
@@ -109,3 +109,16 @@ def test_a_consent_site_allows_the_cookie_only_with_consent(site: Site) -> None:
     facts = known.site(site.pk)
     assert switches.switches(facts, "", None, False)["cookie"] == 0
     assert switches.switches(facts, "", None, True)["cookie"] == 1
+
+
+def test_an_owner_who_came_from_the_dashboard_gets_the_widget(site: Site, alice: Any) -> None:
+    facts, word = known.site(site.pk), onsite.token(site.pk, alice.pk)
+    assert switches.switches(facts, "", None, False, word)["osa"] == word
+    for other in ("", "x", word + "x", onsite.token(site.pk + 1, alice.pk)):
+        assert switches.switches(facts, "", None, False, other)["osa"] == ""
+    page = {"site_id": site.pk, "type": "pageview", "href": "/a", "mime": "js", "osa": word}
+    headers = {"user-agent": PERSON, "referer": "https://example.com/", "accept-language": "en"}
+    reply = clicky.beacon(
+        Request("GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC))
+    )
+    assert f'"osa":"{word}"'.encode() in reply.body

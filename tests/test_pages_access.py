@@ -18,7 +18,7 @@ from tests.support import browse, number
 
 FIRST = {"name": "page", "tab": "top"}
 POSTS = {"segment-save", "segment-forget", "goal-remove"}
-EDITS = {"goal-new", "goal", "goal-remove"}  # a viewer and a reading guest may not
+EDITS = {"goal-new", "goal", "goal-remove", "heatmap-settings"}  # a viewer and a reading guest may not
 OPEN = {"theme"}
 NAMES = [pattern.name for pattern in urls.urlpatterns]
 OF_A_SITE = [pattern.name for pattern in urls.urlpatterns if "site_id" in str(pattern.pattern)]

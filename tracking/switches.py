@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sites import onsite
 from sites.facts import SiteFacts
 from tracking import heat
 from tracking.hit import Event
@@ -15,8 +16,13 @@ from tracking.hit import Event
 STOPPING = frozenset({"unknown_site", "opted_out", "over_quota", "do_not_track"})
 
 
-def switches(facts: SiteFacts | None, dropped: str, event: Event | None, consent: bool) -> dict[str, Any]:
-    """The switches of one site for one visitor; a refused beacon hears whether to stop. `event` is what was stored."""
+def switches(
+    facts: SiteFacts | None, dropped: str, event: Event | None, consent: bool, word: str = ""
+) -> dict[str, Any]:
+    """The switches of one site for one visitor; a refused beacon hears whether to stop. `event` is what was stored.
+
+    `word` is what the page keeps of an owner who came from the dashboard: the one that is good opens the widget.
+    """
     if facts is None:
         return {"site": 0, "stop": 1}
     chosen = facts.tracker
@@ -28,12 +34,12 @@ def switches(facts: SiteFacts | None, dropped: str, event: Event | None, consent
         "form": int(bool(chosen.get("forms", True))),
         "media": int(bool(chosen.get("media", False))),
         "heat": int(event is not None and heat.wanted(facts, event)),
-        "osa": "",
+        "osa": word if onsite.user_of(word, facts.site_id) else "",
         "stop": int(dropped in STOPPING),
     }
 
 
-def answer(facts: SiteFacts | None, dropped: str, event: Event | None, consent: bool) -> str:
+def answer(facts: SiteFacts | None, dropped: str, event: Event | None, consent: bool, word: str = "") -> str:
     """The script that hands the switches to the tracker on the page."""
-    text = json.dumps(switches(facts, dropped, event, consent), separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(switches(facts, dropped, event, consent, word), separators=(",", ":")).replace("<", "\\u003c")
     return f"if(window._cgen&&_cgen.on){{_cgen.on({text})}}"

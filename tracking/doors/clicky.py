@@ -90,5 +90,6 @@ def answer(request: Request, fields: Fields, facts: SiteFacts | None, outcome: E
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
     if one(fields, "mime") == "js":
         event = None if isinstance(outcome, Refused) else outcome
-        return script(switches.answer(facts, dropped, event, one(fields, "consent") == "1"), dropped)
+        consent, word = one(fields, "consent") == "1", one(fields, "osa")
+        return script(switches.answer(facts, dropped, event, consent, word), dropped)
     return gif(dropped)

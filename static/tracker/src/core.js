@@ -53,7 +53,7 @@ const look = (path, title, type, only) => {
   viewed = 1;
   lastHref = href(); // where the browser was, whatever the page calls it
   if (!only) attention.watch(ping);
-  beacon(type || 'pageview', {href: local(path), title, ...first}, only);
+  beacon(type || 'pageview', {href: local(path), title, ...first, osa: getCookie('_cky_osa')}, only);
 };
 
 const pageview = (onlyOnce, only) => {
@@ -127,12 +127,12 @@ const begin = () => {
   if (started || !sites.length) return;
   silent = declined() || getCookie('_cky_ignore') || marked('_no_tracky_', 'no_trackyy_');
   started = 1;
+  if (/^#_(osa|heatmap)/.test(place.hash)) part('widget');
   if (silent) return;
   const early = queue.splice(0);
   resume();
   if (!off('pageview')) pageview();
   early.forEach(args => beacon(...args));
-  if (/^#_heatmap/.test(place.hash)) part('widget');
 };
 
 const schedule = () => {
