@@ -115,6 +115,32 @@ def test_a_cookie_knows_a_device_on_another_day_and_it_is_no_longer_new() -> Non
     assert (first["is_new"], again["is_new"]) == (1, 0)
 
 
+def test_consent_in_the_middle_of_a_visit_does_not_split_it() -> None:
+    site = facts(cookies="consent")
+    before = event("/a", site)
+    told = event("/b", site, cookie="42", consent=True, now=after(minutes=1))
+    later = event("/c", site, cookie="42", consent=True, now=after(minutes=2), ip="192.0.2.1")
+    assert {(one["visit"], one["device"]) for one in (before, told, later)} == {(before["visit"], before["device"])}
+    again = event("/a", site, cookie="42", consent=True, now=after(days=2))
+    assert (again["device"], again["is_new"]) == (42, 0) and again["visit"] != before["visit"]
+
+
+def test_a_cookie_that_came_before_does_not_join_the_visit_of_another_person_behind_its_address() -> None:
+    site = facts(cookies="consent")
+    event("/a", site, cookie="42", consent=True, now=after(days=-2))
+    other = event("/a", site)
+    back = event("/b", site, cookie="42", consent=True, now=after(minutes=1))
+    assert (back["device"], back["visit"] == other["visit"]) == (42, False)
+
+
+def test_two_who_consent_behind_one_address_are_two() -> None:
+    site = facts(cookies="consent")
+    first = event("/a", site)
+    one = event("/b", site, cookie="42", consent=True, now=after(minutes=1))
+    other = event("/b", site, cookie="43", consent=True, now=after(minutes=2), user_agent=IPHONE)
+    assert one["visit"] == first["visit"] != other["visit"]
+
+
 def test_all_events_of_a_visit_share_where_it_came_from() -> None:
     event("/a?utm_source=mag&utm_campaign=c1", referrer="https://www.google.com/search?q=x")
     second = event("/b", referrer="https://example.com/a")

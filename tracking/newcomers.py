@@ -65,6 +65,18 @@ def first_time(site_id: int, device: int) -> bool:
     return fresh
 
 
+def known(site_id: int, device: int) -> bool:
+    """Whether the device was seen on this site before; it is not seen by being asked about."""
+    client = shared.redis()
+    if client is not None:
+        pipe = client.pipeline(transaction=False)
+        for place in places(site_id, device):
+            pipe.getbit("footfall:devices", place)
+        return all(pipe.execute())
+    kept = bits()
+    return all(kept[place >> 3] & (1 << (place & 7)) for place in places(site_id, device))
+
+
 def save() -> None:
     """Write the bits, whole or not at all."""
     if _bits is None or shared.redis() is not None:

@@ -39,7 +39,7 @@ def still_open(visit: Visit | None, at: int, idle: int) -> bool:
 
 
 def find_open(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> tuple[Key, Visit | None]:
-    """The open visit and the key it is kept under: by the client's number, by device, by yesterday's device."""
+    """The open visit and the key it is kept under: by the client's number, by device, by the device it was before."""
     known = windows()
     if hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
         found = known.by_number(facts.site_id, int(hit.session))
@@ -50,14 +50,32 @@ def find_open(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> t
     visit = known.get(key)
     if still_open(visit, at, idle):
         return key, visit
+    if past:
+        return key, None
+    if cookie_device(hit, facts):
+        return key, before_consent(hit, facts, event, at, idle)
     since_midnight = event["ts"].hour * 60 + event["ts"].minute
-    if not past and since_midnight <= idle / 60_000 and not cookie_device(hit, facts):
+    if since_midnight <= idle / 60_000:
         yesterday = hashed_device(hit, facts, event["ts"].date() - timedelta(days=1))
         older: Key = (facts.site_id, yesterday, 0)
         visit = known.get(older)
         if still_open(visit, at, idle):
             return older, visit
     return key, None
+
+
+def before_consent(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> Visit | None:
+    """The visit this browser began without a cookie, where its cookie is a new one: consent must not split a visit.
+
+    A cookie seen before is somebody who came back, not somebody behind the same address who just consented.
+    """
+    if facts.cookies != "consent" or newcomers.known(facts.site_id, event["device"]):
+        return None
+    visit = windows().get((facts.site_id, hashed_device(hit, facts, event["ts"].date()), 0))
+    if not still_open(visit, at, idle):
+        return None
+    newcomers.first_time(facts.site_id, event["device"])
+    return visit
 
 
 def open_visit(event: Event, at: int) -> Visit:
