@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,16 @@ class Brand:
         return f"{self.name.translate(HEADER_UNSAFE)} <noreply@{self.host.partition(':')[0]}>"
 
 
+# Words that a script of the page, or the browser itself, already means something by
+TAKEN = frozenset((
+    "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do", "else", "enum",
+    "export", "extends", "false", "finally", "for", "function", "if", "import", "in", "instanceof", "new", "null",
+    "return", "super", "switch", "this", "throw", "true", "try", "typeof", "var", "void", "while", "with", "yield",
+    "let", "static", "await", "async", "of", "undefined", "nan", "infinity", "window", "self", "top", "parent",
+    "document", "location", "history", "name", "status", "origin", "event", "external", "screen", "navigator",
+    "frames", "length", "closed", "opener", "alert", "confirm", "prompt", "print", "open", "close", "stop", "focus",
+    "blur", "fetch", "performance", "crypto", "caches", "scheduler", "clickport",
+))  # fmt: skip
 HEADER_UNSAFE = {ord(char): None for char in '"<>,;:@\\()[]\r\n'}
 OURS = Brand()
 
@@ -65,6 +76,22 @@ def brand_by_host(host: str) -> Brand:
     names = {host.lower(), name}
     account = Account.objects.filter(brand_host__in=names).exclude(brand_host="").first() if name else None
     return brand_of(account) if account else OURS
+
+
+def brand_words() -> dict[str, str]:
+    """Of every white-labelled host: the word its tracker's globals begin with (`<word>_site_ids`, `<word>.init`).
+
+    It is the brand's name in small letters and digits; where that leaves nothing a script may call it, `stats`.
+    """
+    rows = Account.objects.exclude(brand_host="").only("name", "brand", "brand_host")
+    return {row.brand_host: script_word(brand_of(row).name) for row in rows}
+
+
+def script_word(name: str) -> str:
+    """A name as JavaScript may use it, which no global of the browser has: `Pixel & Co` is `pixelco`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    word = "".join(char for char in plain if char.isalnum())[:30]
+    return word if word and not word[0].isdigit() and word not in TAKEN else "stats"
 
 
 def brand_for(request: HttpRequest) -> Brand:

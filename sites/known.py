@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from django.db import DatabaseError, InterfaceError, connections
 
+from accounts.brand import brand_words
 from accounts.keys import key_hash
 from sites.facts import KeyFacts, SiteFacts, key_facts, site_facts
 from sites.hosts import host_name
@@ -23,6 +24,7 @@ from sites.models import ApiKey, Change, Site
 POLL_SECONDS = 0.5
 WHOLE_SECONDS = 300.0
 USED_SECONDS = 30.0
+BRANDS_SECONDS = 2.0
 AWAY = (DatabaseError, InterfaceError)
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Memory:
     sites: dict[int, SiteFacts] = field(default_factory=dict)
     hosts: dict[str, int] = field(default_factory=dict)
     keys: dict[str, KeyFacts] = field(default_factory=dict)
+    brands: dict[str, str] = field(default_factory=dict)
 
 
 _memory = Memory()
@@ -71,6 +74,11 @@ def key(api_key: str, now: datetime | None = None) -> KeyFacts | None:
     return found
 
 
+def brand_word(host: str) -> str:
+    """The word of a white-labelled host's globals in the tracker; empty for every other host."""
+    return _loaded().brands.get(host_name(host), "")
+
+
 def all_sites() -> list[SiteFacts]:
     """Every known site, for work that goes over all of them (rollups, retention, quota)."""
     return list(_loaded().sites.values())
@@ -85,7 +93,13 @@ def refresh() -> None:
             _learn_site(fresh, site_facts(row))
         for row_key in ApiKey.objects.filter(revoked=None):
             fresh.keys[row_key.hash] = key_facts(row_key)
+        fresh.brands = brand_words()
         _memory = fresh
+
+
+def refresh_brands() -> None:
+    """Read the white-labelled hosts now: they belong to accounts, whose rows carry no change number."""
+    _memory.brands = brand_words()
 
 
 def catch_up() -> bool:
@@ -211,13 +225,15 @@ def _try(job: object) -> bool:
 
 
 def _keep_fresh() -> None:
-    whole = used = time.monotonic()
+    whole = used = brands = time.monotonic()
     while not _stop.is_set():
         now = time.monotonic()
         if now - whole >= WHOLE_SECONDS:
             whole = now if _try(refresh) else whole
         else:
             _try(catch_up)
+        if now - brands >= BRANDS_SECONDS:
+            brands = now if _try(refresh_brands) else brands
         if now - used >= USED_SECONDS:
             used = now if _try(write_used) else used
         _wake.wait(POLL_SECONDS)

@@ -8,8 +8,13 @@ from typing import Any
 import brotli
 import pytest
 
+from accounts.services import account_brand_set
+from sites import known
+from sites.models import Site
 from tests.doors import Answer, knock
 from tracking.doors.scripts import FILES
+
+pytestmark = pytest.mark.usefixtures("site")  # a serving process has read its sites
 
 
 def configuration(answer: Answer) -> dict[str, Any]:
@@ -85,3 +90,46 @@ def test_other_files_are_not_given(name: str) -> None:
 def test_the_badge_is_an_image() -> None:
     answer = knock("/media/links/badge.gif")
     assert answer.status == 200 and answer.headers["content-type"] == "image/gif" and answer.body[:3] == b"GIF"
+
+
+def branded(site: Site, **brand: str) -> None:
+    account_brand_set(account=site.account, host="stats.agency.example", **brand)
+    known.refresh_brands()
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("Pixel & Söhne 7", "pixelsohne7"),
+        ("7up", "stats"),
+        ("Window", "stats"),
+        ("</script>", "script"),
+        ("数", "stats"),
+    ],
+)
+def test_a_white_labelled_host_has_globals_of_its_own_name(site: Site, name: str, word: str) -> None:
+    branded(site, name=name)
+    for host in ("stats.agency.example", "stats.agency.example:8000", "STATS.agency.example"):
+        assert configuration(plain("/js", host=host))["n"] == word
+        assert configuration(plain(f"/{site.pk}.js", host=host))["n"] == word
+    assert configuration(plain("/js"))["n"] == "clicky"
+    assert configuration(plain("/tracker.js", host="stats.agency.example"))["n"] == "clickport"
+
+
+def test_a_host_that_is_no_longer_branded_has_the_common_globals_again(site: Site) -> None:
+    branded(site, name="Agency")
+    account_brand_set(account=site.account, host="", name="")
+    known.refresh_brands()
+    assert configuration(plain("/js", host="stats.agency.example"))["n"] == "clicky"
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/js", ""), ("/in.php", "part=widget"), ("/in.php", "part=heat"), ("/tracker.js", ""), ("/1ns.gif", ""),
+     ("/in.php", "type=pageview&href=/&mime=js&site_id=SITE"), ("/in.php", "type=pageview&site_id=999")],
+)  # fmt: skip
+def test_no_hot_door_of_a_white_labelled_host_says_our_name(site: Site, path: str, query: str) -> None:
+    branded(site, name="Agency")
+    answer = plain(path, query.replace("SITE", str(site.pk)), host="stats.agency.example")
+    told = answer.body.decode("latin-1") + repr(answer.headers)
+    assert answer.status == 200 and "footfall" not in told.lower()

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from django.conf import settings
-
+from sites import known
 from tracking.doors.common import site_number
 from tracking.web import GIF, Reply, Request
 
@@ -98,8 +97,7 @@ def script(request: Request) -> Reply:
 
 def brand_of(request: Request) -> str:
     """The word of the page's globals: `clicky`, or a white-labelled host's own."""
-    find = getattr(settings, "TRACKER_BRANDS", {}).get(urlsplit(f"//{request.headers.get('host', '')}").hostname)
-    return str(find or "clicky")
+    return known.brand_word(request.headers.get("host", "")) or "clicky"
 
 
 def part(request: Request, name: str) -> Reply:
