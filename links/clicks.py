@@ -137,18 +137,24 @@ def languages(accepted: str) -> tuple[str, ...]:
 
 
 def destination(click: Click, query: list[tuple[str, str]]) -> str:
-    """The address the browser is sent to: with the visitor's parameters, UTM tags, the click's word."""
-    url, wanted = click.choice.url, click.link
+    """The address as it is recorded: with the visitor's parameters and UTM tags."""
+    url = click.choice.url
     for link, _ in click.choice.way:
         utm = link.rules.get("utm")
         if utm:
             url = with_parameters(url, list(utm.items()), replace=True)
         if link.append_query and query:
             url = with_parameters(url, [pair for pair in query if pair[0] != "ddu"], replace=True)
+    return url
+
+
+def with_word(click: Click, url: str) -> str:
+    """The address the browser is sent to: with the click's word where it belongs. It is recorded without, since
+    every click has another."""
     if S2S in url:
         url = url.replace(S2S, word_of(click))
     site = known_sites.site_by_host(host_of(url)) if not click.sign else None
-    if site is not None and site.account_id == wanted.account_id and not wanted.redirect_only:
+    if site is not None and site.account_id == click.link.account_id and not click.link.redirect_only:
         url = with_parameters(url, [(CLICK_PARAMETER, word_of(click))], replace=True)
     return url
 

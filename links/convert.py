@@ -37,7 +37,7 @@ def amount(text: str) -> float:
 
 def report(request: Request, *, browser: bool) -> Event | Refused:
     """Record one conversion. Refused says why it was not: no_conversion, no_click, duplicate, bot …"""
-    fields = {name.lower(): values[0] for name, values in request.fields().items()}
+    fields = {name.lower(): value for name, value in request.fields().items()}
     conversion = known.by_code(fields.get("id", ""))
     spool.count_received(conversion.account_id if conversion else 0, request.now)
     if conversion is None:

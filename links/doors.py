@@ -40,7 +40,7 @@ def pixel(link: LinkFacts, request: Request) -> Reply:
     elif request.method != "HEAD":
         hit = hit_of(link, request, "pixel")
         fields = request.fields()
-        hit.referrer = fields.get("r", [""])[0] or hit.referrer
+        hit.referrer = fields.get("r", "") or hit.referrer
         hit.text = "&".join(part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part)
         click = clicks.begin(link, hit, account, request.method, "", {})
         outcome = clicks.record(click, "")
@@ -64,7 +64,7 @@ def conversion(request: Request) -> Reply:
     outcome = convert.report(request, browser=True)
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
     fields = request.fields()
-    if fields.get("pixel", [""])[0].lower() == "true" or not wants_page(request):
+    if fields.get("pixel", "").lower() == "true" or not wants_page(request):
         return gif(dropped)
     return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
 

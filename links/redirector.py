@@ -126,10 +126,10 @@ def code(domain: DomainFacts, request: Request, alias: str) -> Reply:
     if link is None:
         return answers.unknown()
     fields = request.fields()
-    scale = "".join(char for char in fields.get("scale", ["8"])[0][:2] if char in "0123456789")
+    scale = "".join(char for char in fields.get("scale", "8")[:2] if char in "0123456789")
     return answers.qr_reply(
         f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}",
-        fields.get("format", ["png"])[0] == "svg",
+        fields.get("format", "png") == "svg",
         int(scale or 8),
     )
 
@@ -149,7 +149,7 @@ def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
     url = clicks.destination(click, query)
     if request.method != "HEAD":
         clicks.record(click, url)
-    reply = onward(link, domain, url)
+    reply = onward(link, domain, clicks.with_word(click, url))
     if not click.sign and not link.light_tracking and not link.redirect_only:
         reply.headers.extend(visitor.cookies(click, request.scheme == "https"))
         reply.headers.extend(spillover_cookie(click, request.scheme == "https"))

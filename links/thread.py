@@ -62,6 +62,10 @@ class Traces:
         with self._lock:
             self._last.clear()
 
+    def __bool__(self) -> bool:
+        """Whether there may be any: most sites are reached by no tracked link."""
+        return bool(self._last) or shared.redis() is not None
+
 
 traces = Traces()
 landed = Window("landed", PARAMETER_SECONDS, 200_000)
@@ -99,7 +103,7 @@ def columns(hit: Hit, facts: SiteFacts, event: Event) -> Event:
     at = hit.now.timestamp()
     if f"{CLICK_PARAMETER}=" in hit.url:
         return by_parameter(hit, facts, at)
-    trace = traces.get(who(hit.ip, hit.user_agent))
+    trace = traces.get(who(hit.ip, hit.user_agent)) if traces else None
     if trace is None or trace.get("landed") or trace["account_id"] != facts.account_id:
         return {}
     if not 0 <= at - trace["at"] + 1 <= MATCH_SECONDS or trace["host"] != event.get("host"):
