@@ -32,6 +32,8 @@ settings.DATABASES["default"].setdefault("TEST", {}).update(
     {"NAME": f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")}
 )
 django.setup()
+# A worker inherits the environment, and would read its settings before it chose its own directory
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from sites import known

@@ -15,16 +15,18 @@ from tracking.store.migrate import statements
 from tracking.store.target import Host, parse, target
 
 ROOT = Path(__file__).resolve().parent.parent
+embedded = pytest.mark.skipif(not target().embedded, reason="about the engine in this process")
 
 
 def in_another_process(code: str, **environment: str) -> str:
     """What a fresh process says that runs `code` with a store of its own."""
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **environment}
+    env = {**os.environ, "EVENTS_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings", **environment}
     script = f"import django; django.setup()\nfrom tracking import store\n{code}"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr[-2000:]
 
 
+@embedded
 def test_a_second_process_is_told_that_the_directory_is_taken(store: Any, tmp_path: Path) -> None:
     store.ping()
     said = in_another_process(
@@ -44,6 +46,7 @@ def test_a_forked_child_is_told_instead_of_hanging(tmp_path: Path) -> None:
         "    os._exit(0)\n"
         "os.waitpid(pid, 0)\nprint('parent', store.rows('SELECT 1 AS one'))",
         DATA_DIR=str(tmp_path),
+        EVENTS_URL="",
     )
     assert "told: The event store was opened before this process was forked" in said
     assert "parent [{'one': 1}]" in said

@@ -15,6 +15,7 @@ from tracking import remote, spool
 from tracking.store.target import target
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(not target().embedded, reason="a server may be opened by any process")
 
 
 @pytest.fixture

@@ -1,0 +1,12 @@
+"""Tests that run side by side have nothing in common."""
+
+import os
+
+from django.conf import settings
+
+from tests import conftest
+
+
+def test_django_uses_the_directory_that_this_process_chose() -> None:
+    assert str(settings.DATA_DIR) == conftest.DATA_DIR
+    assert f"footfall-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-" in conftest.DATA_DIR
