@@ -18,6 +18,7 @@ from sites.settings_fields import cleaned_settings
 
 PREFIX_LENGTH = 10
 PROVISIONED = "provision"
+MOST_MARKS = 500  # of visitors that people called bots, and of those they called people
 
 
 @transaction.atomic
@@ -41,6 +42,21 @@ def site_update(*, site: Site, **changes: Any) -> Site:
     site.save(update_fields=list(fields))
     transaction.on_commit(known.nudge)
     return site
+
+
+@transaction.atomic
+def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
+    """Remember what people said: these `device:<number>` and `agent:<user agent>` are bots, or are people.
+
+    The newest MOST_MARKS of each are kept; one that is said again counts as new.
+    """
+    row = Site.objects.select_for_update().get(pk=site.pk)
+    said, other = (row.robots, row.people) if robots else (row.people, row.robots)
+    said[:] = [*(mark for mark in said if mark not in marks), *marks][-MOST_MARKS:]
+    other[:] = [mark for mark in other if mark not in marks]
+    row.save(update_fields=["people", "robots"])
+    transaction.on_commit(known.nudge)
+    return row
 
 
 @transaction.atomic

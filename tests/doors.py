@@ -85,7 +85,11 @@ def ledger(site_id: int | None = None) -> dict[str, int]:
     found = {"received": store.rows(f"SELECT sum(hits) AS n FROM received{where}")[0]["n"]}
     found["stored"] = store.rows(f"SELECT count() AS n FROM events{where}")[0]["n"]
     for row in store.rows(f"SELECT reason, sum(hits) AS n FROM refusals{where} GROUP BY reason"):
-        found[row["reason"]] = row["n"]
+        if row["reason"] not in ("bot", "spam"):
+            found[row["reason"]] = row["n"]
+    kind = "if(startsWith(reason, 'spam'), 'spam', 'bot')"  # counted where they lie, since they may be brought back
+    for row in store.rows(f"SELECT {kind} AS kind, count() AS n FROM bots{where} GROUP BY kind"):
+        found[row["kind"]] = row["n"]
     return found
 
 

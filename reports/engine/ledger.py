@@ -1,7 +1,8 @@
 """The ledger of a site: received = stored + refused by reason + duplicates, per minute, hour or day.
 
 `received` is counted at the door, on its own; `stored` are the events (of the moment they happened: what a trusted
-sender states about the past is stored in the past). What is on its way into the store counts as received only.
+sender states about the past is stored in the past). What is on its way into the store counts as received only. Bots are
+counted where they lie, so that the sum holds when some are brought back and others set apart.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ LONGEST: dict[str, int] = {"minute": 2, "hour": 62, "day": 3_660}  # days of a p
 DUPLICATE = "duplicate"
 SOURCES = {
     "received": ("received", "minute", "'received'", "sum(hits)"),
-    "refused": ("refusals", "minute", "reason", "sum(hits)"),
+    "refused": ("refusals", "minute", "reason", "sumIf(hits, reason NOT IN ('bot', 'spam'))"),
+    "apart": ("bots", "ts", "if(startsWith(reason, 'spam'), 'spam', 'bot')", "count()"),
     "stored": ("events", "ts", "'stored'", "count()"),
 }
 
@@ -37,7 +39,9 @@ class Entry:
     refused: Counter[str] = field(default_factory=Counter)
 
     def add(self, source: str, reason: str, hits: int) -> None:
-        if source == "refused" and reason != DUPLICATE:
+        if not hits:
+            return
+        if source == "apart" or (source == "refused" and reason != DUPLICATE):
             self.refused[reason] += hits
         elif source == "refused":
             self.duplicates += hits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,17 +15,21 @@ from reports.engine.ledger import ledger as read_ledger
 from reports.engine.ledger import total as summed
 from reports.pages.frame import bar, site_page
 from reports.pages.graph import bucket_label
+from reports.pages.segments import may_edit
 from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 from tracking.hit import REASONS
 
 MOST = 500
 BOT_WORDS = {
-    "signature": "Says that it is a bot", "ua": "Says that it is a bot", "pattern": "Asks like a program",
-    "behaviour": "Behaves like a program",
+    "signature": "Says that it is a bot", "ua": "Says that it is a bot", "form": "Has a name no browser has",
+    "pattern": "Asks like a program", "behaviour": "Behaves like a program", "spam": "Referrer spam",
     "data_centre": "Comes from a data centre", "datacenter": "Comes from a data centre",
-    "ai_crawler": "Reads for an AI", "automation": "A driven browser", "webdriver": "A driven browser",
+    "automation": "A driven browser", "webdriver": "A driven browser", "by hand": "Set apart by hand",
+    "ai_crawler": "Reads for an AI", "ai_live": "Reads for an AI, as somebody asks it",
+    "ai_search": "Reads for an AI, for its search", "ai_training": "Reads for an AI, to train it",
 }  # fmt: skip
+PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_training": "Training"}
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,31 @@ def bots(request: HttpRequest, state: State) -> HttpResponse:
     except TROUBLE as error:
         return render(request, "reports/bots.html", {**context, "failed": sentence(error)})
     named = [{**row, "words": bot_words(row["reason"])} for row in rows]
-    told = [Reason(row["reason"], bot_words(row["reason"]), int(row["hits"])) for row in reasons]
-    return render(request, "reports/bots.html", {**context, "rows": named, "reasons": told})
+    context |= {"rows": named, "reasons": by_kind(reasons), "readers": readers(reasons)}
+    return render(request, "reports/bots.html", {**context, "may_edit": may_edit(request, state.site.pk)})
+
+
+def by_kind(reasons: list[dict[str, Any]]) -> list[Reason]:
+    """How many hits each kind of sign set apart, the most first."""
+    hits: Counter[str] = Counter()
+    for row in reasons:
+        hits[kind_of(row["reason"])] += int(row["hits"])
+    return [Reason(kind, bot_words(kind), count) for kind, count in hits.most_common()]
+
+
+def readers(reasons: list[dict[str, Any]]) -> list[tuple[str, int, list[Reason]]]:
+    """Crawlers of AI by purpose: (purpose in words, hits, crawlers), the purpose with the most hits first."""
+    found: dict[str, list[Reason]] = {}
+    for row in reasons:
+        kind, _, name = str(row["reason"]).partition(": ")
+        if kind in PURPOSES:
+            found.setdefault(kind, []).append(Reason(row["reason"], name, int(row["hits"])))
+    made = [(PURPOSES[kind], sum(one.hits for one in names), names) for kind, names in found.items()]
+    return sorted(made, key=lambda purpose: -purpose[1])
+
+
+def kind_of(reason: str) -> str:
+    return str(reason).partition(":")[0]
 
 
 def bot_words(reason: str) -> str:

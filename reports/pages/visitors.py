@@ -12,6 +12,7 @@ from django.shortcuts import render
 from reports.engine import Period, lists
 from reports.pages import people
 from reports.pages.frame import asked_for, bar, site_page
+from reports.pages.segments import may_edit
 from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.spy import KINDS
 from reports.pages.state import State
@@ -88,6 +89,7 @@ def visitor(request: HttpRequest, state: State, device: int) -> HttpResponse:
         raise Http404("No such visitor.")
     made = history(state, rows, lines)
     context |= {
+        "may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot",
         "visits": made, "person": made[0].person, "first": made[-1], "count": len(made),
         "views": sum(one.views for one in made), "actions": sum(one.actions for one in made),
         "tags": sorted({tag for one in made for tag in one.tags}), "capped": len(rows) == MOST_VISITS,
@@ -107,6 +109,7 @@ def one_visit(request: HttpRequest, state: State, visit: int) -> HttpResponse:
     if not row:
         raise Http404("No such visit.")
     made = history(state, [row], lines)
+    context |= {"may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot"}
     return render(
         request, "reports/visitor.html", {**context, "visits": made, "person": made[0].person, "tags": made[0].tags}
     )

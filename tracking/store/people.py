@@ -49,3 +49,20 @@ def rows_of(site_id: int, visits: list[int]) -> Iterator[dict[str, Any]]:
             part = {"site": site_id, "visits": visits[start : start + EXPORT_AT_ONCE]}
             for row in session.rows(sql, part):
                 yield {"table": table, **{name: value for name, value in row.items() if value not in ("", 0, {}, None)}}
+
+
+def devices_of_visit(site_id: int, visit: int) -> list[int]:
+    """The devices of a visit: one, or none when nobody knows it."""
+    sql = "SELECT DISTINCT device FROM events WHERE site_id = {site:UInt64} AND visit = {visit:UInt64}"
+    return [int(row["device"]) for row in session.rows(sql, {"site": site_id, "visit": visit})]
+
+
+def devices_apart(site_id: int, reason: str, user_agent: str, organization: str, limit: int) -> list[int]:
+    """The devices that were set apart for a reason under a name, the latest first."""
+    sql = (
+        "SELECT device FROM bots WHERE site_id = {site:UInt64} AND reason = {reason:String}"
+        " AND user_agent = {agent:String} AND organization = {network:String}"
+        " GROUP BY device ORDER BY max(ts) DESC LIMIT {limit:UInt32}"
+    )
+    given = {"site": site_id, "reason": reason, "agent": user_agent, "network": organization, "limit": limit}
+    return [int(row["device"]) for row in session.rows(sql, given)]
