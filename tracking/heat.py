@@ -18,7 +18,7 @@ from tracking import intake, seen, spool
 from tracking.doors.clicky_fields import fill
 from tracking.doors.common import Fields, new_hit, number, one, page_url
 from tracking.hit import Event, Hit, Refused
-from tracking.pipeline import process
+from tracking.pipeline import SetApart, process
 from tracking.steps.page import clip, read_address
 from tracking.web import Request
 
@@ -62,7 +62,7 @@ def receive(request: Request, fields: Fields, facts: SiteFacts) -> Refused | Non
     hit = new_hit(request, facts, "ping")
     fill(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
     reason = _store(hit, fields, facts)
-    return intake.refuse(facts.site_id, reason, request.now) if reason else None
+    return intake.turn_away(facts.site_id, reason, request.now) if reason else None
 
 
 def _store(hit: Hit, fields: Fields, facts: SiteFacts) -> str:
@@ -70,6 +70,8 @@ def _store(hit: Hit, fields: Fields, facts: SiteFacts) -> str:
     if hit.event_id and seen.repeated(facts.site_id, hit.event_id, hit.brief_id, hit.now):
         return "duplicate"
     event = process(hit, facts)
+    if isinstance(event, SetApart):  # of a bot nothing is kept here
+        return "no_heatmap"
     if isinstance(event, Refused):
         return event.reason
     if not wanted(facts, event):
