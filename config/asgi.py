@@ -36,6 +36,8 @@ HOT: tuple[Hot, ...] = (
     Hot(redirector.claims, redirector.app),  # last: on a link domain every other path is an alias
 )
 
+at_once = collector.at_once  # what our own server may answer without a task (`config.server`)
+
 
 async def application(scope: Scope, receive: Any, send: Any) -> None:
     """Whatever the server hands over."""

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
 BODY_SECONDS = 30.0  # between two pieces of a body
@@ -20,9 +20,17 @@ GRACE_SECONDS = 4
 SWEEP_SECONDS = 1.0
 
 
+AtOnce = Callable[[Any], tuple[int, bytes, bytes] | None]
+
+
+def never(scope: Any) -> None:
+    """Every request gets its task."""
+
+
 class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 with an end to patience. Times are the loop's; one sweep a second looks at all connections."""
 
+    at_once: AtOnce = staticmethod(never)
     waiting_since: float | None = None
     waiting_most = HEADER_SECONDS
     header_bytes = 0
@@ -55,6 +63,21 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.waiting_since = None
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Answer at once what can be answered without waiting; a task and its turn of the loop cost more than that."""
+        found = None if self.flow.write_paused else self.at_once(cycle.scope)
+        if found is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        status, head, body = found
+        standard = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], standard, head, end, body)))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def give_up(self, now: float) -> None:
         """Close the connection if its request should have been here by now."""
@@ -108,10 +131,14 @@ def raise_file_limit() -> int:
     return max(soft, wanted)
 
 
-def server_config(app: Any, host: str, port: int, **more: Any) -> uvicorn.Config:
-    """The one way we run uvicorn. Proxies' words are judged by us, so it must not."""
+def server_config(app: Any, host: str, port: int, at_once: AtOnce = never, **more: Any) -> uvicorn.Config:
+    """The one way we run uvicorn. Proxies' words are judged by us, so it must not.
+
+    `at_once(scope)` gives status, header lines and body of a request that needs no waiting, or None.
+    """
+    protocol = type("Protocol", (PatientProtocol,), {"at_once": staticmethod(at_once)})
     settings: dict[str, Any] = {
-        "loop": "uvloop", "http": PatientProtocol, "ws": "none", "lifespan": "on", "access_log": False,
+        "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
         "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,
         "timeout_keep_alive": 15, "timeout_graceful_shutdown": GRACE_SECONDS,
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+MOST_JUDGED = 2000
+
 
 @lru_cache(maxsize=10_000)
 def host_name(text: str) -> str:
@@ -34,7 +36,7 @@ def host_pattern(text: str) -> str:
 class HostMatcher:
     """Which host names may send hits to a site. The domain and its subdomains always may."""
 
-    __slots__ = ("any_host", "exact", "suffixes")
+    __slots__ = ("any_host", "exact", "judged", "suffixes")
 
     def __init__(self, domain: str, patterns: tuple[str, ...], any_host: bool) -> None:
         own = host_name(domain).removeprefix("www.")
@@ -42,10 +44,20 @@ class HostMatcher:
         self.any_host = any_host
         self.exact = frozenset(host_pattern(text) for text in patterns if not text.strip().startswith("*"))
         self.suffixes = tuple(tree for tree in trees if tree)
+        self.judged: dict[str, bool] = {}  # spellings met so far
 
     def accepts_host(self, host: str) -> bool:
         """Whether a page on `host` (any spelling, with or without port) may send."""
         if self.any_host:
             return True
-        name = host_name(host)
+        found = self.judged.get(host)
+        if found is None:
+            if len(self.judged) >= MOST_JUDGED:
+                self.judged.clear()
+            found = self._accepts(host_name(host))
+            if len(host) <= 255:
+                self.judged[host] = found
+        return found
+
+    def _accepts(self, name: str) -> bool:
         return name in self.exact or any(name == tree or name.endswith(f".{tree}") for tree in self.suffixes)

@@ -58,6 +58,19 @@ def visitor_address(peer: str, forwarded: str, believed: Callable[[str], bool] |
     `believed` says which further addresses (a site's own proxy) are passed over; `skip` hops are believed
     whatever their address (a proxied path that carried the site's secret word).
     """
+    if believed is None and not skip:
+        return told_by_proxies(peer, forwarded, tuple(settings.TRUSTED_PROXIES))
+    return last_unbelieved(peer, forwarded, believed, skip)
+
+
+@lru_cache(maxsize=50_000)
+def told_by_proxies(peer: str, forwarded: str, trusted: tuple[str, ...]) -> str:
+    """The visitor's address where only the operator's proxies (`trusted`, so that a change is seen) are believed."""
+    return last_unbelieved(peer, forwarded, None, 0)
+
+
+def last_unbelieved(peer: str, forwarded: str, believed: Callable[[str], bool] | None, skip: int) -> str:
+    """From the right, the first address that is nobody's proxy."""
     address = clean(peer) or "0.0.0.0"  # noqa: S104
     hops: Iterable[str] = reversed(forwarded.split(",")[-20:]) if forwarded else ()
     for hop in hops:

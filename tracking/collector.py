@@ -11,11 +11,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tracking import intake
 from tracking.doors import clickport, clicky, scripts
-from tracking.web import Header, Reply, Request, gif
+from tracking.web import Header, Reply, Request, gif, line
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -23,6 +24,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Answer = Callable[[Request], Reply]
 
 MOST_BYTES = 64 * 1024
+ANY = "any"
+HEADER_NAMES: dict[bytes, str] = {}
 log = logging.getLogger(__name__)
 
 
@@ -73,18 +76,9 @@ def claims(scope: Scope) -> bool:
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request. Nothing a stranger sends makes this fail."""
-    path, secret = scope["path"], ""
-    door = door_at(path)
-    if door is None and (proxied := PROXIED.fullmatch(path)):
-        secret, path = proxied[1], proxied[2]
-        door = door_at(path)
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    door, request = understood(scope)
     if door is None:
-        return await respond(send, scope, headers, "any", Reply(b"Not found", status=404))
-    request = Request(
-        scope["method"], path, scope["query_string"], headers, (scope.get("client") or ("",))[0],
-        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), secret=secret,
-    )  # fmt: skip
+        return await respond(send, request, ANY, Reply(b"Not found", status=404))
     reply = refusal(request, door)
     if reply is None and request.method == "POST":
         body = await read_body(receive)
@@ -93,9 +87,56 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request.body = body
         if len(body) > MOST_BYTES:
             reply = too_large(request)
-    if reply is None:
-        reply = answer(door, request)
-    return await respond(send, scope, headers, door.cors, reply)
+    return await respond(send, request, door.cors, reply or answer(door, request))
+
+
+def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+    """Status, header lines and body of a request that needs no waiting; None leaves it to `app`.
+
+    The server asks this before it makes a task, which spares a beacon a third of its time.
+    """
+    if scope["method"] != "GET" or not claims(scope):
+        return None
+    door, request = understood(scope)
+    if door is None:
+        return None
+    reply = refusal(request, door) or answer(door, request)
+    if reply.headers:
+        head = b"".join(line(name, value) for name, value in header_list(request, door.cors, reply))
+    else:
+        head = usual_head(reply.content_type, len(reply.body), reply.cached, reply.dropped, door.cors, origin(request))
+    return reply.status, head, reply.body
+
+
+@lru_cache(maxsize=4000)
+def usual_head(content_type: bytes, length: int, cached: bool, dropped: str, rule: str, page: bytes) -> bytes:
+    """The header lines of a reply that has none of its own; few differ."""
+    reply = Reply(b"", content_type, dropped=dropped, cached=cached)
+    return b"".join(line(name, value) for name, value in [*reply.header_list(length), *cors(page, rule)])
+
+
+def understood(scope: Scope) -> tuple[Door | None, Request]:
+    """The door and what it will see."""
+    path, secret = scope["path"], ""
+    door = door_at(path)
+    if door is None and (proxied := PROXIED.fullmatch(path)):
+        secret, path = proxied[1], proxied[2]
+        door = door_at(path)
+    names = HEADER_NAMES
+    headers = {names.get(name) or header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
+    client = scope.get("client")
+    return door, Request(
+        scope["method"], path, scope["query_string"], headers, client[0] if client else "",
+        datetime.now(UTC), b"", scope.get("http_version", "1.1"), secret,
+    )  # fmt: skip
+
+
+def header_name(name: bytes) -> str:
+    """A header's name as text; those that are met often are remembered."""
+    text = name.decode("latin-1")
+    if len(HEADER_NAMES) < 500 and len(name) <= 40:
+        HEADER_NAMES[name] = text
+    return text
 
 
 def refusal(request: Request, door: Door) -> Reply | None:
@@ -151,13 +192,18 @@ def preflight(door: Door) -> list[Header]:
     ]
 
 
-def cors(headers: dict[str, str], rule: str) -> list[Header]:
+def origin(request: Request) -> bytes:
+    """The page that asks, where it says so in printable words."""
+    told = request.headers.get("origin", "")
+    return told.encode("latin-1") if told and told.isprintable() else b""
+
+
+def cors(page: bytes, rule: str) -> list[Header]:
     """Any page may call; one that sends credentials must be named, as the browsers demand."""
     exposed = (b"access-control-expose-headers", b"x-event-dropped")
-    origin = headers.get("origin")
-    if rule == "page" and origin:
+    if rule == "page" and page:
         return [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-origin", page),
             (b"access-control-allow-credentials", b"true"),
             (b"vary", b"origin"),
             exposed,
@@ -165,9 +211,14 @@ def cors(headers: dict[str, str], rule: str) -> list[Header]:
     return [(b"access-control-allow-origin", b"*"), exposed]
 
 
-async def respond(send: Send, scope: Scope, headers: dict[str, str], rule: str, reply: Reply) -> None:
+def header_list(request: Request, rule: str, reply: Reply) -> list[Header]:
+    """All headers of an answer."""
+    return [*reply.header_list(), *cors(origin(request), rule)]
+
+
+async def respond(send: Send, request: Request, rule: str, reply: Reply) -> None:
     """Send it."""
-    start = [*reply.header_list(), *cors(headers, rule)]
-    await send({"type": "http.response.start", "status": reply.status, "headers": start})
-    body = b"" if scope["method"] == "HEAD" else reply.body
+    headers = header_list(request, rule, reply)
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    body = b"" if request.method == "HEAD" else reply.body
     await send({"type": "http.response.body", "body": body})

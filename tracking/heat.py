@@ -77,7 +77,7 @@ def _store(hit: Hit, fields: Fields, facts: SiteFacts) -> str:
     if not wanted(facts, event):
         return "no_heatmap"
     page = {"host": one(fields, "host"), "layout": one(fields, "lw"), "height": one(fields, "lh")}
-    texts = fields.get("heatmap[]", [])[:MOST_ROWS]
+    texts = fields.every("heatmap[]")[:MOST_ROWS]
     rows = [row for text in texts if (row := heat_row(text, event, facts, page)) is not None]
     if not rows:
         return "bad_request"

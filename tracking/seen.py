@@ -11,6 +11,7 @@ import os
 import threading
 from array import array
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -25,6 +26,7 @@ MOST_BRIEF = 200_000
 MOST_PER_HOUR = 1_000_000
 
 
+@lru_cache(maxsize=64)  # one hit asks three times
 def digest(site_id: int, event_id: str) -> int:
     """A sender's id as 64 bits."""
     raw = blake2b(f"{site_id}|{event_id}".encode("utf-8", "replace"), digest_size=8).digest()

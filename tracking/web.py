@@ -22,21 +22,27 @@ MOST_PARAMETERS = 300
 LONGEST_NAME = 200
 
 
-class Fields(dict[str, list[str]]):
-    """Parameters: each name with all its values; `first` has each name's first one.
+class Fields(dict[str, str]):
+    """Parameters: each name with its first value; `every` has all of a name's values, in order.
 
     `groups` has `custom[plan]=pro` as {"custom": {"plan": "pro"}}.
     """
 
-    __slots__ = ("first", "groups")
+    __slots__ = ("groups", "repeated")
 
     def __init__(self) -> None:
         super().__init__()
-        self.first: dict[str, str] = {}
         self.groups: dict[str, dict[str, str]] = {}
+        self.repeated: dict[str, list[str]] = {}  # only names that came more than once
+
+    def every(self, name: str) -> list[str]:
+        """All values of a parameter; none without it."""
+        return self.repeated.get(name) or ([self[name]] if name in self else [])
 
 
 decoded = lru_cache(maxsize=8192)(unquote_plus)
+PLAIN_NAMES: dict[str, str] = {}  # names as sent that belong to no group
+MOST_PLAIN = 2000
 
 
 @lru_cache(maxsize=2000)
@@ -58,16 +64,26 @@ def parse_fields(text: str) -> Fields:
             value = decoded(value) if len(value) <= LONGEST_NAME else unquote_plus(value)
         elif "+" in value:
             value = value.replace("+", " ")
-        name, group, key = field_name(raw) if len(raw) <= LONGEST_NAME else (raw[:LONGEST_NAME], "", "")
-        values = found.get(name)
-        if values is None:
-            found[name] = [value]
-            found.first[name] = value
+        name = PLAIN_NAMES.get(raw)
+        if name is None:
+            name = grouped(found, raw, value)
+        if name not in found:
+            found[name] = value
         else:
-            values.append(value)
-        if group:
-            found.groups.setdefault(group, {})[key] = value
+            found.repeated.setdefault(name, [found[name]]).append(value)
     return found
+
+
+def grouped(found: Fields, raw: str, value: str) -> str:
+    """The name of a parameter that may belong to a group, to which its value is added."""
+    if len(raw) > LONGEST_NAME:
+        return raw[:LONGEST_NAME]
+    name, group, key = field_name(raw)
+    if group:
+        found.groups.setdefault(group, {})[key] = value
+    elif len(PLAIN_NAMES) < MOST_PLAIN:
+        PLAIN_NAMES[raw] = name
+    return name
 
 
 @dataclass(slots=True)
@@ -103,11 +119,11 @@ class Reply:
     dropped: str = ""
     cached: bool = False  # whether the headers already say how long to keep it
 
-    def header_list(self) -> list[Header]:
-        """All headers of the reply, CORS aside."""
+    def header_list(self, length: int | None = None) -> list[Header]:
+        """All headers of the reply, CORS aside; `length` stands for a body that is not there yet."""
         headers = [
             (b"content-type", self.content_type),
-            (b"content-length", str(len(self.body)).encode()),
+            (b"content-length", str(len(self.body) if length is None else length).encode()),
             *self.headers,
         ]
         if not self.cached:
@@ -115,6 +131,12 @@ class Reply:
         if self.dropped:
             headers.append((b"x-event-dropped", self.dropped.encode()))
         return headers
+
+
+@lru_cache(maxsize=4000)
+def line(name: bytes, value: bytes) -> bytes:
+    """One header as it goes over the wire."""
+    return b"%b: %b\r\n" % (name, value)
 
 
 def gif(dropped: str = "") -> Reply:

@@ -18,7 +18,7 @@ LONG_ID = 16  # our tracker's `x` is a beacon's own id; Clicky's is only there a
 
 def fill(hit: Hit, fields: Fields, referer: str) -> None:
     """Put a beacon's parameters into the hit. `referer` names the page where the beacon does not."""
-    get = fields.first.get
+    get = fields.get
     href, host = get("href", ""), get("host", "")
     if hit.kind == "view":
         hit.url = page_url(href, host, referer) if href else referer
@@ -45,7 +45,7 @@ def reach(text: str) -> int:
 
 def common(hit: Hit, fields: Fields, href: str) -> None:
     """What beacons and servers say alike."""
-    get = fields.first.get
+    get = fields.get
     hit.referrer, hit.utm = get("ref", ""), utm_of(get("utm", ""))
     hit.tags = named(fields, "custom")
     hit.name = get("name", "")
@@ -67,7 +67,7 @@ def common(hit: Hit, fields: Fields, href: str) -> None:
     split = named(fields, "split")
     if split.get("name"):
         hit.split = (split["name"], split.get("version", ""))
-        goals = fields.get("split[goal][]") or fields.get("split[goal]") or []
+        goals = fields.every("split[goal][]") or fields.every("split[goal]")
         hit.props = {**hit.props, "split_goal": ",".join(goals)} if goals else hit.props
 
 

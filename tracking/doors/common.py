@@ -16,7 +16,7 @@ NONE: dict[str, str] = {}
 
 def one(fields: Fields, name: str) -> str:
     """The first value of a parameter; "" without one."""
-    return fields.first.get(name, "")
+    return fields.get(name, "")
 
 
 def named(fields: Fields, prefix: str) -> dict[str, str]:

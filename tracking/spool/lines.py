@@ -12,7 +12,7 @@ import orjson
 
 from tracking.hit import Event
 
-OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 LARGEST = 2**63 - 1
 
 
@@ -21,7 +21,7 @@ def line_of(event: Event) -> bytes:
     try:
         return orjson.dumps(event, default=_plain, option=OPTIONS)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_harmless(event), default=_plain, option=OPTIONS)
+        return orjson.dumps(_harmless(event), default=_plain, option=OPTIONS | orjson.OPT_NON_STR_KEYS)
 
 
 def read_events(path: Path) -> Iterator[Event]:

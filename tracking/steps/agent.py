@@ -25,6 +25,7 @@ BROWSERS = {
 }
 SYSTEMS = {"Mac OS X": "macOS", "Ubuntu": "Linux", "Fedora": "Linux", "Debian": "Linux", "Chrome OS": "ChromeOS"}
 TELEVISIONS = ("smart-tv", "smarttv", "googletv", "appletv", "hbbtv", "roku", "aftt", "web0s", "tizen", " tv ")
+LONGEST = 600
 CONSOLES = ("playstation", "xbox", "nintendo")
 
 
@@ -49,6 +50,7 @@ def device_type(agent: object, low: str) -> str:
 @lru_cache(maxsize=20_000)
 def agent_columns(user_agent: str) -> dict[str, str]:
     """The columns that a user agent fills."""
+    user_agent = user_agent.replace("\x00", "")[:500]
     agent = parse(user_agent)
     known = agent.browser.family != "Other"
     model = agent.device.model or ""
@@ -67,5 +69,5 @@ def agent_columns(user_agent: str) -> dict[str, str]:
 def read_agent(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill browser, system, device."""
     if hit.user_agent:
-        event.update(agent_columns(hit.user_agent.replace("\x00", "")[:500]))
+        event.update(agent_columns(hit.user_agent[:LONGEST]))
     return None

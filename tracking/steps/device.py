@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hmac
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from sites.facts import SiteFacts
 from tracking.hit import Event, Hit, Refused
 from tracking.salts import salt
 
+A_DAY = timedelta(days=1)
+_today: list[date] = [date.min]
 BITS = 53  # Clickport shows ids as JSON numbers
 
 
@@ -21,9 +24,17 @@ def number(key: bytes, text: str) -> int:
 def hashed_device(hit: Hit, facts: SiteFacts, day: date) -> int:
     """The number of a visitor without a cookie on `day`. A backdated day has no salt left: today's and its name."""
     today = hit.now.date()
-    if today - day > timedelta(days=1):
-        return number(salt(today), f"{facts.site_id}|{hit.ip}|{hit.user_agent}|{day}")
-    return number(salt(day), f"{facts.site_id}|{hit.ip}|{hit.user_agent}")
+    if _today[0] != today:
+        _hashed.cache_clear()  # what was worked out must not outlive its salt
+        _today[0] = today
+    if day == today or today - day <= A_DAY:
+        return _hashed(salt(day), facts.site_id, hit.ip, hit.user_agent, "")
+    return _hashed(salt(today), facts.site_id, hit.ip, hit.user_agent, f"|{day}")
+
+
+@lru_cache(maxsize=50_000)
+def _hashed(key: bytes, site_id: int, ip: str, user_agent: str, day: str) -> int:
+    return number(key, f"{site_id}|{ip}|{user_agent}{day}")
 
 
 def cookie_device(hit: Hit, facts: SiteFacts) -> int:

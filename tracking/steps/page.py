@@ -22,6 +22,7 @@ WORDS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parame
 CLICK_IDS = frozenset(WORDS["click_ids"])
 SESSION_IDS = frozenset(WORDS["session_ids"])
 UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+LONGEST_URL = 8000
 LONGEST_WORD, LONGEST_QUERY, LONGEST_PATH = 64, 250, 128
 
 
@@ -76,7 +77,7 @@ def split_address(url: str) -> tuple[str, str, str, str]:
 @lru_cache(maxsize=20_000)
 def read_address(url: str, keep_search: bool) -> Page:
     """Take an address apart; `keep_search` keeps the query of search pages."""
-    host, path, query, fragment = split_address(url)
+    host, path, query, fragment = split_address(clip(url, LONGEST_URL))
     pairs = parse_qsl(query[:4000], keep_blank_values=True) if query else []
     hashed = parse_qsl(fragment[:2000].lstrip("?&/!")) if "utm_" in fragment else []
     named = {name.lower(): value for name, value in [*hashed, *pairs] if value}
@@ -98,7 +99,8 @@ def read_address(url: str, keep_search: bool) -> Page:
 
 def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill where it happened."""
-    page = read_address(clip(hit.url, 8000), bool(facts.tracker.get("internal_search")))
+    page = read_address(hit.url[:LONGEST_URL], bool(facts.tracker.get("internal_search")))
+    hit.click_ids = page.click_ids
     event["host"] = page.host or (facts.domain if hit.trusted else "")
     event["path"] = page.path
     if hit.title:

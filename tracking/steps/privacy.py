@@ -14,6 +14,8 @@ KEPT_BITS = {4: 24, 6: 48}
 @lru_cache(maxsize=50_000)
 def shortened(address: str) -> str:
     """IPv4 without its last byte, IPv6 without its last 80 bits."""
+    if ":" not in address and address.count(".") == 3:  # in its normal form already
+        return address[: address.rfind(".")] + ".0"
     try:
         found = ip_address(address)
     except ValueError:

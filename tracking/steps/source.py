@@ -14,9 +14,11 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from sites.facts import SiteFacts
+from sites.hosts import HostMatcher
 from tracking.hit import Event, Hit, Refused
-from tracking.steps.page import CLICK_IDS, SESSION_IDS, UTM_NAMES, clip, read_address, split_address
+from tracking.steps.page import CLICK_IDS, SESSION_IDS, UTM_NAMES, clip, split_address
 
+LONGEST_REFERRER = 4100  # what is read of one, and some blanks
 DATA = Path(__file__).resolve().parent.parent / "data"
 SOURCES = tomllib.loads((DATA / "sources.toml").read_text())
 RULES = tomllib.loads((DATA / "channels.toml").read_text())
@@ -50,6 +52,9 @@ class Campaign(NamedTuple):
     medium: str = ""
     campaign: str = ""
     click_ids: frozenset[str] = frozenset()
+
+
+UNNAMED = Campaign()
 
 
 def sender(host: str) -> tuple[str, str]:
@@ -129,28 +134,35 @@ def stored_referrer(url: str) -> tuple[str, str, str]:
     return clip(f"{scheme}//{host}{path or '/'}{'?' + kept if kept else ''}", 500), host, clip(term, 255)
 
 
-def is_own(host: str, facts: SiteFacts, event: Event) -> bool:
+def is_own(host: str, page_host: str, hosts: HostMatcher) -> bool:
     """Whether the referrer is the site itself."""
-    if not host or host.removeprefix("www.") == event["host"].removeprefix("www."):
+    if not host or host.removeprefix("www.") == page_host.removeprefix("www."):
         return True
-    return not facts.hosts.any_host and facts.hosts.accepts_host(host)
+    return not hosts.any_host and hosts.accepts_host(host)
+
+
+@lru_cache(maxsize=20_000)
+def referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) -> tuple[str, dict[str, str]]:
+    """(host, columns) of a referrer; ("", {}) for the site's own pages."""
+    url, host, term = stored_referrer(clip(referrer, 4000))
+    if is_own(host, page_host, hosts):
+        return "", {}
+    columns = {"referrer": url, "referrer_domain": host.removeprefix("www.")}
+    return host, {**columns, "search_term": term} if term else columns
 
 
 def read_source(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill referrer, source, channel and search term of what may begin a visit."""
     host = ""
     if hit.referrer:
-        referrer, host, term = stored_referrer(clip(hit.referrer, 4000))
-        if is_own(host, facts, event):
-            host = ""
-        else:
-            event["referrer"], event["referrer_domain"] = referrer, host.removeprefix("www.")
-            if term:
-                event["search_term"] = term
-    click_ids = read_address(clip(hit.url, 8000), bool(facts.tracker.get("internal_search"))).click_ids
-    source, medium, name = (event.get(word, "") for word in UTM_NAMES[:3])
-    campaign = Campaign(source, medium, name, click_ids)
-    found, event["channel"] = judge(host, campaign)
+        host, columns = referrer_columns(hit.referrer[:LONGEST_REFERRER], event["host"], facts.hosts)
+        event.update(columns)
+    click_ids = hit.click_ids
+    if "utm_source" in event or "utm_medium" in event or "utm_campaign" in event:
+        source, medium, name = (event.get(word, "") for word in UTM_NAMES[:3])
+        found, event["channel"] = judge(host, Campaign(source, medium, name, click_ids))
+    else:
+        found, event["channel"] = judge(host, Campaign("", "", "", click_ids) if click_ids else UNNAMED)
     if found:
         event["source"] = found
     return None

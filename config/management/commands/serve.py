@@ -59,12 +59,12 @@ class Command(BaseCommand):
 
     def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
         """Until a signal: requests on the event loop, the writer, Celery's worker and beat in threads."""
-        from config.asgi import application
+        from config.asgi import application, at_once
         from config.background import Background
         from tracking import feed
 
         background = Background(trickle=options["trickle"])
-        server = Server(server_config(application, options["host"], options["port"]), before_end=feed.close)
+        server = Server(server_config(application, options["host"], options["port"], at_once), before_end=feed.close)
         background.start()
         self.stdout.write(f"Serving on http://{options['host']}:{options['port']}")
         self.stdout.flush()
