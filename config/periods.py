@@ -29,5 +29,7 @@ PERIODS: tuple[Period, ...] = (
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5),
     Period("goals named", "goals.discovery.discover", MINUTE),
     Period("rollups", "reports.rollups.catch_up", 10 * MINUTE),
+    Period("retention", "tracking.upkeep.retention", 6 * HOUR),
+    Period("corrections finished", "tracking.upkeep.finish", HOUR),
     Period("digests", "reports.digest.send.digests_send", 10 * MINUTE),
 )
