@@ -13,7 +13,7 @@ from django.utils import timezone
 from goals.models import Goal
 from reports.pages import people, spy
 from reports.pages.state import Condition
-from tests.support import browse, event, number, record
+from tests.support import ask, browse, event, number, record
 from tracking import feed
 
 
@@ -49,6 +49,33 @@ def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, sit
     assert html.index(">/b</strong>") < html.index(">/old</strong>")
     assert inside.get(f"/sites/{site.pk}/visitors/12345").status_code == 404
     assert inside.get(f"/sites/{site.pk}/visits/12345").status_code == 404
+
+
+def test_a_person_is_one_visitor_on_every_device_with_whole_visits(inside: Client, site, store) -> None:
+    now = timezone.now() - timedelta(minutes=3)
+    phone = [event(site, "/before-log-in", at=now, visitor="phone", visit=1),
+             event(site, "/after", at=now + timedelta(seconds=9), visitor="phone", visit=1, visit_start=now,
+                   person="zoe", tags={"username": "zoe"})]  # fmt: skip
+    record(*phone)
+    browse(
+        site, "/desk", at=now + timedelta(minutes=1), visitor="desk", visit=2, person="zoe", tags={"username": "zoe"}
+    )
+    browse(site, "/other", at=now + timedelta(minutes=1), visitor="al", visit=3)
+    counted = ask(site, "visitors", "visits", "views", now=timezone.now())
+    assert counted == {"visitors": 2, "visits": 3, "views": 4}
+    for device in ("phone", "desk"):
+        html = inside.get(f"/sites/{site.pk}/visitors/{number('device', site.pk, device)}").content.decode()
+        assert all(f">{page}</strong>" in html for page in ("/before-log-in", "/after", "/desk"))
+        assert "/other" not in html and html.count('class="panel visit"') == 2
+
+
+def test_the_list_of_visits_finds_by_the_value_of_any_tag(inside: Client, site, store) -> None:
+    now = timezone.now() - timedelta(minutes=3)
+    browse(site, "/a", at=now, visitor="a", person="ann", tags={"username": "ann", "plan": "Enterprise", "crm": "7781"})
+    browse(site, "/b", at=now, visitor="b", person="bea", tags={"username": "bea", "plan": "Free"})
+    for words in ("enterprise", "7781", "ann"):
+        html = inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}).content.decode()
+        assert ">ann</a>" in html and ">bea</a>" not in html, words
 
 
 def test_time_on_a_page_is_the_sum_of_its_pings(inside: Client, site, store) -> None:

@@ -139,6 +139,8 @@ ROWS: tuple[Dimension, ...] = (
     of_event("text", "Clicked text", "text", "The text of what was clicked.", skip_empty=True),
     Dimension("person", "Person", "entry", visit="person", skip_empty=True,
               doc="The username, where the visitor is known."),
+    Dimension("any_tag", "Any tag", "entry", visit="arrayStringConcat(mapValues(tags), '\\n')", breakdown=False,
+              doc="All values of the visit's custom data, to search in; for one of them use tag:<key>."),
     Dimension("ip", "IP address", "visit", event="ip", visit="ip", skip_empty=True,
               doc="The address, as the site's privacy choice left it."),
     of_event("split_test", "Split test", "split_test", "The name of a split test.", skip_empty=True, shown_by=""),

@@ -20,7 +20,7 @@ from reports.pages.state import State
 PAGE = 40
 MOST_VISITS = 100
 MOST_ACTIONS = 1_000
-SEARCHED = ("person", "ip", "page", "referrer", "city", "country", "organization", "source")
+SEARCHED = ("person", "any_tag", "ip", "page", "referrer", "city", "country", "organization", "source")
 
 
 @site_page
@@ -67,22 +67,33 @@ def whole_time(state: State) -> Period:
     return Period.parse("all", state.site.timezone, state.now)
 
 
-def action_rows(state: State, name: str, number: int) -> list[dict[str, Any]]:
-    """Everything with this visit's or visitor's number, oldest first."""
-    where = [{"dimension": name, "operator": "is", "value": [str(number)]}]
+def action_rows(state: State, visits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything that happened in these visits, oldest first."""
+    where = [{"dimension": "visit", "operator": "is", "value": [str(row["visit"]) for row in visits]}]
     kinds = (*KINDS, "ping")
     found = lists.actions((state.site.pk,), whole_time(state), where, MOST_ACTIONS, now=state.now, kinds=kinds)
     return people.with_attention(found[::-1])
 
 
+def visits_of_person(state: State, device: int) -> list[dict[str, Any]]:
+    """The visits of a device, and of whoever was known on it wherever else they came; newest first."""
+
+    def found(*values: dict[str, Any]) -> list[dict[str, Any]]:
+        return lists.visits((state.site.pk,), whole_time(state), [{"or": [*values]}], MOST_VISITS, 0, now=state.now)
+
+    same = {"dimension": "visitor_id", "operator": "is", "value": [str(device)]}
+    rows = found(same)
+    names = sorted({str(row["person"]) for row in rows if row.get("person")})
+    return found(same, {"dimension": "person", "operator": "is", "value": names}) if names else rows
+
+
 @site_page
 def visitor(request: HttpRequest, state: State, device: int) -> HttpResponse:
-    """One visitor: what is known, and every visit as a timeline."""
-    where = [{"dimension": "visitor_id", "operator": "is", "value": [str(device)]}]
+    """One visitor: what is known, and every visit as a timeline, on whatever device the same person came."""
     context: dict[str, Any] = {"site": state.site, "state": state, "section": "visitors"}
     try:
-        rows = lists.visits((state.site.pk,), whole_time(state), where, MOST_VISITS, 0, now=state.now)
-        lines = action_rows(state, "visitor_id", device)
+        rows = visits_of_person(state, device)
+        lines = action_rows(state, rows) if rows else []
     except TROUBLE as error:
         return render(request, "reports/visitor.html", {**context, "failed": sentence(error)})
     if not rows:
@@ -103,7 +114,7 @@ def one_visit(request: HttpRequest, state: State, visit: int) -> HttpResponse:
     context: dict[str, Any] = {"site": state.site, "state": state, "section": "visitors", "single": True}
     try:
         row = lists.visit(state.site.pk, visit)
-        lines = action_rows(state, "visit", visit) if row else []
+        lines = action_rows(state, [row]) if row else []
     except TROUBLE as error:
         return render(request, "reports/visitor.html", {**context, "failed": sentence(error)})
     if not row:
