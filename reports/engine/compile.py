@@ -266,7 +266,7 @@ class Compiler:
     def all_goals(self, atom: Atom, goals: list) -> str:
         reached = [(goal, self.conditions.events(goal.tree)) for goal in goals]
         if not reached:
-            return "0"
+            return "countIf(0)"  # a bare 0 would give one row per event
         if atom.how == "converters":
             anyone = " OR ".join(condition for _, condition in reached)
             return f"uniqExactIf({self.scene.visitor}, {anyone})"

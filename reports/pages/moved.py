@@ -30,7 +30,7 @@ def moves(state: State) -> tuple[list[Move], str]:
     if state.compare is None:
         return [], ""
     try:
-        found = differences((state.site.pk,), state.period, state.compare, state.now, state.where())
+        found = differences(state.ids, state.period, state.compare, state.now, state.where())
     except TROUBLE as error:
         return [], sentence(error)
     return [told(state, one) for one in found[:SHOWN]], ""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from babel.numbers import format_decimal
+
 from goals.querysets import goals_of, segments_seen_by
 from reports.engine import Meta, Result, ask
 from reports.engine.dimensions import dimension
@@ -54,7 +56,8 @@ class Number:
     spark: dict[str, str]
     href: str
     chosen: bool
-    estimated: bool
+    estimated: str  # the error in words, empty where it is exact
+    why: str
 
 
 @dataclass
@@ -108,8 +111,15 @@ def number(name: str, total: Result, rows: list[dict[str, Any]], state: State, c
         name, row.label, row.doc, shown(name, value, state.locale, before, total.meta.currency),
         graph.spark([None if one.get(name) is None else float(one[name]) for one in rows]),
         state.seen(metric=name, second="").href(), name == chosen,
-        name in getattr(total.meta, "estimated", ()),
+        error_of(name, total.meta, state), state.why(name),
     )  # fmt: skip
+
+
+def error_of(name: str, meta: Meta, state: State) -> str:
+    """“about 1.6%” for an estimated number, nothing for an exact one."""
+    if meta.exact or name not in meta.estimated:
+        return ""
+    return f"about {format_decimal(round(meta.error * 100, 1), locale=state.locale)}%"
 
 
 def bucket_start(by: str, key: str, state: State) -> datetime:
@@ -183,6 +193,8 @@ class Table:
     details: str = ""
     more: bool = False
     failed: str = ""
+    estimated: str = ""  # the error in words, empty where the numbers are exact
+    why: str = ""
     tabs: list[tuple[Tab, str]] = field(default_factory=list)
     folded: list[tuple[Tab, str]] = field(default_factory=list)
 
@@ -206,6 +218,7 @@ def table(state: State, panel: Panel, tab: Tab) -> Table:
     except TROUBLE as error:
         found.failed = sentence(error)
         return found
+    found.estimated, found.why = error_of(tab.metric, result.meta, state), state.why(tab.metric, tab.dimension)
     found.rows, found.more = rows if tab.map else rows[:PANEL_ROWS], len(rows) > PANEL_ROWS
     return found
 
@@ -215,7 +228,7 @@ def rows_of(state: State, name: str, metrics: tuple[str, ...], result: Result) -
     values = [float(row.get(metrics[0]) or 0) for row in result.rows]
     largest = max(values, default=0) or 1
     whole = float((result.totals or {}).get(metrics[0]) or 0)
-    goals = {str(goal.pk): goal.name for goal in goals_of([state.site.pk])} if name == "goal" else {}
+    goals = {str(goal.pk): goal.name for goal in goals_of(state.ids)} if name == "goal" else {}
     return [
         one_row(state, name, metrics, row, value / largest * 100, value / whole * 100 if whole else None, goals,
                 result.meta.currency)
@@ -268,7 +281,7 @@ def chips(state: State, user: Any) -> list[Chip]:
 
 def condition_words(state: State, condition: Condition) -> str:
     row = dimension(condition.dimension, "")
-    goals = {str(one.pk): one.name for one in goals_of([state.site.pk])} if row.name == "goal" else {}
+    goals = {str(one.pk): one.name for one in goals_of(state.ids)} if row.name == "goal" else {}
     values = " or ".join(goals.get(value) or value_name(row, value) for value in condition.values)
     return f"{row.label} {OPERATOR_WORDS[condition.operator]} {values}"
 

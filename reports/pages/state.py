@@ -70,6 +70,23 @@ class State:
     view: tuple[tuple[str, str], ...] = ()  # metric, by, tab.sources …: how, not what
     limit: tuple[Any, ...] = ()  # filters that no link of the page takes away, as the engine's JSON
     root: str = ""  # where parts of the page live; empty = the site's own pages
+    among: tuple[int, ...] = ()  # the sites asked together, where they are several
+    picked: bool = False  # the reader chose them, so links name them
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The sites a question is about."""
+        return self.among or (self.site.pk,)
+
+    @property
+    def home(self) -> str:
+        return self.root or f"/sites/{self.site.pk}"
+
+    def why(self, metric: str, of: str = "") -> str:
+        """Where a number of the page is explained; nowhere for those who see only a shared link."""
+        if self.root and not self.among:
+            return ""
+        return self.shown_with({"metric": metric, "of": of, "second": "", "by": ""}).href(f"{self.home}/explain")
 
     def where(self, *more: Any) -> list[Any]:
         """The filters as the engine's JSON."""
@@ -79,7 +96,7 @@ class State:
     def query(self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), **more: Any) -> Query:
         """A question about this sheet."""
         where = self.where(*more.pop("also", ()))
-        return Query((self.site.pk,), self.period, metrics, dimensions, where=where, **more)
+        return Query(self.ids, self.period, metrics, dimensions, where=where, **more)
 
     @property
     def compare(self) -> Any:
@@ -97,6 +114,8 @@ class State:
         found += [(one.key, value) for one in self.conditions for value in one.values]
         if self.segment:
             found.append(("segment", str(self.segment)))
+        if self.picked:
+            found += [("only", str(one)) for one in self.among]
         return found + list(self.view)
 
     def href(self, path: str = "") -> str:
@@ -202,6 +221,6 @@ def is_dimension(name: str) -> bool:
 
 def view_of(given: QueryDict) -> tuple[tuple[str, str], ...]:
     """How the sheet is shown: metric, second metric, buckets, open tabs, and a table's search, order and page."""
-    names = ("metric", "second", "by", "q", "order", "from", "people", "at", "width", "outcome")
+    names = ("metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "outcome")
     kept = [key for key in given if (key in names or key.startswith("tab.")) and given[key]]
     return tuple((key, str(given[key])[: 2000 if key == "at" else 200]) for key in kept)

@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from reports.pages import details, goals, heatmaps, layouts, ledger, preferences, robots, segments, sites, spy, visitors
+from reports.pages import (
+    details,
+    explain,
+    funnels,
+    goals,
+    heatmaps,
+    layouts,
+    ledger,
+    preferences,
+    robots,
+    segments,
+    sites,
+    splits,
+    spy,
+    visitors,
+)
 
 urlpatterns = [
     path("sites", sites.site_list, name="sites"),
@@ -15,6 +30,12 @@ urlpatterns = [
     path("sites/<int:site_id>/goals/new", goals.goal_edit, name="goal-new"),
     path("sites/<int:site_id>/goals/<int:goal_id>", goals.goal_edit, name="goal"),
     path("sites/<int:site_id>/goals/<int:goal_id>/remove", goals.goal_remove, name="goal-remove"),
+    path("sites/<int:site_id>/funnels", funnels.funnel_list, name="funnels"),
+    path("sites/<int:site_id>/funnels/new", funnels.funnel_edit, name="funnel-new"),
+    path("sites/<int:site_id>/funnels/<int:funnel_id>", funnels.funnel_report, name="funnel"),
+    path("sites/<int:site_id>/funnels/<int:funnel_id>/edit", funnels.funnel_edit, name="funnel-edit"),
+    path("sites/<int:site_id>/funnels/<int:funnel_id>/remove", funnels.funnel_remove, name="funnel-remove"),
+    path("sites/<int:site_id>/splits", splits.split_list, name="splits"),
     path("sites/<int:site_id>/spy", spy.spy, name="spy"),
     path("sites/<int:site_id>/spy/stream", spy.stream, name="spy-stream"),
     path("sites/<int:site_id>/visitors", visitors.visitors, name="visitors"),
@@ -27,6 +48,7 @@ urlpatterns = [
     path("keys", preferences.keys, name="keys"),
     path("go", preferences.go, name="go"),
     path("sites/<int:site_id>/", layouts.overview, name="overview"),
+    path("sites/<int:site_id>/explain", explain.explain, name="explain"),
     path("sites/<int:site_id>/content", layouts.content, name="content"),
     path("sites/<int:site_id>/sources", layouts.sources, name="sources"),
     path("sites/<int:site_id>/panel/<slug:name>/<slug:tab>", layouts.panel, name="panel"),

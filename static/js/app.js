@@ -12,11 +12,11 @@
   }
 
   // A sheet over the page, with a part the server renders
-  async function overlay(url) {
+  async function overlay(url, label) {
     one("dialog.over")?.remove();
     const dialog = document.createElement("dialog");
     dialog.className = "over panel";
-    dialog.setAttribute("aria-label", url.startsWith("/keys") ? "Keyboard shortcuts" : "Go anywhere");
+    dialog.setAttribute("aria-label", label || (url.startsWith("/keys") ? "Keyboard shortcuts" : "Go anywhere"));
     const answer = await fetch(url, { headers: { "HX-Request": "true" } });
     if (!answer.ok) { location.href = url; return; }
     dialog.innerHTML = await answer.text();
@@ -70,7 +70,7 @@
   }
 
   function onClick(event) {
-    const target = event.target.closest("[data-theme-toggle], [data-palette], [data-switch], [data-keys], [data-print], [data-without], [data-copy]");
+    const target = event.target.closest("[data-theme-toggle], [data-palette], [data-switch], [data-keys], [data-print], [data-without], [data-copy], [data-over]");
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
     if (!target) return;
     if (target.dataset.without !== undefined) {
@@ -80,11 +80,12 @@
       location.href = target.dataset.without;
       return;
     }
-    if (target.matches("[data-palette], [data-switch], [data-keys]") && (event.metaKey || event.ctrlKey || event.shiftKey)) return;
+    if (target.matches("[data-palette], [data-switch], [data-keys], [data-over]") && (event.metaKey || event.ctrlKey || event.shiftKey)) return;
     event.preventDefault();
     if (target.matches("[data-theme-toggle]")) toggleTheme();
     else if (target.matches("[data-print]")) window.print();
     else if (target.matches("[data-copy]")) navigator.clipboard.writeText(target.dataset.copy);
+    else if (target.matches("[data-over]")) overlay(target.getAttribute("href"), target.dataset.over);
     else overlay(target.getAttribute("href") === "/keys" ? "/keys" : "/go");
   }
 
