@@ -81,3 +81,19 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Funnel(models.Model):
+    """Steps people should take in order. A step is `{"goal": number}` or `{"page": pattern}`, * for anything."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="funnels")
+    name = models.CharField(max_length=120)
+    steps = models.JSONField(help_text="2 to 8 steps")
+    strict = models.BooleanField(default=False, help_text="No other page between two steps")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_funnel_per_name_and_site")]
+
+    def __str__(self) -> str:
+        return self.name

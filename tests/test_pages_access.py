@@ -10,6 +10,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from accounts.models import Account, Role, User
+from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from reports.pages import urls
 from sites.models import Site
@@ -17,8 +18,10 @@ from tests.conftest import member
 from tests.support import browse, number
 
 FIRST = {"name": "page", "tab": "top"}
-POSTS = {"segment-save", "segment-forget", "goal-remove"}
-EDITS = {"goal-new", "goal", "goal-remove", "heatmap-settings"}  # a viewer and a reading guest may not
+POSTS = {"segment-save", "segment-forget", "goal-remove", "funnel-remove"}
+EDITS = {  # a viewer and a reading guest may not
+    "goal-new", "goal", "goal-remove", "heatmap-settings", "funnel-new", "funnel-edit", "funnel-remove",
+}  # fmt: skip
 OPEN = {"theme"}
 NAMES = [pattern.name for pattern in urls.urlpatterns]
 OF_A_SITE = [pattern.name for pattern in urls.urlpatterns if "site_id" in str(pattern.pattern)]
@@ -32,7 +35,9 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
     goal = goal_create(site=site, name="A", kind="page", pattern="/a")
     segment = segment_create(site=site, name="S", filter=[{"dimension": "page", "operator": "is", "value": ["/a"]}],
                              owner=alice, shared=True)  # fmt: skip
+    funnel = funnel_save(site=site, name="F", steps=[{"page": "/a"}, {"goal": goal.pk}])
     given = {
+        "funnel_id": funnel.pk,
         "site_id": site.pk, "name": "pages", "tab": "top", "goal_id": goal.pk, "segment_id": segment.pk, "visit": 77,
         "device": number("device", site.pk, "one"),
     }  # fmt: skip

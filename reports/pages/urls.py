@@ -12,6 +12,7 @@ from reports.pages import (
     ledger,
     preferences,
     robots,
+    rollup,
     segments,
     sites,
     splits,
@@ -21,6 +22,9 @@ from reports.pages import (
 
 urlpatterns = [
     path("sites", sites.site_list, name="sites"),
+    path("sites/all", rollup.rollup, name="rollup"),
+    path("sites/all/explain", rollup.rollup_explain, name="rollup-explain"),
+    path("sites/all/panel/<slug:name>/<slug:tab>", rollup.rollup_panel, name="rollup-panel"),
     path("sites/<int:site_id>/ledger", ledger.ledger, name="ledger"),
     path("sites/<int:site_id>/bots", ledger.bots, name="bots"),
     path("sites/<int:site_id>/bots/people", robots.people, name="bots-people"),
