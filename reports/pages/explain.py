@@ -67,7 +67,7 @@ def explanation(request: HttpRequest, state: State) -> HttpResponse:
     name = state.option("metric", "visitors")
     if name not in METRICS:
         raise Http404("No such number.")
-    context: dict[str, Any] = {"site": state.site, "state": state, "label": METRICS[name].label}
+    context: dict[str, Any] = {"site": None if state.root else state.site, "state": state, "label": METRICS[name].label}
     context["back"] = state.shown_with({"of": ""}).href(f"{state.home}/")
     try:
         context["told"] = explained(request, state, name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -12,10 +15,12 @@ from reports.pages.state import PERIODS
 from sites.access import sites_of
 
 YEAR = 31_536_000
+DIGITS = "0123456789"
 THEMES = {"dark": "light", "light": "dark"}
 KEYS = (
     ("/", "Search, or add a filter"), ("⌘K", "Go anywhere"), *((key, label) for _, label, key in PERIODS if key),
-    ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("X", "Clear filters"), ("E", "Export"),
+    ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("0", "All sites as one"),
+    ("X", "Clear filters"), ("E", "Export"),
     ("D", "Light or dark"), ("?", "This list"),
 )  # fmt: skip
 
@@ -46,12 +51,26 @@ def keys(request: HttpRequest) -> HttpResponse:
 @login_required
 def go(request: HttpRequest) -> HttpResponse:
     """Every site and page of it that matches `q`, as a page and as a sheet over one."""
+    if (number := request.GET.get("site", "")) and len(number) == 1 and number in DIGITS:
+        return HttpResponseRedirect(switched(request, int(number)))
     q = request.GET.get("q", "").strip().lower()[:100]
     found = [entry for entry in places(request) if all(word in entry[0].lower() for word in q.split())][:40]
     context = {"entries": found, "q": q}
     htmx = request.htmx  # type: ignore[attr-defined]
     part = "reports/_go_list.html" if htmx and htmx.target == "go-list" else "reports/_go.html" if htmx else ""
     return render(request, part or "reports/go.html", context)
+
+
+def switched(request: HttpRequest, number: int) -> str:
+    """The n-th site (0 = all as one), on the same page and with the same period as the page one comes from."""
+    site = sites_of(request.user)[number - 1 : number].first() if number else None
+    came = urlsplit(request.GET.get("from", ""))
+    page = re.sub(r"^/sites/(\d+|all)/?", "", came.path)
+    kept = {name: value for name, value in parse_qsl(came.query) if name in ("period", "compare", "metric", "second")}
+    query = "?" + urlencode(kept) if kept else ""
+    if site is None:
+        return "/sites" if number else f"/sites/all{query}"
+    return f"/sites/{site.pk}/{page if page in dict(PAGES).values() else ''}{query}"
 
 
 PAGES = (
@@ -67,4 +86,10 @@ def places(request: HttpRequest) -> list[tuple[str, str]]:
         for site in sites_of(request.user)[:200]
         for label, path in PAGES
     ]
-    return [*entries, ("All sites", "/sites"), ("Your profile", "/me"), ("Keyboard shortcuts", "/keys")]
+    return [
+        *entries,
+        ("All sites", "/sites"),
+        ("All sites as one", "/sites/all"),
+        ("Your profile", "/me"),
+        ("Keyboard shortcuts", "/keys"),
+    ]

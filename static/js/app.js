@@ -58,15 +58,14 @@
     const period = one(`[data-key="${CSS.escape(event.key.toUpperCase())}"]`);
     if (keys[key]) keys[key]();
     else if (period) period.click();
-    else if (/^[1-9]$/.test(key)) goToSite(Number(key));
+    else if (/^[0-9]$/.test(key)) goToSite(Number(key));
     else return;
     event.preventDefault();
   }
 
-  async function goToSite(number) {
-    const page = new DOMParser().parseFromString(await (await fetch("/sites")).text(), "text/html");
-    const link = page.querySelector(`[data-site-key="${number}"]`);
-    if (link) location.href = link.getAttribute("href");
+  // The server knows which site is the n-th; 0 is all of them
+  function goToSite(number) {
+    location.href = `/go?site=${number}&from=${encodeURIComponent(location.pathname + location.search)}`;
   }
 
   function onClick(event) {

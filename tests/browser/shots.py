@@ -1,4 +1,4 @@
-"""Pictures of every page in real Chromium: `python -m tests.browser.shots http://127.0.0.1:8000 EMAIL PASSWORD [word …]`
+"""Pictures of every page in real Chromium: `python -m tests.browser.shots URL EMAIL PASSWORD [word …]`
 
 In Chromium as the machine has it; words pick pictures by their names.
 They land in `screenshots/` (not kept in git), at 390, 1440 and 2560 pixels, light and dark. Look at them.
@@ -21,9 +21,9 @@ THEMES = ("light", "dark")
 PAGES = {
     "overview": "", "spy": "spy", "visitors": "visitors", "content": "content", "sources": "sources", "goals": "goals",
     "ledger": "ledger", "bots": "bots", "details": "details/page", "filtered": "?period=30d&country=US&page~contains=b",
-    "empty": "?country=ZZ",
+    "empty": "?country=ZZ", "explain": "explain?metric=bounce_rate&period=30d",
 }  # fmt: skip
-OTHERS = {"sites": "/sites", "keys": "/keys", "go": "/go"}
+OTHERS = {"sites": "/sites", "keys": "/keys", "go": "/go", "rollup": "/sites/all"}
 
 
 def launch(playwright: object) -> Browser:
