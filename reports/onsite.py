@@ -78,7 +78,8 @@ def site_shown(given: QueryDict) -> SiteFacts | None:
         return None
     if same_key(key, facts.sitekey):
         return facts
-    user = User.objects.filter(pk=onsite.user_of(key, facts.site_id), is_active=True).first()
+    number_of_user = onsite.user_of(key, facts.site_id)
+    user = User.objects.filter(pk=number_of_user, is_active=True).first() if number_of_user else None
     if user is None:
         return None
     try:
