@@ -1,6 +1,7 @@
 """Tables of the reports room, each kept beside what uses it."""
 
 from reports.digest.models import DigestMail, DigestSubscription
+from reports.notes.models import Note
 from reports.share.models import Share
 
-__all__ = ["DigestMail", "DigestSubscription", "Share"]
+__all__ = ["DigestMail", "DigestSubscription", "Note", "Share"]

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reports.clicky.urls")),
     path("", include("reports.pages.urls")),
     path("", include("reports.share.urls")),
+    path("", include("reports.notes.urls")),
     path("ajax/onsitestats/", onsite.onsite_stats, name="onsite"),
     path("ajax/onsitestats/<slug:what>", onsite.onsite_stats, name="onsite-part"),
     path("api/schema/", SchemaView.as_view(), name="schema"),

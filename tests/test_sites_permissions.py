@@ -9,9 +9,11 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver
+from django.utils import timezone
 
 import accounts.urls
 import reports.digest.urls
+import reports.notes.urls
 import reports.share.urls
 import sites.alerts.urls
 import sites.uptime.urls
@@ -19,6 +21,7 @@ import sites.urls
 import tracking.urls
 from accounts.models import Invitation, Membership
 from reports.digest.services import subscription_save
+from reports.notes.services import note_add
 from reports.share.services import share_create
 from sites.alerts.models import Alert, Channel
 from sites.services import api_key_create
@@ -84,6 +87,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "api/v1/sites/<int:site_id>/personal-data": ("GET", "400 404 404 401"),
     "sites/<int:site_id>/settings/sharing": ("GET", HERS),
     "sites/<int:site_id>/settings/sharing/<int:share_id>/revoke": ("POST", HERS_POST),
+    "sites/<int:site_id>/notes": ("GET", LOOK),
+    "sites/<int:site_id>/notes/<int:note_id>/remove": ("POST", HERS_POST),
     "digests": ("GET", OWN),
     "digests/<int:subscription_id>/delete": ("POST", HERS_POST),
     "digests/stop/<str:token>": ("GET", "404 404 404 404"),
@@ -108,6 +113,7 @@ WRITES = {
     "POST sites/<int:site_id>/settings/tracking-code": {"url": "http://example.com/"},
     "POST account/team/<int:member_id>": {"role": "owner"},
     "POST sites/<int:site_id>/settings/sharing": {"name": "For me"},
+    "POST sites/<int:site_id>/notes": {"day": "2026-03-02", "text": "Taken"},
     "PATCH api/v1/sites/<int:site_id>": {"domain": "taken.example"},
     "DELETE api/v1/sites/<int:site_id>": {},
     "POST api/v1/sites/<int:site_id>/keys": {"name": "mine"},
@@ -131,6 +137,7 @@ class World:
     channel_id: int
     subscription_id: int
     share_id: int
+    note_id: int
     uid: str = "MQ"
     condition: str = "uptime"
 
@@ -154,7 +161,7 @@ def world(alice, bob, charlie, site, account) -> World:
     return World(
         site.pk, guest.pk, key.pk, invitation.pk, invitation.token, account.pk,
         monitor.pk, alert.pk, channel.pk, digest.pk,
-        share_create(site=site, name="Client").pk,
+        share_create(site=site, name="Client").pk, note_add(site=site, at=timezone.now(), text="Launch").pk,
     )  # fmt: skip
 
 
@@ -175,7 +182,7 @@ def routes(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterat
             yield route
 
 
-ROOMS = (accounts.urls, sites.urls, sites.uptime.urls, sites.alerts.urls, tracking.urls)
+ROOMS = (accounts.urls, sites.urls, sites.uptime.urls, sites.alerts.urls, tracking.urls, reports.notes.urls)
 DIGESTS = [pattern for pattern in reports.digest.urls.urlpatterns if str(pattern.pattern).startswith("digests")]
 SHARES = [pattern for pattern in reports.share.urls.urlpatterns if str(pattern.pattern).startswith("sites")]
 ALL = sorted({*routes(DIGESTS), *routes(SHARES), *(route for room in ROOMS for route in routes(room.urlpatterns))})
@@ -218,7 +225,7 @@ def picture(site, account) -> object:
     keys = list(site.api_keys.values("pk", "revoked"))
     members = sorted(account.memberships.values_list("user__email", "role"))
     fields = {name: value for name, value in vars(site).items() if not name.startswith("_")}
-    shares = list(site.shares.values_list("pk", "revoked"))
+    shares = list(site.shares.values_list("pk", "revoked")), site.notes.count()
     return fields, keys, members, shares, list(account.invitations.values_list("email", flat=True))
 
 

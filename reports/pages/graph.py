@@ -7,7 +7,8 @@ link to itself, with its numbers as its text, and therefore works by mouse, touc
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -38,6 +39,7 @@ class Bucket:
     ghost: bool = False
     tick: str = ""
     minor: bool = False  # its tick is left out where there is little room
+    marks: tuple[Any, ...] = ()  # notes and incidents: `text` and `kind`
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class Series:
     before: list[dict[str, Any]]
     currency: str = ""
     unfinished: bool = False
+    marks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # by the bucket's key
 
     def values(self, metric: str, rows: list[dict[str, Any]]) -> list[float | None]:
         return [None if row.get(metric) is None else float(row[metric]) for row in rows]
@@ -191,7 +194,7 @@ def buckets(series: Series, locale: Locale, link: Any) -> list[Bucket]:
                 exact(before, row, locale, series.currency) if before is not None else "",
                 None if ghost else change(value, before, row, locale), second, link(key), i > count / 2, ghost,
                 tick_label(series.by, key, locale, single_day) if i % every == 0 else "",
-                bool(i // every % 2),
+                bool(i // every % 2), series.marks.get(key, ()),
             )
         )  # fmt: skip
     return found

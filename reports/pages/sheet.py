@@ -6,6 +6,7 @@ Every part fails alone: a `failed` sentence stands in its place and the rest of 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from reports.engine import Meta, Result, ask
 from reports.engine.dimensions import dimension
 from reports.engine.refusal import QueryRefused
 from reports.engine.registry import METRICS
+from reports.notes.services import Mark, marks
 from reports.pages import graph
 from reports.pages.names import value_name
 from reports.pages.numbers import Shown, shown
@@ -145,8 +147,19 @@ def drawn(state: State, by: str, metric: str, rows: list[dict[str, Any]], result
     before = result.comparison if isinstance(result.comparison, list) else []
     unfinished = state.period.end > state.now
     second = next(iter(second_of(state, metric)), "")
-    series = graph.Series(by, metric, second, rows, before, result.meta.currency, unfinished)
+    marks = {} if state.root else marked(state, by, [str(row[by]) for row in rows])
+    series = graph.Series(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
     return graph.draw(series, state.locale, lambda key: zoomed(state, by, key).href())
+
+
+def marked(state: State, by: str, keys: list[str]) -> dict[str, tuple[Mark, ...]]:
+    """Notes and incidents by the bucket they lie in. Not for shared sheets: notes are the site's own."""
+    starts = [bucket_start(by, key, state) for key in keys]
+    found: dict[str, tuple[Mark, ...]] = {}
+    for mark in marks(state.site, state.period.start, state.period.end):
+        place = max(bisect_right(starts, mark.at) - 1, 0)
+        found[keys[place]] = (*found.get(keys[place], ()), mark)
+    return found
 
 
 def zoomed(state: State, by: str, key: str) -> State:

@@ -221,6 +221,7 @@ def is_dimension(name: str) -> bool:
 
 def view_of(given: QueryDict) -> tuple[tuple[str, str], ...]:
     """How the sheet is shown: metric, second metric, buckets, open tabs, and a table's search, order and page."""
-    names = ("metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "outcome")
+    names = ("metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "outcome",
+             "reach", "model", "chain")
     kept = [key for key in given if (key in names or key.startswith("tab.")) and given[key]]
     return tuple((key, str(given[key])[: 2000 if key == "at" else 200]) for key in kept)

@@ -1,0 +1,68 @@
+"""The list of a site's notes: add one, delete one."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.models import User
+from reports.notes.services import note_add, note_delete
+from reports.pages.segments import may_edit
+from sites.access import site_for
+
+SHOWN = 200
+
+
+class NoteForm(forms.Form):
+    day = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    clock = forms.TimeField(
+        label="Time", required=False, help_text="Empty: the whole day.", widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    text = forms.CharField(max_length=200, label="What happened")
+
+    def at(self, zone: str) -> datetime:
+        """The instant in the site's zone."""
+        return datetime.combine(self.cleaned_data["day"], self.cleaned_data["clock"] or time(), ZoneInfo(zone))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def notes(request: HttpRequest, site_id: int) -> HttpResponse:
+    """The latest notes; a POST adds one, by whoever may edit the site."""
+    site = site_for(request, site_id, "edit" if request.method == "POST" else "view")
+    zone = ZoneInfo(site.timezone)
+    form = NoteForm(request.POST or None, initial={"day": timezone.now().astimezone(zone).date()})
+    if request.method == "POST" and form.is_valid():
+        text = form.cleaned_data["text"]
+        note_add(site=site, at=form.at(site.timezone), text=text, user=cast(User, request.user))
+        messages.success(request, "The note is on the graph.", extra_tags="good")
+        return redirect("notes", site_id)
+    rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:SHOWN]  # type: ignore[attr-defined]
+    context = {
+        "site": site, "section": "overview", "form": form, "may_edit": may_edit(request, site_id),
+        "notes": [(note, note.at.astimezone(zone)) for note in rows],
+    }  # fmt: skip
+    return render(request, "notes/notes.html", context)
+
+
+@require_POST
+@login_required
+def note_remove(request: HttpRequest, site_id: int, note_id: int) -> HttpResponse:
+    """Delete one note."""
+    note = site_for(request, site_id, "edit").notes.filter(pk=note_id).first()  # type: ignore[attr-defined]
+    if note is None:
+        raise Http404("No such note.")
+    note_delete(note=note)
+    messages.success(request, "The note is gone.")
+    return redirect("notes", site_id)
