@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -20,6 +22,7 @@ from reports.pages.explain import explanation
 from reports.pages.frame import asked_for, plain_bar
 from reports.pages.layouts import one_panel, sheet_of
 from reports.pages.numbers import Shown, shown
+from reports.pages.picture import picture
 from reports.pages.sheet import TROUBLE, sentence, share_text
 from reports.pages.state import State, read_state
 from reports.panels import PANELS, Panel
@@ -113,17 +116,34 @@ def rollup_panel(request: HttpRequest, name: str, tab: str) -> HttpResponse:
     return answered(render(request, "reports/panel.html", {**bar_of_many(state, sites, mine), "panel": part}))
 
 
-@require_safe
-@login_required
-def rollup_explain(request: HttpRequest) -> HttpResponse:
+def of_many(page: Callable[[HttpRequest, State], HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page that any state can have, for many sites."""
+
+    @require_safe
+    @login_required
+    @wraps(page)
+    def view(request: HttpRequest) -> HttpResponse:
+        sites, _ = many(request)
+        if not sites:
+            raise Http404("No sites.")
+        try:
+            return answered(page(request, state_of_many(request, sites)))
+        except QueryRefused as error:
+            return answered(refused(request, error))
+
+    return view
+
+
+@of_many
+def rollup_explain(request: HttpRequest, state: State) -> HttpResponse:
     """Where a number of many sites comes from."""
-    sites, _ = many(request)
-    if not sites:
-        raise Http404("No sites.")
-    try:
-        return answered(explanation(request, state_of_many(request, sites)))
-    except QueryRefused as error:
-        return answered(refused(request, error))
+    return explanation(request, state)
+
+
+@of_many
+def rollup_picture(request: HttpRequest, state: State) -> HttpResponse:
+    """The graph of many sites as a file."""
+    return picture(request, state, f"{len(state.among)} site{'s' if len(state.among) > 1 else ''}")
 
 
 @dataclass(frozen=True)

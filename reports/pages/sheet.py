@@ -69,6 +69,7 @@ class Headline:
     by: str = "day"
     meta: Meta | None = None
     failed: str = ""
+    picture: str = ""  # the graph as a file
 
 
 def bucket_of(state: State) -> str:
@@ -98,6 +99,7 @@ def headline(state: State) -> Headline:
         drawn(state, by, metric, rows, series),
         by,
         total.meta,
+        picture=state.part("graph.svg"),
     )
 
 

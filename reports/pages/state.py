@@ -83,10 +83,12 @@ class State:
         return self.root or f"/sites/{self.site.pk}"
 
     def why(self, metric: str, of: str = "") -> str:
-        """Where a number of the page is explained; nowhere for those who see only a shared link."""
-        if self.root and not self.among:
-            return ""
-        return self.shown_with({"metric": metric, "of": of, "second": "", "by": ""}).href(f"{self.home}/explain")
+        """Where a number of the page is explained."""
+        return self.shown_with({"metric": metric, "of": of, "second": "", "by": ""}).part("explain")
+
+    def part(self, name: str) -> str:
+        """This state at another of the site's pages; nowhere for those who see only a shared link."""
+        return "" if self.root and not self.among else self.href(f"{self.home}/{name}")
 
     def where(self, *more: Any) -> list[Any]:
         """The filters as the engine's JSON."""
@@ -221,7 +223,21 @@ def is_dimension(name: str) -> bool:
 
 def view_of(given: QueryDict) -> tuple[tuple[str, str], ...]:
     """How the sheet is shown: metric, second metric, buckets, open tabs, and a table's search, order and page."""
-    names = ("metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "outcome",
-             "reach", "model", "chain")
+    names = (
+        "metric",
+        "second",
+        "by",
+        "q",
+        "order",
+        "from",
+        "people",
+        "of",
+        "at",
+        "width",
+        "outcome",
+        "reach",
+        "model",
+        "chain",
+    )
     kept = [key for key in given if (key in names or key.startswith("tab.")) and given[key]]
     return tuple((key, str(given[key])[: 2000 if key == "at" else 200]) for key in kept)

@@ -69,7 +69,7 @@
   }
 
   function onClick(event) {
-    const target = event.target.closest("[data-theme-toggle], [data-palette], [data-switch], [data-keys], [data-print], [data-without], [data-copy], [data-over]");
+    const target = event.target.closest("[data-theme-toggle], [data-palette], [data-switch], [data-keys], [data-print], [data-without], [data-copy], [data-over], [data-png]");
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
     if (!target) return;
     if (target.dataset.without !== undefined) {
@@ -84,8 +84,26 @@
     if (target.matches("[data-theme-toggle]")) toggleTheme();
     else if (target.matches("[data-print]")) window.print();
     else if (target.matches("[data-copy]")) navigator.clipboard.writeText(target.dataset.copy);
+    else if (target.matches("[data-png]")) asPng(target.getAttribute("href"));
     else if (target.matches("[data-over]")) overlay(target.getAttribute("href"), target.dataset.over);
     else overlay(target.getAttribute("href") === "/keys" ? "/keys" : "/go");
+  }
+
+  // The server's SVG, painted twice as large for sharp screens
+  async function asPng(url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth * 2;
+    canvas.height = image.naturalHeight * 2;
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${document.title.replace(/[^\p{L}\p{N}]+/gu, "-")}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
   // Open tabs stay open when the sheet is asked for again
@@ -99,7 +117,7 @@
   }
 
   function ready() {
-    for (const hidden of document.querySelectorAll("[data-print][hidden]")) hidden.hidden = false;
+    for (const hidden of document.querySelectorAll("[data-print][hidden], [data-png][hidden]")) hidden.hidden = false;
   }
 
   function failed(event) {
