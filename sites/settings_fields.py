@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -30,9 +31,15 @@ def domain(value: Any) -> str:
     return name
 
 
+@cache
+def zone_names() -> frozenset[str]:
+    """All IANA names; looking for them walks a directory tree, 60 ms."""
+    return frozenset(available_timezones())
+
+
 def zone(value: Any) -> str:
     """A name of the IANA time zone database."""
-    if value not in available_timezones():
+    if value not in zone_names():
         raise ValidationError(f"{value!r} is not a time zone such as Europe/Tallinn.")
     return str(value)
 

@@ -26,7 +26,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 import django
 import pytest
 from django.conf import settings
+from django.core.signals import request_started
 
+settings.WHITENOISE_AUTOREFRESH = True  # else every new client looks through all static files
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 settings.DATABASES["default"].setdefault("TEST", {}).update(
     {"NAME": f"test_footfall_{WORKER}" if os.environ["DATABASE_URL"] else os.path.join(DATA_DIR, "test.sqlite3")}
@@ -40,6 +42,7 @@ from sites import known
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tracking import store as event_store
+from tracking.store import correct, insert, session
 
 PASSWORD = "correct horse battery"
 
@@ -51,18 +54,32 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def migrated_store() -> None:
-    """The event store with its tables, once per process."""
+    """The event store with its tables, once per process; what tests record arrives before anybody asks."""
+    from tests.support import settle
+
     event_store.migrate()
+
+    def settled(function: Any) -> Any:
+        def first_settle(*args: Any) -> Any:
+            if not insert.gate._is_owned():  # type: ignore[attr-defined]  # settling itself comes through here too
+                settle()
+            return function(*args)
+
+        return first_settle
+
+    session._take = settled(session._take)
+    correct.nodes = settled(correct.nodes)
+    request_started.connect(settle)
 
 
 @pytest.fixture
 def store(migrated_store: None) -> Iterator[Any]:
     """`tracking.store`, empty; what a test left in the spool is gone as well."""
-    from tests.support import forget_traffic
+    from tests.support import forget_spool, forget_traffic
 
     forget_traffic()
     yield event_store
-    forget_traffic()
+    forget_spool()
 
 
 @pytest.fixture
