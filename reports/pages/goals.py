@@ -51,7 +51,6 @@ def goal_list(request: HttpRequest, state: State) -> HttpResponse:
 
 
 def line(state: State, goal: Goal) -> Line:
-    narrowed = state.narrowed("goal", str(goal.pk))
     if not goal.active:
         return Line(goal, [], "")
     query = state.query(METRICS, compare=state.compare, also=({"goal": goal.pk},))
@@ -60,7 +59,7 @@ def line(state: State, goal: Goal) -> Line:
     cells = [
         shown(name, result.rows[0].get(name), state.locale, before.get(name), result.meta.currency) for name in METRICS
     ]
-    return Line(goal, cells, narrowed.href(f"/sites/{state.site.pk}/"))
+    return Line(goal, cells, state.href(f"/sites/{state.site.pk}/goals/{goal.pk}/report"))
 
 
 @require_http_methods(["GET", "POST"])
