@@ -60,9 +60,7 @@ class Hit:
     headers: dict[str, str] = field(default_factory=dict)  # lower-case; for bot checks
     http_version: str = "1.1"
     signs: str = ""  # automation signs the tracker reported, e.g. "webdriver"
-    click_ids: frozenset[str] = (
-        frozenset()
-    )  # which advertisers' click ids the page's address had (the pipeline fills it)
+    click_ids: frozenset[str] = frozenset()  # of advertisers, in the page's address (filled by the pipeline)
     link: dict[str, Any] = field(default_factory=dict)  # columns of a click: link_id, group_id, account_id, …
 
 
