@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,7 +16,21 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-blink-features=AutomationControlled", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
+
+
+def major_version() -> str:
+    """Of the Chromium that is installed: client hints tell it, and a name with another one gives a program away."""
+    try:
+        told = subprocess.run([CHROMIUM, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    except OSError:
+        return "138"
+    return next((word.split(".")[0] for word in told.split() if word[:1].isdigit()), "138")
+
+
+PERSON = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    f"Chrome/{major_version()}.0.0.0 Safari/537.36"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
