@@ -29,6 +29,24 @@ def never(scope: Any) -> None:
     """Every request gets its task."""
 
 
+class Standard:
+    """The header lines of every answer, which uvicorn makes anew each second (`date`)."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.made = b""
+
+    def lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """As they go over the wire."""
+        if headers is not self.headers:
+            self.made = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.headers = headers
+        return self.made
+
+
+_standard = Standard()
+
+
 class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 with an end to patience. Times are the loop's; one sweep a second looks at all connections."""
 
@@ -73,7 +91,7 @@ class PatientProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
             return
         status, head, body = found
-        standard = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        standard = _standard.lines(self.server_state.default_headers)
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((STATUS_LINE[status], standard, head, end, body)))
         cycle.response_started = cycle.response_complete = True
