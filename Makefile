@@ -30,10 +30,10 @@ test-services: $(STAMP)     ## the same product on PostgreSQL, Redis and a two-s
 
 test-browser: $(STAMP)      ## real Chromium
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
-	$(PY) -m pytest -q -m browser tests/browser
+	$(PY) -m pytest -q -m browser --reruns 1 tests/browser
 
 test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks
-	$(PY) -m pytest -q -m heavy tests
+	$(PY) -m pytest -q -m heavy --timeout 1200 --reruns 1 tests
 
 check: $(STAMP)             ## style, types, the house, migrations, deploy checks
 	$(PY) -m ruff check .
