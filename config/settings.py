@@ -39,9 +39,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "links.api.hosts.ClickmeterHosts",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.ContentSecurityPolicy",
-    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

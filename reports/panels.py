@@ -95,7 +95,7 @@ ROWS: tuple[Panel, ...] = (
         Tab("clicks", "Clicked text", "text", teach="What visitors click appears here."),
     )),
     Panel("visitors", "Visitors", (
-        Tab("people", "People", "person", second="visits",
+        Tab("people", "People", "person", metric="visits", second="views",
             teach="When your pages tell who is logged in (clicky_custom.visitor), people appear here by name."),
         Tab("hours", "Hour of day", "hour_of_day", teach=VISITS_TEACH),
         Tab("weekdays", "Weekday", "weekday", teach=VISITS_TEACH),

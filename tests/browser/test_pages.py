@@ -177,3 +177,45 @@ def test_spy_shows_a_view_within_a_second(served, state, chromium: Browser) -> N
     )
     page.wait_for_selector(".action:has-text('/just-now')", timeout=1_500)
     context.close()
+
+
+def test_a_number_is_explained_in_a_sheet_over_the_page(served, state, chromium: Browser) -> None:
+    context = opened(chromium, state)
+    page = context.new_page()
+    settled(page, served[0] + served[1])
+    page.focus(".numbers li:first-child a.why")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open] >> text=The visits behind it")
+    assert page.url == served[0] + served[1]
+    page.click("dialog >> text=The visits behind it")
+    page.wait_for_url(re.compile("/visitors"))
+    context.close()
+
+
+def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
+    context = opened(chromium, state)
+    page = context.new_page()
+    settled(page, served[0] + served[1])
+    page.click("summary:has-text('Picture')")
+    with page.expect_download() as waiting:
+        page.click("[data-png]")
+    path = waiting.value.path()
+    assert waiting.value.suggested_filename.endswith(".png")
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size > 5_000
+    context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_read_from_right_to_left_nothing_leaves_the_screen(served, state, chromium: Browser, width: int) -> None:
+    context = opened(chromium, state, width)
+    turn = "document.addEventListener('DOMContentLoaded', () => { document.documentElement.dir = 'rtl' })"
+    context.add_init_script(turn)
+    wide = []
+    for url in addresses(served):
+        page = context.new_page()
+        settled(page, url)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+            wide.append(url)
+        page.close()
+    context.close()
+    assert wide == []
