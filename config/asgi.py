@@ -36,7 +36,13 @@ HOT: tuple[Hot, ...] = (
     Hot(redirector.claims, redirector.app),  # last: on a link domain every other path is an alias
 )
 
-at_once = collector.at_once  # what our own server may answer without a task (`config.server`)
+
+def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+    """What our own server may answer without a task (`config.server`); in the order of HOT."""
+    found = collector.at_once(scope)
+    if found is not None or collector.claims(scope) or health.claims(scope):
+        return found
+    return redirector.at_once(scope)
 
 
 async def application(scope: Scope, receive: Any, send: Any) -> None:

@@ -10,31 +10,46 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from links import known, thread, tokens, windows
 from links.choose import Asker, Choice, choose
-from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters
+from links.destination import CLICK_PARAMETER, S2S, host_of, usual, with_parameters
 from links.facts import AccountFacts, LinkFacts
 from sites import known as known_sites
+from sites.facts import SiteFacts
+from sites.hosts import host_name
 from tracking import feed, intake, spool
 from tracking.address import within
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.agent import read_agent
 from tracking.steps.bots import crawler_name
 from tracking.steps.device import recognise_device
-from tracking.steps.page import read_page, read_words
+from tracking.steps.page import LONGEST_PATH, read_page, read_words
 from tracking.steps.place import locate
 from tracking.steps.privacy import keep_less_of_the_address
 from tracking.steps.source import read_source
 
-STEPS = (read_page, locate, read_words, read_agent, read_source, recognise_device)
+
+def read_address(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Fill where it was clicked. Most links are clicked at their bare address: there is nothing to take apart."""
+    if hit.text or hit.kind != "link":
+        return read_page(hit, facts, event)
+    _, _, rest = hit.url.partition("//")
+    host, slash, path = rest.partition("/")
+    event["host"], event["path"] = host_name(host), (slash + path)[:LONGEST_PATH]
+    return None
+
+
+STEPS = (read_address, locate, read_words, read_agent, read_source, recognise_device)
 PREVIEWS = (
     "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
     "discordbot", "linkedinbot", "skypeuripreview", "pinterestbot", "redditbot", "embedly", "iframely", "vkshare",
     "viber", "snapchat", "mattermost", "microsoftpreview", "google-pagerenderer", "bitlybot", "mastodon",
 )  # fmt: skip
 EMAIL_CLIENTS = ("thunderbird", "outlook", "ms-office", "mailbird", "postbox", "lotus-notes", "emclient", "airmail")
+LONGEST_AGENT = 600
 random_source = random.SystemRandom()
 
 
@@ -50,6 +65,7 @@ class Click:
     choice: Choice = field(default_factory=Choice)
     number: tokens.Click = tokens.NOBODY
     word: str = ""
+    keys: tuple[int, ...] = ()  # the address's numbers, `windows.address_keys`
     walked: dict[int, int] = field(default_factory=dict)  # link -> how often this visitor was there (cookie)
     uniques: dict[int, bool] = field(default_factory=dict)
     turns: dict[int, int] = field(default_factory=dict)
@@ -59,7 +75,7 @@ class Click:
         if self.sign:
             return False
         if link.link_id not in self.uniques:
-            self.uniques[link.link_id] = windows.unique_click(link.link_id, self.hit.ip, self.hit.now)
+            self.uniques[link.link_id] = windows.unique_click(link.link_id, self.keys, self.hit.now)
         return self.uniques[link.link_id]
 
     def turn(self, link: LinkFacts) -> int:
@@ -78,13 +94,19 @@ def sign_of(hit: Hit, method: str) -> str:
     purpose = hit.headers.get("sec-purpose") or hit.headers.get("purpose") or hit.headers.get("x-purpose") or ""
     if "prefetch" in purpose or "preview" in purpose:
         return "preview: prefetch"
-    if not hit.user_agent:
+    return agent_sign(hit.user_agent[:LONGEST_AGENT])
+
+
+@lru_cache(maxsize=20_000)
+def agent_sign(user_agent: str) -> str:
+    """What a user agent alone gives away."""
+    if not user_agent:
         return "no user agent"
-    low = hit.user_agent.lower()
+    low = user_agent.lower()
     for word in PREVIEWS:
         if word in low:
             return f"preview: {word}"
-    name = crawler_name(hit.user_agent)
+    name = crawler_name(user_agent)
     return f"signature: {name}" if name else ""
 
 
@@ -99,8 +121,15 @@ def begin(link: LinkFacts, hit: Hit, account: AccountFacts, method: str, ddu: st
         step(hit, account.site, event)
     click = Click(link, hit, account, event, sign_of(hit, method), walked=walked)
     click.number = tokens.Click(tokens.new_click_id(), link.link_id, int(now.timestamp()))
-    click.choice = choose(link, asker_of(click, ddu), known.by_path)
+    click.keys = windows.address_keys(hit.ip, now)
+    click.choice = straight(link) or choose(link, asker_of(click, ddu), known.by_path)
     return click
+
+
+def straight(link: LinkFacts) -> Choice | None:
+    """The choice of a link without any rule that leads to somebody else's page; None leaves it to `choose`."""
+    parts = usual(link.url) if link.plain else None
+    return Choice([(link, link.url)]) if parts and not known.may_be_ours(*parts) else None
 
 
 def asker_of(click: Click, ddu: str) -> Asker:
@@ -108,7 +137,7 @@ def asker_of(click: Click, ddu: str) -> Asker:
     low = hit.user_agent.lower()
     return Asker(
         now=hit.now,
-        languages=languages(hit.headers.get("accept-language", "")),
+        languages=languages(hit.headers.get("accept-language", "")[:500]),
         country=event.get("country", ""),
         device=event.get("device_type", ""),
         email_client=any(word in low for word in EMAIL_CLIENTS),
@@ -122,6 +151,7 @@ def asker_of(click: Click, ddu: str) -> Asker:
     )
 
 
+@lru_cache(maxsize=5000)
 def languages(accepted: str) -> tuple[str, ...]:
     """`de-AT,de;q=0.9,en;q=0.8` as ("de-at", "de", "en"), the most wanted first."""
     found = []
@@ -192,7 +222,7 @@ def finished(click: Click, url: str) -> Event:
     """The whole event of a click; `view_id` is the day's number of its address, from which windows are rebuilt."""
     link, hit, event = click.link, click.hit, click.event
     event["id"] = event["click_id"] = click.number.click_id
-    event["view_id"] = windows.address_key(hit.ip, hit.now.date())
+    event["view_id"] = click.keys[0]
     event["is_unique"] = int(click.unique(link))
     chosen = click.choice.way[0][1] if click.choice.way else url
     event["destination"] = (chosen if len(click.choice.way) > 1 else url)[:1000]

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
@@ -20,6 +20,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from accounts.models import Account
 from links.facts import AccountFacts, ConversionFacts, DomainFacts, LinkFacts, account_site, link_facts
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
+from sites import known as known_sites
 from sites.facts import networks
 from sites.hosts import host_name
 from sites.models import Change
@@ -59,7 +60,13 @@ _thread: threading.Thread | None = None
 
 def system_host() -> str:
     """The host whose aliases `/l/` means: LINK_DOMAIN, else the installation's own."""
-    return host_name(settings.LINK_DOMAIN) or (urlsplit(settings.BASE_URL).hostname or "localhost").lower()
+    return _own_hosts(settings.LINK_DOMAIN, settings.BASE_URL)[0]
+
+
+@lru_cache(maxsize=4)
+def _own_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
+    base = host_name(base_url) or "localhost"
+    return host_name(link_domain) or base, base
 
 
 def domain(host: str) -> DomainFacts | None:
@@ -80,9 +87,19 @@ def by_alias(domain_id: int, alias: str) -> LinkFacts | None:
 
 
 def by_path(host: str, path: str) -> LinkFacts | None:
-    """The link behind host and path: `/<alias>` on a link domain, `/l/<alias>` on every host."""
+    """The link behind an address: `/<alias>` on a link domain, `/l/<alias>` on every host that is ours."""
+    if not may_be_ours(host, path):
+        return None
+    own = domain(host) is not None or host in _own_hosts(settings.LINK_DOMAIN, settings.BASE_URL)
+    if not own and not known_sites.brand_word(host):
+        return None  # somebody else's page may be called /l/sale too
     found, alias = place(host, path)
     return by_alias(found.domain_id, alias) if found and alias else None
+
+
+def may_be_ours(host: str, path: str) -> bool:
+    """Whether an address is worth asking for: nearly all destinations are not."""
+    return path.startswith("/l/") or host in _loaded().domains
 
 
 def place(host: str, path: str) -> tuple[DomainFacts | None, str]:

@@ -22,6 +22,7 @@ from links.models import Kind
 from links.visitor import Visitor, spillover_cookie
 from links.windows import Attempts
 from tracking.address import trusted_proxy, visitor_address
+from tracking.collector import HEADER_NAMES, header_name
 from tracking.web import Reply
 
 Scope = MutableMapping[str, Any]
@@ -50,20 +51,43 @@ def claims(scope: Scope) -> bool:
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request. Nothing a stranger sends makes this fail."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    request = Request(
-        scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
-        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), scheme=scheme_of(scope, headers),
-    )  # fmt: skip
+    request = understood(scope)
     try:
         if request.method == "POST":
             request.body = await body_of(receive)
         reply = await answer(request)
     except Exception:
         log.exception("a link failed on %s", request.path)
-        reply = answers.notice("That did not work", "Try again in a moment.", 500)
+        reply = failed()
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.header_list()})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+
+
+def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+    """Status, header lines and body of a request that needs no waiting, as `tracking.collector.at_once`."""
+    if scope["method"] != "GET" or not claims(scope):
+        return None
+    try:
+        reply = answer_now(understood(scope))
+    except Exception:
+        log.exception("a link failed on %s", scope["path"])
+        reply = failed()
+    return reply.status, b"".join([b"%b: %b\r\n" % pair for pair in reply.header_list()]), reply.body
+
+
+def understood(scope: Scope) -> Request:
+    """The request as the doors see it."""
+    names = HEADER_NAMES
+    headers = {names.get(name) or header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
+    return Request(
+        scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
+        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), scheme=scheme_of(scope, headers),
+    )  # fmt: skip
+
+
+def failed() -> Reply:
+    """A mistake of ours."""
+    return answers.notice("That did not work", "Try again in a moment.", 500)
 
 
 def scheme_of(scope: Scope, headers: dict[str, str]) -> str:
@@ -85,6 +109,23 @@ async def body_of(receive: Receive) -> bytes:
 
 
 async def answer(request: Request) -> Reply:
+    """The answer, after a look at the password where the link has one."""
+    found = meant(request)
+    if isinstance(found, Reply):
+        return found
+    refused = await ask_password(found[0], request) if found[0].password else None
+    return refused or follow(*found, request)
+
+
+def answer_now(request: Request) -> Reply:
+    """The answer to a GET, which carries no password."""
+    found = meant(request)
+    if isinstance(found, Reply):
+        return found
+    return answers.password_form() if found[0].password else follow(*found, request)
+
+
+def meant(request: Request) -> Reply | tuple[LinkFacts, DomainFacts]:
     """Which link or door is it?"""
     door = doors.DOORS.get(request.path)
     if door is not None:
@@ -104,11 +145,7 @@ async def answer(request: Request) -> Reply:
         return answers.redirect(domain.custom_404, 302) if domain.custom_404 else answers.unknown()
     if link.kind == Kind.PIXEL:
         return doors.pixel(link, request)
-    if link.password:
-        refused = await ask_password(link, request)
-        if refused is not None:
-            return refused
-    return follow(link, domain, request)
+    return link, domain
 
 
 def home(domain: DomainFacts, path: str) -> Reply:

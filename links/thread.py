@@ -18,11 +18,10 @@ import orjson
 
 from links import known, tokens
 from links.destination import CLICK_PARAMETER
-from links.windows import Window, _shared
+from links.windows import Window, _shared, brief
 from sites.facts import SiteFacts
 from tracking import shared
 from tracking.hit import Event, Hit
-from tracking.steps.device import number
 
 PARAMETER_SECONDS = 1800
 MATCH_SECONDS = 120
@@ -73,7 +72,7 @@ landed = Window("landed", PARAMETER_SECONDS, 200_000)
 
 def who(ip: str, user_agent: str) -> int:
     """The key of an address and user agent; never stored."""
-    return number(b"trace", f"{ip}|{user_agent}")
+    return brief(b"trace", f"{ip}|{user_agent}")
 
 
 def remember(click: tokens.Click, account_id: int, host: str, ip: str, user_agent: str) -> None:

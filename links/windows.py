@@ -11,11 +11,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from tracking import shared
 from tracking.salts import salt
-from tracking.steps.device import number
 
 UNIQUE_SECONDS = 1800
 MOST = 1_000_000
@@ -24,7 +24,21 @@ log = logging.getLogger(__name__)
 
 def address_key(ip: str, day: date) -> int:
     """A day's number for an address: enough to know it again within the day, useless after the salt is gone."""
-    return number(salt(day), f"link-ip|{ip}")
+    return brief(salt(day), ip)
+
+
+def address_keys(ip: str, now: datetime) -> tuple[int, ...]:
+    """The address's number today and, in the first half hour of a day, yesterday's."""
+    today = now.date()
+    if now.hour == 0 and now.minute < 30:
+        return address_key(ip, today), address_key(ip, today - timedelta(days=1))
+    return (address_key(ip, today),)
+
+
+def brief(key: bytes, text: str) -> int:
+    """A keyed hash as an integer from 1 to 2**53 - 1; a third of the time an HMAC takes."""
+    digest = blake2b(text.encode("utf-8", "replace"), key=key, digest_size=7).digest()
+    return int.from_bytes(digest, "big") >> 3 or 1
 
 
 class Window:
@@ -43,8 +57,10 @@ class Window:
             if answer is not None:
                 return bool(answer)
         with self._lock:
-            if any(at - self._seen.get(name, -1e18) < self.seconds for name in (key, *older)):
-                return False
+            for name in (key, *older):
+                seen = self._seen.get(name)
+                if seen is not None and at - seen < self.seconds:
+                    return False
             self._note(key, at)
             return True
 
@@ -131,13 +147,10 @@ counted = Window("counted", 90 * 86_400, 500_000)  # conversions by parameter, a
 counters = Counters()
 
 
-def unique_click(link_id: int, ip: str, now: datetime) -> bool:
-    """Whether this is the first click of the address on the link in 30 minutes."""
-    today = now.date()
-    older = []
-    if now.hour == 0 and now.minute < 30:
-        older.append(f"{link_id}:{address_key(ip, today - timedelta(days=1))}")
-    return unique.first(f"{link_id}:{address_key(ip, today)}", now.timestamp(), *older)
+def unique_click(link_id: int, keys: tuple[int, ...], now: datetime) -> bool:
+    """Whether this is the first click of the address (its `address_keys`) on the link in 30 minutes."""
+    older = [f"{link_id}:{key}" for key in keys[1:]]
+    return unique.first(f"{link_id}:{keys[0]}", now.timestamp(), *older)
 
 
 def forget() -> None:

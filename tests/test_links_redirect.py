@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account
-from links import belongings, known, rebuild, windows
+from links import belongings, known, rebuild, redirector, windows
 from links.models import Datapoint, Group, Kind, Listing, Mode, Status
 from links.services import datapoint_create, datapoint_delete, datapoint_update
 from sites.models import Site
@@ -324,3 +324,31 @@ def test_scripts_are_served(name: str, account: Account) -> None:
 def test_nothing_a_stranger_sends_is_an_error(account: Account, path: str, agent: str) -> None:
     make(account)
     assert Browser(agent=agent, cookies={"ff_clicks": "x.y", "ff_walk_x": "1"}).open(path).status < 500
+
+
+@pytest.mark.parametrize("path", ["/l/offer", "/l/offer?a=b", "/l/none", "/l/secret", "/l/offer.qr", "/js/pixel.js"])
+def test_what_is_answered_at_once_is_what_the_application_answers(account: Account, path: str) -> None:
+    make(account)
+    make(account, "secret", password="let me in")
+    bare, _, query = path.partition("?")
+    scope = {
+        "type": "http", "method": "GET", "path": bare, "query_string": query.encode(),
+        "scheme": "http", "client": ("203.0.113.9", 1), "http_version": "1.1",
+        "headers": [(b"host", b"127.0.0.1:8000"), (b"user-agent", CHROME.encode())],
+    }  # fmt: skip
+    found = redirector.at_once(scope)
+    answer = Browser().open(path)
+    assert found is not None
+    status, head, body = found
+    lines = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line]
+    assert (status, body) == (answer.status, answer.body) and dict(lines) == answer.headers
+    assert redirector.at_once({**scope, "method": "POST"}) is None
+    assert redirector.at_once({**scope, "path": "/links"}) is None
+
+
+def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> None:
+    make(account, "inner", url="https://elsewhere.test/")
+    make(account, "outer", url="https://shop.test/l/inner")
+    make(account, "nested", url="http://127.0.0.1:8000/l/inner")
+    assert Browser().open("/l/outer").location == "https://shop.test/l/inner"
+    assert Browser().open("/l/nested").location == "https://elsewhere.test/"

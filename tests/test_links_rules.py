@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from links import answers, tokens, windows
 from links.choose import DEEPEST, Asker, choose
-from links.destination import checked, dynamic, header, problem, safe, with_parameters
+from links.destination import checked, dynamic, header, host_of, problem, safe, split, usual, with_parameters
 from links.facts import LinkFacts, link_facts
 from links.models import Mode, Status
 from links.rulebook import checked_rules
@@ -293,3 +293,38 @@ def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
         other = word[:at] + ("A" if word[at] != "A" else "B") + word[at + 1 :]
         assert tokens.read(other) in (None, click if other == word else None)
     assert tokens.read("") is None and tokens.read("é" * 30) is None and tokens.read("=" * 30) is None
+
+
+PIECES = (
+    "http://",
+    "https://",
+    "a.test",
+    "user@",
+    ":8080",
+    ":0",
+    ":99999",
+    "/",
+    "?",
+    "#",
+    "[::1]",
+    "\\",
+    "%20",
+    "é",
+    "..",
+    "-",
+    "\n",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
+def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None:
+    found = usual(url)
+    if found is not None:
+        parts = split(url)
+        assert problem(url) == "" and found == (parts.hostname, parts.path) and host_of(url) == parts.hostname
+        assert header(url).decode() == url
+
+
+def test_the_usual_address_needs_no_closer_look() -> None:
+    assert usual("https://shop.test:8443/a/b?c=[s2sidentifier]#d") == ("shop.test", "/a/b")
+    assert usual("https://me@shop.test/") is None and usual("https://shop.test/\nx") is None
