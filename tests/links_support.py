@@ -19,7 +19,10 @@ HOST = "127.0.0.1:8000"  # the installation's own
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
 )
-IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 "
+    "Mobile/15E148 Safari/604.1"
+)
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -62,9 +65,10 @@ class Browser:
 
 async def request(path: str, headers: dict[str, str], ip: str, method: str, body: bytes) -> Answer:
     parts = urlsplit(path)
+    sent_headers = [(name.replace("_", "-").lower(), value) for name, value in headers.items() if value]
     scope = {
         "type": "http", "method": method, "path": parts.path, "query_string": parts.query.encode(), "scheme": "http",
-        "headers": [(name.replace("_", "-").lower().encode(), value.encode("latin-1")) for name, value in headers.items() if value],
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent_headers],
         "client": (ip, 1234), "http_version": "1.1",
     }  # fmt: skip
     sent: list[dict[str, Any]] = []

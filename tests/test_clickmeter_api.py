@@ -39,7 +39,10 @@ def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None
     domain = owner.get("/domains?type=system&_expand=true")["entities"][0]
     made = owner.post("/datapoints/", {
         "Type": "0", "Title": "Offer", "groupId": str(group["id"]), "Name": "offer", "tags": [{"name": "MAIL"}],
-        "typeTL": {"domainId": str(domain["id"]), "redirectType": "307", "url": "https://shop.test/", "destinationMode": "simple"},
+        "typeTL": {
+            "domainId": str(domain["id"]), "redirectType": "307", "url": "https://shop.test/",
+            "destinationMode": "simple",
+        },
     })  # fmt: skip
     link = owner.get(f"/datapoints/{made['id']}")
     assert link["trackingCode"].endswith("/offer") and link["groupName"] == "Spring"
@@ -77,7 +80,7 @@ def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None
 
     stream = owner.get(f"/clickstream?datapoint={link['id']}&pageSize=500")["rows"]
     assert len(stream) == 8 and {row["isSpider"] for row in stream} == {"0", "1"}
-    assert [row for row in stream if row["isUnique"] == "1"][0]["trackedParameters"] == {"src": "letter"}
+    assert next(row for row in stream if row["isUnique"] == "1")["trackedParameters"] == {"src": "letter"}
     seen, path = [], f"/hits?datapoint={link['id']}&timeframe=last180&limit=3"
     while path:
         page = owner.get(path)
@@ -102,7 +105,8 @@ def world(account: Account, alice: User) -> dict[str, Any]:
     sale = belongings.conversion_create(account=account, name="Sale", value="5")
     script = belongings.script_write(account=account, name="s", text="var a=1")
     link = datapoint_create(
-        account=account, alias="one", url="https://shop.test/?s=[s2sidentifier]", group=group, conversions=[sale], tags=["red"],
+        account=account, alias="one", url="https://shop.test/?s=[s2sidentifier]", group=group, conversions=[sale],
+        tags=["red"],
     )  # fmt: skip
     pixel = datapoint_create(account=account, kind=Kind.PIXEL, group=group, title="p")
     learn()
@@ -146,7 +150,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/tags/{tagId}/datapoints/patch"): {"action": "add", "id": "LINK"},
     ("PUT", "/tags/{tagId}/groups/patch"): {"action": "add", "id": "GROUP"},
     ("PUT", "/conversions/{conversionId}/datapoints/patch"): {"Action": "Add", "Id": "LINK"},
-    ("PUT", "/conversions/{conversionId}/datapoints/batch/patch"): {"PatchRequests": [{"action": "remove", "id": "LINK"}]},
+    ("PUT", "/conversions/{conversionId}/datapoints/batch/patch"): {
+        "PatchRequests": [{"action": "remove", "id": "LINK"}],
+    },
 }  # fmt: skip
 
 
@@ -279,7 +285,10 @@ def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: A
     store_now()
     member = guests.guest_create(
         account=account, email="g2@example.org",
-        options={"hitOptions": {"hideReferrer": True}, "conversionOptions": {"percentValue": 50, "hideComCost": True, "hideParams": True}},
+        options={
+            "hitOptions": {"hideReferrer": True},
+            "conversionOptions": {"percentValue": 50, "hideComCost": True, "hideParams": True},
+        },
     )  # fmt: skip
     grant_set(membership=member, kind="datapoint", object_id=world["link"].pk, right=Right.READ)
     theirs, all_of_it = guest(member), master(account)
@@ -323,7 +332,8 @@ def test_what_is_sent_is_read_leniently(owner: Program, world: dict[str, Any]) -
     assert owner.get("/nothing", status=404)["errorCode"]
     assert owner.call("PATCH", "/groups").status_code == 405
     form = owner.call(
-        "POST", "/datapoints", "name=form1&typeTL[url]=https%3A%2F%2Fa.test", CONTENT_TYPE="application/x-www-form-urlencoded"
+        "POST", "/datapoints", "name=form1&typeTL[url]=https%3A%2F%2Fa.test",
+        CONTENT_TYPE="application/x-www-form-urlencoded",
     )  # fmt: skip
     assert form.status_code == 200, form.content
     assert owner.post("/datapoints", "{broken", status=400)["errorCode"]

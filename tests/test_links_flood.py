@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a flood of clicks: what was answered is recorded, what is recorded was sent, nothing twice."""
+"""kill -9 in a flood of clicks: what was answered is recorded, what is recorded was sent, nothing twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from accounts.models import Account
 from links.services import datapoint_create
-datapoint_create(account=Account.objects.create(name="Flood"), alias="flood", url="https://shop.test/", append_query=True)
+account = Account.objects.create(name="Flood")
+datapoint_create(account=account, alias="flood", url="https://shop.test/", append_query=True)
 """
 READ = """
 import json, sys, django

@@ -15,8 +15,11 @@ from links.models import Conversion, Datapoint, Domain, DomainKind, Kind, Script
 
 Json = dict[str, Any]
 DOMAIN_KINDS = {
-    "system": DomainKind.SYSTEM, "go": DomainKind.GO, "personal": DomainKind.PERSONAL, "dedicated": DomainKind.DEDICATED,
-}  # fmt: skip
+    "system": DomainKind.SYSTEM,
+    "go": DomainKind.GO,
+    "personal": DomainKind.PERSONAL,
+    "dedicated": DomainKind.DEDICATED,
+}
 
 
 def action_of(body: Json) -> str:

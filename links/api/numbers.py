@@ -53,10 +53,10 @@ def about_groups(call: Call) -> stats.Where:
 def result(call: Call, row: stats.Row) -> Json:
     """The engine's counts under the old names; what is zero is left out, what a guest must not see too."""
     hidden, scale = call.sight.option, 1.0
-    found: Json = dict(
-        totalClicks=row["clicks"], uniqueClicks=row["unique_clicks"], totalViews=row["pixel_views"],
-        uniqueViews=row["unique_pixel_views"], spiderHitsCount=row["spider_hits"],
-    )  # fmt: skip
+    found: Json = {
+        "totalClicks": row["clicks"], "uniqueClicks": row["unique_clicks"], "totalViews": row["pixel_views"],
+        "uniqueViews": row["unique_pixel_views"], "spiderHitsCount": row["spider_hits"],
+    }  # fmt: skip
     if not hidden("conversionOptions", "hideCount"):
         found |= {"convertedClicks": row["converted_clicks"], "uniqueConversions": row["unique_link_conversions"]}
     if not hidden("conversionOptions", "hideValue"):

@@ -79,7 +79,8 @@ COMMON = {
 LINK = {
     "url": ("url", text_of), "firsturl": ("first_url", text_of), "appendquery": ("append_query", truth),
     "encodeurl": ("encode_url", truth), "hideurl": ("hide_url", truth), "hideurltitle": ("hide_url_title", text_of),
-    "isabtest": ("is_ab_test", truth), "password": ("password", text_of), "expirationclicks": ("expiration_clicks", whole),
+    "isabtest": ("is_ab_test", truth), "password": ("password", text_of),
+    "expirationclicks": ("expiration_clicks", whole),
     "pauseafterclicksexpiration": ("pause_after_clicks", truth),
     "pauseafterdateexpiration": ("pause_after_date", truth),
     "urlafterclicksexpiration": ("url_after_clicks", text_of), "urlafterdateexpiration": ("url_after_date", text_of),

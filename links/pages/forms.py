@@ -30,7 +30,7 @@ def read_lines(name: str, text: str) -> list[Any]:
     rows = [line.strip() for line in text.splitlines() if line.strip()]
     if name in ("random", "sequential", "spillover"):
         return rows
-    pairs = [(line.split(None, 1) + [""])[:2] for line in rows]
+    pairs = [[*line.split(None, 1), ""][:2] for line in rows]
     if name == "weighted":
         return [[url, weight.rstrip("%")] for weight, url in pairs]
     return [[word, url] for word, url in pairs]

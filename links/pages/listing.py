@@ -185,5 +185,6 @@ def make(sight: Sight, line: dict[str, str]) -> None:
         raise ValidationError({"group": "Name a group you may write to."})
     services.datapoint_create(
         account=sight.account, alias=line.get("alias", "").lstrip("'"), url=line.get("url", "").lstrip("'"),
-        title=line.get("title", "").lstrip("'"), group=group, tags=[one for one in line.get("tags", "").split(",") if one],
+        title=line.get("title", "").lstrip("'"), group=group,
+        tags=[one for one in line.get("tags", "").split(",") if one],
     )  # fmt: skip

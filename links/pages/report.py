@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -81,20 +82,21 @@ def report(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpRespons
 
 def sales(sight: Sight, row: Datapoint, period: Period) -> list[dict[str, Any]]:
     """The link's conversions, as far as a guest may see them."""
-    if sight.option("conversionOptions", "hideCount"):
+    hidden = partial(sight.option, "conversionOptions")
+    if hidden("hideCount"):
         return []
     counts = stats.by_number(
         sight.account, "link_conversion", period, [stats.one("link", row.pk)], timezone.now(),
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
     names = dict(Conversion.objects.filter(account=sight.account).values_list("pk", "name"))
-    scale = (sight.option("conversionOptions", "percentValue") or 100) / 100
+    scale = (hidden("percentValue") or 100) / 100
     return [
         {
             "name": names.get(number, str(number)), "count": found["link_conversions"],
             "unique": found["unique_link_conversions"],
-            "value": "" if sight.option("conversionOptions", "hideValue") else round(float(found["conversion_value"]) * scale, 2),
-            "commission": "" if sight.option("conversionOptions", "hideComCost") else round(float(found["commission_cost"]), 2),
+            "value": "" if hidden("hideValue") else round(float(found["conversion_value"]) * scale, 2),
+            "commission": "" if hidden("hideComCost") else round(float(found["commission_cost"]), 2),
         }
         for number, found in counts.items()
     ]  # fmt: skip

@@ -140,7 +140,8 @@ def main() -> None:
     for name in ("bare", "saturated", "saturated without database", "steady", "without database"):
         row = found[name]
         print(
-            f"{name:28} {row['per_second']:9,.0f}/s  p50 {row['p50_ms']:7.2f} ms  p99 {row['p99_ms']:7.2f} ms  errors {row['errors']}"
+            f"{name:28} {row['per_second']:9,.0f}/s  p50 {row['p50_ms']:7.2f} ms  p99 {row['p99_ms']:7.2f} ms"
+            f"  errors {row['errors']}"
         )
     print(f"ratio to bare {found['ratio']:.2f}, RSS {found['rss_mb']:.0f} MB")
     results = ROOT / "bench-results"

@@ -1,4 +1,4 @@
-"""A newsletter's link in real Chromium: click, landing page, goal with revenue; conversions and pixels in every form."""
+"""A newsletter's link in real Chromium: click, page, goal with revenue; conversions and pixels in every form."""
 
 from __future__ import annotations
 
