@@ -23,7 +23,8 @@ Key = tuple[int, int, int]  # site, device, 1 for a slot of backdated events
 
 @dataclass(slots=True)
 class Visit:
-    """One open visit. `origin` are the columns of its first event that all its events share."""
+    """One open visit. `start` is the time of the event that opened it, and never moves: it is part of the visit's key
+    in the store. `origin` are the columns of that event that all its events share."""
 
     number: int
     device: int

@@ -29,7 +29,9 @@ def milliseconds(moment: datetime) -> int:
 
 def idle_time(hit: Hit, facts: SiteFacts) -> int:
     """How long this visit stays open without a sign of life, in milliseconds."""
-    minutes = hit.timeout or facts.tracker.get("timeout") or IDLE_MINUTES
+    minutes = hit.timeout or facts.tracker.get("timeout")
+    if not minutes:
+        return IDLE_MINUTES * 60_000
     return int(min(240, max(5, minutes)) * 60_000) if isinstance(minutes, int | float) else IDLE_MINUTES * 60_000
 
 
@@ -41,7 +43,7 @@ def still_open(visit: Visit | None, at: int, idle: int) -> bool:
 def find_open(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> tuple[Key, Visit | None]:
     """The open visit and the key it is kept under: by the client's number, by device, by the device it was before."""
     known = windows()
-    if hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
+    if hit.session and hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
         found = known.by_number(facts.site_id, int(hit.session))
         if found and still_open(found[1], at, idle):
             return found
@@ -103,7 +105,7 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
         visit = open_visit(event, at)
     elif "source" not in event and "utm_source" not in event:
         event.update(visit.origin)
-    visit.start, visit.last = min(visit.start, at), max(visit.last, at)
+    visit.last = max(visit.last, at)  # its start stays, however late what happened before it comes: events carry it
     view = view_number(hit.view_id)
     if hit.kind == "view":
         visit.view = view or new_number()

@@ -3,6 +3,7 @@
 Columns of a sort key cannot be updated, and what a view made of events stays when they go. So a correction notes the
 visits it touches, changes the events, deletes the touched rows of `visits`, `identities` and `firsts`, and makes them
 again from the events that are there. One that was interrupted is finished by `finish`, which may run at any time.
+It says so in `touched` before and after, so that nothing made from its middle passes for what is true in the end.
 All events of a visit lie on one node, so every node corrects itself.
 """
 
@@ -11,12 +12,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tracking.columns import COLUMN_NAMES, EVENT_COLUMNS
 from tracking.store import session, views
-from tracking.store.insert import gate
+from tracking.store.changes import gate
 from tracking.store.migrate import nodes
 from tracking.store.tables import event_names
 from tracking.store.target import Host, target
@@ -58,7 +59,7 @@ def erase(selection: Selection, *, whole_visits: bool = True) -> int:
     Bots and whatever else belongs to those visits go too. Raises StoreError; doing it again finishes the job.
     """
     where, params = selection.sql()
-    return sum(_erase(host, where, params, whole_visits) for host in nodes())
+    return sum(_erase(host, selection.site_id, where, params, whole_visits) for host in nodes())
 
 
 def set_apart(selection: Selection, reason: str) -> int:
@@ -67,6 +68,7 @@ def set_apart(selection: Selection, reason: str) -> int:
     moved = 0
     for host in nodes():
         with gate:
+            begun = _clock(host)
             job = _note(host, where, params, whole_visits=False)
             moved += _count(host, "events", where, params)
             session.execute(
@@ -76,6 +78,8 @@ def set_apart(selection: Selection, reason: str) -> int:
             )  # fmt: skip
             _delete(host, "events", where, params)
             _make_anew(host, job)
+            _touch_again(host, selection.site_id, begun)
+            _forget(host, job)
     return moved
 
 
@@ -104,6 +108,8 @@ def finish() -> int:
         for job in jobs:
             with gate:
                 _make_anew(host, job)
+                _touch_days(host, job)
+                _forget(host, job)
         found += len(jobs)
     return found
 
@@ -113,8 +119,9 @@ def local(table: str) -> str:
     return f"{table}_local" if target().cluster else table
 
 
-def _erase(host: Host | None, where: str, params: dict[str, Any], whole_visits: bool) -> int:
+def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], whole_visits: bool) -> int:
     with gate:
+        begun = _clock(host)
         job = _note(host, where, params, whole_visits)
         if whole_visits:
             where = f"({where}) OR {_touched(job)}"
@@ -124,6 +131,8 @@ def _erase(host: Host | None, where: str, params: dict[str, Any], whole_visits: 
         for table in OF_VISITS if whole_visits else ():
             _delete(host, table, _touched(job), {})
         _make_anew(host, job)
+        _touch_again(host, site_id, begun)
+        _forget(host, job)
         return gone
 
 
@@ -142,20 +151,49 @@ def _note(host: Host | None, where: str, params: dict[str, Any], whole_visits: b
     changed = f"({where}) OR {_touched(job)}" if whole_visits else where
     session.execute(
         f"INSERT INTO {local('touched')} SELECT site_id, arrayJoin([toStartOfFifteenMinutes(toDateTime(ts, 'UTC')),"
-        " toStartOfFifteenMinutes(toDateTime(if(visit = 0, ts, visit_start), 'UTC'))]) AS slot, count(), count(),"
+        " toStartOfFifteenMinutes(toDateTime(if(visit = 0, ts, visit_start), 'UTC'))]) AS slot, count(), 0,"
         f" now64(3) FROM {events} WHERE {changed} GROUP BY site_id, slot",
         params, host=host,
     )  # fmt: skip
     return job
 
 
+def _clock(host: Host | None) -> datetime:
+    """The node's own time."""
+    with session.client(host) as opened:
+        return opened.query("SELECT now64(3, 'UTC')").result_rows[0][0].astimezone(UTC)
+
+
+def _touch_again(host: Host | None, site_id: int, since: datetime) -> None:
+    """Note once more the times of a site that were noted since then: now they have their last word."""
+    session.execute(
+        f"INSERT INTO {local('touched')} SELECT site_id, slot, 1, 0, now64(3) FROM {local('touched')} "
+        "WHERE site_id = {site:UInt64} AND at >= fromUnixTimestamp64Milli({since:Int64}) GROUP BY site_id, slot",
+        {"site": site_id, "since": round(since.timestamp() * 1000)}, host=host,
+    )  # fmt: skip
+
+
+def _touch_days(host: Host | None, job: int) -> None:
+    """Note the day from the start of each visit: an interrupted job does not know which of their events are gone."""
+    quarter = "toStartOfFifteenMinutes(toDateTime(visit_start, 'UTC')) + 900 * arrayJoin(range(97))"
+    slots = f"SELECT DISTINCT site_id, {quarter} {_of(job)}"
+    session.execute(
+        f"INSERT INTO {local('touched')} SELECT DISTINCT site_id, slot, 1, 0, now64(3) FROM {local('touched')} "
+        f"WHERE (site_id, slot) IN ({slots})",
+        host=host,
+    )
+
+
 def _make_anew(host: Host | None, job: int) -> None:
-    """Delete what was made of the touched visits, make it from the events that are there, and forget the job."""
+    """Delete what was made of the touched visits, make it from the events that are there."""
     for table in MADE:
         _delete(host, table, _touched(job), {})
         _make(host, table, f" AND (e.site_id, e.visit) IN (SELECT site_id, visit {_of(job)})")
     _delete(host, "firsts", f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_of(job)})", {})
     _make(host, "firsts", f" AND (e.site_id, e.device) IN (SELECT site_id, device {_of(job)})")
+
+
+def _forget(host: Host | None, job: int) -> None:
     _delete(host, "corrections", f"job = {job}", {})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import IO, Any
 import orjson
 
 from tracking.store import session
+from tracking.store.changes import gate
 from tracking.store.target import Host
 
-gate = threading.RLock()  # closed while a correction makes visits anew: an event in between would count twice
 SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": 1,

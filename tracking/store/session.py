@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracking.store.changes import gate
 from tracking.store.directory import let_go, take_directory
 from tracking.store.errors import FORKED, StoreAway, StoreError, sentence
 from tracking.store.target import Host, Target, target
@@ -109,7 +110,7 @@ def execute(
     host: Host | None = None,
 ) -> None:
     """Run a statement without rows, on `host` alone where one is named."""
-    with client(host) as opened:
+    with gate.passing(), client(host) as opened:
         opened.command(sql, parameters=dict(params or {}), settings=dict(settings or {}))
 
 
