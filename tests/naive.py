@@ -136,6 +136,7 @@ class World:
     zone: ZoneInfo
     now: datetime
     goals: dict[int, Any] = field(default_factory=dict)
+    worths: dict[int, tuple[Any, str]] = field(default_factory=dict)  # of goals: what each time, in which currency
 
     @cached_property
     def visits(self) -> dict[int, Visit]:

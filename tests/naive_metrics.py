@@ -167,6 +167,32 @@ class Asked:
 
         return self.events_counted(count)
 
+    def worth(self) -> dict[Any, Decimal]:
+        """What goals of a fixed worth add: to events without an amount, or, where goals are chosen, in its place."""
+        place = self.dimensions.index("goal") if "goal" in self.dimensions else None
+        rows = self.event_rows(self.where, self.dimensions, self.world.during)
+        return {
+            key: self.worth_of(events, self.counted_goals() if place is None else [key[place]], place is not None)
+            for key, events in rows.items()
+        }
+
+    def worth_of(self, events: list[Event], goals: list[int], by_goal: bool) -> Decimal:
+        valued = [number for number in goals if number in self.world.worths]
+        chosen = by_goal or bool(self.chosen_goals)
+        total = Decimal(0)
+        for number in valued:
+            amount, currency = self.world.worths[number]
+            reached = [e for e in events if (by_goal or self.reaches(e, number)) and (chosen or not has_amount(e))]
+            times = len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
+            total += amount * times if self.currency is None or currency in ("", self.currency) else 0
+        if valued and chosen:
+            others = [number for number in goals if number not in valued]
+            for event in events:
+                counts = self.currency is None or event.get("currency", "") == self.currency
+                if counts and not any(self.reaches(event, number) for number in others):
+                    total -= Decimal(str(event.get("revenue", 0)))
+        return total
+
     def conversions(self) -> dict[Any, int]:
         goals = self.counted_goals()
         if "goal" in self.dimensions:
@@ -207,6 +233,10 @@ class Asked:
         now = World(self.world.events, end - timedelta(minutes=5), end, self.world.zone, end, self.world.goals)
         rows = self.event_rows(self.where, self.dimensions, now.during)
         return {key: len({self.visitor(event) for event in self.seen(events)}) for key, events in rows.items()}
+
+
+def has_amount(event: Event) -> bool:
+    return Decimal(str(event.get("revenue", 0))) != 0
 
 
 def once(goal: Any) -> bool:
@@ -301,7 +331,7 @@ def counts(asked: Asked, metric: str) -> tuple[list[dict[Any, Any]], Callable[..
         "clickers": ([asked.clicking], lambda n: n),
         "conversions": ([asked.conversions], lambda n: n),
         "conversion_rate": ([asked.converted, asked.base], lambda a, b: ratio(a, b, 100)),
-        "revenue": ([lambda: asked.money(lambda m: m, zero)], lambda n: n),
+        "revenue": ([lambda: asked.money(lambda m: m, zero), asked.worth], lambda carried, worth: carried + worth),
         "avg_order": (
             [lambda: asked.money(lambda m: max(m, zero), zero), lambda: asked.money(lambda m: int(m > 0), 0)], ratio
         ),
@@ -319,7 +349,10 @@ def main_currency(world: World, where: Any) -> str:
         amount = Decimal(str(event.get("revenue", 0)))
         if amount and world.event_satisfies(event, where):
             orders[event.get("currency", "")] += amount > 0
-    return min(orders, key=lambda name: (-orders[name], name), default="")
+    goals = list(top_goals(where)) or sorted(world.goals)
+    worths = (world.worths.get(number, (0, "")) for number in goals)
+    otherwise = next((currency for worth, currency in worths if worth and currency), "")
+    return min(orders, key=lambda name: (-orders[name], name), default=otherwise)
 
 
 def answer(

@@ -37,6 +37,7 @@ BREAKDOWNS = (
     "country", "city", "language", "device", "browser", "event", "outbound", "currency", "goal", "kind", "name",
     "person", "visit", "prop:plan", "tag:team", "hour", "hour_of_day", "weekday", "day", "week", "month",
 )  # fmt: skip
+WORTHS = {8: (Decimal("2.5"), "EUR"), 9: (Decimal(7), "")}
 
 
 def words(*choices: str) -> st.SearchStrategy[str]:
@@ -181,9 +182,9 @@ def test_the_engine_says_what_plain_python_says(
     times = naive.TIMES & set(dimensions)
     metrics = tuple(name for name in naive_metrics.METRICS if not (name == "online" and times))
     query = Query((site_id,), period, metrics, tuple(dimensions), where, limit=10_000, fill=False)
-    result = ask(query, now=now, source=FromMappings(GOALS, {}))
+    result = ask(query, now=now, source=FromMappings(GOALS, {}, WORTHS))
 
-    world = naive.World(events, period.start, period.end, ZoneInfo(zone), now.astimezone(UTC), GOALS)
+    world = naive.World(events, period.start, period.end, ZoneInfo(zone), now.astimezone(UTC), GOALS, WORTHS)
     expected = naive_metrics.answer(world, metrics, tuple(dimensions), where)
     found = {tuple(row[name] for name in dimensions): row for row in result.rows}
     assert set(found) == set(expected)

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from reports.engine import filters
+from reports.engine import filters, reached
 from reports.engine.conditions import Conditions
 from reports.engine.dimensions import Dimension
-from reports.engine.metrics import ATOMS, Atom, Metric
+from reports.engine.metrics import ATOMS, IN_CURRENCY, Atom, Metric
 from reports.engine.scene import LONGEST_VISIT, Scene
 
 TOGETHER = ("events", "goals", "base")  # counted in one pass where they have one filter
@@ -77,6 +77,8 @@ class Compiler:
         sides = self.sides()
         if atom.visits and "entry" in sides and "event" not in sides:
             return "base_visits" if atom.scope == "base" and self.scene.chosen_goals else "visits"
+        if atom.how == "worth" and all(goal.worth is None for goal in self.scene.counted_goals()):
+            return "events"  # nothing to add, and no part of its own for that
         return atom.scope
 
     def parts(self, atoms: Iterable[Atom]) -> list[Part]:
@@ -115,7 +117,7 @@ class Compiler:
     def value(self, row: Dimension) -> str:
         """SQL of a dimension of an event's row."""
         if row.family == "goal":
-            return goal_numbers(self.scene, self.conditions)
+            return reached.numbers(self.scene, self.conditions)
         if row.family != "time" and not row.event:
             return entry_alias(row)
         return self.conditions.event_value(row)
@@ -135,7 +137,12 @@ class Compiler:
     def only(self, value: str, row: Dimension) -> str:
         """A further condition on a dimension whose few interesting values are known already."""
         wanted = self.scene.only.get(row.name)
-        return f" AND {value} IN {self.scene.params.texts(wanted)}" if wanted is not None else ""
+        if wanted is None:
+            return ""
+        if row.event == "path" and value == "path":  # told once per entry of the column's dictionary; IN is not
+            ones = f"arrayResize([toUInt8(1)], {len(wanted)}, toUInt8(1))"
+            return f" AND transform({value}, {self.scene.params.texts(wanted)}, {ones}, toUInt8(0)) = 1"
+        return f" AND {value} IN {self.scene.params.texts(wanted)}"
 
     def entry_join(self) -> str:
         """Joins to events what only their visits know."""
@@ -160,10 +167,8 @@ class Compiler:
     def aggregate(self, atom: Atom, seen: str) -> str:
         """SQL of one atom over rows of events."""
         if atom.scope == "goals":
-            return f"{cast(atom, self.all_goals(atom, self.scene.counted_goals()))} AS a_{atom.name}"
-        currency = self.scene.currency
-        of_currency = "1" if currency is None else f"currency = {self.scene.params.text(currency)}"
-        when = atom.when.replace("currency = {currency}", of_currency)
+            return f"{cast(atom, reached.counted(atom, self.scene, self.conditions))} AS a_{atom.name}"
+        when = atom.when.replace(IN_CURRENCY, self.scene.in_currency())
         if "newcomer" in when:
             when = self.scene.newcomer()
         wheres = [text for text in (when, seen if atom.seen else "") if text]
@@ -246,34 +251,14 @@ class Compiler:
 
     def goals(self, atoms: list[Atom]) -> str:
         """How often goals were reached, and by how many visitors."""
-        goals = self.scene.counted_goals()
-        aggregates = []
-        by_goal = any(row.family == "goal" for row in self.breakdown.dimensions)
-        for atom in atoms:
-            form = self.by_goal(atom, goals) if by_goal else self.all_goals(atom, goals)
-            aggregates.append(f"{cast(atom, form)} AS a_{atom.name}")
+        column = next((f"d{i}" for i, row in enumerate(self.breakdown.dimensions) if row.family == "goal"), "")
+        aggregates = [
+            f"{cast(atom, reached.counted(atom, self.scene, self.conditions, column))} AS a_{atom.name}"
+            for atom in atoms
+        ]
         conditions = [*self.present(self.breakdown.dimensions), self.conditions.events(self.scene.tree)]
         columns = self.columns(map(self.value, self.breakdown.dimensions), aggregates)
         return f"SELECT {columns} {self.source(self.scene, conditions)}{self.group_by()}"
-
-    def by_goal(self, atom: Atom, goals: list) -> str:
-        if atom.how == "converters":
-            return f"uniqExact({self.scene.visitor})"
-        once = [str(goal.number) for goal in goals if goal.once_per_visit]
-        index = next(i for i, row in enumerate(self.breakdown.dimensions) if row.family == "goal")
-        return f"if(d{index} IN ({', '.join(once)}), uniqExact(visit), count())" if once else "count()"
-
-    def all_goals(self, atom: Atom, goals: list) -> str:
-        reached = [(goal, self.conditions.events(goal.tree)) for goal in goals]
-        if not reached:
-            return "countIf(0)"  # a bare 0 would give one row per event
-        if atom.how == "converters":
-            anyone = " OR ".join(condition for _, condition in reached)
-            return f"uniqExactIf({self.scene.visitor}, {anyone})"
-        return " + ".join(
-            f"uniqExactIf(visit, {condition})" if goal.once_per_visit else f"countIf({condition})"
-            for goal, condition in reached
-        )
 
     def base(self, atoms: list[Atom]) -> str:
         """All visitors under the same filter, for whom reaching a goal is the question."""
@@ -313,9 +298,3 @@ def plain(atom: Atom, narrow: str) -> Atom:
 def cast(atom: Atom, call: str) -> str:
     """Counts as UInt64, sums of whole numbers too, money as it comes: so that parts fit on top of each other."""
     return call if "Decimal" in atom.zero else f"toUInt64({call})"
-
-
-def goal_numbers(scene: Scene, conditions: Conditions) -> str:
-    """SQL: one row per goal the event reaches."""
-    reached = ", ".join(f"if({conditions.events(goal.tree)}, {goal.number}, 0)" for goal in scene.counted_goals())
-    return f"toInt64(arrayJoin(arrayFilter(number -> number != 0, [{reached or '0'}])))"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from goals.models import Goal as GoalRow
@@ -15,6 +16,8 @@ from reports.engine.refusal import QueryRefused
 from reports.engine.scene import Goal
 
 MOST_NESTING = 8
+Worth = tuple[Decimal, str]  # what a goal is worth each time, and in which currency ("" = whichever is shown)
+WORTH = ("pk", "fixed_revenue", "currency")
 
 
 class Source(Protocol):
@@ -23,6 +26,8 @@ class Source(Protocol):
     def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]: ...
 
     def headline(self, sites: tuple[int, ...]) -> frozenset[int]: ...
+
+    def worths(self, sites: tuple[int, ...]) -> Mapping[int, Worth]: ...
 
     def segment(self, sites: tuple[int, ...], number: int) -> Any: ...
 
@@ -39,6 +44,11 @@ class FromDatabase:
         rows = GoalRow.objects.filter(site_id__in=sites, active=True, conversion=True)
         return frozenset(rows.values_list("pk", flat=True))
 
+    def worths(self, sites: tuple[int, ...]) -> Mapping[int, Worth]:
+        """What the goals with a fixed revenue are worth each time."""
+        rows = GoalRow.objects.filter(site_id__in=sites, active=True, fixed_revenue__isnull=False)
+        return {number: (worth, currency) for number, worth, currency in rows.values_list(*WORTH)}
+
     def segment(self, sites: tuple[int, ...], number: int) -> Any:
         row = Segment.objects.filter(site_id__in=sites, pk=number).first()
         return row.filter if row else None
@@ -50,12 +60,16 @@ class FromMappings:
 
     goal_filters: Mapping[int, Any]
     segment_filters: Mapping[int, Any]
+    goal_worths: Mapping[int, Worth] = field(default_factory=dict)
 
     def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
         return self.goal_filters
 
     def headline(self, sites: tuple[int, ...]) -> frozenset[int]:
         return frozenset(self.goal_filters)
+
+    def worths(self, sites: tuple[int, ...]) -> Mapping[int, Worth]:
+        return self.goal_worths
 
     def segment(self, sites: tuple[int, ...], number: int) -> Any:
         return self.segment_filters.get(number)
@@ -72,10 +86,11 @@ class Lookup:
         """The sites' goals by number."""
         if self._goals is None:
             self._goals = {}
+            worths = self.source.worths(self.sites)
             for number, given in self.source.goals(self.sites).items():
                 tree = filters.parse(given, f"goal {number}")
                 if tree is not None:
-                    self._goals[number] = Goal(number, self.resolved(tree, "where"))
+                    self._goals[number] = Goal(number, self.resolved(tree, "where"), *worths.get(number, ()))
         return self._goals
 
     def resolved(self, tree: Node, where: str, depth: int = 0) -> Node:

@@ -88,6 +88,7 @@ ATOMS: dict[str, Atom] = {
         total("paid_back", "events", "-revenue", f"revenue < 0 AND {IN_CURRENCY}", zero=MONEY),
         Atom("reached_goals", "goals", "conversions"),
         Atom("converted", "goals", "converters"),
+        Atom("worth", "goals", "worth", zero=MONEY),
         distinct("base", "base", "visitor", seen=True, visits="uniqExact(visitor)"),
         distinct("online", "online", "visitor", seen=True),
         count("link_clicks", "events", "kind = 'link'"),
@@ -177,7 +178,9 @@ ROWS: tuple[Metric, ...] = (
            "filter counts that goal."),
     Metric("conversion_rate", "Conversion rate", percent("converted", "base"),
            "Visitors that reached a goal, of all visitors under the same filter.", format="percent", empty=None),
-    Metric("revenue", "Revenue", "{money}", "Amounts of orders less refunds, in one currency.", format="money"),
+    Metric("revenue", "Revenue", "{money} + {worth}",
+           "Amounts of orders less refunds, in one currency; events without an amount are worth what the goals they "
+           "reach are. Of a goal with a fixed worth: that, each time.", format="money"),
     Metric("avg_order", "Average order", "{paid} / nullIf({orders}, 0)", "Paid amounts divided by their number.",
            format="money", empty=None),
     Metric("refunds", "Refunds", "{paid_back}", "Amounts paid back.", format="money", better="down"),

@@ -25,6 +25,7 @@ from reports.engine.scene import Scene
 from sites import known
 
 MOST_GAPS = 6
+CHEAPER = 2  # times fewer rows than events, from which on rollups of a dimension are read instead
 DAILY = {"day", "week", "month", "weekday"}
 
 
@@ -62,8 +63,10 @@ def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan
     if covered is None:
         return Plan(Compiler(scene, breakdown).parts(atoms))
     value = value_dimension(breakdown)
-    sums = tuple(atom for atom in atoms if rolled.rollable(atom, value))
     guessed = tuple(atom for atom in atoms if may_estimate(query, scene, breakdown, facts, atom))
+    sums = tuple(atom for atom in atoms if rolled.rollable(atom, value))
+    if value is not None:
+        sums = worthwhile(sums, [atom for atom in atoms if atom not in sums], covered, value, facts)
     rest = [atom for atom in atoms if atom not in sums and atom not in guessed]
     parts = Compiler(scene, breakdown).parts(rest)
     if sums:
@@ -73,6 +76,22 @@ def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan
     parts += [estimate(scene, breakdown, covered, atom) for atom in guessed]
     names = {row.name for row in breakdown.metrics if any(f"{{{atom.name}}}" in row.formula for atom in guessed)}
     return Plan(parts, frozenset(names), rolled.ERROR if guessed else 0.0)
+
+
+def worthwhile(
+    sums: tuple[Atom, ...], rest: Sequence[Atom], covered: Coverage, value: Dimension, facts: Facts
+) -> tuple[Atom, ...]:
+    """Those of the sums that rollups of a dimension tell at less cost than the tables do.
+
+    Where a part reads the events anyway, sums over them come with it. A dimension with so many values that its
+    rollups are not much shorter than events or visits is not worth reading.
+    """
+    rows = rolled.rows_of(covered.days, value.name)
+    if rows * CHEAPER > facts.rows:
+        return ()
+    if any(atom.scope == "events" for atom in rest):
+        return tuple(atom for atom in sums if atom.scope != "events")
+    return sums
 
 
 # -- whether --------------------------------------------------------------------------------------------------------
@@ -143,7 +162,7 @@ def rolled_part(scene: Scene, breakdown: Breakdown, covered: Coverage, atoms: tu
         ("value" if row is value else time_of_day(compiler, row, unix)) + f" AS d{index}"
         for index, row in enumerate(breakdown.dimensions)
     ]
-    days = f" AND day >= '{covered.days[0].day}' AND day <= '{covered.days[-1].day}'"
+    days = f" AND {rolled.between(covered.days)}"
     return Part(
         "rollups",
         f"SELECT {', '.join([*keys, rolled.sums(atoms)])} FROM {table} WHERE {scene.tenant()}{where}{days} "
@@ -166,7 +185,7 @@ def estimate(scene: Scene, breakdown: Breakdown, covered: Coverage, atom: Atom) 
     merge = rolled.STATE.replace("uniqCombined64", "uniqCombined64Merge")
     make = rolled.STATE.replace("uniqCombined64", "uniqCombined64State")
     keys = [f"{time_of_day(compiler, row, '')} AS d{i}" for i, row in enumerate(breakdown.dimensions)]
-    days = f"day >= '{covered.days[0].day}' AND day <= '{covered.days[-1].day}'"
+    days = rolled.between(covered.days)
     selects = [
         f"SELECT {', '.join([*keys, 'visitors AS state'])} FROM rollup_visitors "
         f"WHERE {scene.tenant()} AND {days} AND {rolled.current(covered.days)}"

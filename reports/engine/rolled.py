@@ -3,7 +3,8 @@
 rollup_days      one site, day (in its zone), dimension and value: additive atoms
 rollup_quarters  one site and UTC quarter of an hour: additive atoms, from which every zone of whole quarters is told
 rollup_visitors  one site and day: a distinct state of its visitors, for estimates
-rollup_ledger    one row per site and day: which build counts, in which zone, and how many rows had arrived then
+rollup_ledger    one row per site and day: which build counts, in which zone, how many rows had arrived then, and how
+                 many rows each dimension has
 
 A build writes rows under a number of its own and is published by its ledger row, in one insert: readers see the old
 numbers or the new ones. A day whose rows have become more since is dirty; it is answered from events until rebuilt.
@@ -12,19 +13,21 @@ numbers or the new ones. A day whose rows have become more since is dirty; it is
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from reports.engine.assemble import stack
 from reports.engine.compile import Breakdown, Compiler
 from reports.engine.dimensions import DIMENSIONS, Dimension
+from reports.engine.freshness import SETTLED
 from reports.engine.metrics import ATOMS, Atom
 from reports.engine.period import DAY, Period, day_start, zone_of
 from reports.engine.scene import Scene, instant, millis
 from reports.engine.zones import EPOCH, QUARTER, Clock
 from tracking import store
+from tracking.store.changes import gate
 from tracking.store.migrate import nodes
 from tracking.store.target import target
 
@@ -61,6 +64,7 @@ class Day:
     start: datetime
     end: datetime
     build: int
+    sizes: Mapping[str, int] = field(default_factory=dict, compare=False)  # dimension -> rows
 
 
 _days: dict[tuple[Any, ...], tuple[float, list[Day]]] = {}
@@ -85,30 +89,35 @@ def published(site_id: int, zone: str, period: Period) -> list[Day]:
     """The days of `zone` wholly inside the period whose rollups are current, in order."""
     first, last = period.first_day - DAY, period.last_day + DAY
     entries = store.query(
-        "SELECT day, argMax(build, build), argMax(zone, build), argMax(touched, build) FROM rollup_ledger "
+        "SELECT day, argMax(build, build), argMax(zone, build), argMax(touched, build), argMax(sizes, build) "
+        "FROM rollup_ledger "
         f"WHERE site_id = {site_id} AND day >= '{first}' AND day <= '{last}' GROUP BY day"
     ).rows
-    builds = {day: (build, touched) for day, build, known, touched in entries if known == zone}
+    builds = {day: (build, touched, sizes) for day, build, known, touched, sizes in entries if known == zone}
     if not builds:
         return []
     now = arrived(site_id, zone, min(builds), max(builds))
     info = zone_of(zone)
     days = [
-        Day(day, day_start(day, info), day_start(day + DAY, info), build)
-        for day, (build, touched) in sorted(builds.items())
+        Day(day, day_start(day, info), day_start(day + DAY, info), build, sizes)
+        for day, (build, touched, sizes) in sorted(builds.items())
         if now.get(day, 0) == touched
     ]
     return [day for day in days if period.start <= day.start < day.end <= period.end]
 
 
-def arrived(site_id: int, zone: str, first: date, last: date) -> dict[date, int]:
-    """How many rows have arrived for each day, by the ledger of arrivals."""
+def arrived(site_id: int, zone: str, first: date, last: date, *, settled: bool = False) -> dict[date, int]:
+    """How many rows have arrived for each day, by the ledger of arrivals.
+
+    With `settled`, days that another process may be inserting into at this moment are left out.
+    """
     period = Period.days(first, last + DAY, zone)
     start, end = instant(millis(period.start)), instant(millis(period.end))
     day = Clock(period).day("toUnixTimestamp(slot)")
+    late = f" HAVING max(at) < now64(3) - {SETTLED.seconds}" if settled and not target().embedded else ""
     found = store.query(
         f"SELECT toInt64({day}) AS day, sum(rows) FROM touched "
-        f"WHERE site_id = {site_id} AND slot >= {start} AND slot < {end} GROUP BY day"
+        f"WHERE site_id = {site_id} AND slot >= {start} AND slot < {end} GROUP BY day{late}"
     )
     return {EPOCH + timedelta(days=number): int(rows) for number, rows in found.rows}
 
@@ -126,9 +135,25 @@ def ever_built(site_id: int) -> set[date]:
     return {row[0] for row in store.query(f"SELECT DISTINCT day FROM rollup_ledger WHERE site_id = {site_id}").rows}
 
 
-def current(days: Iterable[Day]) -> str:
-    """SQL: the row belongs to the build that counts."""
-    return "(day, build) IN (" + ", ".join(f"('{each.day}', {each.build})" for each in days) + ")"
+def current(days: Sequence[Day]) -> str:
+    """SQL: the row belongs to the build that counts. Days in a row are mostly of one build."""
+    runs: list[list[Day]] = []
+    for each in days:
+        if runs and runs[-1][-1].build == each.build and runs[-1][-1].day + DAY == each.day:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return "(" + " OR ".join(f"build = {run[0].build} AND {between(run)}" for run in runs) + ")"
+
+
+def between(days: Sequence[Day]) -> str:
+    """SQL: from the first of the days to the last."""
+    return f"day >= '{days[0].day}' AND day <= '{days[-1].day}'"
+
+
+def rows_of(days: Sequence[Day], dimension: str) -> int:
+    """How many rows of rollups answer for a dimension."""
+    return sum(each.sizes.get(dimension, 0) for each in days)
 
 
 def sums(atoms: Iterable[Atom]) -> str:
@@ -143,17 +168,37 @@ def build_days(site_id: int, zone: str, first: date, last: date, build: int, now
     period = Period.days(first, last + DAY, zone)
     if not Clock(period).of_quarters():
         return
-    counted = arrived(site_id, zone, first, last)
+    with gate.still():  # what a half-done insert has not filled yet must not pass for counted
+        counted = arrived(site_id, zone, first, last, settled=True)
     scene = Scene((site_id,), period, now)
     for statement in (quarters(scene, build), by_value(scene, build), states(scene, build)):
         store.execute(statement, scene.params.values, settings={"prefer_column_name_to_alias": 1})
-    publish(site_id, zone, Clock(period).days(), counted, build, now)
+    publish(site_id, zone, Clock(period).days(), counted, build, sizes_of(site_id, build, first, last), now)
 
 
-def publish(site_id: int, zone: str, days: list[date], counted: dict[date, int], build: int, now: datetime) -> None:
+def sizes_of(site_id: int, build: int, first: date, last: date) -> dict[date, dict[str, int]]:
+    """How many rows of a build each day and dimension has."""
+    found: dict[date, dict[str, int]] = {}
+    for day, dimension, rows in store.query(
+        f"SELECT day, dimension, count() FROM rollup_days WHERE site_id = {site_id} AND day >= '{first}' "
+        f"AND day <= '{last}' AND build = {build} GROUP BY day, dimension"
+    ).rows:
+        found.setdefault(day, {})[dimension] = int(rows)
+    return found
+
+
+def publish(
+    site_id: int, zone: str, days: list[date], counted: dict[date, int], build: int,
+    sizes: Mapping[date, Mapping[str, int]], now: datetime,
+) -> None:  # fmt: skip
+    """Let these days count, all at once."""
     at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    rows = ", ".join(f"({site_id}, '{day}', '{zone}', {build}, {counted.get(day, 0)}, '{at}')" for day in days)
-    store.execute(f"INSERT INTO rollup_ledger (site_id, day, zone, build, touched, built_at) VALUES {rows}")
+    rows = [
+        {"site_id": site_id, "day": str(day), "zone": zone, "build": build, "touched": counted.get(day, 0),
+         "built_at": at, "sizes": sizes.get(day, {})}
+        for day in days
+    ]  # fmt: skip
+    store.insert_rows("rollup_ledger", rows)
     _days.clear()
 
 

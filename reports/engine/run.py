@@ -23,7 +23,7 @@ from reports.engine.scene import Params, Scene
 from tracking import store
 
 Row = dict[str, Any]
-CONVERSIONS = {"conversions", "conversion_rate"}
+OF_GOALS = {"conversions", "conversion_rate", "revenue"}
 
 
 @dataclass
@@ -77,7 +77,7 @@ def ask(query: Query, *, now: datetime, source: Source | None = None, cache: boo
         meta = replace(known.meta, seconds=time.perf_counter() - begun, cached=True, rows_read=0, bytes_read=0)
         return replace(known, rows=copies(known.rows), meta=meta)
     result = answer(query, scene, other, facts, facts_then, begun)
-    if cache and "online" not in query.metrics:
+    if cache and facts.complete and facts_then.complete and "online" not in query.metrics:
         ANSWERS.put(key, replace(result, rows=copies(result.rows)), cells(result))
     return result
 
@@ -97,7 +97,7 @@ def scene_of(query: Query, now: datetime, source: Source) -> Scene:
     tree = query.tree()
     without, chosen = filters.without_goals(tree)
     resolved = lookup.resolved(tree, "where") if tree else None
-    wants_goals = CONVERSIONS & set(query.metrics) or "goal" in query.dimensions
+    wants_goals = OF_GOALS & set(query.metrics) or "goal" in query.dimensions
     goals = lookup.all_goals() if wants_goals or chosen else {}
     if "goal" not in query.dimensions and not chosen and wants_goals:
         headline = source.headline(query.sites)
@@ -225,5 +225,5 @@ def money(query: Query, scene: Scene, work: Work) -> tuple[str | None, dict[str,
     )
     found = work.run(sql, scene.params.values)
     if not found:
-        return "", {}
+        return next((goal.currency for goal in scene.counted_goals() if goal.worth and goal.currency), ""), {}
     return found[0][0], {currency: total for currency, _, total in found[1:]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from reports.engine.filters import Node, leaves
@@ -15,15 +16,21 @@ from reports.engine.period import Period
 from reports.engine.zones import Clock
 
 LONGEST_VISIT = timedelta(days=1)  # an event's visit is looked for from this long before the period
+LATEST_FIRST = timedelta(hours=4)  # so long before the event that opened a visit may lie one that came after it
 ONLINE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A goal as the engine needs it: its number and what an event must be to reach it."""
+    """A goal as the engine needs it: its number, what an event must be to reach it, and what that is worth.
+
+    Without a `worth` it is worth what its events carry; without a `currency` it counts in whichever is shown.
+    """
 
     number: int
     tree: Node
+    worth: Decimal | None = None
+    currency: str = ""
 
     @property
     def once_per_visit(self) -> bool:
@@ -91,6 +98,10 @@ class Scene:
         end = self.now + timedelta(seconds=1)
         return self.during(Period(end - ONLINE, end, self.period.zone))
 
+    def in_currency(self) -> str:
+        """SQL: the event's amount counts."""
+        return "1" if self.currency is None else f"currency = {self.params.text(self.currency)}"
+
     # -- FROM ------------------------------------------------------------------------------------------------------
 
     def tenant(self) -> str:
@@ -99,7 +110,7 @@ class Scene:
         return f"site_id IN ({', '.join(map(str, self.sites))})"
 
     def within(self, column: str, before: timedelta = timedelta()) -> str:
-        start, end = millis(self.period.start - before), millis(self.period.end)
+        start, end = reach(self, before)
         return f"{column} >= {instant(start)} AND {column} < {instant(end)}"
 
     def events(self, *conditions: str) -> str:
@@ -109,7 +120,7 @@ class Scene:
         return f"FROM events{joined} WHERE {' AND '.join(wheres)}"
 
     def visits(self, before: timedelta = timedelta()) -> str:
-        """A table expression: one row per visit of the tenant that began in the period (or `before` it)."""
+        """A table expression: one row per visit of the tenant that began in the period, with `before` around it."""
         return f"({visit_rows(self, before)})"
 
     @property
@@ -131,9 +142,15 @@ def instant(unix_ms: int) -> str:
     return f"fromUnixTimestamp64Milli({unix_ms}, 'UTC')"
 
 
+def reach(scene: Scene, before: timedelta) -> tuple[int, int]:
+    """The period; with `before`, the longer one in which the visits of its events began."""
+    after = LATEST_FIRST if before else timedelta()
+    return millis(scene.period.start - before), millis(scene.period.end + after)
+
+
 def hours(scene: Scene, before: timedelta) -> str:
     """The sort key of what belongs to visits that began in the period."""
-    start, end = millis(scene.period.start - before), millis(scene.period.end)
+    start, end = reach(scene, before)
     return f"hour >= toStartOfHour({instant(start)}) AND hour < {instant(end)}"
 
 

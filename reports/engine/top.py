@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from reports.engine import rolled
 from reports.engine.assemble import order_by, statement
 from reports.engine.compile import Breakdown
 from reports.engine.freshness import Facts
 from reports.engine.metrics import METRICS
-from reports.engine.plan import Plan, coverage, plan
+from reports.engine.plan import CHEAPER, Plan, coverage, plan
 from reports.engine.query import Query
 from reports.engine.scene import Params, Scene
 
@@ -31,7 +32,8 @@ def applies(query: Query, scene: Scene, facts: Facts) -> bool:
         return False
     if query.effective_order()[0] != ("visitors", "desc") or "visitors" not in query.metrics:
         return False
-    return coverage(scene, Breakdown(query.metric_rows(), query.dimension_rows()), facts) is not None
+    covered = coverage(scene, Breakdown(query.metric_rows(), query.dimension_rows()), facts)
+    return covered is not None and rolled.rows_of(covered.days, "page") * CHEAPER <= facts.rows
 
 
 def top_rows(
@@ -43,7 +45,7 @@ def top_rows(
 ) -> list[Row] | None:
     """The rows of the question; None where no list of candidates could be proven."""
     shown = query.offset + query.limit
-    most = shown * 2 + 20
+    most = shown * 2 + 2
     for _ in range(ROUNDS):
         candidates = by_views(query, scene, facts, most + 1, run)
         kept = tuple(path for path, _ in candidates[:most])

@@ -130,3 +130,18 @@ def dashboard() -> list[Query]:
         *(Query((LARGE,), month, metrics, (dimension,), limit=9) for dimension, metrics in panels),
         Query((LARGE,), month, ("online",)),
     ]
+
+
+def rolled_up() -> list[tuple[str, Query, bool]]:
+    """What rollups are for: name, question, and whether an estimate is wanted."""
+    closed = Period.days(days(90).first_day, days(90).last_day, "UTC")
+    sums = ("views", "visits", "actions", "bounce_rate", "avg_duration")
+    first = ("visitors",)
+    return [
+        ("sums of 89 closed days", Query((LARGE,), closed, sums), False),
+        ("sums by day", Query((LARGE,), closed, sums, ("day",)), False),
+        ("views by country", Query((LARGE,), closed, ("views",), ("country",)), False),
+        ("visitors, estimated", Query((LARGE,), closed, ("visitors",)), True),
+        ("top pages of 30 days, exact", Query((LARGE,), days(30), first, ("page",), limit=10), False),
+        ("top pages of 90 days, exact", Query((LARGE,), days(90), first, ("page",), limit=10), False),
+    ]
