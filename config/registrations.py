@@ -4,10 +4,12 @@ from accounts.access import register_kind
 from goals.discovery import register_reader
 from goals.services import register_filter_check
 from links.grants import datapoints_of_account, groups_of_account
+from links.naming import links_seen_by
 from links.thread import columns as click_columns
 from reports.arrivals import traffic
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
+from reports.pages.arrived import register_links
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
 from sites.alerts.conditions import register as register_conditions
@@ -30,8 +32,9 @@ register_reader(named_goals)
 # Alerts: what can be watched in traffic
 register_conditions(*TRAFFIC_CONDITIONS)
 
-# Links: which click led to a view
+# Links: which click led to a view, and what links are called
 register_joiner(click_columns)
+register_links(links_seen_by)
 
 # Settings pages of higher rooms
 register_settings_page("personal-data", "Personal data")

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.test import Client
 
-from accounts.models import Account
+from accounts.models import Account, User
 from links import belongings, rebuild, stats, windows
 from links.models import Conversion, Datapoint
 from links.services import datapoint_create
@@ -211,3 +212,20 @@ def test_a_link_shows_the_visits_and_revenue_it_led_to_and_how_many_clicks_joine
     assert row is not None and (row["visits"], float(row["revenue"])) == (3, 30.0)
     assert stats.joined(account, period, LATER) == (3, 4)
     assert ask(site, "visits", by="link", now=LATER) == {str(home.pk): 3}
+
+
+def test_a_visit_shows_the_link_that_started_it_to_those_who_may_see_links(
+    alice: User, bob: User, home: Datapoint, site: Site, client: Client
+) -> None:
+    from tests.support import record
+
+    landed = view(site, Browser().open("/l/home", at=NOON).location, NOON + timedelta(seconds=2))
+    record(landed)
+    shown = {}
+    for user in (alice, bob):
+        client.force_login(user)
+        for page in (f"visits/{landed['visit']}", f"visitors/{landed['device']}"):
+            answer = client.get(f"/sites/{site.pk}/{page}")
+            assert answer.status_code == 200
+            shown[user.email, page] = f'href="/links/{home.pk}"' in answer.content.decode()
+    assert list(shown.values()) == [True, True, False, False]

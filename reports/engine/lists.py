@@ -29,7 +29,7 @@ VISIT = (
     "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", "referrer",
     "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content",
     "utm_term", "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
-    "browser_version", "os", "os_version", "screen", "tags",
+    "browser_version", "os", "os_version", "screen", "tags", "link_id",
 )  # fmt: skip
 ACTION = (
     "site_id", "id", "ts", "kind", "visit", "device", "person", "view_id", "host", "path", "title", "name", "target",

@@ -12,6 +12,7 @@ from babel import Locale
 from babel.dates import format_date, format_time
 
 from reports.engine.dimensions import DIMENSIONS
+from reports.pages.arrived import Link
 from reports.pages.names import ENGLISH, value_name
 from reports.pages.numbers import duration, money
 
@@ -164,6 +165,7 @@ class Visit:
     scroll: int = 0
     gap: str = ""
     lines: list[Action] = field(default_factory=list)
+    led: Link | None = None  # the tracked link that started it
 
 
 def visit(row: Row, site_id: int, zone: ZoneInfo, locale: Locale) -> Visit:

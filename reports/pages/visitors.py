@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from reports.engine import Period, lists
-from reports.pages import people
+from reports.pages import arrived, people
 from reports.pages.frame import asked_for, bar, site_page
 from reports.pages.segments import may_edit
 from reports.pages.sheet import TROUBLE, sentence
@@ -98,7 +98,7 @@ def visitor(request: HttpRequest, state: State, device: int) -> HttpResponse:
         return render(request, "reports/visitor.html", {**context, "failed": sentence(error)})
     if not rows:
         raise Http404("No such visitor.")
-    made = history(state, rows, lines)
+    made = with_links(request, state, rows, history(state, rows, lines))
     context |= {
         "may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot",
         "visits": made, "person": made[0].person, "first": made[-1], "count": len(made),
@@ -119,7 +119,7 @@ def one_visit(request: HttpRequest, state: State, visit: int) -> HttpResponse:
         return render(request, "reports/visitor.html", {**context, "failed": sentence(error)})
     if not row:
         raise Http404("No such visit.")
-    made = history(state, [row], lines)
+    made = with_links(request, state, [row], history(state, [row], lines))
     context |= {"may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot"}
     return render(
         request, "reports/visitor.html", {**context, "visits": made, "person": made[0].person, "tags": made[0].tags}
@@ -138,6 +138,16 @@ def history(state: State, rows: list[dict[str, Any]], lines: list[dict[str, Any]
         if older is not None:
             apart = (one.began - older.began) / timedelta(seconds=1)
             one.gap = people.waited(apart)
+    return made
+
+
+def with_links(
+    request: HttpRequest, state: State, rows: list[dict[str, Any]], made: list[people.Visit]
+) -> list[people.Visit]:
+    """Each visit with the tracked link that started it, where the reader may see that link."""
+    known = arrived.links(request.user, state.site.account, (int(row["link_id"]) for row in rows))
+    for one, row in zip(made, rows, strict=True):
+        one.led = known.get(int(row["link_id"]))
     return made
 
 
