@@ -53,9 +53,10 @@ def test_realtime_is_the_last_half_hour_with_this_instant() -> None:
 @pytest.mark.parametrize(
     ("day", "zone", "hours"),
     [
-        ("2026-03-29", "Europe/Tallinn", 23), ("2026-10-25", "Europe/Tallinn", 25), ("2026-03-02", "Asia/Kathmandu", 24),
-        ("2026-04-05", "Australia/Lord_Howe", 24.5), ("2026-10-04", "Australia/Lord_Howe", 23.5),
-        ("2011-12-29", "Pacific/Apia", 24), ("2026-03-08", "America/St_Johns", 23), ("2018-11-04", "America/Sao_Paulo", 23),
+        ("2026-03-29", "Europe/Tallinn", 23), ("2026-10-25", "Europe/Tallinn", 25),
+        ("2026-03-02", "Asia/Kathmandu", 24), ("2026-04-05", "Australia/Lord_Howe", 24.5),
+        ("2026-10-04", "Australia/Lord_Howe", 23.5), ("2011-12-29", "Pacific/Apia", 24),
+        ("2026-03-08", "America/St_Johns", 23), ("2018-11-04", "America/Sao_Paulo", 23),
     ],
 )  # fmt: skip
 def test_a_day_is_as_long_as_its_zone_makes_it(day: str, zone: str, hours: float) -> None:
@@ -109,7 +110,7 @@ def test_gaps_are_filled_up_to_now_and_not_beyond(store: Any) -> None:
 def test_all_time_begins_with_the_first_event(store: Any) -> None:
     put(store, (utc(2026, 1, 2), {}))
     rows = ask(query("all", dimensions=("month",)), now=NOW, source=NAMES).rows
-    assert rows == [{"month": "2026-01", "views": 1}, {"month": "2026-02", "views": 0}, {"month": "2026-03", "views": 0}]
+    assert [(row["month"], row["views"]) for row in rows] == [("2026-01", 1), ("2026-02", 0), ("2026-03", 0)]
 
 
 def test_a_running_day_is_compared_with_as_much_of_the_other(store: Any) -> None:
@@ -118,7 +119,8 @@ def test_a_running_day_is_compared_with_as_much_of_the_other(store: Any) -> None
     assert compared(today, "weekday", NOW).start == utc(2026, 2, 23)
     assert compared(Period.parse("yesterday", "UTC", NOW), "year", NOW).start == utc(2025, 3, 1)
     assert compared(Period.parse("30d", "UTC", NOW), "weekday", NOW).start == utc(2026, 2, 1) - timedelta(days=35)
-    put(store, (utc(2026, 3, 2, 10), {}), (utc(2026, 3, 1, 10), {}), (utc(2026, 3, 1, 11), {}), (utc(2026, 3, 1, 13), {}))
+    moments = (utc(2026, 3, 2, 10), utc(2026, 3, 1, 10), utc(2026, 3, 1, 11), utc(2026, 3, 1, 13))
+    put(store, *((moment, {}) for moment in moments))
     result = ask(query(compare="previous"), now=NOW, source=NAMES)
     assert (result.rows, result.comparison) == ([{"views": 1}], {"views": 2})
     assert change(1, 2) == -50.0 and change(3, 0) is None and change(Decimal("3"), Decimal("2")) == 50.0

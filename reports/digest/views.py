@@ -33,7 +33,7 @@ class SubscriptionForm(forms.Form):
     )
     attach_csv = forms.BooleanField(required=False, label="Attach the numbers as CSV")
 
-    def __init__(self, user: User, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, user: User, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         sites: forms.ChoiceField = self.fields["sites"]  # type: ignore[assignment]
         sites.choices = [(site.pk, str(site)) for site in sites_of(user)]

@@ -48,7 +48,7 @@ def hits(
     if before is not None:
         conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
     if converted:
-        conditions.append(f"id IN (SELECT click_id FROM events WHERE {scene.tenant()} AND {kinds_in(SALES)})")  # noqa: S608
+        conditions.append(f"id IN (SELECT click_id FROM events WHERE {scene.tenant()} AND {kinds_in(SALES)})")
     sql = (
         f"SELECT {', '.join(COLUMNS)} {scene.events(*conditions)} "
         f"ORDER BY ts DESC, id DESC LIMIT {min(MOST, max(1, int(limit)))}"
@@ -91,7 +91,7 @@ def key_of(row: Row) -> Key:
 def recent(since: datetime) -> list[Row]:
     """For the windows of the redirector at its start, over all accounts: unique hits since then, oldest first."""
     sql = (
-        "SELECT link_id, view_id, ts FROM events "  # noqa: S608
+        "SELECT link_id, view_id, ts FROM events "
         "WHERE kind IN ('link', 'pixel') AND is_unique = 1 "
         f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 1000000"
     )
@@ -101,7 +101,7 @@ def recent(since: datetime) -> list[Row]:
 def sold(since: datetime) -> list[Row]:
     """Likewise: which parameters and clicks were counted for which conversion."""
     sql = (
-        "SELECT kind, conversion_id, name, click_id, is_unique, ts FROM events "  # noqa: S608
+        "SELECT kind, conversion_id, name, click_id, is_unique, ts FROM events "
         "WHERE kind IN ('conversion', 'refund') "
         f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 500000"
     )

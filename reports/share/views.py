@@ -37,7 +37,7 @@ def share_of(token: str) -> Share:
     share = Share.objects.open(timezone.now()).select_related("site__account", "segment").filter(token=token).first()
     if share is None:
         raise Http404("No such link.")
-    return cast(Share, share)
+    return share
 
 
 def unlocked(request: HttpRequest, share: Share) -> bool:
@@ -69,7 +69,7 @@ def embed(request: HttpRequest, token: str) -> HttpResponse:
     if not share.embed or share.password:
         raise Http404("No such link.")
     response = answered(sheet(request, share, f"/share/{token}/embed", framed=True))
-    response.xframe_options_exempt = True  # type: ignore[attr-defined]
+    response.xframe_options_exempt = True
     return response
 
 
@@ -135,7 +135,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         except ValidationError as error:
             add_mistakes(form, error)
     now = timezone.now()
-    shares = site.shares.filter(revoked=None).select_related("segment", "created_by").order_by("-created")  # type: ignore[attr-defined]
+    shares = site.shares.filter(revoked=None).select_related("segment", "created_by").order_by("-created")
     context: dict[str, Any] = {
         "form": form, "now": now,
         "shares": [(one, request.build_absolute_uri(f"/share/{one.token}/")) for one in shares],
@@ -147,7 +147,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, site_id: int, share_id: int) -> HttpResponse:
     """End one link."""
-    share = site_for(request, site_id, may="edit").shares.filter(pk=share_id, revoked=None).first()  # type: ignore[attr-defined]
+    share = site_for(request, site_id, may="edit").shares.filter(pk=share_id, revoked=None).first()
     if share is None:
         raise Http404("No such link.")
     share_revoke(share=share, now=timezone.now())

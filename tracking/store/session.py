@@ -203,7 +203,8 @@ def _open_embedded(goal: Target) -> Any:
         chdb_options=EMBEDDED_OPTIONS,
         tz_mode="aware",
     )
-    opened._backend._summary = _what_it_read  # the driver's own counts the rows of the answer
+    # The driver's own counts the rows of the answer
+    opened._backend._summary = _what_it_read  # type: ignore[method-assign]
     _opened.add(opened)
     return opened
 
