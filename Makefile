@@ -3,6 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 JOBS ?= 2
+RERUNS ?= 0
 .DEFAULT_GOAL := run
 .PHONY: run setup geo tracker test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime clean
 
@@ -23,7 +24,7 @@ tracker: $(STAMP)           ## minify static/tracker/src
 	cd static/tracker && npm ci --silent --no-audit --no-fund && npm run --silent build
 
 test: $(STAMP)              ## the whole suite on the embedded defaults
-	$(PY) -m pytest -n $(JOBS) --dist loadfile -q
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --reruns $(RERUNS) -q
 
 test-services: $(STAMP)     ## the same product on PostgreSQL, Redis and a two-shard ClickHouse
 	$(PY) -m tests.services.run
