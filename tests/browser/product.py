@@ -19,7 +19,7 @@ from tests.browser.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 EMAIL, PASSWORD = "alice@example.com", "correct horse battery"
-START_SECONDS, STOP_SECONDS, KNOWN_SECONDS = 60, 15, 2
+START_SECONDS, STOP_SECONDS, KNOWN_SECONDS = 180, 30, 2
 
 READ = """
 import json, sys, django

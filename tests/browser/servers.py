@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -14,13 +15,14 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 TRACKER = Path(__file__).resolve().parents[2] / "static" / "tracker"
-PORTS = range(9300, 9350)
+PORTS = range(9300, 9400)
 SWITCHES = {"cookie": 0, "ping": 1, "link": 1, "form": 1, "media": 0, "heat": 0, "osa": ""}
 
 
 def free_port() -> int:
-    """A port of this suite's range that nobody listens on."""
-    for port in PORTS:
+    """A port of this suite's range that nobody listens on. Runs side by side begin to look at different ends."""
+    begin = os.getpid() * 7 % len(PORTS)
+    for port in [*PORTS[begin:], *PORTS[:begin]]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

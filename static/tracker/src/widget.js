@@ -1,5 +1,5 @@
 /** Lazy part: who is here, and the heatmap over the page, for the site's owner. The numbers come as scripts (WIRE.md, 5). */
-import {base, brand, d, listen, on, place, told, w} from './settings.js';
+import {base, d, listen, on, place, told, w} from './settings.js';
 
 const MINUTE = 60000, SIZE = 24, LEVELS = 7, api = w._cgen;
 
@@ -17,7 +17,7 @@ w._cgen.use(inside => {
   const ask = (what, words) => {
     const site = inside.sites[0] || {};
     const all = Object.assign({site_id: site.site_id, sitekey: handed[2] || on.osa || inside.getCookie('_cky_osa'), href: inside.href(),
-      domain: place.hostname, w: w.innerWidth, h: w.innerHeight, name: brand, x: Math.random()}, words);
+      domain: place.hostname, w: w.innerWidth, h: w.innerHeight, x: Math.random()}, words);
     const query = Object.keys(all).filter(key => all[key] != null).map(key => key + '=' + encodeURIComponent(all[key])).join('&');
     api.inject(root + what + '?' + query + (handed[3] && what == '/heatmap' ? '&' + handed[3] : ''));
   };
