@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -358,3 +359,16 @@ def test_more_than_ten_requests_a_second_are_told_to_wait(owner: Program) -> Non
         answers = [client.get("/clickmeter/me") for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
     assert answers[3]["X-Rate-Limit-Remaining"] == "6" and answers[-1]["Retry-After"] == "1"
+
+
+def test_bodies_are_read_as_xml_too_and_declarations_are_refused(owner: Program, world: dict[str, Any]) -> None:
+    body = (
+        '<?xml version="1.0"?><Datapoint xmlns="urn:x"><Name>xml1</Name><type>TrackingLink</type>'
+        "<tags><Tag><name>blue</name></Tag><Tag><name>green</name></Tag></tags>"
+        "<typeTL><url>https://a.test/</url></typeTL></Datapoint>"
+    )
+    made = owner.call("POST", "/datapoints", body, CONTENT_TYPE="application/xml")
+    link = owner.get(f"/datapoints/{json.loads(made.content)['id']}")
+    assert link["name"] == "xml1" and {tag["name"] for tag in link["tags"]} == {"blue", "green"}
+    for bad in ("<Group><name>", '<!DOCTYPE x [<!ENTITY a "b">]><Group><name>&a;</name></Group>'):
+        assert owner.call("POST", "/groups", bad, CONTENT_TYPE="text/xml").status_code == 400

@@ -7,7 +7,7 @@ import re
 from django.urls import URLPattern, re_path
 
 from links.api.operations import OPERATIONS, Operation
-from links.api.views import Nowhere, OperationView
+from links.api.views import Nowhere, OperationView, description
 
 PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -37,4 +37,8 @@ def routes() -> list[URLPattern]:
     ]
 
 
-urlpatterns = [*routes(), re_path(r"^.*$", Nowhere.as_view(), name="clickmeter nowhere")]
+urlpatterns = [
+    re_path(r"^openapi\.json$", description, name="clickmeter description"),
+    *routes(),
+    re_path(r"^.*$", Nowhere.as_view(), name="clickmeter nowhere"),
+]
