@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -192,3 +193,40 @@ def test_open_visits_are_bounded() -> None:
 def test_a_person_is_whoever_logged_in() -> None:
     assert event(tags={"username": "ada", "plan": "pro"})["person"] == "ada"
     assert event("/b")["user_agent"] == CHROME
+
+
+def test_the_start_of_a_visit_stays_when_something_earlier_comes_late() -> None:
+    noon = NOW.replace(hour=12, minute=5)
+    opened = event("/a", now=noon)
+    late = event("/before", now=noon + timedelta(minutes=2), at=noon - timedelta(minutes=10))
+    assert late["visit"] == opened["visit"] and late["ts"] < opened["ts"]
+    assert late["visit_start"] == opened["visit_start"] == noon
+
+
+def test_a_visit_whose_earlier_event_comes_late_across_an_hour_counts_once(store: Any) -> None:
+    from tests.support import ask, record
+
+    noon = NOW.replace(hour=12, minute=5)
+    events = [
+        event("/a", now=noon),
+        event("/before", now=noon + timedelta(minutes=2), at=noon - timedelta(minutes=10)),
+        event("/b", now=noon + timedelta(minutes=3)),
+    ]
+    record(*events[:2])
+    record(events[2])
+    site, now = events[0]["site_id"], noon + timedelta(minutes=5)
+    assert ask(site, "visits", "views", "views_per_visit", "avg_duration", now=now) == {
+        "visits": 1, "views": 3, "views_per_visit": 3.0, "avg_duration": 13 * 60,
+    }  # fmt: skip
+    assert ask(site, "visits", by="entry_page", now=now) == {"/before": 1}
+    assert ask(site, "views", by="entry_page", now=now) == {"/before": 3}
+    entered = {"dimension": "entry_page", "operator": "is", "value": ["/before"]}
+    hour = ask(site, "views", by="page", where=entered, now=now, period=earlier_hour(noon))
+    assert hour == {"/before": 1}  # its visit began after the period, and is found all the same
+
+
+def earlier_hour(noon: datetime) -> Any:
+    from reports.engine import Period
+
+    start = noon.replace(minute=0)
+    return Period(start - timedelta(hours=1), start, "UTC")

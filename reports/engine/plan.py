@@ -25,7 +25,7 @@ from reports.engine.scene import Scene
 from sites import known
 
 MOST_GAPS = 6
-CHEAPER = 2  # times fewer rows than events, from which on rollups of a dimension are read instead
+CHEAPER = 4  # times fewer rows than events, from which on rollups of a dimension are read instead
 DAILY = {"day", "week", "month", "weekday"}
 
 
