@@ -22,15 +22,15 @@ from links.belongings import conversion_create
 from links.services import datapoint_create
 wanted = json.loads(sys.argv[1])
 account = Account.objects.get()
-sale = conversion_create(account=account, name="Sale", value="20.00")
-link = datapoint_create(account=account, alias="letter", title="Letter", url=wanted["url"], conversions=[sale])
+sale = conversion_create(account=account, name="Sale " + wanted["alias"], value="20.00")
+link = datapoint_create(account=account, alias=wanted["alias"], title="Letter", url=wanted["url"], conversions=[sale])
 pixel = datapoint_create(account=account, kind=1, title="Opened")
 json.dump({"link": link.pk, "code": sale.code, "address": tracking_url(link), "pixel": tracking_url(pixel),
            "pixel_id": pixel.pk}, sys.stdout)
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     fresh = Product()
     fresh.start()
@@ -38,8 +38,8 @@ def product() -> Iterator[Product]:
     fresh.remove()
 
 
-def made(product: Product, url: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(product.command("-c", MAKE, json.dumps({"url": url})))
+def made(product: Product, alias: str, url: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(product.command("-c", MAKE, json.dumps({"alias": alias, "url": url})))
     return found
 
 
@@ -53,8 +53,8 @@ def figures(page: Page) -> dict[str, str]:
 def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
     launch: Launch, product: Product, pages: Pages, cookies: str
 ) -> None:
-    product.provision("shop.localhost")
-    site_id = product.sites(shop={"cookies": cookies})["shop"]
+    name = f"shop{cookies}"
+    site_id = product.sites(**{name: {"cookies": cookies}})[name]
     snippet = (
         f"<script>var clicky_site_ids = clicky_site_ids || []; clicky_site_ids.push({site_id});</script>"
         f'<script async src="//{product.host}/js"></script>'
@@ -63,7 +63,7 @@ def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
     pages.html["/thanks"] = (
         "<title>Thanks</title><script>var clicky_custom = {goal: {name: 'Bought', revenue: '30'}};</script>" + snippet
     )
-    found = made(product, pages.url("/landing", "shop.localhost"))
+    found = made(product, name, pages.url("/landing", f"{name}.localhost"))
     browser = launch(PERSON)
     visitor = browser.new_context().new_page()
     visitor.wait_for_timeout(2500)
@@ -89,7 +89,7 @@ def test_a_letters_click_is_one_line_from_the_link_to_the_revenue(
 @pytest.mark.parametrize("form", ["script", "image", "frame"])
 def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product, pages: Pages, form: str) -> None:
     product.provision("own.localhost")
-    found = made(product, pages.url("/shop", "shop.localhost"))
+    found = made(product, form, pages.url("/shop", "shop.localhost"))
     query = f"http://{product.host}/conversion.aspx?id={found['code']}&val=12.50&param=A-1&com=0.00&comperc=10"
     forms = {
         "script": f"<script>var ClickMeter_conversion_id='{found['code']}',ClickMeter_conversion_value='12,50',"
@@ -113,13 +113,13 @@ def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product,
     owner = browser.new_context().new_page()
     log_in(owner, product)
     owner.goto(f"{product.url}/links/{found['link']}?period=today")
-    expect(owner.locator("tr", has_text="Sale").locator("td")).to_have_text(["Sale", "1", "1", "12.5", "1.25"])
+    expect(owner.locator("tr", has_text="Sale").locator("td")).to_have_text([f"Sale {form}", "1", "1", "12.5", "1.25"])
     browser.close()
 
 
 def test_a_pixel_counts_in_an_image_a_frame_and_a_script(launch: Launch, product: Product, pages: Pages) -> None:
     product.provision("own.localhost")
-    found = made(product, "https://shop.test/")
+    found = made(product, "opened", "https://shop.test/")
     address = found["pixel"]
     pages.html["/image"] = f"<img width=1 height=1 alt='' src='{address}'>"
     pages.html["/frame"] = f"<iframe title='' src='{address}'></iframe>"

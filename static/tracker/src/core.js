@@ -80,7 +80,7 @@ const form = (name, id, plugin) => {
 };
 
 // What the lazy parts work with, and what they add.
-const inside = {beacon, form, leavers, href: pageHref, reach: attention.reach, sites, view: attention.view, getCookie, lasting, mayStore, sticky, tags, uid};
+const inside = {beacon, form, leavers, href: pageHref, reach: attention.reach, sites, view: attention.view, getCookie, lasting, mayStore, on, sticky, tags, uid};
 
 /** Fetches a lazy part once and calls `then(inside)` when it is there; the part calls `_cgen.use(setup, name)`. */
 const parts = {};

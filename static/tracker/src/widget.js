@@ -1,5 +1,5 @@
 /** Lazy part: who is here, and the heatmap over the page, for the site's owner. The numbers come as scripts (WIRE.md, 5). */
-import {base, d, listen, on, place, told, w} from './settings.js';
+import {base, d, listen, place, told, w} from './settings.js';
 
 const MINUTE = 60000, SIZE = 24, LEVELS = 7, api = w._cgen;
 
@@ -11,7 +11,7 @@ w._cgen.use(inside => {
     d.cookie = '_cky_osa=' + handed[2] + ';path=/;max-age=3600;samesite=lax' + (place.protocol == 'https:' ? ';secure' : '');
     history.replaceState(history.state, '', place.pathname + place.search);
   }
-  const page = d.documentElement;
+  const page = d.documentElement, {on} = inside; // a part's own copy of the switches knows no answer
   let opened = 0, board, canvas, heat;
 
   const ask = (what, words) => {
