@@ -46,9 +46,7 @@ def layout(request: HttpRequest, state: State, name: str) -> HttpResponse:
     return render(request, "reports/_sheet.html" if wanted == "sheet" else "reports/sheet.html", context)
 
 
-def sheet_of(
-    request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS
-) -> dict[str, Any]:
+def sheet_of(request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> dict[str, Any]:
     """Context of a sheet below its bar: numbers, graph, panels (of `registry`), and what moved."""
     context = {
         "headline": headline(state),
@@ -109,9 +107,7 @@ def panel(request: HttpRequest, state: State, name: str, tab: str) -> HttpRespon
     return render(request, "reports/panel.html", {**bar(request, here), **context, "section": "overview"})
 
 
-def one_panel(
-    state: State, name: str, tab: str, wanted: str, registry: Mapping[str, Panel] = PANELS
-) -> dict[str, Any]:
+def one_panel(state: State, name: str, tab: str, wanted: str, registry: Mapping[str, Panel] = PANELS) -> dict[str, Any]:
     """The panel of `registry` at one of its tabs, for the place that htmx `wanted`; Http404 where there is none."""
     if name not in registry or tab not in {one.name for one in registry[name].tabs}:
         raise Http404("No such panel.")
