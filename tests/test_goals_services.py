@@ -77,9 +77,7 @@ def test_two_goals_of_a_site_cannot_share_a_name(alices: Site, charlies: Site) -
 
 def test_a_goal_changes_and_is_forgotten(alices: Site) -> None:
     goal = goal_create(site=alices, name="Thanks", pattern="/thanks")
-    goal_update(
-        goal=goal, name=" Merci ", pattern="/merci*", pattern_kind=PatternKind.WILDCARD, currency="eur"
-    )
+    goal_update(goal=goal, name=" Merci ", pattern="/merci*", pattern_kind=PatternKind.WILDCARD, currency="eur")
     assert (goal.name, goal.currency) == ("Merci", "EUR")
     goal_delete(goal=goal)
     assert goals_of([alices.pk]) == []
@@ -101,9 +99,7 @@ def test_the_reader_is_asked_for_the_last_two_days(monkeypatch: pytest.MonkeyPat
     assert asked == [(NOW - discovery.LOOK_BACK, NOW)]
 
 
-def test_a_script_that_names_everything_does_not_fill_the_list(
-    alices: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_script_that_names_everything_does_not_fill_the_list(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "MOST_GOALS", 3)
     monkeypatch.setattr(discovery, "_readers", [lambda *_: [(alices.pk, f"order {n}") for n in range(9)]])
     assert discovery.discover(NOW) == 3
@@ -141,6 +137,4 @@ def test_a_segment_needs_a_filter_of_bearable_size(alices: Site, filter: object)
 
 def test_a_segment_nobody_could_answer_is_refused_with_the_engine_s_sentence(alices: Site) -> None:
     with pytest.raises(ValidationError, match="no dimension"):
-        segment_create(
-            site=alices, name="Odd", filter={"dimension": "planet", "operator": "is", "value": ["Mars"]}
-        )
+        segment_create(site=alices, name="Odd", filter={"dimension": "planet", "operator": "is", "value": ["Mars"]})

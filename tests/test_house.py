@@ -63,11 +63,7 @@ def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def upward(name: str) -> list[str]:
     tree = ast.parse((ROOT / name).read_text())
     allowed = BELOW[room(name)] | {room(name)}
-    return [
-        f"{name}:{line}: {other}"
-        for line, other in references(tree)
-        if other in BELOW and other not in allowed
-    ]
+    return [f"{name}:{line}: {other}" for line, other in references(tree) if other in BELOW and other not in allowed]
 
 
 def test_imports_go_down_only() -> None:
@@ -104,12 +100,7 @@ def test_only_the_store_imports_the_database_driver_and_never_at_module_level() 
 def test_no_file_is_longer_than_anyone_wants_to_read(ending: str) -> None:
     long = {}
     for name in tracked():
-        if (
-            not name.endswith(ending)
-            or name.endswith(".min.js")
-            or "/migrations/" in name
-            or "/vendor/" in name
-        ):
+        if not name.endswith(ending) or name.endswith(".min.js") or "/migrations/" in name or "/vendor/" in name:
             continue
         lines = (ROOT / name).read_text().count("\n")
         if lines > MOST_LINES:

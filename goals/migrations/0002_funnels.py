@@ -5,25 +5,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('goals', '0001_initial'),
-        ('sites', '0001_initial'),
+        ("goals", "0001_initial"),
+        ("sites", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Funnel',
+            name="Funnel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('steps', models.JSONField(help_text='2 to 8 steps')),
-                ('strict', models.BooleanField(default=False, help_text='No other page between two steps')),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='funnels', to='sites.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("steps", models.JSONField(help_text="2 to 8 steps")),
+                ("strict", models.BooleanField(default=False, help_text="No other page between two steps")),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="funnels", to="sites.site"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('site', 'name'), name='one_funnel_per_name_and_site')],
+                "constraints": [models.UniqueConstraint(fields=("site", "name"), name="one_funnel_per_name_and_site")],
             },
         ),
     ]

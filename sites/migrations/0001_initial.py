@@ -65,9 +65,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "excluded_countries",
-                    models.JSONField(
-                        blank=True, default=list, help_text="ISO codes; A1 = data-centre network"
-                    ),
+                    models.JSONField(blank=True, default=list, help_text="ISO codes; A1 = data-centre network"),
                 ),
                 ("proxy_addresses", models.JSONField(blank=True, default=list)),
                 ("proxy_secret", models.CharField(blank=True, max_length=40)),
@@ -87,9 +85,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=120)),
                 (

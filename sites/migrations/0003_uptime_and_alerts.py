@@ -9,131 +9,230 @@ import sites.alerts.models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_account_brand_host'),
-        ('sites', '0002_change_numbers'),
+        ("accounts", "0003_account_brand_host"),
+        ("sites", "0002_change_numbers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Channel',
+            name="Channel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('email', 'E-mail'), ('slack', 'Slack'), ('webhook', 'Webhook')], max_length=10)),
-                ('name', models.CharField(max_length=120)),
-                ('target', models.CharField(help_text='An e-mail address, or the https:// address of a hook', max_length=2000)),
-                ('secret', models.CharField(default=sites.alerts.models.webhook_secret, max_length=64)),
-                ('enabled', models.BooleanField(default=True)),
-                ('quiet_from', models.TimeField(blank=True, help_text='Messages wait from here …', null=True)),
-                ('quiet_until', models.TimeField(blank=True, help_text="… until here, in the account's zone", null=True)),
-                ('failing_since', models.DateTimeField(blank=True, null=True)),
-                ('switched_off', models.CharField(blank=True, help_text='Why it was switched off by itself', max_length=200)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='channels', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("slack", "Slack"), ("webhook", "Webhook")], max_length=10
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "target",
+                    models.CharField(help_text="An e-mail address, or the https:// address of a hook", max_length=2000),
+                ),
+                ("secret", models.CharField(default=sites.alerts.models.webhook_secret, max_length=64)),
+                ("enabled", models.BooleanField(default=True)),
+                ("quiet_from", models.TimeField(blank=True, help_text="Messages wait from here …", null=True)),
+                (
+                    "quiet_until",
+                    models.TimeField(blank=True, help_text="… until here, in the account's zone", null=True),
+                ),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
+                (
+                    "switched_off",
+                    models.CharField(blank=True, help_text="Why it was switched off by itself", max_length=200),
+                ),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="channels", to="accounts.account"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('condition', models.CharField(max_length=30)),
-                ('parameters', models.JSONField(blank=True, default=dict)),
-                ('throttle_minutes', models.PositiveIntegerField(default=60, help_text='Tell at most once in so many minutes')),
-                ('enabled', models.BooleanField(default=True)),
-                ('last_fired', models.DateTimeField(blank=True, null=True)),
-                ('memory', models.JSONField(blank=True, default=dict, help_text='What the condition saw last time')),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='sites.site')),
-                ('channels', models.ManyToManyField(blank=True, related_name='alerts', to='sites.channel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("condition", models.CharField(max_length=30)),
+                ("parameters", models.JSONField(blank=True, default=dict)),
+                (
+                    "throttle_minutes",
+                    models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes"),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                ("last_fired", models.DateTimeField(blank=True, null=True)),
+                ("memory", models.JSONField(blank=True, default=dict, help_text="What the condition saw last time")),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="alerts", to="sites.site"
+                    ),
+                ),
+                ("channels", models.ManyToManyField(blank=True, related_name="alerts", to="sites.channel")),
             ],
         ),
         migrations.CreateModel(
-            name='Monitor',
+            name="Monitor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('url', models.URLField(max_length=2000)),
-                ('method', models.CharField(choices=[('GET', 'GET'), ('HEAD', 'HEAD'), ('POST', 'POST')], default='GET', max_length=4)),
-                ('interval', models.PositiveIntegerField(default=60, help_text='Seconds between checks, 30 to 3600')),
-                ('timeout', models.PositiveIntegerField(default=15, help_text='Seconds until an answer counts as missing')),
-                ('expected_status', models.CharField(default='200-399', help_text='Such as 200-299, 401', max_length=60)),
-                ('must_contain', models.CharField(blank=True, max_length=200)),
-                ('must_not_contain', models.CharField(blank=True, max_length=200)),
-                ('headers', models.JSONField(blank=True, default=dict)),
-                ('follow_redirects', models.BooleanField(default=True)),
-                ('enabled', models.BooleanField(default=True)),
-                ('public', models.BooleanField(default=False, help_text='Shown on the public status page')),
-                ('link_id', models.BigIntegerField(blank=True, help_text='The tracked link whose destination this is', null=True)),
-                ('next_due', models.DateTimeField(db_index=True)),
-                ('claim', models.CharField(blank=True, db_index=True, max_length=32)),
-                ('state', models.CharField(choices=[('unknown', 'Not checked yet'), ('up', 'Up'), ('unsure', 'Checking again'), ('down', 'Down')], default='unknown', max_length=10)),
-                ('state_since', models.DateTimeField(blank=True, null=True)),
-                ('first_failure', models.DateTimeField(blank=True, null=True)),
-                ('checked', models.DateTimeField(blank=True, null=True)),
-                ('milliseconds', models.PositiveIntegerField(default=0, help_text='Of the last check')),
-                ('cause', models.CharField(blank=True, help_text='Why the last check failed', max_length=200)),
-                ('tls_expires', models.DateTimeField(blank=True, null=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='monitors', to='sites.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(blank=True, max_length=120)),
+                ("url", models.URLField(max_length=2000)),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")], default="GET", max_length=4
+                    ),
+                ),
+                ("interval", models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")),
+                (
+                    "timeout",
+                    models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing"),
+                ),
+                (
+                    "expected_status",
+                    models.CharField(default="200-399", help_text="Such as 200-299, 401", max_length=60),
+                ),
+                ("must_contain", models.CharField(blank=True, max_length=200)),
+                ("must_not_contain", models.CharField(blank=True, max_length=200)),
+                ("headers", models.JSONField(blank=True, default=dict)),
+                ("follow_redirects", models.BooleanField(default=True)),
+                ("enabled", models.BooleanField(default=True)),
+                ("public", models.BooleanField(default=False, help_text="Shown on the public status page")),
+                (
+                    "link_id",
+                    models.BigIntegerField(
+                        blank=True, help_text="The tracked link whose destination this is", null=True
+                    ),
+                ),
+                ("next_due", models.DateTimeField(db_index=True)),
+                ("claim", models.CharField(blank=True, db_index=True, max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "Not checked yet"),
+                            ("up", "Up"),
+                            ("unsure", "Checking again"),
+                            ("down", "Down"),
+                        ],
+                        default="unknown",
+                        max_length=10,
+                    ),
+                ),
+                ("state_since", models.DateTimeField(blank=True, null=True)),
+                ("first_failure", models.DateTimeField(blank=True, null=True)),
+                ("checked", models.DateTimeField(blank=True, null=True)),
+                ("milliseconds", models.PositiveIntegerField(default=0, help_text="Of the last check")),
+                ("cause", models.CharField(blank=True, help_text="Why the last check failed", max_length=200)),
+                ("tls_expires", models.DateTimeField(blank=True, null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="monitors", to="sites.site"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.DateTimeField(db_index=True)),
-                ('end', models.DateTimeField(blank=True, null=True)),
-                ('cause', models.CharField(max_length=200)),
-                ('told', models.DateTimeField(blank=True, null=True)),
-                ('told_end', models.DateTimeField(blank=True, null=True)),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='sites.monitor')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("start", models.DateTimeField(db_index=True)),
+                ("end", models.DateTimeField(blank=True, null=True)),
+                ("cause", models.CharField(max_length=200)),
+                ("told", models.DateTimeField(blank=True, null=True)),
+                ("told_end", models.DateTimeField(blank=True, null=True)),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="incidents", to="sites.monitor"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UptimeHour',
+            name="UptimeHour",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('checks', models.PositiveIntegerField(default=0)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('histogram', models.JSONField(default=dict)),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hours', to='sites.monitor')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("hour", models.DateTimeField()),
+                ("checks", models.PositiveIntegerField(default=0)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("histogram", models.JSONField(default=dict)),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="hours", to="sites.monitor"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=120)),
-                ('subject', models.CharField(max_length=200)),
-                ('text', models.TextField()),
-                ('payload', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Being sent'), ('sent', 'Sent'), ('failed', 'Given up')], default='waiting', max_length=10)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('next_try', models.DateTimeField(db_index=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('sent', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('alert', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='sites.alert')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='sites.channel')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=120)),
+                ("subject", models.CharField(max_length=200)),
+                ("text", models.TextField()),
+                ("payload", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("sending", "Being sent"),
+                            ("sent", "Sent"),
+                            ("failed", "Given up"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("next_try", models.DateTimeField(db_index=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("sent", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                (
+                    "alert",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="deliveries",
+                        to="sites.alert",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="sites.channel"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['state', 'next_try'], name='sites_deliv_state_1bfa93_idx')],
-                'constraints': [models.UniqueConstraint(fields=('channel', 'key'), name='one_delivery_per_channel_and_key')],
+                "indexes": [models.Index(fields=["state", "next_try"], name="sites_deliv_state_1bfa93_idx")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("channel", "key"), name="one_delivery_per_channel_and_key")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='monitor',
-            index=models.Index(fields=['enabled', 'next_due'], name='sites_monit_enabled_5f0faa_idx'),
+            model_name="monitor",
+            index=models.Index(fields=["enabled", "next_due"], name="sites_monit_enabled_5f0faa_idx"),
         ),
         migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.UniqueConstraint(condition=models.Q(('end__isnull', True)), fields=('monitor',), name='one_open_incident_per_monitor'),
+            model_name="incident",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("end__isnull", True)), fields=("monitor",), name="one_open_incident_per_monitor"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='uptimehour',
-            constraint=models.UniqueConstraint(fields=('monitor', 'hour'), name='one_row_per_monitor_and_hour'),
+            model_name="uptimehour",
+            constraint=models.UniqueConstraint(fields=("monitor", "hour"), name="one_row_per_monitor_and_hour"),
         ),
     ]

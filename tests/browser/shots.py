@@ -22,6 +22,7 @@ PAGES = {
     "overview": "", "spy": "spy", "visitors": "visitors", "content": "content", "sources": "sources", "goals": "goals",
     "ledger": "ledger", "bots": "bots", "details": "details/page", "filtered": "?period=30d&country=US&page~contains=b",
     "empty": "?country=ZZ", "explain": "explain?metric=bounce_rate&period=30d",
+    "heatmaps": "heatmaps", "funnels": "funnels", "journeys": "journeys", "splits": "splits",
 }  # fmt: skip
 OTHERS = {"sites": "/sites", "keys": "/keys", "go": "/go", "rollup": "/sites/all"}
 
