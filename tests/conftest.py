@@ -76,11 +76,11 @@ def migrated_store() -> None:
 @pytest.fixture
 def store(migrated_store: None) -> Iterator[Any]:
     """`tracking.store`, empty; what a test left in the spool is gone as well."""
-    from tests.support import forget_spool, forget_traffic
+    from tests.support import forget_traffic
 
     forget_traffic()
     yield event_store
-    forget_spool()
+    forget_traffic()
 
 
 @pytest.fixture

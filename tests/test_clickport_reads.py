@@ -142,10 +142,13 @@ def test_the_ledger_says_what_became_of_every_hit(api: Api, site: Site, traffic:
     event_store.insert_rows("received", [{"site_id": site.pk, "minute": at, "hits": 9}])
     event_store.insert_rows(
         "refusals",
-        [{"site_id": site.pk, "minute": at, "reason": word, "hits": n} for word, n in (("bot", 4), ("duplicate", 2))],
+        [
+            {"site_id": site.pk, "minute": at, "reason": word, "hits": n}
+            for word, n in (("wrong_host", 4), ("duplicate", 2))
+        ],
     )
     answer = api.get("/api/ledger", **YESTERDAY)
-    whole = {"received": 9, "stored": 3, "duplicates": 2, "refused": {"bot": 4}}
+    whole = {"received": 9, "stored": 3, "duplicates": 2, "refused": {"wrong_host": 4}}
     assert answer["totals"] == whole
     assert answer["results"] == [{"time": str(NOON.date()), **whole}]
     minutes = api.get("/api/ledger", **YESTERDAY, interval="minute")["results"]

@@ -17,7 +17,7 @@ from goals.services import goal_create
 from sites import known, onsite
 from sites.models import Site
 from tests.support import browse, number
-from tracking import heat, store
+from tracking import heat
 
 EVIL = "<script>alert(1)</script>"
 
@@ -228,7 +228,7 @@ def test_the_word_of_the_widget_dies_within_the_hour_and_with_the_right(
     assert onsite.user_of(word, clicks.pk) is None
 
 
-def test_a_page_no_beacon_told_the_height_of_is_still_drawn(inside: Client, site: Site) -> None:
+def test_a_page_no_beacon_told_the_height_of_is_still_drawn(inside: Client, site: Site, store: Any) -> None:
     store.insert_rows("heat", [click(site, layout_height=0, layout=0, element="", y=90_000)])
     html = page(inside, site)
     assert summary(html)[0] == 1 and "1 clicks lie deeper" in html

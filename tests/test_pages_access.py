@@ -18,9 +18,12 @@ from tests.conftest import member
 from tests.support import browse, number
 
 FIRST = {"name": "page", "tab": "top"}
-POSTS = {"segment-save", "segment-forget", "goal-remove", "funnel-remove"}
+POSTS = {
+    "segment-save", "segment-forget", "goal-remove", "funnel-remove", "bots-people", "visitor-bot", "visit-bot",
+}  # fmt: skip
 EDITS = {  # a viewer and a reading guest may not
-    "goal-new", "goal", "goal-remove", "heatmap-settings", "funnel-new", "funnel-edit", "funnel-remove",
+    "goal-new", "goal", "goal-remove", "heatmap-settings", "funnel-new", "funnel-edit", "funnel-remove", "bots-people",
+    "visitor-bot", "visit-bot",
 }  # fmt: skip
 OPEN = {"theme"}
 NAMES = [pattern.name for pattern in urls.urlpatterns]

@@ -139,7 +139,7 @@ def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, m
     assert inside.post(path, {**form, "save": "1"}).status_code == 302
     goal = Goal.objects.get()
     html = inside.get(f"/sites/{site.pk}/goals").content.decode()
-    assert "Sees B" in html and f"goal={goal.pk}" in html
+    assert "Sees B" in html and f"/goals/{goal.pk}/report" in html
     wrong = inside.post(path, {**form, "name": "Other", "pattern": ""}).content.decode()
     assert "Say which page" in wrong
 

@@ -171,6 +171,8 @@ def plain_table(query: Query, scene: Scene, facts: freshness.Facts, work: Work, 
     condition = key_condition(breakdown, scene, list(keys))
     sql = statement(breakdown, made.parts, order, limit, offset, keys=condition)
     rows = decode.decoded(breakdown, scene, work.carry_out(made, sql, scene.params))
+    if not query.dimensions:
+        return rows or [decode.nothing(breakdown)]
     if not fill:
         return rows
     full = decode.filled(breakdown, scene, rows, scene.now)
