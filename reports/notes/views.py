@@ -48,7 +48,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
         note_add(site=site, at=form.at(site.timezone), text=text, user=cast(User, request.user))
         messages.success(request, "The note is on the graph.", extra_tags="good")
         return redirect("notes", site_id)
-    rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:SHOWN]  # type: ignore[attr-defined]
+    rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:SHOWN]
     context = {
         "site": site, "section": "overview", "form": form, "may_edit": may_edit(request, site_id),
         "notes": [(note, note.at.astimezone(zone)) for note in rows],
@@ -60,7 +60,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
 @login_required
 def note_remove(request: HttpRequest, site_id: int, note_id: int) -> HttpResponse:
     """Delete one note."""
-    note = site_for(request, site_id, "edit").notes.filter(pk=note_id).first()  # type: ignore[attr-defined]
+    note = site_for(request, site_id, "edit").notes.filter(pk=note_id).first()
     if note is None:
         raise Http404("No such note.")
     note_delete(note=note)
