@@ -42,6 +42,7 @@ from sites import known
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tracking import store as event_store
+from tracking import visits
 from tracking.store import correct, insert, session
 
 PASSWORD = "correct horse battery"
@@ -143,6 +144,7 @@ def api_key(site: Site) -> str:
 
 @pytest.fixture(autouse=True)
 def forget_sites() -> Iterator[None]:
-    """The memory of sites and keys must not outlive the rows of a test."""
+    """The memory of sites, keys and open visits must not outlive the rows of a test."""
     yield
     known.forget()
+    visits.windows().clear()

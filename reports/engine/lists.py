@@ -107,7 +107,10 @@ def visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | No
     found = asked(scene, visits_sql(scene, f"visit = {int(number)}", "visit_start"), 1, 0)
     if not found:
         return None
-    began = Period(found[0]["visit_start"], found[0]["last"] + timedelta(seconds=1))
+    start, last = found[0]["visit_start"], found[0]["last"]
+    began = Period(
+        min(start, last) - LONGEST_VISIT, last + timedelta(seconds=1)
+    )  # a clock put back is no reason to fail
     same = [{"dimension": "visit", "operator": "is", "value": [str(number)]}]
     every = actions((site_id,), began, same, MOST_ROWS, now=now)
     return {**found[0], "actions_list": every[::-1]}
