@@ -130,8 +130,8 @@ def _number(request: Request, name: str, default: int) -> int:
 class AccountSerializer(serializers.ModelSerializer):
     class Meta:
         model = Account
-        fields = ("id", "name", "timezone", "monthly_events", "over_quota", "created")
-        read_only_fields = ("id", "monthly_events", "over_quota", "created")
+        fields = ("id", "name", "timezone", "monthly_events", "events_used", "over_quota", "created")
+        read_only_fields = ("id", "monthly_events", "events_used", "over_quota", "created")
 
 
 class GrantSerializer(serializers.Serializer):

@@ -56,6 +56,8 @@ class Account(models.Model):
     authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
     monthly_events = models.BigIntegerField(default=0, help_text="Quota; 0 = unlimited")
     over_quota = models.BooleanField(default=False, help_text="Tracking is refused until the month ends")
+    events_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
+    events_counted = models.DateTimeField(null=True, blank=True)
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
     brand_host = models.CharField(max_length=253, blank=True, help_text="The brand's host, to look it up by")
     profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
@@ -83,6 +85,11 @@ class Account(models.Model):
             args = ()
         self.authkey_hash = key_hash(self.authkey)
         super().save(*args, **kwargs)
+
+    @property
+    def quota_share(self) -> int:
+        """Percent of the month's events that are used, as last counted; 0 without a quota."""
+        return 100 * self.events_used // self.monthly_events if self.monthly_events else 0
 
     @property
     def authkey(self) -> str:

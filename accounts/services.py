@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -68,6 +69,18 @@ def account_brand_set(*, account: Account, **brand: str) -> Account:
     account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **cleaned}
     account.save(update_fields=["brand"])
     return account
+
+
+def account_quota_set(*, account: Account, monthly_events: int) -> None:
+    """How many events the account may record in a month; 0 is any number. The next count acts on it."""
+    account.monthly_events = monthly_events
+    account.save(update_fields=["monthly_events"])
+
+
+def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
+    """Write down how many events of the month are used; `now` None: it has no quota any more."""
+    account.events_used, account.events_counted = used, now
+    account.save(update_fields=["events_used", "events_counted"])
 
 
 def account_key_rotate(*, account: Account) -> Account:

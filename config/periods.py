@@ -29,6 +29,8 @@ PERIODS: tuple[Period, ...] = (
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5),
     Period("goals named", "goals.discovery.discover", MINUTE),
     Period("rollups", "reports.rollups.catch_up", 10 * MINUTE),
+    Period("quotas counted", "reports.quota.quotas_count", 5 * MINUTE),
+    Period("salts", "tracking.salts.rotate", HOUR),
     Period("retention", "tracking.upkeep.retention", 6 * HOUR),
     Period("corrections finished", "tracking.upkeep.finish", HOUR),
     Period("digests", "reports.digest.send.digests_send", 10 * MINUTE),

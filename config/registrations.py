@@ -13,6 +13,7 @@ from reports.pages.arrived import register_links
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
 from sites.alerts.conditions import register as register_conditions
+from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
 from tracking.steps.click import register_joiner
@@ -29,8 +30,8 @@ register_traffic(traffic)
 register_filter_check(parse)
 register_reader(named_goals)
 
-# Alerts: what can be watched in traffic
-register_conditions(*TRAFFIC_CONDITIONS)
+# Alerts: what can be watched in traffic and of the account
+register_conditions(*TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS)
 
 # Links: which click led to a view, and what links are called
 register_joiner(click_columns)

@@ -150,4 +150,5 @@ def quota_flag_set(*, account: Account, over: bool) -> None:
     account.save(update_fields=["over_quota"])
     for site in Site.objects.filter(account=account, deleted=None):
         site.save(update_fields=[])
+    next_change()  # an account without sites may have links
     transaction.on_commit(known.nudge)

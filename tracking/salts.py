@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import threading
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -32,6 +32,17 @@ def salt(day: date) -> bytes:
             for old in [other for other in _known if other <= day - timedelta(days=KEPT_DAYS)]:
                 del _known[old]
     return found
+
+
+def rotate(*, now: datetime) -> None:
+    """Make the day's salt and destroy what is older than 48 hours, also where nobody came by to ask for one."""
+    today = now.astimezone(UTC).date()
+    if not shared.redis():  # there they expire by themselves
+        with _lock:
+            _known[today] = _kept_salt(today)
+    salt(today)
+    for old in [day for day in list(_known) if day <= today - timedelta(days=KEPT_DAYS)]:
+        _known.pop(old, None)
 
 
 def forget() -> None:

@@ -1,0 +1,43 @@
+"""Quotas: what accounts recorded in the running month, and what follows from it.
+
+A month is UTC's, as in the plan that link programs read. Clicks on links lie under their account's own number.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from accounts.models import Account
+from accounts.services import account_usage_set
+from reports.engine.usage import recorded
+from sites.models import Site
+from sites.services import quota_flag_set
+
+
+def month(now: datetime) -> tuple[datetime, datetime]:
+    """The running month of UTC."""
+    start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return start, (start + timedelta(days=32)).replace(day=1)
+
+
+def usage(accounts: list[Account], now: datetime) -> dict[int, int]:
+    """account -> events recorded this month on all its sites, deleted ones too, and on its links."""
+    owner = dict(Site.objects.filter(account__in=accounts).values_list("pk", "account_id"))
+    owner.update({account.pk: account.pk for account in accounts})
+    used = dict.fromkeys((account.pk for account in accounts), 0)
+    for number, count in recorded(owner, *month(now)).items():
+        used[owner[number]] += count
+    return used
+
+
+def quotas_count(*, now: datetime) -> int:
+    """Count every account that has a quota, and say who used it up and who has room again; accounts counted."""
+    for free in Account.objects.filter(monthly_events=0).exclude(events_counted=None):  # its quota was lifted
+        account_usage_set(account=free, used=0, now=None)
+        quota_flag_set(account=free, over=False)
+    limited = list(Account.objects.filter(monthly_events__gt=0))
+    used = usage(limited, now)
+    for account in limited:
+        account_usage_set(account=account, used=used[account.pk], now=now)
+        quota_flag_set(account=account, over=used[account.pk] >= account.monthly_events)
+    return len(limited)
