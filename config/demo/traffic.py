@@ -10,15 +10,17 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from config.demo.world import HOURS, WEEKDAYS, Person, people, weighted, world
+from config.demo.world import EVERY, HOURS, WEEKDAYS, Person, people, weighted, world
 from sites import known
 from sites.facts import SiteFacts
 from tracking import intake
 from tracking.hit import Hit
 
 PER_DAY = 420
-PEOPLE = 6000
+CROWD = 6000
 BOT_SHARE = 0.06
+REGULARS = 0.3  # of the visits: by people with an account, each a few times a week
+STAY = timedelta(days=30)  # in which the crowd walks past: people come, and come back ever more rarely
 
 
 @dataclass
@@ -122,10 +124,19 @@ def starts(now: datetime, days: int, zone: ZoneInfo, dice: random.Random) -> Ite
         yield from (moment for moment in moments if moment < now)
 
 
+def somebody(crowd: list[Person], passed: float, dice: random.Random) -> Person:
+    """Who comes when this share of the days has passed: one of the regulars, or one of those who came lately."""
+    if dice.random() < REGULARS:
+        regulars = range(0, len(crowd), EVERY)
+        return crowd[regulars[int(len(regulars) * dice.random() ** 1.05)]]
+    memory = dice.choice((0.02, 0.02, 0.25)) * len(crowd)
+    newest = (0.25 + 0.75 * passed) * (len(crowd) - 1)
+    return crowd[int(newest - dice.expovariate(1 / memory)) % len(crowd)]
+
+
 def one_visit(facts: SiteFacts, crowd: list[Person], start: datetime, now: datetime, dice: random.Random) -> list[Hit]:
     """The hits of one visit."""
-    regular = dice.random() < 0.3
-    person = crowd[int(len(crowd) * (dice.random() ** 4 if regular else dice.random()))]
+    person = somebody(crowd, min(1.0, max(0.0, 1 - (now - start) / STAY)), dice)
     visitor = Visitor(facts, person, start, now, dice)
     if dice.random() < BOT_SHARE:
         bot = weighted(dice, world()["bots"])["user_agent"]
@@ -143,7 +154,7 @@ def expected(days: int) -> int:
 
 @lru_cache(maxsize=1)
 def _crowd() -> list[Person]:
-    return people(random.Random(7), 500)
+    return people(random.Random(7), CROWD)
 
 
 def one_visit_now(now: datetime) -> None:

@@ -63,10 +63,11 @@ class Person:
 
 
 NAMES = ("anna", "ben", "chloe", "david", "eva", "felix", "greta", "hugo", "ida", "jonas", "kaja", "leo", "mia", "noah")
+EVERY = 14  # one of so many has an account
 
 
 def people(dice: random.Random, count: int) -> list[Person]:
-    """The demo's visitors; every fourteenth has an account at the shop."""
+    """The demo's visitors; some have an account at the shop."""
     pools, data = address_pools(dice), world()
     countries, weights = list(data["countries"]), list(data["countries"].values())
     found = []
@@ -74,8 +75,8 @@ def people(dice: random.Random, count: int) -> list[Person]:
         country = dice.choices(countries, weights)[0]
         agent = weighted(dice, data["agents"])
         tags = {}
-        if index % 14 == 0:
-            name = f"{NAMES[index // 14 % len(NAMES)]}{index // 14}"
+        if index % EVERY == 0:
+            name = f"{NAMES[index // EVERY % len(NAMES)]}{index // EVERY}"
             plan = dice.choice(("free", "monthly", "yearly"))
             tags = {"username": name, "email": f"{name}@mail.example", "plan": plan}
         found.append(

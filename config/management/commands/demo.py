@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from accounts.services import account_create
-from config.demo.traffic import expected, one_visit, starts
+from config.demo.traffic import CROWD, expected, one_visit, starts
 from config.demo.world import people, world
 from goals.models import GoalKind
 from goals.services import goal_create
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         facts = known.site(site.pk)
         if facts is None:
             raise CommandError("The new site is not known yet.")
-        crowd, whole, sent = people(dice, 6000), expected(days), 0
+        crowd, whole, sent = people(dice, CROWD), expected(days), 0
         for number, start in enumerate(starts(now, days, ZoneInfo(ZONE), dice)):
             for hit in one_visit(facts, crowd, start.astimezone(UTC), now, dice):
                 intake.receive(hit, facts)
