@@ -25,6 +25,7 @@ PERIODS: tuple[Period, ...] = (
     Period("uptime", "sites.uptime.services.monitors_check", 5),
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
+    Period("link destinations", "links.watch.destinations_check", 5 * MINUTE),
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5),
     Period("goals named", "goals.discovery.discover", MINUTE),

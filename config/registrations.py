@@ -1,12 +1,18 @@
 """What a lower room must learn from a higher one, said in one place."""
 
 from accounts.access import register_kind
+from config.periods import PERIODS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
+from links import docs as links_docs
 from links.grants import datapoints_of_account, groups_of_account
 from links.naming import links_seen_by
 from links.thread import columns as click_columns
+from links.told import CONDITIONS as LINK_CONDITIONS
 from reports.arrivals import traffic
+from reports.docs import Page
+from reports.docs import pages as docs_pages
+from reports.docs import register as register_docs
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
 from reports.pages.arrived import register_links
@@ -30,8 +36,8 @@ register_traffic(traffic)
 register_filter_check(parse)
 register_reader(named_goals)
 
-# Alerts: what can be watched in traffic and of the account
-register_conditions(*TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS)
+# Alerts: what can be watched in traffic, of the account and of links
+register_conditions(*TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS, *LINK_CONDITIONS)
 
 # Links: which click led to a view, and what links are called
 register_joiner(click_columns)
@@ -41,3 +47,18 @@ register_links(links_seen_by)
 register_settings_page("personal-data", "Personal data")
 register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
+
+# The documentation
+register_docs("Collect", *docs_pages.COLLECT, *links_docs.COLLECT)
+register_docs("Look", *docs_pages.LOOK)
+register_docs("Programs", *docs_pages.PROGRAMS, *links_docs.PROGRAMS)
+register_docs(
+    "Run",
+    *docs_pages.RUN,
+    Page(
+        "running",
+        "Running it yourself",
+        "One process or many, behind a proxy, backed up.",
+        lambda _: {"periods": PERIODS},
+    ),
+)

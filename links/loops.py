@@ -24,19 +24,22 @@ def destinations(row: Datapoint) -> Iterator[str]:
 
 def places(row: Datapoint, domains: dict[str, Domain]) -> set[Place]:
     """Which of our own links it leads to."""
-    found = set()
-    for url in destinations(row):
-        parts = urlsplit(url)
-        host, path = host_name(parts.hostname or ""), parts.path
-        domain = domains.get(host)
-        if path.startswith("/l/"):
-            own = host == system_host() or domain is not None
-            domain, path = (domain or domains.get(system_host())) if own else None, path[2:]
-        elif domain is not None and not rooted(domain):  # type: ignore[arg-type]
-            domain = None
-        if domain is not None and (alias := path.strip("/").lower()):
-            found.add((domain.pk, alias))
-    return found
+    found = (place_of(url, domains) for url in destinations(row))
+    return {place for place in found if place is not None}
+
+
+def place_of(url: str, domains: dict[str, Domain]) -> Place | None:
+    """Which of our own links an address is; None for any other address."""
+    parts = urlsplit(url)
+    host, path = host_name(parts.hostname or ""), parts.path
+    domain = domains.get(host)
+    if path.startswith("/l/"):
+        own = host == system_host() or domain is not None
+        domain, path = (domain or domains.get(system_host())) if own else None, path[2:]
+    elif domain is not None and not rooted(domain):  # type: ignore[arg-type]
+        domain = None
+    alias = path.strip("/").lower()
+    return (domain.pk, alias) if domain is not None and alias else None
 
 
 def refuse_loops(row: Datapoint) -> None:

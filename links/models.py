@@ -259,3 +259,24 @@ class Entry(Numbered):
 
     def __str__(self) -> str:
         return self.value
+
+
+class Destination(models.Model):
+    """An address that a watched link leads to, and how it answered. `next_due` is also the claim: who moves it, asks.
+
+    `dead_since` is the first of at least two failures in a row."""
+
+    datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="watched_destinations")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the address")
+    url = models.CharField(max_length=4000)
+    next_due = models.DateTimeField(db_index=True)
+    checked = models.DateTimeField(null=True, blank=True)
+    first_failure = models.DateTimeField(null=True, blank=True)
+    dead_since = models.DateTimeField(null=True, blank=True)
+    cause = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["datapoint", "digest"], name="a_destination_once_per_link")]
+
+    def __str__(self) -> str:
+        return self.url

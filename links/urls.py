@@ -31,5 +31,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("links/toolbox", guests.toolbox, name="link-toolbox"),
     path("links/<int:datapoint_id>", report.report, name="link"),
     path("links/<int:datapoint_id>/edit", editor.edit, name="link-edit"),
+    path("links/<int:datapoint_id>/watch", report.watch, name="link-watch"),
     path("links/<int:datapoint_id>/delete", editor.delete, name="link-delete"),
 ]

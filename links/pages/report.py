@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import Account
 from links import stats
 from links.addresses import tracking_url
 from links.grants import Sight, datapoint_for
@@ -17,6 +20,10 @@ from links.pages.frame import links_page, shown
 from reports.engine import Period, QueryRefused
 from reports.pages.graph import Series, draw
 from reports.pages.names import reader_locale
+from sites.hosts import host_name
+from sites.models import Site
+from sites.uptime.models import Monitor
+from sites.uptime.services import monitor_create
 
 PERIODS = (
     ("today", "Today"), ("yesterday", "Yesterday"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"),
@@ -77,7 +84,31 @@ def report(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpRespons
         hits=counts[metrics[0]], unique=counts[metrics[1]], again=counts[metrics[0]] - counts[metrics[1]],
         sales=sales(sight, row, period), web=stats.web(sight.account, period, row.pk, now) if sight.master else None,
         joined=stats.joined(sight.account, period, now, row.pk) if sight.master else (0, 0), may=sight.may_write(row),
+        dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
+        monitor=Monitor.objects.filter(link_id=row.pk).first() if sight.master else None,
     )  # fmt: skip
+
+
+@require_POST
+@links_page("list", may="manage")
+def watch(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
+    """Watch the link's destination every minute, beside the site it lies on or the account's first."""
+    row = datapoint_for(request, datapoint_id, may="edit")
+    site = site_beside(sight.account, row.url)
+    if site is None or not row.url:
+        messages.error(request, "A monitor belongs to a site. Add a site first.")
+        return HttpResponseRedirect(f"/links/{row.pk}")
+    found = Monitor.objects.filter(link_id=row.pk).first() or monitor_create(
+        site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk
+    )
+    return HttpResponseRedirect(f"/sites/{found.site_id}/uptime/{found.pk}")
+
+
+def site_beside(account: Account, url: str) -> Site | None:
+    """The account's site on the address's host, else its first site."""
+    host = host_name(urlsplit(url).hostname or "").removeprefix("www.")
+    sites = Site.objects.filter(account=account, deleted=None).order_by("pk")
+    return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
 
 
 def sales(sight: Sight, row: Datapoint, period: Period) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.models import Alert, Channel, Delivery
 
@@ -45,10 +47,15 @@ def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Al
     return delivery if made else None
 
 
+def quiet(alert: Alert, now: datetime) -> bool:
+    """Whether the alert was told too recently to be told again."""
+    return alert.last_fired is not None and now < alert.last_fired + timedelta(minutes=alert.throttle_minutes)
+
+
+@transaction.atomic
 def alert_fire(*, alert: Alert, firing: Firing, now: datetime) -> int:
     """Tell all channels of `alert` unless it was told too recently; the number of deliveries queued."""
-    quiet_until = alert.last_fired and alert.last_fired + timedelta(minutes=alert.throttle_minutes)
-    if quiet_until and now < quiet_until and alert.condition != "uptime":
+    if quiet(alert, now) and alert.condition != "uptime":
         return 0
     channels = alert.channels.filter(enabled=True)
     queued = [delivery_queue(channel=channel, firing=firing, now=now, alert=alert) for channel in channels]
@@ -76,5 +83,6 @@ def alerts_watch(*, now: datetime) -> int:
 def watch_one(alert: Alert, now: datetime) -> int:
     watch = CONDITIONS[alert.condition].watch
     firings = watch(alert, now) if watch else ()
-    alert.save(update_fields=["memory"])
-    return sum(alert_fire(alert=alert, firing=firing, now=now) for firing in firings)
+    with transaction.atomic():  # what it remembers and what it says belong together, also when the worker dies here
+        alert.save(update_fields=["memory"])
+        return sum(alert_fire(alert=alert, firing=firing, now=now) for firing in firings)
