@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from reports import docs, onsite
+from reports import onsite
+from reports.docs import views
 from reports.openapi import SchemaView
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,7 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ajax/onsitestats/", onsite.onsite_stats, name="onsite"),
     path("ajax/onsitestats/<slug:what>", onsite.onsite_stats, name="onsite-part"),
     path("api/schema/", SchemaView.as_view(), name="schema"),
-    path("docs/", docs.index, name="docs"),
-    path("docs/clickport", docs.clickport, name="docs-clickport"),
-    path("docs/clicky", docs.clicky, name="docs-clicky"),
+    path("docs/", views.index, name="docs"),
+    path("docs/<slug:slug>", views.page, name="docs-page"),
 ]

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.core.cache import cache
 from django.test import Client
+from django.urls import resolve
 
+from config.periods import PERIODS
+from goals.models import GoalKind
+from links.api.operations import OPERATIONS
+from links.models import Mode
 from reports.clickport.breakdowns import BREAKDOWNS
 from reports.clickport.names import OUR_DIMENSION, OUR_METRIC
 from reports.clicky.tallies import TALLIES
+from reports.docs import CHAPTERS
+from reports.engine.registry import DIMENSIONS, METRICS
 from sites import known
-from sites.models import Site
+from sites.alerts.conditions import CONDITIONS
+from sites.models import Addresses, Cookies, Site
 from sites.services import site_update
 from tests.curl import parsed
 from tests.doors import knock
+from tracking.hit import REASONS
 
 pytestmark = pytest.mark.django_db
 CALL = re.compile(r'<pre class="call"><code>(.*?)</code></pre>', re.DOTALL)
@@ -60,6 +70,51 @@ def test_the_pages_name_every_word_there_is() -> None:
     for word in [*OUR_METRIC, *OUR_DIMENSION, *(f"/api/{name}" for name in BREAKDOWNS)]:
         assert f"<code>{word}</code>" in said, word
     assert all(f"<code>{word}</code>" in page("/docs/clicky") for word in TALLIES)
+
+
+def test_every_page_of_the_documentation_opens_and_leads_only_to_addresses_that_exist() -> None:
+    front = page("/docs/")
+    slugs = [one.slug for pages in CHAPTERS.values() for one in pages]
+    assert len(slugs) == len(set(slugs)) >= 12
+    for slug in slugs:
+        assert f'href="/docs/{slug}"' in front
+        for address in set(re.findall(r'href="(/[^"#?]*)', page(f"/docs/{slug}"))):
+            if not address.startswith(("/static/", "/healthz")):  # answered before Django
+                resolve(address)
+    assert Client().get("/docs/nothing").status_code == 404
+
+
+def test_the_pages_name_every_row_of_the_registries_they_are_about() -> None:
+    told = {
+        "numbers": [f"<code>{name}</code>" for name in [*METRICS, *DIMENSIONS]],
+        "server": [f"<code>{reason}</code>" for reason in REASONS],
+        "watching": [html.escape(row.label, quote=False) for row in CONDITIONS.values()],
+        "dashboard": [f"<code>{kind}</code>" for kind in GoalKind.values],
+        "links": [mode.label for mode in Mode],
+        "clickmeter": [f"<code>{one.method} {one.path}</code>" for one in OPERATIONS],
+        "running": [row.name for row in PERIODS],
+        "privacy": [choice.label for choice in [*Addresses, *Cookies]],
+    }
+    for slug, words in told.items():
+        said = page(f"/docs/{slug}")
+        assert [word for word in words if word not in said] == [], slug
+
+
+def test_every_call_of_the_page_about_servers_is_stored(site: Site, store: Any) -> None:
+    for text in calls("/docs/server"):
+        given = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_ADMIN_KEY", site.sitekey_admin)
+        path, _, query = parsed(given).path.partition("?")
+        answer = knock(path, query)
+        assert answer.body.startswith(b"OK "), answer.body
+
+
+def test_every_setting_the_tracker_reads_is_in_its_page() -> None:
+    said = page("/docs/tracker")
+    source = "".join(path.read_text() for path in Path("static/tracker/src").glob("*.js"))
+    read = set(re.findall(r"custom\(\)\.(\w+)|\bc\.(\w+)", source))
+    words = {first or second for first, second in read}
+    words |= {f"{feature}_disable" for feature in re.findall(r"\boff\('(\w+)'", source)}
+    assert sorted(word for word in words if f"<code>{word}</code>" not in said) == ["iframe"]  # short for track_iframe
 
 
 def test_the_documentation_names_the_host_it_was_asked_at() -> None:

@@ -1,0 +1,46 @@
+"""What the pages about the APIs are filled with, from their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from reports.clickport.breakdowns import BREAKDOWNS, TECH
+from reports.clickport.names import CLICKPORT_DIMENSIONS, OUR_DIMENSION, OUR_METRIC
+from reports.clickport.questions import PERIODS
+from reports.clicky.computed import COMPUTED
+from reports.clicky.filters import FILTERS
+from reports.clicky.people import LISTS
+from reports.clicky.popular import POPULAR
+from reports.clicky.tallies import TALLIES
+from reports.clicky.types import ALIASES, EMPTY
+from reports.clicky.views import PER_MINUTE
+from reports.engine.filters import OPERATORS
+from reports.engine.registry import DIMENSIONS, METRICS
+
+
+def clickport(request: HttpRequest) -> dict[str, Any]:
+    """The query API's words."""
+    return {
+        "metrics": [(name, METRICS[ours].doc) for name, ours in OUR_METRIC.items()],
+        "dimensions": [(name, DIMENSIONS[OUR_DIMENSION[name]].doc) for name in CLICKPORT_DIMENSIONS],
+        "more": [(name, DIMENSIONS[name].doc) for name in OUR_DIMENSION if name not in CLICKPORT_DIMENSIONS],
+        "periods": PERIODS,
+        "operators": OPERATORS,
+        "breakdowns": [(row.address, row.doc, [*row.dimensions, *row.columns()]) for row in BREAKDOWNS.values()],
+        "tech": list(TECH),
+    }
+
+
+def clicky(request: HttpRequest) -> dict[str, Any]:
+    """The Stats API's types."""
+    return {
+        "tallies": list(TALLIES),
+        "popular": sorted([*POPULAR, *COMPUTED]),
+        "lists": LISTS,
+        "empty": EMPTY,
+        "aliases": ALIASES.items(),
+        "filters": [*FILTERS, "goal", "custom[key]"],
+        "per_minute": PER_MINUTE,
+    }
