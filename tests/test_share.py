@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -141,3 +142,72 @@ def test_a_segment_of_another_site_cannot_be_chosen(visited: Site, alice: User, 
     foreign = estonia(charlies_site)
     client.post(f"/sites/{visited.pk}/settings/sharing", {"name": "X", "segment": foreign.pk})
     assert not visited.shares.exists()
+
+
+def csv_of(share: Any, name: str, query: str = "", home: str = "") -> str:
+    response = Client().get(f"/share/{share.token}/{home}details/{name}?format=csv{query}")
+    assert response.status_code == 200 and "attachment" in response["Content-Disposition"]
+    return response.content.decode()
+
+
+def test_a_full_table_is_searched_sorted_and_taken_along(visited: Site) -> None:
+    share = share_create(site=visited, name="Client")
+    overview = Client().get(f"/share/{share.token}/").content.decode()
+    assert (
+        f'href="/share/{share.token}/details/page' in overview and f'href="/share/{share.token}/graph.svg' in overview
+    )
+    html = Client().get(f"/share/{share.token}/details/page?order=-page").content.decode()
+    assert 'title="/in"' in html and 'title="/out"' in html and f"/sites/{visited.pk}" not in html
+    assert "/out" not in Client().get(f"/share/{share.token}/details/page?q=/in").content.decode().split("<tbody")[1]
+    assert "/in" in csv_of(share, "page") and "Estonia" not in csv_of(share, "page")
+    for name in ("json", "xml"):
+        assert b"/out" in Client().get(f"/share/{share.token}/details/page?format={name}").content
+    assert Client().get(f"/share/{share.token}/graph.svg")["Content-Type"].startswith("image/svg+xml")
+
+
+@pytest.mark.parametrize("home", ["", "embed/"])
+def test_no_table_and_no_file_leaves_the_links_segment(home: str, visited: Site) -> None:
+    share = share_create(site=visited, name="Client", segment=estonia(visited), embed=True)
+    wider = ("", "&segment=0", "&country=DE", "&country=EE&country=DE", "&country~is_not=FR", "&add=country&what=DE",
+             "&q=out", "&from=0&order=-page", "&only=1", "&period=30d", "&limit=")  # fmt: skip
+    for query in wider:
+        for name in ("page", "country", "source", "title"):
+            rows = csv_of(share, name, query, home).splitlines()[1:]
+            assert not any("/out" in row or row.startswith("DE") for row in rows), (name, query)
+    assert "/in" in csv_of(share, "page", "", home) and csv_of(share, "country", "", home).count("EE") == 1
+    for query, line in (("", True), ("?country=DE", False)):
+        graph = Client().get(f"/share/{share.token}/{home}graph.svg{query}").content.decode()
+        assert "<svg" in graph and ("the highest is 1 " in graph) is line, graph
+
+
+@pytest.mark.parametrize("name", ["person", "ip", "visitor_id", "visit", "tag:mail", "prop:plan", "site", "nonsense"])
+def test_there_is_no_table_of_what_the_overview_does_not_show(name: str, visited: Site) -> None:
+    share = share_create(site=visited, name="Client", embed=True)
+    for home in ("", "embed/"):
+        for query in ("", "?format=csv"):
+            assert Client().get(f"/share/{share.token}/{home}details/{name}{query}").status_code == 404
+    assert Client().get(f"/share/{share.token}/details/page?person=dora@example.com&format=csv").status_code == 400
+
+
+def test_tables_and_files_of_a_protected_or_ended_link_do_not_exist(visited: Site) -> None:
+    share = share_create(site=visited, name="Client", password=PASSWORD)
+    parts = ("details/page", "details/page?format=csv", "graph.svg", "panel/pages/top")
+    assert [Client().get(f"/share/{share.token}/{part}").status_code for part in parts] == [404] * 4
+    knows = Client()
+    knows.post(f"/share/{share.token}/", {"password": PASSWORD})
+    assert [knows.get(f"/share/{share.token}/{part}").status_code for part in parts] == [200] * 4
+    assert [knows.get(f"/share/{share.token}/embed/{part}").status_code for part in parts] == [404] * 4
+    share_revoke(share=share, now=timezone.now())
+    assert [knows.get(f"/share/{share.token}/{part}").status_code for part in parts] == [404] * 4
+
+
+def test_inside_a_frame_every_link_stays_in_pages_that_may_be_framed(visited: Site) -> None:
+    share = share_create(site=visited, name="Framed", embed=True)
+    html = Client().get(f"/share/{share.token}/embed").content.decode()
+    inner = set(re.findall(rf'href="(/share/{share.token}/[^"?]*)', html))
+    assert f"/share/{share.token}/embed/details/page" in inner
+    for address in sorted(inner):
+        response = Client().get(address)
+        assert response.status_code == 200 and "X-Frame-Options" not in response, address
+    back = Client().get(f"/share/{share.token}/embed/details/page").content.decode()
+    assert f'href="/share/{share.token}/embed/"' in back

@@ -49,19 +49,30 @@ def columns_of(row: Dimension) -> tuple[str, ...]:
 @site_page
 def details(request: HttpRequest, state: State, name: str) -> HttpResponse:
     """The table as a page, its part for htmx, or a file (`?format=csv|json|xml`)."""
+    row = table_named(name)
+    if (wanted := request.GET.get("format", "")) in FORMATS:
+        return exported(state, row, wanted)
+    context = {**bar(request, state), **page_of(state, row, columns_of(row)), "section": "details", "dimension": row}
+    part = asked_for(request) == "sheet"
+    return render(request, "reports/_details.html" if part else "reports/details.html", context)
+
+
+def table_named(name: str) -> Dimension:
+    """The dimension of that name. Http404 for one that has no table."""
     try:
         row = dimension(name, "")
     except QueryRefused as error:
         raise Http404("No such table.") from error
     if not row.breakdown:
         raise Http404("No such table.")
+    return row
+
+
+def exported(state: State, row: Dimension, wanted: str) -> HttpResponse:
+    """The whole table as a file."""
     columns = columns_of(row)
-    if (wanted := request.GET.get("format", "")) in FORMATS:
-        result = ask(question(state, row, columns, limit=MOST_EXPORTED), now=state.now)
-        return as_file(wanted, f"{state.site.domain}-{name}", (name, *columns), result.rows)
-    context = {**bar(request, state), **page_of(state, row, columns), "section": "details", "dimension": row}
-    part = asked_for(request) == "sheet"
-    return render(request, "reports/_details.html" if part else "reports/details.html", context)
+    result = ask(question(state, row, columns, limit=MOST_EXPORTED), now=state.now)
+    return as_file(wanted, f"{state.site.domain}-{row.name}", (row.name, *columns), result.rows)
 
 
 def order_of(state: State, columns: tuple[str, ...], name: str) -> tuple[str, str]:
@@ -85,7 +96,7 @@ def page_of(state: State, row: Dimension, columns: tuple[str, ...]) -> dict[str,
     base = {
         "heads": heads(state, row, columns), "search": state.option("q"), "formats": exports(state),
         "label": row.label,
-        "back": state.shown_with({"q": "", "order": "", "from": ""}).href(f"/sites/{state.site.pk}/"),
+        "back": state.shown_with({"q": "", "order": "", "from": ""}).href(f"{state.home}/"),
         "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
     }  # fmt: skip
     try:

@@ -99,7 +99,7 @@ def headline(state: State) -> Headline:
         drawn(state, by, metric, rows, series),
         by,
         total.meta,
-        picture=state.part("graph.svg"),
+        picture=state.href(f"{state.home}/graph.svg"),
     )
 
 
@@ -218,10 +218,9 @@ def table(state: State, panel: Panel, tab: Tab) -> Table:
     """One tab of a panel: the first rows by its metric."""
     found = Table(panel, tab, label=dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
     found.second = METRICS[tab.second].label if tab.second else ""
-    if not state.root:
-        found.details = state.shown_with({"from": "", "q": "", "order": ""}).href(
-            f"/sites/{state.site.pk}/details/{tab.dimension}"
-        )
+    if not state.among:
+        plain = state.shown_with({"from": "", "q": "", "order": ""})
+        found.details = plain.href(f"{state.home}/details/{tab.dimension}")
     links = [(one, state.shown_with({f"tab.{panel.name}": one.name}).href()) for one in panel.tabs]
     found.tabs, found.folded = links[: panel.shown_tabs], links[panel.shown_tabs :]
     metrics = (tab.metric, tab.second) if tab.second else (tab.metric,)

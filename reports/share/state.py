@@ -30,7 +30,12 @@ def shown_dimensions() -> frozenset[str]:
     return frozenset(tab.dimension for panel in without_people().values() for tab in panel.tabs)
 
 
-def shared_state(request: HttpRequest, share: Share, path: str) -> State:
+def home_of(share: Share, framed: bool) -> str:
+    """Where the link's pages live: those for frames apart, since no other page may be framed."""
+    return f"/share/{share.token}/embed" if framed else f"/share/{share.token}"
+
+
+def shared_state(request: HttpRequest, share: Share, path: str, framed: bool = False) -> State:
     """The state of the URL, limited to the link's segment. Raises QueryRefused for what a link does not show."""
     state = read_state(request, share.site, timezone.now(), path)
     shown = shown_dimensions()
@@ -38,7 +43,7 @@ def shared_state(request: HttpRequest, share: Share, path: str) -> State:
         if condition.dimension not in shown:
             raise QueryRefused(f"A shared link cannot be filtered by “{condition.dimension}”.", "where")
     limit = ({"segment": share.segment_id},) if share.segment_id else ()
-    return replace(state, segment=0, limit=limit, root=f"/share/{share.token}")
+    return replace(state, segment=0, limit=limit, root=home_of(share, framed))
 
 
 def shared_bar(state: State, share: Share) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from typing import Any, cast
 
 from django.contrib import messages
@@ -19,13 +22,16 @@ from accounts.forms import add_mistakes
 from accounts.models import User
 from reports.engine.refusal import QueryRefused
 from reports.limits import take
+from reports.pages.details import columns_of, exported, page_of, table_named
+from reports.pages.export import FORMATS
 from reports.pages.frame import asked_for
 from reports.pages.layouts import one_panel, sheet_of
+from reports.pages.picture import picture
 from reports.pages.state import State
 from reports.share.forms import PasswordForm, ShareForm
 from reports.share.models import Share
 from reports.share.services import opens, proof, share_create, share_revoke
-from reports.share.state import shared_bar, shared_state, without_people
+from reports.share.state import home_of, shared_bar, shared_state, shown_dimensions, without_people
 from sites.access import site_for
 from sites.navigation import settings_context
 
@@ -59,46 +65,100 @@ def overview(request: HttpRequest, token: str) -> HttpResponse:
     share = share_of(token)
     if request.method == "POST" or not unlocked(request, share):
         return answered(password(request, share))
-    return answered(sheet(request, share, f"/share/{token}/", framed=False))
+    return sheet(request, share, framed=False)
+
+
+Part = Callable[..., HttpResponse]
+
+
+def shared_part(part: Callable[..., HttpResponse]) -> Part:
+    """A page beside the overview: `part(request, share, state, …)` with the state that the link allows."""
+
+    @require_safe
+    @wraps(part)
+    def view(request: HttpRequest, token: str, *args: Any, framed: bool = False, **named: Any) -> HttpResponse:
+        share = share_of(token)
+        if not unlocked(request, share):
+            raise Http404("No such link.")
+        try:
+            response = part(request, share, shared_state(request, share, request.path, framed), *args, **named)
+        except QueryRefused as error:
+            response = refused(request, share, error)
+        return answered(response)
+
+    return view
+
+
+def embedded(view: Part) -> Part:
+    """The same page for a frame on another site: only these may be framed, and only if the link says so."""
+
+    @wraps(view)
+    def inside(request: HttpRequest, token: str, *args: Any, **named: Any) -> HttpResponse:
+        share = share_of(token)
+        if not share.embed or share.password:
+            raise Http404("No such link.")
+        response = view(request, token, *args, framed=True, **named)
+        response.xframe_options_exempt = True
+        return response
+
+    return inside
 
 
 @require_safe
-def embed(request: HttpRequest, token: str) -> HttpResponse:
-    """The same for a frame on another site: the only page that may be framed, and only if the link says so."""
-    share = share_of(token)
-    if not share.embed or share.password:
-        raise Http404("No such link.")
-    response = answered(sheet(request, share, f"/share/{token}/embed", framed=True))
-    response.xframe_options_exempt = True
-    return response
+def framed_overview(request: HttpRequest, token: str, framed: bool = True) -> HttpResponse:
+    """The overview in a frame."""
+    return sheet(request, share_of(token), framed)
 
 
-@require_safe
-def panel(request: HttpRequest, token: str, name: str, tab: str) -> HttpResponse:
+embed = embedded(framed_overview)
+
+
+@shared_part
+def panel(request: HttpRequest, share: Share, state: State, name: str, tab: str) -> HttpResponse:
     """One panel of it."""
-    share = share_of(token)
-    if not unlocked(request, share):
-        raise Http404("No such link.")
-    try:
-        state = shared_state(request, share, f"/share/{token}/")
-        part = one_panel(state, name, tab, asked_for(request), without_people())
-    except QueryRefused as error:
-        return answered(refused(request, share, error))
+    here = replace(state, path=f"{state.root}/")
+    part = one_panel(here, name, tab, asked_for(request), without_people())
     if asked_for(request):
-        return answered(render(request, "reports/_panel.html", {"panel": part, "site": share.site}))
-    context = {**shared_bar(state, share), "panel": part}
-    return answered(render(request, "share/panel.html", context))
+        return render(request, "reports/_panel.html", {"panel": part, "site": share.site})
+    return render(request, "share/panel.html", {**shared_bar(here, share), "panel": part, "framed": framed(state)})
 
 
-def sheet(request: HttpRequest, share: Share, path: str, framed: bool) -> HttpResponse:
+@shared_part
+def details(request: HttpRequest, share: Share, state: State, name: str) -> HttpResponse:
+    """The full table of one of its panels, and the same as a file."""
+    if name not in shown_dimensions():
+        raise Http404("No such table.")
+    row = table_named(name)
+    if (wanted := request.GET.get("format", "")) in FORMATS:
+        return exported(state, row, wanted)
+    context = {**shared_bar(state, share), **page_of(state, row, columns_of(row)), "framed": framed(state)}
+    part = asked_for(request) == "sheet"
+    return render(request, "reports/_details.html" if part else "share/details.html", context)
+
+
+@shared_part
+def graph_svg(request: HttpRequest, share: Share, state: State) -> HttpResponse:
+    """Its graph as a file."""
+    return picture(request, state, str(share.site))
+
+
+framed_panel, framed_details, framed_graph_svg = embedded(panel), embedded(details), embedded(graph_svg)
+
+
+def framed(state: State) -> bool:
+    return state.root.endswith("/embed")
+
+
+def sheet(request: HttpRequest, share: Share, framed: bool) -> HttpResponse:
+    home = home_of(share, framed)
     try:
-        state: State = shared_state(request, share, path)
+        state = shared_state(request, share, home if framed else f"{home}/", framed)
         context = {**shared_bar(state, share), **sheet_of(request, state, "overview", without_people())}
     except QueryRefused as error:
-        return refused(request, share, error)
+        return answered(refused(request, share, error))
     context |= {"title": share.name, "framed": framed}
     part = asked_for(request) == "sheet"
-    return render(request, "reports/_sheet.html" if part else "share/view.html", context)
+    return answered(render(request, "reports/_sheet.html" if part else "share/view.html", context))
 
 
 def refused(request: HttpRequest, share: Share, error: QueryRefused) -> HttpResponse:
