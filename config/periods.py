@@ -24,6 +24,7 @@ PERIODS: tuple[Period, ...] = (
     Period("heartbeat", "config.health.beat", 10, guarded=False),
     Period("uptime", "sites.uptime.services.monitors_check", 5),
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
+    Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
     Period("link destinations", "links.watch.destinations_check", 5 * MINUTE),
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),

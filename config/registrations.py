@@ -16,12 +16,14 @@ from reports.docs import register as register_docs
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
 from reports.pages.arrived import register_links
+from reports.prices.services import costs
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
 from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
+from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
 # What a guest can be given
@@ -38,6 +40,9 @@ register_reader(named_goals)
 
 # Alerts: what can be watched in traffic, of the account and of links
 register_conditions(*TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS, *LINK_CONDITIONS)
+
+# Uptime: what incidents cost
+register_costs(costs)
 
 # Links: which click led to a view, and what links are called
 register_joiner(click_columns)

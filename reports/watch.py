@@ -4,42 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from reports.engine import Period, Query, ask
+from reports import baseline
 from sites.alerts.conditions import Condition, Firing, Parameter
 from sites.alerts.models import Alert
 
 HOUR = timedelta(hours=1)
-WEEKS = 4  # a baseline is the median of the same hour of the same weekday in so many weeks
 
 
 def measure(alert: Alert, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None) -> float:
-    """One number of the alert's site between two moments; None counts as zero."""
-    period = Period(start, end, alert.site.timezone)
-    result = ask(Query(sites=(alert.site_id,), period=period, metrics=(metric,), where=where), now=now)
-    return float(result.rows[0][metric] or 0)
-
-
-def local_shift(moment: datetime, days: int, zone: str) -> datetime:
-    """The same clock time `days` earlier in `zone`: a weekday's hour stays that hour when the clocks change."""
-    local = moment.astimezone(ZoneInfo(zone))
-    return (local - timedelta(days=days)).astimezone(moment.tzinfo)
+    """One number of the alert's site between two moments."""
+    return baseline.measure(alert.site_id, alert.site.timezone, metric, start, end, now, where)
 
 
 def last_hour(now: datetime) -> tuple[datetime, datetime]:
     end = now.replace(minute=0, second=0, microsecond=0)
     return end - HOUR, end
-
-
-def baseline(alert: Alert, now: datetime) -> float:
-    """Visits that the last full hour usually has on this weekday."""
-    start, end = last_hour(now)
-    zone = alert.site.timezone
-    weeks = [(local_shift(start, 7 * k, zone), local_shift(end, 7 * k, zone)) for k in range(1, WEEKS + 1)]
-    return median(measure(alert, "visits", begin, finish, now) for begin, finish in weeks)
 
 
 def watch_goal(alert: Alert, now: datetime) -> Sequence[Firing]:
@@ -77,7 +58,7 @@ def watch_online(alert: Alert, now: datetime) -> Sequence[Firing]:
 def watch_unusual(alert: Alert, now: datetime) -> Sequence[Firing]:
     """The last full hour had far more or far fewer visits than this weekday's hour usually has."""
     start, end = last_hour(now)
-    usual = baseline(alert, now)
+    usual = baseline.usual(alert.site_id, alert.site.timezone, "visits", start, end, now)
     if usual < float(alert.parameters["least"]):
         return []  # too few visits to call anything unusual
     count = measure(alert, "visits", start, end, now)

@@ -14,6 +14,7 @@ from reports.engine.registry import METRICS
 from reports.moved import Difference, differences
 from reports.pages.numbers import Shown, shown
 from sites.models import Site
+from sites.uptime.costs import with_costs
 from sites.uptime.models import Incident
 
 HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions")
@@ -88,5 +89,5 @@ def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
         moved=differences((site.pk,), period, "weekday", now)[:MOVED],
         panels=[(label, top(site, period, name, now)) for label, name in PANELS],
         days=by_day(site, period, now),
-        incidents=list(incidents.select_related("monitor").order_by("start")[:10]),
+        incidents=with_costs(incidents.select_related("monitor").order_by("start")[:10]),
     )

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from reports.notes.models import Note
+from reports.prices.services import costs
 from sites.models import Incident, Site
 
 MOST = 100  # marks on one graph
@@ -41,10 +42,12 @@ def marks(site: Site, start: datetime, end: datetime) -> list[Mark]:
     """Notes and incidents that began between two instants, the latest hundred of each, in order of time."""
     notes = Note.objects.filter(site=site, at__gte=start, at__lt=end).order_by("-at")[:MOST]
     down = Incident.objects.filter(monitor__site=site, start__gte=start, start__lt=end)
+    incidents = list(down.select_related("monitor").order_by("-start")[:MOST])
+    prices = costs(incidents)
     found = [Mark(note.at, note.text, "note") for note in notes]
-    found += [
-        Mark(one.start, lasted(one), "incident") for one in down.select_related("monitor").order_by("-start")[:MOST]
-    ]
+    for one in incidents:
+        price = f" ({prices[one.pk].short})" if one.pk in prices else ""
+        found.append(Mark(one.start, lasted(one) + price, "incident"))
     return sorted(found, key=lambda mark: mark.at)
 
 

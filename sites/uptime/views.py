@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from sites.access import site_for
 from sites.models import Site
+from sites.uptime.costs import with_costs
 from sites.uptime.forms import MonitorForm
 from sites.uptime.history import Span, days
 from sites.uptime.models import Monitor
@@ -59,7 +60,7 @@ def uptime(request: HttpRequest, site_id: int) -> HttpResponse:
         "site": site,
         "section": "uptime",
         "rows": [summary(monitor, site.timezone) for monitor in monitors],
-        "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20],
+        "incidents": with_costs(sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20]),
     }
     return render(request, "sites/uptime.html", context)
 
@@ -74,7 +75,7 @@ def monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse
         "section": "uptime",
         "row": summary(found, site.timezone),
         "recent": days(found, now=timezone.now(), zone=site.timezone, count=14),
-        "incidents": found.incidents.order_by("-start")[:100],
+        "incidents": with_costs(found.incidents.order_by("-start")[:100]),
     }
     return render(request, "sites/uptime_monitor.html", context)
 

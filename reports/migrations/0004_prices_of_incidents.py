@@ -1,0 +1,33 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("reports", "0003_notes_on_the_graph"),
+        ("sites", "0003_uptime_and_alerts"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="IncidentPrice",
+            fields=[
+                (
+                    "incident",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="sites.incident",
+                    ),
+                ),
+                ("usual", models.FloatField()),
+                ("came", models.FloatField()),
+                ("worth", models.FloatField(default=0)),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                ("until", models.DateTimeField(help_text="The end of what was compared")),
+                ("final", models.BooleanField(default=False)),
+            ],
+        ),
+    ]
