@@ -7,6 +7,7 @@ from goals.services import register_filter_check
 from links import docs as links_docs
 from links.grants import datapoints_of_account, groups_of_account
 from links.naming import links_seen_by
+from links.pages.frame import link_places
 from links.thread import columns as click_columns
 from links.told import CONDITIONS as LINK_CONDITIONS
 from reports.arrivals import traffic
@@ -16,6 +17,7 @@ from reports.docs import register as register_docs
 from reports.engine.filters import parse
 from reports.goal_names import named_goals
 from reports.pages.arrived import register_links
+from reports.pages.places import register_places
 from reports.prices.services import costs
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import sites_of_account
@@ -47,6 +49,9 @@ register_costs(costs)
 # Links: which click led to a view, and what links are called
 register_joiner(click_columns)
 register_links(links_seen_by)
+
+# Go anywhere
+register_places(link_places)
 
 # Settings pages of higher rooms
 register_settings_page("personal-data", "Personal data")

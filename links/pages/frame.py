@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from links.grants import Sight, sight_of
@@ -47,14 +47,25 @@ def links_page(part: str, may: str = "view") -> Callable[[Page], Page]:
     return decorate
 
 
+def open_to(sight: Sight) -> list[tuple[str, str, str]]:
+    """(part, address, label) of the pages somebody may open."""
+    return [row for row in NAVIGATION if sight.master or row[0] not in MANAGED]
+
+
+def link_places(request: HttpRequest) -> list[tuple[str, str]]:
+    """(label, address) of the same for "go anywhere"; none for those who see no links."""
+    try:
+        sight = sight_of(request, "view")
+    except Http404:
+        return []
+    found = [(label if part == "list" else f"Links · {label}", href) for part, href, label in open_to(sight)]
+    return [*found, ("New link", "/links/new"), ("Links · Import", "/links/import")] if sight.master else found
+
+
 def shown(request: HttpRequest, sight: Sight, template: str, status: int = 200, **context: Any) -> HttpResponse:
     """A page with the navigation of links beside it."""
     part = getattr(request, "links_part", "list")
-    navigation = [
-        {"href": href, "label": label, "current": name == part}
-        for name, href, label in NAVIGATION
-        if sight.master or name not in MANAGED
-    ]
+    navigation = [{"href": href, "label": label, "current": name == part} for name, href, label in open_to(sight)]
     base = {"section": "links", "settings_nav": navigation, "sight": sight, "may_manage": sight.master}
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
 

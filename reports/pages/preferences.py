@@ -11,10 +11,12 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from reports.pages.places import places, site_paths
 from reports.pages.state import PERIODS
 from sites.access import sites_of
 
 YEAR = 31_536_000
+MOST_FOUND = 40
 DIGITS = "0123456789"
 THEMES = {"dark": "light", "light": "dark"}
 KEYS = (
@@ -54,8 +56,8 @@ def go(request: HttpRequest) -> HttpResponse:
     if (number := request.GET.get("site", "")) and len(number) == 1 and number in DIGITS:
         return HttpResponseRedirect(switched(request, int(number)))
     q = request.GET.get("q", "").strip().lower()[:100]
-    found = [entry for entry in places(request) if all(word in entry[0].lower() for word in q.split())][:40]
-    context = {"entries": found, "q": q}
+    found = [(name, href) for name, href, said in places(request) if all(word in said.lower() for word in q.split())]
+    context = {"entries": found[:MOST_FOUND], "q": q}
     htmx = request.htmx  # type: ignore[attr-defined]
     part = "reports/_go_list.html" if htmx and htmx.target == "go-list" else "reports/_go.html" if htmx else ""
     return render(request, part or "reports/go.html", context)
@@ -70,26 +72,5 @@ def switched(request: HttpRequest, number: int) -> str:
     query = "?" + urlencode(kept) if kept else ""
     if site is None:
         return "/sites" if number else f"/sites/all{query}"
-    return f"/sites/{site.pk}/{page if page in dict(PAGES).values() else ''}{query}"
-
-
-PAGES = (
-    ("Overview", ""), ("Spy", "spy"), ("Visitors", "visitors"), ("Content", "content"), ("Sources", "sources"),
-    ("Goals", "goals"), ("Received and refused", "ledger"), ("Bots", "bots"),
-)  # fmt: skip
-
-
-def places(request: HttpRequest) -> list[tuple[str, str]]:
-    """(words, address) of everything one can go to."""
-    entries = [
-        (f"{site} · {label}", f"/sites/{site.pk}/{path}")
-        for site in sites_of(request.user)[:200]
-        for label, path in PAGES
-    ]
-    return [
-        *entries,
-        ("All sites", "/sites"),
-        ("All sites as one", "/sites/all"),
-        ("Your profile", "/me"),
-        ("Keyboard shortcuts", "/keys"),
-    ]
+    known = site_paths()
+    return f"/sites/{site.pk}/{next((one for one in (page, page.split('/')[0]) if one in known), '')}{query}"
