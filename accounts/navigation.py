@@ -21,12 +21,14 @@ def account_rows(request: HttpRequest, current: str = "") -> list[Row]:
                 link("team", "/account/team", "Team", current),
                 link("brand", "/account/brand", "White label", current),
             ]
-    return [
-        *rows,
+    rows += [
         {"label": "You"},
         link("me", "/me", "Your profile", current),
         link("digests", "/digests", "Reports by e-mail", current),
     ]
+    if getattr(request.user, "is_operator", False):
+        rows += [{"label": "Installation"}, link("operations", "/operations", "Operations", current)]
+    return rows
 
 
 def link(slug: str, href: str, label: str, current: str) -> Row:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from accounts import api
-from accounts.operations.views import operations
+from accounts.operations.views import operations, sent_letter, sent_mail, sent_mails
 from accounts.views import account, entry, invited, team
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -19,6 +19,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me", account.me, name="me"),
     path("me/password", account.password, name="password"),
     path("operations", operations, name="operations"),
+    path("operations/mail", sent_mails, name="sent-mails"),
+    path("operations/mail/<str:name>/<int:place>", sent_mail, name="sent-mail"),
+    path("operations/mail/<str:name>/<int:place>/letter", sent_letter, name="sent-letter"),
     path("account", account.account_settings, name="account"),
     path("account/key", account.account_key, name="account-key"),
     path("account/brand", account.account_brand, name="account-brand"),

@@ -10,13 +10,17 @@ from typing import Any
 
 import orjson
 from django.core.cache import cache
+from django.db import DatabaseError, connection
 
+from accounts.operations.run import summary
 from tracking import feed, places, spool, store
 
 BEAT_KEY = "footfall:last-beat"
 LATE_SECONDS = 60
 ASK_SECONDS = 2.0
+TASK_SECONDS = 5.0
 _answer: tuple[float, str] = (0.0, "not asked yet")
+_tasks: tuple[float, dict[str, Any]] = (-TASK_SECONDS, {})
 
 
 def beat(now: datetime) -> None:
@@ -37,6 +41,7 @@ def report(now: datetime) -> dict[str, Any]:
         "spool": waiting,
         "store": {"reachable": not sentence, "error": sentence},
         "last_beat": datetime.fromtimestamp(last, UTC).isoformat() if last else None,
+        "tasks": tasks(),
         "geography": places.available(),
         "streams": feed.watched(),
         "warnings": warnings,
@@ -54,6 +59,20 @@ def store_answers() -> str:
             found = str(error)
         _answer = (time.monotonic(), found)
     return _answer[1]
+
+
+def tasks() -> dict[str, Any]:
+    """The periodic tasks' last runs, asked every five seconds at most; while the database is away, what was known."""
+    global _tasks
+    if time.monotonic() - _tasks[0] > TASK_SECONDS:
+        try:
+            _tasks = (time.monotonic(), summary())
+        except DatabaseError:
+            _tasks = (time.monotonic(), _tasks[1])
+        finally:
+            if not connection.in_atomic_block:  # this thread may never need it again
+                connection.close()
+    return _tasks[1]
 
 
 def claims(scope: MutableMapping[str, Any]) -> bool:

@@ -69,6 +69,9 @@ TABLE: dict[str, tuple[str, str]] = {
     "sites/<int:site_id>/settings/api-keys/<int:key_id>/revoke": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/delete": ("POST", HERS_POST),
     "operations": ("GET", "404 404 404 404"),  # the operator only
+    "operations/mail": ("GET", "404 404 404 404"),
+    "operations/mail/<str:name>/<int:place>": ("GET", "404 404 404 404"),
+    "operations/mail/<str:name>/<int:place>/letter": ("GET", "404 404 404 404"),
     "sites/<int:site_id>/uptime": ("GET", LOOK),
     "sites/<int:site_id>/uptime/new": ("GET", HERS),
     "sites/<int:site_id>/uptime/<int:monitor_id>": ("GET", LOOK),
@@ -140,6 +143,8 @@ class World:
     note_id: int
     uid: str = "MQ"
     condition: str = "uptime"
+    name: str = "20260302-120000-1.log"
+    place: int = 0
 
     def path(self, route: str) -> str:
         for name, value in vars(self).items():

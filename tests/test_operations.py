@@ -1,0 +1,112 @@
+"""What an operator sees: tasks that ran, and sent mail where it goes into files."""
+
+import os
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.urls import reverse
+
+from accounts.operations import mailbox
+from accounts.operations.run import run_guarded
+from config import health
+from reports.digest.send import digests_send
+from tests.test_digest import MONDAY, weekly  # noqa: F401
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def written(settings, tmp_path):
+    settings.EMAIL_BACKEND = mailbox.FILE_BACKEND
+    settings.EMAIL_FILE_PATH = tmp_path / "mail"
+    return tmp_path / "mail"
+
+
+@pytest.fixture
+def operator(client, alice):
+    alice.is_operator = True
+    alice.save()
+    client.force_login(alice)
+    return client
+
+
+def pages(client):
+    return re.findall(r'href="(/operations/mail/[^"/]+/\d+)"', client.get("/operations/mail").content.decode())
+
+
+def test_sent_mail_is_listed_and_shown_with_its_pictures(operator, written, weekly):  # noqa: F811
+    digests_send(now=MONDAY)
+    (page,) = pages(operator)
+    text = operator.get(page).content.decode()
+    assert "alice@example.com" in text and "List-Unsubscribe-Post" in text and "report.csv" in text
+    assert f'sandbox title="The letter" src="{page}/letter"' in text and "What moved" in text
+    letter = operator.get(f"{page}/letter")
+    assert 'src="data:image/png;base64,' in letter.content.decode() and "cid:" not in letter.content.decode()
+    assert "sandbox" in letter["Content-Security-Policy"] and letter["X-Frame-Options"] == "SAMEORIGIN"
+    assert '/operations/mail"' in operator.get("/operations").content.decode()
+
+
+def test_mails_are_listed_newest_first_and_text_stays_text(operator, written):
+    for number in range(3):
+        EmailMessage(f"Number {number}", f"<script>{number}</script>", to=[f"p{number}@example.com"]).send()
+        newest = max(written.glob("*.log"), key=lambda path: path.stat().st_mtime_ns)
+        newest.rename(written / f"{number}.log")
+
+        os.utime(written / f"{number}.log", (1_000_000 + number, 1_000_000 + number))
+    assert pages(operator) == [f"/operations/mail/{number}.log/0" for number in (2, 1, 0)]
+    assert "&lt;script&gt;2" in operator.get(pages(operator)[0]).content.decode()
+
+
+def test_a_letter_s_scripts_do_not_run(operator, written):
+    mail = EmailMultiAlternatives("Evil", "text", to=["a@example.com"])
+    mail.attach_alternative("<script>alert(1)</script>", "text/html")
+    mail.send()
+    letter = operator.get(pages(operator)[0] + "/letter")
+    assert (
+        "script-src" not in letter["Content-Security-Policy"]
+        and "default-src 'none'" in letter["Content-Security-Policy"]
+    )
+
+
+@pytest.mark.parametrize("name", ["..", "secret.key", "..%2Fsecret.key", "missing.log", "a.log%00"])
+def test_no_other_file_can_be_read(operator, written, name):
+    written.mkdir()
+    (written.parent / "secret.key").write_text("secret")
+    (written / "secret.key").write_text("secret")
+    assert operator.get(f"/operations/mail/{name}/0").status_code == 404
+
+
+def test_there_is_no_such_page_where_mail_is_really_sent(operator, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert operator.get("/operations/mail").status_code == 404
+    assert "/operations/mail" not in operator.get("/operations").content.decode()
+
+
+def test_only_operators_read_mail(client, alice, written):
+    EmailMessage("Reset", "secret link", to=["p@example.com"]).send()
+    client.force_login(alice)
+    (file,) = written.glob("*.log")
+    for page in ("/operations/mail", f"/operations/mail/{file.name}/0", f"/operations/mail/{file.name}/0/letter"):
+        assert client.get(page).status_code == 404
+    assert "/operations" not in client.get("/me").content.decode()
+
+
+def test_the_operator_finds_the_way_from_the_settings(operator):
+    assert 'href="/operations"' in operator.get("/me").content.decode()
+    assert operator.get(reverse("operations")).status_code == 200
+
+
+def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, monkeypatch):
+    monkeypatch.setattr(health, "_tasks", (-100.0, {}))
+    run_guarded("good", lambda: None, now=NOW)
+
+    def bad():
+        raise ValueError("a secret")
+
+    run_guarded("bad", bad, now=NOW)
+    told = health.report(NOW)["tasks"]
+    assert (told["good"]["runs"], told["good"]["failures"], told["good"]["started"]) == (1, 0, NOW)
+    assert (told["bad"]["failures"], told["bad"]["last_failure"]) == (1, NOW)
+    assert "secret" not in str(told)
