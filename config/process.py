@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from links import known as known_links
 from links import rebuild as rebuild_links
 from sites import known
-from tracking import feed, newcomers, places, rebuild, remote, spool
+from tracking import feed, newcomers, places, rebuild, remote, spool, upkeep
 
 log = logging.getLogger(__name__)
 SAVE_SECONDS = 300
@@ -43,6 +43,7 @@ PARTS: tuple[Part, ...] = (
     Part("known devices", newcomers.bits, newcomers.save),
     Part("spool writer", spool.start, spool.stop),
     Part("open visits", rebuild.rebuild, nothing),
+    Part("interrupted corrections", upkeep.finish_at_start, nothing),
     Part("windows of links", rebuild_links.rebuild, nothing),
     Part("commands", remote.serve, remote.stop),
     Part("live streams", feed.open_again, end_streams),

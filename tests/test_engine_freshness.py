@@ -98,13 +98,13 @@ def test_a_question_in_the_middle_of_a_correction_does_not_stay(store: Any, monk
 
     record(event(SITE, "/a", at=NOW, visit=7), event(SITE, "/b", at=NOW, visit=8))
     seen: list[int] = []
-    real = correct._make_anew
+    real = correct.make_anew
 
     def looked_at(host: Any, job: int) -> None:
         seen.append(views().rows[0]["views"])
         real(host, job)
 
-    monkeypatch.setattr(correct, "_make_anew", looked_at)
+    monkeypatch.setattr(correct, "make_anew", looked_at)
     assert views().rows == [{"views": 2}]
     visits = Query((SITE,), Period.parse("7d", "UTC", NOW), ("visits", "views"))
     ask(visits, now=NOW, source=NONE)
@@ -121,16 +121,16 @@ def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
     settings.ROLLUPS_ABOVE_ROWS = 0
     at = NOW - timedelta(days=3)
     record(event(site, "/a", at=at, visit=7), event(site, "/b", at=at, visit=8, visitor="two"))
-    real = correct._delete
+    real = correct.delete
 
     def built_before(host: Any, table: str, where: str, params: dict[str, Any]) -> None:
         if table == "events":
             rollups.build(site.pk, at.date(), NOW)  # in another process: touched already says so, events do not
         real(host, table, where, params)
 
-    monkeypatch.setattr(correct, "_delete", built_before)
+    monkeypatch.setattr(correct, "delete", built_before)
     store.erase(Selection(site.pk, {"visit": [7]}))
-    monkeypatch.setattr(correct, "_delete", real)
+    monkeypatch.setattr(correct, "delete", real)
     day = Period.days(at.date(), at.date() + timedelta(days=1), "UTC")
     assert views(site.pk, period=day).rows == [{"views": 1}]
     assert rollups.catch_up(NOW) == 1

@@ -67,7 +67,7 @@ def test_a_correction_that_was_interrupted_is_finished(store: Any, monkeypatch: 
         browse(SITE, "/a", visitor=device)
     everything = Selection(SITE, {"path": ["/a"]})
     with monkeypatch.context() as patch:
-        patch.setattr(correct, "_make_anew", lambda host, job: 1 / 0)
+        patch.setattr(correct, "make_anew", lambda host, job: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.erase(everything)
     assert len(visits(store)) == 9

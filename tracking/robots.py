@@ -10,7 +10,8 @@ from sites.models import Site
 from sites.services import visitors_mark
 from tracking import spool
 from tracking.steps.bots import BY_HAND
-from tracking.store.correct import Selection, bring_back, set_apart
+from tracking.store.correct import Selection
+from tracking.store.move import bring_back, set_apart
 from tracking.store.people import devices_apart, devices_of_visit
 
 BY_AGENT = ("signature", "form", "ai_live", "ai_search", "ai_training")

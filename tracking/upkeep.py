@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sites import known
 from tracking import spool, store
+from tracking.store.target import target
+
+log = logging.getLogger(__name__)
 
 
 def migrate() -> str:
@@ -25,6 +30,19 @@ def retention(now: datetime | None = None) -> str:
 def finish() -> str:
     """Finish corrections that were interrupted."""
     return f"{store.finish()} interrupted corrections were finished."
+
+
+def finish_at_start() -> None:
+    """The same beside a process that starts, where no other one could be at it; elsewhere the period does it."""
+
+    def job() -> None:
+        try:
+            store.finish()
+        except store.StoreError as error:
+            log.warning("interrupted corrections wait for their period: %s", error)
+
+    if target().embedded:
+        threading.Thread(target=job, name="corrections", daemon=True).start()
 
 
 def flush() -> str:

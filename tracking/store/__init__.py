@@ -4,10 +4,11 @@ Everything asks in ClickHouse's SQL with server-side `{name:Type}` parameters. E
 is one sentence for a person. What lies in the store is told in `tracking.store.tables`.
 """
 
-from tracking.store.correct import Selection, bring_back, erase, finish, set_apart
+from tracking.store.correct import Selection, erase
 from tracking.store.errors import BadRows, StoreAway, StoreError
 from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
+from tracking.store.move import bring_back, finish, set_apart
 from tracking.store.retention import keep_months
 from tracking.store.session import Answer, close, execute, ping, query, rows, size
 

@@ -2,7 +2,7 @@
 
 Columns of a sort key cannot be updated, and what a view made of events stays when they go. So a correction notes the
 visits it touches, changes the events, deletes the touched rows of `visits`, `identities` and `firsts`, and makes them
-again from the events that are there. One that was interrupted is finished by `finish`, which may run at any time.
+again from the events that are there. One that was interrupted is finished by `move.finish`, at any time.
 It says so in `touched` before and after, so that nothing made from its middle passes for what is true in the end.
 All events of a visit lie on one node, so every node corrects itself.
 """
@@ -19,7 +19,6 @@ from tracking.columns import COLUMN_NAMES, EVENT_COLUMNS
 from tracking.store import session, views
 from tracking.store.changes import gate
 from tracking.store.migrate import nodes
-from tracking.store.tables import event_names
 from tracking.store.target import Host, target
 
 WAIT = {"mutations_sync": 2, "alter_sync": 2}
@@ -62,58 +61,6 @@ def erase(selection: Selection, *, whole_visits: bool = True) -> int:
     return sum(_erase(host, selection.site_id, where, params, whole_visits) for host in nodes())
 
 
-def set_apart(selection: Selection, reason: str) -> int:
-    """Move the selected events to `bots`; how many. Their visits are made anew from what remains."""
-    where, params = selection.sql()
-    moved = 0
-    for host in nodes():
-        with gate:
-            begun = _clock(host)
-            job = _note(host, where, params, whole_visits=False)
-            moved += _count(host, "events", where, params)
-            session.execute(
-                f"INSERT INTO {local('bots')} ({event_names()}, reason) SELECT {event_names()}, {{why:String}}"
-                f" FROM {local('events')} WHERE {where}",
-                {**params, "why": reason}, host=host,
-            )  # fmt: skip
-            _delete(host, "events", where, params)
-            _make_anew(host, job)
-            _touch_again(host, selection.site_id, begun)
-            _forget(host, job)
-    return moved
-
-
-def bring_back(selection: Selection) -> int:
-    """Move the selected rows of `bots` back among the events; how many."""
-    where, params = selection.sql()
-    moved = 0
-    for host in nodes():
-        with gate:
-            moved += _count(host, "bots", where, params)
-            session.execute(
-                f"INSERT INTO {local('events')} ({event_names()}) SELECT {event_names()}"
-                f" FROM {local('bots')} WHERE {where}",
-                params, host=host,
-            )  # fmt: skip
-            _delete(host, "bots", where, params)
-    return moved
-
-
-def finish() -> int:
-    """Finish corrections that were interrupted; how many there were."""
-    found = 0
-    for host in nodes():
-        with session.client(host) as opened:
-            jobs = [row[0] for row in opened.query(f"SELECT DISTINCT job FROM {local('corrections')}").result_rows]
-        for job in jobs:
-            with gate:
-                _make_anew(host, job)
-                _touch_days(host, job)
-                _forget(host, job)
-        found += len(jobs)
-    return found
-
-
 def local(table: str) -> str:
     """The name of a table's own rows on a node."""
     return f"{table}_local" if target().cluster else table
@@ -121,18 +68,18 @@ def local(table: str) -> str:
 
 def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], whole_visits: bool) -> int:
     with gate:
-        begun = _clock(host)
-        job = _note(host, where, params, whole_visits)
+        begun = clock(host)
+        job = note(host, where, params, whole_visits=whole_visits)
         if whole_visits:
             where = f"({where}) OR {_touched(job)}"
-        gone = _count(host, "events", where, params)
-        _delete(host, "events", where, params)
-        _delete(host, "bots", where, params)
+        gone = count(host, "events", where, params)
+        delete(host, "events", where, params)
+        delete(host, "bots", where, params)
         for table in OF_VISITS if whole_visits else ():
-            _delete(host, table, _touched(job), {})
-        _make_anew(host, job)
-        _touch_again(host, site_id, begun)
-        _forget(host, job)
+            delete(host, table, _touched(job), {})
+        make_anew(host, job)
+        touch_again(host, site_id, begun)
+        forget(host, job)
         return gone
 
 
@@ -140,31 +87,32 @@ def _touched(job: int, columns: str = "site_id, visit") -> str:
     return f"({columns}) IN (SELECT {columns} FROM {local('corrections')} WHERE job = {job})"
 
 
-def _note(host: Host | None, where: str, params: dict[str, Any], whole_visits: bool) -> int:
+def note(host: Host | None, where: str, params: dict[str, Any], *, whole_visits: bool, source: str = "events") -> int:
     """Write down which visits are touched, before anything changes; and that rollups of those times are stale."""
-    job, events = secrets.randbits(53), local("events")
+    job, rows = secrets.randbits(53), local(source)
     session.execute(
-        f"INSERT INTO {local('corrections')} SELECT DISTINCT {job}, site_id, toStartOfHour(visit_start), visit, device,"
-        f" visit_start FROM {events} WHERE visit != 0 AND ({where})",
+        f"INSERT INTO {local('corrections')} (job, site_id, hour, visit, device, visit_start, at)"
+        f" SELECT DISTINCT {job}, site_id, toStartOfHour(visit_start), visit, device,"
+        f" visit_start, now64(3) FROM {rows} WHERE visit != 0 AND ({where})",
         params, host=host,
     )  # fmt: skip
     changed = f"({where}) OR {_touched(job)}" if whole_visits else where
     session.execute(
         f"INSERT INTO {local('touched')} SELECT site_id, arrayJoin([toStartOfFifteenMinutes(toDateTime(ts, 'UTC')),"
         " toStartOfFifteenMinutes(toDateTime(if(visit = 0, ts, visit_start), 'UTC'))]) AS slot, count(), 0,"
-        f" now64(3) FROM {events} WHERE {changed} GROUP BY site_id, slot",
+        f" now64(3) FROM {rows} WHERE {changed} GROUP BY site_id, slot",
         params, host=host,
     )  # fmt: skip
     return job
 
 
-def _clock(host: Host | None) -> datetime:
+def clock(host: Host | None) -> datetime:
     """The node's own time."""
     with session.client(host) as opened:
         return opened.query("SELECT now64(3, 'UTC')").result_rows[0][0].astimezone(UTC)
 
 
-def _touch_again(host: Host | None, site_id: int, since: datetime) -> None:
+def touch_again(host: Host | None, site_id: int, since: datetime) -> None:
     """Note once more the times of a site that were noted since then: now they have their last word."""
     session.execute(
         f"INSERT INTO {local('touched')} SELECT site_id, slot, 1, 0, now64(3) FROM {local('touched')} "
@@ -173,7 +121,7 @@ def _touch_again(host: Host | None, site_id: int, since: datetime) -> None:
     )  # fmt: skip
 
 
-def _touch_days(host: Host | None, job: int) -> None:
+def touch_days(host: Host | None, job: int) -> None:
     """Note the day from the start of each visit: an interrupted job does not know which of their events are gone."""
     quarter = "toStartOfFifteenMinutes(toDateTime(visit_start, 'UTC')) + 900 * arrayJoin(range(97))"
     slots = f"SELECT DISTINCT site_id, {quarter} {_of(job)}"
@@ -184,17 +132,17 @@ def _touch_days(host: Host | None, job: int) -> None:
     )
 
 
-def _make_anew(host: Host | None, job: int) -> None:
+def make_anew(host: Host | None, job: int) -> None:
     """Delete what was made of the touched visits, make it from the events that are there."""
     for table in MADE:
-        _delete(host, table, _touched(job), {})
+        delete(host, table, _touched(job), {})
         _make(host, table, f" AND (e.site_id, e.visit) IN (SELECT site_id, visit {_of(job)})")
-    _delete(host, "firsts", f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_of(job)})", {})
+    delete(host, "firsts", f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_of(job)})", {})
     _make(host, "firsts", f" AND (e.site_id, e.device) IN (SELECT site_id, device {_of(job)})")
 
 
-def _forget(host: Host | None, job: int) -> None:
-    _delete(host, "corrections", f"job = {job}", {})
+def forget(host: Host | None, job: int) -> None:
+    delete(host, "corrections", f"job = {job}", {})
 
 
 def _of(job: int) -> str:
@@ -206,11 +154,11 @@ def _make(host: Host | None, table: str, where: str) -> None:
     session.execute(f"INSERT INTO {local(table)} ({views.columns_of(table)}) {select}", host=host)
 
 
-def _count(host: Host | None, table: str, where: str, params: dict[str, Any]) -> int:
+def count(host: Host | None, table: str, where: str, params: dict[str, Any]) -> int:
     with session.client(host) as opened:
         found = opened.query(f"SELECT count() FROM {local(table)} WHERE {where}", parameters=params)
         return int(found.result_rows[0][0])
 
 
-def _delete(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
+def delete(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
     session.execute(f"ALTER TABLE {local(table)} DELETE WHERE {where}", params, settings=WAIT, host=host)

@@ -16,8 +16,8 @@ def open_visits(since: datetime) -> list[dict[str, Any]]:
         "SELECT site_id, device, visit, min(visit_start) AS began, max(ts) AS seen, max(is_new) AS fresh,"
         " argMax(view_id, (kind = 'view', ts)) AS view,"
         " argMin((referrer, referrer_domain, source, channel, search_term, utm_source, utm_medium, utm_campaign,"
-        " utm_content, utm_term), ts) AS origin"
-        " FROM events WHERE ts >= {since:DateTime64(3, 'UTC')} AND site_id > 0"
+        " utm_content, utm_term, link_id, group_id, click_id), ts) AS origin"
+        " FROM events WHERE ts >= {since:DateTime64(3, 'UTC')} AND site_id > 0 AND visit > 0"
         " GROUP BY site_id, device, visit ORDER BY seen LIMIT {most:UInt32}",
         {"since": since, "most": MOST},
     )
