@@ -105,7 +105,7 @@ WHITENOISE_USE_FINDERS = True
 
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENV.redis_url}
+        {"BACKEND": "config.cache.PatientCache", "LOCATION": ENV.redis_url}
         if ENV.redis_url
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
     )

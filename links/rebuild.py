@@ -39,6 +39,8 @@ def fill(now: datetime) -> int:
     strict = [link for link in known.all_links() if link.mode == Mode.SEQUENTIAL or link.expiration_clicks]
     for number, count in hits.counts({link.account_id for link in strict}, {link.link_id for link in strict}).items():
         windows.counters.seed(number, count)
+    for window in (windows.unique, windows.counted):
+        window.share(now.timestamp())
     return len(found)
 
 

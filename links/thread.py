@@ -18,7 +18,7 @@ import orjson
 
 from links import known, tokens
 from links.destination import CLICK_PARAMETER
-from links.windows import Window, _shared, brief
+from links.windows import Window, brief
 from sites.facts import SiteFacts
 from tracking import shared
 from tracking.hit import Event, Hit
@@ -45,17 +45,12 @@ class Traces:
             self._last.move_to_end(key)
             while len(self._last) > self.most:
                 self._last.popitem(last=False)
-        client = shared.redis()
-        if client is not None:
-            _shared(lambda: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS))
+        raw = orjson.dumps(trace)
+        shared.together(lambda client: client.set(f"footfall:trace:{key}", raw, ex=CONVERSION_SECONDS))
 
     def get(self, key: int) -> Trace | None:
-        client = shared.redis()
-        if client is not None:
-            raw = _shared(lambda: client.get(f"footfall:trace:{key}"))
-            if raw:
-                return dict(orjson.loads(raw))
-        return self._last.get(key)
+        raw = shared.together(lambda client: client.get(f"footfall:trace:{key}"))
+        return dict(orjson.loads(raw)) if raw else self._last.get(key)
 
     def forget(self) -> None:
         with self._lock:

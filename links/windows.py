@@ -6,10 +6,8 @@ Every memory is bounded, and filled again at the start from what is stored.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -19,7 +17,12 @@ from tracking.salts import salt
 
 UNIQUE_SECONDS = 1800
 MOST = 1_000_000
-log = logging.getLogger(__name__)
+# What this process counted alone while Redis was away counts, too
+NEXT = """
+local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1])) + 1
+redis.call('SET', KEYS[1], next)
+return next
+"""
 
 
 def address_key(ip: str, day: date) -> int:
@@ -51,11 +54,12 @@ class Window:
 
     def first(self, key: Any, at: float, *older: Any) -> bool:
         """Whether `key` (and none of its `older` names) was not first in the `seconds` before `at`; notes it."""
-        client = shared.redis()
-        if client is not None:
-            answer = _shared(lambda: self._first_of_all(client, key, at, older))
-            if answer is not None:
-                return bool(answer)
+        names = tuple(f"footfall:{self.name}:{name}" for name in older)
+        answer = shared.first(f"footfall:{self.name}:{key}", at, self.seconds, names)
+        if answer is not None:
+            if answer:
+                self.remember(key, at)
+            return answer
         with self._lock:
             for name in (key, *older):
                 seen = self._seen.get(name)
@@ -84,13 +88,20 @@ class Window:
         while self._seen and at - next(iter(self._seen.values())) >= self.seconds:
             self._seen.popitem(last=False)
 
-    def _first_of_all(self, client: Any, key: Any, at: float, older: tuple[Any, ...]) -> bool:
-        if older and any(client.mget([f"footfall:{self.name}:{name}" for name in older])):
-            return False
-        fresh = client.set(f"footfall:{self.name}:{key}", at, nx=True, ex=self.seconds)
-        if fresh:
-            self.remember(key, at)
-        return bool(fresh)
+    def share(self, now: float) -> None:
+        """Tell a Redis that may have lost its memory what this process knows (at start); what it knows stays."""
+        with self._lock:
+            known = [(key, at) for key, at in self._seen.items() if now - at < self.seconds]
+        for begin in range(0, len(known), 5_000):
+            some = known[begin : begin + 5_000]
+            shared.together(lambda client, some=some: self._tell(client, some, now))
+
+    def _tell(self, client: Any, known: list[tuple[Any, float]], now: float) -> None:
+        pipe = client.pipeline(transaction=False)
+        for key, at in known:
+            until = at + self.seconds
+            pipe.set(f"footfall:{self.name}:{key}", repr(until), nx=True, ex=max(1, round(until - now)))
+        pipe.execute()
 
 
 class Counters:
@@ -102,13 +113,10 @@ class Counters:
 
     def next(self, link_id: int) -> int:
         """This click's number, beginning with 1."""
-        client = shared.redis()
-        if client is not None:
-            count = _shared(lambda: self._next_of_all(client, link_id))
-            if count is not None:
-                with self._lock:
-                    self._counts[link_id] = max(count, self._counts.get(link_id, 0))
-                return int(count)
+        count = shared.together(lambda client: self._next_of_all(client, link_id))
+        if count is not None:
+            self.seed(link_id, count)
+            return count
         with self._lock:
             self._counts[link_id] = self._counts.get(link_id, 0) + 1
             return self._counts[link_id]
@@ -127,19 +135,7 @@ class Counters:
             self._counts.clear()
 
     def _next_of_all(self, client: Any, link_id: int) -> int:
-        key = f"footfall:clicks:{link_id}"
-        if self._counts.get(link_id):
-            client.set(key, self._counts[link_id], nx=True)
-        return int(client.incr(key))
-
-
-def _shared(job: Callable[[], Any]) -> Any:
-    """Ask Redis; None when it is away, so that no click waits or is lost for it."""
-    try:
-        return job()
-    except Exception as error:  # redis raises its own family; the library may be another version
-        log.warning("Redis is away, this process counts on its own: %s", error)
-        return None
+        return int(client.eval(NEXT, 1, f"footfall:clicks:{link_id}", self._counts.get(link_id, 0)))
 
 
 unique = Window("unique", UNIQUE_SECONDS)

@@ -41,9 +41,9 @@ from accounts.models import Account, Grant, Membership, Right, Role, User
 from sites import known
 from sites.models import Site
 from sites.services import api_key_create, site_create
+from tracking import shared, visits
 from tracking import store as event_store
-from tracking import visits
-from tracking.store import correct, insert, session
+from tracking.store import correct, insert, move, session
 
 PASSWORD = "correct horse battery"
 
@@ -70,6 +70,7 @@ def migrated_store() -> None:
 
     session._take = settled(session._take)
     correct.nodes = settled(correct.nodes)
+    move.nodes = settled(move.nodes)
     insert.gate.times = settled(insert.gate.times)  # asked before an answer that is kept is given again
     request_started.connect(settle)
 
@@ -144,7 +145,9 @@ def api_key(site: Site) -> str:
 
 @pytest.fixture(autouse=True)
 def forget_sites() -> Iterator[None]:
-    """The memory of sites, keys and open visits must not outlive the rows of a test."""
+    """The memory of sites, keys and open visits must not outlive the rows of a test; nor what Redis knows."""
     yield
     known.forget()
     visits.windows().clear()
+    shared.ask_again()
+    shared.together(lambda client: client.flushdb())

@@ -173,6 +173,25 @@ def test_the_visit_a_click_starts_carries_the_link_by_parameter(home: Datapoint,
     assert (further["link_id"], further["click_id"]) == (home.pk, landed["click_id"])
 
 
+@pytest.mark.parametrize("stored", [True, False], ids=["in the store", "still in the spool"])
+def test_a_visit_that_is_open_at_a_restart_keeps_its_link(home: Datapoint, site: Site, stored: bool) -> None:
+    from tests.support import record
+    from tracking import rebuild as rebuild_visits
+    from tracking import visits
+
+    visits.forget()
+    landed = view(site, Browser().open("/l/home", at=NOON).location, NOON + timedelta(seconds=3))
+    record(landed)
+    if stored:
+        store_now()
+    visits.forget()
+    assert rebuild_visits.rebuild(NOON + timedelta(minutes=2)) == 1
+    further = view(site, "https://example.com/next", NOON + timedelta(minutes=3))
+    assert further["visit"] == landed["visit"]
+    for name in ("link_id", "group_id", "click_id"):
+        assert further[name] == landed[name] > 0, name
+
+
 def test_an_address_that_is_passed_on_joins_nobody_else(home: Datapoint, site: Site) -> None:
     location = Browser().open("/l/home", at=NOON).location
     assert view(site, location, NOON, ip="198.51.100.1").get("link_id")

@@ -25,6 +25,7 @@ from tracking.hit import Event
 BEHIND = 500
 HEARTBEAT_SECONDS = 15.0
 FLUSH_SECONDS = 0.2
+RETRY_SECONDS = 2.0
 CHANNEL = "footfall:feed:"
 log = logging.getLogger(__name__)
 
@@ -143,12 +144,24 @@ def _send_out() -> None:
 
 
 async def _listen(site_id: int, reader: Reader) -> None:
-    """Bring in what other processes stored."""
+    """Bring in what other processes stored; while Redis is away, look for it again every few seconds."""
+    from redis import RedisError
     from redis import asyncio as redis_asyncio
 
     client: Any = redis_asyncio.Redis.from_url(settings.REDIS_URL)
     try:
-        pubsub = client.pubsub()
+        while not reader.closed:
+            try:
+                await _bring_in(client, site_id, reader)
+            except (RedisError, OSError) as error:
+                log.warning("a live stream hears only its own process: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+    finally:
+        await client.aclose()
+
+
+async def _bring_in(client: Any, site_id: int, reader: Reader) -> None:
+    async with client.pubsub() as pubsub:
         await pubsub.subscribe(f"{CHANNEL}{site_id}")
         async for message in pubsub.listen():
             if message["type"] != "message":
@@ -157,5 +170,3 @@ async def _listen(site_id: int, reader: Reader) -> None:
             if sender != _me:
                 reader.waiting.append(event)
                 reader.bell.set()
-    finally:
-        await client.aclose()

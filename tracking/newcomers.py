@@ -2,7 +2,8 @@
 
 With 16 MB and four bits a device, a million devices give one false "seen" in a million, ten million one in two
 hundred. It is written to DATA_DIR now and then and at the end; what came after that is read back from the store
-at the start. In Redis the bits are shared.
+at the start. In Redis the bits are shared; each process keeps its own beside
+them, for the time without Redis.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -18,6 +20,7 @@ from tracking import shared
 BITS = 27
 SIZE = 1 << (BITS - 3)
 PROBES = 4
+NAME = "footfall:devices"  # of the bits in Redis
 _lock = threading.Lock()
 _bits: bytearray | None = None
 
@@ -50,36 +53,36 @@ def bits() -> bytearray:
 
 def first_time(site_id: int, device: int) -> bool:
     """Whether the device was not seen on this site before; it is seen from now on."""
-    client = shared.redis()
-    if client is not None:
-        pipe = client.pipeline(transaction=False)
-        for place in places(site_id, device):
-            pipe.setbit("footfall:devices", place, 1)
-        return not all(pipe.execute())
+    before = shared.together(lambda client: _in_redis(client, "setbit", site_id, device, 1))
     known, fresh = bits(), False
     for place in places(site_id, device):
         at, bit = place >> 3, 1 << (place & 7)
         if not known[at] & bit:
             known[at] |= bit
             fresh = True
-    return fresh
+    return fresh if before is None else not before
 
 
 def known(site_id: int, device: int) -> bool:
     """Whether the device was seen on this site before; it is not seen by being asked about."""
-    client = shared.redis()
-    if client is not None:
-        pipe = client.pipeline(transaction=False)
-        for place in places(site_id, device):
-            pipe.getbit("footfall:devices", place)
-        return all(pipe.execute())
+    found = shared.together(lambda client: _in_redis(client, "getbit", site_id, device))
+    if found is not None:
+        return found
     kept = bits()
     return all(kept[place >> 3] & (1 << (place & 7)) for place in places(site_id, device))
 
 
+def _in_redis(client: Any, command: str, site_id: int, device: int, *value: int) -> bool:
+    """Whether all bits were set before."""
+    pipe = client.pipeline(transaction=False)
+    for place in places(site_id, device):
+        getattr(pipe, command)(NAME, place, *value)
+    return all(pipe.execute())
+
+
 def save() -> None:
     """Write the bits, whole or not at all."""
-    if _bits is None or shared.redis() is not None:
+    if _bits is None:
         return
     half = path().with_suffix(".new")
     half.write_bytes(_bits)
@@ -91,3 +94,4 @@ def forget() -> None:
     global _bits
     _bits = None
     path().unlink(missing_ok=True)
+    shared.together(lambda client: client.delete(NAME))

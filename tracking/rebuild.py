@@ -8,18 +8,19 @@ from typing import Any
 
 from tracking import newcomers, seen, shared, spool
 from tracking.hit import Event
-from tracking.steps.visit import ORIGIN, milliseconds
+from tracking.steps.visit import CARRIED, milliseconds
 from tracking.store import StoreError
 from tracking.store.recent import event_numbers, open_visits
 from tracking.visits import Visit, windows
 
 WINDOW = timedelta(minutes=30)
+FILLED = "footfall:visits-filled"  # in Redis, gone with its memory
 log = logging.getLogger(__name__)
 
 
 def rebuild(now: datetime | None = None) -> int:
-    """Fill the windows; how many visits are open. Where Redis keeps them there is nothing to do."""
-    if shared.redis() is not None:
+    """Fill the windows; how many visits are open. Nothing to do where Redis keeps them and has not lost its memory."""
+    if shared.redis() is not None and not shared.together(lambda client: client.set(FILLED, 1, nx=True)):
         return 0
     since = (now or datetime.now(UTC)) - WINDOW
     left_behind = list(spool.waiting(since))  # by a killed process; first, because it moves to the store meanwhile
@@ -32,13 +33,14 @@ def rebuild(now: datetime | None = None) -> int:
     for event in left_behind:
         if event.get("site_id"):
             seen.known_numbers.add(event["id"])
-            remember_event(event)
+            if event.get("visit"):  # clicks on links have none
+                remember_event(event)
     return windows().count()
 
 
 def remember(row: dict[str, Any]) -> None:
     """An open visit as the store tells it."""
-    origin = {name: value for name, value in zip(ORIGIN, row["origin"], strict=True) if value}
+    origin = {name: value for name, value in zip(CARRIED, row["origin"], strict=True) if value}
     visit = Visit(
         row["visit"], row["device"], milliseconds(row["began"]), milliseconds(row["seen"]),
         row["view"], row["fresh"], origin,
@@ -52,7 +54,7 @@ def remember_event(event: Event) -> None:
     key = (event["site_id"], event["device"], 0)
     at, visit = milliseconds(event["ts"]), windows().get(key)
     if visit is None or visit.number != event["visit"]:
-        origin = {name: event[name] for name in ORIGIN if event.get(name)}
+        origin = {name: event[name] for name in CARRIED if event.get(name)}
         began = milliseconds(event["visit_start"])
         visit = Visit(event["visit"], event["device"], began, at, is_new=event.get("is_new", 0), origin=origin)
     visit.last = max(visit.last, at)

@@ -18,6 +18,7 @@ from django.conf import settings
 from tracking import shared
 
 KEPT_DAYS = 2
+NAME = "footfall:salt:"  # of a day's in Redis
 _known: dict[date, bytes] = {}
 _lock = threading.Lock()
 
@@ -27,7 +28,7 @@ def salt(day: date) -> bytes:
     found = _known.get(day)
     if found is None:
         with _lock:
-            found = _shared_salt(day) if shared.redis() else _kept_salt(day)
+            found = _shared_salt(day) or _kept_salt(day)
             _known[day] = found
             for old in [other for other in _known if other <= day - timedelta(days=KEPT_DAYS)]:
                 del _known[old]
@@ -50,11 +51,13 @@ def forget() -> None:
     _known.clear()
 
 
-def _shared_salt(day: date) -> bytes:
-    client = shared.redis()
-    key = f"footfall:salt:{day}"
-    client.set(key, secrets.token_hex(16), nx=True, ex=KEPT_DAYS * 86_400)
-    return bytes.fromhex(client.get(key).decode())
+def _shared_salt(day: date) -> bytes | None:
+    """The salt that all processes share; None without Redis."""
+    key, seconds = f"{NAME}{day}", KEPT_DAYS * 86_400
+    kept = shared.together(
+        lambda client: (client.set(key, secrets.token_hex(16), nx=True, ex=seconds), client.get(key))[1]
+    )
+    return bytes.fromhex(kept.decode()) if kept else None
 
 
 def _kept_salt(day: date) -> bytes:

@@ -22,6 +22,7 @@ from tracking import shared
 HOURS = 24
 NAME = "%Y%m%d%H"  # of an hour and its file
 BRIEF_SECONDS = 600
+CLAIM_SECONDS = 60  # of an id on its way into the spool, where several processes share them; then it is noted
 MOST_BRIEF = 200_000
 MOST_PER_HOUR = 1_000_000
 
@@ -120,10 +121,10 @@ def durable() -> Durable:
 def repeated(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
     """Whether this id was there before. A brief id is noted at once, a durable one by `note`."""
     number = digest(site_id, event_id)
-    client = shared.redis()
-    if client is not None:
-        seconds = BRIEF_SECONDS if brief else 60  # a durable one becomes so when the event is in the spool
-        return not client.set(f"footfall:seen:{number}", 1, nx=True, ex=seconds)
+    seconds = BRIEF_SECONDS if brief else CLAIM_SECONDS
+    fresh = shared.first(f"footfall:seen:{number}", now.timestamp(), seconds)
+    if fresh is False:
+        return True
     if event_number(site_id, event_id) in known_numbers:
         return True
     return not _brief.add(number, now.timestamp()) if brief else durable().known(number, now.astimezone(UTC))
@@ -132,10 +133,8 @@ def repeated(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
 def note(site_id: int, event_id: str, now: datetime) -> None:
     """The event of this id is safely spooled: remember the id for a day."""
     number = digest(site_id, event_id)
-    client = shared.redis()
-    if client is not None:
-        client.set(f"footfall:seen:{number}", 1, ex=HOURS * 3600)
-    else:
+    until = repr(now.timestamp() + HOURS * 3600)
+    if not shared.together(lambda client: client.set(f"footfall:seen:{number}", until, ex=HOURS * 3600)):
         durable().add(number, now.astimezone(UTC))
 
 

@@ -18,6 +18,7 @@ from tracking import shared
 
 MOST_OPEN = 400_000
 KEPT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and a little
+OPENING_MS = 3_000  # two processes that meet a new visitor within this time open one visit
 Key = tuple[int, int, int]  # site, device, 1 for a slot of backdated events
 
 
@@ -71,6 +72,10 @@ class InMemory:
             gone, lost = self.open.popitem(last=False)
             self.numbers.pop((gone[0], lost.number), None)
 
+    def opened(self, key: Key, visit: Visit) -> Visit:
+        """The visit that opens under this key: no other process could open one."""
+        return visit
+
     def count(self) -> int:
         """How many visits are remembered."""
         return len(self.open)
@@ -82,10 +87,10 @@ class InMemory:
 
 
 class InRedis:
-    """The same windows, shared by all processes."""
+    """The same windows, shared by all processes. What this one saw it also knows alone, while Redis is away."""
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self) -> None:
+        self.alone = InMemory()
 
     @staticmethod
     def _name(key: Key) -> str:
@@ -97,33 +102,46 @@ class InRedis:
 
     def get(self, key: Key) -> Visit | None:
         """The visit last seen under this key."""
-        raw = self.client.get(self._name(key))
-        return Visit(**orjson.loads(raw)) if raw else None
+        raw = shared.together(lambda client: client.get(self._name(key)))
+        return Visit(**orjson.loads(raw)) if raw else self.alone.get(key)
 
     def by_number(self, site_id: int, number: int) -> tuple[Key, Visit] | None:
         """The visit of this number, as long as it is remembered."""
-        raw = self.client.get(self._number(site_id, number))
+        raw = shared.together(lambda client: client.get(self._number(site_id, number)))
         if not raw:
-            return None
+            return self.alone.by_number(site_id, number)
         key: Key = tuple(orjson.loads(raw))
         visit = self.get(key)
         return (key, visit) if visit and visit.number == number else None
 
     def put(self, key: Key, visit: Visit) -> None:
         """Remember the visit; it forgets itself."""
-        pipe = self.client.pipeline(transaction=False)
+        self.alone.put(key, visit)
+        shared.together(lambda client: self._share(client, key, visit))
+
+    def opened(self, key: Key, visit: Visit) -> Visit:
+        """The visit that opens under this key: this one, or the one another process opened at the same moment."""
+        name, raw = f"{self._name(key)}:opening", orjson.dumps(asdict(visit))
+        won = shared.together(lambda client: client.set(name, raw, nx=True, px=OPENING_MS) or client.get(name))
+        if not isinstance(won, bytes):
+            return visit
+        other = Visit(**orjson.loads(won))
+        return other if abs(other.start - visit.start) <= OPENING_MS else visit
+
+    def _share(self, client: Any, key: Key, visit: Visit) -> None:
+        pipe = client.pipeline(transaction=False)
         pipe.set(self._name(key), orjson.dumps(asdict(visit)), ex=KEPT_SECONDS)
         pipe.set(self._number(key[0], visit.number), orjson.dumps(key), ex=KEPT_SECONDS)
         pipe.execute()
 
     def count(self) -> int:
-        """How many visits are remembered: Redis does not say cheaply."""
-        return 0
+        """How many visits this process remembers: Redis does not say cheaply."""
+        return self.alone.count()
 
     def clear(self) -> None:
         """Forget all visits (tests)."""
-        for name in self.client.scan_iter("footfall:visit*"):
-            self.client.delete(name)
+        self.alone.clear()
+        shared.together(lambda client: [client.delete(name) for name in client.scan_iter("footfall:visit*")])
 
 
 _windows: InMemory | InRedis | None = None
@@ -133,8 +151,7 @@ def windows() -> InMemory | InRedis:
     """The windows of this process."""
     global _windows
     if _windows is None:
-        client = shared.redis()
-        _windows = InRedis(client) if client is not None else InMemory()
+        _windows = InRedis() if shared.redis() is not None else InMemory()
     return _windows
 
 

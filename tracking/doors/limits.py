@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from tracking import shared
 
@@ -20,17 +21,19 @@ class PerMinute:
     def allows(self, address: str, now: datetime) -> bool:
         """Count one more; False once the address is over its limit."""
         minute = int(now.timestamp()) // 60
-        client = shared.redis()
-        if client is not None:
-            key = f"footfall:limit:{self.name}:{address}:{minute}"
-            pipe = client.pipeline(transaction=False)
-            pipe.incr(key)
-            pipe.expire(key, 120)
-            return pipe.execute()[0] <= self.most
+        together = shared.together(lambda client: self._count(client, f"{address}:{minute}"))
+        if together is not None:
+            return together <= self.most
         if minute != self.minute or len(self.counts) > MOST_ADDRESSES:
             self.minute, self.counts = minute, {}
         count = self.counts[address] = self.counts.get(address, 0) + 1
         return count <= self.most
+
+    def _count(self, client: Any, key: str) -> int:
+        pipe = client.pipeline(transaction=False)
+        pipe.incr(f"footfall:limit:{self.name}:{key}")
+        pipe.expire(f"footfall:limit:{self.name}:{key}", 120)
+        return int(pipe.execute()[0])
 
     def forget(self) -> None:
         """Start counting anew (tests)."""

@@ -102,7 +102,7 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     if visit is None:
         if hit.kind in NEEDS_VISIT or not hit.ip:
             return Refused("unknown_visit")
-        visit = open_visit(event, at)
+        visit = windows().opened(key, open_visit(event, at))
     elif "source" not in event and "utm_source" not in event:
         event.update(visit.origin)
     visit.last = max(visit.last, at)  # its start stays, however late what happened before it comes: events carry it
