@@ -65,8 +65,13 @@ def test_a_visit_runs_through_spy_and_stands_on_the_dashboard(launch: Launch, pr
     assert ["shoes" in seen[0], "cart" in seen[1], "shoes" in seen[2]] == [True, True, True]
     assert "google" in seen[3]
 
-    owner.goto(f"{product.url}/sites/{site_id}/visitors")
-    (row,) = owner.locator("table.visits tbody tr").all()
+    for _ in range(50):  # what Spy has seen is in the store soon after
+        owner.goto(f"{product.url}/sites/{site_id}/visitors")
+        row = owner.locator("table.visits tbody tr")
+        if row.count() and row.locator("td").all_inner_texts()[5].strip() == "4":
+            break
+        owner.wait_for_timeout(200)
+    expect(row).to_have_count(1)
     cells = row.locator("td").all_inner_texts()
     assert "Google" in cells[3]
     assert cells[4].strip() == "/"
