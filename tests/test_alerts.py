@@ -117,6 +117,8 @@ def test_a_mail_whose_worker_died_is_never_sent_twice(site, monkeypatch):
     monkeypatch.undo()
     out.deliver_due(now=NOW + timedelta(hours=1))
     assert len(mail.outbox) == 1
+    delivery = Delivery.objects.get()
+    assert delivery.state == "failed" and "may have arrived" in delivery.error
 
 
 def test_mail_goes_through_a_real_mail_server(site, settings):

@@ -34,9 +34,20 @@ class DeliveryFailed(Exception):
 
 def deliver_due(*, now: datetime) -> int:
     """Send what is due; the number of messages that arrived. Safe to run twice and side by side."""
+    give_up_mails(now)
     waiting = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
     due = Delivery.objects.filter(waiting, next_try__lte=now, channel__enabled=True).select_related("channel__account")
     return sum(deliver(delivery, now) for delivery in due.order_by("next_try")[:MOST])
+
+
+def give_up_mails(now: datetime) -> None:
+    """Say of a mail whose worker died with it that nobody knows: sending it again could make it two."""
+    lost = Delivery.objects.filter(
+        state=DeliveryState.SENDING, channel__kind=ChannelKind.EMAIL, next_try__lte=now
+    ).values_list("pk", flat=True)
+    Delivery.objects.filter(pk__in=list(lost)).update(
+        state=DeliveryState.FAILED, error="The worker ended while it was sent; it may have arrived."
+    )
 
 
 def deliver(delivery: Delivery, now: datetime) -> bool:
