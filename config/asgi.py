@@ -14,7 +14,7 @@ from django.core.asgi import get_asgi_application
 
 django_app = get_asgi_application()  # before anything that needs the models
 
-from config import health, process  # noqa: E402
+from config import health, process, statics  # noqa: E402
 from links import redirector  # noqa: E402
 from tracking import collector  # noqa: E402
 from tracking.address import trusted_proxy, visitor_address  # noqa: E402
@@ -33,6 +33,7 @@ class Hot(NamedTuple):
 HOT: tuple[Hot, ...] = (
     Hot(collector.claims, collector.app),
     Hot(health.claims, health.app),
+    Hot(statics.claims, statics.app),
     Hot(redirector.claims, redirector.app),  # last: on a link domain every other path is an alias
 )
 

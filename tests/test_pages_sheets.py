@@ -127,9 +127,31 @@ def test_a_browser_with_scripts_gets_places_that_fetch_themselves(inside: Client
     inside.cookies["js"] = "1"
     html = page(inside, f"/sites/{busy.pk}/?period=today")
     fetched = re.findall(r'hx-get="([^"]+)" hx-trigger="load"', html)
-    assert len(fetched) == len(LAYOUTS["overview"])
-    part = page(inside, fetched[1])
+    assert len(fetched) == len(LAYOUTS["overview"]) + 2  # the numbers with the graph, the panels, what moved
+    part = page(inside, fetched[2])
     assert "/pricing" in part
+
+
+def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch) -> None:
+    from reports.pages import moved, sheet
+
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the page waits for the store")
+
+    inside.cookies["js"] = "1"
+    with monkeypatch.context() as patched:
+        patched.setattr(sheet, "ask", asked)
+        patched.setattr(moved, "differences", asked)
+        html = page(inside, f"/sites/{busy.pk}/?period=today")
+    assert "Visitors" in html and html.count("waiting") == len(LAYOUTS["overview"]) + 2
+    parts = {name: {"HX-Request": "true", "HX-Target": name} for name in ("headline", "panel-moved")}
+    told = {
+        name: inside.get(f"/sites/{busy.pk}/?period=today", headers=headers).content.decode()
+        for name, headers in parts.items()
+    }
+    assert 'id="live" hx-swap-oob="true"' in told["headline"] and "<svg" in told["headline"]
+    assert "data until" in told["headline"] and "waiting" not in told["headline"]
+    assert 'id="panel-moved"' in told["panel-moved"] and "<html" not in told["panel-moved"]
 
 
 def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:

@@ -15,9 +15,10 @@ from reports.engine.dimensions import Dimension, dimension
 from reports.engine.metrics import CLICKS
 from reports.engine.refusal import QueryRefused
 from reports.engine.registry import METRICS
+from reports.pages.chips import chips
 from reports.pages.frame import site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.sheet import TROUBLE, chips, error_of, sentence
+from reports.pages.sheet import TROUBLE, error_of, sentence
 from reports.pages.state import Condition, State
 
 # A metric that counts only some visits: the filter that finds them

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 from goals.querysets import segments_seen_by
 from reports.engine.refusal import QueryRefused
 from reports.engine.registry import DIMENSIONS
-from reports.pages.sheet import OPERATOR_WORDS, chips, online
+from reports.pages.chips import OPERATOR_WORDS, chips
+from reports.pages.sheet import online
 from reports.pages.state import COMPARISONS, PERIODS, State, read_state
 from sites.access import site_for
 from sites.models import Site
@@ -56,17 +57,17 @@ def asked_for(request: HttpRequest) -> str:
     return str(htmx.target or "") if htmx and not htmx.history_restore_request else ""
 
 
-def bar(request: HttpRequest, state: State) -> dict[str, Any]:
-    """Context of the bar: who is here now, chips, segments, period, comparison."""
-    return {**plain_bar(state), "chips": chips(state, request.user), "segments": segments_of(request, state)}
+def bar(request: HttpRequest, state: State, live: bool = True) -> dict[str, Any]:
+    """Context of the bar: who is here now, chips, segments, period, comparison. Not `live`: that number comes later."""
+    return {**plain_bar(state, live), "chips": chips(state, request.user), "segments": segments_of(request, state)}
 
 
-def plain_bar(state: State) -> dict[str, Any]:
+def plain_bar(state: State, live: bool = True) -> dict[str, Any]:
     """What of the bar does not depend on who looks."""
     return {
         "site": state.site,
         "state": state,
-        "online": online(state),
+        "online": online(state) if live else None,
         "chips": chips(state, None),
         "clear": state.cleared().href(),
         "periods": [(label, state.in_period(name).href(), name == state.text, key) for name, label, key in PERIODS],

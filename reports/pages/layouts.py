@@ -11,7 +11,7 @@ from django.shortcuts import render
 
 from reports.pages.frame import asked_for, bar, site_page
 from reports.pages.moved import moves
-from reports.pages.sheet import GRAPHABLE, METRICS, Table, headline, table
+from reports.pages.sheet import GRAPHABLE, METRICS, Table, headline, online, table, waiting_headline
 from reports.pages.state import State
 from reports.panels import LAYOUTS, PANELS, SPREAD, Panel, Tab
 
@@ -38,23 +38,55 @@ def sources(request: HttpRequest, state: State) -> HttpResponse:
 
 def layout(request: HttpRequest, state: State, name: str) -> HttpResponse:
     """The page; only its sheet or one panel where htmx asks for that."""
+    if (part := part_of(request, state, name)) is not None:
+        return part
+    whole = asked_for(request) != "sheet"
+    context = {**bar(request, state, live=not shell(request)), **sheet_of(request, state, name)}
+    context |= {"section": name, "title": TITLES[name]}
+    return render(request, "reports/sheet.html" if whole else "reports/_sheet.html", context)
+
+
+def shell(request: HttpRequest) -> bool:
+    """Whether a page goes out before any question is answered: a browser that runs scripts then fetches its parts.
+
+    When a link changes the sheet in place, its numbers come along, so that they change without a blink.
+    """
+    return runs_scripts(request) and asked_for(request) != "sheet"
+
+
+def runs_scripts(request: HttpRequest) -> bool:
+    return request.COOKIES.get("js") == "1"
+
+
+def part_of(
+    request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS, **more: Any
+) -> HttpResponse | None:
+    """The one part of a sheet that htmx asks for; None for the sheet or the page."""
     wanted = asked_for(request)
-    for panel, tab, slot in slots(state, name):
+    if wanted == "headline":
+        told = {"headline": headline(state), "choices": choices(state), "online": online(state), "state": state}
+        return render(request, "reports/_headline_part.html", {**told, "site": state.site, **more})
+    if wanted == "panel-moved":
+        found, failed = moves(state)
+        return render(request, "reports/_moved.html", {"moves": found, "moves_failed": failed, "state": state})
+    for panel, tab, slot in slots(state, name, registry):
         if wanted == f"panel-{slot}":
             return render(request, "reports/_panel.html", {"panel": shown(state, panel, tab, slot), "site": state.site})
-    context = {**bar(request, state), **sheet_of(request, state, name), "section": name, "title": TITLES[name]}
-    return render(request, "reports/_sheet.html" if wanted == "sheet" else "reports/sheet.html", context)
+    return None
 
 
 def sheet_of(request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> dict[str, Any]:
     """Context of a sheet below its bar: numbers, graph, panels (of `registry`), and what moved."""
     context = {
-        "headline": headline(state),
+        "headline": waiting_headline(state) if shell(request) else headline(state),
         "panels": panels(request, state, name, registry),
         "choices": choices(state),
     }
-    if name == "overview":
-        context["moves"], context["moves_failed"] = moves(state)
+    if name == "overview" and state.compare is not None:
+        if runs_scripts(request):
+            context["moves_wait"] = True
+        else:
+            context["moves"], context["moves_failed"] = moves(state)
     return context
 
 
@@ -68,7 +100,7 @@ def slots(state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> li
 
 def panels(request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel]) -> list[dict[str, Any]]:
     """The panels of a sheet. A browser that runs scripts gets places for them, and fetches each on its own."""
-    lazy = request.COOKIES.get("js") == "1"
+    lazy = runs_scripts(request)
     return [
         waiting(state, panel, tab, slot) if lazy else shown(state, panel, tab, slot)
         for panel, tab, slot in slots(state, name, registry)

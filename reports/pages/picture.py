@@ -14,8 +14,9 @@ from django.shortcuts import render
 from django.utils.text import get_valid_filename
 
 from reports.pages import graph
+from reports.pages.chips import chips
 from reports.pages.frame import site_page
-from reports.pages.sheet import chips, headline
+from reports.pages.sheet import headline
 from reports.pages.state import State
 from reports.templatetags.show import cut_middle
 

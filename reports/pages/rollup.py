@@ -20,7 +20,7 @@ from reports.engine.query import MOST_SITES
 from reports.engine.refusal import QueryRefused
 from reports.pages.explain import explanation
 from reports.pages.frame import asked_for, plain_bar
-from reports.pages.layouts import one_panel, sheet_of
+from reports.pages.layouts import one_panel, part_of, sheet_of, shell
 from reports.pages.numbers import Shown, shown
 from reports.pages.picture import picture
 from reports.pages.sheet import TROUBLE, sentence, share_text
@@ -70,12 +70,13 @@ def refused(request: HttpRequest, error: QueryRefused) -> HttpResponse:
     return render(request, "reports/refused.html", {"sentence": error.sentence, "clean": ROOT}, status=400)
 
 
-def bar_of_many(state: State, sites: list[Site], mine: list[Site]) -> dict[str, Any]:
+def bar_of_many(state: State, sites: list[Site], mine: list[Site], live: bool = True) -> dict[str, Any]:
     """Context of the bar: which sites, and without segments, which belong to one site."""
     chosen = set(state.among) if state.picked else set()
     zones = {site.timezone for site in sites}
     return {
-        **plain_bar(state), "site": None, "shared": True, "section": "sites", "title": "All sites", "asked": sites,
+        **plain_bar(state, live), "site": None, "shared": True, "section": "sites", "title": "All sites",
+        "asked": sites,
         "choice": [(site, site.pk in chosen) for site in mine], "other_zones": len(zones) - 1,
         "hidden_choice": [pair for pair in state.pairs() if pair[0] != "only"],
     }  # fmt: skip
@@ -91,12 +92,15 @@ def rollup(request: HttpRequest) -> HttpResponse:
     try:
         state = state_of_many(request, sites)
         registry = panels_of_many()
-        context = {**bar_of_many(state, sites, mine), **sheet_of(request, state, "overview", registry)}
+        if (part := part_of(request, state, "overview", registry, shared=True)) is not None:
+            return answered(part)
+        bar = bar_of_many(state, sites, mine, live=not shell(request))
+        context = {**bar, **sheet_of(request, state, "overview", registry)}
     except QueryRefused as error:
         return answered(refused(request, error))
     context |= by_site(state, sites)
-    part = asked_for(request) == "sheet"
-    return answered(render(request, "reports/_rollup.html" if part else "reports/rollup.html", context))
+    whole = asked_for(request) != "sheet"
+    return answered(render(request, "reports/rollup.html" if whole else "reports/_rollup.html", context))
 
 
 @require_safe

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from babel.numbers import format_decimal
 
-from goals.querysets import goals_of, segments_seen_by
+from goals.querysets import goals_of
 from reports.engine import Meta, Result, ask
 from reports.engine.dimensions import dimension
 from reports.engine.refusal import QueryRefused
@@ -23,7 +23,7 @@ from reports.notes.services import Mark, marks
 from reports.pages import graph
 from reports.pages.names import value_name
 from reports.pages.numbers import Shown, shown
-from reports.pages.state import Condition, State
+from reports.pages.state import State
 from reports.panels import Panel, Tab
 from tracking.store import StoreError
 
@@ -32,11 +32,6 @@ HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conve
 GRAPHABLE = (*HEADLINE, "new_visitors", "actions", "views_per_visit", "engagement", "events", "conversion_rate")
 PANEL_ROWS = 9
 TROUBLE = (QueryRefused, StoreError)
-OPERATOR_WORDS = {
-    "is": "is", "is_not": "is not", "contains": "contains", "not_contains": "does not contain",
-    "starts_with": "starts with", "ends_with": "ends with", "matches": "matches", "at_least": "is at least",
-    "at_most": "is at most",
-}  # fmt: skip
 
 
 def sentence(error: Exception) -> str:
@@ -70,6 +65,14 @@ class Headline:
     meta: Meta | None = None
     failed: str = ""
     picture: str = ""  # the graph as a file
+    waits: bool = False  # a place for it, as large as it will be
+
+
+def waiting_headline(state: State) -> Headline:
+    """The names of the numbers, before any is known."""
+    blank = Shown("\u00a0", "")
+    numbers = [Number(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in HEADLINE]
+    return Headline(numbers, by=bucket_of(state), waits=True)
 
 
 def bucket_of(state: State) -> str:
@@ -269,35 +272,12 @@ def one_row(
     )
 
 
-@dataclass(frozen=True)
-class Chip:
-    label: str
-    href: str  # the sheet without it
-
-
 def share_text(percent: float | None) -> str:
     if percent is None:
         return ""
     if 0 < percent < 0.1:
         return "<0.1%"
     return f"{percent:.1f}%" if percent < 10 else f"{percent:.0f}%"
-
-
-def chips(state: State, user: Any) -> list[Chip]:
-    """The filters of a sheet in words."""
-    found = [Chip(condition_words(state, one), state.without(one).href()) for one in state.conditions]
-    if state.segment:
-        names = dict(segments_seen_by(state.site, user).filter(pk=state.segment).values_list("pk", "name"))
-        name = names.get(state.segment, "one that is gone")
-        found.append(Chip(f"Segment: {name}", replace(state, segment=0).href()))
-    return found
-
-
-def condition_words(state: State, condition: Condition) -> str:
-    row = dimension(condition.dimension, "")
-    goals = {str(one.pk): one.name for one in goals_of(state.ids)} if row.name == "goal" else {}
-    values = " or ".join(goals.get(value) or value_name(row, value) for value in condition.values)
-    return f"{row.label} {OPERATOR_WORDS[condition.operator]} {values}"
 
 
 def online(state: State) -> int | None:

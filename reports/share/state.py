@@ -46,9 +46,9 @@ def shared_state(request: HttpRequest, share: Share, path: str, framed: bool = F
     return replace(state, segment=0, limit=limit, root=home_of(share, framed))
 
 
-def shared_bar(state: State, share: Share) -> dict[str, Any]:
+def shared_bar(state: State, share: Share, live: bool = True) -> dict[str, Any]:
     """Context of the bar, without segments and without ways into the site's other pages."""
     offered = shown_dimensions()
-    context = plain_bar(state)
+    context = plain_bar(state, live)
     context["filters"] = [row for row in context["filters"] if row.name in offered]
     return {**context, "share": share, "shared": True}

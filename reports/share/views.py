@@ -25,7 +25,7 @@ from reports.limits import take
 from reports.pages.details import columns_of, exported, page_of, table_named
 from reports.pages.export import FORMATS
 from reports.pages.frame import asked_for
-from reports.pages.layouts import one_panel, sheet_of
+from reports.pages.layouts import one_panel, part_of, sheet_of, shell
 from reports.pages.picture import picture
 from reports.pages.state import State
 from reports.share.forms import PasswordForm, ShareForm
@@ -153,12 +153,15 @@ def sheet(request: HttpRequest, share: Share, framed: bool) -> HttpResponse:
     home = home_of(share, framed)
     try:
         state = shared_state(request, share, home if framed else f"{home}/", framed)
-        context = {**shared_bar(state, share), **sheet_of(request, state, "overview", without_people())}
+        if (part := part_of(request, state, "overview", without_people(), shared=True)) is not None:
+            return answered(part)
+        bar = shared_bar(state, share, live=not shell(request))
+        context = {**bar, **sheet_of(request, state, "overview", without_people())}
     except QueryRefused as error:
         return answered(refused(request, share, error))
     context |= {"title": share.name, "framed": framed}
-    part = asked_for(request) == "sheet"
-    return answered(render(request, "reports/_sheet.html" if part else "share/view.html", context))
+    whole = asked_for(request) != "sheet"
+    return answered(render(request, "share/view.html" if whole else "reports/_sheet.html", context))
 
 
 def refused(request: HttpRequest, share: Share, error: QueryRefused) -> HttpResponse:

@@ -125,8 +125,8 @@
     if (!place?.classList.contains("waiting")) return;
     place.classList.remove("waiting");
     place.setAttribute("aria-busy", "false");
-    const body = place.querySelector(".panel-body");
-    const link = place.querySelector("h2 a");
+    const body = place.querySelector(".panel-body") || place;
+    const link = place.querySelector("h2 a") || Object.assign(document.createElement("a"), { href: location.href });
     body.classList.remove("skeleton");
     body.removeAttribute("aria-hidden");
     body.textContent = "";
