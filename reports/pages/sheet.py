@@ -66,13 +66,18 @@ class Headline:
     failed: str = ""
     picture: str = ""  # the graph as a file
     waits: bool = False  # a place for it, as large as it will be
+    legend: list[str] = field(default_factory=list)
 
 
 def waiting_headline(state: State) -> Headline:
     """The names of the numbers, before any is known."""
     blank = Shown("\u00a0", "")
     numbers = [Number(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in HEADLINE]
-    return Headline(numbers, by=bucket_of(state), waits=True)
+    chosen = state.option("metric", "visitors")
+    metrics = [METRICS[one].label for one in (chosen, *second_of(state, chosen)) if one in METRICS]
+    told = [(state.compare is not None, "before"), (state.period.end > state.now, "not over yet")]
+    legend = [*metrics, *(word for holds, word in told if holds)]
+    return Headline(numbers, by=bucket_of(state), waits=True, legend=legend, picture=state.path)
 
 
 def bucket_of(state: State) -> str:

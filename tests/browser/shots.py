@@ -1,7 +1,7 @@
 """Pictures of every page in real Chromium: `python -m tests.browser.shots URL EMAIL PASSWORD [word …]`
 
 In Chromium as the machine has it; words pick pictures by their names.
-They land in `screenshots/` (not kept in git), at 390, 1440 and 2560 pixels, light and dark. Look at them.
+They land in `screenshots/` (not kept in git), in several widths and themes. Look at them.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.furnish import MORE, gone_to
+from tests.browser.walk import walk
+
 OUT = Path(__file__).resolve().parent.parent.parent / "screenshots"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
-SIZES = ((390, 844), (1440, 900), (2560, 1440))
-THEMES = ("light", "dark")
-PAGES = {
-    "overview": "", "spy": "spy", "visitors": "visitors", "content": "content", "sources": "sources", "goals": "goals",
-    "ledger": "ledger", "bots": "bots", "details": "details/page", "filtered": "?period=30d&country=US&page~contains=b",
-    "empty": "?country=ZZ", "explain": "explain?metric=bounce_rate&period=30d",
-    "heatmaps": "heatmaps", "funnels": "funnels", "journeys": "journeys", "splits": "splits",
-}  # fmt: skip
-OTHERS = {"sites": "/sites", "keys": "/keys", "go": "/go", "rollup": "/sites/all"}
+# Which pictures of a page are taken: (width, theme or direction)
+TAKEN = {(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark"), (2560, "dark"), (390, "rtl"), (1440, "rtl")}
 
 
 def launch(playwright: object) -> Browser:
@@ -43,34 +39,26 @@ def log_in(page: Page, base: str, email: str, password: str) -> str:
 
 
 def shoot(base: str, email: str, password: str, words: list[str]) -> None:
+    """Walk over all pages (or those whose name contains a word) and say what is wrong with them."""
     OUT.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         entry = browser.new_page()
-        site = log_in(entry, base, email, password)
-        state = entry.context.storage_state()
-        targets = {**{name: site + path for name, path in PAGES.items()}, **{k: base + v for k, v in OTHERS.items()}}
-        for theme in THEMES:
-            for width, height in SIZES:
-                size = {"width": width, "height": height}
-                context = browser.new_context(viewport=size, color_scheme=theme, storage_state=state)
-                for name, url in targets.items():
-                    label = f"{name}-{width}-{theme}"
-                    if not words or any(word in label for word in words):
-                        picture(context.new_page(), url, OUT / f"{label}.png")
-                context.close()
+        site = log_in(entry, base, email, password).removeprefix(base)
+        context = browser.new_context(storage_state=entry.context.storage_state(), bypass_csp=True)
+        offered = gone_to(lambda path: context.request.get(base + path).text(), site)
+        pages = {**offered, **{name: site + path for name, path in MORE.items()}}
+        chosen = {name: path for name, path in pages.items() if not words or any(word in name for word in words)}
+        found = walk(context, base, chosen, picture)
         browser.close()
+    for name, what in vars(found).items():
+        print(name, what)
 
 
-def picture(page: Page, url: str, path: Path) -> None:
-    """One page, once its parts have arrived; says so when it is wider than the screen."""
-    page.goto(url)
-    page.wait_for_timeout(300)
-    page.wait_for_selector(".waiting", state="detached", timeout=15_000)
-    page.screenshot(path=path, full_page=True)
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
-        print(f"{path.name}: wider than the screen")
-    page.close()
+def picture(page: Page, name: str, width: int, theme: str) -> None:
+    """The whole page."""
+    if (width, theme) in TAKEN:
+        page.screenshot(path=OUT / f"{name.replace('?', '-')}-{width}-{theme}.png", full_page=True)
 
 
 if __name__ == "__main__":

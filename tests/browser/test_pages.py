@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.furnish import FURNISH, MORE, gone_to
 from tests.browser.product import EMAIL, PASSWORD, Product
-from tests.browser.shots import OTHERS, PAGES, log_in
+from tests.browser.shots import log_in
+from tests.browser.walk import Found, settled, walk
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 VISITS = (
     ("/pricing", "https://www.google.com/"),
     ("/blog/" + "long-" * 30, ""),
@@ -26,14 +25,15 @@ VISITS = (
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[str, str]]:
-    """(base address, site's path) of a running product with a few visits."""
+def served() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """(base address, site's path, further pages) of a running product with a few visits and one of everything."""
     product = Product()
     product.start()
     try:
-        numbers = product.sites(garden={})
-        beacon(product, numbers["garden"])
-        yield product.url, f"/sites/{numbers['garden']}/"
+        number = product.sites(garden={"cookies": "on"})["garden"]
+        beacon(product, number)
+        more = json.loads(product.command("-c", FURNISH, str(number)))
+        yield product.url, f"/sites/{number}/", more
     finally:
         product.remove()
 
@@ -51,7 +51,7 @@ def beacon(product: Product, site_id: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def state(served: tuple[str, str], chromium: Browser) -> dict:
+def state(served: tuple[str, str, dict[str, str]], chromium: Browser) -> dict:
     context = chromium.new_context()
     log_in(context.new_page(), served[0], EMAIL, PASSWORD)
     return context.storage_state()
@@ -62,50 +62,38 @@ def opened(chromium: Browser, state: dict, width: int = 1440, theme: str = "ligh
     return chromium.new_context(viewport=size, color_scheme=theme, storage_state=state, **more)
 
 
-def settled(page: Page, url: str) -> None:
+def arrived(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector(".waiting", state="detached", timeout=15_000)
-    page.wait_for_timeout(150)
+    settled(page)
 
 
-def addresses(served: tuple[str, str]) -> list[str]:
-    base, site = served
-    return [
-        *(base + site + path for path in [*PAGES.values(), "goals/new"]),
-        *(base + path for path in OTHERS.values()),
-    ]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(served, state, chromium: Browser, theme: str) -> None:
-    context = opened(chromium, state, theme=theme, bypass_csp=True)
-    found = []
-    for url in addresses(served):
-        page = context.new_page()
-        settled(page, url)
-        page.evaluate(AXE)
-        answer = page.evaluate(f"axe.run(document, {json.dumps({'runOnly': RULES})})")
-        found += [(url, one["id"], one["nodes"][0]["html"]) for one in answer["violations"]]
-        page.close()
+@pytest.fixture(scope="module")
+def walked(served, state, chromium: Browser) -> Found:
+    """What a look at every page found."""
+    base, site, more = served
+    context = opened(chromium, state, bypass_csp=True)
+    offered = gone_to(lambda path: context.request.get(base + path).text(), site)
+    pages = {**offered, **{name: site + path for name, path in MORE.items()}, **more}
+    found = walk(context, base, pages)
     context.close()
-    assert found == []
+    return found
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1440, 2560])
-def test_no_page_is_wider_than_its_screen_or_says_an_error(served, state, chromium: Browser, width: int) -> None:
-    context = opened(chromium, state, width)
-    told: list[str] = []
-    wide = []
-    for url in addresses(served):
-        page = context.new_page()
-        page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: told.append(str(error)))
-        settled(page, url)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
-            wide.append(url)
-        page.close()
-    context.close()
-    assert (wide, told) == ([], [])
+def test_axe_finds_nothing_on_any_page_in_either_theme(walked: Found) -> None:
+    assert walked.seen > 60
+    assert walked.axe == []
+
+
+def test_every_page_opens_and_says_no_error(walked: Found) -> None:
+    assert (walked.refused, walked.told) == ([], [])
+
+
+def test_no_page_is_wider_than_its_screen(walked: Found) -> None:
+    assert walked.wide == []
+
+
+def test_read_from_right_to_left_nothing_leaves_the_screen(walked: Found) -> None:
+    assert walked.turned == []
 
 
 def test_nothing_jumps_while_panels_arrive(served, state, chromium: Browser) -> None:
@@ -115,7 +103,7 @@ def test_nothing_jumps_while_panels_arrive(served, state, chromium: Browser) -> 
         "window.shift = 0; new PerformanceObserver((list) => { for (const one of list.getEntries())"
         " if (!one.hadRecentInput) window.shift += one.value; }).observe({ type: 'layout-shift', buffered: true });"
     )
-    settled(page, served[0] + served[1])
+    arrived(page, served[0] + served[1])
     assert page.evaluate("window.shift") <= 0.02
     context.close()
 
@@ -136,7 +124,7 @@ def test_without_scripts_everything_is_there(served, state, chromium: Browser) -
 def test_the_keyboard_alone_walks_filter_period_back_and_help(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
-    settled(page, served[0] + served[1])
+    arrived(page, served[0] + served[1])
     page.focus("#panel-pages a[title='/pricing']")
     page.keyboard.press("Enter")
     page.wait_for_selector(".chip:has-text('Page is /pricing')")
@@ -182,7 +170,7 @@ def test_spy_shows_a_view_within_a_second(served, state, chromium: Browser) -> N
 def test_a_number_is_explained_in_a_sheet_over_the_page(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
-    settled(page, served[0] + served[1])
+    arrived(page, served[0] + served[1])
     page.focus(".numbers li:first-child a.why")
     page.keyboard.press("Enter")
     page.wait_for_selector("dialog[open] >> text=The visits behind it")
@@ -195,7 +183,7 @@ def test_a_number_is_explained_in_a_sheet_over_the_page(served, state, chromium:
 def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
     context = opened(chromium, state)
     page = context.new_page()
-    settled(page, served[0] + served[1])
+    arrived(page, served[0] + served[1])
     page.click("summary:has-text('Picture')")
     with page.expect_download() as waiting:
         page.click("[data-png]")
@@ -203,19 +191,3 @@ def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
     assert waiting.value.suggested_filename.endswith(".png")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size > 5_000
     context.close()
-
-
-@pytest.mark.parametrize("width", [390, 1440])
-def test_read_from_right_to_left_nothing_leaves_the_screen(served, state, chromium: Browser, width: int) -> None:
-    context = opened(chromium, state, width)
-    turn = "document.addEventListener('DOMContentLoaded', () => { document.documentElement.dir = 'rtl' })"
-    context.add_init_script(turn)
-    wide = []
-    for url in addresses(served):
-        page = context.new_page()
-        settled(page, url)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
-            wide.append(url)
-        page.close()
-    context.close()
-    assert wide == []
