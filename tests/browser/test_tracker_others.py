@@ -1,4 +1,4 @@
-"""What others put on a page: YouTube's player and the forms of WordPress plugins, each by a stand-in that speaks as it."""
+"""What others put on a page: YouTube's player and forms of WordPress plugins, by stand-ins that speak as they do."""
 
 from __future__ import annotations
 
