@@ -54,6 +54,8 @@ class PatientProtocol(HttpToolsProtocol):
     waiting_since: float | None = None
     waiting_most = HEADER_SECONDS
     header_bytes = 0
+    asked = answered = False  # `at_once` about the request that is read
+    idle_since: float | None = None  # after an answer at once; uvicorn has a timer for its own
 
     def connection_made(self, transport: Any) -> None:
         self.waiting_since = self.loop.time()
@@ -74,19 +76,51 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.waiting_since, self.waiting_most = self.loop.time(), HEADER_SECONDS
+        self.asked = self.answered = False
+        self.idle_since = None
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self.waiting_most, self.header_bytes = BODY_SECONDS, 0
-        super().on_headers_complete()
+        if not self.answer_at_once():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.answered:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self.waiting_since = None
-        super().on_message_complete()
+        if not self.answered:
+            super().on_message_complete()
+
+    def answer_at_once(self) -> bool:
+        """Answer a usual GET that needs no waiting, before uvicorn makes anything for it."""
+        cycle, url, parser = self.cycle, self.url, self.parser
+        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused or self.expect_100_continue:
+            return False
+        path, _, query = url.partition(b"?")
+        if path[:1] != b"/" or path[1:2] == b"/" or b"%" in path or b"#" in url or not path.isascii():
+            return False
+        if parser.get_method() != b"GET" or not parser.should_keep_alive() or parser.should_upgrade():
+            return False
+        scope = self.scope
+        scope["method"], scope["http_version"] = "GET", parser.get_http_version()
+        scope["path"], scope["raw_path"], scope["query_string"] = path.decode("ascii"), path, query
+        if scope["http_version"] != "1.1" or (found := self.at_once(scope)) is None:
+            self.asked = scope["http_version"] == "1.1"
+            return False
+        self.answered = True
+        status, head, body = found
+        standard = _standard.lines(self.server_state.default_headers)
+        self.transport.write(b"".join((STATUS_LINE[status], standard, head, b"\r\n", body)))
+        self.server_state.total_requests += 1
+        self.idle_since = self.loop.time()
+        return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Answer at once what can be answered without waiting; a task and its turn of the loop cost more than that."""
-        found = None if self.flow.write_paused else self.at_once(cycle.scope)
+        found = None if self.flow.write_paused or self.asked else self.at_once(cycle.scope)
         if found is None:
             super()._start_asgi_task(cycle, app)
             return
@@ -100,8 +134,9 @@ class PatientProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def give_up(self, now: float) -> None:
-        """Close the connection if its request should have been here by now."""
-        if self.waiting_since is not None and now - self.waiting_since > self.waiting_most:
+        """Close the connection if its request should have been here by now, or none came for long."""
+        late = self.waiting_since is not None and now - self.waiting_since > self.waiting_most
+        if late or (self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive):
             self.transport.close()
 
 

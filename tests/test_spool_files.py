@@ -10,7 +10,8 @@ from django.conf import settings
 
 from tests.support import NOW, event
 from tracking import spool
-from tracking.spool.segments import Segments, token
+from tracking.spool.files import token
+from tracking.spool.segments import Segments
 
 SITE = 1000
 
@@ -53,6 +54,31 @@ def test_events_bots_refusals_and_received_go_to_their_tables(store: Any) -> Non
     ]
     assert store.rows("SELECT sum(hits) AS hits FROM received") == [{"hits": 3}]
     assert files() == []
+
+
+def test_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Any) -> None:
+    for _ in range(120):
+        spool.count_received(SITE, NOW)
+        spool.count_received(SITE + 1, NOW)
+    assert files("open")[0].read_bytes().count(b"\n") == spool.health()["depth"] == 2
+    die()
+    spool.start()
+    spool.flush()
+    spool.stop()
+    assert store.rows("SELECT site_id, hits FROM received FINAL ORDER BY site_id") == [
+        {"site_id": SITE, "hits": 120},
+        {"site_id": SITE + 1, "hits": 120},
+    ]
+
+
+def test_a_crowded_segment_waits_longer_than_a_quiet_one() -> None:
+    spool.write_event(event(SITE, "/a"))
+    (segment,) = spool._segments.open.values()
+    assert segment.due(segment.began + 0.6, 0.5) and not segment.due(segment.began + 0.4, 0.5)
+    segment.rows = 2_000
+    assert segment.due(segment.began + 3, 0.5) and not segment.due(segment.began + 0.6, 0.5)
+    segment.rows = 20_000
+    assert segment.due(segment.began, 0.5)
 
 
 def test_rows_of_another_table_are_written_together(store: Any) -> None:

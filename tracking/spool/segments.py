@@ -1,4 +1,4 @@
-"""Segment files: lines are appended to open ones, sealed ones wait for the writer.
+"""Segment files: lines are appended to open ones (counts are added up in them), sealed ones wait for the writer.
 
     SPOOL_DIR/<boot>/lock                          held while the process lives
     SPOOL_DIR/<boot>/<table>-<yyyymm>-<n>.open     being written
@@ -24,43 +24,15 @@ from pathlib import Path
 
 from django.conf import settings
 
-MOST_ROWS = 20_000
-MOST_BYTES = 16 << 20
+from tracking.spool.files import COUNTS, Segment, Tally, cut_torn_tail, measured, token
+
 MOST_OPEN = 24
 MOST_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
 SPARE_BYTES = 32 << 20  # left free on the disk, for the databases beside the spool
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SpoolFull(Exception):
     """There is no room for an event: the disk is full, the spool's bound is reached, or its directory is gone."""
-
-
-class Segment:
-    """One open file. `size` bytes of it are whole lines."""
-
-    def __init__(self, path: Path, table: str) -> None:
-        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self.path, self.table = path, table
-        self.size = self.rows = 0
-        self.began = time.time()
-
-    def append(self, line: bytes, rows: int = 1) -> None:
-        """Write lines whole or not at all. Raises OSError."""
-        written = os.write(self.fd, line)
-        if written != len(line):  # a disk that just became full takes a part
-            os.ftruncate(self.fd, self.size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.size += written
-        self.rows += rows
-
-    def seal(self) -> Path:
-        """Close; the path it has from now on."""
-        os.ftruncate(self.fd, self.size)
-        os.close(self.fd)
-        ready = self.path.with_suffix(".ready")
-        self.path.rename(ready)
-        return ready
 
 
 class Segments:
@@ -97,17 +69,27 @@ class Segments:
             self.waiting_rows += rows
             self.waiting_bytes += len(line)
             self.full_since = 0.0
-        if segment.rows >= MOST_ROWS or segment.size >= MOST_BYTES:
+        if segment.full and not self.wake.is_set():
             self.wake.set()
 
     def count(self, table: str, now: datetime, head: bytes) -> None:
-        """Append a row with `hits` 1 to a counting table; in memory when there is no room."""
-        month, seconds = now.year * 100 + now.month, int(now.timestamp())
+        """Add 1 to the minute's `hits` in a table of COUNTS; in memory when there is no room."""
+        seconds = int(now.timestamp())
+        with self.lock:
+            self._add(table, now.year * 100 + now.month, seconds - seconds % 60, head, 1)
+
+    def _add(self, table: str, month: int, minute: int, head: bytes, hits: int) -> None:
+        key = (table, month)
         try:
-            self.write(table, month, b'%b,"minute":%d,"hits":1}\n' % (head, seconds - seconds % 60))
-        except SpoolFull:
-            with self.lock:
-                self.owed[table, month, seconds - seconds % 60, head] += 1
+            tally = self.open.get(key) or self._new(key)
+            added = tally.add(head, minute, hits)  # type: ignore[attr-defined]
+        except OSError:
+            self.full_since = self.full_since or time.time()
+            self.owed[table, month, minute, head] += hits
+            return
+        if added:
+            self.waiting_rows += 1
+            self.waiting_bytes += added
 
     def _new(self, key: tuple[str, int]) -> Segment:
         if not self.spare or self.waiting_bytes > getattr(settings, "SPOOL_MOST_BYTES", MOST_WAITING_BYTES):
@@ -119,7 +101,7 @@ class Segments:
             self.open.pop(oldest).seal()
         self.counter += 1
         path = self.boot / f"{key[0]}-{key[1]}-{self.counter}.open"
-        self.open[key] = Segment(path, key[0])
+        self.open[key] = (Tally if key[0] in COUNTS else Segment)(path, key[0])
         return self.open[key]
 
     def _take_boot(self) -> None:
@@ -143,13 +125,8 @@ class Segments:
             due = [
                 key
                 for key, one in self.open.items()
-                if one.rows and (
-                    older is None
-                    or now - one.began >= older.get(one.table, others)
-                    or one.rows >= MOST_ROWS
-                    or one.size >= MOST_BYTES
-                )
-            ]  # fmt: skip
+                if one.rows and (older is None or one.due(now, older.get(one.table, others)))
+            ]
             segments = [self.open.pop(key) for key in due]
             for segment in segments:
                 segment.seal()
@@ -218,11 +195,8 @@ class Segments:
         if self.spare and self.owed:
             with self.lock:
                 owed, self.owed = self.owed, Counter()
-            for (table, month, minute, head), hits in owed.items():
-                try:
-                    self.write(table, month, b'%b,"minute":%d,"hits":%d}\n' % (head, minute, hits))
-                except SpoolFull:
-                    self.owed[table, month, minute, head] += hits
+                for (table, month, minute, head), hits in owed.items():
+                    self._add(table, month, minute, head, hits)
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -245,29 +219,3 @@ class Segments:
         if self.held >= 0:
             os.close(self.held)
         self.open, self.held = {}, -1
-
-
-def token(path: Path) -> str:
-    """The name under which the store knows a segment: its first process's boot and its first number."""
-    stem = path.stem
-    if "@" in stem:
-        return stem.partition("@")[2].rpartition("-")[0]
-    return f"{path.parent.name}.{stem.rpartition('-')[2]}"
-
-
-def measured(path: Path) -> tuple[int, int]:
-    """Bytes and lines of a file."""
-    size = rows = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            size += len(block)
-            rows += block.count(b"\n")
-    return size, rows
-
-
-def cut_torn_tail(path: Path) -> None:
-    """Cut what comes after the last line's end: its process died while writing, so nobody was answered."""
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole != len(content):
-        os.truncate(path, whole)

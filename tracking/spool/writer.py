@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tracking import store
+from tracking.spool.files import token
 from tracking.spool.quarantine import Quarantine
-from tracking.spool.segments import Segments, token
+from tracking.spool.segments import Segments
 
 # How long a segment stays open. Who is counted and refused may be known a little later than what happened.
 SECONDS = {"events": 0.5, "bots": 1.0, "refusals": 2.0, "received": 3.0}
