@@ -60,7 +60,8 @@ def stale(site_id: int, zone: str, first: datetime, now: datetime) -> Iterator[t
     last = (now - GRACE).astimezone(info).date() - DAY
     if last < day:
         return
-    current = {each.day for each in rolled.published(site_id, zone, Period.days(day, last + DAY, zone))}
+    published = rolled.published(site_id, zone, Period.days(day, last + DAY, zone))
+    current = {each.day for each in published if each.whole}
     arrived = rolled.arrived(site_id, zone, day, last)
     ever = rolled.ever_built(site_id)
     run: list[date] = []

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from reports.engine import rolled
+from reports.engine import devices, rolled
 from reports.engine.compile import Breakdown, Compiler, Part
 from reports.engine.dimensions import Dimension
 from reports.engine.freshness import Facts
@@ -64,16 +64,23 @@ def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan
         return Plan(Compiler(scene, breakdown).parts(atoms))
     value = value_dimension(breakdown)
     guessed = tuple(atom for atom in atoms if may_estimate(query, scene, breakdown, facts, atom))
-    sums = tuple(atom for atom in atoms if rolled.rollable(atom, value))
+    counted = tuple(atom for atom in atoms if atom not in guessed and may_count(scene, breakdown, covered, facts, atom))
+    if value is not None and value.rolled and all(atom.additive for atom in counted):
+        counted = ()  # sums alone are told by far fewer rows
+    sums = tuple(atom for atom in atoms if atom not in counted and rolled.rollable(atom, value))
     if value is not None:
-        sums = worthwhile(sums, [atom for atom in atoms if atom not in sums], covered, value, facts)
-    rest = [atom for atom in atoms if atom not in sums and atom not in guessed]
+        others = [atom for atom in atoms if atom not in (*sums, *guessed, *counted)]
+        sums = worthwhile(sums, others, covered, value, facts)
+    rest = [atom for atom in atoms if atom not in (*sums, *guessed, *counted)]
     parts = Compiler(scene, breakdown).parts(rest)
     if sums:
         parts.append(rolled_part(scene, breakdown, covered, sums))
         for gap in covered.gaps:
             parts += Compiler(scene.during(gap), breakdown).parts(sums)
     parts += [estimate(scene, breakdown, covered, atom) for atom in guessed]
+    if counted:
+        days = f"{rolled.between(covered.days)} AND {rolled.current(covered.days)}"
+        parts.append(devices.part(scene, breakdown, days, covered.gaps, counted))
     names = {row.name for row in breakdown.metrics if any(f"{{{atom.name}}}" in row.formula for atom in guessed)}
     return Plan(parts, frozenset(names), rolled.ERROR if guessed else 0.0)
 
@@ -115,7 +122,7 @@ def coverage(scene: Scene, breakdown: Breakdown, facts: Facts) -> Coverage | Non
     if len(scene.sites) != 1 or scene.tree is not None or facts.rows < rolled_above() or len(values) > 1:
         return None
     zone = site_zone(scene.sites[0])
-    if zone is None or any(not row.rolled for row in values):
+    if zone is None or any(not row.rolled and row.name not in devices.SEEN for row in values):
         return None
     if (values and (zone != scene.period.zone or not times <= DAILY)) or not scene.clock.of_quarters():
         return None
@@ -143,6 +150,16 @@ def may_estimate(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts,
         return False
     own_days = site_zone(scene.sites[0]) == scene.period.zone
     return own_days and all(row.name in DAILY for row in breakdown.dimensions)
+
+
+def may_count(scene: Scene, breakdown: Breakdown, covered: Coverage, facts: Facts, atom: Atom) -> bool:
+    """Whether the devices of closed days tell this distinct count, at less cost than events do."""
+    times = {row.name for row in breakdown.dimensions if row.family == "time"}
+    own_days = not times or (times <= DAILY and site_zone(scene.sites[0]) == scene.period.zone)
+    if not own_days or not devices.told(atom, scene, breakdown):
+        return False
+    sizes = [day.sizes for day in covered.days]
+    return all(day.whole for day in covered.days) and devices.shorter(sizes, scene, breakdown, facts.rows)
 
 
 # -- parts ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 rollup_days      one site, day (in its zone), dimension and value: additive atoms
 rollup_quarters  one site and UTC quarter of an hour: additive atoms, from which every zone of whole quarters is told
 rollup_visitors  one site and day: a distinct state of its visitors, for estimates
+rollup_devices, rollup_seen   devices of a day, for exact distinct counts (see `devices`)
 rollup_ledger    one row per site and day: which build counts, in which zone, how many rows had arrived then, and how
                  many rows each dimension has
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from reports.engine import devices
 from reports.engine.assemble import stack
 from reports.engine.compile import Breakdown, Compiler
 from reports.engine.dimensions import DIMENSIONS, Dimension
@@ -50,10 +52,12 @@ class Quarter(Breakdown):
 
 def rollable(atom: Atom, row: Dimension | None) -> bool:
     """Whether rollups of that dimension hold the atom: those of entry pages hold only what visits know."""
-    return bool(atom.rolled) and (row is None or row.family != "entry" or atom.scope == "visits" or bool(atom.visits))
-
-
-# -- reading --------------------------------------------------------------------------------------------------------
+    known = row is None or row.rolled
+    return (
+        known
+        and bool(atom.rolled)
+        and (row is None or row.family != "entry" or atom.scope == "visits" or bool(atom.visits))
+    )
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Day:
     end: datetime
     build: int
     sizes: Mapping[str, int] = field(default_factory=dict, compare=False)  # dimension -> rows
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was built since all of these tables are there."""
+        return all(name in self.sizes for name in devices.SIZES)
 
 
 _days: dict[tuple[Any, ...], tuple[float, list[Day]]] = {}
@@ -160,9 +169,6 @@ def sums(atoms: Iterable[Atom]) -> str:
     return ", ".join(f"sum({atom.rolled}) AS a_{atom.name}" for atom in atoms)
 
 
-# -- building -------------------------------------------------------------------------------------------------------
-
-
 def build_days(site_id: int, zone: str, first: date, last: date, build: int, now: datetime) -> None:
     """Write and publish the rollups of the days from `first` to `last` of one site. Running it twice does no harm."""
     period = Period.days(first, last + DAY, zone)
@@ -171,17 +177,19 @@ def build_days(site_id: int, zone: str, first: date, last: date, build: int, now
     with gate.still():  # what a half-done insert has not filled yet must not pass for counted
         counted = arrived(site_id, zone, first, last, settled=True)
     scene = Scene((site_id,), period, now)
-    for statement in (quarters(scene, build), by_value(scene, build), states(scene, build)):
+    inserts = [quarters(scene, build), by_value(scene, build), states(scene, build), *devices.statements(scene, build)]
+    for statement in inserts:
         store.execute(statement, scene.params.values, settings={"prefer_column_name_to_alias": 1})
     publish(site_id, zone, Clock(period).days(), counted, build, sizes_of(site_id, build, first, last), now)
 
 
 def sizes_of(site_id: int, build: int, first: date, last: date) -> dict[date, dict[str, int]]:
-    """How many rows of a build each day and dimension has."""
+    """How many rows of a build each day and dimension has, and how many devices."""
     found: dict[date, dict[str, int]] = {}
+    where = f"site_id = {site_id} AND day >= '{first}' AND day <= '{last}' AND build = {build}"
     for day, dimension, rows in store.query(
-        f"SELECT day, dimension, count() FROM rollup_days WHERE site_id = {site_id} AND day >= '{first}' "
-        f"AND day <= '{last}' AND build = {build} GROUP BY day, dimension"
+        f"SELECT day, dimension, count() FROM rollup_days WHERE {where} GROUP BY day, dimension UNION ALL "
+        + devices.counted(where)
     ).rows:
         found.setdefault(day, {})[dimension] = int(rows)
     return found
@@ -195,7 +203,7 @@ def publish(
     at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     rows = [
         {"site_id": site_id, "day": str(day), "zone": zone, "build": build, "touched": counted.get(day, 0),
-         "built_at": at, "sizes": sizes.get(day, {})}
+         "built_at": at, "sizes": {**dict.fromkeys(devices.SIZES, 0), **sizes.get(day, {})}}
         for day in days
     ]  # fmt: skip
     store.insert_rows("rollup_ledger", rows)
@@ -279,7 +287,7 @@ def sweep(before: datetime) -> None:
     limit = millis(before) * 1000
     keep = "SELECT site_id, day, max(build) FROM rollup_ledger GROUP BY site_id, day"
     local = "_local" if target().cluster else ""
-    for table in ("rollup_days", "rollup_quarters", "rollup_visitors"):
+    for table in ("rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices", "rollup_seen"):
         condition = f"build < {limit} AND (site_id, day, build) NOT IN ({keep})"
         for host in nodes():
             store.execute(f"ALTER TABLE {table}{local} DELETE WHERE {condition}", host=host)

@@ -13,7 +13,7 @@ from tracking.store.target import Host
 # Tables in monthly partitions with rows of sites
 MONTHLY = (
     "events", "visits", "identities", "bots", "heat", "refusals", "received",
-    "touched", "rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices",
+    "touched", "rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices", "rollup_seen",
 )  # fmt: skip
 
 
