@@ -22,10 +22,12 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from config.patience import Patience
 from config.periods import PERIODS, Period
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")
+patience = Patience()
 app.conf.update(
     broker_url=settings.REDIS_URL or "memory://",
     broker_connection_retry_on_startup=True,
@@ -58,7 +60,7 @@ def register(row: Period) -> None:
 
     @app.task(name=row.name)
     def task() -> None:
-        run(row)
+        patience.run(row.name, partial(run, row))
 
 
 for _row in PERIODS:

@@ -1,0 +1,49 @@
+"""Periodic work without a database: quiet, patient, and back when it is."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import OperationalError
+
+from config.patience import Patience
+
+
+def fails() -> None:
+    raise OperationalError("unable to open database file\nDETAIL: nothing")
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_away_is_one_sentence_and_its_return_another(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    patience, done = Patience(lambda: now[0]), []
+    for second in range(0, 300, 5):
+        now[0] = float(second)
+        assert not patience.run("ping", fails)
+    assert patience.run("digest", lambda: done.append(1))
+    now[0] += 60
+    assert patience.run("ping", lambda: done.append(2)) and done == [1, 2]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Periodic work waits, the database is away: unable to open database file",
+        "The database is back, periodic work goes on.",
+    ]
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.django_db
+def test_it_asks_more_and_more_rarely_but_once_a_minute() -> None:
+    now, asked = [0.0], []
+
+    def job() -> None:
+        asked.append(now[0])
+        fails()
+
+    patience = Patience(lambda: now[0])
+    for second in range(0, 301, 5):
+        now[0] = float(second)
+        patience.run("ping", job)
+    assert asked == [0, 5, 15, 35, 75, 135, 195, 255]
+
+
+def test_a_mistake_of_ours_is_no_absence() -> None:
+    with pytest.raises(KeyError):
+        Patience().run("ping", lambda: {}["nothing"])  # type: ignore[arg-type, return-value]
