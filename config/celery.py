@@ -36,6 +36,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_prefetch_multiplier=1,
     timezone="UTC",
+    beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
     beat_schedule={
         row.name: {"task": row.name, "schedule": row.seconds, "options": {"expires": row.seconds * 2}}
         for row in PERIODS
@@ -46,7 +47,10 @@ app.conf.update(
 def run(row: Period) -> None:
     """Call the function of a period, with the clock if it takes one; guarded ones once at a time, written down."""
     from accounts.operations.run import run_guarded  # models: not before Django is set up
+    from sites import known
 
+    if settings.REDIS_URL:
+        known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
     function, now = import_string(row.path), datetime.now(UTC)
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
     if row.guarded:

@@ -112,7 +112,7 @@ def running(
 ) -> Iterator[None]:
     """A process that listens on a port, until the block ends. Raises RuntimeError when the port is taken."""
     if listens(port):
-        raise RuntimeError(f"port {port} is taken; set SERVICES_PORT to the first of 12 free ports")
+        raise RuntimeError(f"port {port} is taken; set SERVICES_PORT to the first of 14 free ports")
     more.setdefault("cwd", ROOT)
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **more)  # type: ignore[call-overload]

@@ -1,0 +1,84 @@
+"""One of several processes that do the same at the same moment: python -m tests.services.crowd
+
+It says "ready"; for each line it reads, the name of a job, it does that job with the Redis of REDIS_URL and answers
+with a line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django
+
+django.setup()
+
+from links import windows  # noqa: E402
+from links.models import Mode  # noqa: E402
+from tests.hits import NOW, event, facts  # noqa: E402
+from tracking import seen  # noqa: E402
+from tracking.doors.limits import PerMinute  # noqa: E402
+
+ROUNDS = 200
+
+
+def turns() -> list[int]:
+    """The numbers this process was given."""
+    return [windows.counters.next(1) for _ in range(ROUNDS)]
+
+
+def rotated() -> list[str]:
+    """Where a rotator of three sent this process's clicks, with a cap of a hundred clicks for all."""
+    from links.choose import Asker, choose
+    from tests.test_links_rules import link
+
+    row = link(
+        pk=2, mode=Mode.SEQUENTIAL, rules={"sequential": [f"https://{name}.test/" for name in "abc"]},
+        expiration_clicks=100, url_after_clicks="https://after.test/",
+    )  # fmt: skip
+    numbers = (windows.counters.next(row.link_id) for _ in range(ROUNDS))
+    return [choose(row, Asker(NOW, turn=lambda _, n=n: n), lambda host, path: None).url for n in numbers]  # type: ignore[misc]
+
+
+def uniques() -> list[bool]:
+    """Whether this process's click of each address was the first; then again when half an hour is over."""
+    moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
+    return [windows.unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
+
+
+def limited() -> int:
+    """How many requests were allowed by a limit of a hundred a minute."""
+    limit = PerMinute("crowd", 100)
+    return sum(limit.allows("203.0.113.7", NOW) for _ in range(ROUNDS))
+
+
+def visits() -> list[list[int]]:
+    """Visit and device of people who are new to every process at once, with and without a further page."""
+    people = [f"198.51.100.{number}" for number in range(1, 100)]
+    views = [event("/a", facts(), ip=ip) for ip in people]
+    again = [event("/b", facts(), ip=ip, now=NOW + timedelta(minutes=5)) for ip in people]
+    return [[one["visit"], one["device"], one["is_new"]] for one in (*views, *again)]
+
+
+def repeated() -> int:
+    """How many ids nobody had sent before."""
+    return sum(not seen.repeated(7, f"event {number}", True, NOW) for number in range(ROUNDS))
+
+
+JOBS: dict[str, Callable[[], Any]] = {job.__name__: job for job in (turns, rotated, uniques, limited, visits, repeated)}
+
+
+def main() -> None:
+    print("ready", flush=True)
+    for name in sys.stdin:
+        print(json.dumps(JOBS[name.strip()]()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
