@@ -132,6 +132,17 @@ def hosts() -> Iterator[CheckMessage]:
 
 
 @deploy_check
+def events_of_one_process() -> Iterator[CheckMessage]:
+    """With Redis the periodic work runs in workers of their own, which cannot open what the server has open."""
+    if settings.ENV.redis_url and not settings.EVENTS_URL.startswith("clickhouse"):
+        yield problem(
+            "W005",
+            "REDIS_URL is set but EVENTS_URL is not: Celery's workers cannot open events that belong to the server.",
+            "Set EVENTS_URL to a ClickHouse server, or leave REDIS_URL empty and run one process.",
+        )
+
+
+@deploy_check
 def one_machine() -> Iterator[CheckMessage]:
     """A ClickHouse server is for several processes, and those need Redis to know the same visits."""
     if settings.EVENTS_URL.startswith("clickhouse") and not settings.ENV.redis_url:

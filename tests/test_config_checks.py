@@ -66,7 +66,9 @@ def test_what_only_matters_in_public_is_told_with_deploy(settings) -> None:
     assert {"W003", "W004"} <= set(found(deploy=True))
     settings.ALLOWED_HOSTS = ["stats.example.org"]
     settings.ENV = replace(settings.ENV, redis_url="redis://cache:6379/0")
-    assert not {"W003", "W004"} & set(found(deploy=True))
+    assert not {"W003", "W004", "W005"} & set(found(deploy=True))
+    settings.EVENTS_URL = ""
+    assert "W005" in found(deploy=True)
 
 
 @pytest.mark.parametrize(
