@@ -49,11 +49,11 @@ def run(row: Period) -> None:
     from accounts.operations.run import run_guarded  # models: not before Django is set up
     from sites import known
 
-    if settings.REDIS_URL:
-        known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
     function, now = import_string(row.path), datetime.now(UTC)
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
     if row.guarded:
+        if settings.REDIS_URL:
+            known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
         run_guarded(row.name, job, now=now)
     else:
         job()

@@ -16,6 +16,11 @@ import psycopg
 import pytest
 import redis
 
+from accounts.models import Account
+from config import celery as celery_app
+from config.periods import Period
+from sites import known
+from sites.services import site_create
 from tests.services import servers
 
 pytestmark = pytest.mark.services
@@ -112,3 +117,16 @@ def test_what_is_due_is_done_once_by_two_workers_and_two_beats(tmp_path: Path) -
     assert how["uptime"][0] >= 4 and how["deliveries"][0] >= 2 and beat, (tmp_path / "worker1.log").read_text()[-2000:]
     assert [row for row in how.values() if row[1] or row[2]] == []
     assert asked == ["/up"], "the monitor was due once"
+
+
+def nothing() -> None:
+    """A task."""
+
+
+@pytest.mark.django_db
+def test_a_worker_learns_of_sites_made_elsewhere(account: Account) -> None:
+    known.refresh()
+    made = site_create(account=account, domain="new.example")
+    assert known.site(made.pk) is None
+    celery_app.run(Period("nothing", "tests.services.test_workers.nothing", 60))
+    assert known.site(made.pk) is not None
