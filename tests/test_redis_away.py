@@ -1,0 +1,71 @@
+"""Redis is told of but nobody answers there: every process goes on alone, and nothing fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.cache import PatientCache
+from links import windows
+from tests.hits import NOW, event, forget
+from tracking import seen, shared, visits
+from tracking.doors.limits import PerMinute
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def away(settings: Any) -> Iterator[None]:
+    settings.REDIS_URL = NOBODY
+    shared.redis.cache_clear()
+    shared.ask_again()
+    visits._windows = None
+    forget()
+    yield
+    visits._windows = None
+    shared.redis.cache_clear()
+    shared.ask_again()
+    windows.forget()
+
+
+def test_a_visit_goes_on_and_a_device_is_known() -> None:
+    assert isinstance(visits.windows(), visits.InRedis)
+    first, second = event("/a"), event("/b", now=NOW + timedelta(minutes=5))
+    assert (first["visit"], first["device"]) == (second["visit"], second["device"])
+    assert first["is_new"] == second["is_new"] == 1
+    assert event("/c", session=str(first["visit"]), ip="192.0.2.9")["visit"] == first["visit"]
+
+
+def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
+    assert [seen.repeated(7, "x", brief, NOW) for brief in (True, True)] == [False, True]
+    assert not seen.repeated(7, "y", False, NOW)
+    seen.note(7, "y", NOW)
+    assert seen.repeated(7, "y", False, NOW)
+    moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 1799, 1800)]
+    assert [windows.unique_click(5, (9,), at) for at in moments] == [True, False, True]
+    assert [windows.counters.next(5) for _ in range(3)] == [1, 2, 3]
+    limit = PerMinute("away", 2)
+    assert [limit.allows("203.0.113.7", NOW) for _ in range(3)] == [True, True, False]
+
+
+def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    shared.together(lambda client: client.ping())
+    shared.together(lambda client: asked.append(1))
+    assert asked == []
+    shared.ask_again()
+    shared.together(lambda client: asked.append(1))
+    assert asked == [1]
+
+
+def test_the_cache_remembers_and_counts_alone() -> None:
+    cache = PatientCache(NOBODY, {})
+    assert cache.get("a") is None and cache.add("a", 1) and not cache.add("a", 2)
+    assert cache.incr("a") == 2
+    cache.set("b", {"x": 1}, 60)
+    assert cache.get("b") == {"x": 1} and cache.delete("b") and cache.get("b", "gone") == "gone"
+    with pytest.raises(ValueError, match="not found"):
+        cache.incr("nobody")
