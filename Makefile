@@ -33,7 +33,8 @@ test-browser: $(STAMP)      ## real Chromium
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
 	$(PY) -m pytest -q -m browser --reruns 1 tests/browser
 
-test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks
+test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; many more random questions
+	$(PY) -m pytest -q --hypothesis-profile thorough tests/test_engine_naive.py
 	$(PY) -m pytest -q -m heavy --timeout 1200 --reruns 1 tests
 
 check: $(STAMP)             ## style, types, the house, migrations, deploy checks

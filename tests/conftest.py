@@ -24,10 +24,14 @@ os.environ.setdefault("SECRET_KEY", "only for tests, and long enough that no che
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.signals import request_started
 
+hypothesis.settings.register_profile("quick", max_examples=40)
+hypothesis.settings.register_profile("thorough", max_examples=300)
+hypothesis.settings.load_profile("quick")
 settings.WHITENOISE_AUTOREFRESH = True  # else every new client looks through all static files
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 settings.DATABASES["default"].setdefault("TEST", {}).update(

@@ -148,7 +148,7 @@ def same(ours: Any, theirs: Any, empty: Any) -> bool:
 
 
 @pytest.mark.usefixtures("migrated_store")
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     visits=st.lists(visit_strategy(), max_size=6),
     zone=words(*ZONES),
