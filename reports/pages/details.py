@@ -52,7 +52,13 @@ def details(request: HttpRequest, state: State, name: str) -> HttpResponse:
     row = table_named(name)
     if (wanted := request.GET.get("format", "")) in FORMATS:
         return exported(state, row, wanted)
-    context = {**bar(request, state), **page_of(state, row, columns_of(row)), "section": "details", "dimension": row}
+    context = {
+        **bar(request, state),
+        "no_compare": True,
+        **page_of(state, row, columns_of(row)),
+        "section": "details",
+        "dimension": row,
+    }
     part = asked_for(request) == "sheet"
     return render(request, "reports/_details.html" if part else "reports/details.html", context)
 

@@ -83,6 +83,7 @@ def funnel_list(request: HttpRequest, state: State) -> HttpResponse:
     """Every funnel with how many began and how many came through."""
     context = {
         **bar(request, state),
+        "no_compare": True,
         "section": "goals",
         "sub": "funnels",
         "may_edit": may_edit(request, state.site.pk),
@@ -112,7 +113,7 @@ def funnel_report(request: HttpRequest, state: State, funnel_id: int) -> HttpRes
     """One funnel, step by step."""
     funnel = funnel_of(state.site, funnel_id)
     context = {
-        **bar(request, state), "section": "goals", "sub": "funnels", "funnel": funnel,
+        **bar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
         "may_edit": may_edit(request, state.site.pk),
         "back": state.href(f"/sites/{state.site.pk}/funnels"),
     }  # fmt: skip

@@ -40,7 +40,8 @@ def heatmap_list(request: HttpRequest, state: State) -> HttpResponse:
     """The pages with clicks in the period, the most clicked first."""
     offset = int(state.option("from", "0")) if state.option("from", "0").isdecimal() else 0
     context: dict[str, Any] = {
-        **bar(request, state), "section": "heatmaps", "search": state.option("q"),
+        **bar(request, state), "no_compare": True,
+        "section": "heatmaps", "search": state.option("q"),
         "may_edit": may_edit(request, state.site.pk),
         "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
     }  # fmt: skip
@@ -58,7 +59,8 @@ def heatmap(request: HttpRequest, state: State) -> HttpResponse:
     """One page: its picture, its elements, and the visits whose clicks went wrong."""
     path = state.option("at", "/")
     context: dict[str, Any] = {
-        **bar(request, state), "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
+        **bar(request, state), "no_compare": True,
+        "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
         "back": state.shown_with({"at": "", "width": "", "outcome": ""}).href(f"/sites/{state.site.pk}/heatmaps"),
         "widths": [(label, state.shown_with({"width": name}).href(), name == state.option("width"))
                    for name, label in WIDTHS],

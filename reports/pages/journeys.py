@@ -35,7 +35,7 @@ def journey(request: HttpRequest, state: State) -> HttpResponse:
     """One way and its neighbours; without a page asked for, the front page."""
     way = [page for page in state.option("at", "/").replace("\r", "").split(BETWEEN) if page][:MOST_PAGES] or ["/"]
     context: dict[str, Any] = {
-        **bar(request, state), "section": "goals", "sub": "journeys", "way": way,
+        **bar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "way": way,
         "may_edit": may_edit(request, state.site.pk),
         "hidden_at": [pair for pair in state.pairs() if pair[0] != "at"],
         "funnel": f"/sites/{state.site.pk}/funnels/new?" + urlencode([("page", page) for page in way]),

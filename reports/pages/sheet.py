@@ -214,6 +214,7 @@ class Table:
     metric: str = ""
     second: str = ""
     details: str = ""
+    filtered: bool = False
     more: bool = False
     failed: str = ""
     estimated: str = ""  # the error in words, empty where the numbers are exact
@@ -226,6 +227,7 @@ def table(state: State, panel: Panel, tab: Tab) -> Table:
     """One tab of a panel: the first rows by its metric."""
     found = Table(panel, tab, label=dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
     found.second = METRICS[tab.second].label if tab.second else ""
+    found.filtered = bool(state.conditions or state.segment)
     if not state.among:
         plain = state.shown_with({"from": "", "q": "", "order": ""})
         found.details = plain.href(f"{state.home}/details/{tab.dimension}")

@@ -49,7 +49,8 @@ def split_list(request: HttpRequest, state: State) -> HttpResponse:
     goals = goals_of([state.site.pk])
     chosen = next((goal for goal in goals if str(goal.pk) == state.option("reach")), None)
     context: dict[str, Any] = {
-        **bar(request, state), "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
+        **bar(request, state), "no_compare": True,
+        "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
         "hidden_goal": [pair for pair in state.pairs() if pair[0] != "reach"],
     }  # fmt: skip
     wanted = [chosen] if chosen else [goal for goal in goals if goal.conversion]

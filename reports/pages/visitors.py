@@ -29,7 +29,7 @@ def visitors(request: HttpRequest, state: State) -> HttpResponse:
     offset = int(state.option("from", "0")) if state.option("from", "0").isdigit() else 0
     q = state.option("q")
     context = {
-        **bar(request, state), "section": "visitors", "search": q,
+        **bar(request, state), "no_compare": True, "section": "visitors", "search": q,
         "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
     }  # fmt: skip
     try:

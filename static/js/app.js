@@ -116,7 +116,18 @@
     event.detail.path = url.pathname + url.search;
   }
 
+  // Where one is, in a row of links that is wider than the screen
+  function showWhere() {
+    for (const row of document.querySelectorAll(".sections, .settings-nav")) {
+      const here = row.querySelector("[aria-current]");
+      if (!here || row.scrollWidth <= row.clientWidth) continue;
+      const [outer, inner] = [row.getBoundingClientRect(), here.getBoundingClientRect()];
+      row.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+    }
+  }
+
   function ready() {
+    showWhere();
     for (const hidden of document.querySelectorAll("[data-print][hidden], [data-png][hidden]")) hidden.hidden = false;
   }
 

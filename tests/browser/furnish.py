@@ -13,8 +13,8 @@ MORE = {
     "filtered": "?period=30d&country=US&page~contains=b", "empty": "?country=ZZ", "month": "?period=12m",
     "details": "details/page", "details-goal": "details/goal", "explain": "explain?metric=bounce_rate&period=30d",
     "visitor-actions": "visitors?people=actions", "retention-day": "retention?by=day",
-    "heatmap": "heatmaps/page?page=/pricing", "journeys-of": "journeys?at=/pricing",
-    "alert": "alerts/new/traffic-drop", "channel": "alerts/channels/new",
+    "heatmap": "heatmaps/page?at=/pricing", "journeys-of": "journeys?at=/pricing",
+    "alert": "alerts/new/uptime", "channel": "alerts/channels/new",
 }  # fmt: skip
 
 FURNISH = """
@@ -54,7 +54,7 @@ json.dump({
 
 
 def gone_to(read: Callable[[str], str], site: str) -> dict[str, str]:
-    """Name and address of every page that "go anywhere" offers; `read` fetches an address, `site` is "/sites/1/"."""
+    """Name and address of every page that "go anywhere" offers; `read` fetches an address, coming from `site`."""
     found: dict[str, str] = {}
     for word in WORDS:
         for address in ENTRY.findall(read(f"/go?q={word}")):

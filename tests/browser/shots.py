@@ -46,7 +46,7 @@ def shoot(base: str, email: str, password: str, words: list[str]) -> None:
         entry = browser.new_page()
         site = log_in(entry, base, email, password).removeprefix(base)
         context = browser.new_context(storage_state=entry.context.storage_state(), bypass_csp=True)
-        offered = gone_to(lambda path: context.request.get(base + path).text(), site)
+        offered = gone_to(lambda path: context.request.get(base + path, headers={"Referer": base + site}).text(), site)
         pages = {**offered, **{name: site + path for name, path in MORE.items()}}
         chosen = {name: path for name, path in pages.items() if not words or any(word in name for word in words)}
         found = walk(context, base, chosen, picture)

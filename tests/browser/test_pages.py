@@ -72,7 +72,7 @@ def walked(served, state, chromium: Browser) -> Found:
     """What a look at every page found."""
     base, site, more = served
     context = opened(chromium, state, bypass_csp=True)
-    offered = gone_to(lambda path: context.request.get(base + path).text(), site)
+    offered = gone_to(lambda path: context.request.get(base + path, headers={"Referer": base + site}).text(), site)
     pages = {**offered, **{name: site + path for name, path in MORE.items()}, **more}
     found = walk(context, base, pages)
     context.close()
