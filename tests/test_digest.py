@@ -31,7 +31,7 @@ def test_the_numbers_are_the_dashboards(weekly, site):
     shown = {line.label: line.shown.exact for line in digest.headlines}
     views = ask(site, "views", period="2026-03-02..2026-03-08", now=MONDAY)
     assert shown["Views"] == str(views) == "56"
-    assert [count for _, count in digest.days] == [1, 2, 3, 4, 5, 6, 7]
+    assert [count for _, count in digest.bars] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_mail_has_text_html_chart_csv_and_a_way_out(weekly, site):

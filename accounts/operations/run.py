@@ -24,7 +24,11 @@ def summary() -> dict[str, dict[str, object]]:
     rows = TaskRun.objects.order_by("name").values(
         "name", "started", "seconds", "runs", "failures", "last_failure", "running_until"
     )
-    return {str(row.pop("name")): {**row, "running": row.pop("running_until") is not None} for row in rows}
+    found: dict[str, dict[str, object]] = {}
+    for row in rows:
+        running = row.pop("running_until") is not None
+        found[str(row.pop("name"))] = {**row, "running": running}
+    return found
 
 
 def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest: timedelta = LONGEST) -> bool:

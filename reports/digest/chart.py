@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import date
 
 from PIL import Image, ImageDraw
 
-WIDTH, HEIGHT, GAP = 1120, 240, 4  # twice the shown size, for sharp screens
+WIDTH, HEIGHT, GAP = 1120, 240, 8  # twice the shown size, for sharp screens
 BAR, GROUND = "#4f6bed", "#00000000"
 
 
-def chart(days: Sequence[tuple[date, int]], color: str = BAR) -> bytes:
-    """A PNG of one bar a day, the tallest filling the height; an empty day is a thin line."""
+def chart(bars: Sequence[tuple[str, int]], color: str = BAR) -> bytes:
+    """A PNG of the bars, the tallest filling the height; an empty one is a thin line."""
     image = Image.new("RGBA", (WIDTH, HEIGHT), GROUND)
     draw = ImageDraw.Draw(image)
-    most = max((count for _, count in days), default=0) or 1
-    pitch = WIDTH / max(1, len(days))
-    for index, (_, count) in enumerate(days):
+    most = max((count for _, count in bars), default=0) or 1
+    pitch = WIDTH / max(1, len(bars))
+    for index, (_, count) in enumerate(bars):
         top = HEIGHT - max(3, round(count / most * HEIGHT))
         right = max(index * pitch + 1, (index + 1) * pitch - GAP)
         draw.rounded_rectangle((index * pitch, top, right, HEIGHT), radius=4, fill=color)

@@ -8,10 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
+from babel.dates import format_date
 
 from reports.engine import Period, Query, ask
-from reports.engine.registry import METRICS
-from reports.moved import Difference, differences
+from reports.engine.registry import DIMENSIONS, METRICS
+from reports.moved import differences
+from reports.pages.names import value_name
 from reports.pages.numbers import Shown, shown
 from sites.models import Site
 from sites.uptime.costs import with_costs
@@ -46,20 +48,37 @@ class Headline:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """A value whose visitors changed: what it is of, its name, and by how many."""
+
+    kind: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
 class SiteDigest:
     """Everything a mail says of one site."""
 
     site: Site
     period: Period
     headlines: list[Headline]
-    moved: list[Difference]
+    moved: list[Moved]
     panels: list[tuple[str, list[dict[str, Any]]]]
-    days: list[tuple[date, int]]
+    bars: list[tuple[str, int]]  # days, or the hours of a single day
     incidents: list[Incident]
 
     @property
     def empty(self) -> bool:
-        return not any(count for _, count in self.days)
+        return not any(count for _, count in self.bars)
+
+    @property
+    def span(self) -> str:
+        """The days it is about, such as "2 Mar 2026 to 8 Mar 2026" or one day alone."""
+        first, last = (
+            format_date(day, "d MMM y", locale=LOCALE) for day in (self.period.first_day, self.period.last_day)
+        )
+        return first if first == last else f"{first} to {last}"
 
 
 def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
@@ -71,12 +90,26 @@ def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
 
 def top(site: Site, period: Period, name: str, now: datetime) -> list[dict[str, Any]]:
     query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=(name,), limit=TOP)
-    return [{"value": row[name], "visitors": row["visitors"]} for row in ask(query, now=now).rows if row[name]]
+    rows = [row for row in ask(query, now=now).rows if row[name]]
+    return [{"value": value_name(DIMENSIONS[name], row[name]), "visitors": row["visitors"]} for row in rows]
 
 
-def by_day(site: Site, period: Period, now: datetime) -> list[tuple[date, int]]:
-    query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=("day",))
-    return [(row["day"], int(row["visitors"] or 0)) for row in ask(query, now=now).rows]
+def moved(site: Site, period: Period, now: datetime) -> list[Moved]:
+    rows = differences((site.pk,), period, "weekday", now)[:MOVED]
+    found = ((DIMENSIONS[row.dimension], row) for row in rows)
+    return [Moved(dimension.label, value_name(dimension, row.value), row.size) for dimension, row in found]
+
+
+def bars(site: Site, period: Period, now: datetime) -> list[tuple[str, int]]:
+    """Visitors by day, or by hour of a single day."""
+    by = "hour" if period.first_day == period.last_day else "day"
+    query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=(by,))
+    return [(bar_label(by, str(row[by])), int(row["visitors"] or 0)) for row in ask(query, now=now).rows]
+
+
+def bar_label(by: str, key: str) -> str:
+    """Such as "Mon 2" or "14:00"."""
+    return str(format_date(date.fromisoformat(key[:10]), "EEE d", locale=LOCALE)) if by == "day" else key[11:16]
 
 
 def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
@@ -86,8 +119,8 @@ def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
         site=site,
         period=period,
         headlines=headlines(site, period, now),
-        moved=differences((site.pk,), period, "weekday", now)[:MOVED],
+        moved=moved(site, period, now),
         panels=[(label, top(site, period, name, now)) for label, name in PANELS],
-        days=by_day(site, period, now),
+        bars=bars(site, period, now),
         incidents=with_costs(incidents.select_related("monitor").order_by("start")[:10]),
     )

@@ -92,7 +92,7 @@ def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Lett
     context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = Letter(
-        subject=f"{names}: {period_name(digests[0].period).replace('..', ' to ')}",
+        subject=f"{names}: {digests[0].span}",
         body=render_to_string("digest/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],
@@ -107,7 +107,7 @@ def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Lett
 
 
 def picture(digest: SiteDigest, brand: Brand) -> MIMEImage:
-    image = MIMEImage(chart(digest.days, brand.accent or "#4f6bed"), "png")
+    image = MIMEImage(chart(digest.bars, brand.accent or "#4f6bed"), "png")
     image.add_header("Content-ID", f"<chart-{digest.site.pk}>")
     image.add_header("Content-Disposition", "inline", filename=f"chart-{digest.site.pk}.png")
     return image

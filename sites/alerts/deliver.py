@@ -15,9 +15,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db.models import Q
+from django.template.loader import render_to_string
 
+from accounts.brand import brand_of
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
 from sites.outbound import OutboundError, fetch
 
@@ -113,15 +115,26 @@ def switch_off(channel: Channel, error: str) -> None:
         return
     owners = channel.account.memberships.filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
-    EmailMessage(f"Channel “{channel.name}” was switched off", text, to=list(owners)).send(fail_silently=True)
+    subject, sender = f"Channel “{channel.name}” was switched off", brand_of(channel.account).sender
+    EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)
 
 
 def send_email(delivery: Delivery, now: datetime) -> None:
-    message = EmailMessage(delivery.subject, delivery.text, to=[delivery.channel.target])
     try:
-        message.send()
+        letter(delivery).send()
     except OSError as error:  # smtplib's errors are OSErrors
         raise DeliveryFailed(f"The mail server did not take it: {error}") from error
+
+
+def letter(delivery: Delivery) -> EmailMultiAlternatives:
+    """The mail of a message, text and HTML, in the name of the account's brand."""
+    brand = brand_of(delivery.channel.account)
+    site_id = delivery.alert.site_id if delivery.alert else None
+    context = {"delivery": delivery, "brand": brand, "site_id": site_id}
+    text = render_to_string("mail/alert.txt", context).strip() + "\n"
+    message = EmailMultiAlternatives(delivery.subject, text, brand.sender, [delivery.channel.target])
+    message.attach_alternative(render_to_string("mail/alert.html", context), "text/html")
+    return message
 
 
 def send_slack(delivery: Delivery, now: datetime) -> None:

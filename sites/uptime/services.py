@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -54,6 +55,7 @@ def validate(monitor: Monitor) -> None:
         raise ValidationError({"url": "Start the address with http:// or https://."})
 
 
+@transaction.atomic  # claimed and queued together: a worker that dies here leaves it to the next one
 def incident_tell(incident: Incident, *, now: datetime | None = None) -> int:
     """Tell the site's uptime alerts that an incident began or ended, each once; the number of deliveries queued."""
     now = now or timezone.now()
