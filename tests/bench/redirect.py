@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.serving import ROOT, served, wait_for
+from tests.bench.serving import ROOT, Served, cpu_seconds, served, wait_for
 
 PORT, BARE_PORT = 9460, 9461
 SCRIPT = Path(__file__).with_name("clicks.lua")
@@ -97,10 +97,22 @@ def bare(seconds: float, connections: int, links: int) -> dict[str, float]:
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare302", str(BARE_PORT)], cwd=ROOT)
     try:
         wait_for(f"http://127.0.0.1:{BARE_PORT}/", process, 20)
-        return wrk(f"http://127.0.0.1:{BARE_PORT}", seconds, connections, links)
+        cpu = cpu_seconds(process.pid)
+        found = wrk(f"http://127.0.0.1:{BARE_PORT}", seconds, connections, links)
+        found["cpu_us"] = (cpu_seconds(process.pid) - cpu) / found["requests"] * 1e6
+        return found
     finally:
         process.terminate()
         process.wait(10)
+
+
+def saturated(server: Served, options: argparse.Namespace) -> dict[str, float]:
+    """The same at `serve`, and what a click costs: of all threads, and of the one that answers."""
+    cpu, loop = server.cpu_seconds, server.loop_seconds
+    found = wrk(server.url, options.seconds, options.connections, options.links)
+    found["cpu_us"] = (server.cpu_seconds - cpu) / found["requests"] * 1e6
+    found["loop_us"] = (server.loop_seconds - loop) / found["requests"] * 1e6
+    return found
 
 
 def take_database_away(data_dir: Path) -> None:
@@ -118,14 +130,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         subprocess.run([sys.executable, "-c", FILL, str(options.links)], env=env, cwd=ROOT, check=True)
         with served(Path(folder), PORT) as server:
             wrk(server.url, 3, options.connections, options.links)  # caches warm up
-            found["saturated"] = wrk(server.url, options.seconds, options.connections, options.links)
+            found["saturated"] = saturated(server, options)
             found["steady"] = asyncio.run(steady(PORT, options.rate, options.seconds, options.links))
             take_database_away(Path(folder))
             time.sleep(2)
             found["without database"] = asyncio.run(steady(PORT, options.rate, options.seconds, options.links))
-            found["saturated without database"] = wrk(server.url, options.seconds, options.connections, options.links)
+            found["saturated without database"] = saturated(server, options)
             found["rss_mb"] = server.rss_mb
     found["ratio"] = found["saturated"]["per_second"] / found["bare"]["per_second"]
+    found["ratio_cpu"] = found["bare"]["cpu_us"] / found["saturated"]["cpu_us"]
     return found
 
 
@@ -143,6 +156,11 @@ def main() -> None:
             f"{name:28} {row['per_second']:9,.0f}/s  p50 {row['p50_ms']:7.2f} ms  p99 {row['p99_ms']:7.2f} ms"
             f"  errors {row['errors']}"
         )
+    cost = found["saturated"]
+    print(
+        f"CPU a click: bare {found['bare']['cpu_us']:.0f} us, serve {cost['cpu_us']:.0f} us,"
+        f" of it the thread that answers {cost['loop_us']:.0f} us; ratio by CPU {found['ratio_cpu']:.2f}"
+    )
     print(f"ratio to bare {found['ratio']:.2f}, RSS {found['rss_mb']:.0f} MB")
     results = ROOT / "bench-results"
     results.mkdir(exist_ok=True)

@@ -22,7 +22,11 @@ EMAIL, PASSWORD = "bench@example.com", "a bench needs no secret"
 
 def cpu_seconds(pid: int) -> float:
     """Processor time a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _used(Path(f"/proc/{pid}/stat"))
+
+
+def _used(stat: Path) -> float:
+    fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
@@ -47,6 +51,11 @@ class Served:
     def cpu_seconds(self) -> float:
         """Processor time used since its start, all threads."""
         return cpu_seconds(self.process.pid)
+
+    @property
+    def loop_seconds(self) -> float:
+        """Processor time of the thread that answers; the rest is the writer's and the store's."""
+        return _used(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/stat"))
 
     def health(self) -> dict[str, Any]:
         """What /healthz says."""
