@@ -348,6 +348,19 @@ def test_the_root_of_apiv2_hosts_is_the_api_and_cors_is_open(owner: Program) -> 
     assert "X-Clickmeter-AuthKey" in answer["Access-Control-Allow-Headers"]
 
 
+def test_every_answer_is_json_with_its_charset(owner: Program) -> None:
+    for answer in (owner.call("GET", "/me"), owner.call("GET", "/datapoints/1x"), Program().call("GET", "/me")):
+        assert answer["Content-Type"] == "application/json; charset=utf-8", answer.status_code
+
+
+def test_a_link_with_a_password_says_that_it_is_secured(owner: Program, world: dict[str, Any]) -> None:
+    made = owner.post("/datapoints", {"type": 0, "title": "S", "name": "sec", "typeTL": {"url": "https://a.test"}})
+    assert "isSecured" not in owner.get(f"/datapoints/{made['id']}")
+    owner.post(f"/datapoints/{made['id']}", {"typeTL": {"password": "sesame"}})
+    found = owner.get(f"/datapoints/{made['id']}")
+    assert found["isSecured"] is True and "password" not in found["typeTL"]
+
+
 def test_more_than_ten_requests_a_second_are_told_to_wait(owner: Program) -> None:
     from unittest import mock
 

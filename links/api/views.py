@@ -24,6 +24,7 @@ from reports.engine import QueryRefused
 from tracking.address import visitor_address
 
 PER_SECOND = 10
+JSON = "application/json; charset=utf-8"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -49,7 +50,8 @@ class AnyParser(BaseParser):
 
 
 def answer(body: Any, status: int = 200) -> JsonResponse:
-    return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False})
+    """JSON as the original says it is: with its charset (ClickMeter wire reference §1)."""
+    return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
 
 
 def taken(address: str, second: int) -> int:

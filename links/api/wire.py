@@ -43,7 +43,8 @@ def datapoint(row: Datapoint, sight: Sight) -> Json:
     }  # fmt: skip
     found |= lean(
         notes=row.notes, preferred=row.favourite, encodeIp=row.encode_ip, isPublic=row.is_public,
-        isSecured=row.is_secured, lightTracking=row.light_tracking, redirectOnly=row.redirect_only,
+        isSecured=row.is_secured or bool(row.password), lightTracking=row.light_tracking,
+        redirectOnly=row.redirect_only,
         writePermited=sight.may_write(row),
     )  # fmt: skip
     for one in row.attached.all():
