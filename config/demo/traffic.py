@@ -42,7 +42,7 @@ class Visitor:
             return None
         person = self.person
         hit = Hit(
-            site_id=self.facts.site_id, kind=kind, ip=person.ip, user_agent=person.user_agent, now=self.now,
+            site_id=self.facts.site_id, kind=kind, ip=person.ip, user_agent=person.user_agent, now=self.clock,
             at=self.clock, url=f"https://{self.facts.domain}{self.page}", language=person.language,
             screen=person.screen, cookie=person.cookie, tags=person.tags, view_id=self.view, trusted=True,
         )  # fmt: skip
