@@ -6,6 +6,7 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
+from goals.services import goal_create
 from reports.digest.content import closed_period, site_digest
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.digest.send import digests_send
@@ -53,6 +54,14 @@ def test_a_mail_is_sent_once_however_often_the_task_runs(weekly):
         0,
         0,
     ]
+
+
+def test_goals_are_in_the_report_with_how_often_they_were_reached(weekly, site):
+    goal_create(site=site, name="Bought", kind="event", pattern="buy")
+    for number in range(3):
+        browse(site, "/", at=MONDAY - timedelta(days=2), visitor=("buyer", number), kind="event", name="buy")
+    digests_send(now=MONDAY)
+    assert "Goals\n  Bought: 3" in mail.outbox[0].body
 
 
 def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypatch):

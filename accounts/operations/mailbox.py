@@ -78,7 +78,7 @@ def folder() -> Path | None:
     """Where mail is written; None when it is really sent."""
     if settings.EMAIL_BACKEND != FILE_BACKEND:
         return None
-    return Path(settings.EMAIL_FILE_PATH)
+    return Path(str(getattr(settings, "EMAIL_FILE_PATH", settings.DATA_DIR / "mail")))
 
 
 def mails() -> list[Sent]:

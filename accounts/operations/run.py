@@ -21,14 +21,11 @@ LONGEST = timedelta(minutes=10)
 
 def summary() -> dict[str, dict[str, object]]:
     """Every task that ran: when it last began, seconds it took, runs, failures and the last one. No error's words."""
-    rows = TaskRun.objects.order_by("name").values(
-        "name", "started", "seconds", "runs", "failures", "last_failure", "running_until"
-    )
-    found: dict[str, dict[str, object]] = {}
-    for row in rows:
-        running = row.pop("running_until") is not None
-        found[str(row.pop("name"))] = {**row, "running": running}
-    return found
+    told = ("started", "seconds", "runs", "failures", "last_failure")
+    return {
+        run.name: {"running": run.running_until is not None, **{name: getattr(run, name) for name in told}}
+        for run in TaskRun.objects.order_by("name")
+    }
 
 
 def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest: timedelta = LONGEST) -> bool:

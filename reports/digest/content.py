@@ -20,7 +20,10 @@ from sites.uptime.costs import with_costs
 from sites.uptime.models import Incident
 
 HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions")
-PANELS = (("Sources", "source"), ("Pages", "page"), ("Countries", "country"))
+PANELS = (
+    ("Goals", "goal", "conversions"), ("Sources", "source", "visitors"), ("Pages", "page", "visitors"),
+    ("Countries", "country", "visitors"),
+)  # fmt: skip
 TOP, MOVED = 5, 5
 LOCALE = Locale("en")
 
@@ -88,10 +91,13 @@ def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
     return [Headline(METRICS[name].label, shown(name, new[name], LOCALE, old.get(name))) for name in HEADLINE]
 
 
-def top(site: Site, period: Period, name: str, now: datetime) -> list[dict[str, Any]]:
-    query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=(name,), limit=TOP)
-    rows = [row for row in ask(query, now=now).rows if row[name]]
-    return [{"value": value_name(DIMENSIONS[name], row[name]), "visitors": row["visitors"]} for row in rows]
+def top(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:
+    order = ((metric, "desc"),)
+    query = Query(sites=(site.pk,), period=period, metrics=(metric,), dimensions=(name,), limit=TOP, order=order)
+    rows = [row for row in ask(query, now=now).rows if row[name] and row[metric]]
+    goals = {str(pk): text for pk, text in site.goals.values_list("pk", "name")} if name == "goal" else {}
+    named = ((goals.get(str(row[name])) or value_name(DIMENSIONS[name], row[name]), row[metric]) for row in rows)
+    return [{"value": value, "count": count} for value, count in named]
 
 
 def moved(site: Site, period: Period, now: datetime) -> list[Moved]:
@@ -120,7 +126,7 @@ def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
         period=period,
         headlines=headlines(site, period, now),
         moved=moved(site, period, now),
-        panels=[(label, top(site, period, name, now)) for label, name in PANELS],
+        panels=[(label, top(site, period, name, metric, now)) for label, name, metric in PANELS],
         bars=bars(site, period, now),
         incidents=with_costs(incidents.select_related("monitor").order_by("start")[:10]),
     )

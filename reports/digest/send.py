@@ -123,5 +123,5 @@ def csv_text(digests: list[SiteDigest]) -> str:
             writer.writerow([safe_cell(str(digest.site)), "headline", line.label, line.shown.exact])
         for label, rows in digest.panels:
             for row in rows:
-                writer.writerow([safe_cell(str(digest.site)), label, safe_cell(row["value"]), row["visitors"]])
+                writer.writerow([safe_cell(str(digest.site)), label, safe_cell(row["value"]), row["count"]])
     return out.getvalue()
