@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from datetime import date, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -94,7 +95,7 @@ class Window:
             known = [(key, at) for key, at in self._seen.items() if now - at < self.seconds]
         for begin in range(0, len(known), 5_000):
             some = known[begin : begin + 5_000]
-            shared.together(lambda client, some=some: self._tell(client, some, now))
+            shared.together(partial(self._tell, known=some, now=now))
 
     def _tell(self, client: Any, known: list[tuple[Any, float]], now: float) -> None:
         pipe = client.pipeline(transaction=False)

@@ -99,11 +99,13 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill visit, its start, the view and the event's own number."""
     at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
     key, visit = find_open(hit, facts, event, at, idle)
+    mine: Visit | None = None
     if visit is None:
         if hit.kind in NEEDS_VISIT or not hit.ip:
             return Refused("unknown_visit")
-        visit = windows().opened(key, open_visit(event, at))
-    elif "source" not in event and "utm_source" not in event:
+        mine = open_visit(event, at)
+        visit = windows().opened(key, mine)
+    if visit is not mine and "source" not in event and "utm_source" not in event:
         event.update(visit.origin)
     visit.last = max(visit.last, at)  # its start stays, however late what happened before it comes: events carry it
     view = view_number(hit.view_id)

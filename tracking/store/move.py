@@ -56,14 +56,17 @@ def finish(abandoned: int | None = None) -> int:
 
 
 def _move(selection: Selection, goal: str, reason: str) -> int:
-    """Claim the rows and carry them to `goal`; how many were claimed."""
+    """Claim the rows on every node, then carry them to `goal`; how many were claimed."""
     where, params = selection.sql()
-    moved = 0
-    for host in nodes():
-        with gate:
+    moved, claimed = 0, []
+    hosts = nodes()
+    with gate:
+        for host in hosts:
             begun = correct.clock(host)
             job = correct.note(host, where, params, whole_visits=False, source=SOURCE[goal])
             moved += _claim(host, job, goal, reason, where, params)
+            claimed.append((host, job, begun))
+        for host, job, begun in claimed:
             _carry(host, job)
             correct.make_anew(host, job)
             correct.touch_again(host, selection.site_id, begun)
