@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -120,6 +121,9 @@ class Conditions:
     def texts(self, value: str, leaf: Leaf) -> str:
         params, values = self.scene.params, leaf.values
         if leaf.operator == "is":
+            if found := NUMBERED.fullmatch(value):
+                written = ", ".join(filter(whole_number, values))
+                return f"{found[1]} IN ({written})" if written else "0"
             if len(values) == 1:
                 return f"{value} = {params.text(values[0])}"
             return f"{value} IN {params.texts(values)}"
@@ -131,6 +135,14 @@ class Conditions:
 
 
 EMPTY = "''"
+NUMBERED = re.compile(r"toString\((\w+)\)")  # a dimension that is a number, which the tables are sorted by
+
+
+def whole_number(text: str) -> bool:
+    """Whether a number is written so. No other text is equal to one."""
+    return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0") and len(text) < 20
+
+
 MATCHING = {
     "contains": "positionCaseInsensitiveUTF8({value}, {wanted}) > 0",
     "starts_with": "startsWith({value}, {wanted})",

@@ -22,6 +22,7 @@ from reports.engine.period import Period
 from reports.engine.query import Query
 from reports.engine.rolled import Day
 from reports.engine.scene import Scene
+from reports.engine.zones import EPOCH
 from sites import known
 
 MOST_GAPS = 6
@@ -79,8 +80,7 @@ def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan
             parts += Compiler(scene.during(gap), breakdown).parts(sums)
     parts += [estimate(scene, breakdown, covered, atom) for atom in guessed]
     if counted:
-        days = f"{rolled.between(covered.days)} AND {rolled.current(covered.days)}"
-        parts.append(devices.part(scene, breakdown, days, covered.gaps, counted))
+        parts += counted_parts(scene, breakdown, covered, counted)
     names = {row.name for row in breakdown.metrics if any(f"{{{atom.name}}}" in row.formula for atom in guessed)}
     return Plan(parts, frozenset(names), rolled.ERROR if guessed else 0.0)
 
@@ -193,6 +193,17 @@ def time_of_day(compiler: Compiler, row: Dimension, unix: str) -> str:
     if unix:
         return compiler.conditions.time_value(row.name, unix)
     return compiler.conditions.of_day(row.name, "toInt64(day)")
+
+
+def counted_parts(scene: Scene, breakdown: Breakdown, covered: Coverage, atoms: tuple[Atom, ...]) -> list[Part]:
+    """Distinct counts over the devices of the covered days and the events of the gaps."""
+    if [row.name for row in breakdown.dimensions] != ["day"]:
+        days = f"{rolled.between(covered.days)} AND {rolled.current(covered.days)}"
+        return [devices.part(scene, breakdown, days, covered.gaps, atoms)]
+    parts = [devices.daily({(day.day - EPOCH).days: day.sizes[devices.DAILY] for day in covered.days})]
+    for gap in covered.gaps:
+        parts += Compiler(scene.during(gap), breakdown).parts(atoms)
+    return parts
 
 
 def estimate(scene: Scene, breakdown: Breakdown, covered: Coverage, atom: Atom) -> Part:

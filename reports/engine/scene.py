@@ -17,6 +17,7 @@ from reports.engine.zones import Clock
 
 LONGEST_VISIT = timedelta(days=1)  # an event's visit is looked for from this long before the period
 LATEST_FIRST = timedelta(hours=4)  # so long before the event that opened a visit may lie one that came after it
+LONG_AGO = timedelta(days=7)  # no visit of which the period has an event began earlier
 ONLINE = timedelta(minutes=5)
 
 
@@ -129,8 +130,10 @@ class Scene:
         return "if(person_id != 0, person_id, device)" if self.persons else "device"
 
     def newcomer(self) -> str:
-        """SQL: the event belongs to the first visit of its device."""
-        first = f"SELECT device, min(first) FROM firsts WHERE {self.tenant()} GROUP BY device"
+        """SQL: the event belongs to the first visit of its device. Only devices first seen about then may."""
+        first = (
+            f"SELECT device, first FROM firsts FINAL WHERE {self.tenant()} AND {self.within('first', LONGEST_VISIT)}"
+        )
         return f"(device, visit_start) IN ({first})"
 
 

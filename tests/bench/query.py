@@ -3,10 +3,11 @@
     python -m tests.bench.query [--events 1000000] [--rounds 7] [--minutes 30] [--keep DIR] [--targets]
 
 Loads events straight into an own store (1, 10 or 100 million), then measures, with the cache off: sums, top pages and
-estimates from rollups beside events; the whole dashboard of 30 days; the 20 questions from events beside their
-hand-written twins. What is compared is asked in turns, A B A B, so that both meet the same machine. Prints tables
-and writes bench-results/query-<events>.json after each section. `--keep DIR` uses the store of an earlier run again;
-`--minutes` bounds the measuring: from then on, two rounds each.
+estimates from rollups beside events; the whole dashboard of 30 days; tallies and the list of visitors through the
+Stats API's own functions; the 20 questions from events beside their hand-written twins. What is compared is asked in
+turns, A B A B, so that both meet the same machine. Prints tables and writes bench-results/query-<events>.json after
+each section. `--keep DIR` uses the store of an earlier run again; `--minutes` bounds the measuring: from then on, two
+rounds each.
 """
 
 from __future__ import annotations
@@ -173,6 +174,19 @@ class Bench:
         }  # fmt: skip
 
 
+def stats_api(bench: Bench) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every tally of 30 days and the longest list of visitors, from parameters to the written answer."""
+    from django.conf import settings
+
+    from tests.bench import clicky
+
+    settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = AS_INSTALLED
+    for name, (given, most) in clicky.calls().items():
+        (row,), _ = in_turns(bench.rounds, lambda: clicky.call(given))  # noqa: B023
+        print(f"{name:32} {row['median']:8.1f} {row['p95']:8.1f} {row['cpu']:8.1f}", flush=True)
+        yield name, {**row, "most": most}
+
+
 def timed(what: str, act: Callable[[], Any]) -> None:
     began = time.perf_counter()
     act()
@@ -196,6 +210,9 @@ def misses(report: dict[str, Any]) -> list[str]:
         found.append(f"dashboard: {dashboard['cache_off_ms']:.0f} ms, not {most:.0f}")
     if dashboard and dashboard["warm_ms"] > WARM_MS:
         found.append(f"dashboard, warm: {dashboard['warm_ms']:.0f} ms, not {WARM_MS:.0f}")
+    for name, row in report["stats_api"].items():
+        if report["events"] <= 10_000_000 and row["median"] > row["most"]:
+            found.append(f"Stats API, {name}: {row['median']:.0f} ms, not {row['most']:.0f}")
     return found
 
 
@@ -216,7 +233,13 @@ def main() -> int:
     bench = Bench(options.events, options.rounds, options.minutes)
     bench.prepare()
     bench.until = time.monotonic() + options.minutes * 60
-    report: dict[str, Any] = {"events": options.events, "rounds": options.rounds, "rollups": {}, "questions": []}
+    report: dict[str, Any] = {
+        "events": options.events,
+        "rounds": options.rounds,
+        "rollups": {},
+        "stats_api": {},
+        "questions": [],
+    }
     try:
         measure(bench, report)
     finally:
@@ -233,6 +256,9 @@ def measure(bench: Bench, report: dict[str, Any]) -> None:
     report["rollups"].update(bench.from_rollups())
     write(report)
     report["dashboard"] = bench.whole_dashboard()
+    write(report)
+    print(f"{'Stats API':32} {'median':>8} {'p95':>8} {'cpu':>8}")
+    report["stats_api"].update(stats_api(bench))
     write(report)
     print(
         f"{'question':26} {'median':>8} {'p95':>8} {'by hand':>8} {'ratio':>6} {'cpu':>8} {'hand cpu':>8} {'ratio':>6} "

@@ -1,0 +1,30 @@
+"""Calls of the Stats API through its own functions, from their parameters to the written answer."""
+
+from __future__ import annotations
+
+from reports.clicky import outputs
+from reports.clicky.asked import asked
+from reports.clicky.links import Links
+from reports.clicky.tallies import TALLIES
+from reports.clicky.types import answer
+from reports.engine.cache import ANSWERS
+from sites import known
+from tests.bench.questions import NOW
+from tests.bench.traffic import LARGE
+
+LIST_MS, TALLY_MS = 500.0, 50.0
+LIST = {"type": "visitors-list", "date": "last-31-days", "limit": "1000"}
+
+
+def calls() -> dict[str, tuple[dict[str, str], float]]:
+    """name -> (parameters, milliseconds it may take)."""
+    tallies = {name: ({"type": name, "date": "last-30-days"}, TALLY_MS) for name in TALLIES}
+    return {"visitors-list, 1,000 of 31 days": (LIST, LIST_MS), **tallies}
+
+
+def call(given: dict[str, str]) -> bytes:
+    """One call as JSON, nothing remembered of an earlier one."""
+    ANSWERS.clear()
+    facts = known.site(LARGE)
+    assert facts is not None
+    return outputs.WRITERS["json"](answer(asked(facts, given, NOW, Links("http://127.0.0.1", facts))))
