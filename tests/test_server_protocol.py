@@ -1,0 +1,112 @@
+"""The protocol of our server on a loopback socket: what is answered at once and what goes to the application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+
+from config import server
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Says the path, after a moment."""
+    await asyncio.sleep(0.01)
+    body = b"task " + scope["path"].encode()
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await send({"type": "http.response.body", "body": body})
+
+
+def at_once(scope: Any) -> tuple[int, bytes, bytes] | None:
+    """Answers below /now, and counts how often it is asked about anything."""
+    asked.append(scope["path"])
+    if scope["method"] != "GET" or not scope["path"].startswith("/now"):
+        return None
+    body = b"at once " + scope["path"].encode() + b" " + scope["query_string"]
+    return 200, b"content-length: %d\r\n" % len(body), body
+
+
+asked: list[str] = []
+
+
+def talk(conversation: Talk, **settings: Any) -> Any:
+    """Run a conversation with a server on a free port."""
+
+    async def run() -> Any:
+        asked.clear()
+        config = server.server_config(app, "127.0.0.1", 0, at_once, lifespan="off", **settings)
+        serving = uvicorn.Server(config)
+        config.load()
+        serving.lifespan = config.lifespan_class(config)
+        await serving.startup()
+        sweeper = asyncio.create_task(server.sweep(serving.server_state.connections))
+        port = serving.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            return await asyncio.wait_for(conversation(reader, writer), 60)
+        finally:
+            sweeper.cancel()
+            writer.close()
+            serving.servers[0].close()
+
+    return asyncio.run(run())
+
+
+async def answer(reader: asyncio.StreamReader) -> str:
+    """The body of one answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    return (await reader.readexactly(int(length.split(b":")[1]))).decode()
+
+
+def request(path: str, method: str = "GET", more: str = "") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nhost: x\r\n{more}\r\n".encode()
+
+
+def test_answers_come_in_the_order_of_the_questions_whoever_gives_them() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[str]:
+        writer.write(request("/now/1?a=b") + request("/later") + request("/now/2") + request("/now/3"))
+        return [await answer(reader) for _ in range(4)]
+
+    assert talk(conversation) == ["at once /now/1 a=b", "task /later", "at once /now/2 ", "at once /now/3 "]
+    assert sorted(asked) == ["/later", "/now/1", "/now/2", "/now/3"]  # each once: asking records a hit
+
+
+def test_a_body_that_comes_with_a_get_is_passed_over() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[str]:
+        writer.write(request("/now/1", more="content-length: 5\r\n") + b"hello" + request("/now/2"))
+        return [await answer(reader) for _ in range(2)]
+
+    assert talk(conversation) == ["at once /now/1 ", "at once /now/2 "]
+
+
+@pytest.mark.parametrize("path", ["/now/%41", "http://x/now/1", "/now/1#part"])
+def test_an_unusual_address_is_understood_by_uvicorn(path: str) -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        writer.write(request(path))
+        return await answer(reader)
+
+    assert talk(conversation).startswith("at once /now/")
+
+
+def test_a_connection_that_asks_nothing_more_is_closed() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(request("/now/1"))
+        await answer(reader)
+        return await reader.read(1)
+
+    assert talk(conversation, timeout_keep_alive=1) == b""
+
+
+def test_the_client_that_wants_to_close_is_let_go() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, bytes]:
+        writer.write(request("/now/1", more="connection: close\r\n"))
+        return await answer(reader), await reader.read(1)
+
+    assert talk(conversation) == ("at once /now/1 ", b"")
