@@ -49,7 +49,8 @@ def shorter(sizes: Sequence[Mapping[str, int]], scene: Scene, breakdown: Breakdo
     if value is not None and seen and value.name in scene.only:
         return True  # the rows of a few values are found without reading the others
     name = f"{value.name} seen" if value is not None and seen else "devices"
-    return sum(each.get(name, 0) for each in sizes) * CHEAPER <= rows
+    around = 2 if seen else 1  # the days of a value lie among the other days of their months
+    return sum(each.get(name, 0) for each in sizes) * CHEAPER * around <= rows
 
 
 # -- reading --------------------------------------------------------------------------------------------------------
