@@ -126,6 +126,7 @@ class InRedis:
         if not isinstance(won, bytes):
             return visit
         other = Visit(**orjson.loads(won))
+        other.is_new = max(other.is_new, visit.is_new)  # whoever opened it may not be who first noted the device
         return other if abs(other.start - visit.start) <= OPENING_MS else visit
 
     def _share(self, client: Any, key: Key, visit: Visit) -> None:

@@ -83,8 +83,10 @@ def test_a_limit_counts_what_all_let_through(crowd: Crowd) -> None:
 
 def test_who_comes_to_two_processes_at_once_makes_one_visit(crowd: Crowd) -> None:
     one, other = crowd("visits")
-    assert one == other
-    assert len({tuple(row) for row in one}) == 99 and {row[2] for row in one} == {1}
+    assert [row[:2] for row in one] == [row[:2] for row in other]
+    assert len({tuple(row[:2]) for row in one}) == 99
+    new = [max(a[2], b[2]) for a, b in zip(one, other, strict=True)]  # the store takes what any event of a visit says
+    assert set(new[:99]) == {1}
 
 
 def test_an_id_sent_to_two_processes_counts_once(crowd: Crowd) -> None:

@@ -61,6 +61,8 @@ def _move(selection: Selection, goal: str, reason: str) -> int:
     moved, claimed = 0, []
     hosts = nodes()
     with gate:
+        if target().embedded:
+            finish()  # what was decided before comes first
         for host in hosts:
             begun = correct.clock(host)
             job = correct.note(host, where, params, whole_visits=False, source=SOURCE[goal])
