@@ -17,14 +17,25 @@
     const dialog = document.createElement("dialog");
     dialog.className = "over panel";
     dialog.setAttribute("aria-label", label || (url.startsWith("/keys") ? "Keyboard shortcuts" : "Go anywhere"));
+    let typed = "";
+    dialog.innerHTML = '<p class="soft" aria-busy="true">…</p>';
+    dialog.tabIndex = -1;
+    dialog.addEventListener("keydown", (event) => { if (event.target === dialog && event.key.length === 1 && !event.ctrlKey && !event.metaKey) typed += event.key; });
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+    dialog.focus();
     const answer = await fetch(url, { headers: { "HX-Request": "true" } });
     if (!answer.ok) { location.href = url; return; }
     dialog.innerHTML = await answer.text();
-    document.body.append(dialog);
-    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-    dialog.addEventListener("close", () => dialog.remove());
     window.htmx?.process(dialog);
-    dialog.showModal();
+    const field = dialog.querySelector("input");
+    if (!field) return;
+    field.focus();
+    if (!typed) return;
+    field.value = typed; // what was typed before the list was there
+    field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   function openMenu(selector, field) {
