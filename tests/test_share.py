@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -190,6 +191,7 @@ def test_there_is_no_table_of_what_the_overview_does_not_show(name: str, visited
 
 
 def test_tables_and_files_of_a_protected_or_ended_link_do_not_exist(visited: Site) -> None:
+    cache.clear()  # other tests guessed passwords
     share = share_create(site=visited, name="Client", password=PASSWORD)
     parts = ("details/page", "details/page?format=csv", "graph.svg", "panel/pages/top")
     assert [Client().get(f"/share/{share.token}/{part}").status_code for part in parts] == [404] * 4
