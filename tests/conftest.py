@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-DATA_DIR = tempfile.mkdtemp(prefix=f"footfall-{WORKER}-", dir=os.environ.get("TESTS_DIR"))
+MEMORY = "/dev/shm"  # files that live for minutes need no disk
+roomy = os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 4 << 30
+DATA_DIR = tempfile.mkdtemp(prefix=f"footfall-{WORKER}-", dir=os.environ.get("TESTS_DIR", MEMORY if roomy else None))
 os.environ["DATA_DIR"] = DATA_DIR
 for name in ("EVENTS_URL", "DATABASE_URL", "REDIS_URL"):  # the embedded defaults, unless the services' runner says so
     told = os.environ.get(f"TESTS_{name}", "")
