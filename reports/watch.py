@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
 from reports import baseline
+from reports.engine import Period, lists
 from sites.alerts.conditions import Condition, Firing, Parameter
 from sites.alerts.models import Alert
 
@@ -23,6 +26,18 @@ def last_hour(now: datetime) -> tuple[datetime, datetime]:
     return end - HOUR, end
 
 
+def newest_visit(alert: Alert, where: Any, now: datetime) -> str:
+    """The number of the newest visit of the last day that the alert is about; "" without one."""
+    lately = Period(now - timedelta(days=1), now + timedelta(seconds=1), alert.site.timezone)
+    found = lists.visits((alert.site_id,), lately, [where], 1, now=now)
+    return str(found[0]["visit"]) if found else ""
+
+
+def seen_in(alert: Alert, visit: str) -> str:
+    """Where to look, as the end of a message."""
+    return f" {settings.BASE_URL}/sites/{alert.site_id}/visits/{visit}" if visit else ""
+
+
 def watch_goal(alert: Alert, now: datetime) -> Sequence[Firing]:
     """A goal was reached: each time, or so many times within the running hour."""
     goal = alert.site.goals.filter(name=alert.parameters["goal"]).first()
@@ -37,8 +52,10 @@ def watch_goal(alert: Alert, now: datetime) -> Sequence[Firing]:
     if count // needed <= told // needed:
         return []
     alert.memory["told"] = count
-    text = f"“{goal.name}” was reached {count} times since {start:%H:%M} UTC on {alert.site}."
-    payload = {"event": "goal", "site_id": alert.site_id, "goal": goal.name, "count": count}
+    visit = newest_visit(alert, {"goal": goal.pk}, now)
+    times = f"{count} time{'s' if count > 1 else ''}"
+    text = f"“{goal.name}” was reached {times} since {start:%H:%M} UTC on {alert.site}.{seen_in(alert, visit)}"
+    payload = {"event": "goal", "site_id": alert.site_id, "goal": goal.name, "count": count, "session_id": visit}
     return [Firing(f"goal-{alert.pk}-{start:%Y%m%d%H}-{count}", f"Goal “{goal.name}” reached", text, payload)]
 
 
@@ -94,8 +111,10 @@ def watch_tag(alert: Alert, now: datetime) -> Sequence[Firing]:
     was, alert.memory = alert.memory.get("here"), {"here": bool(visits)}
     if not visits or was:
         return []
-    payload = {"event": "visitor", "site_id": alert.site_id, "tag": {key: value}}
-    return [Firing(f"tag-{alert.pk}-{now:%Y%m%d%H%M}", f"{value} is on {alert.site}", f"{key} is {value}.", payload)]
+    visit = newest_visit(alert, where, now)
+    payload = {"event": "visitor", "site_id": alert.site_id, "tag": {key: value}, "session_id": visit}
+    text = f"{key} is {value}.{seen_in(alert, visit)}"
+    return [Firing(f"tag-{alert.pk}-{now:%Y%m%d%H%M}", f"{value} is on {alert.site}", text, payload)]
 
 
 CONDITIONS = (

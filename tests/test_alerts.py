@@ -6,19 +6,23 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, time, timedelta
+from uuid import uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from django.core import mail
 from django.urls import reverse
+from django.utils import timezone
 
 from goals.services import goal_create
+from sites import known
 from sites.alerts import deliver as out
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire, alerts_watch, delivery_queue
 from tests.badserver import misbehaving
+from tests.clicky import Clicky
 from tests.support import browse, event, record
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
@@ -279,3 +283,19 @@ def test_every_condition_has_a_form_that_saves(client, alice, site, name):
     values = {f"p_{p.name}": "x" if p.default == "" else p.default for p in CONDITIONS[name].parameters}
     client.post(url, {"name": "Mine", "throttle_minutes": "5", "enabled": "on", **values})
     assert Alert.objects.get().condition == name
+
+
+def test_the_number_of_an_alert_gives_the_visit_it_was_about(site, charlies_site, store):
+    now = timezone.now()
+    watched(site, "visitor", key="username", value="jane")
+    record(event(site, "/other", at=now, visitor="other", visit=5))
+    record(event(site, "/", at=now - timedelta(minutes=1), tags={"username": "jane"}, person="jane", visit=77))
+    assert told(now) == 1
+    delivery = Delivery.objects.get()
+    assert delivery.text.endswith(f"/sites/{site.pk}/visits/77")
+    client = Clicky(site)
+    assert [row["session_id"] for row in client.items("visitors", alert_id=delivery.pk)] == ["77"]
+    for wrong in ("7", uuid4(), "' OR 1"):
+        assert client.error("visitors-list", alert_id=wrong) == "Invalid alert_id."
+    known.refresh()
+    assert Clicky(charlies_site).error("visitors-list", alert_id=delivery.pk) == "Invalid alert_id."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from accounts.keys import same_key
 from reports.clicky.dates import Dates, parse
@@ -15,6 +16,7 @@ from reports.clicky.links import Links
 from reports.engine import Period, Query, Result, ask
 from reports.engine.period import zone_names
 from sites import known
+from sites.alerts.models import Delivery
 from sites.facts import SiteFacts
 
 DEFAULT_LIMIT = 50
@@ -81,6 +83,7 @@ def site_of(given: Mapping[str, str]) -> SiteFacts:
 
 def asked(facts: SiteFacts, given: Mapping[str, str], now: datetime, links: Links) -> Asked:
     """The request of an opened site. Raises ClickyError."""
+    given = of_alert(facts, given)
     types = words(given.get("type", ""))
     if not types:
         raise ClickyError("No type specified.")
@@ -109,6 +112,22 @@ def asked(facts: SiteFacts, given: Mapping[str, str], now: datetime, links: Link
         nulls=flag(given, "null_values"),
         heatmap=flag(given, "heatmap_url"),
     )
+
+
+def of_alert(facts: SiteFacts, given: Mapping[str, str]) -> Mapping[str, str]:
+    """An alert's number stands for a list of the one visit it was about, whenever that was."""
+    told = given.get("alert_id", "").strip()
+    if not told:
+        return given
+    try:
+        alert = Delivery.objects.filter(pk=UUID(told), alert__site_id=facts.site_id).first()
+    except ValueError:
+        alert = None
+    if alert is None:
+        raise ClickyError("Invalid alert_id.")
+    days = f"{alert.created - timedelta(days=2):%Y-%m-%d},{alert.created + timedelta(days=1):%Y-%m-%d}"
+    session = alert.payload.get("session_id") or "0"
+    return {**given, "type": "visitors-list", "session_id": session, "date": given.get("date") or days}
 
 
 def words(text: str) -> tuple[str, ...]:
