@@ -72,6 +72,15 @@ class Flood:
             self.answered.add(number)
 
 
+STARTED: list[subprocess.Popen] = []
+
+
+def end_all() -> None:
+    """No server outlives its test, however that ended."""
+    while STARTED:
+        STARTED.pop().kill()
+
+
 class Served:
     """`manage.py serve` on a DATA_DIR, with the site of `provision`."""
 
@@ -88,6 +97,7 @@ class Served:
         with (self.data_dir / "serve.log").open("a") as log:
             command = [sys.executable, "manage.py", "serve", "--no-demo", "--port", str(PORT)]
             self.process = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=log, stderr=log)
+        STARTED.append(self.process)
         self.until(lambda health: True)
 
     def end(self, number: int = signal.SIGTERM) -> None:
@@ -120,8 +130,9 @@ class Served:
         told = ["--email", "a@example.com", "--password", "correct horse battery", "--account", "A"]
         done = subprocess.run(
             [sys.executable, "manage.py", "provision", *told, "--domain", "example.com", "--json"],
-            env=self.env, cwd=ROOT, capture_output=True, text=True, check=True,
+            env=self.env, cwd=ROOT, capture_output=True, text=True,
         )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
         time.sleep(2)
         return int(json.loads(done.stdout)["site"]["site_id"])
 

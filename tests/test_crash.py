@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash import Flood, Served
+from tests.crash import Flood, Served, end_all
 
 pytestmark = pytest.mark.heavy
 PAGES = "SELECT toUInt64(substring(path, 2)) AS number, count() AS times FROM events GROUP BY number"
@@ -30,6 +30,13 @@ def check(flood: Flood, pages: list[dict], views: list[dict]) -> None:
     assert set(recorded) <= flood.sent, "recorded and never sent"
     assert not set(recorded) & set(flood.refused), "refused and recorded"
     assert int(views[0]["views"]) == len(recorded), "visits do not agree with events"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Servers end with their test."""
+    yield
+    end_all()
 
 
 @pytest.fixture

@@ -175,6 +175,8 @@ class Writer:
             log.error("a segment has rows that the store cannot take: %s", error)
             rows -= self.quarantine.insert_without_bad_lines(path, table, token(path))
         self.segments.inserted(path)
+        if not self.segments.spare:
+            self.segments.look_at_disk()  # what was removed may be room enough
         self.last_insert = datetime.now(UTC)
         self.inserted_rows += rows
 
