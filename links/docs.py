@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from links.api.operations import OPERATIONS
+from links.api.operations import OPERATIONS, by_tag
 from links.models import MOST_CONVERSIONS, Mode
 from reports.docs import Page
 
@@ -18,9 +18,7 @@ def links(request: HttpRequest) -> dict[str, Any]:
 
 def clickmeter(request: HttpRequest) -> dict[str, Any]:
     """Every operation, by tag."""
-    tags = dict.fromkeys(one.tag for one in OPERATIONS)
-    by_tag = [(tag, [one for one in OPERATIONS if one.tag == tag]) for tag in tags]
-    return {"count": len(OPERATIONS), "by_tag": by_tag}
+    return {"count": len(OPERATIONS), "by_tag": by_tag()}
 
 
 COLLECT = (Page("links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", links),)

@@ -159,3 +159,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *table("ClickStream", ("GET", "/clickstream", s.stream)),
     *table("Hits", ("GET", "/hits", s.all_hits)),
 )
+
+
+def by_tag() -> list[tuple[str, list[Operation]]]:
+    """All operations under their tags, in the order of the table."""
+    tags = dict.fromkeys(operation.tag for operation in OPERATIONS)
+    return [(tag, [one for one in OPERATIONS if one.tag == tag]) for tag in tags]

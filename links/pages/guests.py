@@ -13,7 +13,7 @@ from accounts.access import granted
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from links import guests as services
-from links.api.operations import OPERATIONS
+from links.api.operations import by_tag
 from links.grants import DATAPOINT, GROUP, Sight
 from links.models import Datapoint, Status
 from links.pages.frame import links_page, shown
@@ -102,6 +102,4 @@ def write(given: Any, sight: Sight, guests: list[Membership], listed: list[tuple
 def toolbox(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Every operation, to be tried with one's own key."""
     key = sight.membership.authkey if sight.guest else sight.account.authkey if sight.master else ""
-    tags = list(dict.fromkeys(operation.tag for operation in OPERATIONS))
-    by_tag = [(tag, [one for one in OPERATIONS if one.tag == tag]) for tag in tags]
-    return shown(request, sight, "toolbox", key=key, by_tag=by_tag)
+    return shown(request, sight, "toolbox", key=key, by_tag=by_tag())
