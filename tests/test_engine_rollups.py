@@ -47,7 +47,7 @@ def in_zone(site: Site, zone: str) -> Site:
     return site
 
 
-def traffic(site: Site, count: int = 400, seed: int = 1) -> Iterator[dict[str, Any]]:
+def traffic(site: Site | int, count: int = 400, seed: int = 1) -> Iterator[dict[str, Any]]:
     """Visits of the ten days before NOW, at any time of day, a few events each."""
     chance = random.Random(seed)
     for number in range(count):

@@ -60,25 +60,65 @@ class Work:
         self.error = max(self.error, made.error)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question with everything that is looked up before its statements run."""
+
+    query: Query
+    scene: Scene
+    other: Period | None
+    facts: freshness.Facts
+    facts_then: freshness.Facts
+    begun: float
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What the answer is kept under: the question and the version of its data."""
+        return (keyed(self.query, self.scene, self.other), self.facts.version, self.facts_then.version)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the answer may be kept."""
+        return self.facts.complete and self.facts_then.complete and "online" not in self.query.metrics
+
+
 def ask(query: Query, *, now: datetime, source: Source | None = None, cache: bool = True) -> Result:
     """Answer one question.
 
     `source` gives goals and segments (default: the database). Raises QueryRefused for what cannot be asked and
     QueryStopped for what takes too much; StoreError when the store itself is in trouble.
     """
+    asked = looked_up(query, now, source)
+    return (kept(asked) if cache else None) or answered(asked, cache)
+
+
+def looked_up(query: Query, now: datetime, source: Source | None) -> Asked:
+    """Everything Django's database says about a question, and what is known of its data."""
     begun = time.perf_counter()
     scene = scene_of(query, now, source or FromDatabase())
     facts = freshness.facts(scene)
     scene = replace(scene, persons=facts.persons)
     other = compared(query.period, query.compare, now) if query.compare else None
     facts_then = freshness.facts(scene.during(other)) if other else facts
-    key = (keyed(query, scene, other), facts.version, facts_then.version)
-    if cache and (known := ANSWERS.get(key)):
-        meta = replace(known.meta, seconds=time.perf_counter() - begun, cached=True, rows_read=0, bytes_read=0)
-        return replace(known, rows=copies(known.rows), meta=meta)
-    result = answer(query, scene, other, facts, facts_then, begun)
-    if cache and facts.complete and facts_then.complete and "online" not in query.metrics:
-        ANSWERS.put(key, replace(result, rows=copies(result.rows)), cells(result))
+    return Asked(query, scene, other, facts, facts_then, begun)
+
+
+def kept(asked: Asked) -> Result | None:
+    """The answer, if it was given before to the same data."""
+    known = ANSWERS.get(asked.key)
+    if known is None:
+        return None
+    meta = replace(
+        known.meta, seconds=time.perf_counter() - asked.begun, cached=True, rows_read=0, bytes_read=0
+    )  # fmt: skip
+    return replace(known, rows=copies(known.rows), meta=meta)
+
+
+def answered(asked: Asked, cache: bool) -> Result:
+    """The answer from the store, kept where it may be."""
+    result = answer(asked.query, asked.scene, asked.other, asked.facts, asked.facts_then, asked.begun)
+    if cache and asked.lasting:
+        ANSWERS.put(asked.key, replace(result, rows=copies(result.rows)), cells(result))
     return result
 
 
