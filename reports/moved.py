@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.engine import Period, Query, ask
+from reports.engine import Period, Query, QueryRefused, Result, ask_together
 from reports.engine.compare import compared
 
 MOVED_BY = ("source", "page", "country")
 MOST = 500  # values looked at on each side
+ASKED = {"page": ("visitors", "views")}  # as the panel of pages asks, so that both are answered by one question
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,38 @@ class Difference:
         return self.now - self.before
 
 
-def by_value(sites: Sequence[int], period: Period, name: str, now: datetime, where: Any) -> dict[str, int]:
-    query = Query(tuple(sites), period, ("visitors",), (name,), where=where, limit=MOST)
-    return {str(row[name]): int(row["visitors"] or 0) for row in ask(query, now=now).rows}
+def questions(sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None) -> list[Query]:
+    """What is asked: of every dimension the values of `period`, then those of `against` ("previous", "weekday", "year"
+    or a Period)."""
+    periods = (period, compared(period, against, now))
+    return [
+        Query(tuple(sites), each, ASKED.get(name, ("visitors",)), (name,), where=where, limit=MOST)
+        for name in MOVED_BY
+        for each in periods
+    ]
+
+
+def told(answers: Sequence[Result]) -> list[Difference]:
+    """What differs by the answers to `questions`, largest first."""
+    found = []
+    for index, name in enumerate(MOVED_BY):
+        new, old = (by_value(name, answer) for answer in answers[2 * index : 2 * index + 2])
+        values = dict.fromkeys([*new, *old])
+        found += [Difference(name, value, new.get(value, 0), old.get(value, 0)) for value in values]
+    return sorted((one for one in found if one.size), key=lambda one: -abs(one.size))
+
+
+def by_value(name: str, answer: Result) -> dict[str, int]:
+    return {str(row[name]): int(row["visitors"] or 0) for row in answer.rows}
 
 
 def differences(
     sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None
 ) -> list[Difference]:
-    """What differs from the period `against` ("previous", "weekday", "year" or a Period), largest first."""
-    earlier = compared(period, against, now)
-    found = []
-    for name in MOVED_BY:
-        new, old = by_value(sites, period, name, now, where), by_value(sites, earlier, name, now, where)
-        values = dict.fromkeys([*new, *old])
-        found += [Difference(name, value, new.get(value, 0), old.get(value, 0)) for value in values]
-    return sorted((one for one in found if one.size), key=lambda one: -abs(one.size))
+    """What differs from the period `against`, largest first. Raises QueryRefused for what cannot be asked."""
+    answers = []
+    for answer in ask_together(questions(sites, period, against, now, where), now=now):
+        if isinstance(answer, QueryRefused):
+            raise answer
+        answers.append(answer)
+    return told(answers)

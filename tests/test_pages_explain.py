@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from goals.services import goal_create
 from reports.engine.registry import DIMENSIONS, METRICS
-from reports.pages import sheet
+from reports.pages import headline
 from reports.pages.explain import BEHIND
 from reports.panels import PANELS
 from reports.share.services import share_create
@@ -56,10 +56,10 @@ def visits_listed(html: str) -> int:
 def test_every_headline_number_and_panel_leads_to_its_explanation(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=yesterday")
     told = whys(html)
-    assert len(told) >= len(sheet.HEADLINE) + 4
+    assert len(told) >= len(headline.HEADLINE) + 4
     for href in told:
         assert "<dt>Zone</dt>" in page(inside, href), href
-    assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(sheet.HEADLINE)  # type: ignore[index]
+    assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(headline.HEADLINE)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

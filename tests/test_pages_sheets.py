@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from goals.models import Segment
 from goals.services import goal_create
-from reports.engine import Period, Query
+from reports.engine import Period, Query, QueryRefused, ask_together
 from reports.engine import ask as answer
-from reports.pages import sheet
+from reports.pages import parts
 from reports.panels import LAYOUTS, PANELS, SPREAD
 from tests.support import browse, event, record
 from tracking.store import StoreError
@@ -118,40 +118,81 @@ def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -
     def dead(*_: object, **__: object) -> None:
         raise StoreError("The event store does not answer.")
 
-    monkeypatch.setattr(sheet, "ask", dead)
+    monkeypatch.setattr(parts, "ask_together", dead)
     html = page(inside, f"/sites/{busy.pk}/")
     assert "The event store does not answer." in html and "Try again" in html and "Last 7 days" in html
 
 
-def test_a_browser_with_scripts_gets_places_that_fetch_themselves(inside: Client, busy) -> None:
+PARTS = ("headline", "panels", "panel-moved")
+
+
+def part_of(client: Client, path: str, name: str) -> str:
+    return client.get(path, headers={"HX-Request": "true", "HX-Target": name}).content.decode()
+
+
+def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Client, busy) -> None:
     inside.cookies["js"] = "1"
-    html = page(inside, f"/sites/{busy.pk}/?period=today")
-    fetched = re.findall(r'hx-get="([^"]+)" hx-trigger="load"', html)
-    assert len(fetched) == len(LAYOUTS["overview"]) + 2  # the numbers with the graph, the panels, what moved
-    part = page(inside, fetched[2])
-    assert "/pricing" in part
+    path = f"/sites/{busy.pk}/?period=today"
+    html = page(inside, path)
+    assert re.findall(r'hx-get="([^"]+)" hx-trigger="load" hx-target="([^"]+)"', html) == [
+        (path, "this"),
+        (path, "#panels"),
+    ]
+    waiting = re.findall(r'<section class="panel data waiting" id="([^"]+)"', html)
+    filled = part_of(inside, path, "panels")
+    assert re.findall(r'<section class="panel data[^"]*" id="([^"]+)"', filled) == waiting
+    assert waiting == [*(f"panel-{name}" for name in LAYOUTS["overview"]), "panel-moved"]
+    assert "/pricing" in filled and "waiting" not in filled and "<html" not in filled
 
 
-def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch) -> None:
-    from reports.pages import moved, sheet
-
+@pytest.mark.parametrize("target", ["", "sheet"])
+def test_a_page_goes_out_before_any_question_is_answered(inside: Client, busy, monkeypatch, target: str) -> None:
     def asked(*_: object, **__: object) -> None:
         raise AssertionError("the page waits for the store")
 
     inside.cookies["js"] = "1"
+    path = f"/sites/{busy.pk}/?period=today"
     with monkeypatch.context() as patched:
-        patched.setattr(sheet, "ask", asked)
-        patched.setattr(moved, "differences", asked)
-        html = page(inside, f"/sites/{busy.pk}/?period=today")
-    assert "Visitors" in html and html.count("waiting") == len(LAYOUTS["overview"]) + 2
-    parts = {name: {"HX-Request": "true", "HX-Target": name} for name in ("headline", "panel-moved")}
-    told = {
-        name: inside.get(f"/sites/{busy.pk}/?period=today", headers=headers).content.decode()
-        for name, headers in parts.items()
-    }
+        patched.setattr("tracking.store.query", asked)
+        html = part_of(inside, path, target) if target else page(inside, path)
+    assert "Visitors" in html and html.count(" waiting") == len(LAYOUTS["overview"]) + 2
+    told = {name: part_of(inside, path, name) for name in PARTS}
     assert 'id="live" hx-swap-oob="true"' in told["headline"] and "<svg" in told["headline"]
     assert "data until" in told["headline"] and "waiting" not in told["headline"]
     assert 'id="panel-moved"' in told["panel-moved"] and "<html" not in told["panel-moved"]
+
+
+def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatch) -> None:
+    asked: list[Query] = []
+
+    def noted(queries, **more):
+        asked.extend(queries)
+        return ask_together(queries, **more)
+
+    monkeypatch.setattr(parts, "ask_together", noted)
+    page(inside, f"/sites/{busy.pk}/?period=today")
+    assert len(asked) > len(LAYOUTS["overview"])
+    assert all(query not in asked[:index] for index, query in enumerate(asked))
+    assert not any(query.totals for query in asked)  # shares are of one whole, asked for once
+
+
+def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -> None:
+    def some(queries, **more):
+        refused = QueryRefused("This took too long.")
+        return [refused if one.dimensions == ("browser",) else answer(one, **more) for one in queries]
+
+    monkeypatch.setattr(parts, "ask_together", some)
+    html = part_of(inside, f"/sites/{busy.pk}/?period=today", "panels")
+    assert html.count("This took too long.") == 1 and "/pricing" in html
+    assert "This took too long." in html[html.index('id="panel-technology"') : html.index('id="panel-goals"')]
+
+
+def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_assert_max_num_queries) -> None:
+    path = f"/sites/{busy.pk}/?period=today"
+    inside.cookies["js"] = "1"
+    for name, most in {"sheet": 6, "headline": 17, "panels": 12}.items():
+        with django_assert_max_num_queries(most):
+            part_of(inside, path, name)
 
 
 def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:

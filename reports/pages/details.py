@@ -15,7 +15,8 @@ from reports.engine.registry import METRICS
 from reports.pages.export import FORMATS, as_file
 from reports.pages.frame import asked_for, bar, site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.sheet import TROUBLE, Row, rows_of, sentence
+from reports.pages.parts import TROUBLE, sentence
+from reports.pages.sheet import Row, rows_of
 from reports.pages.state import State
 
 PAGE = 50

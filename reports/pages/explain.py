@@ -18,7 +18,8 @@ from reports.engine.registry import METRICS
 from reports.pages.chips import chips
 from reports.pages.frame import site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.sheet import TROUBLE, error_of, sentence
+from reports.pages.parts import TROUBLE, sentence
+from reports.pages.sheet import error_of
 from reports.pages.state import Condition, State
 
 # A metric that counts only some visits: the filter that finds them

@@ -19,8 +19,8 @@ from reports.engine.funnels import funnel as counted
 from reports.pages.frame import bar, site_page
 from reports.pages.funnel_forms import FunnelForm
 from reports.pages.numbers import Shown, shown
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 from sites.access import site_for
 from sites.models import Site

@@ -16,8 +16,8 @@ from reports.engine.attribution import LOOKBACK, Credit, Way, attribution
 from reports.engine.registry import METRICS
 from reports.pages.frame import bar, site_page
 from reports.pages.numbers import Shown, duration, money, shown
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 
 NUMBERS = ("visitors", "conversions", "conversion_rate")

@@ -21,8 +21,8 @@ from reports.pages.frame import bar, site_page
 from reports.pages.goal_forms import GoalForm
 from reports.pages.names import reader_locale
 from reports.pages.numbers import Shown, shown
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 from sites.access import site_for
 from sites.models import Site

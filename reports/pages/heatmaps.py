@@ -18,8 +18,8 @@ from reports.engine.refusal import QueryRefused
 from reports.pages import heat_picture, people
 from reports.pages.frame import bar, site_page
 from reports.pages.heat_forms import HeatForm
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 from sites import onsite
 from sites.access import site_for

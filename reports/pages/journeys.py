@@ -12,8 +12,8 @@ from django.shortcuts import render
 from reports.engine.journeys import LEVELS, MOST_PAGES, Neighbour, journeys
 from reports.pages.frame import bar, site_page
 from reports.pages.numbers import Shown, shown
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 
 LABELS = {-2: "Two before", -1: "Before", 1: "After", 2: "Two after", 3: "Three after"}

@@ -9,12 +9,16 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from reports.moved import MOST, MOVED_BY
 from reports.pages.frame import asked_for, bar, site_page
-from reports.pages.moved import moves
-from reports.pages.sheet import GRAPHABLE, METRICS, Table, headline, online, table, waiting_headline
+from reports.pages.headline import choices, headline_part, waiting_headline
+from reports.pages.moved import Moves, moved_part
+from reports.pages.parts import Part, together
+from reports.pages.sheet import PANEL_ROWS, Table, online_part, table_part
 from reports.pages.state import State
 from reports.panels import LAYOUTS, PANELS, SPREAD, Panel, Tab
 
+NOTHING: Mapping[str, Part[Any]] = {}
 TITLES = {"overview": "Overview", "content": "Content", "sources": "Sources"}
 
 
@@ -37,57 +41,81 @@ def sources(request: HttpRequest, state: State) -> HttpResponse:
 
 
 def layout(request: HttpRequest, state: State, name: str) -> HttpResponse:
-    """The page; only its sheet or one panel where htmx asks for that."""
+    """The page; only its sheet or a part of it where htmx asks for that."""
     if (part := part_of(request, state, name)) is not None:
         return part
     whole = asked_for(request) != "sheet"
-    context = {**bar(request, state, live=not shell(request)), **sheet_of(request, state, name)}
+    context = {**bar(request, state, live=False), **sheet_of(request, state, name)}
     context |= {"section": name, "title": TITLES[name]}
     return render(request, "reports/sheet.html" if whole else "reports/_sheet.html", context)
 
 
-def shell(request: HttpRequest) -> bool:
-    """Whether a page goes out before any question is answered: a browser that runs scripts then fetches its parts.
-
-    When a link changes the sheet in place, its numbers come along, so that they change without a blink.
-    """
-    return runs_scripts(request) and asked_for(request) != "sheet"
-
-
 def runs_scripts(request: HttpRequest) -> bool:
+    """Whether a sheet goes out before any question is answered: a browser that runs scripts then fetches its parts."""
     return request.COOKIES.get("js") == "1"
 
 
 def part_of(
-    request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS, **more: Any
+    request: HttpRequest,
+    state: State,
+    name: str,
+    registry: Mapping[str, Panel] = PANELS,
+    beside: Mapping[str, Part[Any]] = NOTHING,
+    **more: Any,
 ) -> HttpResponse | None:
-    """The one part of a sheet that htmx asks for; None for the sheet or the page."""
+    """The part of a sheet that htmx asks for: its headline, all of its panels or one; None for the sheet or page."""
     wanted = asked_for(request)
+    base = {"state": state, "site": state.site}
     if wanted == "headline":
-        told = {"headline": headline(state), "choices": choices(state), "online": online(state), "state": state}
-        return render(request, "reports/_headline_part.html", {**told, "site": state.site, **more})
+        found, live = together([headline_part(state), online_part(state)], state.now)
+        told = {**base, "headline": found, "choices": choices(state), "online": live, **more}
+        return render(request, "reports/_headline_part.html", told)
+    if wanted == "panels":
+        return render(request, "reports/_panels.html", {**base, **below(state, name, registry, beside), **more})
     if wanted == "panel-moved":
-        found, failed = moves(state)
-        return render(request, "reports/_moved.html", {"moves": found, "moves_failed": failed, "state": state})
+        (moves,) = together([moved_part(state)], state.now)
+        return render(request, "reports/_moved.html", {"moves": moves, "state": state})
     for panel, tab, slot in slots(state, name, registry):
         if wanted == f"panel-{slot}":
             return render(request, "reports/_panel.html", {"panel": shown(state, panel, tab, slot), "site": state.site})
     return None
 
 
-def sheet_of(request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> dict[str, Any]:
-    """Context of a sheet below its bar: numbers, graph, panels (of `registry`), and what moved."""
-    context = {
-        "headline": waiting_headline(state) if shell(request) else headline(state),
-        "panels": panels(request, state, name, registry),
-        "choices": choices(state),
-    }
-    if name == "overview" and state.compare is not None:
-        if runs_scripts(request):
-            context["moves_wait"] = True
-        else:
-            context["moves"], context["moves_failed"] = moves(state)
-    return context
+def sheet_of(
+    request: HttpRequest,
+    state: State,
+    name: str,
+    registry: Mapping[str, Panel] = PANELS,
+    beside: Mapping[str, Part[Any]] = NOTHING,
+) -> dict[str, Any]:
+    """Context of a sheet: who is here, numbers, graph, panels (of `registry`), what moved, and what is `beside` them.
+
+    Everything is asked for together; a browser that runs scripts gets places, and fetches what stands in them.
+    """
+    context: dict[str, Any] = {"choices": choices(state)}
+    if runs_scripts(request):
+        places = [placed(state, *slot) for slot in slots(state, name, registry)]
+        context |= {"waits": True, "headline": waiting_headline(state), "panels": places, "online": None}
+        return context | ({"moves": Moves(waits=True)} if moves_on(state, name) else {})
+    first: dict[str, Part[Any]] = {"headline": headline_part(state), "online": online_part(state)}
+    return context | below(state, name, registry, {**first, **beside})
+
+
+def below(state: State, name: str, registry: Mapping[str, Panel], beside: Mapping[str, Part[Any]]) -> dict[str, Any]:
+    """Context of a sheet's panels, of what moved, and of what is `beside` them: all asked for together."""
+    found = slots(state, name, registry)
+    more = {**beside, **({"moves": moved_part(state)} if moves_on(state, name) else {})}
+    asked = MOVED_BY if "moves" in more else ()
+    tables = [table_part(state, panel, tab, MOST if tab.dimension in asked else PANEL_ROWS) for panel, tab, _ in found]
+    answers = together([*more.values(), *tables], state.now)
+    made = zip(found, answers[len(more) :], strict=True)
+    panels = [placed(state, *slot, table=table) for slot, table in made]
+    return {**dict(zip(more, answers, strict=False)), "panels": panels}
+
+
+def moves_on(state: State, name: str) -> bool:
+    """Whether a sheet tells what moved."""
+    return name == "overview" and state.compare is not None
 
 
 def slots(state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> list[tuple[Panel, Tab, str]]:
@@ -98,26 +126,16 @@ def slots(state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> li
     return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in found]
 
 
-def panels(request: HttpRequest, state: State, name: str, registry: Mapping[str, Panel]) -> list[dict[str, Any]]:
-    """The panels of a sheet. A browser that runs scripts gets places for them, and fetches each on its own."""
-    lazy = runs_scripts(request)
-    return [
-        waiting(state, panel, tab, slot) if lazy else shown(state, panel, tab, slot)
-        for panel, tab, slot in slots(state, name, registry)
-    ]
-
-
 def shown(state: State, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
-    """One panel with its rows. In a spread, its only tab is its title."""
-    made: Table = table(state, panel, tab)
-    single = slot != panel.name
-    return {"table": made, "id": f"panel-{slot}", "title": tab.label if single else panel.label, "single": single,
-            "href": panel_href(state, panel, tab)}  # fmt: skip
+    """One panel with its rows."""
+    (table,) = together([table_part(state, panel, tab)], state.now)
+    return placed(state, panel, tab, slot, table)
 
 
-def waiting(state: State, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
+def placed(state: State, panel: Panel, tab: Tab, slot: str, table: Table | None = None) -> dict[str, Any]:
+    """A panel in its place; without a table, the place alone. In a spread, its only tab is its title."""
     single = slot != panel.name
-    return {"table": None, "id": f"panel-{slot}", "title": tab.label if single else panel.label, "single": single,
+    return {"table": table, "id": f"panel-{slot}", "title": tab.label if single else panel.label, "single": single,
             "href": panel_href(state, panel, tab)}  # fmt: skip
 
 
@@ -146,13 +164,3 @@ def one_panel(state: State, name: str, tab: str, wanted: str, registry: Mapping[
     slot = wanted.removeprefix("panel-") if wanted.startswith("panel-") else name
     slot = slot if slot in (name, f"{name}-{tab}") else name
     return shown(state, registry[name], registry[name].tab(tab), slot)
-
-
-def choices(state: State) -> list[tuple[str, str, bool]]:
-    """Second metrics for the graph."""
-    chosen, first = state.option("second"), state.option("metric", "visitors")
-    return [
-        (METRICS[name].label, state.seen(second="" if name == chosen else name).href(), name == chosen)
-        for name in GRAPHABLE
-        if name != first
-    ]

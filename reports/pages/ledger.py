@@ -15,8 +15,8 @@ from reports.engine.ledger import ledger as read_ledger
 from reports.engine.ledger import total as summed
 from reports.pages.frame import bar, site_page
 from reports.pages.graph import bucket_label
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 from tracking.hit import REASONS
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reports import moved
+from reports.engine import Query, Result
 from reports.engine.dimensions import dimension
 from reports.engine.registry import METRICS
-from reports.moved import Difference, differences
 from reports.pages.names import value_name
 from reports.pages.numbers import short
-from reports.pages.sheet import TROUBLE, sentence
+from reports.pages.parts import Part
 from reports.pages.state import State
 
 SHOWN = 6
@@ -25,18 +26,28 @@ class Move:
     href: str
 
 
-def moves(state: State) -> tuple[list[Move], str]:
-    """The largest differences, and a sentence where they cannot be told."""
-    if state.compare is None:
-        return [], ""
-    try:
-        found = differences(state.ids, state.period, state.compare, state.now, state.where())
-    except TROUBLE as error:
-        return [], sentence(error)
-    return [told(state, one) for one in found[:SHOWN]], ""
+@dataclass(frozen=True)
+class Moves:
+    """The largest differences. `waits`: a place for them; `failed`: the sentence why they cannot be told."""
+
+    rows: list[Move] = field(default_factory=list)
+    waits: bool = False
+    failed: str = ""
 
 
-def told(state: State, found: Difference) -> Move:
+def moved_part(state: State) -> Part[Moves]:
+    """The largest differences from the period that the sheet is compared with."""
+
+    def questions() -> list[Query]:
+        return moved.questions(state.ids, state.period, state.compare, state.now, state.where())
+
+    def make(answers: list[Result]) -> Moves:
+        return Moves([told(state, one) for one in moved.told(answers)[:SHOWN]])
+
+    return Part(questions, make, lambda why: Moves(failed=why))
+
+
+def told(state: State, found: moved.Difference) -> Move:
     row, metric = dimension(found.dimension, ""), METRICS["visitors"]
     rose = found.size > 0
     sign = "+" if rose else "−"

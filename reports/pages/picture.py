@@ -16,7 +16,7 @@ from django.utils.text import get_valid_filename
 from reports.pages import graph
 from reports.pages.chips import chips
 from reports.pages.frame import site_page
-from reports.pages.sheet import headline
+from reports.pages.headline import headline
 from reports.pages.state import State
 from reports.templatetags.show import cut_middle
 

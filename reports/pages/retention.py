@@ -15,8 +15,8 @@ from reports.pages.details import exports
 from reports.pages.export import FORMATS, as_file
 from reports.pages.frame import bar, site_page
 from reports.pages.numbers import Shown, shown
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.state import State
 
 AT_LEAST = {"day": 14, "week": 12, "month": 12}  # cohorts shown of even the shortest period

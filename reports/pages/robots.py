@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
-from reports.pages.sheet import TROUBLE, sentence
+from reports.pages.parts import TROUBLE, sentence
 from sites.access import site_for
 from sites.models import Site
 from tracking import robots

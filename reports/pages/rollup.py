@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
@@ -15,15 +15,16 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from reports.engine import ask
+from reports.engine import Query, Result
 from reports.engine.query import MOST_SITES
 from reports.engine.refusal import QueryRefused
 from reports.pages.explain import explanation
 from reports.pages.frame import asked_for, plain_bar
-from reports.pages.layouts import one_panel, part_of, sheet_of, shell
+from reports.pages.layouts import one_panel, part_of, sheet_of
 from reports.pages.numbers import Shown, shown
+from reports.pages.parts import Part
 from reports.pages.picture import picture
-from reports.pages.sheet import TROUBLE, sentence, share_text
+from reports.pages.sheet import share_text
 from reports.pages.state import State, read_state
 from reports.panels import PANELS, Panel
 from sites.access import sites_of
@@ -91,14 +92,13 @@ def rollup(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect("/sites")
     try:
         state = state_of_many(request, sites)
-        registry = panels_of_many()
-        if (part := part_of(request, state, "overview", registry, shared=True)) is not None:
+        registry, beside = panels_of_many(), {"by_site": by_site_part(state, sites)}
+        if (part := part_of(request, state, "overview", registry, beside, shared=True)) is not None:
             return answered(part)
-        bar = bar_of_many(state, sites, mine, live=not shell(request))
-        context = {**bar, **sheet_of(request, state, "overview", registry)}
+        bar = bar_of_many(state, sites, mine, live=False)
+        context = {**bar, **sheet_of(request, state, "overview", registry, beside)}
     except QueryRefused as error:
         return answered(refused(request, error))
-    context |= by_site(state, sites)
     whole = asked_for(request) != "sheet"
     return answered(render(request, "reports/rollup.html" if whole else "reports/_rollup.html", context))
 
@@ -161,13 +161,24 @@ class Share:
     percent: str
 
 
-def by_site(state: State, sites: list[Site]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Shares:
+    """The table of sites, or the sentence why there is none."""
+
+    rows: list[Share] = field(default_factory=list)
+    failed: str = ""
+
+
+def by_site_part(state: State, sites: list[Site]) -> Part[Shares]:
     """The table of sites, the most visited first: one question for all of them."""
-    try:
-        query = state.query(BY_SITE, ("site",), limit=MOST_LISTED, compare=state.compare)
-        result = ask(query, now=state.now)
-    except TROUBLE as error:
-        return {"by_site_failed": sentence(error)}
+
+    def questions() -> list[Query]:
+        return [state.query(BY_SITE, ("site",), limit=MOST_LISTED, compare=state.compare)]
+
+    return Part(questions, lambda answers: shares(state, sites, answers[0]), lambda why: Shares(failed=why))
+
+
+def shares(state: State, sites: list[Site], result: Result) -> Shares:
     before = result.comparison if isinstance(result.comparison, list) else []
     told = {str(row["site"]): (row, before[index] if before else {}) for index, row in enumerate(result.rows)}
     largest = max((row["visitors"] or 0 for row in result.rows), default=0) or 1
@@ -181,4 +192,4 @@ def by_site(state: State, sites: list[Site]) -> dict[str, Any]:
         found.append((visitors, Share(site, alone, cells, f"{visitors / largest * 100:.1f}",
                                       share_text(visitors / whole * 100 if whole else None))))  # fmt: skip
     found.sort(key=lambda pair: -pair[0])
-    return {"by_site": [share for _, share in found[:MOST_LISTED]]}
+    return Shares([share for _, share in found[:MOST_LISTED]])

@@ -17,7 +17,7 @@ from reports.engine import Period, Query, ask
 from reports.pages.graph import spark
 from reports.pages.names import reader_locale
 from reports.pages.numbers import Shown, shown
-from reports.pages.sheet import attempt
+from reports.pages.parts import attempt
 from sites.access import sites_of
 from sites.models import Site
 from sites.views.home import own_accounts

@@ -13,7 +13,7 @@ from goals.querysets import goals_of
 from reports.engine import splits
 from reports.pages.frame import bar, site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.sheet import TROUBLE, sentence
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.state import State
 
 FEW = 100  # visitors of a version below which nothing should be decided

@@ -18,7 +18,7 @@ from reports.engine import Period, lists
 from reports.pages import people
 from reports.pages.frame import bar, site_page
 from reports.pages.names import reader_locale
-from reports.pages.sheet import TROUBLE, sentence
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.state import Condition, State, conditions_of
 from sites.access import site_of
 from sites.models import Site

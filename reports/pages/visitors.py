@@ -12,8 +12,8 @@ from django.shortcuts import render
 from reports.engine import Period, lists
 from reports.pages import arrived, people
 from reports.pages.frame import asked_for, bar, site_page
+from reports.pages.parts import TROUBLE, sentence
 from reports.pages.segments import may_edit
-from reports.pages.sheet import TROUBLE, sentence
 from reports.pages.spy import KINDS
 from reports.pages.state import State
 

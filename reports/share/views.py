@@ -25,7 +25,7 @@ from reports.limits import take
 from reports.pages.details import columns_of, exported, page_of, table_named
 from reports.pages.export import FORMATS
 from reports.pages.frame import asked_for
-from reports.pages.layouts import one_panel, part_of, sheet_of, shell
+from reports.pages.layouts import one_panel, part_of, sheet_of
 from reports.pages.picture import picture
 from reports.pages.state import State
 from reports.share.forms import PasswordForm, ShareForm
@@ -156,7 +156,7 @@ def sheet(request: HttpRequest, share: Share, framed: bool) -> HttpResponse:
         state = shared_state(request, share, home if framed else f"{home}/", framed)
         if (part := part_of(request, state, "overview", without_people(), shared=True)) is not None:
             return answered(part)
-        bar = shared_bar(state, share, live=not shell(request))
+        bar = shared_bar(state, share, live=False)
         context = {**bar, **sheet_of(request, state, "overview", without_people())}
     except QueryRefused as error:
         return answered(refused(request, share, error))

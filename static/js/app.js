@@ -142,20 +142,42 @@
     for (const hidden of document.querySelectorAll("[data-print][hidden], [data-png][hidden]")) hidden.hidden = false;
   }
 
+  // When the sheet is asked for again, what stood there stays, paler, until the new numbers come: nothing blinks
+  let stood = new Map();
+  function keepStanding(event) {
+    if (event.detail.target?.id !== "sheet") return;
+    stood = new Map([...document.querySelectorAll("#sheet .data[id], #headline, #live")].map((place) => [place.id, place]));
+    for (const asking of document.querySelectorAll("#headline, #panels > [hx-get]")) window.htmx.trigger(asking, "htmx:abort");
+  }
+  function standAgain() {
+    for (const [id, old] of stood) {
+      const place = document.getElementById(id);
+      if (!place || place === old || !place.closest("[aria-busy], #live")) continue;
+      place.replaceChildren(...old.childNodes);
+      if (id === "live") continue;
+      place.classList.add("stands");
+      place.inert = true;
+    }
+    stood = new Map();
+  }
+
   function failed(event) {
-    const place = event.detail.target?.closest?.(".waiting") || event.detail.target;
-    if (!place?.classList.contains("waiting")) return;
-    place.classList.remove("waiting");
+    const target = event.detail.target;
+    if (!target?.matches) return;
+    for (const place of target.matches(".waiting") ? [target] : target.querySelectorAll(".waiting")) didNotArrive(place);
+  }
+  function didNotArrive(place) {
+    place.classList.remove("waiting", "stands");
+    place.inert = false;
     place.setAttribute("aria-busy", "false");
     const body = place.querySelector(".panel-body") || place;
-    const link = place.querySelector("h2 a") || Object.assign(document.createElement("a"), { href: location.href });
+    const link = place.querySelector(".panel-head h2 a") || Object.assign(document.createElement("a"), { href: location.href });
     body.classList.remove("skeleton");
     body.removeAttribute("aria-hidden");
-    body.textContent = "";
     const note = document.createElement("p");
     note.className = "empty";
     note.append("This part did not arrive. ", Object.assign(link.cloneNode(), { textContent: "Try again" }));
-    body.append(note);
+    body.replaceChildren(note);
     window.htmx.process(body);
   }
 
@@ -167,6 +189,8 @@
   document.addEventListener("htmx:configRequest", keepTabs);
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);
+  document.addEventListener("htmx:beforeSwap", keepStanding);
+  document.addEventListener("htmx:afterSwap", standAgain);
   document.addEventListener("htmx:afterSettle", ready);
   document.addEventListener("DOMContentLoaded", ready);
 })();
