@@ -15,9 +15,11 @@ from django.core.asgi import get_asgi_application
 django_app = get_asgi_application()  # before anything that needs the models
 
 from config import health, process, statics  # noqa: E402
+from config.together import AtOnce  # noqa: E402
 from links import redirector  # noqa: E402
-from tracking import collector  # noqa: E402
+from tracking import collector, intake  # noqa: E402
 from tracking.address import trusted_proxy, visitor_address  # noqa: E402
+from tracking.turn import turn  # noqa: E402
 
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -38,12 +40,15 @@ HOT: tuple[Hot, ...] = (
 )
 
 
-def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+def answer_at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
     """What our own server may answer without a task (`config.server`); in the order of HOT."""
     found = collector.at_once(scope)
     if found is not None or collector.claims(scope) or health.claims(scope):
         return found
     return redirector.at_once(scope)
+
+
+at_once = AtOnce(answer_at_once, turn.begin, turn.pause, intake.end_turn)
 
 
 async def application(scope: Scope, receive: Any, send: Any) -> None:

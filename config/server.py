@@ -7,11 +7,13 @@ import contextlib
 import gc
 import resource
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from config.together import AtOnce, Together
 
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
 BODY_SECONDS = 30.0  # between two pieces of a body
@@ -20,13 +22,6 @@ MOST_FILES = 65_536
 GRACE_SECONDS = 4
 SWEEP_SECONDS = 1.0
 GARBAGE = (50_000, 20, 50)  # new objects before a search; searches before the next older generation's
-
-
-AtOnce = Callable[[Any], tuple[int, bytes, bytes] | None]
-
-
-def never(scope: Any) -> None:
-    """Every request gets its task."""
 
 
 class Standard:
@@ -50,11 +45,11 @@ _standard = Standard()
 class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 with an end to patience. Times are the loop's; one sweep a second looks at all connections."""
 
-    at_once: AtOnce = staticmethod(never)
+    together: Together
     waiting_since: float | None = None
     waiting_most = HEADER_SECONDS
     header_bytes = 0
-    asked = answered = False  # `at_once` about the request that is read
+    asked = answered = False  # `together` about the request that is read
     idle_since: float | None = None  # after an answer at once; uvicorn has a timer for its own
 
     def connection_made(self, transport: Any) -> None:
@@ -69,6 +64,7 @@ class PatientProtocol(HttpToolsProtocol):
             else:
                 self.header_bytes += len(data)
                 if self.header_bytes > MOST_HEADER_BYTES:
+                    self.together.end()
                     self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
                     self.transport.close()
                     return
@@ -107,31 +103,42 @@ class PatientProtocol(HttpToolsProtocol):
         scope = self.scope
         scope["method"], scope["http_version"] = "GET", parser.get_http_version()
         scope["path"], scope["raw_path"], scope["query_string"] = path.decode("ascii"), path, query
-        if scope["http_version"] != "1.1" or (found := self.at_once(scope)) is None:
+        if scope["http_version"] != "1.1" or (found := self.together.ask(scope)) is None:
             self.asked = scope["http_version"] == "1.1"
             return False
         self.answered = True
         status, head, body = found
-        standard = _standard.lines(self.server_state.default_headers)
-        self.transport.write(b"".join((STATUS_LINE[status], standard, head, b"\r\n", body)))
+        start = STATUS_LINE[status] + _standard.lines(self.server_state.default_headers)
+        self.together.add(self.loop, self.transport, start, head, b"\r\n" + body)
         self.server_state.total_requests += 1
         self.idle_since = self.loop.time()
         return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Answer at once what can be answered without waiting; a task and its turn of the loop cost more than that."""
-        found = None if self.flow.write_paused or self.asked else self.at_once(cycle.scope)
+        found = None if self.flow.write_paused or self.asked else self.together.ask(cycle.scope)
         if found is None:
             super()._start_asgi_task(cycle, app)
             return
         status, head, body = found
-        standard = _standard.lines(self.server_state.default_headers)
+        start = STATUS_LINE[status] + _standard.lines(self.server_state.default_headers)
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((STATUS_LINE[status], standard, head, end, body)))
+        self.together.add(self.loop, self.transport, start, head, end + body)
+        self.together.end()
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What was answered before goes out first."""
+        self.together.end()
+        super().send_400_response(msg)
+
+    def shutdown(self) -> None:
+        """The server ends: what is answered already goes out first."""
+        self.together.end()
+        super().shutdown()
 
     def give_up(self, now: float) -> None:
         """Close the connection if its request should have been here by now, or none came for long."""
@@ -194,12 +201,9 @@ def raise_file_limit() -> int:
     return max(soft, wanted)
 
 
-def server_config(app: Any, host: str, port: int, at_once: AtOnce = never, **more: Any) -> uvicorn.Config:
-    """The one way we run uvicorn. Proxies' words are judged by us, so it must not.
-
-    `at_once(scope)` gives status, header lines and body of a request that needs no waiting, or None.
-    """
-    protocol = type("Protocol", (PatientProtocol,), {"at_once": staticmethod(at_once)})
+def server_config(app: Any, host: str, port: int, at_once: AtOnce | None = None, **more: Any) -> uvicorn.Config:
+    """The one way we run uvicorn. Proxies' words are judged by us, so it must not."""
+    protocol = type("Protocol", (PatientProtocol,), {"together": Together(at_once or AtOnce())})
     settings: dict[str, Any] = {
         "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
         "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +19,7 @@ from links.facts import AccountFacts, LinkFacts
 from sites import known as known_sites
 from sites.facts import SiteFacts
 from sites.hosts import host_name
-from tracking import feed, intake, spool
+from tracking import intake
 from tracking.address import within
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.agent import read_agent
@@ -199,20 +198,20 @@ def record(click: Click, url: str) -> Event | Refused | None:
     link, hit = click.link, click.hit
     if link.redirect_only:
         return None
-    spool.count_received(link.account_id, hit.now)
+    intake.count_received(link.account_id, hit.now)
     if click.account.blacklist and within(hit.ip, click.account.blacklist):
         return intake.refuse(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:
         return intake.refuse(link.account_id, "over_quota", hit.now)
     common = finished(click, url)
-    written: Event | Refused = write(common, hit.now)
+    written = intake.keep(common, hit.now)
     for inner, address in click.choice.way[1:]:
         further = {
             **common, "id": tokens.new_click_id(), "link_id": inner.link_id, "group_id": inner.group_id,
             "destination": address[:1000], "is_unique": int(click.unique(inner)), "cost": inner.cost,
         }  # fmt: skip
         if inner.account_id == link.account_id and not inner.redirect_only:
-            write(further, hit.now)
+            intake.keep(further, hit.now)
     if not click.sign and url:
         thread.remember(click.number, link.account_id, host_of(url), hit.ip, hit.user_agent)
     return written
@@ -233,16 +232,6 @@ def finished(click: Click, url: str) -> Event:
     keep_less_of_the_address(
         hit, click.account.cut if link.encode_ip or link.light_tracking else click.account.site, event
     )
-    return event
-
-
-def write(event: Event, now: datetime) -> Event | Refused:
-    """Into the spool, then to those who watch."""
-    try:
-        spool.write_event(event)
-    except (spool.SpoolFull, OSError) as error:
-        return intake.full(event["site_id"], now, error)
-    feed.publish(event)
     return event
 
 

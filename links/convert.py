@@ -17,7 +17,7 @@ from links import clicks, known, thread, tokens, windows
 from links.facts import AccountFacts, ConversionFacts, LinkFacts
 from links.hits import Request
 from links.visitor import Visitor
-from tracking import intake, spool
+from tracking import intake
 from tracking.address import visitor_address, within
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.page import clip, money
@@ -39,7 +39,7 @@ def report(request: Request, *, browser: bool) -> Event | Refused:
     """Record one conversion. Refused says why it was not: no_conversion, no_click, duplicate, bot …"""
     fields = {name.lower(): value for name, value in request.fields().items()}
     conversion = known.by_code(fields.get("id", ""))
-    spool.count_received(conversion.account_id if conversion else 0, request.now)
+    intake.count_received(conversion.account_id if conversion else 0, request.now)
     if conversion is None:
         return intake.refuse(0, "no_conversion", request.now)
     account = known.account(conversion.account_id)
@@ -124,7 +124,7 @@ def counted(
         "commission": money(-abs(commission) if refund else commission),
     }  # fmt: skip
     keep_less_of_the_address(hit, account.cut if link.encode_ip else account.site, event)
-    return clicks.write(event, hit.now)
+    return intake.write(event, hit.now)
 
 
 def counted_key(kind: str, conversion_id: int, word: str) -> str:

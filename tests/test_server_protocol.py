@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 from config import server
+from config.together import AtOnce
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
 
@@ -40,7 +41,7 @@ def talk(conversation: Talk, **settings: Any) -> Any:
 
     async def run() -> Any:
         asked.clear()
-        config = server.server_config(app, "127.0.0.1", 0, at_once, lifespan="off", **settings)
+        config = server.server_config(app, "127.0.0.1", 0, AtOnce(at_once), lifespan="off", **settings)
         serving = uvicorn.Server(config)
         config.load()
         serving.lifespan = config.lifespan_class(config)

@@ -14,13 +14,15 @@ from sites.facts import SiteFacts
 from tracking import feed, seen, spool
 from tracking.hit import Event, Hit, Refused
 from tracking.pipeline import SetApart, process
+from tracking.turn import turn
 
+DROPPED = b"x-event-dropped: spool_full\r\n"
 log = logging.getLogger(__name__)
 
 
 def receive(hit: Hit, facts: SiteFacts) -> Event | Refused:
-    """Record one hit. The event or the refusal is in the kernel's hands when this returns."""
-    spool.count_received(facts.site_id, hit.now)
+    """Record one hit. The event or the refusal is in the kernel's hands when this returns, or the turn ends."""
+    count_received(facts.site_id, hit.now)
     if hit.event_id and seen.repeated(facts.site_id, hit.event_id, hit.brief_id, hit.now):
         return refuse(facts.site_id, "duplicate", hit.now)
     try:
@@ -32,25 +34,72 @@ def receive(hit: Hit, facts: SiteFacts) -> Event | Refused:
         return set_apart(outcome, hit)
     if isinstance(outcome, Refused):
         return refuse(facts.site_id, outcome.reason, hit.now)
-    try:
-        spool.write_event(outcome)
-    except (spool.SpoolFull, OSError) as error:
-        return full(facts.site_id, hit.now, error)
-    if hit.event_id and not hit.brief_id:
+    if not hit.event_id or hit.brief_id:
+        return keep(outcome, hit.now)
+    kept = write(outcome, hit.now)
+    if not isinstance(kept, Refused):
         seen.note(facts.site_id, hit.event_id, hit.now)
-    feed.publish(outcome)
-    return outcome
+    return kept
+
+
+def keep(event: Event, now: datetime) -> Event | Refused:
+    """Record an event, at the end of the turn where there is one, and show it to those who watch."""
+    return event if turn.keep(event, now) else write(event, now)
+
+
+def write(event: Event, now: datetime) -> Event | Refused:
+    """Into the spool, then to those who watch."""
+    try:
+        spool.write_event(event)
+    except (spool.SpoolFull, OSError) as error:
+        return full(event["site_id"], now, error)
+    feed.publish(event)
+    return event
+
+
+def end_turn() -> dict[int, bytes]:
+    """Write what the turn gathered. The numbers of answers whose hit found no room, each with the header to add."""
+    gathered, counts = turn.take()
+    for (site_id, reason, _), (hits, now) in counts.items():
+        if reason:
+            spool.write_refusal(site_id, reason, now, hits)
+        else:
+            spool.count_received(site_id, now, hits)
+    events = [event for _, event, _ in gathered]
+    if events and not written_together(events):
+        return {number: DROPPED for number, event, now in gathered if isinstance(write(event, now), Refused)}
+    return {}
+
+
+def written_together(events: list[Event]) -> bool:
+    """Write events of one month in one go; False if they must be written one by one."""
+    if events[0]["ts"].month != events[-1]["ts"].month:  # their moments are the present: a month ends once a turn
+        return False
+    try:
+        spool.write_events(events)
+    except (spool.SpoolFull, OSError):
+        return False
+    for event in events:
+        feed.publish(event)
+    return True
+
+
+def count_received(site_id: int, now: datetime) -> None:
+    """Count a hit that a door took in."""
+    if not turn.count(site_id, "", now):
+        spool.count_received(site_id, now)
 
 
 def turn_away(site_id: int, reason: str, now: datetime) -> Refused:
     """Count what a door refuses before it is a hit; site 0 stands for sites that nobody knows."""
-    spool.count_received(site_id, now)
+    count_received(site_id, now)
     return refuse(site_id, reason, now)
 
 
 def refuse(site_id: int, reason: str, now: datetime) -> Refused:
     """Count a refusal of what was counted as received."""
-    spool.write_refusal(site_id, reason, now)
+    if not turn.count(site_id, reason, now):
+        spool.write_refusal(site_id, reason, now)
     return Refused(reason)
 
 

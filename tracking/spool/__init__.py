@@ -35,6 +35,7 @@ __all__ = [
     "waiting",
     "write_bot",
     "write_event",
+    "write_events",
     "write_refusal",
     "write_rows",
 ]
@@ -47,6 +48,13 @@ def write_event(event: Event) -> None:
     """Record an event, durably. Raises SpoolFull; then it is not recorded."""
     moment: datetime = event["ts"]
     (_segments or _open()).write("events", moment.year * 100 + moment.month, line_of(event))
+
+
+def write_events(events: list[Event]) -> None:
+    """Record several events of one month, all of them or none. Raises SpoolFull."""
+    moment: datetime = events[0]["ts"]
+    lines = b"".join([line_of(event) for event in events])
+    (_segments or _open()).write("events", moment.year * 100 + moment.month, lines, len(events))
 
 
 def write_bot(event: Event, reason: str) -> None:
@@ -65,14 +73,14 @@ def write_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         (_segments or _open()).write(table, moment.year * 100 + moment.month, lines, len(found))
 
 
-def write_refusal(site_id: int, reason: str, now: datetime) -> None:
-    """Count a refused hit. With a full disk it is counted in memory until there is room."""
-    (_segments or _open()).count("refusals", now, b'{"site_id":%d,"reason":"%s"' % (site_id, reason.encode()))
+def write_refusal(site_id: int, reason: str, now: datetime, hits: int = 1) -> None:
+    """Count refused hits. With a full disk they are counted in memory until there is room."""
+    (_segments or _open()).count("refusals", now, b'{"site_id":%d,"reason":"%s"' % (site_id, reason.encode()), hits)
 
 
-def count_received(site_id: int, now: datetime) -> None:
-    """Count a hit that a door took in, whatever becomes of it. Like write_refusal, it never fails."""
-    (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id)
+def count_received(site_id: int, now: datetime, hits: int = 1) -> None:
+    """Count hits that a door took in, whatever becomes of them. Like write_refusal, it never fails."""
+    (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id, hits)
 
 
 def start() -> None:

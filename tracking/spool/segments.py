@@ -72,11 +72,11 @@ class Segments:
         if segment.full and not self.wake.is_set():
             self.wake.set()
 
-    def count(self, table: str, now: datetime, head: bytes) -> None:
-        """Add 1 to the minute's `hits` in a table of COUNTS; in memory when there is no room."""
+    def count(self, table: str, now: datetime, head: bytes, hits: int = 1) -> None:
+        """Add to the minute's `hits` in a table of COUNTS; in memory when there is no room."""
         seconds = int(now.timestamp())
         with self.lock:
-            self._add(table, now.year * 100 + now.month, seconds - seconds % 60, head, 1)
+            self._add(table, now.year * 100 + now.month, seconds - seconds % 60, head, hits)
 
     def _add(self, table: str, month: int, minute: int, head: bytes, hits: int) -> None:
         key = (table, month)

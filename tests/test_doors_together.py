@@ -1,0 +1,118 @@
+"""Hits of one turn of the loop are written in one go before any of them is answered; what finds no room is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from config.asgi import at_once
+from config.together import MOST, Together
+from sites import known
+from sites.models import Site
+from tests.doors import ledger
+from tests.hits import hit
+from tests.test_doors_at_once import scope
+from tracking import intake, spool
+
+pytestmark = pytest.mark.django_db
+
+
+class Wire:
+    """The end of a connection; notes how many lines lie in the spool whenever an answer goes out."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, int]] = []
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        self.sent.append((data, lines()))
+
+    def abort(self) -> None:
+        raise AssertionError("the turn could not be ended")
+
+
+class Loop:
+    """Calls nothing: the test says when a turn ends."""
+
+    def call_soon(self, job: Any) -> None:
+        pass
+
+
+def lines() -> int:
+    return sum(path.read_bytes().count(b"\n") for path in settings.SPOOL_DIR.glob("*/events-*"))
+
+
+def ask(together: Together, wire: Wire, site: Site, path: str) -> None:
+    found = together.ask(scope("/in.php", f"site_id={site.pk}&type=pageview&href={path}&host=example.com"))
+    assert found is not None
+    together.add(Loop(), wire, b"", found[1], found[2])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def together(site: Site, store: Any) -> Together:
+    known.refresh()
+    return Together(at_once)
+
+
+def test_nobody_is_answered_before_everything_is_written(together: Together, site: Site) -> None:
+    wire = Wire()
+    for number in range(3):
+        ask(together, wire, site, f"/{number}")
+    assert (wire.sent, lines()) == ([], 0)
+    together.end()
+    assert [there for _, there in wire.sent] == [3, 3, 3]
+    assert not any(b"x-event-dropped: " in answer for answer, _ in wire.sent)
+    assert ledger(site.pk) == {"received": 3, "stored": 3}
+
+
+def test_many_do_not_wait_for_the_end_of_the_turn(together: Together, site: Site) -> None:
+    wire = Wire()
+    for number in range(MOST + 1):
+        ask(together, wire, site, f"/{number}")
+    assert len(wire.sent) == lines() == MOST
+    together.end()
+    assert len(wire.sent) == lines() == MOST + 1
+
+
+def test_a_hit_that_finds_no_room_is_told_and_counted(
+    together: Together, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, real = Wire(), os.write
+    ask(together, wire, site, "/before")
+    together.end()
+
+    def nearly_full(fd: int, data: bytes) -> int:
+        if data.count(b"\n") > 1 or b'"path":"/b"' in data:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    for path in ("/a", "/b", "/c"):
+        ask(together, wire, site, path)
+    monkeypatch.setattr(os, "write", nearly_full)
+    together.end()
+    monkeypatch.setattr(os, "write", real)
+    assert [b"x-event-dropped: spool_full\r\n" in answer for answer, _ in wire.sent] == [False, False, True, False]
+    spool.flush()
+    assert ledger(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
+
+
+def test_another_thread_writes_by_itself_while_a_turn_is_open(together: Together, site: Site) -> None:
+    facts = known.site(site.pk)
+    assert facts is not None
+    wire = Wire()
+    together.at_once.begin(0)
+    other = threading.Thread(target=lambda: intake.receive(hit("/other"), facts))
+    other.start()
+    other.join()
+    assert lines() == 1
+    together.at_once.pause()
+    ask(together, wire, site, "/mine")
+    together.end()
+    assert lines() == 2
