@@ -13,6 +13,8 @@ from sites.models import Site
 from tracking import spool, store
 from tracking.columns import COLUMN_NAMES
 from tracking.hit import Event
+from tracking.store.changes import gate
+from tracking.store.target import target
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 STEP = timedelta(seconds=10)  # between two pages of a visit
@@ -64,6 +66,7 @@ def browse(
 
 
 _unsettled = False
+_emptied: tuple[int, int] | None = None  # the store's changes when it was emptied last
 
 
 def record(*events: Event) -> None:
@@ -118,6 +121,9 @@ def forget_spool() -> None:
 
 
 def forget_traffic() -> None:
-    """An empty spool and store."""
+    """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
+    global _emptied
     forget_spool()
-    store.truncate()
+    if _emptied != gate.times() or not target().embedded:
+        store.truncate()
+        _emptied = gate.times()
