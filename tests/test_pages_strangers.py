@@ -65,10 +65,24 @@ def test_a_script_in_any_dimension_is_text_in_every_tab(evil, panel: str) -> Non
 @pytest.mark.parametrize("name", [*BROKEN_DOWN, "prop:plan", "tag:" + EVIL.replace("/", "")])
 def test_a_script_is_text_in_every_table_and_chip(evil, name: str) -> None:
     client, site = evil
-    harmless_page(client, f"/sites/{site.pk}/details/{name}?period=today")
+    address = f"/sites/{site.pk}/details/{name}?period=today"
+    html = ""
     if ":" not in name and DIMENSIONS[name].family in ("visit", "event", "entry"):
-        response = client.get(f"/sites/{site.pk}/", {"period": "today", name: EVIL})
-        assert response.status_code in (200, 400) and "<script>alert" not in response.content.decode()
+        response = client.get(address, {"period": "today", name: EVIL})
+        html = response.content.decode()
+        assert response.status_code in (200, 400) and "<script>alert" not in html and EVIL not in html
+        assert response.status_code == 400 or "Take away" in html
+    if "Take away" not in html:
+        harmless_page(client, address)
+
+
+def test_a_script_is_text_in_the_chips_of_the_overview(evil) -> None:
+    client, site = evil
+    chosen = {"page": EVIL, "source": EVIL, "city": EVIL, "browser": EVIL}
+    response = client.get(f"/sites/{site.pk}/", {"period": "today", **chosen})
+    html = response.content.decode()
+    assert response.status_code == 200 and "<script>alert" not in html and EVIL not in html
+    assert html.count("Take away") == len(chosen)
 
 
 @pytest.mark.parametrize("path", ["", "spy", "visitors", "content", "sources", "goals", "bots", "ledger"])
