@@ -17,7 +17,7 @@ DAYS = 14
 
 def setup_invitation() -> Invitation | None:
     """The set-up link of a fresh installation, the same until it is used; None once somebody can log in."""
-    if User.objects.exists():
+    if User.objects.somebody_can_log_in():
         return None
     open_link = Invitation.objects.filter(account=None, used=None).order_by("pk").first()
     return open_link or Invitation.objects.create(role=Role.OWNER)
@@ -82,7 +82,7 @@ def installation_setup(
     Raises ValidationError, by field.
     """
     _use(invitation, now)
-    if User.objects.exists():
+    if User.objects.somebody_can_log_in():
         raise ValidationError("This installation is already set up.")
     user = user_create(email=email, password=password, name=name, operator=True)
     account_create(name=account_name, owner=user)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.utils.crypto import get_random_string
 
@@ -18,6 +19,10 @@ class UserManager(BaseUserManager["User"]):
         user.set_password(password)
         user.save(using=self._db)
         return user
+
+    def somebody_can_log_in(self) -> bool:
+        """Whether anybody has a password; a fresh installation has nobody, or only the demo's guest."""
+        return self.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
 class User(AbstractBaseUser):

@@ -40,6 +40,12 @@ def user_password_set(*, user: User, password: str) -> None:
     user.save(update_fields=["password"])
 
 
+def user_lock(*, user: User) -> None:
+    """Nobody can log in as the user until a password is set by a mailed link; such users set up no installation."""
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+
+
 @transaction.atomic
 def account_create(*, name: str, owner: User | None = None, timezone: str = "UTC") -> Account:
     """A new tenant, owned by `owner` if there is one. Raises ValidationError."""

@@ -36,7 +36,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     """The log-in page; a fresh installation is sent to its set-up page first."""
     if request.user.is_authenticated:
         return redirect(next_page(request))
-    if request.method != "POST" and not User.objects.exists():
+    if request.method != "POST" and not User.objects.somebody_can_log_in():
         return redirect("setup-hint")
     form = LoginForm(request.POST or None)
     wait = 0

@@ -112,6 +112,17 @@ def add_to_hours(results: Sequence[tuple[Monitor, Verdict, datetime]]) -> None:
     UptimeHour.objects.bulk_update(touched, ["checks", "failures", "histogram"], batch_size=500)
 
 
+def hours_of(monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetime]]) -> list[UptimeHour]:
+    """The hours of a monitor that has none yet, unsaved."""
+    by_hour: dict[datetime, list[Verdict]] = defaultdict(list)
+    for verdict, at in verdicts:
+        by_hour[at.replace(minute=0, second=0, microsecond=0)].append(verdict)
+    rows = [UptimeHour(monitor=monitor, hour=hour) for hour in by_hour]
+    for row in rows:
+        count_verdicts(row, by_hour[row.hour])
+    return rows
+
+
 def count_verdicts(row: UptimeHour, verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts:
         row.checks += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,9 @@ from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.uptime.check import check
-from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor
-from sites.uptime.run import run_round
-from sites.uptime.state import next_moment
+from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, UptimeHour
+from sites.uptime.run import FIELDS, apply, hours_of, run_round, write_change
+from sites.uptime.state import Verdict, next_moment
 
 EDITABLE = (
     "name", "url", "method", "interval", "timeout", "expected_status", "must_contain", "must_not_contain",
@@ -53,6 +53,22 @@ def validate(monitor: Monitor) -> None:
         raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
+
+
+@transaction.atomic
+def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetime]]) -> list[Incident]:
+    """Write down checks of a new monitor that were made earlier, oldest first, as if each had just been made; the
+    incidents they began or ended. Nobody is told of them: that would be news of the past."""
+    found: dict[int, Incident] = {}
+    for verdict, at in verdicts:
+        incident = write_change(monitor, apply(monitor, verdict, at), verdict)
+        if incident is not None:
+            incident.told, incident.told_end = incident.start, incident.end
+            incident.save(update_fields=["told", "told_end"])
+            found[incident.pk] = incident
+    UptimeHour.objects.bulk_create(hours_of(monitor, verdicts), batch_size=500)
+    monitor.save(update_fields=FIELDS)
+    return list(found.values())
 
 
 @transaction.atomic  # claimed and queued together: a worker that dies here leaves it to the next one

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         password = options["password"] or getpass.getpass("Password: ")
         try:
             with transaction.atomic():
-                first = not User.objects.exists()
+                first = not User.objects.somebody_can_log_in()
                 operator = options["operator"] or first
                 user = user_create(email=options["email"], password=password, name=options["name"], operator=operator)
                 account_create(name=options["account"] or user.email, owner=user)

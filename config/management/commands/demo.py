@@ -9,26 +9,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
-from accounts.services import account_create
+from config.demo.shop import ZONE, demo_site, end_the_month
 from config.demo.traffic import CROWD, expected, one_visit, starts
+from config.demo.watched import watch
 from config.demo.world import people, world
-from goals.models import GoalKind
-from goals.services import goal_create
+from links import known as known_links
+from reports.prices.services import incidents_price
 from sites import known
 from sites.models import Site
-from sites.services import site_create, site_update
-from tracking import intake, spool
+from tracking import spool
 
-ZONE = "Europe/Berlin"
-GOALS: tuple[tuple[str, str, str], ...] = (
-    ("Purchase", GoalKind.MANUAL, ""),
-    ("Subscription", GoalKind.MANUAL, ""),
-    ("Newsletter sign-up", GoalKind.MANUAL, ""),
-    ("Basket", GoalKind.EVENT, "Add to basket"),
-    ("Brewing card", GoalKind.DOWNLOAD, "*brewing-card.pdf"),
-)
 BAR = 40
 
 
@@ -42,10 +33,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if Site.objects.filter(domain=world()["domain"], deleted=None).exists():
             raise CommandError("The demo site is there already.")
-        began = time.monotonic()
-        site = demo_site()
+        began, now = time.monotonic(), datetime.now(UTC)
+        site = demo_site(now)
         known.refresh()
-        count = self.fill(site, datetime.now(UTC), options["days"], random.Random(options["seed"]))
+        known_links.refresh()
+        watch(site, now, options["days"], random.Random(options["seed"]))
+        count = self.fill(site, now, options["days"], random.Random(options["seed"]))
+        end_the_month(site)
+        incidents_price(now=datetime.now(UTC))
         self.stdout.write(f"Demo: {site.nickname} with {count} events in {time.monotonic() - began:.0f} s.")
 
     def fill(self, site: Site, now: datetime, days: int, dice: random.Random) -> int:
@@ -55,9 +50,7 @@ class Command(BaseCommand):
             raise CommandError("The new site is not known yet.")
         crowd, whole, sent = people(dice, CROWD), expected(days), 0
         for number, start in enumerate(starts(now, days, ZoneInfo(ZONE), dice)):
-            for hit in one_visit(facts, crowd, start.astimezone(UTC), now, dice):
-                intake.receive(hit, facts)
-                sent += 1
+            sent += one_visit(facts, crowd, start.astimezone(UTC), now, dice)
             if number % 200 == 0:
                 self.progress(number / whole)
         spool.flush()
@@ -72,16 +65,3 @@ class Command(BaseCommand):
         if self.stdout.isatty():
             self.stdout.write(f"\rDemo traffic [{'#' * int(BAR * share):<{BAR}}] {share:4.0%}", ending="")
             self.stdout.flush()
-
-
-@transaction.atomic
-def demo_site() -> Site:
-    """The account (its first user will own it), the site and its goals."""
-    data = world()
-    account = account_create(name=data["nickname"], timezone=ZONE)
-    site = site_create(account=account, domain=data["domain"], timezone=ZONE, nickname=data["nickname"])
-    site_update(site=site, cookies="on")
-    for name, kind, pattern in GOALS:
-        kinds = {"pattern_kind": "wildcard"} if "*" in pattern else {}
-        goal_create(site=site, name=name, kind=kind, pattern=pattern, **kinds)
-    return site
