@@ -68,13 +68,14 @@ def by_number(
 
 
 def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
-    """What the visits a link started did on the account's tracked sites; None without a site."""
+    """What the visits a link started did on the account's tracked sites, and the currency; None without a site."""
     sites = tuple(Site.objects.filter(account=account, deleted=None).values_list("pk", flat=True)[:2000])
     if not sites:
         return None
     metrics = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
     query = Query(sites=sites, period=period, metrics=metrics, where=[one("link", link_id)])
-    return ask(query, now=now).rows[0]
+    result = ask(query, now=now)
+    return {**result.rows[0], "currency": result.meta.currency}
 
 
 def joined(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Making and changing one link, with a preview of where whom goes."""
+"""Making and changing one link, with a preview of who goes where."""
 
 from __future__ import annotations
 

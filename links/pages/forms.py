@@ -25,6 +25,13 @@ LABELS = {
 }  # fmt: skip
 
 
+MODE_FIELDS: dict[Mode, tuple[str, ...]] = {
+    Mode.RANDOM: ("random",), Mode.SEQUENTIAL: ("sequential",), Mode.WEIGHTED: ("weighted",),
+    Mode.SPILLOVER: ("spillover",), Mode.LANGUAGE: ("languages",), Mode.NATION: ("nations",),
+    Mode.BROWSER: ("browser_mobile", "browser_email", "browser_spiders"),
+}  # fmt: skip
+
+
 def read_lines(name: str, text: str) -> list[Any]:
     """The rows of a rule from its text; `links.rulebook` judges them."""
     rows = [line.strip() for line in text.splitlines() if line.strip()]
@@ -61,7 +68,7 @@ class LinkForm(forms.Form):
     redirect_type = forms.TypedChoiceField(
         choices=((301, "301 permanent"), (307, "307 temporary")), coerce=int, initial=301, label="Redirect"
     )
-    mode = forms.TypedChoiceField(choices=Mode.choices, coerce=int, initial=Mode.SIMPLE, label="Where clicks go")
+    mode = forms.TypedChoiceField(choices=Mode.choices, coerce=int, initial=Mode.SIMPLE, label="Way")
     first_url = forms.CharField(max_length=4000, required=False, label="First click goes to")
     browser_mobile = forms.CharField(max_length=4000, required=False, label="Phones and tablets")
     browser_email = forms.CharField(max_length=4000, required=False, label="E-mail programs")
@@ -111,6 +118,10 @@ class LinkForm(forms.Form):
         self.fields["scripts"].choices = [  # type: ignore[attr-defined]
             (row.pk, row.name) for row in Script.objects.filter(account=account).order_by("name")
         ]
+
+    def by_mode(self) -> list[tuple[int, list[forms.BoundField]]]:
+        """What a mode needs beside the address: (mode, its fields). Scripts show only the chosen one's."""
+        return [(mode.value, [self[name] for name in names]) for mode, names in MODE_FIELDS.items()]
 
     def fields_of(self) -> dict[str, Any]:
         """Arguments of `datapoint_create` and `datapoint_update`, rules in their shape."""

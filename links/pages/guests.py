@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
@@ -31,14 +32,17 @@ OPTIONS = (
 )
 
 
-def things(sight: Sight, search: str) -> list[tuple[str, int, str]]:
-    """What can be granted: groups first, then links; at most 200 of those that match."""
+def things(sight: Sight, search: str) -> list[tuple[str, int, str, str]]:
+    """What can be granted, as (kind, number, name, alias): groups first, then links; at most 200 that match."""
     groups = sight.all_groups().filter(deleted=None).order_by("name")
     links = Datapoint.objects.filter(account=sight.account).exclude(status=Status.DELETED).order_by("alias")
     if search:
-        groups, links = groups.filter(name__icontains=search), links.filter(alias__icontains=search)
-    found = [(GROUP, row.pk, row.name) for row in groups[:MOST_THINGS]]
-    return found + [(DATAPOINT, row.pk, f"/{row.alias}") for row in links[: MOST_THINGS - len(found)]]
+        groups, links = (
+            groups.filter(name__icontains=search),
+            links.filter(Q(alias__icontains=search) | Q(title__icontains=search)),
+        )
+    found = [(GROUP, row.pk, row.name, "") for row in groups[:MOST_THINGS]]
+    return found + [(DATAPOINT, row.pk, row.title, f"/{row.alias}") for row in links[: MOST_THINGS - len(found)]]
 
 
 @links_page("guests", may="manage")
@@ -60,9 +64,10 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
         (
             kind,
             name,
+            alias,
             [(guest, f"{guest.pk}-{kind}-{number}", rights[guest.pk][kind].get(number, "none")) for guest in guests],
         )
-        for kind, number, name in listed
+        for kind, number, name, alias in listed
     ]
     options = [
         (
@@ -77,7 +82,7 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
     return shown(request, sight, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS)
 
 
-def write(given: Any, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str]]) -> None:
+def write(given: Any, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str, str]]) -> None:
     """One of: a new guest, one less, one's options, or the cells of the matrix."""
     by_number = {str(guest.pk): guest for guest in guests}
     if "email" in given:
@@ -91,7 +96,7 @@ def write(given: Any, sight: Sight, guests: list[Membership], listed: list[tuple
         services.guest_update(guest=by_number[given["options"]], options=found)
     else:
         for guest in guests:
-            for kind, number, _ in listed:
+            for kind, number, _, _ in listed:
                 right = given.get(f"{guest.pk}-{kind}-{number}")
                 if right in RIGHTS and granted(guest, kind).get(number, "none") != right:
                     grant_set(membership=guest, kind=kind, object_id=number, right=RIGHTS[right])

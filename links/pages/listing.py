@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from typing import Any
 
+from babel.numbers import format_decimal
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -21,6 +23,7 @@ from links.grants import Sight
 from links.models import Datapoint, Group, Kind, Status, Tag
 from links.pages.frame import links_page, shown
 from reports.engine import Period
+from reports.pages.names import reader_locale
 
 PER_PAGE = 50
 MOST_IMPORT = 5000
@@ -65,13 +68,13 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
     page = Paginator(chosen(request, sight), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     metrics = ("clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "link_conversions")
-    counts = numbers(sight, rows, metrics)
+    counts, whole = numbers(sight, rows, metrics), partial(format_decimal, locale=reader_locale(request))
     lines = [
         {
             "row": row, "address": tracking_url(row), "may": sight.may_write(row),
-            "hits": found.get("clicks", 0) + found.get("pixel_views", 0),
-            "unique": found.get("unique_clicks", 0) + found.get("unique_pixel_views", 0),
-            "sales": found.get("link_conversions", 0),
+            "hits": whole(found.get("clicks", 0) + found.get("pixel_views", 0)),
+            "unique": whole(found.get("unique_clicks", 0) + found.get("unique_pixel_views", 0)),
+            "sales": whole(found.get("link_conversions", 0)),
         }
         for row in rows
         for found in [counts.get(row.pk, {})]

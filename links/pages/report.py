@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from babel import Locale
+from babel.numbers import format_decimal
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -18,8 +20,10 @@ from links.grants import Sight, datapoint_for
 from links.models import Conversion, Datapoint, Kind
 from links.pages.frame import links_page, shown
 from reports.engine import Period, QueryRefused
+from reports.engine.registry import DIMENSIONS
 from reports.pages.graph import Series, draw
-from reports.pages.names import reader_locale
+from reports.pages.names import reader_locale, value_name
+from reports.pages.numbers import money
 from sites.hosts import host_name
 from sites.models import Site
 from sites.uptime.models import Monitor
@@ -35,6 +39,7 @@ TABLES = (
     ("Destinations", "destination"), ("Parameters", "text"),
 )  # fmt: skip
 ROWS = 10
+UNKNOWN = "(unknown)"
 
 
 def period_of(request: HttpRequest, zone: str) -> tuple[str, Period]:
@@ -46,19 +51,44 @@ def period_of(request: HttpRequest, zone: str) -> tuple[str, Period]:
         return "30d", Period.parse("30d", zone, timezone.now())
 
 
-def tables(sight: Sight, period: Period, where: stats.Where, metrics: tuple[str, str]) -> list[dict[str, Any]]:
-    """The first rows of every breakdown."""
+def tables(
+    sight: Sight, period: Period, where: stats.Where, metrics: tuple[str, str], locale: Locale
+) -> list[dict[str, Any]]:
+    """The first rows of every breakdown; none of one about which nothing is known."""
     found = []
     for label, dimension in TABLES:
         rows = stats.by(sight.account, dimension, period, where, timezone.now(), metrics, ROWS)
         most = max((row[metrics[0]] for row in rows), default=0) or 1
         lines = [
-            {"name": row[dimension] or "(unknown)", "hits": row[metrics[0]], "unique": row[metrics[1]],
+            {"name": value_name(DIMENSIONS[dimension], row[dimension]) if row[dimension] else UNKNOWN,
+             "hits": format_decimal(row[metrics[0]], locale=locale),
+             "unique": format_decimal(row[metrics[1]], locale=locale),
              "share": round(100 * row[metrics[0]] / most, 1)}
             for row in rows if row[metrics[0]]
         ]  # fmt: skip
-        found.append({"label": label, "rows": lines})
+        if any(line["name"] != UNKNOWN for line in lines):
+            found.append({"label": label, "rows": lines})
     return found
+
+
+def figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
+    """The counts in words: (label, number)."""
+    hits, unique = counts[metrics[0]], counts[metrics[1]]
+    rows = [
+        ("Clicks" if metrics[0] == "clicks" else "Views", hits), ("Unique", unique), ("Again", hits - unique),
+        ("Robots and previews", counts["spider_hits"]),
+    ]  # fmt: skip
+    return [(label, format_decimal(number, locale=locale)) for label, number in rows]
+
+
+def web_figures(sight: Sight, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
+    """What its visits did on the account's sites: (label, number); nothing without a site or for guests."""
+    found = stats.web(sight.account, period, row.pk, timezone.now()) if sight.master else None
+    if found is None:
+        return []
+    labels = {"visits": "Visits", "visitors": "Visitors", "views": "Views", "conversions": "Goals reached"}
+    rows = [(label, str(format_decimal(found[name], locale=locale))) for name, label in labels.items()]
+    return [*rows, ("Revenue", money(found["revenue"] or 0, locale, found["currency"]))]
 
 
 @require_safe
@@ -74,15 +104,18 @@ def report(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpRespons
     by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
     times = stats.by(sight.account, by, period, where, now, metrics, 4000)
     series = Series(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
-    shown_tables = tables(sight, period, where, metrics)
+    locale = reader_locale(request)
+    shown_tables = tables(sight, period, where, metrics, locale)
     if sight.option("hitOptions", "hideReferrer"):
         shown_tables = [table for table in shown_tables if table["label"] != "Referrers"]
     return shown(
         request, sight, "report", row=row, address=tracking_url(row), counts=counts, pixel=pixel, tables=shown_tables,
         periods=[(name, label, name == text) for name, label in PERIODS], period=text,
-        graph=draw(series, reader_locale(request), lambda key: f"?period={key[:10]}") if times else None,
-        hits=counts[metrics[0]], unique=counts[metrics[1]], again=counts[metrics[0]] - counts[metrics[1]],
-        sales=sales(sight, row, period), web=stats.web(sight.account, period, row.pk, now) if sight.master else None,
+        graph=draw(series, locale, lambda key: f"?period={key[:10]}") if times else None,
+        hits=counts[metrics[0]],
+        figures=figures(counts, metrics, locale), sales=sales(sight, row, period, locale),
+        converted=format_decimal(counts["converted_clicks"], locale=locale),
+        web=web_figures(sight, row, period, locale),
         joined=stats.joined(sight.account, period, now, row.pk) if sight.master else (0, 0), may=sight.may_write(row),
         dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
         monitor=Monitor.objects.filter(link_id=row.pk).first() if sight.master else None,
@@ -111,7 +144,7 @@ def site_beside(account: Account, url: str) -> Site | None:
     return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
 
 
-def sales(sight: Sight, row: Datapoint, period: Period) -> list[dict[str, Any]]:
+def sales(sight: Sight, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
     """The link's conversions, as far as a guest may see them."""
     hidden = partial(sight.option, "conversionOptions")
     if hidden("hideCount"):
@@ -120,14 +153,15 @@ def sales(sight: Sight, row: Datapoint, period: Period) -> list[dict[str, Any]]:
         sight.account, "link_conversion", period, [stats.one("link", row.pk)], timezone.now(),
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
-    names = dict(Conversion.objects.filter(account=sight.account).values_list("pk", "name"))
+    known = Conversion.objects.filter(account=sight.account).in_bulk()
     scale = (hidden("percentValue") or 100) / 100
     return [
         {
-            "name": names.get(number, str(number)), "count": found["link_conversions"],
+            "name": str(known.get(number, number)), "count": found["link_conversions"],
             "unique": found["unique_link_conversions"],
-            "value": "" if hidden("hideValue") else round(float(found["conversion_value"]) * scale, 2),
-            "commission": "" if hidden("hideComCost") else round(float(found["commission_cost"]), 2),
+            "value": "" if hidden("hideValue") else paid(float(found["conversion_value"]) * scale),
+            "commission": "" if hidden("hideComCost") else paid(found["commission_cost"]),
         }
         for number, found in counts.items()
+        for paid in [partial(money, locale=locale, currency=getattr(known.get(number), "currency", ""))]
     ]  # fmt: skip

@@ -1,4 +1,5 @@
-// Pages of links: the live stream goes on by itself, and the toolbox calls operations.
+// Pages of links: the live stream goes on by itself, the editor shows the fields of the chosen way, and the toolbox
+// calls operations.
 (function () {
   "use strict";
   var list = document.querySelector("[data-live]");
@@ -8,6 +9,14 @@
     source.onopen = function () { if (state) state.textContent = "Live"; };
     source.onerror = function () { if (state) state.textContent = "Connecting again …"; };
     source.onmessage = function (message) { show(JSON.parse(message.data)); };
+  }
+  var mode = document.getElementById("id_mode");
+  if (mode) {
+    var ways = function () {
+      document.querySelectorAll("[data-mode]").forEach(function (part) { part.hidden = part.dataset.mode !== mode.value; });
+    };
+    mode.addEventListener("change", ways);
+    ways();
   }
   function show(hit) {
     var empty = list.querySelector("[data-live-empty]");
