@@ -12,7 +12,7 @@ from reports.engine.compare import compared
 
 MOVED_BY = ("source", "page", "country")
 MOST = 500  # values looked at on each side
-ASKED = {"page": ("visitors", "views")}  # as the panel of pages asks, so that both are answered by one question
+ALONG = {"page": ("views",)}  # what the panel of pages asks too, so that one question answers both
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Difference:
 def questions(sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None) -> list[Query]:
     """What is asked: of every dimension the values of `period`, then those of `against` ("previous", "weekday", "year"
     or a Period)."""
-    periods = (period, compared(period, against, now))
-    return [
-        Query(tuple(sites), each, ASKED.get(name, ("visitors",)), (name,), where=where, limit=MOST)
-        for name in MOVED_BY
-        for each in periods
-    ]
+    earlier, found = compared(period, against, now), []
+    for name in MOVED_BY:
+        metrics = ("visitors", *ALONG.get(name, ()))
+        found.append(Query(tuple(sites), period, metrics, (name,), where=where, limit=MOST))
+        found.append(Query(tuple(sites), earlier, ("visitors",), (name,), where=where, limit=MOST))
+    return found
 
 
 def told(answers: Sequence[Result]) -> list[Difference]:

@@ -74,7 +74,9 @@ def table_part(state: State, panel: Panel, tab: Tab, most: int = PANEL_ROWS) -> 
 
 
 def questions(state: State, tab: Tab, most: int) -> list[Query]:
-    """The rows of a tab, and the whole they are shares of, which most tabs have in common."""
+    """The rows of a tab, and the whole they are shares of, which most tabs have in common. Nothing of no goals."""
+    if tab.dimension == "goal" and not goals_of(state.ids):
+        return []
     limit = MOST if tab.map else most
     rows = state.query(metrics_of(tab), (tab.dimension,), limit=limit, also=tab.also)
     return [rows, state.query((tab.metric,), also=tab.also)]
@@ -99,7 +101,10 @@ def frame(state: State, panel: Panel, tab: Tab) -> Table:
 
 def filled(state: State, panel: Panel, tab: Tab, answers: Sequence[Result]) -> Table:
     """The tab with its rows."""
-    found, (result, whole) = frame(state, panel, tab), answers
+    found = frame(state, panel, tab)
+    if not answers:
+        return found
+    result, whole = answers
     rows = result.rows if tab.map else result.rows[:PANEL_ROWS]
     found.rows = rows_of(state, tab.dimension, metrics_of(tab), replace(result, rows=rows, totals=whole.rows[0]))
     found.estimated, found.why = error_of(tab.metric, result.meta, state), state.why(tab.metric, tab.dimension)
