@@ -185,3 +185,36 @@ def test_what_another_site_counted_is_never_seen(rolled: LazySettings) -> None:
     for answer in agree([question(name) for name in ("country", "source", "page")]):
         assert isinstance(answer, Result)
         assert not {"XX", "Spy", "/secret"} & {value for row in answer.rows for value in row.values()}
+
+
+@pytest.mark.parametrize("rollups_above", [0, 10**12], ids=["rollups", "events"])
+def test_what_differs_by_one_dimension_is_one_statement(
+    rolled: LazySettings, rollups_above: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracking import store
+
+    rolled.ROLLUPS_ABOVE_ROWS = rollups_above
+    asked: list[str] = []
+    real = store.query
+    monkeypatch.setattr(store, "query", lambda sql, *more, **named: asked.append(sql) or real(sql, *more, **named))
+    names = ("country", "source", "browser", "os", "device")
+    queries = [question(name, limit=9) for name in names]
+    queries += [question(), question("country", limit=3), question("source", metrics=("visitors",), limit=9)]
+    answers = agree_in_one(queries, asked)
+    assert [len(answer.rows) for answer in answers] == [3, 2, 2, 3, 1, 1, 3, 2]
+
+
+def agree_in_one(queries: list[Query], asked: list[str]) -> list[Result]:
+    ask_together(queries, now=NOW, cache=False)  # what is remembered of the data is read before
+    asked.clear()
+    answers = [answer for answer in ask_together(queries, now=NOW, cache=False) if isinstance(answer, Result)]
+    assert len(asked) == 1
+    assert [bare(answer) for answer in answers] == [alone(query) for query in queries]
+    return answers
+
+
+def test_a_period_without_anything_is_answered_with_nothing(rolled: LazySettings) -> None:
+    long_ago = Period.parse("2001-01-01..2001-01-07", ZONE, NOW)
+    queries = [replace(question(*by), period=long_ago) for by in ((), ("country",), ("source",), ("day",))]
+    answers = agree(queries)
+    assert [answer.rows for answer in answers[:3] if isinstance(answer, Result)] == [[{"visitors": 0}], [], []]

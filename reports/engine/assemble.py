@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reports.engine.compile import ATOM, Breakdown, Part
+from reports.engine.breakdown import ATOM, Breakdown, Part
 from reports.engine.metrics import ATOMS
 
 
@@ -12,23 +12,28 @@ def statement(
     breakdown: Breakdown, parts: list[Part], order: list[str], limit: int, offset: int, keys: str = ""
 ) -> str:
     """The whole statement: parts on top of each other, added up, formulas, order and page; `keys` limits its rows."""
-    names = [f"d{index}" for index in range(len(breakdown.dimensions))]
-    atoms = [atom.name for atom in breakdown.atoms()]
-    if len(parts) == 1:
-        inside = f"({parts[0].sql})"
-    else:
-        stacked = " UNION ALL ".join(stack(part, names, atoms) for part in parts)
-        sums = ", ".join([*names, *(f"sum(a_{name}) AS a_{name}" for name in atoms)])
-        inside = f"(SELECT {sums} FROM ({stacked}){' GROUP BY ' + ', '.join(names) if names else ''})"
-    formulas = [
-        f"{ATOM.sub(lambda found: 'a_' + found[1], formula)} AS m{index}"
-        for index, formula in enumerate(breakdown.formulas())
-    ]
-    something = " OR ".join(f"a_{name} != 0" for name in atoms)
+    names = breakdown.keys
+    formulas = [f"{formula(each)} AS m{index}" for index, each in enumerate(breakdown.formulas())]
+    something = " OR ".join(f"a_{atom.name} != 0" for atom in breakdown.atoms())
     where = " WHERE " + " AND ".join(filter(None, [f"({something})", keys])) if names else ""
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
     page = f" LIMIT {limit} OFFSET {offset}" if names else ""
-    return f"SELECT {', '.join([*names, *formulas])} FROM {inside}{where}{ordered}{page}"
+    return f"SELECT {', '.join([*names, *formulas])} FROM {stacked(breakdown, parts)}{where}{ordered}{page}"
+
+
+def formula(text: str) -> str:
+    """SQL of a metric over the atoms' columns."""
+    return ATOM.sub(lambda found: "a_" + found[1], text)
+
+
+def stacked(breakdown: Breakdown, parts: list[Part]) -> str:
+    """A table expression: the atoms of all parts by the breakdown's keys."""
+    if len(parts) == 1:
+        return f"({parts[0].sql})"
+    names, atoms = breakdown.keys, [atom.name for atom in breakdown.atoms()]
+    rows = " UNION ALL ".join(stack(part, names, atoms) for part in parts)
+    sums = ", ".join([*names, *(f"sum(a_{name}) AS a_{name}" for name in atoms)])
+    return f"(SELECT {sums} FROM ({rows}){' GROUP BY ' + ', '.join(names) if names else ''})"
 
 
 def stack(part: Part, keys: list[str], atoms: list[str]) -> str:

@@ -12,46 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from reports.engine import filters, reached
+from reports.engine.breakdown import Breakdown, Part
 from reports.engine.conditions import Conditions
 from reports.engine.dimensions import Dimension
-from reports.engine.metrics import ATOMS, IN_CURRENCY, Atom, Metric
+from reports.engine.metrics import IN_CURRENCY, Atom
 from reports.engine.scene import LONGEST_VISIT, Scene
 
 TOGETHER = ("events", "goals", "base")  # counted in one pass where they have one filter
-ATOM = re.compile(r"\{(\w+)\}")
-
-
-@dataclass(frozen=True)
-class Breakdown:
-    """The rows of the registries that one statement is about."""
-
-    metrics: tuple[Metric, ...]
-    dimensions: tuple[Dimension, ...]
-
-    @property
-    def by_page(self) -> bool:
-        return any(row.name == "page" for row in self.dimensions)
-
-    @property
-    def by_event(self) -> bool:
-        return any(row.side == "event" and row.name != "site" for row in self.dimensions)
-
-    def formulas(self) -> list[str]:
-        return [row.form(self.by_page, self.by_event) for row in self.metrics]
-
-    def atoms(self) -> tuple[Atom, ...]:
-        """The atoms the formulas need, each once."""
-        found = dict.fromkeys(name for formula in self.formulas() for name in ATOM.findall(formula))
-        return tuple(ATOMS[name] for name in found)
-
-
-@dataclass(frozen=True)
-class Part:
-    """The atoms of one table: `sql` selects `columns`, the other atoms are zero there."""
-
-    source: str
-    sql: str
-    atoms: tuple[str, ...]
 
 
 @dataclass
@@ -156,13 +123,13 @@ class Compiler:
         )
 
     def keys(self) -> str:
-        return ", ".join(f"d{index}" for index in range(len(self.breakdown.dimensions)))
+        return ", ".join(self.breakdown.keys)
 
     def group_by(self) -> str:
-        return f" GROUP BY {self.keys()}" if self.breakdown.dimensions else ""
+        return self.breakdown.group_by
 
     def columns(self, values: Iterable[str], aggregates: Iterable[str]) -> str:
-        return ", ".join([*(f"{value} AS d{index}" for index, value in enumerate(values)), *aggregates])
+        return self.breakdown.columns(list(values), list(aggregates))
 
     def aggregate(self, atom: Atom, seen: str) -> str:
         """SQL of one atom over rows of events."""

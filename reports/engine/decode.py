@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from reports.engine.compile import Breakdown
+from reports.engine.breakdown import Breakdown
 from reports.engine.dimensions import Dimension
 from reports.engine.metrics import Metric
 from reports.engine.period import monday

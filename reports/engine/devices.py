@@ -9,9 +9,10 @@ What of a period is in no closed day is taken from events, in the same count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from reports.engine.compile import Breakdown, Compiler, Part
+from reports.engine.breakdown import Apart, Breakdown, Part, called
+from reports.engine.compile import Compiler
 from reports.engine.dimensions import DIMENSIONS, Dimension
 from reports.engine.metrics import METRICS, Atom
 from reports.engine.period import Period
@@ -58,14 +59,22 @@ def shorter(sizes: Sequence[Mapping[str, int]], scene: Scene, breakdown: Breakdo
 
 def part(scene: Scene, breakdown: Breakdown, days: str, gaps: Sequence[Period], atoms: Sequence[Atom]) -> Part:
     """The atoms of the days (a condition of SQL) and of the events between them, devices counted once."""
-    keys = [f"d{index}" for index in range(len(breakdown.dimensions))]
     times = any(atom.additive for atom in atoms)
     selects = [of_days(scene, breakdown, days, times)]
     selects += [of_events(scene.during(gap), breakdown, times) for gap in gaps]
     counts = [f"{'sum(times)' if atom.additive else 'uniqExact(device)'} AS a_{atom.name}" for atom in atoms]
-    grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
-    sql = f"SELECT {', '.join([*keys, *counts])} FROM ({' UNION ALL '.join(selects)}){grouped}"
+    columns = breakdown.columns(names(breakdown), counts)
+    sql = f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}){breakdown.group_by}"
     return Part("rollups+events" if gaps else "rollups", sql, tuple(atom.name for atom in atoms))
+
+
+def names(breakdown: Breakdown) -> list[str]:
+    """What the dimensions' values are called in rows that are not counted yet."""
+    return breakdown.names if isinstance(breakdown, Apart) else breakdown.keys
+
+
+def uncounted(breakdown: Breakdown, values: Iterable[str], columns: list[str]) -> str:
+    return ", ".join([*map(called, values, names(breakdown)), *columns])
 
 
 def daily(days: Mapping[int, int]) -> Part:
@@ -77,7 +86,7 @@ def daily(days: Mapping[int, int]) -> Part:
 
 def of_days(scene: Scene, breakdown: Breakdown, days: str, times: bool) -> str:
     """SELECT of the keys and devices of closed days."""
-    compiler, value = Compiler(scene, breakdown), value_of(breakdown)
+    compiler, value = Compiler(scene, breakdown), None if isinstance(breakdown, Apart) else value_of(breakdown)
     values = [
         compiler.conditions.of_day(row.name, "toInt64(day)") if row.family == "time" else column(row)
         for row in breakdown.dimensions
@@ -88,7 +97,7 @@ def of_days(scene: Scene, breakdown: Breakdown, days: str, times: bool) -> str:
         present = f"{column(value)} != ''" if value.skip_empty and not seen else ""
         conditions += [seen, present, compiler.only(column(value), value).removeprefix(" AND ")]
     table = "rollup_seen" if value is not None and value.name in SEEN else "rollup_devices"
-    told = compiler.columns(values, ["device", "toUInt64(times) AS times"] if times else ["device"])
+    told = uncounted(breakdown, values, ["device", "toUInt64(times) AS times"] if times else ["device"])
     return f"SELECT {told} FROM {table} WHERE {' AND '.join(filter(None, conditions))}"
 
 
@@ -100,7 +109,7 @@ def of_events(scene: Scene, breakdown: Breakdown, times: bool) -> str:
     """SELECT of the keys and devices of events."""
     compiler = Compiler(scene, breakdown)
     columns = ["device", "toUInt64(1) AS times"] if times else ["device"]
-    told = compiler.columns(map(compiler.value, breakdown.dimensions), columns)
+    told = uncounted(breakdown, map(compiler.value, breakdown.dimensions), columns)
     return f"SELECT {told} {scene.events(*compiler.present(breakdown.dimensions), compiler.seen())}"
 
 

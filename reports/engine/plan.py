@@ -14,7 +14,8 @@ from datetime import datetime
 from django.conf import settings
 
 from reports.engine import devices, rolled
-from reports.engine.compile import Breakdown, Compiler, Part
+from reports.engine.breakdown import Breakdown, Part
+from reports.engine.compile import Compiler
 from reports.engine.dimensions import Dimension
 from reports.engine.freshness import Facts
 from reports.engine.metrics import Atom
@@ -57,12 +58,28 @@ class Coverage:
     gaps: list[Period]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which atoms are told by which tables: `sums` and `guessed` by rollups, `counted` by devices, others by events."""
+
+    rest: tuple[Atom, ...]
+    covered: Coverage | None = None
+    sums: tuple[Atom, ...] = ()
+    guessed: tuple[Atom, ...] = ()
+    counted: tuple[Atom, ...] = ()
+
+
 def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan:
     """The cheapest parts that answer exactly, or as exactly as the question asks."""
+    return written(scene, breakdown, choice(query, scene, breakdown, facts))
+
+
+def choice(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Choice:
+    """Which tables tell what at the least cost."""
     atoms = breakdown.atoms()
     covered = coverage(scene, breakdown, facts)
     if covered is None:
-        return Plan(Compiler(scene, breakdown).parts(atoms))
+        return Choice(atoms)
     value = value_dimension(breakdown)
     guessed = tuple(atom for atom in atoms if may_estimate(query, scene, breakdown, facts, atom))
     counted = tuple(atom for atom in atoms if atom not in guessed and may_count(scene, breakdown, covered, facts, atom))
@@ -72,15 +89,23 @@ def plan(query: Query, scene: Scene, breakdown: Breakdown, facts: Facts) -> Plan
     if value is not None:
         others = [atom for atom in atoms if atom not in (*sums, *guessed, *counted)]
         sums = worthwhile(sums, others, covered, value, facts)
-    rest = [atom for atom in atoms if atom not in (*sums, *guessed, *counted)]
-    parts = Compiler(scene, breakdown).parts(rest)
-    if sums:
-        parts.append(rolled_part(scene, breakdown, covered, sums))
+    rest = tuple(atom for atom in atoms if atom not in (*sums, *guessed, *counted))
+    return Choice(rest, covered, sums, guessed, counted)
+
+
+def written(scene: Scene, breakdown: Breakdown, chosen: Choice) -> Plan:
+    """The parts of a choice."""
+    parts = Compiler(scene, breakdown).parts(chosen.rest)
+    covered, guessed = chosen.covered, chosen.guessed
+    if covered is None:
+        return Plan(parts)
+    if chosen.sums:
+        parts.append(rolled_part(scene, breakdown, covered, chosen.sums))
         for gap in covered.gaps:
-            parts += Compiler(scene.during(gap), breakdown).parts(sums)
+            parts += Compiler(scene.during(gap), breakdown).parts(chosen.sums)
     parts += [estimate(scene, breakdown, covered, atom) for atom in guessed]
-    if counted:
-        parts += counted_parts(scene, breakdown, covered, counted)
+    if chosen.counted:
+        parts += counted_parts(scene, breakdown, covered, chosen.counted)
     names = {row.name for row in breakdown.metrics if any(f"{{{atom.name}}}" in row.formula for atom in guessed)}
     return Plan(parts, frozenset(names), rolled.ERROR if guessed else 0.0)
 

@@ -21,7 +21,8 @@ from typing import Any
 
 from reports.engine import devices
 from reports.engine.assemble import stack
-from reports.engine.compile import Breakdown, Compiler
+from reports.engine.breakdown import Breakdown
+from reports.engine.compile import Compiler
 from reports.engine.dimensions import DIMENSIONS, Dimension
 from reports.engine.freshness import SETTLED
 from reports.engine.metrics import ATOMS, Atom

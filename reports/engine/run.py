@@ -11,9 +11,9 @@ from typing import Any
 
 from reports.engine import decode, filters, freshness, limits, top
 from reports.engine.assemble import order_by, statement
+from reports.engine.breakdown import Breakdown
 from reports.engine.cache import ANSWERS
 from reports.engine.compare import compared
-from reports.engine.compile import Breakdown
 from reports.engine.dimensions import TIMES
 from reports.engine.lookup import FromDatabase, Lookup, Source
 from reports.engine.period import Period
@@ -114,9 +114,9 @@ def kept(asked: Asked) -> Result | None:
     return replace(known, rows=copies(known.rows), meta=meta)
 
 
-def answered(asked: Asked, cache: bool) -> Result:
-    """The answer from the store, kept where it may be."""
-    result = answer(asked.query, asked.scene, asked.other, asked.facts, asked.facts_then, asked.begun)
+def answered(asked: Asked, cache: bool, told: tuple[Work, list[Row]] | None = None) -> Result:
+    """The answer from the store, kept where it may be. `told`: its rows, where they are known, and what they took."""
+    result = answer(asked, told)
     if cache and asked.lasting:
         ANSWERS.put(asked.key, replace(result, rows=copies(result.rows)), cells(result))
     return result
@@ -154,22 +154,16 @@ def keyed(query: Query, scene: Scene, other: Period | None) -> tuple[Any, ...]:
     return (plain, repr(scene.tree), repr(scene.goals), scene.chosen_goals, other, scene.persons, until)
 
 
-def answer(
-    query: Query,
-    scene: Scene,
-    other: Period | None,
-    facts: freshness.Facts,
-    facts_then: freshness.Facts,
-    begun: float,
-) -> Result:
+def answer(asked: Asked, told: tuple[Work, list[Row]] | None = None) -> Result:
     """Ask everything the question consists of: currency, rows, totals, comparison."""
-    work = Work()
-    currency, others = money(query, scene, work)
-    scene = replace(scene, currency=currency)
-    rows = table(query, scene, facts, work)
+    query, other, facts = asked.query, asked.other, asked.facts
+    work, rows = told or (Work(), None)
+    currency, others = money(query, asked.scene, work)
+    scene = replace(asked.scene, currency=currency)
+    rows = table(query, scene, facts, work) if rows is None else rows
     plain = replace(query, dimensions=(), order=(), search="")
     totals = table(plain, scene, facts, work)[0] if query.totals else None
-    comparison = comparison_of(query, scene, other, facts_then, work, rows) if other else None
+    comparison = comparison_of(query, scene, other, asked.facts_then, work, rows) if other else None
     meta = Meta(
         range=(scene.period.start.isoformat(), scene.period.end.isoformat()),
         zone=scene.period.zone,
@@ -178,7 +172,7 @@ def answer(
         error=work.error,
         source="+".join(dict.fromkeys(work.sources)),
         rows_read=work.rows_read,
-        seconds=time.perf_counter() - begun,
+        seconds=time.perf_counter() - asked.begun,
         bytes_read=work.bytes_read,
         estimated=tuple(sorted(work.estimated)),
         currency=currency or "",

@@ -13,7 +13,7 @@ from typing import Any
 
 from reports.engine import rolled
 from reports.engine.assemble import order_by, statement
-from reports.engine.compile import Breakdown
+from reports.engine.breakdown import Breakdown
 from reports.engine.freshness import Facts
 from reports.engine.metrics import METRICS
 from reports.engine.plan import CHEAPER, Plan, coverage, plan
