@@ -5,7 +5,6 @@ Every refusal is a ValidationError {field: sentence}.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.utils import timezone as clock
 
 from accounts.models import Account
 from links import known
-from links.destination import optional
+from links.cleaned import HOST, conversion_fields, domain_fields, group_fields, named, text_of
 from links.models import (
     MOST_CONVERSIONS,
     MOST_LISTED,
@@ -31,24 +30,10 @@ from links.models import (
     Status,
     Tag,
 )
-from links.services import money, tag_of_name, tags_named
+from links.services import tag_of_name, tags_named
 from sites.facts import network
 from sites.hosts import host_name
 from sites.models import next_change
-
-HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
-
-
-def named(value: Any, field: str = "name", most: int = 200) -> str:
-    """A name that is not empty."""
-    text = str(value or "").replace("\x00", "").strip()[:most]
-    if not text:
-        raise ValidationError({field: "A name is needed."})
-    return text
-
-
-def text_of(value: Any, most: int = 10_000) -> str:
-    return str(value or "").replace("\x00", "").strip()[:most]
 
 
 def touch(links: Any) -> None:
@@ -78,20 +63,6 @@ def group_update(*, group: Group, tags: list[Any] | None = None, **changes: Any)
     touch(group.datapoints)
     transaction.on_commit(known.nudge)
     return group
-
-
-def group_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for field, value in fields.items():
-        if field == "name":
-            found[field] = named(value)
-        elif field == "notes":
-            found[field] = text_of(value)
-        elif field in ("favourite", "redirect_only", "is_public"):
-            found[field] = bool(value)
-        else:
-            raise TypeError(f"a group has no field {field}")
-    return found
 
 
 @transaction.atomic
@@ -124,15 +95,6 @@ def tag_rename(*, tag: Tag, name: str) -> Tag:
 
 def tag_delete(*, tag: Tag) -> None:
     tag.delete()
-
-
-def domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    found = {}
-    for field, value in fields.items():
-        if field not in ("custom_404", "custom_homepage"):
-            raise TypeError(f"a domain has no field {field}")
-        found[field] = optional(value, field)
-    return found
 
 
 @transaction.atomic
@@ -175,28 +137,6 @@ def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
     domain.deleted = now or clock.now()
     domain.save(update_fields=["deleted"])
     transaction.on_commit(known.nudge)
-
-
-def conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for field, value in fields.items():
-        if field == "name":
-            found[field] = named(value)
-        elif field == "description":
-            found[field] = text_of(value)
-        elif field == "value":
-            found[field] = money(value, field)
-        elif field == "currency":
-            found[field] = text_of(value, 3).upper()
-        elif field == "protocol":
-            found[field] = 1 if value else 0
-        elif field == "window_days":
-            if not isinstance(value, int) or not 1 <= value <= 90:
-                raise ValidationError({field: "A click counts for 1 to 90 days."})
-            found[field] = value
-        else:
-            raise TypeError(f"a conversion has no field {field}")
-    return found
 
 
 @transaction.atomic

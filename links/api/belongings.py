@@ -1,4 +1,4 @@
-"""Tags, conversions, domains, retargeting scripts."""
+"""Conversions, domains, retargeting scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from links import belongings as services
 from links.api import entities, parse, wire
 from links.api.call import Call, whole
 from links.api.errors import invalid
-from links.models import Conversion, Datapoint, Domain, DomainKind, Kind, Script, Tag
+from links.models import Conversion, Datapoint, Domain, DomainKind, Script
 
 Json = dict[str, Any]
 DOMAIN_KINDS = {
@@ -20,107 +20,6 @@ DOMAIN_KINDS = {
     "personal": DomainKind.PERSONAL,
     "dedicated": DomainKind.DEDICATED,
 }
-
-
-def action_of(body: Json) -> str:
-    """ "add" or "remove". Raises Failure (400)."""
-    action = parse.text_of(body.get("action")).strip().lower()
-    if action not in ("add", "remove", "replace"):
-        raise invalid("Action", "Action is add or remove.", action)
-    return action
-
-
-# -- tags ---------------------------------------------------------------------------------------------------------
-
-
-def tag_rows(call: Call) -> QuerySet[Tag]:
-    rows = entities.patterned(Tag.objects.filter(account=call.account), call.text("name"))
-    seen = call.sight
-    if not seen.whole:
-        rows = rows.filter(Q(datapoints__in=seen.datapoints()) | Q(groups__in=seen.all_groups())).distinct()
-    for name, field in (("datapoints", "datapoints__in"), ("groups", "groups__in")):
-        numbers = [whole(one) for one in call.text(name).split(",") if one.strip()]
-        if numbers:
-            rows = rows.filter(**{field: numbers}).distinct()
-    kind = call.word("type", ("", "tp", "tl", "dp", "gr"))
-    if kind == "gr":
-        rows = rows.exclude(groups=None).distinct()
-    elif kind == "dp":
-        rows = rows.exclude(datapoints=None).distinct()
-    elif kind:
-        rows = rows.filter(datapoints__kind=Kind.PIXEL if kind == "tp" else Kind.LINK).distinct()
-    return entities.created_between(rows, call)
-
-
-def tag_list(call: Call) -> Json:
-    return entities.listed(call, tag_rows(call), "tags", lambda row: wire.tag(row, call.sight))
-
-
-def tag_count(call: Call) -> Json:
-    return entities.counted(tag_rows(call))
-
-
-def tag_create(call: Call) -> Json:
-    call.only_master()
-    return wire.uri("tags", services.tag_create(account=call.account, name=parse.text_of(call.body.get("name"))).pk)
-
-
-def tag_get(call: Call, tagId: int) -> Json:
-    return wire.tag(entities.tag(call, tagId), call.sight)
-
-
-def tag_delete(call: Call, tagId: int) -> Json:
-    services.tag_delete(tag=entities.tag(call, tagId, write=True))
-    return wire.uri("tags", tagId)
-
-
-def tag_name(call: Call, tagId: int) -> Json:
-    row = entities.tag(call, tagId, write=True)
-    services.tag_rename(tag=row, name=parse.text_of(call.body.get("text")))
-    return wire.uri("tags", tagId)
-
-
-def tag_datapoints(call: Call, tagId: int) -> Json:
-    rows = entities.datapoints(call, call.sight.datapoints().filter(tags=entities.tag(call, tagId)))
-    return entities.listed(call, rows, "datapoints", lambda row: wire.datapoint(row, call.sight))
-
-
-def tag_datapoints_count(call: Call, tagId: int) -> Json:
-    return entities.counted(entities.datapoints(call, call.sight.datapoints().filter(tags=entities.tag(call, tagId))))
-
-
-def tag_datapoints_clear(call: Call, tagId: int) -> Json:
-    entities.tag(call, tagId, write=True).datapoints.clear()
-    return wire.uri("tags", tagId)
-
-
-def tag_groups(call: Call, tagId: int) -> Json:
-    rows = entities.groups(call, call.sight.all_groups().filter(tags=entities.tag(call, tagId)))
-    return entities.listed(call, rows, "groups", lambda row: wire.group(row, call.sight))
-
-
-def tag_groups_count(call: Call, tagId: int) -> Json:
-    return entities.counted(entities.groups(call, call.sight.all_groups().filter(tags=entities.tag(call, tagId))))
-
-
-def tag_groups_clear(call: Call, tagId: int) -> Json:
-    entities.tag(call, tagId, write=True).groups.clear()
-    return wire.uri("tags", tagId)
-
-
-def tag_datapoints_patch(call: Call, tagId: int) -> Json:
-    """The answer names the link, not the tag."""
-    tag = entities.tag(call, tagId, write=True)
-    row = entities.datapoint(call, whole(call.body.get("id")), write=True)
-    row.tags.add(tag) if action_of(call.body) == "add" else row.tags.remove(tag)
-    return wire.uri("datapoints", row.pk)
-
-
-def tag_groups_patch(call: Call, tagId: int) -> Json:
-    tag = entities.tag(call, tagId, write=True)
-    row = entities.group(call, whole(call.body.get("id")), write=True)
-    row.tags.add(tag) if action_of(call.body) == "add" else row.tags.remove(tag)
-    return wire.uri("groups", row.pk)
 
 
 # -- conversions --------------------------------------------------------------------------------------------------
@@ -177,7 +76,7 @@ def conversion_datapoints_count(call: Call, conversionId: int) -> Json:
 
 def patch_one(call: Call, conversion: Conversion, body: Json) -> None:
     row = entities.datapoint(call, whole(body.get("id")), write=True)
-    action = action_of(body)
+    action = parse.action_of(body)
     replaced = whole(body.get("replaceid"))
     old = Conversion.objects.filter(account=call.account, pk=replaced).first() if replaced else None
     if action == "remove":

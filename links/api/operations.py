@@ -10,6 +10,8 @@ from links.api import belongings as b
 from links.api import management as m
 from links.api import numbers as n
 from links.api import streams as s
+from links.api import tags as t
+from links.api import tops
 from links.models import Listing
 
 
@@ -45,7 +47,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/datapoints/{id}/favourite", m.datapoint_favourite),
         ("GET", "/datapoints/{id}/hits", s.datapoint_hits),
         ("PUT", "/datapoints/{id}/notes", m.datapoint_notes),
-        ("GET", "/datapoints/{id}/reports", n.datapoint_report),
+        ("GET", "/datapoints/{id}/reports", tops.datapoint_report),
     ),
     *table(
         "Groups",
@@ -66,24 +68,24 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/groups/{id}/favourite", m.group_favourite),
         ("GET", "/groups/{id}/hits", s.group_hits),
         ("PUT", "/groups/{id}/notes", m.group_notes),
-        ("GET", "/groups/{id}/reports", n.group_report),
+        ("GET", "/groups/{id}/reports", tops.group_report),
     ),
     *table(
         "Tags",
-        ("GET", "/tags", b.tag_list),
-        ("POST", "/tags", b.tag_create),
-        ("GET", "/tags/count", b.tag_count),
-        ("DELETE", "/tags/{tagId}", b.tag_delete),
-        ("GET", "/tags/{tagId}", b.tag_get),
-        ("DELETE", "/tags/{tagId}/datapoints", b.tag_datapoints_clear),
-        ("GET", "/tags/{tagId}/datapoints", b.tag_datapoints),
-        ("GET", "/tags/{tagId}/datapoints/count", b.tag_datapoints_count),
-        ("PUT", "/tags/{tagId}/datapoints/patch", b.tag_datapoints_patch),
-        ("DELETE", "/tags/{tagId}/groups", b.tag_groups_clear),
-        ("GET", "/tags/{tagId}/groups", b.tag_groups),
-        ("GET", "/tags/{tagId}/groups/count", b.tag_groups_count),
-        ("PUT", "/tags/{tagId}/groups/patch", b.tag_groups_patch),
-        ("PUT", "/tags/{tagId}/name", b.tag_name),
+        ("GET", "/tags", t.tag_list),
+        ("POST", "/tags", t.tag_create),
+        ("GET", "/tags/count", t.tag_count),
+        ("DELETE", "/tags/{tagId}", t.tag_delete),
+        ("GET", "/tags/{tagId}", t.tag_get),
+        ("DELETE", "/tags/{tagId}/datapoints", t.tag_datapoints_clear),
+        ("GET", "/tags/{tagId}/datapoints", t.tag_datapoints),
+        ("GET", "/tags/{tagId}/datapoints/count", t.tag_datapoints_count),
+        ("PUT", "/tags/{tagId}/datapoints/patch", t.tag_datapoints_patch),
+        ("DELETE", "/tags/{tagId}/groups", t.tag_groups_clear),
+        ("GET", "/tags/{tagId}/groups", t.tag_groups),
+        ("GET", "/tags/{tagId}/groups/count", t.tag_groups_count),
+        ("PUT", "/tags/{tagId}/groups/patch", t.tag_groups_patch),
+        ("PUT", "/tags/{tagId}/name", t.tag_name),
     ),
     *table(
         "Conversions",
@@ -102,7 +104,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/conversions/{conversionId}/datapoints/patch", b.conversion_patch),
         ("GET", "/conversions/{conversionId}/hits", s.conversion_hits),
         ("PUT", "/conversions/{conversionId}/notes", b.conversion_notes),
-        ("GET", "/conversions/{conversionId}/reports", n.conversion_report),
+        ("GET", "/conversions/{conversionId}/reports", tops.conversion_report),
     ),
     *table(
         "Domains",
@@ -155,7 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/aggregated/summary/datapoints", n.summary_datapoints),
         ("GET", "/aggregated/summary/groups", n.summary_groups),
     ),
-    *table("Reports", ("GET", "/reports", n.report)),
+    *table("Reports", ("GET", "/reports", tops.report)),
     *table("ClickStream", ("GET", "/clickstream", s.stream)),
     *table("Hits", ("GET", "/hits", s.all_hits)),
 )

@@ -38,6 +38,14 @@ def enumerated(value: Any, name: str, shown: str) -> int:
     return int(number)
 
 
+def action_of(body: Fields) -> str:
+    """ "add", "remove" or "replace". Raises Failure (400)."""
+    action = text_of(body.get("action")).strip().lower()
+    if action not in ("add", "remove", "replace"):
+        raise invalid("Action", "Action is add or remove.", action)
+    return action
+
+
 def object_of(value: Any) -> Fields:
     return value if isinstance(value, dict) else {}
 

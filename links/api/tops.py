@@ -1,0 +1,95 @@
+"""Top reports: the values with most hits."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from links import stats
+from links.api import entities, numbers, wire
+from links.api.call import Call
+from links.api.frames import date14, period_of
+from links.models import Conversion, Datapoint, Group
+from reports.engine import Query, ask
+
+Json = dict[str, Any]
+
+REPORTS: dict[str, tuple[str, ...]] = {
+    "browsers": ("browser", "browser_version"), "browsersfamilies": ("browser",), "platforms": ("device",),
+    "cities": ("city", "country"), "countries": ("country",), "isps": ("organization",), "ips": ("ip",),
+    "oss": ("os", "os_version"), "ossfamilies": ("os",), "keywords": ("search_term",), "referrers": ("referrer",),
+    "destinations": ("destination",), "languages": ("language",), "params": ("text",),
+}  # fmt: skip
+OF_CONVERSIONS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
+HIT_TYPES = {
+    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": ("conversion", "refund"), "spiders": ("spider",),
+    "uniques": None, "nonuniques": None,
+}  # fmt: skip
+TOP = 100
+
+
+def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
+    """{key, createdAt, data}: the values with most hits."""
+    kind = call.word("type", tuple(reports), required=True)
+    kinds = HIT_TYPES[call.word("hittype", tuple(HIT_TYPES))]
+    period = period_of(call)
+    hidden = kind == "referrers" and call.sight.option("hitOptions", "hideReferrer")
+    hidden = hidden or (kind == "convparameters" and call.sight.option("conversionOptions", "hideParams"))
+    wheres = [*where, stats.one("kind", *kinds)] if kinds else where
+    query = Query(
+        sites=(call.account.pk,), period=period, metrics=stats.COUNTS, dimensions=reports[kind], where=wheres or None,
+        order=((leading(kinds), "desc"),), limit=TOP,
+    )  # fmt: skip
+    rows = [] if hidden else ask(query, now=call.now).rows
+    return {
+        "key": kind,
+        "createdAt": date14(call.now),
+        "data": [top_item(call, row, kind, reports[kind]) for row in rows],
+    }
+
+
+def leading(kinds: tuple[str, ...] | None) -> str:
+    """The count a top report is ordered by."""
+    by_kind = {"pixel": "pixel_views", "conversion": "link_conversions", "spider": "spider_hits"}
+    return by_kind.get(kinds[0], "clicks") if kinds else "clicks"
+
+
+def top_item(call: Call, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
+    counts = numbers.result(call, row)
+    spiders = counts.pop("spiderHitsCount", 0)
+    words = [str(row[name]) for name in dimensions if row[name]]
+    name = " ".join(words) if kind != "cities" else ", ".join(words)
+    renamed = {"convertedClicks": "totalConversions", "conversionsValue": "totalConversionsValue",
+               "conversionsCost": "totalConversionsCost", "commissionsCost": "totalCommissionsCost"}  # fmt: skip
+    found = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
+    found |= wire.lean(
+        totalHits=row["clicks"] + row["pixel_views"], uniqueHits=row["unique_clicks"] + row["unique_pixel_views"],
+        spiderHits=spiders,
+    )  # fmt: skip
+    head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
+    if kind in ("datapoints", "groups"):
+        model: Any = Datapoint if kind == "datapoints" else Group
+        thing = model.objects.filter(account=call.account, pk=int(name or 0)).first()
+        if thing is not None:
+            head["entityData"] = wire.datapoint_data(thing) if kind == "datapoints" else wire.group_data(thing)
+    return head | found
+
+
+def report(call: Call) -> Json:
+    where = stats.seen_by(call.sight)
+    where += numbers.chosen(call)
+    return top(call, where, OF_CONVERSIONS if call.number("conversion") else REPORTS)
+
+
+def datapoint_report(call: Call, id: int) -> Json:
+    return top(call, [stats.one("link", entities.datapoint(call, id).pk)])
+
+
+def group_report(call: Call, id: int) -> Json:
+    return top(call, [stats.one("link_group", entities.group(call, id).pk)])
+
+
+def conversion_report(call: Call, conversionId: int) -> Json:
+    row: Conversion = entities.conversion(call, conversionId)
+    where = [*stats.seen_by(call.sight), stats.one("link_conversion", row.pk)]
+    return top(call, where, OF_CONVERSIONS)

@@ -1,0 +1,73 @@
+"""What is written about groups, domains and conversions, cleaned; every refusal is a ValidationError {field: sentence}.
+
+Each `…_fields` takes the fields that are named and gives their values. Raises TypeError for a name that is no field.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from links.destination import optional
+from links.services import money
+
+HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
+
+
+def named(value: Any, field: str = "name", most: int = 200) -> str:
+    """A name that is not empty."""
+    text = str(value or "").replace("\x00", "").strip()[:most]
+    if not text:
+        raise ValidationError({field: "A name is needed."})
+    return text
+
+
+def text_of(value: Any, most: int = 10_000) -> str:
+    return str(value or "").replace("\x00", "").strip()[:most]
+
+
+def group_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, value in fields.items():
+        if field == "name":
+            found[field] = named(value)
+        elif field == "notes":
+            found[field] = text_of(value)
+        elif field in ("favourite", "redirect_only", "is_public"):
+            found[field] = bool(value)
+        else:
+            raise TypeError(f"a group has no field {field}")
+    return found
+
+
+def domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for field, value in fields.items():
+        if field not in ("custom_404", "custom_homepage"):
+            raise TypeError(f"a domain has no field {field}")
+        found[field] = optional(value, field)
+    return found
+
+
+def conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, value in fields.items():
+        if field == "name":
+            found[field] = named(value)
+        elif field == "description":
+            found[field] = text_of(value)
+        elif field == "value":
+            found[field] = money(value, field)
+        elif field == "currency":
+            found[field] = text_of(value, 3).upper()
+        elif field == "protocol":
+            found[field] = 1 if value else 0
+        elif field == "window_days":
+            if not isinstance(value, int) or not 1 <= value <= 90:
+                raise ValidationError({field: "A click counts for 1 to 90 days."})
+            found[field] = value
+        else:
+            raise TypeError(f"a conversion has no field {field}")
+    return found
