@@ -15,7 +15,7 @@ from django.core.asgi import get_asgi_application
 django_app = get_asgi_application()  # before anything that needs the models
 
 from config import health, process, statics  # noqa: E402
-from config.together import AtOnce  # noqa: E402
+from config.together import AtOnce, never  # noqa: E402
 from links import redirector  # noqa: E402
 from tracking import collector, intake  # noqa: E402
 from tracking.address import trusted_proxy, visitor_address  # noqa: E402
@@ -25,27 +25,32 @@ Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
+Found = tuple[int, bytes, bytes]
+
+
 class Hot(NamedTuple):
-    """An application in front of Django."""
+    """An application in front of Django. `at_once`: what it answers without waiting (`config.together`)."""
 
     claims: Callable[[Scope], bool]
     app: App
+    at_once: Callable[[Scope], Found | None] = never
 
 
 HOT: tuple[Hot, ...] = (
-    Hot(collector.claims, collector.app),
+    Hot(collector.claims, collector.app, collector.at_once),
     Hot(health.claims, health.app),
     Hot(statics.claims, statics.app),
-    Hot(redirector.claims, redirector.app),  # last: on a link domain every other path is an alias
+    Hot(redirector.claims, redirector.app, redirector.at_once),  # last: on a link domain every other path is an alias
 )
 
 
-def answer_at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
-    """What our own server may answer without a task (`config.server`); in the order of HOT."""
-    found = collector.at_once(scope)
-    if found is not None or collector.claims(scope) or health.claims(scope):
-        return found
-    return redirector.at_once(scope)
+def answer_at_once(scope: Scope) -> Found | None:
+    """What our own server may answer without a task (`config.server`)."""
+    if scope["method"] == "GET":
+        for hot in HOT:
+            if hot.claims(scope):
+                return hot.at_once(scope)
+    return None
 
 
 at_once = AtOnce(answer_at_once, turn.begin, turn.pause, intake.end_turn)

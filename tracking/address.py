@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from django.conf import settings
+from sites.quick import setting
 
 
 @lru_cache(maxsize=64)
@@ -49,7 +49,7 @@ def clean(text: str) -> str:
 
 def trusted_proxy(address: str) -> bool:
     """Whether the operator named this address in TRUSTED_PROXIES."""
-    return within(address, networks(tuple(settings.TRUSTED_PROXIES)))
+    return within(address, networks(tuple(setting("TRUSTED_PROXIES"))))
 
 
 def visitor_address(peer: str, forwarded: str, believed: Callable[[str], bool] | None = None, skip: int = 0) -> str:
@@ -59,7 +59,7 @@ def visitor_address(peer: str, forwarded: str, believed: Callable[[str], bool] |
     whatever their address (a proxied path that carried the site's secret word).
     """
     if believed is None and not skip:
-        return told_by_proxies(peer, forwarded, tuple(settings.TRUSTED_PROXIES))
+        return told_by_proxies(peer, forwarded, tuple(setting("TRUSTED_PROXIES")))
     return last_unbelieved(peer, forwarded, believed, skip)
 
 

@@ -53,8 +53,15 @@ _sender: threading.Thread | None = None
 _closing = threading.Event()
 
 
+def publish_all(events: list[Event]) -> None:
+    """Tell those who watch of several events. Costs nothing while nobody does."""
+    if _readers or shared.redis() is not None:
+        for event in events:
+            publish(event)
+
+
 def publish(event: Event) -> None:
-    """Tell everybody who watches the event's site. Costs next to nothing while nobody does."""
+    """Tell everybody who watches the event's site."""
     readers = _readers.get(event["site_id"])
     if readers:
         for reader in list(readers):

@@ -79,8 +79,7 @@ def written_together(events: list[Event]) -> bool:
         spool.write_events(events)
     except (spool.SpoolFull, OSError):
         return False
-    for event in events:
-        feed.publish(event)
+    feed.publish_all(events)
     return True
 
 

@@ -18,6 +18,7 @@ from tracking import shared
 
 MOST_OPEN = 400_000
 KEPT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and a little
+SETTLED_MS = 60_000  # a visit seen so short a time ago keeps its place among the least recently used
 OPENING_MS = 3_000  # two processes that meet a new visitor within this time open one visit
 Key = tuple[int, int, int]  # site, device, 1 for a slot of backdated events
 
@@ -34,6 +35,7 @@ class Visit:
     view: int = 0
     is_new: int = 0
     origin: dict[str, Any] = field(default_factory=dict)
+    placed: int = 0  # `last` when it was put behind all others
 
 
 def new_number() -> int:
@@ -62,11 +64,14 @@ class InMemory:
     def put(self, key: Key, visit: Visit) -> None:
         """Remember the visit as the newest of its key."""
         old = self.open.get(key)
+        if old is visit and visit.last - visit.placed < SETTLED_MS:
+            return
         if old is not visit:
             if old is not None:
                 self.numbers.pop((key[0], old.number), None)
             self.open[key] = visit
             self.numbers[key[0], visit.number] = key
+        visit.placed = visit.last
         self.open.move_to_end(key)
         while len(self.open) > self.most:
             gone, lost = self.open.popitem(last=False)
@@ -145,10 +150,11 @@ class InRedis:
         shared.together(lambda client: [client.delete(name) for name in client.scan_iter("footfall:visit*")])
 
 
-_windows: InMemory | InRedis | None = None
+Windows = InMemory | InRedis
+_windows: Windows | None = None
 
 
-def windows() -> InMemory | InRedis:
+def windows() -> Windows:
     """The windows of this process."""
     global _windows
     if _windows is None:

@@ -141,7 +141,7 @@ def line(name: bytes, value: bytes) -> bytes:
 
 def gif(dropped: str = "") -> Reply:
     """The transparent pixel."""
-    return Reply(GIF, b"image/gif", dropped=dropped)
+    return Reply(GIF, b"image/gif", 200, [], dropped)
 
 
 def script(text: str, dropped: str = "") -> Reply:

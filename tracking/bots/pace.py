@@ -43,7 +43,7 @@ class Pace:
 
     def turn(self, minute: int) -> None:
         """Begin another minute. A hit of the minute before counts in this one."""
-        if minute > self.minute or max(len(self.views), len(self.attentive)) > MOST:
+        if minute > self.minute or len(self.views) > MOST or len(self.attentive) > MOST:
             self.minute = max(minute, self.minute)
             self.views, self.addresses, self.attentive = {}, {}, set()
 

@@ -30,26 +30,28 @@ def fill(hit: Hit, fields: Fields, referer: str) -> None:
     hit.timezone = get("tz", "")
     hit.cookie, hit.consent = get("jsuid", ""), get("consent", "") == "1"
     hit.do_not_track = hit.do_not_track or get("dnt", "") == "1"
-    hit.engaged = number(get("et", "")) / 1000
-    hit.scroll = reach(get("sc", ""))
+    if engaged := get("et", ""):
+        hit.engaged = number(engaged) / 1000
+    if scroll := get("sc", ""):
+        hit.scroll = reach(scroll)
     hit.view_id, hit.signs = get("vid", "")[:16], get("wd", "")[:100]
-    hit.timeout = int(min(1000, number(get("timeout", ""))))
+    if timeout := get("timeout", ""):
+        hit.timeout = int(min(1000, number(timeout)))
     if len(mark := get("x", "")) >= LONG_ID:
         hit.event_id, hit.brief_id = mark[:100], True
 
 
 def reach(text: str) -> int:
     """Percent, 0 to 100."""
-    return int(min(100, max(0, number(text)))) if text else 0
+    return int(min(100, max(0, number(text))))
 
 
 def common(hit: Hit, fields: Fields, href: str) -> None:
     """What beacons and servers say alike."""
     get = fields.get
-    hit.referrer, hit.utm = get("ref", ""), utm_of(get("utm", ""))
-    hit.tags = named(fields, "custom")
-    hit.name = get("name", "")
-    title = get("title", "")
+    hit.referrer, hit.name, title = get("ref", ""), get("name", ""), get("title", "")
+    if utm := get("utm", ""):
+        hit.utm = utm_of(utm)
     if hit.kind == "view":
         hit.title = title
     elif hit.kind in ("outbound", "download"):
@@ -64,6 +66,13 @@ def common(hit: Hit, fields: Fields, href: str) -> None:
     if hit.kind in ("event", "form"):
         hit.props = named(fields, "prop")
         hit.revenue, hit.currency = number(get("revenue", "")), get("currency", "")
+    if fields.groups:
+        grouped(hit, fields)
+
+
+def grouped(hit: Hit, fields: Fields) -> None:
+    """What comes by names of its own: custom data and split tests."""
+    hit.tags = named(fields, "custom")
     split = named(fields, "split")
     if split.get("name"):
         hit.split = (split["name"], split.get("version", ""))

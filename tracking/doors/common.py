@@ -60,11 +60,6 @@ def page_url(href: str, host: str, referer: str) -> str:
     return f"https://{host}{path}" if host else path
 
 
-def asked_not_to(request: Request) -> bool:
-    """DNT: 1 or Sec-GPC: 1."""
-    return request.headers.get("dnt") == "1" or request.headers.get("sec-gpc") == "1"
-
-
 def utm_of(text: str) -> dict[str, str]:
     """A campaign as the tracker remembers it: a query string, or only the campaign's name."""
     if not text:
@@ -77,13 +72,7 @@ def utm_of(text: str) -> dict[str, str]:
 def new_hit(request: Request, facts: SiteFacts, kind: str) -> Hit:
     """A hit with all that the request itself tells."""
     headers = request.headers
-    return Hit(
-        site_id=facts.site_id,
-        kind=kind,
-        ip=address_of(request, facts),
-        user_agent=headers.get("user-agent", ""),
-        now=request.now,
-        do_not_track=asked_not_to(request),
-        headers=headers,
-        http_version=request.http_version,
-    )
+    hit = Hit(facts.site_id, kind, address_of(request, facts), headers.get("user-agent", ""), request.now)
+    hit.do_not_track = headers.get("dnt") == "1" or headers.get("sec-gpc") == "1"
+    hit.headers, hit.http_version = headers, request.http_version
+    return hit

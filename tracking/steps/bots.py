@@ -42,16 +42,15 @@ def speaks_for_itself(hit: Hit) -> bool:
     return not (hit.trusted and hit.headers)
 
 
-def by_name(hit: Hit, facts: SiteFacts, event: Event) -> str:
-    """A kept list of crawlers and tools knows the user agent."""
-    return agents.by_name(hit.user_agent) if hit.user_agent and speaks_for_itself(hit) else ""
+def by_agent(hit: Hit, facts: SiteFacts, event: Event) -> str:
+    """A kept list of crawlers and tools knows the user agent, or it has a form that no browser's has.
 
-
-def by_form(hit: Hit, facts: SiteFacts, event: Event) -> str:
-    """No browser has such a user agent. Programs with a key of the site may have any."""
-    if not hit.user_agent or not speaks_for_itself(hit) or "x-api-key" in hit.headers:
+    Programs with a key of the site may have any form.
+    """
+    if not hit.user_agent or (hit.trusted and not speaks_for_itself(hit)):
         return ""
-    return agents.by_form(hit.user_agent)
+    by_key = "x-api-key" in hit.headers
+    return agents.by_name(hit.user_agent) if by_key else agents.by_name_or_form(hit.user_agent)
 
 
 def by_signs(hit: Hit, facts: SiteFacts, event: Event) -> str:
@@ -89,15 +88,14 @@ def by_pace(hit: Hit, facts: SiteFacts, event: Event) -> str:
     """Nobody reads that fast."""
     if hit.trusted or "x-api-key" in hit.headers:
         return ""
-    minute = int(hit.now.timestamp()) // 60
     if hit.kind == "view":
-        return pace.view(facts.site_id, event["device"], hit.ip, minute)
+        return pace.view(facts.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind != "ping" or hit.engaged:
-        pace.attention(facts.site_id, event["device"], minute)
+        pace.attention(facts.site_id, event["device"], int(hit.now.timestamp()) // 60)
     return ""
 
 
-LAYERS: tuple[Layer, ...] = (by_name, by_form, by_signs, by_referrer, by_pattern, by_network, by_pace)
+LAYERS: tuple[Layer, ...] = (by_agent, by_signs, by_referrer, by_pattern, by_network, by_pace)
 
 
 def told(facts: SiteFacts, event: Event, marks: frozenset[str]) -> bool:

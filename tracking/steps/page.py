@@ -125,15 +125,16 @@ def pairs_of(data: dict[str, str], length: int) -> dict[str, str]:
 
 def read_words(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill what happened: names, targets, attention, money, data."""
-    for column, text, length in (
-        ("name", hit.name, 255),
-        ("target", hit.target, 1000),
-        ("text", hit.text, 255),
-        ("language", hit.language, 35),
-        ("screen", hit.screen, 20),
-    ):
-        if text:
-            event[column] = clip(text, length)
+    if hit.name:
+        event["name"] = clip(hit.name, 255)
+    if hit.target:
+        event["target"] = clip(hit.target, 1000)
+    if hit.text:
+        event["text"] = clip(hit.text, 255)
+    if hit.language:
+        event["language"] = clip(hit.language, 35)
+    if hit.screen:
+        event["screen"] = clip(hit.screen, 20)
     if hit.engaged > 0:
         event["engaged"] = int(min(hit.engaged, 86_400.0) * 1000)
     if hit.scroll:

@@ -10,7 +10,7 @@ from tracking import newcomers
 from tracking.hit import Event, Hit, Refused
 from tracking.seen import event_number
 from tracking.steps.device import cookie_device, hashed_device
-from tracking.visits import Key, Visit, new_number, windows
+from tracking.visits import Key, Visit, Windows, new_number, windows
 
 IDLE_MINUTES = 30
 BACKDATED = timedelta(hours=1)
@@ -40,17 +40,16 @@ def still_open(visit: Visit | None, at: int, idle: int) -> bool:
     return visit is not None and visit.start - idle <= at <= visit.last + idle
 
 
-def find_open(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> tuple[Key, Visit | None]:
+def find_open(known: Windows, hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> tuple[Key, Visit | None]:
     """The open visit and the key it is kept under: by the client's number, by device, by the device it was before."""
-    known = windows()
     if hit.session and hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
         found = known.by_number(facts.site_id, int(hit.session))
         if found and still_open(found[1], at, idle):
             return found
-    past = 1 if hit.now - event["ts"] > BACKDATED else 0
+    past = 1 if hit.at is not None and hit.now - hit.at > BACKDATED else 0
     key: Key = (facts.site_id, event["device"], past)
     visit = known.get(key)
-    if still_open(visit, at, idle):
+    if visit is not None and visit.start - idle <= at <= visit.last + idle:
         return key, visit
     if past:
         return key, None
@@ -98,17 +97,19 @@ def view_number(text: str) -> int:
 def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill visit, its start, the view and the event's own number."""
     at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
-    key, visit = find_open(hit, facts, event, at, idle)
+    known = windows()
+    key, visit = find_open(known, hit, facts, event, at, idle)
     mine: Visit | None = None
     if visit is None:
         if hit.kind in NEEDS_VISIT or not hit.ip:
             return Refused("unknown_visit")
         mine = open_visit(event, at)
-        visit = windows().opened(key, mine)
+        visit = known.opened(key, mine)
     if visit is not mine and "source" not in event and "utm_source" not in event:
         event.update(visit.origin)
-    visit.last = max(visit.last, at)  # its start stays, however late what happened before it comes: events carry it
-    view = view_number(hit.view_id)
+    if at > visit.last:
+        visit.last = at  # its start stays, however late what happened before it comes: events carry it
+    view = view_number(hit.view_id) if hit.view_id else 0
     if hit.kind == "view":
         visit.view = view or new_number()
     event["view_id"] = view or visit.view
@@ -116,5 +117,5 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
     event["id"] = event_number(facts.site_id, hit.event_id) if hit.event_id else new_number()
-    windows().put(key, visit)
+    known.put(key, visit)
     return None
