@@ -6,35 +6,29 @@ changed; domains, conversions, scripts and lists are few and read whole. Everyth
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-
-from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections
 
 from accounts.models import Account
 from links.facts import AccountFacts, ConversionFacts, DomainFacts, LinkFacts, account_site, link_facts
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
 from sites import known as known_sites
 from sites.facts import networks
+from sites.fresh import Keeper
 from sites.hosts import host_name
 from sites.models import Change
+from sites.quick import setting
 
-POLL_SECONDS = 0.5
 WHOLE_SECONDS = 3600.0
-AWAY = (DatabaseError, InterfaceError)
 COLUMNS = (
     "pk", "account_id", "group_id", "group__redirect_only", "domain_id", "kind", "status", "alias", "alias_key",
     "url", "first_url", "mode", "rules", "redirect_type", "append_query", "encode_url", "hide_url",
     "hide_url_title", "referrer_clean", "password", "starts", "expiration_date", "url_after_date",
     "expiration_clicks", "url_after_clicks", "encode_ip", "light_tracking", "redirect_only", "cost",
 )  # fmt: skip
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,14 +47,11 @@ class Memory:
 
 _memory = Memory()
 _loading = threading.Lock()
-_wake = threading.Event()
-_stop = threading.Event()
-_thread: threading.Thread | None = None
 
 
 def system_host() -> str:
     """The host whose aliases `/l/` means: LINK_DOMAIN, else the installation's own."""
-    return _own_hosts(settings.LINK_DOMAIN, settings.BASE_URL)[0]
+    return _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))[0]
 
 
 @lru_cache(maxsize=4)
@@ -88,18 +79,18 @@ def by_alias(domain_id: int, alias: str) -> LinkFacts | None:
 
 def by_path(host: str, path: str) -> LinkFacts | None:
     """The link behind an address: `/<alias>` on a link domain, `/l/<alias>` on every host that is ours."""
-    if not may_be_ours(host, path):
-        return None
-    own = domain(host) is not None or host in _own_hosts(settings.LINK_DOMAIN, settings.BASE_URL)
+    if not path.startswith("/l/") and not is_link_domain(host):
+        return None  # nearly all destinations
+    own = domain(host) is not None or host in _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
     if not own and not known_sites.brand_word(host):
         return None  # somebody else's page may be called /l/sale too
     found, alias = place(host, path)
     return by_alias(found.domain_id, alias) if found and alias else None
 
 
-def may_be_ours(host: str, path: str) -> bool:
-    """Whether an address is worth asking for: nearly all destinations are not."""
-    return path.startswith("/l/") or host in _loaded().domains
+def is_link_domain(host: str) -> bool:
+    """Whether links live on this host (in its normal form)."""
+    return host in _loaded().domains
 
 
 def place(host: str, path: str) -> tuple[DomainFacts | None, str]:
@@ -114,7 +105,7 @@ def place(host: str, path: str) -> tuple[DomainFacts | None, str]:
 
 def rooted(found: DomainFacts) -> bool:
     """Whether aliases stand at the root of this domain: not where the pages of the installation live."""
-    return bool(settings.LINK_DOMAIN) or found.name != system_host()
+    return bool(setting("LINK_DOMAIN")) or found.name != system_host()
 
 
 def conversion(conversion_id: int) -> ConversionFacts | None:
@@ -165,30 +156,6 @@ def catch_up() -> bool:
         _learn_links(_memory, Datapoint.objects.filter(change__gt=known))
         _memory.change = newest
     return True
-
-
-def start() -> None:
-    """Start the thread that keeps the memory fresh; twice does no harm."""
-    global _thread
-    if _thread is None or not _thread.is_alive():
-        _stop.clear()
-        _thread = threading.Thread(target=_keep_fresh, name="known-links", daemon=True)
-        _thread.start()
-
-
-def stop() -> None:
-    """End the thread."""
-    global _thread
-    _stop.set()
-    _wake.set()
-    if _thread is not None:
-        _thread.join(timeout=5)
-    _thread = None
-
-
-def nudge() -> None:
-    """Something changed in this process: let the thread look at once."""
-    _wake.set()
 
 
 def forget() -> None:
@@ -255,49 +222,9 @@ def _pairs(queryset: Any, column: str) -> dict[int, tuple[int, ...]]:
 def _loaded() -> Memory:
     """The memory; a process that never started the thread reads everything on its first question."""
     if _memory.change < 0:
-        loader = threading.Thread(target=_load_once)  # the ORM refuses to work inside an event loop
-        if _in_loop():
-            loader.start()
-            loader.join(timeout=30)
-        else:
-            _try(refresh)
+        keeper.load(refresh)
     return _memory
 
 
-def _in_loop() -> bool:
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _load_once() -> None:
-    try:
-        _try(refresh)
-    finally:
-        connections.close_all()
-
-
-def _try(job: Any) -> bool:
-    try:
-        job()
-    except AWAY as error:
-        log.warning("links are answered from memory, the database is away: %s", error)
-        connections["default"].close()
-        return False
-    return True
-
-
-def _keep_fresh() -> None:
-    whole = time.monotonic()
-    while not _stop.is_set():
-        if time.monotonic() - whole >= WHOLE_SECONDS:
-            whole = time.monotonic() if _try(refresh) else whole
-        else:
-            _try(catch_up)
-        _wake.wait(POLL_SECONDS)
-        _wake.clear()
-    connections.close_all()
+keeper = Keeper("links", ((refresh, WHOLE_SECONDS), (catch_up, 0.0)))
+start, stop, nudge = keeper.start, keeper.stop, keeper.nudge

@@ -6,27 +6,20 @@ knows, and everything anew every five minutes. While the database is away the ol
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import threading
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-from django.db import DatabaseError, InterfaceError, connections
 
 from accounts.brand import brand_words
 from accounts.keys import key_hash
 from sites.facts import KeyFacts, SiteFacts, key_facts, site_facts
+from sites.fresh import AWAY, Keeper
 from sites.hosts import host_name
 from sites.models import ApiKey, Change, Site
 
-POLL_SECONDS = 0.5
 WHOLE_SECONDS = 300.0
 USED_SECONDS = 30.0
 BRANDS_SECONDS = 2.0
-AWAY = (DatabaseError, InterfaceError)
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -42,9 +35,6 @@ class Memory:
 
 _memory = Memory()
 _loading = threading.Lock()
-_wake = threading.Event()
-_stop = threading.Event()
-_thread: threading.Thread | None = None
 _used: dict[int, float] = {}  # key id -> Unix time, not yet written to the database
 
 
@@ -137,30 +127,6 @@ def write_used() -> None:
             raise
 
 
-def start() -> None:
-    """Start the thread that keeps the memory fresh; every serving process calls it, twice does no harm."""
-    global _thread
-    if _thread is None or not _thread.is_alive():
-        _stop.clear()
-        _thread = threading.Thread(target=_keep_fresh, name="known-sites", daemon=True)
-        _thread.start()
-
-
-def stop() -> None:
-    """End the thread and write what it still owes."""
-    global _thread
-    _stop.set()
-    _wake.set()
-    if _thread is not None:
-        _thread.join(timeout=5)
-    _thread = None
-
-
-def nudge() -> None:
-    """Something changed in this process: let the thread look at once instead of at its next round."""
-    _wake.set()
-
-
 def forget() -> None:
     """Know nothing, as in a fresh process (tests)."""
     global _memory
@@ -194,49 +160,13 @@ def _forget_host(site_id: int) -> None:
 def _loaded() -> Memory:
     """The memory; a process that never started the thread reads everything on its first question."""
     if _memory.change < 0:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            _try(refresh)
-        else:  # the ORM refuses to work inside an event loop
-            loader = threading.Thread(target=_in_thread, args=(refresh,))
-            loader.start()
-            loader.join(timeout=10)
+        keeper.load(refresh)
     return _memory
 
 
-def _in_thread(job: object) -> None:
-    try:
-        _try(job)
-    finally:
-        connections.close_all()
-
-
-def _try(job: object) -> bool:
-    """Run a job against the database; when it is away, say so in the log and go on with what is known."""
-    try:
-        job()  # type: ignore[operator]
-    except AWAY as error:
-        log.warning("sites and keys are answered from memory, the database is away: %s", error)
-        if not connections["default"].in_atomic_block:  # a caller's transaction is the caller's to end
-            connections["default"].close()
-        return False
-    return True
-
-
-def _keep_fresh() -> None:
-    whole = used = brands = time.monotonic()
-    while not _stop.is_set():
-        now = time.monotonic()
-        if now - whole >= WHOLE_SECONDS:
-            whole = now if _try(refresh) else whole
-        else:
-            _try(catch_up)
-        if now - brands >= BRANDS_SECONDS:
-            brands = now if _try(refresh_brands) else brands
-        if now - used >= USED_SECONDS:
-            used = now if _try(write_used) else used
-        _wake.wait(POLL_SECONDS)
-        _wake.clear()
-    _try(write_used)
-    connections.close_all()
+keeper = Keeper(
+    "sites and keys",
+    ((refresh, WHOLE_SECONDS), (catch_up, 0.0), (refresh_brands, BRANDS_SECONDS), (write_used, USED_SECONDS)),
+    at_end=write_used,
+)
+start, stop, nudge = keeper.start, keeper.stop, keeper.nudge

@@ -129,9 +129,9 @@ def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> No
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", away)
-    assert known._try(known.catch_up) is False
+    assert known.keeper.attempt(known.catch_up) is False
     assert known.site(site.pk) and known.key(plain)
-    assert known._try(known.write_used) is False
+    assert known.keeper.attempt(known.write_used) is False
     monkeypatch.undo()
     known.write_used()
     assert ApiKey.objects.get().last_used is not None
