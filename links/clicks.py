@@ -14,7 +14,7 @@ from typing import Any
 
 from links import known, thread, tokens, windows
 from links.choose import Asker, Choice, choose
-from links.destination import CLICK_PARAMETER, S2S, host_of, usual, with_parameters
+from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters
 from links.facts import AccountFacts, LinkFacts
 from sites import known as known_sites
 from sites.facts import SiteFacts
@@ -62,6 +62,7 @@ class Click:
     event: Event
     sign: str = ""  # why it is no person; "" for one
     choice: Choice = field(default_factory=Choice)
+    host: str = ""  # of the destination, where it is known beforehand
     number: tokens.Click = tokens.NOBODY
     word: str = ""
     keys: tuple[int, ...] = ()  # the address's numbers, `windows.address_keys`
@@ -121,14 +122,11 @@ def begin(link: LinkFacts, hit: Hit, account: AccountFacts, method: str, ddu: st
     click = Click(link, hit, account, event, sign_of(hit, method), walked=walked)
     click.number = tokens.Click(tokens.new_click_id(), link.link_id, int(now.timestamp()))
     click.keys = windows.address_keys(hit.ip, now)
-    click.choice = straight(link) or choose(link, asker_of(click, ddu), known.by_path)
+    if link.host and not known.is_link_domain(link.host):  # one address, and somebody else's
+        click.choice, click.host = Choice([(link, link.url)]), link.host
+    else:
+        click.choice = choose(link, asker_of(click, ddu), known.by_path)
     return click
-
-
-def straight(link: LinkFacts) -> Choice | None:
-    """The choice of a link without any rule that leads to somebody else's page; None leaves it to `choose`."""
-    parts = usual(link.url) if link.plain else None
-    return Choice([(link, link.url)]) if parts and not known.may_be_ours(*parts) else None
 
 
 def asker_of(click: Click, ddu: str) -> Asker:
@@ -182,7 +180,7 @@ def with_word(click: Click, url: str) -> str:
     every click has another."""
     if S2S in url:
         url = url.replace(S2S, word_of(click))
-    site = known_sites.site_by_host(host_of(url)) if not click.sign else None
+    site = known_sites.site_by_host(click.host or host_of(url)) if not click.sign else None
     if site is not None and site.account_id == click.link.account_id and not click.link.redirect_only:
         url = with_parameters(url, [(CLICK_PARAMETER, word_of(click))], replace=True)
     return url
@@ -213,7 +211,7 @@ def record(click: Click, url: str) -> Event | Refused | None:
         if inner.account_id == link.account_id and not inner.redirect_only:
             intake.keep(further, hit.now)
     if not click.sign and url:
-        thread.remember(click.number, link.account_id, host_of(url), hit.ip, hit.user_agent)
+        thread.remember(click.number, link.account_id, click.host or host_of(url), hit.ip, hit.user_agent)
     return written
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from sys import intern
 from typing import Any
 
+from links.destination import usual
 from sites.facts import Network, SiteFacts
 from sites.hosts import HostMatcher
 
@@ -25,7 +27,8 @@ class DomainFacts:
 
 @dataclass(frozen=True, slots=True)
 class LinkFacts:
-    """One link or pixel that is not deleted. `plain`: one address, no rule of any sort."""
+    """One link or pixel that is not deleted. `plain`: one address, no rule of any sort; `host`: of a plain one's
+    address, where that is in the usual form and so safe."""
 
     link_id: int
     account_id: int
@@ -57,6 +60,7 @@ class LinkFacts:
     conversions: tuple[int, ...]
     scripts: tuple[int, ...]
     plain: bool
+    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,14 @@ def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple
         conversions=conversions,
         scripts=scripts,
         plain=plain,
+        host=usual_host(row["url"]) if plain else "",
     )
+
+
+def usual_host(url: str) -> str:
+    """The host of an address in the usual form that is no link of ours by its path; "" for any other."""
+    parts = usual(url)
+    return intern(parts[0]) if parts and not parts[1].startswith("/l/") else ""
 
 
 def account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:

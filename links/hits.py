@@ -23,16 +23,10 @@ def hit_of(link: LinkFacts, request: Request, kind: str) -> Hit:
     """What a click tells, in the words all doors use."""
     headers = request.headers
     query = request.query[:MOST_QUERY].decode("utf-8", "replace")
-    return Hit(
-        site_id=link.account_id,
-        kind=kind,
-        ip=visitor_address(request.peer, headers.get("x-forwarded-for", "")),
-        user_agent=headers.get("user-agent", ""),
-        now=request.now,
-        url=f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}",
-        referrer=headers.get("referer", ""),
-        language=headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip(),
-        text=query,
-        headers=headers,
-        http_version=request.http_version,
-    )
+    ip = visitor_address(request.peer, headers.get("x-forwarded-for", ""))
+    hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
+    hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
+    hit.referrer, hit.text = headers.get("referer", ""), query
+    hit.language = headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+    hit.headers, hit.http_version = headers, request.http_version
+    return hit

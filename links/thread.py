@@ -45,8 +45,7 @@ class Traces:
             self._last.move_to_end(key)
             while len(self._last) > self.most:
                 self._last.popitem(last=False)
-        raw = orjson.dumps(trace)
-        shared.together(lambda client: client.set(f"footfall:trace:{key}", raw, ex=CONVERSION_SECONDS))
+        shared.together(lambda client: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS))
 
     def get(self, key: int) -> Trace | None:
         raw = shared.together(lambda client: client.get(f"footfall:trace:{key}"))

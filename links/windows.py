@@ -55,8 +55,7 @@ class Window:
 
     def first(self, key: Any, at: float, *older: Any) -> bool:
         """Whether `key` (and none of its `older` names) was not first in the `seconds` before `at`; notes it."""
-        names = tuple(f"footfall:{self.name}:{name}" for name in older)
-        answer = shared.first(f"footfall:{self.name}:{key}", at, self.seconds, names)
+        answer = self._of_all(key, at, older) if shared.redis() is not None else None
         if answer is not None:
             if answer:
                 self.remember(key, at)
@@ -68,6 +67,10 @@ class Window:
                     return False
             self._note(key, at)
             return True
+
+    def _of_all(self, key: Any, at: float, older: tuple[Any, ...]) -> bool | None:
+        names = tuple(f"footfall:{self.name}:{name}" for name in older)
+        return shared.first(f"footfall:{self.name}:{key}", at, self.seconds, names)
 
     def remember(self, key: Any, at: float) -> None:
         """Note what is known from the store (at start), oldest first."""
