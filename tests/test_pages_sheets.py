@@ -15,6 +15,7 @@ from goals.services import goal_create
 from reports.engine import Period, Query, QueryRefused, ask_together
 from reports.engine import ask as answer
 from reports.pages import parts
+from reports.pages.state import read_state
 from reports.panels import LAYOUTS, PANELS, SPREAD
 from tests.support import browse, event, record
 from tracking.store import StoreError
@@ -193,6 +194,15 @@ def test_a_part_asks_the_database_a_few_times_only(inside: Client, busy, django_
     for name, most in {"sheet": 6, "headline": 17, "panels": 12}.items():
         with django_assert_max_num_queries(most):
             part_of(inside, path, name)
+
+
+def test_links_of_many_values_are_those_of_each(site, rf) -> None:
+    asked = rf.get("/?period=30d&country=EE&page~contains=/blog&segment=3&tab.sources=campaigns&from=50&compare=year")
+    state = read_state(asked, site, timezone.now(), "/sites/1/")
+    for name, operator in (("country", "is"), ("page", "is_not"), ("prop:plan", "is")):
+        link = state.narrowing(name, operator)
+        for value in ("EE", "", "/a b&c=ü?%20~x#y", "<script>", "a+b"):
+            assert link(value) == state.narrowed(name, value, operator).href()
 
 
 def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from reports.pages.state import State
 from reports.panels import Panel, Tab
 
 PANEL_ROWS = 9
+Links = tuple[Callable[[str], str], Callable[[str], str]]  # to a value, and to everything but it
 ONLINE = ("online",)
 
 
@@ -117,15 +118,16 @@ def rows_of(state: State, name: str, metrics: tuple[str, ...], result: Result) -
     largest = max(values, default=0) or 1
     whole = float((result.totals or {}).get(metrics[0]) or 0)
     goals = {str(goal.pk): goal.name for goal in goals_of(state.ids)} if name == "goal" else {}
+    links = (state.narrowing(name), state.narrowing(name, "is_not"))
     return [
-        one_row(state, name, metrics, row, value / largest * 100, value / whole * 100 if whole else None, goals,
+        one_row(state, links, name, metrics, row, value / largest * 100, value / whole * 100 if whole else None, goals,
                 result.meta.currency)
         for row, value in zip(result.rows, values, strict=True)
     ]  # fmt: skip
 
 
 def one_row(
-    state: State, name: str, metrics: tuple[str, ...], row: dict[str, Any], share: float,
+    state: State, links: Links, name: str, metrics: tuple[str, ...], row: dict[str, Any], share: float,
     percent: float | None, goals: dict[str, str], currency: str,
 ) -> Row:  # fmt: skip
     kind = dimension(name, "")
@@ -137,8 +139,8 @@ def one_row(
         shown(metrics[1], row.get(metrics[1]), state.locale, currency=currency) if len(metrics) > 1 else None,
         f"{share:.1f}",
         share_text(percent),
-        state.narrowed(name, value).href(),
-        state.narrowed(name, value, "is_not").href(),
+        links[0](value),
+        links[1](value),
         value if kind.format == "url" else "",
     )
 

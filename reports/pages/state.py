@@ -7,10 +7,11 @@ A parameter named like a dimension is a filter; `~operator` after the name says 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from babel import Locale
 from babel.dates import format_date
@@ -36,6 +37,7 @@ COMPARISONS = (
     ("none", "No comparison"),
 )  # fmt: skip
 DEFAULT_COMPARISON = "previous"
+PLACE = "0.place.of.a.value.0"  # nothing in it is quoted in an address
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,11 @@ class State:
         new = Condition(name, operator, (value,))
         kept = tuple(one for one in self.conditions if one.key != new.key)
         return replace(self, conditions=(*kept, new)).shown_with({"from": ""})
+
+    def narrowing(self, name: str, operator: str = "is") -> Callable[[str], str]:
+        """`narrowed(name, value, operator).href()` of many values."""
+        before, _, after = self.narrowed(name, PLACE, operator).href().partition(PLACE)
+        return lambda value: f"{before}{quote_plus(value)}{after}"
 
     def without(self, condition: Condition) -> State:
         return replace(self, conditions=tuple(one for one in self.conditions if one != condition))

@@ -94,10 +94,25 @@
     event.preventDefault();
     if (target.matches("[data-theme-toggle]")) toggleTheme();
     else if (target.matches("[data-print]")) window.print();
-    else if (target.matches("[data-copy]")) navigator.clipboard.writeText(target.dataset.copy);
+    else if (target.matches("[data-copy]")) copy(target);
     else if (target.matches("[data-png]")) asPng(target.getAttribute("href"));
     else if (target.matches("[data-over]")) overlay(target.getAttribute("href"), target.dataset.over);
     else overlay(target.getAttribute("href") === "/keys" ? "/keys" : "/go");
+  }
+
+  // Beside what is there to be taken along stands a button
+  function copyButtons() {
+    for (const text of document.querySelectorAll('[data-copy=""]')) {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "button button-quiet copy", textContent: "Copy" });
+      button.dataset.copy = text.textContent.trim();
+      text.removeAttribute("data-copy");
+      text.after(button);
+    }
+  }
+  async function copy(button) {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   }
 
   // The server's SVG, painted twice as large for sharp screens
@@ -138,6 +153,7 @@
   }
 
   function ready() {
+    copyButtons();
     showWhere();
     for (const hidden of document.querySelectorAll("[data-print][hidden], [data-png][hidden]")) hidden.hidden = false;
   }
@@ -167,6 +183,7 @@
     for (const place of target.matches(".waiting") ? [target] : target.querySelectorAll(".waiting")) didNotArrive(place);
   }
   function didNotArrive(place) {
+    if (place.classList.contains("stands")) for (const old of place.querySelectorAll(".tabs, .more")) old.remove();
     place.classList.remove("waiting", "stands");
     place.inert = false;
     place.setAttribute("aria-busy", "false");
@@ -190,7 +207,7 @@
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:beforeSwap", keepStanding);
-  document.addEventListener("htmx:afterSwap", standAgain);
+  document.addEventListener("htmx:afterSettle", standAgain); // not before: until then htmx lets new parts look like old ones
   document.addEventListener("htmx:afterSettle", ready);
   document.addEventListener("DOMContentLoaded", ready);
 })();

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from tests.browser.furnish import FURNISH, MORE, gone_to
 from tests.browser.product import EMAIL, PASSWORD, Product
@@ -105,6 +105,32 @@ def test_nothing_jumps_while_panels_arrive(served, state, chromium: Browser) -> 
     )
     arrived(page, served[0] + served[1])
     assert page.evaluate("window.shift") <= 0.02
+    context.close()
+
+
+def test_what_stood_there_stays_until_the_new_numbers_come_or_fail(served, state, chromium: Browser) -> None:
+    context = opened(chromium, state)
+    page = context.new_page()
+    arrived(page, served[0] + served[1])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route) if route.request.headers.get("hx-target") in ("headline", "panels") else route.continue_()
+
+    page.route("**/*", hold)
+    page.click(".period a[aria-label='The period before']")
+    page.wait_for_selector("#panel-pages.waiting.stands[inert] >> text=/pricing")
+    assert page.locator("#headline.stands .value").first.inner_text().startswith("1")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    for route in held:
+        route.abort() if route.request.headers["hx-target"] == "panels" else route.continue_()
+    page.wait_for_selector("#headline:not(.waiting)")
+    page.wait_for_selector("#panel-pages:not([inert]) >> text=This part did not arrive")
+    assert page.locator(".waiting, .stands, [inert]").count() == 0
+    page.unroute("**/*")
+    page.click("#panel-pages >> text=Try again")
+    page.wait_for_selector("#panel-pages >> text=Nothing here yet")
     context.close()
 
 
