@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from sites.models import Site
 from tests.hits import BROWSER, CHROME
 from tracking import collector, spool, store
 
@@ -96,3 +97,10 @@ def ledger(site_id: int | None = None) -> dict[str, int]:
 def balanced(found: dict[str, int]) -> bool:
     """received = stored + refused + duplicates."""
     return found["received"] == sum(count for name, count in found.items() if name != "received")
+
+
+def only(site: Site) -> dict[str, Any]:
+    """The one event of the site."""
+    rows = stored(site.pk)
+    assert len(rows) == 1, rows
+    return rows[0]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
 import time_machine
 
+from accounts.models import Account
 from links import known, redirector, thread, windows
+from links.facts import LinkFacts, link_facts
+from links.models import Datapoint
+from links.services import datapoint_create
 from sites import known as known_sites
 from tests import support
 
@@ -103,3 +107,30 @@ def forget() -> None:
     windows.forget()
     thread.traces.forget()
     thread.landed.forget()
+
+
+def make(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:
+    """A link that the redirector knows."""
+    made = datapoint_create(account=account, alias=alias, **{"url": "https://shop.test/p", **fields})
+    learn()
+    return made
+
+
+def counts(account: Account, *metrics: str, **more: Any) -> Any:
+    """What the account counted on the day of NOON."""
+    store_now()
+    return support.ask(account.pk, *metrics, period="today", now=NOON + timedelta(hours=6), **more)
+
+
+BLANK = {
+    "pk": 1, "account_id": 1, "group_id": 1, "group__redirect_only": False, "domain_id": 1, "kind": 0, "status": 0,
+    "alias": "a", "url": "https://main.test/", "first_url": "", "mode": 0, "rules": {}, "redirect_type": 307,
+    "append_query": False, "encode_url": False, "hide_url": False, "hide_url_title": "", "referrer_clean": 0,
+    "password": "", "starts": None, "expiration_date": None, "url_after_date": "", "expiration_clicks": 0,
+    "url_after_clicks": "", "encode_ip": False, "light_tracking": False, "redirect_only": False, "cost": 0,
+}  # fmt: skip
+
+
+def link(**fields: object) -> LinkFacts:
+    """A link as the redirector knows it, of no account in the database."""
+    return link_facts({**BLANK, **fields}, (), ())

@@ -1,0 +1,279 @@
+"""What metrics count, as plain Python over the lists of `tests.naive`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from tests.naive import (
+    CLICKS,
+    KIND_OF,
+    NEUTRAL,
+    SKIPS_EMPTY,
+    Event,
+    Visit,
+    World,
+    about_events,
+    conditions,
+    family,
+    millis,
+)
+
+
+@dataclass
+class Asked:
+    """One question's way through the lists."""
+
+    world: World
+    dimensions: tuple[str, ...]
+    where: Any
+    currency: str | None = None
+
+    @cached_property
+    def used(self) -> list[str]:
+        return [*self.dimensions, *(found["dimension"] for found in conditions(self.where, self.world.goals))]
+
+    @cached_property
+    def seen_by_view(self) -> bool:
+        marks = {name for name in self.used if family(name) in ("event", "goal")} - NEUTRAL
+        return bool(marks) and marks <= {"page", "title"}
+
+    @cached_property
+    def of_visits(self) -> bool:
+        """Whether visitors, views and actions belong to the visit, since only visits know what is asked."""
+        families = {family(name) for name in self.used}
+        return "entry" in families and not families & {"event", "goal"}
+
+    def keys(self, event: Event, dimensions: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """The keys an event belongs to: none, one, or one per goal it reaches."""
+        choices: list[list[Any]] = []
+        for name in dimensions:
+            if name == "goal":
+                choices.append([n for n in self.counted_goals() if self.reaches(event, n)])
+                continue
+            value = self.world.value(event, name)
+            absent = name in KIND_OF and event["kind"] != KIND_OF[name]
+            skipped = value == "" and (name in SKIPS_EMPTY or name.startswith(("prop:", "tag:")))
+            choices.append([] if absent or skipped else [value])
+        return list(product(*choices))
+
+    def counted_goals(self) -> list[int]:
+        return list(self.chosen_goals) or sorted(self.world.goals)
+
+    @cached_property
+    def chosen_goals(self) -> tuple[int, ...]:
+        return top_goals(self.where)
+
+    def reaches(self, event: Event, number: int) -> bool:
+        return self.world.event_satisfies(event, self.world.goals[number])
+
+    def event_rows(self, where: Any, dimensions: tuple[str, ...], events: list[Event]) -> dict[Any, list[Event]]:
+        found: dict[Any, list[Event]] = defaultdict(list)
+        for event in events:
+            if self.world.event_satisfies(event, where):
+                for key in self.keys(event, dimensions):
+                    found[key].append(event)
+        return found
+
+    def visit_rows(self, where: Any) -> dict[Any, list[Visit]]:
+        world, found = self.world, defaultdict(list)
+        contained = tuple(n for n in self.dimensions if family(n) in ("event", "goal") and n != "page")
+        about = about_events(where, world.goals)
+        for number, visit in world.visits.items():
+            if not world.start <= visit.start < world.end:
+                continue
+            if not (contained and about) and not world.visit_satisfies(visit, where):
+                continue
+            combinations = {()}
+            if contained:
+                combinations = {
+                    key
+                    for event in world.by_visit[number]
+                    if not about or world.event_satisfies(event, where)
+                    for key in self.keys(event, contained)
+                }
+            for combination in combinations:
+                taken = iter(combination)
+                key = tuple(
+                    next(taken) if name in contained else visit.value(name, world.bucket) for name in self.dimensions
+                )
+                skipped = any(
+                    value == "" and (name in SKIPS_EMPTY or name.startswith("tag:"))
+                    for name, value in zip(self.dimensions, key, strict=True)
+                )
+                if not skipped:
+                    found[key].append(visit)
+        return found
+
+    # Each of these gives {key: value}.
+
+    def events_counted(self, count: Callable[[list[Event]], Any], where: Any = ...) -> dict[Any, Any]:
+        chosen = self.where if where is ... else where
+        rows = self.event_rows(chosen, self.dimensions, self.world.during)
+        return {key: count(events) for key, events in rows.items()}
+
+    def visits_counted(self, count: Callable[[list[Visit]], Any], where: Any = ...) -> dict[Any, Any]:
+        rows = self.visit_rows(self.where if where is ... else where)
+        return {key: count(visits) for key, visits in rows.items()}
+
+    def visitor(self, event: Event) -> Any:
+        return self.world.visits[event["visit"]].visitor
+
+    def seen(self, events: list[Event]) -> list[Event]:
+        return [event for event in events if not self.seen_by_view or event["kind"] == "view"]
+
+    def visitors(self) -> dict[Any, int]:
+        if self.of_visits:
+            return self.visits_counted(lambda visits: len({visit.visitor for visit in visits}))
+        return self.events_counted(lambda events: len({self.visitor(event) for event in self.seen(events)}))
+
+    def newcomers(self) -> dict[Any, int]:
+        firsts = self.world.first_visits
+        return self.events_counted(
+            lambda events: len({self.visitor(e) for e in self.seen(events) if e["visit_start"] == firsts[e["device"]]})
+        )
+
+    def kinds(self, kinds: set[str], of_visit: Callable[[Visit], int]) -> dict[Any, int]:
+        if self.of_visits:
+            return self.visits_counted(lambda visits: sum(map(of_visit, visits)))
+        return self.events_counted(lambda events: sum(event["kind"] in kinds for event in events))
+
+    def seen_in(self) -> dict[Any, int]:
+        return self.events_counted(lambda events: len({event["visit"] for event in self.seen(events)}))
+
+    def clicking(self) -> dict[Any, int]:
+        return self.events_counted(lambda events: len({e["visit"] for e in events if e["kind"] in CLICKS}))
+
+    def stays(self, measure: Callable[[list[Event]], int]) -> dict[Any, int]:
+        def count(events: list[Event]) -> int:
+            by_visit = defaultdict(list)
+            for event in events:
+                by_visit[event["visit"]].append(event)
+            return sum(measure(each) for each in by_visit.values())
+
+        return self.events_counted(count)
+
+    def money(self, measure: Callable[[Decimal], Any], zero: Any) -> dict[Any, Any]:
+        def count(events: list[Event]) -> Any:
+            mine = [e for e in events if self.currency is None or e.get("currency", "") == self.currency]
+            return sum((measure(Decimal(str(e.get("revenue", 0)))) for e in mine), zero)
+
+        return self.events_counted(count)
+
+    def worth(self) -> dict[Any, Decimal]:
+        """What goals of a fixed worth add: to events without an amount, or, where goals are chosen, in its place."""
+        place = self.dimensions.index("goal") if "goal" in self.dimensions else None
+        rows = self.event_rows(self.where, self.dimensions, self.world.during)
+        return {
+            key: self.worth_of(events, self.counted_goals() if place is None else [key[place]], place is not None)
+            for key, events in rows.items()
+        }
+
+    def worth_of(self, events: list[Event], goals: list[int], by_goal: bool) -> Decimal:
+        valued = [number for number in goals if number in self.world.worths]
+        chosen = by_goal or bool(self.chosen_goals)
+        total = Decimal(0)
+        for number in valued:
+            amount, currency = self.world.worths[number]
+            reached = [e for e in events if (by_goal or self.reaches(e, number)) and (chosen or not has_amount(e))]
+            times = len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
+            total += amount * times if self.currency is None or currency in ("", self.currency) else 0
+        if valued and chosen:
+            others = [number for number in goals if number not in valued]
+            for event in events:
+                counts = self.currency is None or event.get("currency", "") == self.currency
+                if counts and not any(self.reaches(event, number) for number in others):
+                    total -= Decimal(str(event.get("revenue", 0)))
+        return total
+
+    def conversions(self) -> dict[Any, int]:
+        goals = self.counted_goals()
+        if "goal" in self.dimensions:
+            place = self.dimensions.index("goal")
+            rows = self.event_rows(self.where, self.dimensions, self.world.during)
+            return {
+                key: len({e["visit"] for e in events}) if once(self.world.goals[key[place]]) else len(events)
+                for key, events in rows.items()
+            }
+
+        def count(events: list[Event]) -> int:
+            total = 0
+            for number in goals:
+                reached = [event for event in events if self.reaches(event, number)]
+                total += len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
+            return total
+
+        return self.events_counted(count)
+
+    def converted(self) -> dict[Any, int]:
+        goals = self.counted_goals()
+        return self.events_counted(
+            lambda events: len({self.visitor(e) for e in events if any(self.reaches(e, number) for number in goals)})
+        )
+
+    def base(self) -> dict[Any, int]:
+        rest = without_goals(self.where)
+        others = tuple(name for name in self.dimensions if name != "goal")
+        under = Asked(self.world, others, rest)
+        rows = under.visitors()
+        if others == self.dimensions:
+            return rows
+        place = self.dimensions.index("goal")
+        return {(*k[:place], n, *k[place:]): value for k, value in rows.items() for n in self.counted_goals()}
+
+    def online(self) -> dict[Any, int]:
+        end = self.world.now + timedelta(seconds=1)
+        now = World(self.world.events, end - timedelta(minutes=5), end, self.world.zone, end, self.world.goals)
+        rows = self.event_rows(self.where, self.dimensions, now.during)
+        return {key: len({self.visitor(event) for event in self.seen(events)}) for key, events in rows.items()}
+
+
+def has_amount(event: Event) -> bool:
+    return Decimal(str(event.get("revenue", 0))) != 0
+
+
+def once(goal: Any) -> bool:
+    return any(found["operator"] in ("at_least", "at_most") for found in conditions(goal, {}))
+
+
+def top_goals(where: Any) -> tuple[int, ...]:
+    if isinstance(where, list):
+        return tuple(number for part in where for number in top_goals(part))
+    if isinstance(where, dict) and "goal" in where:
+        return (where["goal"],)
+    return top_goals(where["and"]) if isinstance(where, dict) and "and" in where else ()
+
+
+def without_goals(where: Any) -> Any:
+    if isinstance(where, list):
+        return [kept for part in where if (kept := without_goals(part))]
+    if isinstance(where, dict) and "goal" in where:
+        return None
+    return (
+        {"and": rest}
+        if isinstance(where, dict) and "and" in where and (rest := without_goals(where["and"]))
+        else (None if isinstance(where, dict) and "and" in where else where)
+    )
+
+
+def stay_ms(events: list[Event]) -> int:
+    told = sum(event.get("engaged", 0) for event in events)
+    return told or millis(max(e["ts"] for e in events) - min(e["ts"] for e in events))
+
+
+def deepest(events: list[Event]) -> int:
+    return max(event.get("scroll", 0) for event in events)
+
+
+def points(visit: Visit) -> int:
+    return visit.scroll * 600 + min(visit.ms, 60_000)
+
+
+def ratio(part: Any, whole: Any, factor: Any = 1) -> Any:
+    return None if not whole else part * factor / whole

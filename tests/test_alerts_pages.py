@@ -1,0 +1,24 @@
+"""Forms of alerts and channels."""
+
+import pytest
+from django.urls import reverse
+
+from sites.alerts.conditions import CONDITIONS
+from sites.alerts.models import Alert
+
+
+def test_an_address_that_is_none_is_refused_with_a_sentence(client, alice, site):
+    client.force_login(alice)
+    form = {"kind": "email", "name": "me", "target": "https://nonsense", "enabled": "on"}
+    page = client.post(reverse("channel-new", args=[site.pk]), form).content.decode()
+    assert "This is not an e-mail address." in page
+
+
+@pytest.mark.parametrize("name", sorted(CONDITIONS))
+def test_every_condition_has_a_form_that_saves(client, alice, site, name):
+    client.force_login(alice)
+    url = reverse("alert-new", args=[site.pk, name])
+    assert client.get(url).status_code == 200
+    values = {f"p_{p.name}": "x" if p.default == "" else p.default for p in CONDITIONS[name].parameters}
+    client.post(url, {"name": "Mine", "throttle_minutes": "5", "enabled": "on", **values})
+    assert Alert.objects.get().condition == name

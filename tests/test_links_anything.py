@@ -1,0 +1,98 @@
+"""Any rules and any address: what a link says is safe, or says nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from links import answers
+from links.choose import DEEPEST, Asker, choose
+from links.destination import header, host_of, problem, safe, split, usual
+from links.facts import LinkFacts
+from links.models import Mode, Status
+from tests.links_support import link
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["", "https://ok.test/x", "http://ok.test", "javascript:alert(1)", "data:text/html,x", "//evil.test",
+         "https://go.test/in", "https://user@evil.test/", "https://\\evil.test", "ftp://x.test/"]
+    ),
+    st.text(max_size=30),
+)  # fmt: skip
+
+
+@st.composite
+def any_link(draw: st.DrawFn, pk: int) -> LinkFacts:
+    many = st.lists(TEXTS, max_size=4)
+    rules = {
+        "random": draw(many), "sequential": draw(many), "spillover": draw(many),
+        "weighted": [[url, draw(st.integers(0, 100))] for url in draw(many)],
+        "languages": [["de", url] for url in draw(many)], "nations": [["EE", url] for url in draw(many)],
+        "browser": {"mobile": draw(TEXTS), "email": draw(TEXTS), "spiders": draw(TEXTS)}, "first": draw(TEXTS),
+        "devices": [["Mobile", url] for url in draw(many)],
+    }  # fmt: skip
+    return link(
+        pk=pk, url=draw(TEXTS), first_url=draw(TEXTS), mode=draw(st.sampled_from(Mode.values)), rules=rules,
+        status=draw(st.sampled_from(Status.values)), expiration_clicks=draw(st.integers(0, 2)),
+        url_after_clicks=draw(TEXTS), expiration_date=draw(st.sampled_from([None, NOW])), url_after_date=draw(TEXTS),
+    )  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    any_link(1), any_link(2), st.booleans(), st.integers(0, 5), TEXTS,
+    st.sampled_from(["Mobile", "Desktop"]), st.sampled_from(["EE", ""]), st.booleans(),
+)  # fmt: skip
+def test_no_combination_of_rules_gives_an_empty_or_unsafe_destination(
+    outer: LinkFacts, inner: LinkFacts, flag: bool, number: int, ddu: str, device: str, country: str, spider: bool
+) -> None:
+    asker = Asker(
+        NOW, languages=("de",), country=country, device=device, email_client=flag, spider=spider, ddu=ddu,
+        unique=lambda one: flag, turn=lambda one: number + 1, step=lambda one: number,
+        allowed=lambda one: frozenset({"ok.test"}),
+    )  # fmt: skip
+    choice = choose(outer, asker, lambda host, path: inner if host == "go.test" else None)
+    assert bool(choice.stop) != bool(choice.url)
+    if choice.url:
+        assert safe(choice.url) and choice.url.startswith(("http://", "https://"))
+        assert b"\n" not in header(choice.url) and len(choice.way) <= DEEPEST
+    else:
+        assert choice.stop in answers.STOPS
+
+
+PIECES = (
+    "http://",
+    "https://",
+    "a.test",
+    "user@",
+    ":8080",
+    ":0",
+    ":99999",
+    "/",
+    "?",
+    "#",
+    "[::1]",
+    "\\",
+    "%20",
+    "é",
+    "..",
+    "-",
+    "\n",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
+def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None:
+    found = usual(url)
+    if found is not None:
+        parts = split(url)
+        assert problem(url) == "" and found == (parts.hostname, parts.path) and host_of(url) == parts.hostname
+        assert header(url).decode() == url
+
+
+def test_the_usual_address_needs_no_closer_look() -> None:
+    assert usual("https://shop.test:8443/a/b?c=[s2sidentifier]#d") == ("shop.test", "/a/b")
+    assert usual("https://me@shop.test/") is None and usual("https://shop.test/\nx") is None

@@ -1,0 +1,77 @@
+"""Pixels, scripts, and whatever a stranger sends to where links live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.models import Account
+from links import redirector
+from links.models import Kind
+from links.services import datapoint_create
+from tests.links_support import CHROME, NOON, Browser, counts, forget, learn, make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def fresh(store: Any) -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+def test_a_pixel_is_an_image_or_an_empty_page_and_counts_views(account: Account) -> None:
+    pixel = datapoint_create(account=account, kind=Kind.PIXEL, title="newsletter")
+    learn()
+    browser = Browser()
+    image = browser.open(f"/l/{pixel.alias}?c=1234567&r=https%3A%2F%2Fblog.test%2Fpost", at=NOON)
+    frame = browser.open(f"/l/{pixel.alias}", at=NOON, sec_fetch_dest="iframe")
+    assert image.body.startswith(b"GIF89a") and frame.headers["content-type"].startswith("text/html")
+    assert counts(account, "pixel_views", "unique_pixel_views", "clicks") == {
+        "pixel_views": 2, "unique_pixel_views": 1, "clicks": 0,
+    }  # fmt: skip
+    assert counts(account, "pixel_views", by="referrer_domain")["blog.test"] == 1
+
+
+@pytest.mark.parametrize("name", ["pixel.js", "pixelNew.js", "conversion.js"])
+def test_scripts_are_served(name: str, account: Account) -> None:
+    answer = Browser().open(f"/js/{name}")
+    assert answer.status == 200 and b"ClickMeter_" in answer.body
+
+
+@pytest.mark.parametrize("agent", [CHROME, "\x00", "a" * 5000])
+@pytest.mark.parametrize("path", ["/l/", "/l/%00", "/l/offer/../x", "/l/" + "a" * 3000, "/l/offer?" + "x=1&" * 3000])
+def test_nothing_a_stranger_sends_is_an_error(account: Account, path: str, agent: str) -> None:
+    make(account)
+    assert Browser(agent=agent, cookies={"ff_clicks": "x.y", "ff_walk_x": "1"}).open(path).status < 500
+
+
+@pytest.mark.parametrize("path", ["/l/offer", "/l/offer?a=b", "/l/none", "/l/secret", "/l/offer.qr", "/js/pixel.js"])
+def test_what_is_answered_at_once_is_what_the_application_answers(account: Account, path: str) -> None:
+    make(account)
+    make(account, "secret", password="let me in")
+    bare, _, query = path.partition("?")
+    scope = {
+        "type": "http", "method": "GET", "path": bare, "query_string": query.encode(),
+        "scheme": "http", "client": ("203.0.113.9", 1), "http_version": "1.1",
+        "headers": [(b"host", b"127.0.0.1:8000"), (b"user-agent", CHROME.encode())],
+    }  # fmt: skip
+    found = redirector.at_once(scope)
+    answer = Browser().open(path)
+    assert found is not None
+    status, head, body = found
+    lines = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line]
+    assert (status, body) == (answer.status, answer.body) and dict(lines) == answer.headers
+    assert redirector.at_once({**scope, "method": "POST"}) is None
+    assert redirector.at_once({**scope, "path": "/links"}) is None
+
+
+def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> None:
+    make(account, "inner", url="https://elsewhere.test/")
+    make(account, "outer", url="https://shop.test/l/inner")
+    make(account, "nested", url="http://127.0.0.1:8000/l/inner")
+    assert Browser().open("/l/outer").location == "https://shop.test/l/inner"
+    assert Browser().open("/l/nested").location == "https://elsewhere.test/"
