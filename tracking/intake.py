@@ -73,7 +73,7 @@ def end_turn() -> dict[int, bytes]:
 
 def written_together(events: list[Event]) -> bool:
     """Write events of one month in one go; False if they must be written one by one."""
-    if events[0]["ts"].month != events[-1]["ts"].month:  # their moments are the present: a month ends once a turn
+    if len({event["ts"].month for event in events}) > 1:
         return False
     try:
         spool.write_events(events)
