@@ -10,6 +10,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, Membership
+from links import belongings, guests
+from links.models import Kind, Listing
+from links.services import datapoint_create
+from tests.links_support import Browser, learn, store_now
 
 
 @dataclass
@@ -55,3 +59,27 @@ def master(account: Account) -> Program:
 
 def guest(membership: Membership) -> Program:
     return Program(membership.authkey)
+
+
+def furnished(account: Account, clicked: bool = True) -> dict[str, Any]:
+    """One of everything, with a click and a sale where `clicked`, and a guest."""
+    group = belongings.group_create(account=account, name="One", tags=["red"])
+    sale = belongings.conversion_create(account=account, name="Sale", value="5")
+    script = belongings.script_write(account=account, name="s", text="var a=1")
+    link = datapoint_create(
+        account=account, alias="one", url="https://shop.test/?s=[s2sidentifier]", group=group, conversions=[sale],
+        tags=["red"],
+    )  # fmt: skip
+    pixel = datapoint_create(account=account, kind=Kind.PIXEL, group=group, title="p")
+    learn()
+    if clicked:
+        word = Browser().open("/l/one").location.partition("=")[2]
+        Browser().open(f"/s2s?clickId={word}&id={sale.code}&val=10&param=A1&com=2")
+        store_now()
+    return {
+        "group": group, "sale": sale, "script": script, "link": link, "pixel": pixel, "tag": group.tags.get(),
+        "domain": belongings.domain_create(account=account, name="go.own.test"),
+        "guest": guests.guest_create(account=account, email="guest@example.org", name="Guest"),
+        "white": belongings.entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
+        "black": belongings.entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ClickMeter dialect: a whole session, every operation, every sort of caller."""
+"""The ClickMeter dialect: a whole session, what guests are shown, how requests are read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Account, Membership, Right, User
+from accounts.models import Account, Right, User
 from accounts.services import grant_set
-from links import belongings, guests
-from links.api.operations import OPERATIONS, Operation
-from links.models import Kind, Listing
+from links import guests
 from links.services import datapoint_create
-from tests.clickmeter_support import Program, guest, master
+from tests.clickmeter_support import Program, furnished, guest, master
 from tests.links_support import Browser, forget, learn, store_now
 
 pytestmark = pytest.mark.django_db
@@ -96,186 +94,9 @@ def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None
     assert owner.get(f"/datapoints/{link['id']}")["status"] == 3
 
 
-# -- every operation ----------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def world(account: Account, alice: User) -> dict[str, Any]:
-    """One of everything, with a click and a sale, and a guest with rights on the first group."""
-    group = belongings.group_create(account=account, name="One", tags=["red"])
-    sale = belongings.conversion_create(account=account, name="Sale", value="5")
-    script = belongings.script_write(account=account, name="s", text="var a=1")
-    link = datapoint_create(
-        account=account, alias="one", url="https://shop.test/?s=[s2sidentifier]", group=group, conversions=[sale],
-        tags=["red"],
-    )  # fmt: skip
-    pixel = datapoint_create(account=account, kind=Kind.PIXEL, group=group, title="p")
-    learn()
-    word = Browser().open("/l/one").location.partition("=")[2]
-    Browser().open(f"/s2s?clickId={word}&id={sale.code}&val=10&param=A1&com=2")
-    store_now()
-    return {
-        "group": group, "sale": sale, "script": script, "link": link, "pixel": pixel, "tag": group.tags.get(),
-        "domain": belongings.domain_create(account=account, name="go.own.test"),
-        "guest": guests.guest_create(account=account, email="guest@example.org", name="Guest"),
-        "white": belongings.entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
-        "black": belongings.entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
-    }  # fmt: skip
-
-
-PLACES = {
-    "/datapoints/": "link", "/groups/": "group", "/tags/": "tag", "/conversions/": "sale", "/domains/": "domain",
-    "/retargeting/": "script", "/account/guests/": "guest",
-}  # fmt: skip
-BODIES: dict[tuple[str, str], Any] = {
-    ("POST", "/datapoints"): {"name": "new", "typeTL": {"url": "https://a.test"}},
-    ("POST", "/groups"): {"name": "New"},
-    ("POST", "/groups/{id}/datapoints"): {"name": "new2", "typeTL": {"url": "https://a.test"}},
-    ("POST", "/datapoints/{id}"): {"title": "T"},
-    ("POST", "/groups/{id}"): {"name": "G"},
-    ("PUT", "/datapoints/batch"): {"list": [{"name": "b1", "typeTL": {"url": "https://a.test"}}]},
-    ("POST", "/datapoints/batch"): {"list": [{"id": "LINK", "title": "B"}]},
-    ("DELETE", "/datapoints/batch"): {"entities": [{"id": "LINK"}]},
-    ("POST", "/tags"): {"name": "blue"},
-    ("POST", "/conversions"): {"name": "Lead"},
-    ("POST", "/conversions/{conversionId}"): {"name": "Sale 2"},
-    ("POST", "/domains"): {"name": "new.own.test", "type": "personal"},
-    ("POST", "/domains/{id}"): {"name": "go.own.test", "custom404": "https://own.test/404"},
-    ("POST", "/retargeting"): {"name": "r", "script": "var b"},
-    ("POST", "/retargeting/{id}"): {"name": "r2"},
-    ("POST", "/account"): {"firstName": "Al"},
-    ("POST", "/account/domainwhitelist"): {"name": "b.test"},
-    ("POST", "/account/ipblacklist"): {"ip": "192.0.2.9"},
-    ("POST", "/account/guests"): {"email": "new@example.org", "name": "N", "password": "long enough 77"},
-    ("POST", "/account/guests/{guestId}"): {"notes": "n"},
-    ("PUT", "/tags/{tagId}/datapoints/patch"): {"action": "add", "id": "LINK"},
-    ("PUT", "/tags/{tagId}/groups/patch"): {"action": "add", "id": "GROUP"},
-    ("PUT", "/conversions/{conversionId}/datapoints/patch"): {"Action": "Add", "Id": "LINK"},
-    ("PUT", "/conversions/{conversionId}/datapoints/batch/patch"): {
-        "PatchRequests": [{"action": "remove", "id": "LINK"}],
-    },
-}  # fmt: skip
-
-
-def filled(operation: Operation, world: dict[str, Any]) -> tuple[str, Any]:
-    """The address and body of an operation on the world."""
-    path = operation.path
-    for prefix, name in PLACES.items():
-        if path.startswith(prefix) and "{" in path:
-            path = path.replace("{id}", str(world[name].pk), 1)
-            for word in ("tagId", "conversionId", "guestId"):
-                path = path.replace(f"{{{word}}}", str(world[name].pk))
-    path = path.replace("{whitelistId}", world["white"].code).replace("{blacklistId}", world["black"].code)
-    path = path.replace("{type}", "group")
-    if "aggregated" in path:
-        path += "?timeFrame=last7&type=tl"
-    elif path.endswith("reports"):
-        path += "?type=countries&timeframe=last30"
-    elif path.endswith("hits"):
-        path += "?timeframe=last30"
-    body = BODIES.get((operation.method, operation.path))
-    if operation.path.endswith("permissions/patch"):
-        body = {"action": "add", "id": world["group"].pk, "verb": "rw"}
-    if body is None and operation.method == "PUT":
-        body = {"text": "words"}
-    text = None if body is None else __import__("json").dumps(body)
-    if text:
-        text = text.replace('"LINK"', str(world["link"].pk)).replace('"GROUP"', str(world["group"].pk))
-    return path, text
-
-
-def named(operation: Operation) -> str:
-    return f"{operation.method} {operation.path}"
-
-
-def test_there_are_108_operations_at_79_addresses() -> None:
-    assert len(OPERATIONS) == 108 and len({operation.path for operation in OPERATIONS}) == 79
-
-
-@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_every_operation_answers_its_master(operation: Operation, owner: Program, world: dict[str, Any]) -> None:
-    path, body = filled(operation, world)
-    answer = owner.json(operation.method, path, body)
-    assert shape(operation) <= answer.keys(), answer
-
-
-def shape(operation: Operation) -> set[str]:
-    """Members every answer of this kind has."""
-    path, method = operation.path, operation.method
-    if path.endswith("batch"):
-        return {"results"}
-    if path.endswith("/count"):
-        return {"count"}
-    if path.endswith(("whitelist", "whitelistId}")):
-        return {"entities"} if method == "GET" else {"id", "name"}
-    if path.endswith(("ipblacklist", "blacklistId}")):
-        return {"entities"} if method == "GET" else {"id", "ip"}
-    if "/summary" in path:
-        return {"count", "limit", "offset", "result"}
-    if path.endswith("aggregated/list") or path == "/clickstream":
-        return {"rows"}
-    if path.endswith("hits"):
-        return {"hits"}
-    if path.endswith("reports"):
-        return {"createdAt", "data"}
-    if path.endswith("aggregated"):
-        return {"entityId", "entityData", "totalClicks"} if "{id}" in path else set()
-    if path in ("/account", "/me"):
-        return {"email", "firstName", "registrationDate", "timezone", "timezonename", "boGoVal"}
-    if path.endswith("plan"):
-        return {"name", "maximumDatapoints", "usedDatapoints", "monthlyEvents", "billingPeriodStart"}
-    if path.startswith("/account/guests") and "permissions" not in path and method == "POST":
-        return {"id", "apiKey", "name", "email"}
-    if method == "GET":
-        return {"id", "name"} if path.endswith("}") else {"entities"}
-    return {"id", "uri"}
-
-
-CALLERS = ("master", "master guest", "write grant", "read grant", "no grant", "other account", "no key")
-MASTER_ONLY = ("/account/", "/me/plan")
-
-
-@pytest.fixture
-def callers(world: dict[str, Any], account: Account, charlie: User) -> dict[str, Program]:
-    def made(name: str, right: str = "", **options: Any) -> Program:
-        member = guests.guest_create(account=account, email=f"{name}@example.org", options=options)
-        if right:
-            grant_set(membership=member, kind="group", object_id=world["group"].pk, right=right)
-        return guest(member)
-
-    other = Membership.objects.get(user=charlie)
-    return {
-        "master": master(account), "master guest": made("all", extendedGrants={"allowAllGrants": True}),
-        "write grant": made("w", Right.WRITE), "read grant": made("r", Right.READ), "no grant": made("none"),
-        "other account": guest(other), "no key": Program(),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_guests_may_what_they_were_granted_and_strangers_nothing(
-    operation: Operation, callers: dict[str, Program], world: dict[str, Any]
-) -> None:
-    path, body = filled(operation, world)
-    statuses = {}
-    for name in reversed(CALLERS):  # the one who may most comes last, since some operations delete
-        response = callers[name].call(operation.method, path, body)
-        statuses[name] = response.status_code
-        assert response.status_code in (200, 400, 401, 403, 404), (name, response.content)
-    assert statuses["no key"] == 401
-    reading, own = operation.method == "GET", "{" in operation.path
-    managed = operation.path.startswith(MASTER_ONLY)
-    if operation.path.startswith("/domains"):  # everybody of the account sees where links may live
-        assert reading or {statuses[name] for name in CALLERS[1:5]} == {403}
-        return
-    if managed:
-        assert {statuses[name] for name in CALLERS[1:5]} == {403}
-    elif own:
-        assert statuses["other account"] == statuses["no grant"] == 404
-        of_links = operation.path.startswith(("/datapoints", "/groups"))
-        if of_links and not reading:
-            assert statuses["read grant"] == 403 and statuses["write grant"] in (200, 404)
-        if of_links and reading:
-            assert statuses["read grant"] == statuses["write grant"] == statuses["master guest"] == 200
+    return furnished(account)
 
 
 def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: Account, world: dict[str, Any]) -> None:
