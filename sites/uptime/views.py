@@ -127,7 +127,8 @@ def status(request: HttpRequest, site_id: int) -> HttpResponse:
     context = {
         "page_site": site,
         "rows": [summary(found, site.timezone) for found in monitors],
-        "down": [found for found in monitors if found.state == "down"],
+        "down": [found for found in monitors if found.enabled and found.state == "down"],
+        "watched": any(found.enabled for found in monitors),
         "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
     }
     return render(request, "sites/status.html", context)
