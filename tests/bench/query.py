@@ -3,11 +3,11 @@
     python -m tests.bench.query [--events 1000000] [--rounds 7] [--minutes 30] [--keep DIR] [--targets]
 
 Loads events straight into an own store (1, 10 or 100 million), then measures, with the cache off: sums, top pages and
-estimates from rollups beside events; the whole dashboard of 30 days; tallies and the list of visitors through the
-Stats API's own functions; the 20 questions from events beside their hand-written twins. What is compared is asked in
-turns, A B A B, so that both meet the same machine. Prints tables and writes bench-results/query-<events>.json after
-each section. `--keep DIR` uses the store of an earlier run again; `--minutes` bounds the measuring: from then on, two
-rounds each.
+estimates from rollups beside events; the whole dashboard of 30 days, asked together as its page does; tallies and the
+list of visitors through the Stats API's own functions; the 20 questions from events beside their hand-written twins.
+What is compared is asked in turns, A B A B, so that both meet the same machine. Prints tables and writes
+bench-results/query-<events>.json after each section. `--keep DIR` uses the store of an earlier run again; `--minutes`
+bounds the measuring: from then on, two rounds each.
 """
 
 from __future__ import annotations
@@ -149,27 +149,32 @@ class Bench:
             yield name, row
 
     def whole_dashboard(self) -> dict[str, Any]:
-        """All questions of the dashboard of 30 days, one after the other, as installed."""
-        from reports.engine import ask
+        """All questions of the dashboard of 30 days, together as its page asks them, and each alone, as installed."""
+        from django.conf import settings
+
+        from reports.engine import ask_together
         from reports.engine.lookup import FromMappings
         from tests.bench.questions import GOALS, NOW, dashboard
 
+        settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = AS_INSTALLED
         source = FromMappings(GOALS, {})
         queries = dashboard()
-        (cold, warm, *each), _ = in_turns(
+        (cold, alone, warm, *each), _ = in_turns(
             self.rounds,
+            lambda: ask_together(queries, now=NOW, source=source, cache=False),
             lambda: [self.ask(query, *AS_INSTALLED) for query in queries],
-            lambda: [ask(query, now=NOW, source=source) for query in queries],
+            lambda: ask_together(queries, now=NOW, source=source),
             *(lambda query=query: self.ask(query, *AS_INSTALLED) for query in queries),
         )
         print(
             f"dashboard of 30 days, {len(queries)} questions: "
-            f"{cold['median']:.0f} ms ({cold['cpu']:.0f} cpu), warm {warm['median']:.1f}"
+            f"{cold['median']:.0f} ms ({cold['cpu']:.0f} cpu), one after the other {alone['median']:.0f} "
+            f"({alone['cpu']:.0f} cpu), warm {warm['median']:.1f}"
         )
         names = ["+".join((*query.metrics, "by", *query.dimensions)) for query in queries]
         return {
             "questions": len(queries), "cache_off_ms": cold["median"], "p95": cold["p95"], "cpu": cold["cpu"],
-            "warm_ms": warm["median"],
+            "one_by_one_ms": alone["median"], "one_by_one_cpu": alone["cpu"], "warm_ms": warm["median"],
             "each": {name: [one["median"], one["cpu"]] for name, one in zip(names, each, strict=True)},
         }  # fmt: skip
 
