@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -72,7 +73,15 @@ def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
     except Exception:
         log.exception("a link failed on %s", scope["path"])
         reply = failed()
-    return reply.status, b"".join([b"%b: %b\r\n" % pair for pair in reply.header_list()]), reply.body
+    rest = usual_lines(reply.content_type, len(reply.body), reply.cached, reply.dropped)
+    return reply.status, b"".join([b"%b: %b\r\n" % pair for pair in reply.headers]) + rest, reply.body
+
+
+@lru_cache(maxsize=4000)
+def usual_lines(content_type: bytes, length: int, cached: bool, dropped: str) -> bytes:
+    """The header lines of a reply that has none of its own; few differ."""
+    reply = Reply(b"", content_type, dropped=dropped, cached=cached)
+    return b"".join([b"%b: %b\r\n" % pair for pair in reply.header_list(length)])
 
 
 def understood(scope: Scope) -> Request:
@@ -81,7 +90,7 @@ def understood(scope: Scope) -> Request:
     headers = {names.get(name) or header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     return Request(
         scope["method"], scope["path"], scope["query_string"], headers, (scope.get("client") or ("",))[0],
-        datetime.now(UTC), http_version=scope.get("http_version", "1.1"), scheme=scheme_of(scope, headers),
+        datetime.now(UTC), b"", scope.get("http_version", "1.1"), "", scheme_of(scope, headers),
     )  # fmt: skip
 
 
@@ -178,7 +187,7 @@ def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
         return answers.unknown()
     hit = hit_of(link, request, "link")
     query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
-    ddu = next((value for name, value in query if name.lower() == "ddu"), "")
+    ddu = next((value for name, value in query if name.lower() == "ddu"), "") if query else ""
     visitor = Visitor(request.headers.get("cookie", ""))
     click = clicks.begin(link, hit, account, request.method, ddu, visitor.walked)
     if click.choice.stop:

@@ -53,6 +53,8 @@ class Visitor:
 
 def spillover_cookie(click: Click, secure: bool) -> list[Header]:
     """One step further for every spillover link on the way."""
+    if click.host:  # a plain link
+        return []
     return [
         cookie(f"{WALK}{link.link_id}", str(click.walked.get(link.link_id, 0) + 1), WALK_SECONDS, secure)
         for link, _ in click.choice.way
