@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from goals.querysets import goals_of
 from reports.engine import Meta, Query, Result
 from reports.engine.registry import METRICS
 from reports.notes.services import Mark, marks
@@ -75,10 +76,12 @@ def headline_part(state: State) -> Part[Headline]:
     def questions() -> list[Query]:
         wanted = tuple(dict.fromkeys((*HEADLINE, metric, *second_of(state, metric))))
         series = state.query(wanted, (by,), compare=state.compare, limit=10_000)
-        return [state.query(HEADLINE, compare=state.compare), series]
+        known = summed(state)
+        total = tuple(name for name in HEADLINE if name not in known)
+        return [state.query(total, compare=state.compare), series]
 
     def make(answers: list[Result]) -> Headline:
-        total, series = answers
+        total, series = with_sums(*answers), answers[1]
         rows = until_now(series.rows, by, state)
         numbers = [number(name, total, rows, state, metric) for name in HEADLINE]
         picture = state.href(f"{state.home}/graph.svg")
@@ -91,6 +94,31 @@ def headline(state: State) -> Headline:
     """The headline, asked for alone."""
     found: Headline = together([headline_part(state)], state.now)[0]
     return found
+
+
+def summed(state: State) -> tuple[str, ...]:
+    """The numbers that are sums of those of the graph's buckets, and need no question of their own.
+
+    Not where a goal has a worth: a goal that a visit reaches once may be reached on two days.
+    """
+    goals = goals_of(state.ids)
+    if any(goal.fixed_revenue is not None for goal in goals):
+        return ()
+    return ("revenue",) if goals else ("conversions", "revenue")
+
+
+def with_sums(total: Result, series: Result) -> Result:
+    """The total with what the buckets of `series` add up to."""
+
+    def filled(row: dict[str, Any], buckets: list[dict[str, Any]]) -> dict[str, Any]:
+        missing = [name for name in HEADLINE if name not in row]
+        return {**row, **{name: sum(one.get(name) or 0 for one in buckets) for name in missing}}
+
+    before = total.comparison
+    if isinstance(before, dict) and isinstance(series.comparison, list):
+        before = filled(before, series.comparison)
+    meta = replace(total.meta, currency=series.meta.currency)
+    return replace(total, rows=[filled(total.rows[0], series.rows)], comparison=before, meta=meta)
 
 
 def metric_of(state: State) -> str:
