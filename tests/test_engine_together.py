@@ -22,6 +22,7 @@ from sites.models import Site
 from tests.support import event, forget_traffic
 from tests.test_engine_rollups import NOW, traffic
 from tracking.store import StoreError
+from tracking.store.target import target
 
 GOALS = FromMappings({7: {"dimension": "event", "operator": "is", "value": "Signup"}}, {})
 BY = (*(name for name, row in DIMENSIONS.items() if row.breakdown), "prop:plan", "tag:team")
@@ -218,3 +219,25 @@ def test_a_period_without_anything_is_answered_with_nothing(rolled: LazySettings
     queries = [replace(question(*by), period=long_ago) for by in ((), ("country",), ("source",), ("day",))]
     answers = agree(queries)
     assert [answer.rows for answer in answers[:3] if isinstance(answer, Result)] == [[{"visitors": 0}], [], []]
+
+
+def test_what_runs_beside_others_shares_the_cores_and_nothing_later_does(
+    rolled: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracking import store
+
+    asked: list[int] = []
+    real = store.query
+
+    def query(sql: str, *more: Any, settings: Any = None, **named: Any) -> Any:
+        asked.append((settings or {}).get("max_threads", 0))
+        return real(sql, *more, settings=settings, **named)
+
+    ask_together([question("day"), question("page")], now=NOW, cache=False)
+    monkeypatch.setattr(store, "query", query)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    ask_together([question("day"), question("page")], now=NOW, cache=False)
+    ask_together([question("day")], now=NOW, cache=False)
+    ask(question("day"), now=NOW, cache=False)
+    whole = {0} if not target().embedded else {4}
+    assert set(asked[:-2]) == whole and asked[-2:] == [0, 0]

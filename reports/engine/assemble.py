@@ -37,6 +37,8 @@ def stacked(breakdown: Breakdown, parts: list[Part]) -> str:
 
 
 def stack(part: Part, keys: list[str], atoms: list[str]) -> str:
+    if list(part.atoms) == atoms:
+        return part.sql
     if set(part.atoms) == set(atoms):
         columns = [*keys, *(f"a_{name}" for name in atoms)]
     else:

@@ -16,7 +16,7 @@ from reports.engine.breakdown import Breakdown, Part
 from reports.engine.conditions import Conditions
 from reports.engine.dimensions import Dimension
 from reports.engine.metrics import IN_CURRENCY, Atom
-from reports.engine.scene import LONGEST_VISIT, Scene
+from reports.engine.scene import LONGEST_VISIT, Scene, visit_table, visit_words
 
 TOGETHER = ("events", "goals", "base")  # counted in one pass where they have one filter
 
@@ -193,9 +193,12 @@ class Compiler:
                 conditions.append(f"{value} != ''")
             conditions.append(self.only(value, row).removeprefix(" AND "))
         where = " AND ".join(filter(None, conditions))
-        aggregates = [self.visit_aggregate(atom) for atom in atoms]
+        columns = self.columns(values, [self.visit_aggregate(atom) for atom in atoms])
+        if not joined:  # planning is cheaper without a table in between
+            told = f"WITH {visit_words(self.scene)} SELECT {columns} {visit_table(self.scene)}"
+            return f"{told}{' AND ' + where if where else ''}{self.group_by()}"
         return (
-            f"SELECT {self.columns(values, aggregates)} FROM {self.scene.visits()} AS visited{joined}"
+            f"SELECT {columns} FROM {self.scene.visits()} AS visited{joined}"
             f"{' WHERE ' + where if where else ''}{self.group_by()}"
         )
 

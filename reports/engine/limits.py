@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -39,9 +42,23 @@ CODES = {
 CODE = re.compile(r"\bcode:? (\d+)", re.I)
 
 
+_cores: ContextVar[int] = ContextVar("cores", default=0)  # of one statement; 0 = all there are
+
+
+@contextmanager
+def cores(count: int) -> Iterator[None]:
+    """What this thread asks meanwhile takes so many cores: for statements that run beside others."""
+    token = _cores.set(count)
+    try:
+        yield
+    finally:
+        _cores.reset(token)
+
+
 def query_settings() -> dict[str, Any]:
     """ClickHouse's settings of one question; the operator's QUERY_LIMITS win."""
-    return {**DEFAULTS, **getattr(settings, "QUERY_LIMITS", {})}
+    beside = {"max_threads": _cores.get()} if _cores.get() else {}
+    return {**DEFAULTS, **beside, **getattr(settings, "QUERY_LIMITS", {})}
 
 
 def explained(error: Exception) -> QueryRefused | None:

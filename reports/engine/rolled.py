@@ -146,14 +146,14 @@ def ever_built(site_id: int) -> set[date]:
 
 
 def current(days: Sequence[Day]) -> str:
-    """SQL: the row belongs to the build that counts. Days in a row are mostly of one build."""
-    runs: list[list[Day]] = []
-    for each in days:
-        if runs and runs[-1][-1].build == each.build and runs[-1][-1].day + DAY == each.day:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return "(" + " OR ".join(f"build = {run[0].build} AND {between(run)}" for run in runs) + ")"
+    """SQL: a row between the first and the last day is of the build that counts. Days in a row are mostly of one."""
+    cases: list[str] = []
+    for each, after in zip(days, [*days[1:], None], strict=True):
+        if after is None or after.build != each.build or after.day != each.day + DAY:
+            cases.append(f"day <= '{each.day}', {each.build}")
+        if after is not None and after.day != each.day + DAY:
+            cases.append(f"day < '{after.day}', 0")
+    return f"build = multiIf({', '.join(cases)}, 0)" if len(cases) > 1 else f"build = {days[0].build}"
 
 
 def between(days: Sequence[Day]) -> str:

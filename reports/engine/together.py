@@ -5,6 +5,7 @@ What Django's database has to say is asked by the thread that asks; only stateme
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
@@ -13,12 +14,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from reports.engine.limits import cores
 from reports.engine.lookup import Source
 from reports.engine.query import Query, Result
 from reports.engine.refusal import QueryRefused
 from reports.engine.run import Asked, Work, answered, copies, kept, looked_up
 from reports.engine.shared import Question, groups, shared
 from sites import known
+from tracking.store.target import target
 
 HELPERS = 1  # threads beside the one that asks: the store itself uses every core for what is large
 Job = Callable[[], None]
@@ -101,6 +104,8 @@ def side_by_side(jobs: Sequence[Job]) -> None:
     waits behind the questions of others.
     """
     waiting, errors = deque(jobs), list[BaseException]()
+    beside = min(HELPERS, len(jobs) - 1)
+    share = share_of_cores(beside + 1)
 
     def work() -> None:
         while not errors:
@@ -109,11 +114,12 @@ def side_by_side(jobs: Sequence[Job]) -> None:
             except IndexError:
                 return
             try:
-                job()
+                with cores(share):
+                    job()
             except BaseException as error:  # raised again by the thread that asks
                 errors.append(error)
 
-    helpers = [threading.Thread(target=work, daemon=True) for _ in range(min(HELPERS, len(jobs) - 1))]
+    helpers = [threading.Thread(target=work, daemon=True) for _ in range(beside)]
     for helper in helpers:
         helper.start()
     work()
@@ -121,3 +127,10 @@ def side_by_side(jobs: Sequence[Job]) -> None:
         helper.join()
     if errors:
         raise errors[0]
+
+
+def share_of_cores(threads: int) -> int:
+    """How many cores one of so many statements takes; 0 = as many as there are. A server divides its own itself."""
+    if threads == 1 or not target().embedded:
+        return 0
+    return max(1, (os.cpu_count() or 1) // threads)
