@@ -5,15 +5,12 @@ Each `…_fields` takes the fields that are named and gives their values. Raises
 
 from __future__ import annotations
 
-import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from links.destination import optional
-from links.services import money
-
-HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z")
 
 
 def named(value: Any, field: str = "name", most: int = 200) -> str:
@@ -22,6 +19,17 @@ def named(value: Any, field: str = "name", most: int = 200) -> str:
     if not text:
         raise ValidationError({field: "A name is needed."})
     return text
+
+
+def money(value: Any, field: str) -> Decimal:
+    """An amount with a dot or a comma."""
+    try:
+        found = Decimal(str(value or 0).replace(",", "."))
+    except InvalidOperation:
+        raise ValidationError({field: "This is an amount, such as 12.50."}) from None
+    if not found.is_finite() or abs(found) >= Decimal(10) ** 10:
+        raise ValidationError({field: "This amount is too large."})
+    return found
 
 
 def text_of(value: Any, most: int = 10_000) -> str:

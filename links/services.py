@@ -10,7 +10,6 @@ import secrets
 import string
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -20,6 +19,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Account
 from links import known
 from links.addresses import system_domain
+from links.cleaned import money
 from links.destination import checked, optional
 from links.loops import refuse_loops
 from links.models import (
@@ -85,17 +85,6 @@ def whole(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
         raise ValidationError({field: f"One of {', '.join(str(one) for one in allowed)}."})
     if found < 0:
         raise ValidationError({field: "This cannot be negative."})
-    return found
-
-
-def money(value: Any, field: str) -> Decimal:
-    """An amount with a dot or a comma."""
-    try:
-        found = Decimal(str(value or 0).replace(",", "."))
-    except InvalidOperation:
-        raise ValidationError({field: "This is an amount, such as 12.50."}) from None
-    if not found.is_finite() or abs(found) >= Decimal(10) ** 10:
-        raise ValidationError({field: "This amount is too large."})
     return found
 
 
