@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from links import known as known_links
 from links import rebuild as rebuild_links
+from links.addresses import follow_configuration
 from sites import known
 from tracking import feed, newcomers, places, rebuild, remote, spool, upkeep
 
@@ -38,6 +39,7 @@ def end_streams() -> None:
 
 PARTS: tuple[Part, ...] = (
     Part("sites in memory", known.start, known.stop),
+    Part("address of links", follow_configuration, nothing),
     Part("links in memory", known_links.start, known_links.stop),
     Part("geography", places.atlas, nothing),
     Part("known devices", newcomers.bits, newcomers.save),

@@ -14,7 +14,7 @@ from django.utils import timezone as clock
 
 from accounts.models import Account
 from links import known
-from links.cleaned import HOST, conversion_fields, domain_fields, group_fields, named, text_of
+from links.cleaned import conversion_fields, domain_fields, group_fields, named, text_of
 from links.models import (
     MOST_CONVERSIONS,
     MOST_LISTED,
@@ -32,7 +32,7 @@ from links.models import (
 )
 from links.services import tag_of_name, tags_named
 from sites.facts import network
-from sites.hosts import host_name
+from sites.hosts import host_name, public
 from sites.models import next_change
 
 
@@ -101,7 +101,7 @@ def tag_delete(*, tag: Tag) -> None:
 def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: Any) -> Domain:
     """A host name of the account's own for its links (personal or dedicated)."""
     host = host_name(named(name, most=253))
-    if not HOST.match(host):
+    if not public(host):
         raise ValidationError({"name": f"“{host[:60]}” is not a host name such as go.example.com."})
     if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
         raise ValidationError({"type": "A domain of your own is personal or dedicated."})
@@ -225,7 +225,7 @@ def entry_create(*, account: Account, listing: str, value: str) -> Entry:
         raise ValidationError({field: f"“{value[:60]}” is not an IP address or network."})
     if listing == Listing.WHITELIST:
         value = host_name(value)
-        if not HOST.match(value):
+        if not public(value):
             raise ValidationError({field: f"“{value[:60]}” is not a host name such as example.com."})
     there = Entry.objects.filter(account=account, listing=listing)
     found = there.filter(value=value).first()

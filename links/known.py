@@ -60,6 +60,13 @@ def _own_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
     return host_name(link_domain) or base, base
 
 
+def domains_by_name() -> dict[str, Domain]:
+    """Every link domain; the former names of the installation's own mean that one."""
+    rows = {row.name: row for row in Domain.objects.filter(deleted=None)}
+    own = rows.get(system_host())
+    return {name: own if own and row.former else row for name, row in rows.items()}
+
+
 def domain(host: str) -> DomainFacts | None:
     """The link domain of that host (any spelling, port ignored)."""
     return _loaded().domains.get(host_name(host))
@@ -170,8 +177,8 @@ def _newest() -> int:
 
 def _learn_few(memory: Memory) -> None:
     memory.domains = {
-        row.name: DomainFacts(row.pk, row.name, row.account_id or 0, row.custom_404, row.custom_homepage)
-        for row in Domain.objects.filter(deleted=None)
+        name: DomainFacts(row.pk, name, row.account_id or 0, row.custom_404, row.custom_homepage)
+        for name, row in domains_by_name().items()
     }
     memory.conversions = {
         row.pk: ConversionFacts(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 from links.choose import DEEPEST
-from links.known import rooted, system_host
+from links.known import domains_by_name, rooted, system_host
 from links.models import Datapoint, Domain, Status
 from links.rulebook import addresses
 from sites.hosts import host_name
@@ -44,7 +44,7 @@ def place_of(url: str, domains: dict[str, Domain]) -> Place | None:
 
 def refuse_loops(row: Datapoint) -> None:
     """Raise ValidationError when following the link could come back to it or go too deep."""
-    domains = {domain.name: domain for domain in Domain.objects.filter(deleted=None)}
+    domains = domains_by_name()
     here: Place = (row.domain_id, row.alias.lower())
     layer = places(row, domains)
     seen: set[Place] = set()

@@ -41,6 +41,11 @@ class Domain(Numbered):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def former(self) -> bool:
+        """Whether this is a name the installation's own domain had before; its aliases are that one's."""
+        return self.account_id is None and self.kind == DomainKind.GO
+
 
 class Tag(models.Model):
     """A word on links and groups; one spelling per account, whatever its case."""

@@ -1,8 +1,10 @@
 """Host names as people write them and as browsers send them."""
 
+import re
 from functools import lru_cache
 
 MOST_JUDGED = 2000
+PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
 
 
 @lru_cache(maxsize=10_000)
@@ -23,6 +25,11 @@ def host_name(text: str) -> str:
         return text.encode("idna").decode()
     except UnicodeError:
         return ""
+
+
+def public(host: str) -> bool:
+    """Whether a host name (in its one form) is one the world could know: with a dot, and no address."""
+    return PUBLIC.match(host) is not None
 
 
 def host_pattern(text: str) -> str:
