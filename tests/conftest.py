@@ -64,6 +64,15 @@ session.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expres
 gc.disable()  # what is collected stays: looking through it took a fifth of the time
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of operations get names of their own: of one name, parallel workers run a single one."""
+    for item in items:
+        operation = getattr(item, "operation_label", None)
+        if operation and operation not in item.nodeid:
+            item._id = item._id.with_params(operation)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Of memory, only what tests themselves use is looked through from now on."""
     gc.collect()
