@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from reports.engine.compare import compared
 
 MOVED_BY = ("source", "page", "country")
 MOST = 500  # values looked at on each side
+FIRST = 100  # where there may be many more: of each side the first, and what the other side knows of them
+MANY = ("page",)
 ALONG = {"page": ("views",)}  # what the panel of pages asks too, so that one question answers both
 
 
@@ -35,23 +37,34 @@ def questions(sites: Sequence[int], period: Period, against: Any, now: datetime,
     earlier, found = compared(period, against, now), []
     for name in MOVED_BY:
         metrics = ("visitors", *ALONG.get(name, ()))
-        found.append(Query(tuple(sites), period, metrics, (name,), where=where, limit=MOST))
-        found.append(Query(tuple(sites), earlier, ("visitors",), (name,), where=where, limit=MOST))
+        found.append(widened(Query(tuple(sites), period, metrics, (name,), where=where), earlier))
+        found.append(widened(Query(tuple(sites), earlier, ("visitors",), (name,), where=where), period))
     return found
+
+
+def widened(query: Query, other: Period) -> Query:
+    """A question about the first rows, made one that also tells what moved from or to the `other` period."""
+    if query.dimensions[0] in MANY:
+        return replace(query, limit=FIRST, compare=other)
+    return replace(query, limit=MOST)
 
 
 def told(answers: Sequence[Result]) -> list[Difference]:
     """What differs by the answers to `questions`, largest first."""
     found = []
     for index, name in enumerate(MOVED_BY):
-        new, old = (by_value(name, answer) for answer in answers[2 * index : 2 * index + 2])
+        (new, before), (old, after) = (by_value(name, answer) for answer in answers[2 * index : 2 * index + 2])
+        new, old = {**after, **new}, {**before, **old}
         values = dict.fromkeys([*new, *old])
         found += [Difference(name, value, new.get(value, 0), old.get(value, 0)) for value in values]
     return sorted((one for one in found if one.size), key=lambda one: -abs(one.size))
 
 
-def by_value(name: str, answer: Result) -> dict[str, int]:
-    return {str(row[name]): int(row["visitors"] or 0) for row in answer.rows}
+def by_value(name: str, answer: Result) -> tuple[dict[str, int], dict[str, int]]:
+    """Visitors of each value, and those of the same values in the other period where that was asked too."""
+    other = answer.comparison if isinstance(answer.comparison, list) else []
+    mine, theirs = ({str(row[name]): int(row["visitors"] or 0) for row in rows} for rows in (answer.rows, other))
+    return mine, theirs
 
 
 def differences(

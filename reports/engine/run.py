@@ -23,6 +23,7 @@ from reports.engine.scene import Params, Scene
 from tracking import store
 
 Row = dict[str, Any]
+MOST_OF_INTEREST = 1_000
 OF_GOALS = {"conversions", "conversion_rate", "revenue"}
 
 
@@ -230,6 +231,14 @@ def key_condition(breakdown: Breakdown, scene: Scene, rows: list[Row]) -> str:
     return " AND ".join(conditions)
 
 
+def of_interest(query: Query, rows: list[Row]) -> dict[str, tuple[str, ...]]:
+    """The values that rows of another period are wanted of, so that the others are not even counted."""
+    kinds = {row.family for row in query.dimension_rows()}
+    if len(query.dimensions) != 1 or kinds & {"goal", "time"} or len(rows) > MOST_OF_INTEREST:
+        return {}
+    return {query.dimensions[0]: tuple(row[query.dimensions[0]] for row in rows)}
+
+
 def comparison_of(
     query: Query, scene: Scene, other: Period, facts: freshness.Facts, work: Work, rows: list[Row]
 ) -> list[Row] | Row:
@@ -240,6 +249,7 @@ def comparison_of(
         return table(plain, earlier, facts, work)[0]
     if query.filled():
         return table(plain, earlier, facts, work)
+    earlier = replace(earlier, only=of_interest(query, rows))
     found = table(replace(plain, offset=0, limit=100_000), earlier, facts, work, keys=rows) if rows else []
     by_key = {tuple(row[name] for name in query.dimensions): row for row in found}
     empty = decode.nothing(breakdown_of(query))
