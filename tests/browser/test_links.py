@@ -113,7 +113,7 @@ def test_a_conversion_is_counted_in_every_form(launch: Launch, product: Product,
     owner = browser.new_context().new_page()
     log_in(owner, product)
     owner.goto(f"{product.url}/links/{found['link']}?period=today")
-    expect(owner.locator("tr", has_text="Sale").locator("td")).to_have_text([f"Sale {form}", "1", "1", "12.5", "1.25"])
+    expect(owner.locator("tr", has_text="Sale").locator("td")).to_have_text([f"Sale {form}", "1", "1", "12.50", "1.25"])
     browser.close()
 
 
