@@ -16,6 +16,8 @@ from tests.browser.product import EMAIL, PASSWORD, Product
 from tests.browser.shots import log_in
 from tests.browser.walk import Found, settled, walk
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the walk over all pages
+
 VISITS = (
     ("/pricing", "https://www.google.com/"),
     ("/blog/" + "long-" * 30, ""),
