@@ -2,7 +2,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-JOBS ?= 2
+JOBS ?= 3
 RERUNS ?= 0
 .DEFAULT_GOAL := run
 .PHONY: run setup geo tracker test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime clean

@@ -1,4 +1,4 @@
-"""What moved between two periods, also where a value is among the first on one side only."""
+"""What moved between two periods, also where a value is among the first on one side only or one of very many."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support import browse
 pytestmark = pytest.mark.django_db
 
 
-def test_a_page_is_compared_with_what_it_was_even_if_it_was_not_among_the_first(site, store, monkeypatch) -> None:
+def test_visitors_are_counted_of_the_pages_whose_views_differ_most(site, store, monkeypatch) -> None:
     now = timezone.now().replace(hour=12, minute=0)
     for days, page, visitors in ((1, "/old", 4), (1, "/new", 3), (1, "/gone", 1), (0, "/old", 1), (0, "/new", 5)):
         for number in range(visitors):
             at = now - timedelta(days=days, minutes=number + 1)
             browse(site, page, at=at, visitor=f"{page}{days}{number}", country="EE", source="Google")
-    monkeypatch.setattr(moved, "FIRST", 1)
+    monkeypatch.setattr(moved, "LIKELIEST", 2)
     found = moved.differences((site.pk,), Period.parse("today", "UTC", now), "previous", now)
     pages = {one.value: (one.before, one.now) for one in found if one.dimension == "page"}
     assert pages == {"/new": (3, 5), "/old": (4, 1)}

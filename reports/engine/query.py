@@ -23,6 +23,7 @@ MOST_SITES = 2_000
 MOST_METRICS = 60
 MOST_DIMENSIONS = 4
 MOST_ROWS = 100_000
+MOST_VALUES = 1_000
 MOST_OFFSET = 10_000_000
 COMPARISONS = ("previous", "year", "weekday")
 Order = tuple[tuple[str, str], ...]
@@ -37,7 +38,8 @@ class Query:
     a breakdown by time is in order of time, any other by its first metric, largest first.
     `compare`: the same for another period: "previous" (as long, just before), "year" (a year earlier), "weekday" (whole
     weeks earlier), or a Period. `totals`: the answer without the breakdown as well. `exact`: never estimate.
-    `search`: text the first dimension must contain. `fill`: give a breakdown by time its empty buckets too.
+    `search`: text the first dimension must contain. `values`: only the rows of these values of the one dimension, the
+    others are not even counted. `fill`: give a breakdown by time its empty buckets too.
     """
 
     sites: tuple[int, ...]
@@ -52,6 +54,7 @@ class Query:
     totals: bool = False
     exact: bool = False
     search: str = ""
+    values: tuple[str, ...] = ()
     fill: bool = True
 
     def __post_init__(self) -> None:
@@ -71,6 +74,7 @@ class Query:
         whole(self.offset, "offset", 0, MOST_OFFSET)
         checked_comparison(self.compare)
         self.check_search()
+        self.check_values()
         check_online(self.metrics, rows)
 
     def metric_rows(self) -> tuple[Metric, ...]:
@@ -98,6 +102,14 @@ class Query:
             raise QueryRefused("A search looks into the first dimension; name one.", "search")
         if self.search and "contains" not in filters.operators_of(self.dimension_rows()[0]):
             raise QueryRefused(f"“{self.dimensions[0]}” cannot be searched for text.", "search")
+
+    def check_values(self) -> None:
+        rows = self.dimension_rows()
+        if self.values and (len(rows) != 1 or rows[0].family in ("time", "goal")):
+            raise QueryRefused("Values are chosen of one dimension that is no time and no goal.", "values")
+        object.__setattr__(self, "values", names(self.values, "values", MOST_VALUES))
+        for index, value in enumerate(self.values):
+            filters.speakable(value, f"values[{index}]")
 
     def effective_order(self) -> Order:
         """The order asked for, or the natural one."""

@@ -18,12 +18,11 @@ from reports.engine.dimensions import TIMES
 from reports.engine.lookup import FromDatabase, Lookup, Source
 from reports.engine.period import Period
 from reports.engine.plan import Plan, plan
-from reports.engine.query import Meta, Query, Result
+from reports.engine.query import MOST_VALUES, Meta, Query, Result
 from reports.engine.scene import Params, Scene
 from tracking import store
 
 Row = dict[str, Any]
-MOST_OF_INTEREST = 1_000
 OF_GOALS = {"conversions", "conversion_rate", "revenue"}
 
 
@@ -161,8 +160,10 @@ def answer(asked: Asked, told: tuple[Work, list[Row]] | None = None) -> Result:
     work, rows = told or (Work(), None)
     currency, others = money(query, asked.scene, work)
     scene = replace(asked.scene, currency=currency)
-    rows = table(query, scene, facts, work) if rows is None else rows
-    plain = replace(query, dimensions=(), order=(), search="")
+    if rows is None:
+        wanted = [{query.dimensions[0]: value} for value in query.values]
+        rows = table(query, replace(scene, only=of_interest(query, wanted)), facts, work, wanted)
+    plain = replace(query, dimensions=(), order=(), search="", values=())
     totals = table(plain, scene, facts, work)[0] if query.totals else None
     comparison = comparison_of(query, scene, other, asked.facts_then, work, rows) if other else None
     meta = Meta(
@@ -232,9 +233,9 @@ def key_condition(breakdown: Breakdown, scene: Scene, rows: list[Row]) -> str:
 
 
 def of_interest(query: Query, rows: list[Row]) -> dict[str, tuple[str, ...]]:
-    """The values that rows of another period are wanted of, so that the others are not even counted."""
+    """The values that rows are wanted of, so that the others are not even counted; nothing where all are."""
     kinds = {row.family for row in query.dimension_rows()}
-    if len(query.dimensions) != 1 or kinds & {"goal", "time"} or len(rows) > MOST_OF_INTEREST:
+    if len(query.dimensions) != 1 or kinds & {"goal", "time"} or not 0 < len(rows) <= MOST_VALUES:
         return {}
     return {query.dimensions[0]: tuple(row[query.dimensions[0]] for row in rows)}
 
@@ -244,7 +245,7 @@ def comparison_of(
 ) -> list[Row] | Row:
     """The same question of the other period, shaped beside `rows`."""
     earlier = replace(scene, period=other)
-    plain = replace(query, compare=None, period=other)
+    plain = replace(query, compare=None, period=other, values=())
     if not query.dimensions:
         return table(plain, earlier, facts, work)[0]
     if query.filled():

@@ -81,7 +81,7 @@ def considered(query: Query, scene: Scene, facts: Facts) -> Question | None:
     """The question and its choice of tables, if it is of a form that may be shared."""
     if len(query.dimensions) > 1 or query.offset + query.limit > MOST_ROWS or top.applies(query, scene, facts):
         return None
-    if any(row.money for row in query.metric_rows()):
+    if query.values or any(row.money for row in query.metric_rows()):
         return None
     breakdown = Breakdown(query.metric_rows(), query.dimension_rows())
     if any(not apart(row) for row in breakdown.dimensions):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.engine import Query
-from reports.engine.compare import compared
-from reports.moved import MOVED_BY, widened
+from reports.moved import MANY, MOST, MOVED_BY
 from reports.pages.frame import asked_for, bar, site_page
 from reports.pages.headline import choices, headline_part, waiting_headline
 from reports.pages.moved import Moves, moved_part
 from reports.pages.parts import Part, together
-from reports.pages.sheet import Table, online_part, table_part, unchanged
+from reports.pages.sheet import PANEL_ROWS, Table, online_part, table_part
 from reports.pages.state import State
 from reports.panels import LAYOUTS, PANELS, SPREAD, Panel, Tab
 
@@ -107,22 +105,12 @@ def below(state: State, name: str, registry: Mapping[str, Panel], beside: Mappin
     """Context of a sheet's panels, of what moved, and of what is `beside` them: all asked for together."""
     found = slots(state, name, registry)
     more = {**beside, **({"moves": moved_part(state)} if moves_on(state, name) else {})}
-    also = widened_by(state) if "moves" in more else unchanged
-    tables = [table_part(state, panel, tab, also) for panel, tab, _ in found]
+    asked = set(MOVED_BY) - set(MANY) if "moves" in more else ()
+    tables = [table_part(state, panel, tab, MOST if tab.dimension in asked else PANEL_ROWS) for panel, tab, _ in found]
     answers = together([*more.values(), *tables], state.now)
     made = zip(found, answers[len(more) :], strict=True)
     panels = [placed(state, *slot, table=table) for slot, table in made]
     return {**dict(zip(more, answers, strict=False)), "panels": panels}
-
-
-def widened_by(state: State) -> Callable[[Query], Query]:
-    """Makes a panel's question the one that what moved asks too, so that it is asked once."""
-    earlier = compared(state.period, state.compare, state.now)
-
-    def wider(query: Query) -> Query:
-        return widened(query, earlier) if query.dimensions[0] in MOVED_BY else query
-
-    return wider
 
 
 def moves_on(state: State, name: str) -> bool:

@@ -42,7 +42,7 @@ def moved_part(state: State) -> Part[Moves]:
         return moved.questions(state.ids, state.period, state.compare, state.now, state.where())
 
     def make(answers: list[Result]) -> Moves:
-        return Moves([told(state, one) for one in moved.told(answers)[:SHOWN]])
+        return Moves([told(state, one) for one in moved.told(questions(), answers, state.now)[:SHOWN]])
 
     return Part(questions, make, lambda why: Moves(failed=why))
 

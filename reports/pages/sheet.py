@@ -63,29 +63,24 @@ class Table:
     folded: list[tuple[Tab, str]] = field(default_factory=list)
 
 
-def unchanged(query: Query) -> Query:
-    """A question as it is."""
-    return query
-
-
-def table_part(state: State, panel: Panel, tab: Tab, wider: Callable[[Query], Query] = unchanged) -> Part[Table]:
-    """One tab of a panel: the first rows by its metric. `wider(query)` asks for more where another part does too."""
+def table_part(state: State, panel: Panel, tab: Tab, most: int = PANEL_ROWS) -> Part[Table]:
+    """One tab of a panel: the first rows by its metric. It asks for more rows only where another part does too."""
 
     def failed(why: str) -> Table:
         found = frame(state, panel, tab)
         found.failed = why
         return found
 
-    return Part(lambda: questions(state, tab, wider), lambda answers: filled(state, panel, tab, answers), failed)
+    return Part(lambda: questions(state, tab, most), lambda answers: filled(state, panel, tab, answers), failed)
 
 
-def questions(state: State, tab: Tab, wider: Callable[[Query], Query]) -> list[Query]:
+def questions(state: State, tab: Tab, most: int) -> list[Query]:
     """The rows of a tab, and the whole they are shares of, which most tabs have in common. Nothing of no goals."""
     if tab.dimension == "goal" and not goals_of(state.ids):
         return []
-    limit = MOST if tab.map else PANEL_ROWS
+    limit = MOST if tab.map else most
     rows = state.query(metrics_of(tab), (tab.dimension,), limit=limit, also=tab.also)
-    return [wider(rows), state.query((tab.metric,), also=tab.also)]
+    return [rows, state.query((tab.metric,), also=tab.also)]
 
 
 def metrics_of(tab: Tab) -> tuple[str, ...]:
