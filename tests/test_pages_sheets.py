@@ -135,7 +135,7 @@ def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Clien
     inside.cookies["js"] = "1"
     path = f"/sites/{busy.pk}/?period=today"
     html = page(inside, path)
-    assert re.findall(r'hx-get="([^"]+)" hx-trigger="load" hx-target="([^"]+)"', html) == [
+    assert re.findall(r'hx-get="([^"]+)" hx-trigger="load delay:20ms" hx-target="([^"]+)"', html) == [
         (path, "this"),
         (path, "#panels"),
     ]
