@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
@@ -136,6 +137,12 @@ def current_membership(request: HttpRequest) -> Membership:
     if not memberships:
         raise Http404("You are not a member of any account.")
     return memberships[0]
+
+
+def work_in(request: HttpRequest, account: Account) -> None:
+    """From now on the person works in this account: links and settings are its, as by the switcher."""
+    if SESSION_KEY in request.session and request.session.get("account") != account.pk:
+        request.session["account"] = account.pk
 
 
 def current_account(request: HttpRequest, may: str = "view") -> Account:

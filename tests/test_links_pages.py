@@ -9,11 +9,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import Account, Grant, Membership, Right, User
+from accounts.models import Account, Grant, Membership, Right, Role, User
 from links import belongings
 from links.models import Datapoint, Group, Mode, Status
 from links.services import datapoint_create
-from tests.links_support import Browser, forget, learn, store_now
+from sites.models import Site
+from tests.links_support import Browser, forget, learn, make, store_now
 
 pytestmark = pytest.mark.django_db
 
@@ -183,3 +184,14 @@ async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
         some, {"kind": "spider", "link_id": 1, "group_id": 3}
     )
     assert not visible(some, {"kind": "link", "link_id": 9, "group_id": 1}) and not visible(whole, {"kind": "view"})
+
+
+def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: Any, site: Site) -> None:
+    other = Account.objects.create(name="A first one")
+    Membership.objects.create(user=alice, account=other, role=Role.OWNER)
+    make(site.account, "ours")
+    make(other, "theirs", url="https://elsewhere.test/")
+    client.force_login(alice)
+    assert b"/l/theirs" in client.get("/links").content
+    assert client.get(f"/sites/{site.pk}/").status_code == 200
+    assert b"/l/ours" in client.get("/links").content and b"/l/theirs" not in client.get("/links").content

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from accounts.access import work_in
 from goals.querysets import segments_seen_by
 from reports.engine.refusal import QueryRefused
 from reports.engine.registry import DIMENSIONS
@@ -34,6 +35,8 @@ def site_page(view: Page) -> Page:
     @wraps(view)
     def page(request: HttpRequest, site_id: int, *args: Any, **named: Any) -> HttpResponse:
         site = site_for(request, site_id)
+        if not asked_for(request):
+            work_in(request, site.account)
         try:
             state = read_state(request, site, timezone.now(), request.path)
             response = view(request, state, *args, **named)
