@@ -73,7 +73,7 @@ def end_turn() -> dict[int, bytes]:
 
 def written_together(events: list[Event]) -> bool:
     """Write events of one month in one go; False if they must be written one by one."""
-    if len({event["ts"].month for event in events}) > 1:
+    if len({(event["ts"].year, event["ts"].month) for event in events}) > 1:
         return False
     try:
         spool.write_events(events)
