@@ -87,6 +87,13 @@ class AccountFacts:
     whitelist: frozenset[str] = field(default_factory=frozenset)
 
 
+AS_THEY_ARE = (
+    "account_id", "group_id", "domain_id", "kind", "status", "alias", "url", "first_url", "mode", "redirect_type",
+    "append_query", "encode_url", "hide_url", "hide_url_title", "referrer_clean", "password", "starts",
+    "expiration_date", "url_after_date", "expiration_clicks", "url_after_clicks", "encode_ip", "light_tracking",
+)  # fmt: skip
+
+
 def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkFacts:
     """The facts of a row (a dict of the columns in `links.known.COLUMNS`)."""
     rules = row["rules"] or NO_RULES
@@ -97,30 +104,8 @@ def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple
     )  # fmt: skip
     return LinkFacts(
         link_id=row["pk"],
-        account_id=row["account_id"],
-        group_id=row["group_id"],
-        domain_id=row["domain_id"],
-        kind=row["kind"],
-        status=row["status"],
-        alias=row["alias"],
-        url=row["url"],
-        first_url=row["first_url"],
-        mode=row["mode"],
+        **{name: row[name] for name in AS_THEY_ARE},
         rules=rules,
-        redirect_type=row["redirect_type"],
-        append_query=row["append_query"],
-        encode_url=row["encode_url"],
-        hide_url=row["hide_url"],
-        hide_url_title=row["hide_url_title"],
-        referrer_clean=row["referrer_clean"],
-        password=row["password"],
-        starts=row["starts"],
-        expiration_date=row["expiration_date"],
-        url_after_date=row["url_after_date"],
-        expiration_clicks=row["expiration_clicks"],
-        url_after_clicks=row["url_after_clicks"],
-        encode_ip=row["encode_ip"],
-        light_tracking=row["light_tracking"],
         redirect_only=row["redirect_only"] or row["group__redirect_only"],
         cost=float(row["cost"]),
         conversions=conversions,
