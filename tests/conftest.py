@@ -119,6 +119,16 @@ def store(migrated_store: None) -> Iterator[Any]:
 
 
 @pytest.fixture
+def fresh_links(store: Any) -> Iterator[None]:
+    """An empty store, and a redirector that knows as little as one that has just started."""
+    from tests.links_support import forget
+
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
 def account(db: None) -> Account:
     """Alice's account."""
     return Account.objects.create(name="Alice & Co")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,16 +13,9 @@ from accounts.services import grant_set
 from links import guests
 from links.services import datapoint_create
 from tests.clickmeter_support import Program, furnished, guest, master
-from tests.links_support import Browser, forget, learn, store_now
+from tests.links_support import Browser, learn, store_now
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 @pytest.fixture

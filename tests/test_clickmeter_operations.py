@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,8 @@ from accounts.services import grant_set
 from links import guests
 from links.api.operations import OPERATIONS, Operation
 from tests.clickmeter_support import Program, furnished, guest, master
-from tests.links_support import forget
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 @pytest.fixture

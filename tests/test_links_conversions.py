@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,20 +15,13 @@ from links.models import Conversion, Datapoint
 from links.services import datapoint_create
 from reports.engine import Period
 from sites.models import Site
-from tests.links_support import CHROME, IPHONE, NOON, Browser, forget, learn, store_now
+from tests.links_support import CHROME, IPHONE, NOON, Browser, learn, store_now
 from tests.support import ask
 from tracking import pipeline
 from tracking.hit import Hit, Refused
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 LATER = NOON + timedelta(hours=6)
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
 
 
 @pytest.fixture

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from accounts.models import Account
 from links import redirector
 from links.models import Kind
 from links.services import datapoint_create
-from tests.links_support import CHROME, NOON, Browser, counts, forget, learn, make
+from tests.links_support import CHROME, NOON, Browser, counts, learn, make
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 def test_a_pixel_is_an_image_or_an_empty_page_and_counts_views(account: Account) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,16 +10,9 @@ from accounts.models import Account
 from links import known
 from links.addresses import follow_configuration, tracking_url
 from links.models import Datapoint, Domain, DomainKind
-from tests.links_support import Browser, forget, learn, make
+from tests.links_support import Browser, learn, make
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 def started(settings: Any, base: str, domain: str = "") -> None:

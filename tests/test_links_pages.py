@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,16 +13,9 @@ from links import belongings
 from links.models import Datapoint, Group, Mode, Status
 from links.services import datapoint_create
 from sites.models import Site
-from tests.links_support import Browser, forget, learn, make, store_now
+from tests.links_support import Browser, learn, make, store_now
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,18 +13,11 @@ from links import belongings, known, rebuild, windows
 from links.models import Datapoint, Group, Listing, Mode, Status
 from links.services import datapoint_delete, datapoint_update
 from sites.models import Site
-from tests.links_support import IPHONE, NOON, Browser, counts, forget, learn, make, store_now
+from tests.links_support import IPHONE, NOON, Browser, counts, learn, make, store_now
 from tests.support import ask
 from tracking import store as event_store
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh(store: Any) -> Iterator[None]:
-    forget()
-    yield
-    forget()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 def test_a_click_goes_to_the_destination_and_is_counted(account: Account) -> None:
