@@ -3,7 +3,6 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 JOBS ?= 3
-RERUNS ?= 0
 .DEFAULT_GOAL := run
 .PHONY: run setup geo tracker test test-services test-browser test-heavy check lock bench bench-ingest bench-query bench-redirect bench-pages bench-uptime clean
 
@@ -24,18 +23,18 @@ tracker: $(STAMP)           ## minify static/tracker/src
 	cd static/tracker && npm ci --silent --no-audit --no-fund && npm run --silent build
 
 test: $(STAMP)              ## the whole suite on the embedded defaults
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --reruns $(RERUNS) -q
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -q
 
 test-services: $(STAMP)     ## the same product on PostgreSQL, Redis and a two-shard ClickHouse
 	$(PY) -m tests.services.run
 
 test-browser: $(STAMP)      ## real Chromium
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null)
-	$(PY) -m pytest -q -m browser --reruns 1 tests/browser
+	$(PY) -m pytest -q -m browser tests/browser
 
 test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; many more random questions
 	$(PY) -m pytest -q --hypothesis-profile thorough tests/test_engine_naive.py
-	$(PY) -m pytest -q -m heavy --timeout 1200 --reruns 1 tests
+	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 
 check: $(STAMP)             ## style, types, the house, migrations, deploy checks
 	$(PY) -m ruff check .

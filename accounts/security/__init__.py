@@ -1,0 +1,1 @@
+"""What protects accounts against strangers: client addresses, limits, encrypted columns."""
