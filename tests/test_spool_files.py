@@ -81,6 +81,19 @@ def test_a_crowded_segment_waits_longer_than_a_quiet_one() -> None:
     assert segment.due(segment.began, 0.5)
 
 
+def test_a_segment_is_sealed_early_when_the_disk_is_nearly_full() -> None:
+    """Only an insert makes room: waiting for more rows would fill the disk."""
+    spool.write_event(event(SITE, "/a"))
+    segments = spool._segments
+    (segment,) = segments.open.values()
+    segments.free_bytes = segment.size * 5
+    segments.seal({"events": 60.0})
+    assert files("open") == [segment.path], "there is room for more"
+    segments.free_bytes = segment.size * 3
+    segments.seal({"events": 60.0})
+    assert files("open") == [] and len(files("ready")) == 1
+
+
 def test_rows_of_another_table_are_written_together(store: Any) -> None:
     spool.write_rows("bots", [event(SITE, f"/{n}") for n in range(3)])
     spool.write_rows("bots", [])

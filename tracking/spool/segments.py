@@ -29,6 +29,7 @@ from tracking.spool.files import COUNTS, Segment, Tally, cut_torn_tail, measured
 MOST_OPEN = 24
 MOST_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
 SPARE_BYTES = 32 << 20  # left free on the disk, for the databases beside the spool
+MAX_DISK_SHARE = 0.25  # of the free bytes: a larger segment is sealed at once, since only its insert makes room
 
 
 class SpoolFull(Exception):
@@ -53,6 +54,7 @@ class Segments:
         self.waiting_bytes = self.waiting_rows = 0
         self.owed: Counter[tuple[str, int, int, bytes]] = Counter()
         self.spare = True
+        self.free_bytes = float("inf")  # on the spool's disk, as last looked at
 
     # -- doors ----------------------------------------------------------------------------------------------------
 
@@ -125,11 +127,15 @@ class Segments:
             due = [
                 key
                 for key, one in self.open.items()
-                if one.rows and (older is None or one.due(now, older.get(one.table, others)))
+                if one.rows and (older is None or self._is_due(one, now, older.get(one.table, others)))
             ]
             segments = [self.open.pop(key) for key in due]
             for segment in segments:
                 segment.seal()
+
+    def _is_due(self, segment: Segment, now: float, seconds: float) -> bool:
+        """Whether a segment is sealed now: by its age or size, or because the disk is nearly full."""
+        return segment.due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
 
     def ready(self) -> list[Path]:
         """Sealed segments of this process, oldest first."""
@@ -192,6 +198,7 @@ class Segments:
             return
         free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
         self.spare = free > min(SPARE_BYTES, whole // 20)
+        self.free_bytes = free
         if self.spare and self.owed:
             with self.lock:
                 owed, self.owed = self.owed, Counter()
