@@ -9,16 +9,18 @@ from django.db import migrations, models
 import accounts.security.encrypted_fields
 import reports.share.models
 from accounts.keys import key_hash
-from accounts.security.encrypted_fields import encrypt_stored
+from accounts.security.encrypted_fields import stored_texts
 
 
 def hash_tokens(apps: Any, schema_editor: Any) -> None:
-    """Store the hash of every token, and the token encrypted."""
+    """Store the hash of every token, and the token encrypted.
+
+    In one update of each row: PostgreSQL checks foreign keys of a row that is updated twice only at the end, and
+    meanwhile lets nobody alter the table."""
     alias = schema_editor.connection.alias
     shares = apps.get_model("reports", "Share").objects.using(alias)
-    encrypt_stored(shares.model, "token", alias)
-    for row in shares.only("pk", "token"):
-        shares.filter(pk=row.pk).update(token_hash=key_hash(row.token))
+    for pk, token in list(stored_texts(shares.model, "token", alias)):
+        shares.filter(pk=pk).update(token=token, token_hash=key_hash(token))
 
 
 class Migration(migrations.Migration):
