@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from accounts.models import Account, Membership, User
 from accounts.security import encrypted_fields
 from accounts.security.encrypted_fields import Unreadable, cipher, unreadable_columns
 from config.databases import sqlite_settings
+from config.env import read_env
+from config.management.commands.serve import Command as Serve
 from reports.digest.services import subscription_save
 from reports.share.models import Share
 from reports.share.services import share_create
@@ -148,6 +151,25 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
     settings.SECRET_KEY = mine
     assert Channel.objects.get().target == HOOK and Monitor.objects.get().headers == HEADERS
     assert Site.objects.get(pk=site.pk).proxy_secret == WORD and Share.objects.get().token == token
+
+
+def test_a_start_with_another_key_says_so(settings: Any, channel: Channel) -> None:
+    said = StringIO()
+    Serve(stderr=said).warn_of_unreadable_secrets()
+    assert said.getvalue() == ""
+    settings.SECRET_KEY = OTHER_KEY
+    Serve(stderr=said).warn_of_unreadable_secrets()
+    assert "sites.Channel.target" in said.getvalue() and "SECRET_KEY_FALLBACKS" in said.getvalue()
+
+
+def test_keys_and_passwords_of_the_environment_are_not_among_what_debug_pages_show(tmp_path: Path) -> None:
+    given = {
+        "SECRET_KEY": "word-1", "SECRET_KEY_FALLBACKS": "word-2, word-3", "DATABASE_URL": "postgres://u:word-4@h/d",
+        "EVENTS_URL": "clickhouse://u:word-5@h/d", "REDIS_URL": "redis://:word-6@h", "EMAIL_URL": "smtp://u:word-7@h",
+    }  # fmt: skip
+    env = read_env({**given, "DATA_DIR": str(tmp_path), "HOST": "192.0.2.1"})
+    assert env.secret_key_fallbacks == ("word-2", "word-3")
+    assert "192.0.2.1" in repr(env) and "word-" not in repr(env)
 
 
 def test_a_changed_key_is_taken_over_by_one_command(
