@@ -7,7 +7,7 @@ together, such as a worker fleet without Redis, are Django system checks in `con
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,26 +23,29 @@ def words(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Env:
-    """All settings an operator can make. Paths are absolute; an empty string means "not set"."""
+    """All settings an operator can make. Paths are absolute; an empty string means "not set".
+
+    What holds a key or may hold a password is left out of `repr`, which debug pages and logs show."""
 
     host: str
     port: int
     data_dir: Path
     debug: bool
-    secret_key: str
+    secret_key: str = field(repr=False)
     allowed_hosts: tuple[str, ...]
     base_url: str
-    database_url: str
-    events_url: str
-    redis_url: str
+    database_url: str = field(repr=False)
+    events_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     geoip_city: str
     geoip_asn: str
-    email_url: str
+    email_url: str = field(repr=False)
     trusted_proxies: tuple[str, ...]
     clickmeter_hosts: tuple[str, ...]
     link_domain: str
     allowed_outbound: tuple[str, ...]
     mistakes: tuple[tuple[str, str], ...] = ()
+    secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
 
 
 def kept_secret(path: Path) -> str:
@@ -66,7 +69,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
     """The configuration of `environ` (default: the process's own); what cannot be read is among its mistakes."""
     env = dict(os.environ) if environ is None else environ
     data_dir = Path(env.get("DATA_DIR") or BASE_DIR / "var").expanduser().absolute()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     host = env.get("HOST") or "127.0.0.1"
     mistakes: list[tuple[str, str]] = []
     port = settled("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
@@ -89,4 +92,5 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         link_domain=env.get("LINK_DOMAIN", ""),
         allowed_outbound=words(env.get("ALLOWED_OUTBOUND", "")),
         mistakes=tuple(mistakes),
+        secret_key_fallbacks=words(env.get("SECRET_KEY_FALLBACKS", "")),
     )

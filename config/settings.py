@@ -5,11 +5,17 @@ from urllib.parse import unquote, urlsplit
 
 from config.databases import database_settings
 from config.env import BASE_DIR, read_env, settled
+from config.file_permissions import restrict_new_files
 
+restrict_new_files()  # every process begins here: commands, ASGI servers, Celery; the next line makes files already
 ENV = read_env()
 MISTAKES = list(ENV.mistakes)  # what could not be read; `config.checks` tells
 DATA_DIR = ENV.data_dir
 SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
+# Encrypted columns have keys of their own, made from SECRET_KEY and this. It is the same everywhere and for ever:
+# several machines share nothing but SECRET_KEY, and it only keeps this use of SECRET_KEY apart from the others.
+SALT_KEY = "footfall encrypted columns"
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
 BASE_URL = ENV.base_url
@@ -87,6 +93,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "/login"
+SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
@@ -98,6 +105,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = True
 
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]

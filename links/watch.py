@@ -19,6 +19,7 @@ from sites.alerts.models import Alert
 from sites.outbound import OutboundError, fetch_async
 from sites.uptime.check import AGENT
 from sites.uptime.models import Monitor
+from sites.uptime.services import monitor_move
 
 CONDITION = "link"
 EVERY, AGAIN = timedelta(hours=6), timedelta(minutes=10)
@@ -77,7 +78,7 @@ def follow_monitors() -> None:
     for link in Datapoint.objects.filter(pk__in=list(monitors)):
         monitor, active = monitors[link.pk], link.status == Status.ACTIVE
         if link.url and (monitor.url, monitor.enabled) != (link.url, active):
-            Monitor.objects.filter(pk=monitor.pk).update(url=link.url[:2000], enabled=active)
+            monitor_move(monitor=monitor, url=link.url[:2000], enabled=active)
 
 
 # -- asking -------------------------------------------------------------------------------------------------------

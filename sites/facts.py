@@ -51,9 +51,9 @@ class SiteFacts:
     excluded_pages: tuple[str, ...]
     excluded_countries: frozenset[str]
     proxy_networks: tuple[Network, ...]
-    proxy_secret: str
-    sitekey: str
-    sitekey_admin: str
+    proxy_secret: str = field(repr=False)
+    sitekey: str = field(repr=False)
+    sitekey_admin: str = field(repr=False)
     tracker: dict[str, Any] = field(compare=False)
     over_quota: bool
     retention_months: int

@@ -8,6 +8,7 @@ from django import forms
 
 from accounts.forms import ZONES
 from accounts.models import Account, Right
+from accounts.security.masking import mask, unmask
 from sites.models import Addresses, Cookies, Site
 
 
@@ -68,8 +69,17 @@ class ProxyForm(SiteForm):
         label="Secret word",
         required=False,
         max_length=40,
-        help_text="Instead of addresses: 12 to 40 letters and digits",
+        help_text="Instead of addresses: 12 to 40 letters and digits. Dots keep the one that is stored",
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stored_secret = self.initial["proxy_secret"]
+        self.initial["proxy_secret"] = mask(self.stored_secret)
+
+    def clean_proxy_secret(self) -> str:
+        """The word as entered, or the stored one where its dots were left."""
+        return unmask(self.cleaned_data["proxy_secret"], self.stored_secret)
 
 
 class NewSiteForm(forms.Form):

@@ -8,6 +8,7 @@ from django.db import models, transaction
 
 from accounts.keys import derived_key
 from accounts.models import Account, User
+from accounts.security.encrypted_fields import EncryptedCharField
 
 FIRST_SITE_ID = 101_000_001
 
@@ -91,7 +92,7 @@ class Site(Numbered):
 
     # First-party proxy: addresses whose X-Forwarded-For is believed, or a secret word in the proxied path
     proxy_addresses = models.JSONField(default=list, blank=True)
-    proxy_secret = models.CharField(max_length=40, blank=True)
+    proxy_secret = EncryptedCharField(max_length=40, blank=True)
 
     # What the tracker does on this site: visit timeout in minutes, pings, outbound, heatmap sampling …
     tracker = models.JSONField(default=dict, blank=True)

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_domain_name, validate_ipv46_address
 
+from accounts.security.encrypted_fields import Unreadable
 from sites.facts import network
 from sites.hosts import host_name, host_pattern
 from sites.models import Addresses, Cookies
@@ -129,6 +130,8 @@ def country(value: str) -> str:
 
 def secret(value: Any) -> str:
     """The word in a proxied path; empty switches it off."""
+    if isinstance(value, Unreadable):
+        return value  # type: ignore[return-value]
     word = str(value or "")
     if not SECRET.fullmatch(word) or 0 < len(word) < 12:
         raise ValidationError("Use 12 to 40 letters, digits, - and _.")

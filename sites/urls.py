@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SETTINGS}/tracking-code", code.tracking_code, name="site-tracking-code"),
     path(f"{SETTINGS}/tracking-code/first-hit", code.first_hit, name="site-first-hit"),
     path(f"{SETTINGS}/api-keys", keys.keys, name="site-api-keys"),
+    path(f"{SETTINGS}/api-keys/show", keys.show, name="site-keys-show"),
     path(f"{SETTINGS}/api-keys/rotate", keys.rotate, name="site-keys-rotate"),
     path(f"{SETTINGS}/api-keys/<int:key_id>/revoke", keys.revoke, name="api-key-revoke"),
     path(f"{SETTINGS}/team", team.team, name="site-team"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -233,3 +234,12 @@ def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
         other = word[:at] + ("A" if word[at] != "A" else "B") + word[at + 1 :]
         assert tokens.read(other) in (None, click if other == word else None)
     assert tokens.read("") is None and tokens.read("é" * 30) is None and tokens.read("=" * 30) is None
+
+
+def test_a_clicks_word_is_read_after_the_key_was_changed_as_long_as_the_old_one_is_named(settings: Any) -> None:
+    click = tokens.Click(tokens.new_click_id(), 7, 1_773_000_000)
+    word, old = tokens.token(click), settings.SECRET_KEY
+    settings.SECRET_KEY = "another key, long enough for everything"
+    assert tokens.read(word) is None and tokens.token(click) != word
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert tokens.read(word) == click

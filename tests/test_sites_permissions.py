@@ -65,6 +65,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "sites/<int:site_id>/settings/tracking-code": ("GET", HERS),
     "sites/<int:site_id>/settings/tracking-code/first-hit": ("GET", HERS),
     "sites/<int:site_id>/settings/api-keys": ("GET", HERS),
+    "sites/<int:site_id>/settings/api-keys/show": ("GET", HERS),
     "sites/<int:site_id>/settings/api-keys/rotate": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/api-keys/<int:key_id>/revoke": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/delete": ("POST", HERS_POST),
@@ -84,6 +85,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "sites/<int:site_id>/alerts/<int:alert_id>/delete": ("POST", HERS_POST),
     "sites/<int:site_id>/alerts/channels/new": ("GET", HERS),
     "sites/<int:site_id>/alerts/channels/<int:channel_id>": ("GET", HERS),
+    "sites/<int:site_id>/alerts/channels/<int:channel_id>/secret": ("GET", HERS),
     "sites/<int:site_id>/alerts/channels/<int:channel_id>/test": ("POST", HERS_POST),
     "sites/<int:site_id>/alerts/channels/<int:channel_id>/delete": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/personal-data": ("GET", HERS),
@@ -114,6 +116,7 @@ WRITES = {
     "POST sites/<int:site_id>/settings/team": {"email": "eve@example.org", "right": "write"},
     "POST sites/<int:site_id>/settings/api-keys": {"name": "mine", "can_read": "on"},
     "POST sites/<int:site_id>/settings/tracking-code": {"url": "http://example.com/"},
+    "POST sites/<int:site_id>/alerts/channels/<int:channel_id>/secret": {},
     "POST account/team/<int:member_id>": {"role": "owner"},
     "POST sites/<int:site_id>/settings/sharing": {"name": "For me"},
     "POST sites/<int:site_id>/notes": {"day": "2026-03-02", "text": "Taken"},
@@ -161,7 +164,7 @@ def world(alice, bob, charlie, site, account) -> World:
     guest = Membership.objects.get(user=bob)
     monitor = monitor_create(site=site, url="https://example.com/", public=True)
     alert = Alert.objects.create(site=site, name="down", condition="uptime")
-    channel = Channel.objects.create(account=account, kind="email", name="me", target="a@example.com")
+    channel = Channel.objects.create(account=account, kind="webhook", name="me", target="http://127.0.0.1:1/")
     digest = subscription_save(user=alice, every="week", sites=[], attach_csv=False)
     return World(
         site.pk, guest.pk, key.pk, invitation.pk, invitation.token, account.pk,
@@ -231,7 +234,8 @@ def picture(site, account) -> object:
     members = sorted(account.memberships.values_list("user__email", "role"))
     fields = {name: value for name, value in vars(site).items() if not name.startswith("_")}
     shares = list(site.shares.values_list("pk", "revoked")), site.notes.count()
-    return fields, keys, members, shares, list(account.invitations.values_list("email", flat=True))
+    secrets = [channel.secret for channel in account.channels.all()]
+    return fields, keys, secrets, members, shares, list(account.invitations.values_list("email", flat=True))
 
 
 @pytest.mark.parametrize("route", ["account", "account/team", "account/brand", "me"])

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.signing import BadSignature, Signer
 from django.db import models
-from django.utils.crypto import get_random_string
 
 
-def unsubscribe_token() -> str:
-    """A word nobody guesses: it is all one needs to end a subscription."""
-    return get_random_string(40)
+def stop_signer() -> Signer:
+    """Signs the numbers of subscriptions for their unsubscribe links."""
+    return Signer(salt="reports.digest.stop", sep=".")
 
 
 class Every(models.TextChoices):
     DAY = "day", "Every day"
     WEEK = "week", "Every Monday"
     MONTH = "month", "On the first of the month"
+
+
+class DigestSubscriptionQuerySet(models.QuerySet["DigestSubscription"]):
+    def with_stop_token(self, token: str) -> DigestSubscriptionQuerySet:
+        """The one whose unsubscribe link carries `token`; none for a token that this installation did not sign."""
+        try:
+            return self.filter(pk=int(stop_signer().unsign(token)))
+        except (BadSignature, ValueError):
+            return self.none()
 
 
 class DigestSubscription(models.Model):
@@ -25,11 +36,17 @@ class DigestSubscription(models.Model):
     sites = models.JSONField(default=list, blank=True, help_text="Site numbers; empty = all")
     attach_csv = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
-    token = models.CharField(max_length=40, unique=True, default=unsubscribe_token)
     created = models.DateTimeField(auto_now_add=True)
+
+    objects: Any = DigestSubscriptionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.get_every_display()} to {self.user}"
+
+    @property
+    def stop_token(self) -> str:
+        """The signed number that unsubscribe links carry: nobody else can make it, and nothing of it is stored."""
+        return stop_signer().sign(str(self.pk))
 
 
 class DigestMail(models.Model):

@@ -88,7 +88,7 @@ class Letter(EmailMultiAlternatives):
 def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Letter:
     """The mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
     brand = brand_for_sites(digests)
-    stop = f"{brand.base_url}/digests/stop/{subscription.token}"
+    stop = f"{brand.base_url}/digests/stop/{subscription.stop_token}"
     context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = Letter(

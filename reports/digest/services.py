@@ -21,7 +21,7 @@ def subscription_save(
 
 def subscription_stop(*, token: str) -> DigestSubscription | None:
     """End the subscription of an unsubscribe link; None when there is no such link. Ending twice is fine."""
-    subscription = DigestSubscription.objects.filter(token=token).first()
+    subscription = DigestSubscription.objects.with_stop_token(token).first()
     if subscription and subscription.enabled:
         subscription.enabled = False
         subscription.save(update_fields=["enabled"])

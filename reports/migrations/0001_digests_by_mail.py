@@ -4,8 +4,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import reports.digest.models
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -36,7 +34,7 @@ class Migration(migrations.Migration):
                 ("enabled", models.BooleanField(default=True)),
                 (
                     "token",
-                    models.CharField(default=reports.digest.models.unsubscribe_token, max_length=40, unique=True),
+                    models.CharField(max_length=40, unique=True),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (

@@ -8,6 +8,9 @@ from typing import Any
 from django.db import models
 from django.utils.crypto import get_random_string
 
+from accounts.keys import key_hash
+from accounts.security.encrypted_fields import EncryptedCharField
+
 
 def share_token() -> str:
     """A word nobody guesses: it is all one needs to look."""
@@ -20,13 +23,20 @@ class ShareQuerySet(models.QuerySet["Share"]):
         lasting = models.Q(expires=None) | models.Q(expires__gt=now)
         return self.filter(lasting, revoked=None, site__deleted=None)
 
+    def with_token(self, token: str) -> ShareQuerySet:
+        """The one whose address carries `token`, if there is one."""
+        return self.filter(token_hash=key_hash(token))
+
 
 class Share(models.Model):
-    """One link. Without a segment it shows the whole site; when its segment is deleted, it goes with it."""
+    """One link. Without a segment it shows the whole site; when its segment is deleted, it goes with it.
+
+    The token is looked up by its hash; it is kept encrypted as well, so that the link can be shown again."""
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="shares")
     name = models.CharField(max_length=120)
-    token = models.CharField(max_length=40, unique=True, default=share_token)
+    token = EncryptedCharField(max_length=40, default=share_token)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
     segment = models.ForeignKey("goals.Segment", models.CASCADE, null=True, blank=True, related_name="shares")
     password = models.CharField(max_length=200, blank=True, help_text="Hashed; empty = none")
     embed = models.BooleanField(default=False, help_text="Other sites may show it in a frame")
@@ -39,3 +49,8 @@ class Share(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is None:
+            self.token_hash = key_hash(self.token)
+        super().save(*args, **kwargs)

@@ -160,6 +160,8 @@ def sign(secret: str, stamp: str, body: bytes) -> str:
 
 
 def post(delivery: Delivery, body: dict[str, object], headers: dict[str, str]) -> None:
+    if not (delivery.channel.target and delivery.channel.secret):
+        raise DeliveryFailed("The channel's stored address or secret cannot be decrypted; enter it again.")
     given = {"Content-Type": "application/json", "X-Delivery-Id": str(delivery.pk), **headers}
     try:
         answer = fetch(

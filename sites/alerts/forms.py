@@ -7,13 +7,14 @@ from typing import Any
 from django import forms
 from django.core.validators import validate_email
 
+from accounts.security.masking import mask, unmask
 from sites.alerts.conditions import Condition
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
 
 
 class ChannelForm(forms.ModelForm):
-    """Where messages go."""
+    """Where messages go. The address of a stored hook is shown as dots: whoever has it can send messages too."""
 
     class Meta:
         model = Channel
@@ -23,6 +24,19 @@ class ChannelForm(forms.ModelForm):
             "quiet_until": forms.TimeInput(attrs={"type": "time"}),
         }
         labels = {"target": "Address", "quiet_from": "Quiet from", "quiet_until": "Quiet until"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hidden_target = self.instance.target if self.instance.kind != ChannelKind.EMAIL else ""
+        if self.hidden_target:
+            self.initial["target"] = mask(self.hidden_target)
+            self.fields["target"].required = False
+            self.fields["target"].help_text = "It is not shown again. Leave the dots to keep it, or paste another."
+
+    def clean_target(self) -> str:
+        """The address as entered; of a stored hook, dots and nothing at all mean the stored one."""
+        entered: str = self.cleaned_data["target"]
+        return unmask(entered, self.hidden_target) or self.hidden_target
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from urllib.parse import urlsplit
 
 from django.db import models
+
+from accounts.security.encrypted_fields import EncryptedCharField
 
 
 class ChannelKind(models.TextChoices):
@@ -25,8 +28,8 @@ class Channel(models.Model):
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
     kind = models.CharField(max_length=10, choices=ChannelKind.choices)
     name = models.CharField(max_length=120)
-    target = models.CharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
-    secret = models.CharField(max_length=64, default=webhook_secret)
+    target = EncryptedCharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
+    secret = EncryptedCharField(max_length=64, default=webhook_secret)
     enabled = models.BooleanField(default=True)
     quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")
@@ -36,6 +39,14 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
+
+    @property
+    def shown_target(self) -> str:
+        """The target as pages show it: an e-mail address whole, of a hook the host only, for its address is a key."""
+        if self.kind == ChannelKind.EMAIL:
+            return self.target
+        host = urlsplit(self.target).hostname or ""
+        return f"{host}/…" if host else ""
 
 
 class Alert(models.Model):

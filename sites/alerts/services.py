@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from sites.alerts.conditions import CONDITIONS, Firing
-from sites.alerts.models import Alert, Channel, Delivery
+from sites.alerts.models import Alert, Channel, Delivery, webhook_secret
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,12 @@ def channel_save(*, channel: Channel) -> Channel:
         channel.failing_since, channel.switched_off = None, ""
     channel.save()
     return channel
+
+
+def channel_secret_replace(*, channel: Channel) -> None:
+    """Sign with a new secret from now on; receivers that still check with the old one refuse what is sent."""
+    channel.secret = webhook_secret()
+    channel.save(update_fields=["secret"])
 
 
 def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterable[Channel]) -> Alert:

@@ -12,6 +12,7 @@ urlpatterns = [
     path(f"{SITE}/<int:alert_id>/delete", views.alert_delete, name="alert-delete"),
     path(f"{SITE}/channels/new", views.channel_edit, name="channel-new"),
     path(f"{SITE}/channels/<int:channel_id>", views.channel_edit, name="channel-edit"),
+    path(f"{SITE}/channels/<int:channel_id>/secret", views.channel_secret, name="channel-secret"),
     path(f"{SITE}/channels/<int:channel_id>/test", views.channel_test, name="channel-test"),
     path(f"{SITE}/channels/<int:channel_id>/delete", views.channel_delete, name="channel-delete"),
 ]

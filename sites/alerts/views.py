@@ -7,15 +7,16 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import account_for
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.deliver import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
-from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_save, channel_save, delivery_queue
+from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
+from sites.alerts.services import alert_save, channel_save, channel_secret_replace, delivery_queue
 from sites.models import Site
 
 
@@ -79,6 +80,22 @@ def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = No
         return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": "Where messages go", "channel": channel}
     return render(request, "sites/alert_form.html", context)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+    """Show the secret that a webhook is signed with, alone or on a page of its own; a POST replaces it."""
+    site = site_of_staff(request, site_id)
+    channel = get_object_or_404(Channel, pk=channel_id, account=site.account, kind=ChannelKind.WEBHOOK)
+    if request.method == "POST":
+        channel_secret_replace(channel=channel)
+        messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
+        return redirect("channel-edit", site.pk, channel.pk)
+    part = request.headers.get("HX-Request")
+    context = {"site": site, "section": "uptime", "channel": channel}
+    return render(request, "sites/_channel_secret.html" if part else "sites/channel_secret.html", context)
 
 
 @login_required

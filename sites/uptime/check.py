@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from accounts.security.encrypted_fields import Unreadable
 from sites.outbound import Answer, OutboundError, fetch_async
 from sites.uptime.models import Monitor
 from sites.uptime.state import Verdict
@@ -38,6 +39,8 @@ def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
 
 async def check(monitor: Monitor) -> Verdict:
     """The verdict on `monitor`, within its timeout; an address that may not be asked is a failure that says so."""
+    if isinstance(monitor.headers, Unreadable):
+        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.")
     headers = {"User-Agent": AGENT, **monitor.headers}
     try:
         answer = await fetch_async(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django import forms
 
+from accounts.security.masking import DOTS
+from sites.uptime.headers import fill_stored_values, mask_headers, origin, parse_header_lines
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE
 
@@ -16,7 +18,9 @@ class MonitorForm(forms.ModelForm):
     url = forms.URLField(label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/")
     interval = forms.TypedChoiceField(label="Every", choices=INTERVALS, coerce=int, initial=60)
     headers = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), required=False, help_text="One per line: Name: value"
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+        required=False,
+        help_text=f"One per line: Name: value. Values are not shown again; {DOTS} keeps the one that is stored.",
     )
 
     class Meta:
@@ -32,18 +36,14 @@ class MonitorForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["headers"] = "\n".join(f"{name}: {value}" for name, value in self.instance.headers.items())
+        self.stored_url, self.stored_headers = self.instance.url, self.instance.headers
+        self.initial["headers"] = mask_headers(self.stored_headers)
 
     def clean_headers(self) -> dict[str, str]:
-        """Lines `Name: value` as a dictionary; a line without a colon is refused by its number."""
-        headers = {}
-        for number, line in enumerate(self.cleaned_data["headers"].splitlines(), 1):
-            name, colon, value = line.partition(":")
-            if line.strip() and (not colon or not name.strip()):
-                raise forms.ValidationError(f"Line {number} is not of the form Name: value.")
-            if line.strip():
-                headers[name.strip()] = value.strip()
-        return headers
+        """Lines `Name: value` as a dictionary, with the stored values where they were left as dots."""
+        headers = parse_header_lines(self.cleaned_data["headers"])
+        same = origin(self.cleaned_data.get("url", self.stored_url)) == origin(self.stored_url)
+        return fill_stored_values(headers, self.stored_headers, same)
 
     def clean_interval(self) -> int:
         return int(self.cleaned_data["interval"])

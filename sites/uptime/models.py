@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from accounts.security.encrypted_fields import EncryptedDictField
+
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
 SHORTEST, LONGEST = 30, 3600  # seconds between two checks
 
@@ -29,7 +31,7 @@ class Monitor(models.Model):
     expected_status = models.CharField(max_length=60, default="200-399", help_text="Such as 200-299, 401")
     must_contain = models.CharField(max_length=200, blank=True)
     must_not_contain = models.CharField(max_length=200, blank=True)
-    headers = models.JSONField(default=dict, blank=True)
+    headers = EncryptedDictField(default=dict, blank=True)
     follow_redirects = models.BooleanField(default=True)
     enabled = models.BooleanField(default=True)
     public = models.BooleanField(default=False, help_text="Shown on the public status page")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,6 +17,7 @@ from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.uptime.check import check
+from sites.uptime.headers import origin
 from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, UptimeHour
 from sites.uptime.run import FIELDS, apply, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
@@ -45,6 +47,12 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
     return monitor
 
 
+def monitor_move(*, monitor: Monitor, url: str, enabled: bool) -> None:
+    """Let a monitor ask another address; its headers were meant for the old origin, and no other gets them."""
+    headers: dict[str, str] = monitor.headers if origin(url) == origin(monitor.url) else {}
+    Monitor.objects.filter(pk=monitor.pk).update(url=url, enabled=enabled, headers=headers)
+
+
 def validate(monitor: Monitor) -> None:
     monitor.full_clean(exclude=["next_due"])
     if not SHORTEST <= monitor.interval <= LONGEST:
@@ -53,6 +61,8 @@ def validate(monitor: Monitor) -> None:
         raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
+    if "@" in urlsplit(monitor.url).netloc:
+        raise ValidationError({"url": "Leave name and password out of the address; put them into a header."})
 
 
 @transaction.atomic

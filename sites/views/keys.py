@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.forms import add_mistakes
 from sites.access import site_for
@@ -59,6 +59,16 @@ def revoke(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
     api_key_revoke(key=key)
     messages.success(request, f"{key.name} no longer works.")
     return redirect("site-api-keys", site_id)
+
+
+@login_required
+@never_cache
+@require_safe
+def show(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Show `sitekey` and `sitekey_admin`, alone or on a page of their own."""
+    site = site_for(request, site_id, may="edit")
+    template = "sites/_site_keys.html" if request.headers.get("HX-Request") else "sites/site_keys.html"
+    return render(request, template, settings_context(request, site, "api-keys"))
 
 
 @login_required

@@ -219,3 +219,17 @@ def test_the_graph_becomes_a_png(served, state, chromium: Browser) -> None:
     assert waiting.value.suggested_filename.endswith(".png")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size > 5_000
     context.close()
+
+
+def test_keys_behind_show_come_when_they_are_opened(
+    served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict
+) -> None:
+    base, site, _ = served
+    with opened(chromium, state) as context:
+        page = context.new_page()
+        arrived(page, f"{base}{site}settings/api-keys")
+        assert "sitekey_admin" not in page.content()
+        page.get_by_text("Show the keys").first.click()
+        page.get_by_text("sitekey_admin").wait_for()
+        keys = page.locator("details .secret").all_inner_texts()
+        assert len(keys) == 3 and all(keys) and page.locator("details .copy").count() == 3

@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.security.encrypted_fields import unreadable_columns
+from config.file_permissions import close_to_others
 from config.lock import AlreadyServing, serving_lock
 from config.server import Server, raise_file_limit, server_config
 
@@ -43,6 +45,7 @@ class Command(BaseCommand):
         from sites.models import Site
         from tracking import store
 
+        close_to_others(settings.DATA_DIR)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         try:
@@ -52,10 +55,19 @@ class Command(BaseCommand):
             demo = False
         except store.StoreError as error:
             raise CommandError(str(error)) from error
+        self.warn_of_unreadable_secrets()
         if demo and not Site.objects.exists():
             call_command("demo", stdout=self.stdout, stderr=self.stderr)
         if link := setup_link(settings.BASE_URL):
             self.stdout.write(f"\nSet your password (this link works once): {link}\n")
+
+    def warn_of_unreadable_secrets(self) -> None:
+        """Say so where SECRET_KEY is not the one that stored secrets were encrypted with."""
+        if columns := unreadable_columns():
+            self.stderr.write(
+                f"SECRET_KEY does not decrypt what is stored in {', '.join(columns)}. "
+                "Name the key that it was encrypted with in SECRET_KEY_FALLBACKS."
+            )
 
     def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
         """Until a signal: requests on the event loop, the writer, Celery's worker and beat in threads."""

@@ -1,0 +1,209 @@
+"""Model fields whose values are encrypted in the database, with keys made from SECRET_KEY.
+
+This is the one module that knows the library (django-fernet-encrypted-fields). The library makes the keys: PBKDF2 over
+SECRET_KEY, and over each of SECRET_KEY_FALLBACKS for values that were encrypted before the key was changed. Its own
+fields are not used as they are, because
+
+- they make the keys anew for each field, which takes some 30 ms each: here they are made once in a process;
+- while a form is validated in one thread, they hand the *encrypted* text to every other thread that reads a row;
+- they store an empty text as NULL, and hand out the encrypted text where no key fits.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Cast
+from encrypted_fields.fields import EncryptedCharField as LibraryCharField
+from encrypted_fields.fields import EncryptedFieldMixin
+from encrypted_fields.fields import EncryptedTextField as LibraryTextField
+
+log = logging.getLogger(__name__)
+CHECKED_ROWS = 100  # of each column, when it is asked whether the keys fit
+
+
+class Unreadable:
+    """What a row has instead of a secret that no key decrypts: empty, and stored again as it was by `save`."""
+
+    stored: str
+
+
+class UnreadableText(Unreadable, str):
+    """An empty text for a secret that cannot be read."""
+
+    def __new__(cls, stored: str) -> UnreadableText:
+        value = super().__new__(cls, "")
+        value.stored = stored
+        return value
+
+
+class UnreadableDict(Unreadable, dict[str, Any]):
+    """An empty dictionary for secrets that cannot be read."""
+
+    def __init__(self, stored: str) -> None:
+        super().__init__()
+        self.stored = stored
+
+
+def cipher() -> Fernet | MultiFernet:
+    """Encrypts with SECRET_KEY; decrypts with it and with SECRET_KEY_FALLBACKS."""
+    return _cipher_of(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS), settings.SALT_KEY)
+
+
+@lru_cache(maxsize=4)
+def _cipher_of(secret_key: str, fallbacks: tuple[str, ...], salt: str) -> Fernet | MultiFernet:
+    """The cipher of these settings; the library reads them itself, they are arguments to be remembered by."""
+    return EncryptedFieldMixin().f
+
+
+def encrypt(text: str) -> str:
+    """Encrypt a text, as base64."""
+    return cipher().encrypt(text.encode()).decode()
+
+
+def decrypt(stored: str) -> str | None:
+    """Decrypt what `encrypt` made; None when it was made with another key, or by something else."""
+    try:
+        return cipher().decrypt(stored.encode()).decode()
+    except InvalidToken:
+        return None
+
+
+@lru_cache(maxsize=64)
+def log_unreadable(column: str) -> None:
+    """Write to the log, once in a process, that a column has values which no key decrypts."""
+    log.error("%s: a stored secret was encrypted with another SECRET_KEY; name that in SECRET_KEY_FALLBACKS", column)
+
+
+class EncryptedField:
+    """What the fields below have in common. A lookup by such a column is refused: equal values differ when stored."""
+
+    @property
+    def f(self) -> Fernet | MultiFernet:
+        """The cipher, in place of the library's one per field."""
+        return cipher()
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Allow `isnull` only."""
+        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None  # type: ignore[misc]
+
+
+class EncryptedCharField(EncryptedField, LibraryCharField, models.CharField):
+    """A line of text, encrypted; `max_length` is that of the readable text. The column is of type text."""
+
+    def to_python(self, value: Any) -> Any:
+        """Take readable text only, unlike the library's, which tries to decrypt what people type."""
+        return models.CharField.to_python(self, value)
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Validate as a plain CharField does."""
+        return models.CharField.clean(self, value, model_instance)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        """Encrypt; an empty text stays empty, and an unreadable one is stored as it was."""
+        if isinstance(value, Unreadable):
+            return value.stored
+        return encrypt(str(value)) if value else value
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        """Decrypt."""
+        if not value:
+            return value
+        text = decrypt(value)
+        if text is None:
+            log_unreadable(str(self))
+            return UnreadableText(value)
+        return text
+
+
+class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):
+    """A dictionary of what JSON can say, encrypted as a whole; an empty one is stored as an empty text."""
+
+    _pyi_private_set_type: Any  # for mypy: a row has a dictionary, not text
+    _pyi_private_get_type: Any
+
+    def to_python(self, value: Any) -> Any:
+        """Take a dictionary as it is."""
+        return value
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Validate as a plain field does."""
+        return models.Field.clean(self, value, model_instance)
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        """Leave it to `dumpdata`'s own JSON."""
+        return self.value_from_object(obj)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        """Encrypt the JSON; an unreadable value is stored as it was."""
+        if isinstance(value, Unreadable):
+            return value.stored
+        return encrypt(json.dumps(value)) if value else ""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> dict[str, Any]:
+        """Decrypt."""
+        if not value:
+            return {}
+        text = decrypt(value)
+        if text is None:
+            log_unreadable(str(self))
+            return UnreadableDict(value)
+        return dict(json.loads(text))
+
+
+def encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
+    """Every model of the project with the name of an encrypted field."""
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, EncryptedField):
+                yield model, field.name
+
+
+def stored_texts(model: type[models.Model], field: str, using: str = "default") -> models.QuerySet[Any, Any]:
+    """(primary key, text as the database has it) of every row that has something there, the newest first."""
+    rows = model._default_manager.using(using).annotate(stored=Cast(field, models.TextField()))
+    return rows.exclude(stored="").order_by("-pk").values_list("pk", "stored")
+
+
+def value_of(model: type[models.Model], field: str, text: str) -> Any:
+    """What a row has in an encrypted field for a decrypted text."""
+    return json.loads(text) if isinstance(model._meta.get_field(field), EncryptedDictField) else text
+
+
+def encrypt_stored(model: type[models.Model], field: str, using: str) -> None:
+    """Encrypt the readable texts of a column, for the migration that makes it an encrypted one."""
+    for pk, text in list(stored_texts(model, field, using)):
+        model._default_manager.using(using).filter(pk=pk).update(**{field: value_of(model, field, text)})
+
+
+def unreadable_columns() -> list[str]:
+    """The encrypted columns, as `app.Model.field`, among whose newest values is one that no key decrypts."""
+    found = []
+    for model, field in encrypted_columns():
+        newest = stored_texts(model, field)[:CHECKED_ROWS]
+        if any(decrypt(text) is None for _, text in newest):
+            found.append(f"{model._meta.label}.{field}")
+    return found
+
+
+def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
+    """Encrypt every value of a column anew with SECRET_KEY: how many were, and how many no key decrypts.
+
+    A value that somebody else stores meanwhile is left alone: it is encrypted with SECRET_KEY already."""
+    done = failed = 0
+    for pk, stored in list(stored_texts(model, field)):
+        text = decrypt(stored)
+        if text is None:
+            failed += 1
+            continue
+        same = model._default_manager.annotate(stored=Cast(field, models.TextField())).filter(pk=pk, stored=stored)
+        done += same.update(**{field: value_of(model, field, text)})
+    return done, failed

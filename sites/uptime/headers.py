@@ -1,0 +1,57 @@
+"""A monitor's headers as lines of text, without their values: those are often keys, and nobody gets to see them again.
+
+A value is shown as DOTS. A line that still has them keeps the stored value, as long as the monitor asks the same
+origin (scheme, host and port): else whoever may edit the monitor could have the values sent to a server of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+from accounts.security.encrypted_fields import Unreadable
+from accounts.security.masking import DOTS
+
+PORTS = {"http": 80, "https": 443}
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address; ports that a scheme implies are filled in."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or PORTS.get(parts.scheme)
+
+
+def mask_headers(headers: Mapping[str, str]) -> str:
+    """Write headers as lines `Name: ••••••••`."""
+    return "\n".join(f"{name}: {DOTS}" for name in headers)
+
+
+def parse_header_lines(text: str) -> dict[str, str]:
+    """Read lines `Name: value`. Raises ValidationError for a line without a colon, by its number."""
+    headers = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, colon, value = line.partition(":")
+        if line.strip() and (not colon or not name.strip()):
+            raise ValidationError(f"Line {number} is not of the form Name: value.")
+        if line.strip():
+            headers[name.strip()] = value.strip()
+    return headers
+
+
+def fill_stored_values(headers: Mapping[str, str], stored: Mapping[str, str], same_origin: bool) -> dict[str, str]:
+    """Put the stored values where DOTS stand. Raises ValidationError naming the headers that must be typed again."""
+    if not headers and isinstance(stored, Unreadable) and same_origin:
+        return stored  # type: ignore[return-value]  # saved again as it was: a key that reads it may yet be named
+    known = {name.lower(): value for name, value in stored.items()} if same_origin else {}
+    missing = [
+        name for name, value in headers.items() if "•" in value and not (value == DOTS and name.lower() in known)
+    ]
+    if missing and stored and not same_origin:
+        raise ValidationError(
+            f"The address is on another host now, so type the values of these headers again: {', '.join(missing)}."
+        )
+    if missing:
+        raise ValidationError(f"Type the values of these headers: {', '.join(missing)}.")
+    return {name: known[name.lower()] if value == DOTS else value for name, value in headers.items()}
