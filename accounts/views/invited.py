@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts import throttle
 from accounts.forms import JoinForm, SetupForm, add_mistakes
 from accounts.invitations import installation_setup, invitation_accept, open_invitation, setup_invitation
 from accounts.models import Invitation, User
+from accounts.security.password_login import remember_login
 from accounts.services import user_create
+
+
+def may_try(request: HttpRequest, form: Form) -> bool:
+    """Whether this client may use a one-time link once more; if not, the form says for how long."""
+    wait = throttle.take((throttle.JOIN_ADDRESS, throttle.client_key(request)))
+    if wait:
+        form.add_error(None, f"Too many attempts. Try again in {throttle.minutes(wait)}.")
+    return not wait
 
 
 def setup_hint(request: HttpRequest) -> HttpResponse:
@@ -31,14 +42,16 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     if invitation is None or invitation.account_id is not None or setup_invitation() is None:
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and may_try(request, form):
         try:
             user = installation_setup(invitation=invitation, now=clock.now(), **form.cleaned_data)
         except ValidationError as error:
             add_mistakes(form, error)
         else:
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-            return redirect("/")
+            response = redirect("/")
+            remember_login(request, response, user)
+            return response
     return render(request, "accounts/setup.html", {"form": form})
 
 
@@ -54,14 +67,18 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if User.objects.filter(email=invitation.email).exists():
         return redirect(f"/login?next={request.path}")
     form = JoinForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and (user := _join_new(form, invitation)):
+    if request.method == "POST" and form.is_valid() and (user := _join_new(request, form, invitation)):
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         request.session["account"] = invitation.account_id
-        return redirect("/")
+        response = redirect("/")
+        remember_login(request, response, user)
+        return response
     return render(request, "accounts/join.html", {"form": form, "invitation": invitation})
 
 
-def _join_new(form: JoinForm, invitation: Invitation) -> User | None:
+def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> User | None:
+    if not may_try(request, form):
+        return None
     try:
         user = user_create(email=invitation.email, **form.cleaned_data)
         invitation_accept(invitation=invitation, user=user, now=clock.now())
