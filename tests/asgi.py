@@ -44,11 +44,11 @@ def scope(method: str, path: str, address: str, headers: dict[str, str]) -> Made
 async def send(
     method: str, path: str, form: dict[str, str] | None = None, *, address: str = "198.51.100.1", cookie: str = ""
 ) -> Answer:
-    """One request and its whole answer. A form carries its CSRF token."""
+    """One request and its whole answer. It carries a CSRF token."""
     from config.asgi import application
 
     body = urlencode({**form, "csrfmiddlewaretoken": CSRF}).encode() if form is not None else b""
-    headers = {"cookie": "; ".join(filter(None, (f"csrftoken={CSRF}", cookie)))}
+    headers = {"cookie": "; ".join(filter(None, (f"csrftoken={CSRF}", cookie))), "x-csrftoken": CSRF}
     if body:
         headers |= {"content-type": "application/x-www-form-urlencoded", "content-length": str(len(body))}
     answer = Answer()

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
-from django.db import connections
+
+from accounts.security.connections import release_connections
 
 MAX_HASHES_AT_ONCE = min(4, max(2, os.cpu_count() or 1))
 MAX_WAITING = 64  # callers; at some 40 ms a hash the last of them waits about a second
@@ -69,13 +70,6 @@ class HashingSlots:
         finally:
             with self._lock:
                 self._waiting -= 1
-
-
-def release_connections() -> None:
-    """Give this thread's database connections back: others need them while it waits. Django opens them again."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 slots = HashingSlots(MAX_HASHES_AT_ONCE)
