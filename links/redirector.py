@@ -17,7 +17,7 @@ from django.contrib.auth.hashers import check_password
 
 from accounts import throttle
 from accounts.security.client_ip import rate_limit_key
-from accounts.security.hashers import HashingBusy, run_hashing
+from accounts.security.hashers import HashingBusy, hashing
 from links import answers, clicks, doors, known
 from links.facts import DomainFacts, LinkFacts
 from links.hits import Request, hit_of
@@ -223,7 +223,7 @@ async def ask_password(link: LinkFacts, request: Request) -> Reply | None:
     given = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("password", "")
     address = visitor_address(request.peer, request.headers.get("x-forwarded-for", ""))
     try:
-        return await run_hashing(check_link_password, link, given[:200], rate_limit_key(address))
+        return await hashing.run_async(check_link_password, link, given[:200], rate_limit_key(address))
     except HashingBusy:
         return answers.busy()
 

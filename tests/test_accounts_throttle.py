@@ -18,7 +18,7 @@ import config.settings as configured
 from accounts import throttle
 from accounts.models import User
 from accounts.security import hashers
-from accounts.security.hashers import MAX_HASHES_AT_ONCE
+from accounts.security.hashers import MAX_HASHES_AT_ONCE, hashing
 from reports.share.services import share_create
 from reports.share.views import SHARE_LINK
 from sites.models import Site
@@ -78,16 +78,15 @@ def dora(argon2: Watched, transactional_db: None) -> User:
 
 @pytest.fixture
 def everything_busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """All slots for hashing are held by others, and nobody waits long for one."""
+    """All hashing threads are taken by others, and nobody waits long for one."""
     monkeypatch.setattr(hashers, "MAX_WAIT_SECONDS", 0.05)
     done, holding = threading.Event(), threading.Semaphore(0)
 
     def hold() -> None:
-        with hashers.slots.slot():
-            holding.release()
-            done.wait()
+        holding.release()
+        done.wait()
 
-    threads = [threading.Thread(target=hold) for _ in range(MAX_HASHES_AT_ONCE)]
+    threads = [threading.Thread(target=hashing.run, args=(hold,)) for _ in range(MAX_HASHES_AT_ONCE)]
     for thread in threads:
         thread.start()
         holding.acquire()
@@ -138,7 +137,7 @@ async def test_of_thirty_guesses_at_a_shared_overview_at_once_ten_are_tried(argo
     assert argon2.total == 10 and argon2.peak <= MAX_HASHES_AT_ONCE
 
 
-def test_who_finds_all_slots_taken_is_told_to_come_back_and_loses_no_attempt(dora: User, everything_busy: None) -> None:
+def test_whoever_is_too_many_is_told_to_come_back_and_loses_no_attempt(dora: User, everything_busy: None) -> None:
     client = Client()
     for _ in range(throttle.LOGIN_PAIR.most + 1):
         answer = post_log_in(client, PASSWORD)
@@ -162,19 +161,19 @@ def test_every_door_that_checks_a_password_says_when_it_is_busy(argon2, account,
     assert made.status_code == 503 and made.json()["errorCode"] == "0503"
 
 
-def test_a_queue_for_slots_is_bounded(monkeypatch: pytest.MonkeyPatch, everything_busy: None) -> None:
+def test_a_queue_for_hashing_is_bounded(monkeypatch: pytest.MonkeyPatch, everything_busy: None) -> None:
     monkeypatch.setattr(hashers, "MAX_WAITING", 0)
     monkeypatch.setattr(hashers, "MAX_WAIT_SECONDS", 3600)
-    with pytest.raises(hashers.HashingBusy), hashers.slots.slot():
-        raise AssertionError("there was a slot")
+    with pytest.raises(hashers.HashingBusy):
+        hashing.run(print, "there was a free thread")
 
 
-def test_whoever_waits_for_a_slot_holds_no_database_connection(dora: User, everything_busy: None) -> None:
+def test_whoever_waits_for_hashing_holds_no_database_connection(dora: User, everything_busy: None) -> None:
     from django.db import connection
 
     assert User.objects.filter(email=EMAIL).exists() and connection.connection is not None
-    with pytest.raises(hashers.HashingBusy), hashers.slots.slot():
-        raise AssertionError("there was a slot")
+    with pytest.raises(hashers.HashingBusy):
+        hashing.run(print, "there was a free thread")
     assert connection.connection is None
 
 

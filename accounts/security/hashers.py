@@ -1,9 +1,10 @@
 """Password hashing with a bound on memory and time: a few at once in one process, and no endless queue behind them.
 
 Argon2 is slow and large on purpose, so whoever may start any number of hashes can exhaust the machine. Every hash of
-this process (users, protected links, shared overviews, unknown users whose answer must take as long) takes one of
-MAX_HASHES_AT_ONCE slots. A caller waits for a slot for MAX_WAIT_SECONDS, and MAX_WAITING callers may wait; beyond
-that `HashingBusy` is raised, which is answered with 503 and Retry-After.
+this process (users, protected links, shared overviews, unknown users whose answer must take as long) runs on one of
+MAX_HASHES_AT_ONCE threads kept for that; they reuse their memory, which other threads would each keep some of. A
+caller waits MAX_WAIT_SECONDS for its turn, and MAX_WAITING callers may wait; beyond that `HashingBusy` is raised,
+which is answered with 503 and Retry-After.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
@@ -35,69 +35,64 @@ class HashingBusy(Exception):
         super().__init__(BUSY)
 
 
-class HashingSlots:
-    """A semaphore whose queue is bounded in length and in time. One thread may enter it again while inside."""
+class HashingThreads:
+    """The threads on which hashes are computed. What already runs on one of them stays there."""
 
     def __init__(self, size: int) -> None:
-        self._free = threading.Semaphore(size)
+        self.size = size
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix="hashing", initializer=self._enter)
+        self._inside = threading.local()
         self._lock = threading.Lock()
-        self._waiting = 0
-        self._mine = threading.local()
+        self._submitted = 0
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold a slot for the block. Raises HashingBusy when none is to be had."""
-        depth = getattr(self._mine, "depth", 0)
-        if not depth and not self._free.acquire(blocking=False):
-            self._wait()
-        self._mine.depth = depth + 1
-        try:
-            yield
-        finally:
-            self._mine.depth = depth
-            if not depth:
-                self._free.release()
-
-    def _wait(self) -> None:
-        with self._lock:
-            if self._waiting >= MAX_WAITING:
-                raise HashingBusy
-            self._waiting += 1
-        try:
+    def run(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function returns, computed on a hashing thread. Raises HashingBusy."""
+        if getattr(self._inside, "here", False):
+            return function(*args)
+        future = self._submit(function, args)
+        if self._submitted > self.size:
             release_connections()
-            if not self._free.acquire(timeout=MAX_WAIT_SECONDS):
+        try:
+            return future.result(MAX_WAIT_SECONDS)
+        except TimeoutError:
+            if future.cancel():
+                raise HashingBusy from None
+            return future.result()  # its turn has come
+
+    async def run_async(self, function: Callable[..., T], *args: Any) -> T:
+        """The same for async code: the event loop goes on meanwhile. Raises HashingBusy."""
+        return await asyncio.wrap_future(self._submit(function, args))
+
+    def _submit(self, function: Callable[..., T], args: tuple[Any, ...]) -> Future[T]:
+        with self._lock:
+            if self._submitted >= self.size + MAX_WAITING:
                 raise HashingBusy
-        finally:
-            with self._lock:
-                self._waiting -= 1
+            self._submitted += 1
+        future = self._executor.submit(function, *args)
+        future.add_done_callback(self._leave)
+        return future
+
+    def _enter(self) -> None:
+        self._inside.here = True
+
+    def _leave(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._submitted -= 1
 
 
-slots = HashingSlots(MAX_HASHES_AT_ONCE)
-_executor = ThreadPoolExecutor(MAX_HASHES_AT_ONCE, thread_name_prefix="hashing")
-_submitted = threading.Semaphore(MAX_HASHES_AT_ONCE + MAX_WAITING)
-
-
-async def run_hashing(function: Callable[..., T], *args: Any) -> T:
-    """Run a function that hashes on threads kept for that, from async code. Raises HashingBusy."""
-    if not _submitted.acquire(blocking=False):
-        raise HashingBusy
-    future = _executor.submit(function, *args)
-    future.add_done_callback(lambda _: _submitted.release())
-    return await asyncio.wrap_future(future)
+hashing = HashingThreads(MAX_HASHES_AT_ONCE)
 
 
 class BoundedHasher:
-    """Takes a slot for everything a hasher of Django computes."""
+    """Computes on the hashing threads what a hasher of Django computes."""
 
     def encode(self, password: str, salt: str, *args: Any) -> str:
         """As Django's. Raises HashingBusy."""
-        with slots.slot():
-            return super().encode(password, salt, *args)  # type: ignore[misc]
+        return hashing.run(super().encode, password, salt, *args)  # type: ignore[misc]
 
     def verify(self, password: str, encoded: str) -> bool:
         """As Django's. Raises HashingBusy."""
-        with slots.slot():
-            return super().verify(password, encoded)  # type: ignore[misc]
+        return hashing.run(super().verify, password, encoded)  # type: ignore[misc]
 
 
 class Argon2Hasher(BoundedHasher, Argon2PasswordHasher):
