@@ -16,7 +16,7 @@ from django.test import Client
 
 import config.settings as configured
 from accounts import throttle
-from accounts.models import User
+from accounts.models import Account, User
 from accounts.security import hashers
 from accounts.security.hashers import MAX_HASHES_AT_ONCE, hashing
 from reports.share.services import share_create
@@ -238,6 +238,17 @@ def test_the_current_password_cannot_be_guessed_from_an_open_session(client: Cli
     form = {"current": "guess", "password": "quite another password"}
     answers = [client.post("/me/password", form).status_code for _ in range(12)]
     assert answers == [200] * 10 + [429] * 2
+
+
+@pytest.mark.django_db
+def test_a_one_time_link_is_not_tried_without_end(client: Client, account: Account) -> None:
+    from accounts.models import Invitation
+
+    invitation = Invitation.objects.create(account=account, email=EMAIL)
+    path, most = f"/join/{invitation.token}", throttle.JOIN_ADDRESS.most
+    answers = [client.post(path, {"password": "short"}, REMOTE_ADDR=neighbour(n)).status_code for n in range(most + 1)]
+    assert answers == [200] * most + [429]
+    assert client.post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.5").status_code == 302
 
 
 # Whom it keeps out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth import login
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,11 +20,16 @@ from accounts.services import user_create
 
 
 def may_try(request: HttpRequest, form: Form) -> bool:
-    """Whether this client may use a one-time link once more; if not, the form says for how long."""
+    """Whether this client may use a one-time link once more; if not, the form says for how long not."""
     wait = throttle.take((throttle.JOIN_ADDRESS, throttle.client_key(request)))
     if wait:
-        form.add_error(None, f"Too many attempts. Try again in {throttle.minutes(wait)}.")
+        form.add_error(None, ValidationError(f"Too many attempts. Try again in {throttle.minutes(wait)}.", "throttled"))
     return not wait
+
+
+def status_of(form: Form) -> int:
+    """The status of the form's page: 429 after `may_try` said no."""
+    return 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
 
 
 def setup_hint(request: HttpRequest) -> HttpResponse:
@@ -52,7 +57,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             response = redirect("/")
             remember_login(request, response, user)
             return response
-    return render(request, "accounts/setup.html", {"form": form})
+    return render(request, "accounts/setup.html", {"form": form}, status=status_of(form))
 
 
 @never_cache
@@ -73,7 +78,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         response = redirect("/")
         remember_login(request, response, user)
         return response
-    return render(request, "accounts/join.html", {"form": form, "invitation": invitation})
+    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=status_of(form))
 
 
 def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> User | None:
