@@ -17,9 +17,10 @@ class PatientCache(RedisCache):
     """Django's own, with a memory of this process beside it."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
+        own = {"ALONE": "alone", "MAX_ENTRIES": 20_000, **params.get("OPTIONS", {})}
         params = {**params, "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}}
         super().__init__(server, params)
-        self.alone = LocMemCache("alone", {"OPTIONS": {"MAX_ENTRIES": 20_000}})
+        self.alone = LocMemCache(own["ALONE"], {"OPTIONS": {"MAX_ENTRIES": own["MAX_ENTRIES"]}})
         self.away_until = 0.0
 
     def _ask(self, name: str, *args: Any, **more: Any) -> Any:
@@ -41,6 +42,10 @@ class PatientCache(RedisCache):
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         """As Django's."""
         return bool(self._ask("add", key, value, timeout, version))
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        """As Django's."""
+        return bool(self._ask("touch", key, timeout, version))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         """As Django's: ValueError for a key that is not there."""

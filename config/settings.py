@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.BusyAnswer",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -84,8 +85,8 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "accounts.security.hashers.Argon2Hasher",
+    "accounts.security.hashers.PBKDF2Hasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -115,12 +116,20 @@ STORAGES = {
     "staticfiles": {"BACKEND": "config.statics.Versioned"},
 }
 
+
+def cache_settings(redis_url: str, name: str, max_entries: int) -> dict[str, object]:
+    """One of Django's caches: in Redis where there is one, else (and while it is away) in this process."""
+    if redis_url:
+        options = {"ALONE": name, "MAX_ENTRIES": max_entries}
+        return {"BACKEND": "config.cache.PatientCache", "LOCATION": redis_url, "OPTIONS": options}
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    return {"BACKEND": memory, "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
+
+
 CACHES = {
-    "default": (
-        {"BACKEND": "config.cache.PatientCache", "LOCATION": ENV.redis_url}
-        if ENV.redis_url
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
-    )
+    "default": cache_settings(ENV.redis_url, "default", 20_000),
+    # Attempts to log in. Apart, so that nothing else fills it up and pushes their counters out
+    "throttles": cache_settings(ENV.redis_url, "throttles", 100_000),
 }
 
 EVENTS_URL = ENV.events_url

@@ -12,6 +12,7 @@ from io import BytesIO
 
 import segno
 
+from accounts.security.hashers import RETRY_SECONDS
 from links.destination import header
 from tracking.web import Header, Reply
 
@@ -100,9 +101,17 @@ def password_form(wrong: bool = False) -> Reply:
     )
 
 
-def too_many() -> Reply:
+def too_many(seconds: int) -> Reply:
+    """Somebody guessed too often; they may try again in `seconds`."""
     reply = notice("Too many attempts", "Wait a minute, then try again.", 429)
-    reply.headers.append((b"retry-after", b"60"))
+    reply.headers.append((b"retry-after", str(seconds).encode()))
+    return reply
+
+
+def busy() -> Reply:
+    """So many passwords are being checked that this one was not."""
+    reply = notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
+    reply.headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     return reply
 
 

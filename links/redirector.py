@@ -6,7 +6,6 @@ doors of pixels and conversions. A click is in the spool before the browser is s
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
@@ -16,12 +15,14 @@ from urllib.parse import parse_qsl
 
 from django.contrib.auth.hashers import check_password
 
+from accounts import throttle
+from accounts.security.client_ip import rate_limit_key
+from accounts.security.hashers import HashingBusy, hashing
 from links import answers, clicks, doors, known
 from links.facts import DomainFacts, LinkFacts
 from links.hits import Request, hit_of
 from links.models import Kind
 from links.visitor import Visitor, spillover_cookie
-from links.windows import Attempts
 from tracking.address import trusted_proxy, visitor_address
 from tracking.collector import HEADER_NAMES, header_name
 from tracking.web import Reply
@@ -31,7 +32,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 64 * 1024
 log = logging.getLogger(__name__)
-attempts = Attempts(10, 60)
+# Of one link by one client. Nothing counts all clients together: a link cannot tell who opened it before, so whoever
+# guessed from many addresses would keep everybody out
+LINK_PASSWORD = throttle.Limit("link-password", 10, 60)
 
 
 def host_of(scope: Scope) -> str:
@@ -217,10 +220,24 @@ async def ask_password(link: LinkFacts, request: Request) -> Reply | None:
     """The question, or None for the right answer."""
     if request.method != "POST":
         return answers.password_form()
-    address = visitor_address(request.peer, request.headers.get("x-forwarded-for", ""))
-    if not attempts.allow(f"{link.link_id}|{address}", request.now.timestamp()):
-        return answers.too_many()
     given = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("password", "")
-    if await asyncio.to_thread(check_password, given[:200], link.password):
-        return None
-    return answers.password_form(wrong=True)
+    address = visitor_address(request.peer, request.headers.get("x-forwarded-for", ""))
+    try:
+        return await hashing.run_async(check_link_password, link, given[:200], rate_limit_key(address))
+    except HashingBusy:
+        return answers.busy()
+
+
+def check_link_password(link: LinkFacts, given: str, client: str) -> Reply | None:
+    """None for the right password. A try is counted before anything is hashed; blocks, so not for the event loop."""
+    limit = (LINK_PASSWORD, f"{link.link_id} {client}")
+    if wait := throttle.take(limit):
+        return answers.too_many(wait)
+    try:
+        if not check_password(given, link.password):
+            return answers.password_form(wrong=True)
+    except HashingBusy:
+        throttle.give_back(limit)
+        raise
+    throttle.give_back(limit)
+    return None

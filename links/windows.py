@@ -158,22 +158,3 @@ def forget() -> None:
     unique.forget()
     counted.forget()
     counters.forget()
-
-
-class Attempts:
-    """At most `most` tries per key in `seconds`; bounded."""
-
-    def __init__(self, most: int, seconds: int) -> None:
-        self.most, self.seconds = most, seconds
-        self._tries: OrderedDict[str, list[float]] = OrderedDict()
-
-    def allow(self, key: str, at: float) -> bool:
-        """Whether one more try is allowed; notes it."""
-        tries = [past for past in self._tries.get(key, ()) if at - past < self.seconds]
-        if len(tries) >= self.most:
-            return False
-        self._tries[key] = [*tries, at]
-        self._tries.move_to_end(key)
-        while len(self._tries) > 50_000:
-            self._tries.popitem(last=False)
-        return True

@@ -1,4 +1,4 @@
-"""How many requests a minute: counted in the cache, in windows of one minute by the clock."""
+"""How many requests a minute: counted in the cache, in windows by the clock, mostly of one minute."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ class Allowance:
 
 
 def take(name: str, who: str, most: int, now: datetime) -> Allowance:
-    """Count one request of `who` and say how many are left. `most` of 0 means no limit."""
+    """Count one request of `who` (a key's id, or a `client_key`) and say how many are left. `most` 0 = no limit."""
     if most <= 0:
         return Allowance(0, 0, 0)
     unix = int(now.timestamp())
-    digest = hashlib.sha256(who.encode(errors="replace")).hexdigest()[:32]
-    key = f"limit:{name}:{digest}:{unix // WINDOW}"
-    cache.add(key, 0, WINDOW * 2)
-    try:
-        count = cache.incr(key)
-    except ValueError:  # thrown out of a full cache between the two calls
-        count = 1
+    count = count_request(name, who, unix // WINDOW, WINDOW * 2)
     return Allowance(most, max(0, most - count), WINDOW - unix % WINDOW if count > most else 0)
+
+
+def count_request(name: str, who: str, window: int, seconds: int) -> int:
+    """How many requests `who` made in the window with this number, this one included; remembered for `seconds`."""
+    key = f"limit:{name}:{hashlib.sha256(who.encode(errors='replace')).hexdigest()[:32]}:{window}"
+    cache.add(key, 0, seconds)
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # thrown out of a full cache between the two calls
+        return 1
 
 
 def per_minute(account_id: int, name: str, default: int) -> int:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.keys import same_key
 from accounts.models import User
-from accounts.throttle import client_address
+from accounts.security.client_ip import client_key
 from reports.engine import Period, Query, ask, heat, lists
 from reports.engine.dimensions import dimension
 from reports.engine.refusal import QueryRefused
@@ -46,7 +46,7 @@ def onsite_stats(request: HttpRequest, what: str = "") -> HttpResponse:
     answer, now = ANSWERS.get(what.strip("/")), clock.now()
     if answer is None:
         raise Http404("No such script.")
-    if take("onsite", client_address(request), PER_MINUTE, now).spent:
+    if take("onsite", client_key(request), PER_MINUTE, now).spent:
         return script("/* too many requests */", 429)
     facts = site_shown(request.GET)
     if facts is None:

@@ -34,6 +34,7 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.core.signals import request_started
 
 hypothesis.settings.register_profile("quick", max_examples=40)
@@ -188,9 +189,11 @@ def api_key(site: Site) -> str:
 
 @pytest.fixture(autouse=True)
 def forget_sites() -> Iterator[None]:
-    """The memory of sites, keys and open visits must not outlive the rows of a test; nor what Redis knows."""
+    """The memory of sites, keys and open visits must not outlive the rows of a test; nor what Redis knows, nor how
+    often somebody tried to log in."""
     yield
     known.forget()
+    caches["throttles"].clear()
     visits.windows().clear()
     shared.ask_again()
     shared.together(lambda client: client.flushdb())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -12,9 +11,7 @@ from django.utils import timezone
 
 from goals.models import Goal
 from reports.pages import people, spy
-from reports.pages.state import Condition
 from tests.support import ask, browse, event, number, record
-from tracking import feed
 
 
 @pytest.fixture
@@ -91,22 +88,6 @@ def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mar
     html = inside.get(f"/sites/{site.pk}/spy").content.decode()
     assert html.index(">/b</a>") < html.index(">/a</a>") and "Tallinn, Estonia" in html and "Google" in html
     assert "Reload" in html
-
-
-async def test_the_stream_says_an_event_the_moment_it_is_stored(site, mary) -> None:
-    from reports.pages.spy import said
-
-    lines = said(site, (Condition("country", "is", ("EE",)),), Locale("en"))
-    assert b": here" in await anext(lines)
-    waiting = asyncio.ensure_future(anext(lines))
-    await asyncio.sleep(0.05)
-    now = timezone.now()
-    feed.publish(event(site, "/hidden", at=now, country="DE"))
-    feed.publish(event(site, "/<b>live</b>", at=now, country="EE"))
-    told = (await asyncio.wait_for(waiting, 2)).decode()
-    await lines.aclose()
-    assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
-    assert "/&lt;b&gt;live&lt;/b&gt;" in told and "/hidden" not in told
 
 
 def test_a_ping_in_the_stream_carries_seconds(site) -> None:

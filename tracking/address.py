@@ -1,50 +1,18 @@
-"""Whose address is it? A proxy's word counts only when the operator or the site named that proxy."""
+"""Whose address is it? A proxy's word counts only when the operator or the site named that proxy.
+
+The rules are those of `accounts.security.client_ip`; this is their quick form, for hits by the thousand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
 
+from accounts.security.client_ip import address_behind_proxies, is_within, normalize_address, parse_networks
 from sites.quick import setting
 
-
-@lru_cache(maxsize=64)
-def networks(texts: tuple[str, ...]) -> tuple:
-    """The networks that `texts` name; whatever is no network is left out."""
-    found = []
-    for text in texts:
-        try:
-            found.append(ip_network(str(text).strip(), strict=False))
-        except ValueError:
-            continue
-    return tuple(found)
-
-
-@lru_cache(maxsize=50_000)
-def within(address: str, nets: tuple) -> bool:
-    """Whether the address (text, any garbage) lies in one of the networks."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    return any(found.version == net.version and found in net for net in nets)
-
-
-@lru_cache(maxsize=50_000)
-def clean(text: str) -> str:
-    """The address in its normal form; "" for anything else. A port is cut off, mapped IPv4 is unwrapped."""
-    text = text.strip().strip('"')
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        found = ip_address(text.partition("%")[0])
-    except ValueError:
-        return ""
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
+MAX_REMEMBERED = 200  # characters of X-Forwarded-For; what strangers send is remembered, so it has to be short
+clean, networks, within = normalize_address, parse_networks, is_within
 
 
 def trusted_proxy(address: str) -> bool:
@@ -58,25 +26,13 @@ def visitor_address(peer: str, forwarded: str, believed: Callable[[str], bool] |
     `believed` says which further addresses (a site's own proxy) are passed over; `skip` hops are believed
     whatever their address (a proxied path that carried the site's secret word).
     """
-    if believed is None and not skip:
-        return told_by_proxies(peer, forwarded, tuple(setting("TRUSTED_PROXIES")))
-    return last_unbelieved(peer, forwarded, believed, skip)
+    trusted = tuple(setting("TRUSTED_PROXIES"))
+    if believed is None and not skip and len(forwarded) <= MAX_REMEMBERED:
+        return _behind_trusted_proxies(peer, forwarded, trusted)
+    return address_behind_proxies(peer, forwarded, networks(trusted), believed, skip)
 
 
 @lru_cache(maxsize=50_000)
-def told_by_proxies(peer: str, forwarded: str, trusted: tuple[str, ...]) -> str:
-    """The visitor's address where only the operator's proxies (`trusted`, so that a change is seen) are believed."""
-    return last_unbelieved(peer, forwarded, None, 0)
-
-
-def last_unbelieved(peer: str, forwarded: str, believed: Callable[[str], bool] | None, skip: int) -> str:
-    """From the right, the first address that is nobody's proxy."""
-    address = clean(peer) or "0.0.0.0"  # noqa: S104
-    hops: Iterable[str] = reversed(forwarded.split(",")[-20:]) if forwarded else ()
-    for hop in hops:
-        if not trusted_proxy(address) and not (believed and believed(address)):
-            if skip <= 0:
-                break
-            skip -= 1
-        address = clean(hop) or address
-    return address
+def _behind_trusted_proxies(peer: str, forwarded: str, trusted: tuple[str, ...]) -> str:
+    """The same where only the operator's proxies are believed; `trusted` is part of the key, so a change is seen."""
+    return address_behind_proxies(peer, forwarded, networks(trusted))

@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,7 @@ def publish(event: Event) -> None:
         _start_sender()
 
 
-async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncIterator[Event | None]:
+async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncGenerator[Event | None, None]:
     """Every event of the site stored from now on; None after `heartbeat` seconds of silence. Ends at shutdown."""
     reader = Reader(asyncio.get_running_loop())
     with _lock:

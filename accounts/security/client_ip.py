@@ -1,11 +1,22 @@
-"""Which clients a limit counts as one."""
+"""Whose request is it: the client's address behind proxies, and which clients a limit counts as one.
+
+A proxy's word counts only when the operator named that proxy in TRUSTED_PROXIES, or when the caller vouches for it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
 
 IPV6_PREFIX = 64  # one customer's smallest network: every host in it may choose among 2**64 addresses
+MAX_HOPS = 20  # of X-Forwarded-For, from the right
+MAX_ADDRESS_LENGTH = 100  # characters of what may be an address; longer text is none, and is not remembered
+UNKNOWN = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 @lru_cache(maxsize=50_000)
@@ -24,3 +35,80 @@ def rate_limit_key(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ip_network((found, IPV6_PREFIX), strict=False))
+
+
+@lru_cache(maxsize=64)
+def parse_networks(texts: tuple[str, ...]) -> Networks:
+    """The networks that `texts` name; whatever is no network is left out."""
+    found: list[IPv4Network | IPv6Network] = []
+    for text in texts:
+        try:
+            found.append(ip_network(str(text).strip(), strict=False))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+@lru_cache(maxsize=50_000)
+def is_within(address: str, networks: Networks) -> bool:
+    """Whether the address (any text) lies in one of the networks."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found.version == network.version and found in network for network in networks)
+
+
+def normalize_address(text: str) -> str:
+    """The address in its normal form; "" for anything else. A port is cut off, mapped IPv4 is unwrapped."""
+    return _normalize(text) if len(text) <= MAX_ADDRESS_LENGTH else ""
+
+
+@lru_cache(maxsize=50_000)
+def _normalize(text: str) -> str:
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
+
+
+def address_behind_proxies(
+    peer: str,
+    forwarded: str,
+    trusted: Networks,
+    believed: Callable[[str], bool] | None = None,
+    skip: int = 0,
+) -> str:
+    """The first address, from the connection and then X-Forwarded-For from its right end, that is no known proxy.
+
+    Proxies are the addresses in `trusted`, those that `believed` says yes to, and the first `skip` others. Hops that
+    are no addresses are passed over.
+    """
+    address = normalize_address(peer) or UNKNOWN
+    hops: Iterable[str] = reversed(forwarded.split(",")[-MAX_HOPS:]) if forwarded else ()
+    for hop in hops:
+        if not is_within(address, trusted) and not (believed and believed(address)):
+            if skip <= 0:
+                break
+            skip -= 1
+        address = normalize_address(hop) or address
+    return address
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of whoever made the request, behind the proxies that the operator named."""
+    meta = request.META
+    trusted = parse_networks(tuple(settings.TRUSTED_PROXIES))
+    return address_behind_proxies(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted)
+
+
+def client_key(request: HttpRequest) -> str:
+    """What a limit per client counts of a request: `rate_limit_key` of its `client_address`."""
+    return rate_limit_key(client_address(request))

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from accounts import throttle
 from accounts.access import current_account, current_membership, memberships_of
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, PersonForm, add_mistakes
 from accounts.navigation import account_rows
@@ -122,21 +123,28 @@ def me(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("password", "current")
 def password(request: HttpRequest) -> HttpResponse:
     """Change the password; sessions elsewhere end."""
-    form = ChangePasswordForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        if not request.user.check_password(form.cleaned_data["current"]):
-            form.add_error("current", "This is not your current password.")
+    form, status = ChangePasswordForm(request.POST or None), 200
+    if request.method == "POST" and form.is_valid() and (status := _check_current_password(request, form)) == 200:
+        try:
+            user_password_set(user=request.user, password=form.cleaned_data["password"])  # type: ignore[arg-type]
+        except ValidationError as error:
+            add_mistakes(form, error)
         else:
-            try:
-                user_password_set(user=request.user, password=form.cleaned_data["password"])  # type: ignore[arg-type]
-            except ValidationError as error:
-                add_mistakes(form, error)
-            else:
-                update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
-                messages.success(request, "Your password is changed. You were logged out everywhere else.")
-                return redirect("me")
-    return render(
-        request,
-        "accounts/password.html",
-        {"form": form, "settings_nav": account_rows(request, "me"), "section": "settings"},
-    )
+            update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
+            messages.success(request, "Your password is changed. You were logged out everywhere else.")
+            return redirect("me")
+    context = {"form": form, "settings_nav": account_rows(request, "me"), "section": "settings"}
+    return render(request, "accounts/password.html", context, status=429 if status == 429 else 200)
+
+
+def _check_current_password(request: HttpRequest, form: ChangePasswordForm) -> int:
+    """200 for the current password; else 403 (wrong) or 429 (asked too often), with the reason in the form."""
+    limit = (throttle.PASSWORD_USER, str(request.user.pk))
+    if wait := throttle.take(limit):
+        form.add_error("current", f"Too many attempts. Try again in {throttle.minutes(wait)}.")
+        return 429
+    if not request.user.check_password(form.cleaned_data["current"]):
+        form.add_error("current", "This is not your current password.")
+        return 403
+    throttle.clear(limit)
+    return 200

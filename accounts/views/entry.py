@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from smtplib import SMTPException
+from typing import NamedTuple
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import login, logout
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +21,8 @@ from accounts import mail, throttle
 from accounts.brand import Brand, brand_for
 from accounts.forms import LoginForm, NewPasswordForm, ResetForm, add_mistakes
 from accounts.models import User
+from accounts.security.hashers import RETRY_SECONDS, HashingBusy
+from accounts.security.password_login import TooManyAttempts, check_credentials, forget_attempts, remember_login
 from accounts.services import user_password_set
 
 
@@ -39,38 +42,49 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" and not User.objects.somebody_can_log_in():
         return redirect("setup-hint")
     form = LoginForm(request.POST or None)
-    wait = 0
+    refusal = NOT_REFUSED
     if request.method == "POST" and form.is_valid():
-        wait = _try_login(request, form)
+        refusal = _try_login(request, form)
         if request.user.is_authenticated:
-            return redirect(next_page(request))
-    return _page(request, "accounts/login.html", form, wait)
+            response = redirect(next_page(request))
+            remember_login(request, response, request.user)
+            return response
+    return _page(request, "accounts/login.html", form, refusal)
 
 
-def _try_login(request: HttpRequest, form: LoginForm) -> int:
-    """Log in or add the mistake to the form; seconds to wait when too many attempts were made."""
+class Refusal(NamedTuple):
+    """The status of a page, and after how many seconds (0 = at once) another attempt makes sense."""
+
+    status: int
+    wait: int
+
+
+NOT_REFUSED = Refusal(200, 0)
+
+
+def _try_login(request: HttpRequest, form: LoginForm) -> Refusal:
+    """Log in, or add to the form what is wrong and say how the page is answered."""
     email = form.cleaned_data["email"].lower()
-    address = throttle.client_address(request)
-    pair = (throttle.LOGIN_PAIR, f"{email} {address}")
-    attempts = (pair, (throttle.LOGIN_EMAIL, email), (throttle.LOGIN_ADDRESS, address))
-    if wait := throttle.exceeded(*attempts):
-        form.add_error(None, f"Too many attempts. Try again in {wait // 60} minutes, or reset your password.")
-        return wait
-    user = authenticate(request, username=email, password=form.cleaned_data["password"])
+    try:
+        user = check_credentials(request, email, form.cleaned_data["password"])
+    except TooManyAttempts as error:
+        form.add_error(None, f"{error} Or choose a new password: we mail you a link.")
+        return Refusal(429, error.seconds)
+    except HashingBusy as error:
+        form.add_error(None, str(error))
+        return Refusal(503, RETRY_SECONDS)
     if user is None:
-        throttle.count(*attempts)
         form.add_error(None, "This e-mail and password do not belong together.")
-        return 0
-    throttle.clear(pair)
-    login(request, user)
-    return 0
+    else:
+        login(request, user)
+    return NOT_REFUSED
 
 
-def _page(request: HttpRequest, template: str, form: object, wait: int) -> HttpResponse:
-    """A form's page: 429 with Retry-After when it was tried too often."""
-    answer = render(request, template, {"form": form, "next": next_page(request)}, status=429 if wait else 200)
-    if wait:
-        answer["Retry-After"] = str(wait)
+def _page(request: HttpRequest, template: str, form: object, refusal: Refusal = NOT_REFUSED) -> HttpResponse:
+    """A form's page, with Retry-After when it was refused for a while."""
+    answer = render(request, template, {"form": form, "next": next_page(request)}, status=refusal.status)
+    if refusal.wait:
+        answer["Retry-After"] = str(refusal.wait)
     return answer
 
 
@@ -85,17 +99,28 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def reset(request: HttpRequest) -> HttpResponse:
     """Ask for a new password. The answer is the same whether or not the address is known."""
     form = ResetForm(request.POST or None)
-    wait = 0
     if request.method == "POST" and form.is_valid():
+        if wait := throttle.take((throttle.RESET_ADDRESS, throttle.client_key(request))):
+            form.add_error(None, f"Too many requests. Try again in {throttle.minutes(wait)}.")
+            return _page(request, "accounts/reset.html", form, Refusal(429, wait))
         email = form.cleaned_data["email"].lower()
-        limits = ((throttle.RESET_EMAIL, email), (throttle.RESET_ADDRESS, throttle.client_address(request)))
-        wait = throttle.exceeded(*limits)
-        throttle.count(*limits)
-        if not wait and _mail_reset(form, email, brand_for(request)):
-            return render(request, "accounts/reset_sent.html", {"email": email})
-        if wait:
-            form.add_error(None, f"Too many requests. Try again in {wait // 60} minutes.")
-    return _page(request, "accounts/reset.html", form, wait)
+        if _mail_reset_once_more(request, form, email):
+            return render(request, "accounts/reset_sent.html", {"email": email, "most": throttle.RESET_EMAIL.most})
+    return _page(request, "accounts/reset.html", form)
+
+
+def _mail_reset_once_more(request: HttpRequest, form: ResetForm, email: str) -> bool:
+    """Mail a link unless this person got as many as one may get in an hour; the links of those mails still work.
+
+    Nobody is refused: a stranger who asks for the person's links would else keep the person from getting one.
+    """
+    limit = (throttle.RESET_EMAIL, email)
+    if throttle.take(limit):
+        return True
+    sent = _mail_reset(form, email, brand_for(request))
+    if not sent:
+        throttle.give_back(limit)
+    return sent
 
 
 def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
@@ -130,7 +155,10 @@ def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
             add_mistakes(form, error)
         else:
             login(request, user)
-            return redirect("/")
+            forget_attempts(user)
+            response = redirect("/")
+            remember_login(request, response, user)
+            return response
     return render(request, "accounts/reset_confirm.html", {"form": form})
 
 

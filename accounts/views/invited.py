@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from django.contrib.auth import login
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts import throttle
 from accounts.forms import JoinForm, SetupForm, add_mistakes
 from accounts.invitations import installation_setup, invitation_accept, open_invitation, setup_invitation
 from accounts.models import Invitation, User
+from accounts.security.password_login import remember_login
 from accounts.services import user_create
+
+
+def may_try(request: HttpRequest, form: Form) -> bool:
+    """Whether this client may use a one-time link once more; if not, the form says for how long not."""
+    wait = throttle.take((throttle.JOIN_ADDRESS, throttle.client_key(request)))
+    if wait:
+        form.add_error(None, ValidationError(f"Too many attempts. Try again in {throttle.minutes(wait)}.", "throttled"))
+    return not wait
+
+
+def status_of(form: Form) -> int:
+    """The status of the form's page: 429 after `may_try` said no."""
+    return 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
 
 
 def setup_hint(request: HttpRequest) -> HttpResponse:
@@ -31,15 +47,17 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     if invitation is None or invitation.account_id is not None or setup_invitation() is None:
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and may_try(request, form):
         try:
             user = installation_setup(invitation=invitation, now=clock.now(), **form.cleaned_data)
         except ValidationError as error:
             add_mistakes(form, error)
         else:
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-            return redirect("/")
-    return render(request, "accounts/setup.html", {"form": form})
+            response = redirect("/")
+            remember_login(request, response, user)
+            return response
+    return render(request, "accounts/setup.html", {"form": form}, status=status_of(form))
 
 
 @never_cache
@@ -54,14 +72,18 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if User.objects.filter(email=invitation.email).exists():
         return redirect(f"/login?next={request.path}")
     form = JoinForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and (user := _join_new(form, invitation)):
+    if request.method == "POST" and form.is_valid() and (user := _join_new(request, form, invitation)):
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         request.session["account"] = invitation.account_id
-        return redirect("/")
-    return render(request, "accounts/join.html", {"form": form, "invitation": invitation})
+        response = redirect("/")
+        remember_login(request, response, user)
+        return response
+    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=status_of(form))
 
 
-def _join_new(form: JoinForm, invitation: Invitation) -> User | None:
+def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> User | None:
+    if not may_try(request, form):
+        return None
     try:
         user = user_create(email=invitation.email, **form.cleaned_data)
         invitation_accept(invitation=invitation, user=user, now=clock.now())

@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,11 +16,13 @@ from django.views.decorators.http import require_safe
 from rest_framework.parsers import BaseParser
 from rest_framework.views import APIView
 
+from accounts.security.client_ip import client_key
+from accounts.security.hashers import HashingBusy
 from links.api.call import call_of
 from links.api.errors import Failure, refused
 from links.api.operations import Operation
 from reports.engine import QueryRefused
-from tracking.address import visitor_address
+from reports.limits import count_request
 
 PER_SECOND = 10
 JSON = "application/json; charset=utf-8"
@@ -54,16 +55,6 @@ def answer(body: Any, status: int = 200) -> JsonResponse:
     return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
 
 
-def taken(address: str, second: int) -> int:
-    """How many requests this address has made in this second, this one included."""
-    key = f"clickmeter:{address}:{second}"
-    cache.add(key, 0, 5)
-    try:
-        return int(cache.incr(key))
-    except ValueError:  # thrown out in between
-        return 1
-
-
 class OperationView(APIView):
     """All operations of one address."""
 
@@ -76,14 +67,15 @@ class OperationView(APIView):
         """Answer, whatever happens, with the headers every answer has."""
         now = clock.now()
         second = int(now.timestamp())
-        address = visitor_address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
-        used = taken(address, second) if request.method != "OPTIONS" else 0
+        used = count_request("clickmeter", client_key(request), second, 5) if request.method != "OPTIONS" else 0
         try:
             if used > PER_SECOND:
                 raise Failure(429, f"At most {PER_SECOND} requests per second.", "0429")
             response = self.answered(request, now, kwargs)
         except Failure as failure:
             response = answer(failure.body(), failure.status)
+        except HashingBusy as busy:
+            response = answer(Failure(503, str(busy), "0503").body(), 503)
         except Exception:
             log.exception("an operation failed on %s", request.path)
             body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}
@@ -93,7 +85,7 @@ class OperationView(APIView):
         response["X-Rate-Limit-Limit"] = str(PER_SECOND)
         response["X-Rate-Limit-Remaining"] = str(max(0, PER_SECOND - used))
         response["X-Rate-Limit-Reset"] = str(second + 1)
-        if response.status_code == 429:
+        if response.status_code in (429, 503):
             response["Retry-After"] = "1"
         return response
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,14 +10,15 @@ from zoneinfo import ZoneInfo
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
-from links import known, stats
+from accounts.access import Bearer
+from links import grants, known, stats
 from links.grants import Sight, sight_of
 from links.models import Datapoint
 from links.pages.frame import links_page, shown
 from reports.engine import Period, hits
-from tracking import feed
+from tracking.live_streams import LiveStream, live_response, viewer_of
 
 SHOWN = 100
 WORDS = {"link": "click", "pixel": "view", "spider": "robot", "conversion": "conversion", "refund": "refund"}
@@ -60,28 +60,29 @@ def visible(sight: Sight, event: dict[str, Any]) -> bool:
     return sight.whole or event.get("link_id") in sight.links or event.get("group_id") in sight.groups
 
 
+@require_GET
 async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Every hit from now on, as events of JSON."""
-    request.user = await request.auser()
-    if not request.user.is_authenticated:
+    user = await request.auser()
+    if not user.is_authenticated:
         return HttpResponseRedirect("/login")
-    try:
-        sight = await sync_to_async(sight_of)(request)
-    except Http404:
-        return HttpResponse(status=404)
-    response = StreamingHttpResponse(lines(sight), content_type="text/event-stream")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    return response
+    request.user = user
+    seen = await sync_to_async(sight_of)(request)
+    viewer = viewer_of(request, user, seen.account)
+    return live_response(LiveStream(viewer, seen.account.pk, seen, allow=current_sight, write=message))
 
 
-async def lines(sight: Sight) -> AsyncIterator[bytes]:
-    """The stream's bytes; a comment now and then says that it lives."""
-    yield b": here\n\n"
-    async for event in feed.subscribe(sight.account.pk):
-        if event is None:
-            yield b": still here\n\n"
-        elif visible(sight, event):
-            link = known.link(int(event.get("link_id") or 0))
-            told = line(sight, event, link.alias if link else "")
-            yield b"data: " + json.dumps(told).encode() + b"\n\n"
+def current_sight(bearer: Bearer) -> Sight:
+    """What the viewer of an open stream sees now. Raises Http404 for nothing at all."""
+    found = grants.sight(bearer.membership)
+    if not (found.whole or found.groups or found.links):
+        raise Http404("No such page.")
+    return found
+
+
+def message(sight: Sight, event: dict[str, Any]) -> bytes:
+    """One event as a message, if the membership sees it."""
+    if not visible(sight, event):
+        return b""
+    link = known.link(int(event.get("link_id") or 0))
+    return b"data: " + json.dumps(line(sight, event, link.alias if link else "")).encode() + b"\n\n"

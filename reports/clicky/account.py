@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import throttle
+from accounts.security.hashers import RETRY_SECONDS, HashingBusy
+from accounts.security.password_login import TooManyAttempts, check_credentials
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError
 from reports.clicky.views import answered, output_of, parameters
@@ -32,26 +32,31 @@ def sites(request: HttpRequest) -> HttpResponse:
         rows = [site_row(site, user_may_edit) for site, user_may_edit in opened(request, given)]
     except ClickyError as refused:
         return answered(outputs.error(str(refused), output), output, given, None)
+    except TooManyAttempts as refused:
+        return wait(outputs.error(str(refused), output), output, given, 429, refused.seconds)
+    except HashingBusy as refused:
+        return wait(outputs.error(str(refused), output), output, given, 503, RETRY_SECONDS)
     return answered(written(rows, output), output, given, None)
 
 
 def opened(request: HttpRequest, given: Any) -> list[tuple[Site, bool]]:
-    """(site, may edit) of the person who showed a name and password. Raises ClickyError."""
+    """(site, may edit) of the person who showed a name and password.
+
+    Raises ClickyError for a wrong one, TooManyAttempts and HashingBusy when it was not looked at.
+    """
     name, password = given.get("username", "").strip().lower(), given.get("password", "")
-    limits = (
-        (throttle.LOGIN_PAIR, f"{name} {throttle.client_address(request)}"),
-        (throttle.LOGIN_EMAIL, name),
-        (throttle.LOGIN_ADDRESS, throttle.client_address(request)),
-    )
-    if throttle.exceeded(*limits):
-        raise ClickyError("Too many attempts. Try again later.")
-    user = authenticate(request, username=name, password=password) if "\x00" not in name else None
+    user = check_credentials(request, name, password) if "\x00" not in name else None
     if user is None:
-        throttle.count(*limits)
         raise ClickyError("Invalid username or password.")
-    throttle.clear(limits[0])
     editable = set(sites_of(user, "edit").values_list("pk", flat=True))
     return [(site, site.pk in editable) for site in sites_of(user)]
+
+
+def wait(body: bytes, output: str, given: Any, status: int, seconds: int) -> HttpResponse:
+    """A refusal that ends after some seconds: unlike other errors of this API, with a status of its own."""
+    response = answered(body, output, given, None, status)
+    response["Retry-After"] = str(seconds)
+    return response
 
 
 def site_row(site: Site, may_edit: bool) -> dict[str, str]:

@@ -12,7 +12,7 @@ from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.throttle import client_address
+from accounts.security.client_ip import client_key
 from reports.clicky import outputs
 from reports.clicky.asked import asked, site_of
 from reports.clicky.errors import ClickyError
@@ -71,7 +71,7 @@ def output_of(given: Mapping[str, str]) -> str:
 
 
 def take_one(request: HttpRequest, now: datetime, most: int) -> Allowance:
-    return take("clicky", client_address(request), most, now)
+    return take("clicky", client_key(request), most, now)
 
 
 def too_many(output: str, given: Mapping[str, str], allowance: Allowance) -> HttpResponse:

@@ -29,11 +29,11 @@ WRONG_KEY = throttle.Limit("whitelabel-auth", 20, 300)
 @require_http_methods(["GET", "HEAD", "POST"])
 def whitelabel(request: HttpRequest, operation: str) -> HttpResponse:
     """`/api/whitelabel/<operation>?auth=`."""
-    given, address = parameters(request), throttle.client_address(request)
-    account = account_of(given.get("auth", "")) if not throttle.exceeded((WRONG_KEY, address)) else None
+    given, limit = parameters(request), (WRONG_KEY, throttle.client_key(request))
+    account = None if throttle.take(limit) else account_of(given.get("auth", ""))
     if account is None:
-        throttle.count((WRONG_KEY, address))
         return refused(*NO_KEY)
+    throttle.give_back(limit)
     name = operation.strip("/").lower()
     if name == "sites":
         return sites(account)

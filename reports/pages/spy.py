@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from reports.engine import Period, lists
 from reports.pages import people
@@ -22,8 +22,8 @@ from reports.pages.parts import TROUBLE, sentence
 from reports.pages.state import Condition, State, conditions_of
 from sites.access import site_of
 from sites.models import Site
-from tracking import feed
-from tracking.hit import ACTIONS
+from tracking.hit import ACTIONS, Event
+from tracking.live_streams import LiveStream, live_response, viewer_of
 
 SHOWN = 60
 KINDS = (*ACTIONS, "goal", "conversion", "refund")
@@ -52,26 +52,20 @@ def spy(request: HttpRequest, state: State) -> HttpResponse:
     return render(request, "reports/spy.html", context)
 
 
+@require_GET
 async def stream(request: HttpRequest, site_id: int) -> HttpResponse | StreamingHttpResponse:
     """Every action from now on, as `action` events of HTML and `ping` events of JSON."""
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponseRedirect("/login")
     site = await sync_to_async(site_of)(user, site_id)
-    lines = said(site, conditions_of(request.GET), reader_locale(request))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
-    return StreamingHttpResponse(lines, content_type="text/event-stream", headers=headers)
+    conditions, locale = conditions_of(request.GET), reader_locale(request)
 
+    def write(shown: Site, event: Event) -> bytes:
+        return message(event, shown.pk, ZoneInfo(shown.timezone), locale) if passes(event, conditions) else b""
 
-async def said(site: Site, conditions: tuple[Condition, ...], locale: Locale) -> AsyncIterator[bytes]:
-    """The lines of the stream; a comment now and then so that nobody takes it for dead."""
-    zone = ZoneInfo(site.timezone)
-    yield b"retry: 3000\n\n: here\n\n"
-    async for event in feed.subscribe(site.pk):
-        if event is None:
-            yield b": still here\n\n"
-        elif passes(event, conditions):
-            yield message(event, site.pk, zone, locale)
+    viewer = viewer_of(request, user, site.account)
+    return live_response(LiveStream(viewer, site.pk, site, allow=lambda bearer: site_of(bearer, site_id), write=write))
 
 
 def passes(event: dict[str, Any], conditions: tuple[Condition, ...]) -> bool:

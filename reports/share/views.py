@@ -18,10 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import throttle
 from accounts.forms import add_mistakes
 from accounts.models import User
+from accounts.security.known_devices import SHARE_DEVICES
 from reports.engine.refusal import QueryRefused
-from reports.limits import take
 from reports.pages.details import columns_of, exported, page_of, table_named
 from reports.pages.export import FORMATS
 from reports.pages.frame import asked_for
@@ -35,7 +36,9 @@ from reports.share.state import home_of, shared_bar, shared_state, shown_dimensi
 from sites.access import site_for
 from sites.navigation import settings_context
 
-GUESSES = 10  # passwords a minute, per link
+SHARE_CLIENT = throttle.Limit("share-client", 10, 60)  # one link's password from one client
+SHARE_DEVICE = throttle.Limit("share-device", 10, 60)  # the same from a device that opened the link before
+SHARE_LINK = throttle.Limit("share-link", 300, 3600)  # one link's password from all clients that never opened it
 
 
 def share_of(token: str) -> Share:
@@ -173,17 +176,34 @@ def refused(request: HttpRequest, share: Share, error: QueryRefused) -> HttpResp
 
 
 def password(request: HttpRequest, share: Share) -> HttpResponse:
-    """Ask for the password; the right one is remembered in the session, too many wrong ones cost a minute."""
-    form = PasswordForm(request.POST or None)
+    """Ask for the password; the right one is remembered in the session, and too many wrong ones cost a minute."""
+    form, wait = PasswordForm(request.POST or None), 0
     if request.method == "POST" and form.is_valid():
-        if take("share", str(share.pk), GUESSES, timezone.now()).spent:
-            form.add_error("password", "Too many tries. Wait a minute, then try again.")
+        limits = guess_limits(request, share)
+        if wait := throttle.take(*limits):
+            form.add_error("password", f"Too many tries. Try again in {throttle.minutes(wait)}.")
         elif opens(share, form.cleaned_data["password"]):
+            throttle.give_back(*limits)
             request.session[f"share:{share.pk}"] = proof(share)
-            return HttpResponseRedirect(f"/share/{share.token}/")
+            home = f"/share/{share.token}/"
+            response = HttpResponseRedirect(home)
+            SHARE_DEVICES.remember(request, response, f"share {share.pk}", home)
+            return response
         else:
             form.add_error("password", "This is not the password.")
-    return render(request, "share/password.html", {"form": form}, status=403 if form.errors else 200)
+    status = 429 if wait else 403 if form.errors else 200
+    answer = render(request, "share/password.html", {"form": form}, status=status)
+    if wait:
+        answer["Retry-After"] = str(wait)
+    return answer
+
+
+def guess_limits(request: HttpRequest, share: Share) -> tuple[throttle.Pair, ...]:
+    """What a guess counts against: the client, and all clients together unless this one opened the link before."""
+    if device := SHARE_DEVICES.device(request, f"share {share.pk}"):
+        return ((SHARE_DEVICE, f"{share.pk} {device}"),)
+    client = (SHARE_CLIENT, f"{share.pk} {throttle.client_key(request)}")
+    return (client,) if f"share:{share.pk}" in request.session else (client, (SHARE_LINK, str(share.pk)))
 
 
 @login_required

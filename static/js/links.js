@@ -5,10 +5,9 @@
   var list = document.querySelector("[data-live]");
   if (list && window.EventSource) {
     var state = document.querySelector("[data-live-state]");
-    var source = new EventSource(list.dataset.live);
-    source.onopen = function () { if (state) state.textContent = "Live"; };
-    source.onerror = function () { if (state) state.textContent = "Connecting again …"; };
-    source.onmessage = function (message) { show(JSON.parse(message.data)); };
+    openLiveStream(list.dataset.live, function (text) { if (state) state.textContent = text; }, {
+      message: function (message) { show(JSON.parse(message.data)); },
+    });
   }
   var mode = document.getElementById("id_mode");
   if (mode) {

@@ -73,19 +73,19 @@
     if (!on) flush();
   }
 
-  const stream = new EventSource(list.dataset.stream);
-  stream.addEventListener("open", () => { if (!held()) say("Live"); });
-  stream.addEventListener("error", () => say(stream.readyState === 2 ? "The stream ended; reload the page." : "Connecting again …"));
-  stream.addEventListener("action", (event) => {
+  function action(event) {
     if (!held()) return add(event.data);
     waiting = [...waiting, event.data].slice(-MOST);
     say(`Paused, ${waiting.length} waiting`);
+  }
+
+  openLiveStream(list.dataset.stream, (text) => { if (text !== "Live" || !held()) say(text); }, {
+    action,
+    ping: (event) => attention(JSON.parse(event.data)),
   });
-  stream.addEventListener("ping", (event) => attention(JSON.parse(event.data)));
   button.hidden = false;
   button.addEventListener("click", () => setPaused(!paused));
   list.addEventListener("mouseenter", () => { over = true; });
   list.addEventListener("mouseleave", () => { over = false; if (!paused) flush(); });
-  addEventListener("pagehide", () => stream.close());
   setInterval(tick, 1000);
 })();

@@ -19,6 +19,7 @@ import django
 
 django.setup()
 
+from accounts import throttle  # noqa: E402
 from links import windows  # noqa: E402
 from links.models import Mode  # noqa: E402
 from tests.hits import NOW, event, facts  # noqa: E402
@@ -58,6 +59,12 @@ def limited() -> int:
     return sum(limit.allows("203.0.113.7", NOW) for _ in range(ROUNDS))
 
 
+def guesses() -> int:
+    """How many attempts were let through by a limit of fifty."""
+    limit = throttle.Limit("crowd", 50, 600)
+    return sum(throttle.take((limit, "somebody")) == 0 for _ in range(ROUNDS))
+
+
 def visits() -> list[list[int]]:
     """Visit and device of people who are new to every process at once, with and without a further page."""
     people = [f"198.51.100.{number}" for number in range(1, 100)]
@@ -71,7 +78,9 @@ def repeated() -> int:
     return sum(not seen.repeated(7, f"event {number}", True, NOW) for number in range(ROUNDS))
 
 
-JOBS: dict[str, Callable[[], Any]] = {job.__name__: job for job in (turns, rotated, uniques, limited, visits, repeated)}
+JOBS: dict[str, Callable[[], Any]] = {
+    job.__name__: job for job in (turns, rotated, uniques, limited, guesses, visits, repeated)
+}
 
 
 def main() -> None:

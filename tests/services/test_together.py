@@ -81,6 +81,10 @@ def test_a_limit_counts_what_all_let_through(crowd: Crowd) -> None:
     assert sum(crowd("limited")) == 100
 
 
+def test_guesses_at_all_processes_count_together(crowd: Crowd) -> None:
+    assert sum(crowd("guesses")) == 50
+
+
 def test_who_comes_to_two_processes_at_once_makes_one_visit(crowd: Crowd) -> None:
     one, other = crowd("visits")
     assert [row[:2] for row in one] == [row[:2] for row in other]

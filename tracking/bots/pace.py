@@ -1,4 +1,5 @@
-"""How fast: page views a minute of one device and of one address, and whether anybody paid attention.
+"""How fast: page views a minute of one device and of one address, and whether anybody paid attention. Of IPv6 a /64
+counts as one address, as an office behind one IPv4 address does.
 
 Counts are of one process and one minute, in dictionaries that are emptied when the minute ends or they grow too
 large; what a person can do lies far below the limits of `bots.toml`. Pages opened before the limit was reached stay
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from accounts.security.client_ip import rate_limit_key
 from tracking.bots.lists import KNOWN
 
 DEVICE, IDLE, ADDRESS = (int(KNOWN["pace"][name]) for name in ("device", "idle", "address"))
@@ -29,7 +31,8 @@ class Pace:
         self.turn(minute)
         key = (site_id, device)
         count = self.views[key] = self.views.get(key, 0) + 1
-        there = self.addresses[ip] = self.addresses.get(ip, 0) + 1
+        network = rate_limit_key(ip)
+        there = self.addresses[network] = self.addresses.get(network, 0) + 1
         if count > DEVICE:
             return "behaviour: more pages than anyone reads"
         if count > IDLE and key not in self.attentive:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from accounts.security.client_ip import rate_limit_key
 from tracking import shared
 
 MOST_ADDRESSES = 100_000
 
 
 class PerMinute:
-    """Counts per address and minute; all processes count together where Redis is there."""
+    """Counts per client (of IPv6, per /64) and minute; all processes count together where Redis is there."""
 
     def __init__(self, name: str, most: int) -> None:
         self.name, self.most = name, most
@@ -20,7 +21,7 @@ class PerMinute:
 
     def allows(self, address: str, now: datetime) -> bool:
         """Count one more; False once the address is over its limit."""
-        minute = int(now.timestamp()) // 60
+        minute, address = int(now.timestamp()) // 60, rate_limit_key(address)
         together = shared.together(lambda client: self._count(client, f"{address}:{minute}"))
         if together is not None:
             return together <= self.most

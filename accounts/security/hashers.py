@@ -1,0 +1,111 @@
+"""Password hashing with a bound on memory and time: a few at once in one process, and no endless queue behind them.
+
+Argon2 is slow and large on purpose, so whoever may start any number of hashes can exhaust the machine. Every hash of
+this process (users, protected links, shared overviews, unknown users whose answer must take as long) runs on one of
+MAX_HASHES_AT_ONCE threads kept for that; they reuse their memory, which other threads would each keep some of. A
+caller waits MAX_WAIT_SECONDS for its turn, and MAX_WAITING callers may wait; beyond that `HashingBusy` is raised,
+which is answered with 503 and Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
+
+from accounts.security.connections import release_connections
+
+MAX_HASHES_AT_ONCE = min(4, max(2, os.cpu_count() or 1))
+MAX_WAITING = 64  # callers; at some 40 ms a hash the last of them waits about a second
+MAX_WAIT_SECONDS = 4.0
+RETRY_SECONDS = 5  # what a refused caller is told to wait
+BUSY = "Too many people log in at this moment. Try again in a few seconds."
+T = TypeVar("T")
+
+
+class HashingBusy(Exception):
+    """So many passwords are being checked that this one had to be refused."""
+
+    def __init__(self) -> None:
+        super().__init__(BUSY)
+
+
+class HashingThreads:
+    """The threads on which hashes are computed. What already runs on one of them stays there."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix="hashing", initializer=self._enter)
+        self._inside = threading.local()
+        self._lock = threading.Lock()
+        self._submitted = 0
+
+    def run(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function returns, computed on a hashing thread. Raises HashingBusy."""
+        if getattr(self._inside, "here", False):
+            return function(*args)
+        future = self._submit(function, args)
+        if self._submitted > self.size:
+            release_connections()
+        try:
+            return future.result(MAX_WAIT_SECONDS)
+        except TimeoutError:
+            if future.cancel():
+                raise HashingBusy from None
+            return future.result()  # its turn has come
+
+    async def run_async(self, function: Callable[..., T], *args: Any) -> T:
+        """The same for async code: the event loop goes on meanwhile. Raises HashingBusy."""
+        return await asyncio.wrap_future(self._submit(function, args))
+
+    def _submit(self, function: Callable[..., T], args: tuple[Any, ...]) -> Future[T]:
+        with self._lock:
+            if self._submitted >= self.size + MAX_WAITING:
+                raise HashingBusy
+            self._submitted += 1
+        future = self._executor.submit(function, *args)
+        future.add_done_callback(self._leave)
+        return future
+
+    def _enter(self) -> None:
+        self._inside.here = True
+
+    def _leave(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._submitted -= 1
+
+
+hashing = HashingThreads(MAX_HASHES_AT_ONCE)
+
+
+class BoundedHasher:
+    """Computes on the hashing threads what a hasher of Django computes."""
+
+    def encode(self, password: str, salt: str, *args: Any) -> str:
+        """As Django's. Raises HashingBusy."""
+        return hashing.run(super().encode, password, salt, *args)  # type: ignore[misc]
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """As Django's. Raises HashingBusy."""
+        return hashing.run(super().verify, password, encoded)  # type: ignore[misc]
+
+
+class Argon2Hasher(BoundedHasher, Argon2PasswordHasher):
+    """Argon2id as OWASP's password storage cheat sheet has it: 19 MiB, two passes, one thread.
+
+    Hashes with other parameters (Django's own take 100 MiB and eight threads) verify as before; the next log-in of
+    their user replaces them.
+    """
+
+    memory_cost = 19_456  # KiB
+    time_cost = 2
+    parallelism = 1
+
+
+class PBKDF2Hasher(BoundedHasher, PBKDF2PasswordHasher):
+    """Django's PBKDF2, for hashes that were made before Argon2."""

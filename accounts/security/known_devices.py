@@ -1,0 +1,81 @@
+"""Devices and networks that gave the right password before: limits that count strangers' guesses never refuse them.
+
+A device shows a signed cookie that no script reads; it opens nothing by itself. A network is remembered in the cache
+of counters, for programs that keep no cookies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core import signing
+from django.core.cache import caches
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.crypto import salted_hmac
+
+from accounts.throttle import CACHE
+
+DEVICE_SECONDS = 365 * 86_400
+NETWORK_SECONDS = 30 * 86_400
+MAX_SUBJECTS = 5  # people (or shared links) one device is remembered for
+SALT = "known-device"
+
+
+@dataclass(frozen=True)
+class DeviceCookie:
+    """A cookie that names its device, and for whom it gave the right password."""
+
+    name: str
+
+    def device(self, request: HttpRequest, subject: str) -> str:
+        """The device's id if it is known for `subject` (an e-mail, a link's id), else ""."""
+        device, subjects = self._read(request)
+        return device if _digest(subject) in subjects else ""
+
+    def remember(self, request: HttpRequest, response: HttpResponseBase, subject: str, path: str) -> None:
+        """Send the cookie: from now on the device is known for `subject`, at the pages below `path`."""
+        device, subjects = self._read(request)
+        digest = _digest(subject)
+        kept = [digest, *(one for one in subjects if one != digest)][:MAX_SUBJECTS]
+        response.set_cookie(
+            self.name,
+            signing.dumps([device or secrets.token_hex(8), kept], salt=SALT),
+            max_age=DEVICE_SECONDS,
+            path=path,
+            secure=request.is_secure() or settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+
+    def _read(self, request: HttpRequest) -> tuple[str, list[str]]:
+        try:
+            device, subjects = signing.loads(request.COOKIES.get(self.name, ""), salt=SALT, max_age=DEVICE_SECONDS)
+        except signing.BadSignature:
+            return "", []
+        return device, subjects
+
+
+LOGIN_DEVICES = DeviceCookie("known_device")
+SHARE_DEVICES = DeviceCookie("share_device")
+
+
+def remember_network(subject: str, client: str) -> None:
+    """Note that this client (a `client_key`) gave the right password of `subject`."""
+    caches[CACHE].set(_network_key(subject, client), 1, NETWORK_SECONDS)
+
+
+def is_known_network(subject: str, client: str) -> bool:
+    """Whether the client gave the right password of `subject` in the last 30 days."""
+    return caches[CACHE].get(_network_key(subject, client)) is not None
+
+
+def _network_key(subject: str, client: str) -> str:
+    return f"known-network:{hashlib.sha256(f'{subject} {client}'.encode(errors='replace')).hexdigest()[:32]}"
+
+
+def _digest(subject: str) -> str:
+    return salted_hmac(SALT, subject).hexdigest()[:20]

@@ -1,0 +1,70 @@
+"""Checking an e-mail and a password: counted before the password is hashed, wherever it was typed."""
+
+from __future__ import annotations
+
+from django.contrib.auth import authenticate
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from accounts import throttle
+from accounts.models import User
+from accounts.security.hashers import HashingBusy
+from accounts.security.known_devices import LOGIN_DEVICES, is_known_network, remember_network
+
+COOKIE_PATH = "/login"  # the only page that asks for the cookie
+
+
+class TooManyAttempts(Exception):
+    """A limit is used up; another attempt may be made in `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many attempts. Try again in {throttle.minutes(seconds)}.")
+        self.seconds = seconds
+
+
+def check_credentials(request: HttpRequest, email: str, password: str) -> User | None:
+    """The user with this e-mail (lower case) and password, or None; either way one attempt is counted first.
+
+    Raises TooManyAttempts and HashingBusy, and in both cases no password was checked.
+    """
+    limits = login_limits(request, email)
+    if wait := throttle.take(*limits):
+        raise TooManyAttempts(wait)
+    try:
+        user = authenticate(request, username=email, password=password)
+    except HashingBusy:
+        throttle.give_back(*limits)
+        raise
+    if user is None:
+        return None
+    throttle.give_back(*limits)
+    throttle.clear(_narrowest(limits))
+    remember_network(email, throttle.client_key(request))
+    return user
+
+
+def login_limits(request: HttpRequest, email: str) -> tuple[throttle.Pair, ...]:
+    """What an attempt counts against: a device or network that logged in as this person before has limits of its own.
+
+    LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse the person whose e-mail it is.
+    """
+    if device := LOGIN_DEVICES.device(request, email):
+        return ((throttle.LOGIN_DEVICE, f"{email} {device}"),)
+    client = throttle.client_key(request)
+    own = ((throttle.LOGIN_ADDRESS, client), (throttle.LOGIN_PAIR, f"{email} {client}"))
+    return own if is_known_network(email, client) else (*own, (throttle.LOGIN_EMAIL, email))
+
+
+def _narrowest(limits: tuple[throttle.Pair, ...]) -> throttle.Pair:
+    narrow = (throttle.LOGIN_DEVICE, throttle.LOGIN_PAIR)
+    return next(pair for pair in limits if pair[0] in narrow)
+
+
+def remember_login(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+    """Let this device log in as the user whatever strangers try. Call it on the answer to a successful log-in."""
+    LOGIN_DEVICES.remember(request, response, user.email, COOKIE_PATH)
+
+
+def forget_attempts(user: User) -> None:
+    """Forget what strangers tried: the person proved by a mailed link who they are."""
+    throttle.clear((throttle.LOGIN_EMAIL, user.email))

@@ -1,0 +1,75 @@
+"""Live views in real Chromium: what they say when there are too many, and when the right to look is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.product import EMAIL, PASSWORD, Product
+from tests.browser.shots import log_in
+
+LIMIT = """
+import django; django.setup()
+from accounts.models import Account
+Account.objects.update(limits={"streams_per_user": 1})
+"""
+LOG_OUT = """
+import django; django.setup()
+from django.contrib.sessions.models import Session
+Session.objects.all().delete()
+"""
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    made = Product()
+    made.start()
+    try:
+        made.site = made.sites(garden={})["garden"]
+        made.command("-c", LIMIT)
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def alice(product: Product, chromium: Browser) -> Iterator[BrowserContext]:
+    """Her browser, logged in."""
+    context = chromium.new_context()
+    log_in(context.new_page(), product.url, EMAIL, PASSWORD)
+    yield context
+    context.close()
+
+
+def asked(page: Page) -> list[str]:
+    """Requests for streams that the page makes from now on."""
+    found: list[str] = []
+    page.on("request", lambda request: found.append(request.url) if request.url.endswith("/stream") else None)
+    return found
+
+
+@pytest.mark.parametrize("path", ["/sites/{site}/spy", "/links/live"])
+def test_one_view_too_many_waits_for_a_place_and_asks_slowly(product: Product, alice: BrowserContext, path: str):
+    first, second = alice.new_page(), alice.new_page()
+    first.goto(product.url + path.format(site=product.site))
+    first.wait_for_selector("text=/^Live$/")
+    second.clock.install()
+    requests = asked(second)
+    second.goto(product.url + path.format(site=product.site))
+    second.wait_for_selector("text=Too many live views are open")
+    assert len(requests) == 2
+    second.clock.run_for(29_000)
+    assert len(requests) == 2, "nothing is asked before the time that the server named"
+    first.close()
+    second.clock.run_for(15_000)
+    second.wait_for_selector("#spy-state:text-is('Live'), [data-live-state]:text-is('Live')")
+
+
+def test_a_view_says_that_it_ended_once_the_person_was_logged_out(product: Product, alice: BrowserContext) -> None:
+    page = alice.new_page()
+    page.goto(f"{product.url}/sites/{product.site}/spy")
+    page.wait_for_selector("#spy-state:text-is('Live')")
+    product.command("-c", LOG_OUT)
+    page.wait_for_selector("#spy-state:has-text('The stream ended; reload the page.')")
