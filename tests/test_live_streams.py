@@ -87,33 +87,33 @@ async def test_an_event_is_shown_the_moment_it_is_stored(site: Site, spied: str,
     assert "/&lt;b&gt;live&lt;/b&gt;" in told
 
 
-def logged_out(bob: User, site: Site) -> None:
+def logged_out(bob: User, site: Site, session_key: str) -> None:
     client = Client()
-    client.cookies["sessionid"] = Session.objects.get().session_key
+    client.cookies["sessionid"] = session_key
     assert client.post("/logout").status_code == 302
 
 
-def password_changed(bob: User, site: Site) -> None:
+def password_changed(bob: User, site: Site, session_key: str) -> None:
     user_password_set(user=bob, password="quite another password")
 
 
-def deactivated(bob: User, site: Site) -> None:
+def deactivated(bob: User, site: Site, session_key: str) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
 
 
-def right_taken(bob: User, site: Site) -> None:
+def right_taken(bob: User, site: Site, session_key: str) -> None:
     Grant.objects.all().delete()
 
 
-def removed_from_the_account(bob: User, site: Site) -> None:
+def removed_from_the_account(bob: User, site: Site, session_key: str) -> None:
     bob.memberships.all().delete()
 
 
-def site_deleted(bob: User, site: Site) -> None:
+def site_deleted(bob: User, site: Site, session_key: str) -> None:
     Site.objects.update(deleted=timezone.now())
 
 
-def session_expired(bob: User, site: Site) -> None:
+def session_expired(bob: User, site: Site, session_key: str) -> None:
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
 
 
@@ -126,11 +126,12 @@ ENDS = [
 async def test_nothing_is_shown_to_somebody_who_may_not_see_it_any_more(
     end: Callable[..., None], spied: str, site: Site, bob: User
 ) -> None:
-    async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
+    session = await cookie(bob)
+    async with asgi.connected(spied, cookie=session) as browser:
         await browser.piece()
         happens(site, "/before")
         assert b"/before" in await browser.piece()
-        await database(end, bob, site)
+        await database(end, bob, site, session.removeprefix("sessionid="))
         time_passes()
         happens(site, "/after")
         assert await browser.piece() is None, "the response has ended"

@@ -16,12 +16,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
@@ -31,6 +30,7 @@ from accounts.access import Bearer
 from accounts.limits import account_limit
 from accounts.models import Account, Membership, User
 from accounts.security.connections import release_connections
+from accounts.security.sessions import hashed_key
 from tracking import feed
 from tracking.hit import Event
 
@@ -48,7 +48,9 @@ class TooManyStreams(Exception):
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who opened a stream, in which account, and by which log-in. Another password makes another `login_hash`."""
+    """Who opened a stream, in which account, and by which log-in: the session's key as the database has it.
+
+    Another password makes another `login_hash`."""
 
     user_id: int
     account: Account
@@ -58,7 +60,8 @@ class Viewer:
 
 def viewer_of(request: HttpRequest, user: User, account: Account) -> Viewer:
     """The viewer of a request by a user who is logged in."""
-    return Viewer(user.pk, account, request.session.session_key or "", user.get_session_auth_hash())
+    stored_key = hashed_key(request.session.session_key or "")
+    return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
 
 
 class LiveStream(Generic[Scope]):
@@ -179,9 +182,8 @@ def scope_for(stream: LiveStream[Scope], member: Membership) -> Scope | None:
 
 def open_logins(streams: list[LiveStream[Any]]) -> set[str]:
     """The session keys that neither ended by a log-out nor by their age."""
-    sessions = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class().objects
     keys = {stream.viewer.session_key for stream in streams}
-    found = sessions.filter(session_key__in=keys, expire_date__gt=timezone.now())
+    found = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     return set(found.values_list("session_key", flat=True))
 
 
