@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone as clock
@@ -11,16 +12,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import JoinForm, SetupForm, add_mistakes
-from accounts.invitations import installation_setup, invitation_accept, open_invitation, setup_invitation
+from accounts.invitations import SETUP_HOURS, installation_setup, invitation_accept, open_invitation
 from accounts.models import Invitation, User
-from accounts.services import user_create
+from accounts.services import is_placeholder, user_create
 
 
 def setup_hint(request: HttpRequest) -> HttpResponse:
     """Where a fresh installation says how to begin; the link itself stands in the terminal only."""
-    if setup_invitation() is None:
+    if User.objects.somebody_can_log_in():
         return redirect("login")
-    return render(request, "accounts/setup_hint.html")
+    return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS})
 
 
 @never_cache
@@ -28,7 +29,7 @@ def setup_hint(request: HttpRequest) -> HttpResponse:
 def setup(request: HttpRequest, token: str) -> HttpResponse:
     """The first user's page. The link dies with its use."""
     invitation = open_invitation(token, clock.now())
-    if invitation is None or invitation.account_id is not None or setup_invitation() is None:
+    if invitation is None or invitation.account_id is not None or User.objects.somebody_can_log_in():
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -51,11 +52,12 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/link_dead.html", status=404)
     if request.user.is_authenticated:
         return _join_logged_in(request, invitation)
-    if User.objects.filter(email=invitation.email).exists():
+    user = User.objects.filter(email=invitation.email).first()
+    if user is not None and not is_placeholder(user):
         return redirect(f"/login?next={request.path}")
     form = JoinForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and (user := _join_new(form, invitation)):
-        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    if request.method == "POST" and form.is_valid() and (joined := _join_new(form, invitation)):
+        login(request, joined, backend="django.contrib.auth.backends.ModelBackend")
         request.session["account"] = invitation.account_id
         return redirect("/")
     return render(request, "accounts/join.html", {"form": form, "invitation": invitation})
@@ -63,8 +65,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
 
 def _join_new(form: JoinForm, invitation: Invitation) -> User | None:
     try:
-        user = user_create(email=invitation.email, **form.cleaned_data)
-        invitation_accept(invitation=invitation, user=user, now=clock.now())
+        with transaction.atomic():
+            user = user_create(email=invitation.email, **form.cleaned_data)
+            invitation_accept(invitation=invitation, user=user, now=clock.now())
     except ValidationError as error:
         add_mistakes(form, error)
         return None
@@ -73,11 +76,13 @@ def _join_new(form: JoinForm, invitation: Invitation) -> User | None:
 
 def _join_logged_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Whoever is logged in joins by one press; the page says if the invited address is another."""
+    mistakes: list[str] = []
     if request.method == "POST":
         try:
             invitation_accept(invitation=invitation, user=request.user, now=clock.now())  # type: ignore[arg-type]
-        except ValidationError:
-            return render(request, "accounts/link_dead.html", status=404)
-        request.session["account"] = invitation.account_id
-        return redirect("/")
-    return render(request, "accounts/join.html", {"form": None, "invitation": invitation})
+        except ValidationError as error:
+            mistakes = error.messages
+        else:
+            request.session["account"] = invitation.account_id
+            return redirect("/")
+    return render(request, "accounts/join.html", {"form": None, "invitation": invitation, "mistakes": mistakes})

@@ -1,0 +1,50 @@
+"""What a member made in an account's sites and which keys they could read there, for when their access ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from accounts.access import Bearer
+from accounts.models import Account, Membership
+from accounts.revocation import MemberWork, SharedKeys
+from sites.access import KIND, existing_sites, sites_of
+from sites.models import ApiKey, Site
+from sites.services import api_key_revoke, site_keys_rotate
+
+
+def ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
+    """The open `ck_` keys the person made: all of the account's, or those of sites they may not edit any more."""
+    rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
+    if not leaves:
+        rows = rows.exclude(site__in=sites_of(Bearer(membership), "edit"))
+    return list(rows.select_related("site"))
+
+
+def end_key(key: ApiKey, now: datetime) -> None:
+    """Revoke one."""
+    api_key_revoke(key=key, now=now)
+
+
+def readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
+    """(site, name of the key): whoever sees a site is told its `sitekey`, whoever edits it also `sitekey_admin`."""
+    actor = Bearer(membership)
+    seen = sites_of(actor).values_list("pk", flat=True)
+    edited = sites_of(actor, "edit").values_list("pk", flat=True)
+    return {(number, "sitekey") for number in seen} | {(number, "sitekey_admin") for number in edited}
+
+
+def site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """What the sites are called."""
+    return dict(existing_sites(account, ids))
+
+
+def replace_site_keys(account: Account, site_id: int) -> None:
+    """New keys for a site of the account; nothing for one that is gone."""
+    site = Site.objects.filter(account=account, pk=site_id).first()
+    if site is not None:
+        site_keys_rotate(site=site)
+
+
+API_KEYS = MemberWork("API keys", ending_keys, end_key)
+SITE_KEYS = SharedKeys(KIND, "Site keys", readable_site_keys, site_names, replace_site_keys)
