@@ -113,8 +113,8 @@ def may(actor: Actor, account: Account, what: str) -> bool:
 
 
 def granted(membership: Membership, kind: str) -> dict[int, str]:
-    """What the membership was given of one kind: {object id: right}."""
-    if membership.pk is None:
+    """What a guest was given of one kind: {object id: right}. Everybody else may what their role says, no more."""
+    if membership.pk is None or membership.role != Role.GUEST:
         return {}
     return dict(Grant.objects.filter(membership=membership, kind=kind).values_list("object_id", "right"))
 

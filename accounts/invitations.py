@@ -25,7 +25,13 @@ from accounts.limits import check_limit
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.operations import mailbox
 from accounts.revocation import MemberWork
-from accounts.services import account_create, cleaned_grants, user_create, user_placeholder_forget
+from accounts.services import (
+    account_create,
+    cleaned_grants,
+    member_key_rotate,
+    user_create,
+    user_placeholder_forget,
+)
 
 DAYS = 14
 SETUP_HOURS = 24
@@ -261,6 +267,8 @@ def _accepted_membership(invitation: Invitation, user: User, mine: Membership | 
     if found is None:
         return Membership.objects.create(user=user, account=invitation.account, role=invitation.role, accepted=now)
     invited = found.user
+    if found.role == Role.GUEST != invitation.role:
+        member_key_rotate(membership=found)  # the team was shown the guest's key; a member's is theirs alone
     found.user, found.role, found.accepted = user, invitation.role, now
     found.save(update_fields=["user", "role", "accepted"])
     found.invitations.open().update(revoked=now)

@@ -183,6 +183,12 @@ def grant_set(*, membership: Membership, kind: str, object_id: int, right: str |
     return None
 
 
+def member_key_rotate(*, membership: Membership) -> None:
+    """A new key of the member's own; the old one stops working."""
+    membership.key_generation += 1
+    membership.save(update_fields=["key_generation", "authkey_hash"])
+
+
 @transaction.atomic
 def member_remove(*, membership: Membership, by: Membership) -> None:
     """Take a person out of the account, with their grants and what they made; the last owner stays.
@@ -210,6 +216,8 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
         raise ValidationError({"role": "Only an owner can make or change an owner."})
     if role != Role.OWNER:
         _keep_an_owner(membership)
+    if membership.role == Role.GUEST != role:
+        member_key_rotate(membership=membership)  # the team was shown the guest's key; a member's is theirs alone
     membership.role = role
     membership.save(update_fields=["role"])
 

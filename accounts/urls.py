@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/mail/<str:name>/<int:place>/letter", sent_letter, name="sent-letter"),
     path("account", account.account_settings, name="account"),
     path("account/key", account.account_key, name="account-key"),
+    path("account/own-key", account.own_key, name="own-key"),
     path("account/brand", account.account_brand, name="account-brand"),
     path("account/switch", account.account_switch, name="account-switch"),
     path("account/team", team.team, name="team"),

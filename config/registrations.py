@@ -27,7 +27,7 @@ from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
-from sites.leaving import API_KEYS, SITE_KEYS
+from sites.leaving import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
 from sites.uptime.costs import register_costs
@@ -42,6 +42,7 @@ register_kind(DATAPOINT_KIND)
 register_member_work(OPEN_INVITATIONS)
 register_member_work(API_KEYS)
 register_member_work(SHARES)
+register_member_work(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
 

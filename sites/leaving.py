@@ -9,6 +9,7 @@ from accounts.access import Bearer
 from accounts.models import Account, Membership
 from accounts.revocation import MemberWork, SharedKeys
 from sites.access import KIND, existing_sites, sites_of
+from sites.alerts.models import Channel, ChannelKind
 from sites.models import ApiKey, Site
 from sites.services import api_key_revoke, site_keys_rotate
 
@@ -46,5 +47,21 @@ def replace_site_keys(account: Account, site_id: int) -> None:
         site_keys_rotate(site=site)
 
 
+def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
+    """The channels that mail the account's alerts to somebody who leaves it."""
+    if not leaves:
+        return []
+    email = membership.user.email
+    mails = Channel.objects.filter(account=membership.account, kind=ChannelKind.EMAIL, enabled=True)
+    return [channel for channel in mails if channel.target.strip().lower() == email]
+
+
+def end_channel(channel: Channel, now: datetime) -> None:
+    """Switch one off, saying why; the account's people can switch it on again."""
+    reason = "Switched off: the person it mails to left the account."
+    Channel.objects.filter(pk=channel.pk).update(enabled=False, switched_off=reason)
+
+
+MAIL_CHANNELS = MemberWork("Alert channels that mail to them", ending_channels, end_channel)
 API_KEYS = MemberWork("API keys", ending_keys, end_key)
 SITE_KEYS = SharedKeys(KIND, "Site keys", readable_site_keys, site_names, replace_site_keys)

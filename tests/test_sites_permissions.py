@@ -47,6 +47,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "me/password": ("GET", OWN),
     "account": ("GET", OWNERS),
     "account/key": ("POST", "302 404 302 in"),
+    "account/own-key": ("POST", "302 302 302 in"),
     "account/brand": ("GET", OWNERS),
     "account/switch": ("POST", "302 302 404 in"),
     "account/team": ("GET", OWNERS),

@@ -20,6 +20,7 @@ from accounts.services import (
     account_brand_set,
     account_key_rotate,
     account_update,
+    member_key_rotate,
     user_password_set,
     user_update,
 )
@@ -77,6 +78,15 @@ def account_key(request: HttpRequest) -> HttpResponse:
     account_key_rotate(account=account)
     messages.success(request, "The account has a new authkey. The old one no longer works.")
     return redirect("account")
+
+
+@login_required
+@require_POST
+def own_key(request: HttpRequest) -> HttpResponse:
+    """Replace one's own key, with which programs do what one may oneself in the account one works in."""
+    member_key_rotate(membership=current_membership(request))
+    messages.success(request, "You have a new key. The old one no longer works.")
+    return redirect(next_page(request))
 
 
 @login_required

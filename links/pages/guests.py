@@ -133,4 +133,4 @@ def toolbox(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Every operation, to be tried with one's own key: the account's for its owners, else the member's."""
     owner = sight.membership.role == Role.OWNER
     key = sight.account.authkey if owner else sight.membership.authkey
-    return shown(request, sight, "toolbox", key=key, by_tag=by_tag())
+    return shown(request, sight, "toolbox", key=key, owner=owner, by_tag=by_tag())
