@@ -27,7 +27,9 @@ from accounts.operations import mailbox
 from accounts.revocation import MemberWork
 from accounts.services import (
     account_create,
+    account_lock,
     cleaned_grants,
+    existing_things,
     member_key_rotate,
     user_create,
     user_placeholder_forget,
@@ -129,7 +131,11 @@ def invitation_revoke(*, invitation: Invitation, now: datetime) -> None:
 
 
 def check_guest_limit(account: Account, email: str = "") -> None:
-    """Refuse one guest more than the account may have; those invited count. Raises ValidationError."""
+    """Refuse one guest more than the account may have; those invited count. Raises ValidationError.
+
+    Must run inside the transaction that makes the guest.
+    """
+    account_lock(account)
     invited = account.invitations.open().filter(role=Role.GUEST, membership=None).exclude(email=email)
     used = account.memberships.filter(role=Role.GUEST).count() + invited.count()
     check_limit(account, "guests", used=used, field="email", what="guests")
@@ -139,6 +145,14 @@ def check_invitation_limit(account: Account, now: datetime) -> None:
     """Refuse one invitation more than the account may send in 24 hours. Raises ValidationError."""
     sent = account.invitations.filter(created__gt=now - timedelta(days=1)).count()
     check_limit(account, "invitations_per_day", used=sent, field="email", what="invitations in 24 hours")
+
+
+def grants_of_open_invitation(account: Account, email: str) -> list[tuple[str, int, str]]:
+    """(kind, id, right) that the guest invited at this address is waiting for, of what is still there."""
+    waiting = account.invitations.open().filter(email=email, role=Role.GUEST).first()
+    grants = [(kind, number, right) for kind, number, right in (waiting.grants if waiting else ())]
+    there = existing_things(account, {(kind, number) for kind, number, _ in grants})
+    return [grant for grant in grants if grant[:2] in there]
 
 
 def open_invitations_by(membership: Membership, leaves: bool) -> Sequence[Invitation]:
@@ -158,6 +172,7 @@ def _issue(
 ) -> Invitation:
     """A new invitation instead of the open ones of the address. Raises ValidationError above the day's limit."""
     now = clock.now()
+    account_lock(account)
     check_invitation_limit(account, now)
     _forget_old(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -240,27 +240,34 @@ def _set_grant(membership: Membership, kind: str, object_id: int, right: str | N
     Grant.objects.update_or_create(membership=membership, kind=kind, object_id=object_id, defaults={"right": right})
 
 
+def existing_things(account: Account, things: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the (kind, id) that are there and belong to the account; asks for these ids only."""
+    numbers: dict[str, set[int]] = {}
+    for kind, object_id in things:
+        if kind in KINDS and 0 < object_id < 2**63:
+            numbers.setdefault(kind, set()).add(object_id)
+    return {(kind, number) for kind, ids in numbers.items() for number, _ in KINDS[kind].existing(account, ids)}
+
+
 def cleaned_grants(account: Account, grants: Grants) -> list[tuple[str, int, str]]:
     """The grants, each once, if every one names a thing of this account. Raises ValidationError."""
     wanted = {(kind, object_id): right for kind, object_id, right in grants}
     if len(wanted) > MAX_GRANTS:
         raise ValidationError({"grants": f"At most {MAX_GRANTS:,} things can be given at once."})
-    numbers: dict[str, set[int]] = {}
-    for kind, object_id in wanted:
-        numbers.setdefault(kind, set()).add(object_id)
-    there = {
-        (kind, object_id)
-        for kind, ids in numbers.items()
-        if kind in KINDS
-        for object_id, _ in KINDS[kind].existing(account, {number for number in ids if 0 < number < 2**63})
-    }
+    there = existing_things(account, wanted)
     for (kind, object_id), right in wanted.items():
         if right not in Right.values or (kind, object_id) not in there:
             raise ValidationError({"grants": f"There is no {kind} {object_id} that could be given to {right}."})
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 
+def account_lock(account: Account) -> None:
+    """Let nobody else count or change this account's people until our transaction ends."""
+    Account.objects.select_for_update(no_key=True).values_list("pk").get(pk=account.pk)
+
+
 def _keep_an_owner(membership: Membership) -> None:
+    account_lock(membership.account)
     owners = Membership.objects.accepted().filter(account=membership.account, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise ValidationError({"role": "An account needs an owner; make somebody else owner first."})

@@ -313,6 +313,26 @@ def test_a_guest_gets_one_site_more_without_a_mail(inside: Client, account, site
     assert mail.outbox == []
 
 
+def test_sites_shared_before_the_guest_accepts_are_all_there(inside: Client, account, site) -> None:
+    more, gone = (site_create(account=account, domain=name) for name in ("more.example", "gone.example"))
+    for one in (site, gone, more):
+        inside.post(f"/sites/{one.pk}/settings/team", {"email": ZOE, "right": "read"})
+        if one == gone:
+            inside.delete(f"/api/v1/sites/{gone.pk}")
+    inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "write"})
+    assert Invitation.objects.open().count() == 1
+    Client().post(mailed(), NEW)
+    zoe = account.memberships.get(user__email=ZOE)
+    assert set(zoe.grants.values_list("object_id", "right")) == {(site.pk, "write"), (more.pk, "read")}
+
+
+def test_a_site_is_not_shared_with_somebody_who_is_invited_to_all(inside: Client, account, site) -> None:
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    answer = inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "read"})
+    assert "invited to the whole account already" in answer.content.decode()
+    assert Invitation.objects.open().get().role == "viewer"
+
+
 def test_a_password_is_set_by_a_link_only_for_somebody_who_never_came(inside: Client, account) -> None:
     """A person whose log-in was locked, or who logs in another way, has accounts that an inviter must not open."""
     zoe = User.objects.create_user(ZOE, None, name="Zoe")

@@ -12,7 +12,12 @@ from django.views.decorators.http import require_POST
 
 from accounts.access import members_of, membership_for
 from accounts.forms import add_mistakes
-from accounts.invitations import MailedInvitation, invitation_create, mail_invitation
+from accounts.invitations import (
+    MailedInvitation,
+    grants_of_open_invitation,
+    invitation_create,
+    mail_invitation,
+)
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from sites.access import KIND, site_for
@@ -65,13 +70,15 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Mai
     member = site.account.memberships.filter(user__email=address).first()
     if member is not None and member.role != Role.GUEST:
         raise ValidationError({"email": "This person sees the whole account already."})
+    if site.account.invitations.open().filter(email=address).exclude(role=Role.GUEST).exists():
+        raise ValidationError({"email": "This person is invited to the whole account already."})
     if member is not None:
         grant_set(membership=member, kind=KIND, object_id=site.pk, right=right)
         when = "now" if member.accepted else "once they accept their invitation"
         return None, f"{address} may open {site} {when}."
     mine = membership_for(request.user, site.account)
     assert mine is not None  # site_for said so
-    grants = [(KIND, site.pk, right)]
+    grants = [*grants_of_open_invitation(site.account, address), (KIND, site.pk, right)]  # the last one counts
     made = invitation_create(account=site.account, email=address, role=Role.GUEST, by=mine, grants=grants)
     sent = mail_invitation(made, request.user)
     return sent, sent.sentence
