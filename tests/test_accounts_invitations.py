@@ -23,7 +23,7 @@ from sites.models import Site
 from sites.services import site_create
 from tests.clickmeter_support import Program, master
 from tests.clickmeter_support import guest as program_of
-from tests.conftest import PASSWORD, member
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Zoe", "password": "a long enough password"}
@@ -374,37 +374,3 @@ def test_an_address_that_was_only_invited_can_be_made_a_user_by_the_operator(acc
         client.post("/login", {"email": email, "password": NEW["password"]})
         assert client.get("/account").status_code == 200
         assert account.name not in client.get("/account").content.decode()
-
-
-# -- which account opens ------------------------------------------------------------------------------------------
-
-
-def opens(client: Client) -> str:
-    """The name of the account whose settings open."""
-    return re.search(r'name="name" value="([^"]*)"', client.get("/account").content.decode())[1]
-
-
-@pytest.fixture
-def two(alice: User, account: Account) -> Account:
-    """Another account, first by name, in which alice is an administrator and which she joined later."""
-    other = Account.objects.create(name="AAA")
-    member(other, "olga", Role.OWNER)
-    Membership.objects.create(user=alice, account=other, role=Role.ADMIN)
-    return other
-
-
-def test_ones_own_account_opens_before_others(alice: User, two: Account) -> None:
-    assert opens(logged_in(alice)) == "Alice &amp; Co"
-
-
-def test_the_account_used_last_opens_after_the_next_log_in(alice: User, two: Account, site: Site, store: Any) -> None:
-    theirs = site_create(account=two, domain="aaa.example")
-    client = logged_in(alice)
-    client.post("/account/switch", {"account": two.pk})
-    assert opens(logged_in(alice)) == "AAA"
-    client.get(f"/sites/{site.pk}/")
-    assert opens(logged_in(alice)) == "Alice &amp; Co"
-    client.get(f"/sites/{theirs.pk}/")
-    assert opens(logged_in(alice)) == "AAA"
-    two.memberships.get(user=alice).delete()
-    assert opens(logged_in(alice)) == "Alice &amp; Co"
