@@ -6,12 +6,12 @@ showed a key of an account. Words for what one may do: "view", "edit", "manage" 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from accounts.keys import key_hash
@@ -30,31 +30,36 @@ RIGHT_MAY: dict[str, frozenset[str]] = {
     Right.WRITE: frozenset({"view", "edit"}),
 }
 WORDS = frozenset({"view", "edit", "manage"})
-ALL_THINGS = "all_things"  # a guest's option: may view and edit everything, yet manage nothing
+Things = Sequence[tuple[int, str]]  # (id, label)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing a guest can be given. `things(account)` yields (id, label) of all there are."""
+    """A kind of thing a guest can be given.
+
+    `search(account, text, limit)` gives the first things whose name contains the text (all for an empty one);
+    `existing(account, ids)` those of the ids that are there, with their labels.
+    """
 
     name: str
     label: str
-    things: Callable[[Account], Iterable[tuple[int, str]]]
+    search: Callable[[Account, str, int], Things]
+    existing: Callable[[Account, Collection[int]], Things]
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def register_kind(name: str, label: str, things: Callable[[Account], Iterable[tuple[int, str]]]) -> None:
-    """Make `name` a word that grants may use; called from `config.registrations`."""
-    KINDS[name] = Kind(name, label, things)
+def register_kind(kind: Kind) -> None:
+    """Make its name a word that grants may use; called from `config.registrations`."""
+    KINDS[kind.name] = kind
 
 
 @dataclass(frozen=True)
 class Bearer:
     """Who showed a key instead of logging in: exactly one membership, whatever else its user may open.
 
-    The account's own key acts as its owner through a membership that is not stored (`pk` is None).
+    The account's own key acts as an administrator through a membership that is not stored (`pk` is None).
     """
 
     membership: Membership
@@ -64,25 +69,33 @@ class Bearer:
     pk: int | None = None
 
 
+def person_behind(actor: Any) -> User | None:
+    """Who makes what this actor makes: a user, also one who shows their own key; None for an account's key."""
+    if isinstance(actor, Bearer):
+        return actor.membership.user if actor.membership.user_id else None
+    return actor if isinstance(actor, User) else None
+
+
 Actor = Any  # User | AnonymousUser | Bearer | None; spelled loosely because request.user is
 
 
 def memberships_of(actor: Actor) -> list[Membership]:
-    """Every membership of the actor, with its account; none for nobody and for a disabled user."""
+    """Every accepted membership of the actor, with its account; none for nobody and for a disabled user."""
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    return list(Membership.objects.filter(user=actor).select_related("account").order_by("account__name", "pk"))
+    found = Membership.objects.accepted().filter(user=actor)
+    return list(found.select_related("account").order_by("account__name", "pk"))
 
 
 def membership_for(actor: Actor, account: Account) -> Membership | None:
-    """The actor's membership in `account`, if there is one."""
+    """The actor's accepted membership in `account`, if there is one."""
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return None
     if isinstance(actor, Bearer):
         return actor.membership if actor.membership.account_id == account.pk else None
-    return Membership.objects.filter(user=actor, account=account).select_related("account").first()
+    return Membership.objects.accepted().filter(user=actor, account=account).select_related("account").first()
 
 
 def membership_may(membership: Membership | None, what: str) -> bool:
@@ -91,8 +104,6 @@ def membership_may(membership: Membership | None, what: str) -> bool:
         raise ValueError(f"{what!r} is not one of {sorted(WORDS)}")
     if membership is None:
         return False
-    if membership.role == Role.GUEST and membership.options.get(ALL_THINGS):
-        return what in {"view", "edit"}
     return what in ROLE_MAY[membership.role]
 
 
@@ -102,8 +113,8 @@ def may(actor: Actor, account: Account, what: str) -> bool:
 
 
 def granted(membership: Membership, kind: str) -> dict[int, str]:
-    """What the membership was given of one kind: {object id: right}."""
-    if membership.pk is None:
+    """What a guest was given of one kind: {object id: right}. Everybody else may what their role says, no more."""
+    if membership.pk is None or membership.role != Role.GUEST:
         return {}
     return dict(Grant.objects.filter(membership=membership, kind=kind).values_list("object_id", "right"))
 
@@ -128,21 +139,31 @@ def account_for(request: HttpRequest, account_id: int, may: str = "view") -> Acc
 
 
 def current_membership(request: HttpRequest) -> Membership:
-    """The membership the person works in now: the switcher's choice, else the first. Http404 without one."""
+    """The membership the person works in now. Raises Http404 without one.
+
+    It is the switcher's choice of this session, else the account used last, else the first one the person owns, else
+    the first they joined: what others do never changes which account opens.
+    """
     memberships = memberships_of(request.user)
-    chosen = request.session.get("account") if hasattr(request, "session") else None
-    for membership in memberships:
-        if membership.account_id == chosen:
-            return membership
     if not memberships:
         raise Http404("You are not a member of any account.")
-    return memberships[0]
+    chosen = request.session.get("account") if hasattr(request, "session") else None
+    last = getattr(request.user, "last_account_id", None)
+    by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
+    found = by_account.get(chosen) or by_account.get(last)
+    return found or min(memberships, key=lambda one: (one.role != Role.OWNER, one.accepted, one.pk))
 
 
 def work_in(request: HttpRequest, account: Account) -> None:
-    """From now on the person works in this account: links and settings are its, as by the switcher."""
-    if SESSION_KEY in request.session and request.session.get("account") != account.pk:
+    """From now on, and after the next log-in, the person works in this account: links and settings are its."""
+    if SESSION_KEY not in request.session:
+        return
+    if request.session.get("account") != account.pk:
         request.session["account"] = account.pk
+    user = request.user
+    if isinstance(user, User) and user.last_account_id != account.pk:
+        User.objects.filter(pk=user.pk).update(last_account=account)
+        user.last_account_id = account.pk
 
 
 def current_account(request: HttpRequest, may: str = "view") -> Account:
@@ -154,22 +175,28 @@ def current_account(request: HttpRequest, may: str = "view") -> Account:
 
 
 def members_of(account: Account) -> QuerySet[Membership]:
-    """Everybody in the account, owners first, guests last, by name."""
-    return account.memberships.select_related("user").prefetch_related("grants").order_by("created", "pk")
+    """Everybody who accepted to be in the account, the earliest first."""
+    found: QuerySet[Membership] = account.memberships.accepted()
+    return found.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
 
 
 def owner_of(account: Account) -> User | None:
     """The account's first owner."""
-    membership = account.memberships.filter(role=Role.OWNER).select_related("user").order_by("pk").first()
+    owners = account.memberships.accepted().filter(role=Role.OWNER)
+    membership = owners.select_related("user").order_by("pk").first()
     return membership.user if membership else None
 
 
 def bearer_of(authkey: str) -> Bearer | None:
-    """Who an account's or a member's own authkey (GUID, any case) stands for; None for an unknown key."""
+    """Who an account's or a member's own authkey (GUID, any case) stands for; None for an unknown key.
+
+    The account's key never acts as an owner: many programs hold it, and owners are made by people.
+    """
     hashed = key_hash(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
     if account is not None:
-        return Bearer(Membership(account=account, role=Role.OWNER))
-    member = Membership.objects.filter(authkey_hash=hashed, user__is_active=True).select_related("account", "user")
-    found = member.first()
+        return Bearer(Membership(account=account, role=Role.ADMIN))
+    # A pending guest's key is the account's own: whether that person has a log-in that works is not looked at
+    usable = Q(user__is_active=True) | Q(accepted=None)
+    found = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
     return Bearer(found) if found else None

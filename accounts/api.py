@@ -20,10 +20,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Bearer, bearer_of, current_membership, members_of, membership_may
-from accounts.invitations import invitation_create
-from accounts.models import Account, Membership, Role
-from accounts.services import account_update, member_grants_set, member_remove, member_role_set
-from accounts.views.team import invitation_link, mail_invitation
+from accounts.invitations import invitation_create, mail_invitation
+from accounts.models import Account, ExposedKey, Membership, Role
+from accounts.revocation import exposed_key_keep
+from accounts.services import account_update, member_access_set, member_remove
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -160,8 +160,15 @@ class InviteSerializer(serializers.Serializer):
 class InvitationSerializer(serializers.Serializer):
     email = serializers.EmailField()
     role = serializers.CharField()
-    link = serializers.CharField()
+    link = serializers.CharField(help_text="To be passed on by hand; empty when the mail went out")
     mailed = serializers.BooleanField()
+
+
+class ExposedKeySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ExposedKey
+        fields = ("id", "kind", "object_id", "person", "since")
+        read_only_fields = fields
 
 
 class MeSerializer(serializers.Serializer):
@@ -207,7 +214,7 @@ class AccountDetail(ManagementView):
 
 
 class Members(ManagementView):
-    """Who is in the account; a POST invites somebody."""
+    """Who is in the account; a POST invites somebody, who is a member once they open the link in their mail."""
 
     @extend_schema(responses=MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -220,9 +227,8 @@ class Members(ManagementView):
         made = invitation_create(
             account=mine.account, email=values["email"], role=values["role"], by=mine, grants=grants_in(values)
         )
-        inviter = mine.user if mine.user_id else mine.account
-        shown: dict[str, Any] = {"email": made.email, "role": made.role, "link": invitation_link(made)}
-        shown["mailed"] = mail_invitation(made, inviter)
+        sent = mail_invitation(made, mine.user if mine.user_id else mine.account)
+        shown = {"email": made.email, "role": made.role, "link": sent.link, "mailed": sent.mailed}
         return Response(InvitationSerializer(shown).data, status=status.HTTP_201_CREATED)
 
 
@@ -245,14 +251,33 @@ class MemberDetail(ManagementView):
     def patch(self, request: Request, member_id: int) -> Response:
         member, mine = self.found(member_id)
         values = cleaned(MemberSerializer(member, data=request.data, partial=True))
-        if "role" in values:
-            member_role_set(membership=member, role=values["role"], by=mine)
-        if "grants" in values:
-            member_grants_set(membership=member, grants=grants_in(values))
+        grants = grants_in(values) if "grants" in values else None
+        member_access_set(membership=member, role=values.get("role"), grants=grants, by=mine)
         return Response(MemberSerializer(self.found(member_id)[0]).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, member_id: int) -> Response:
         member, mine = self.found(member_id)
         member_remove(membership=member, by=mine)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ExposedKeys(ManagementView):
+    """Keys that all of the account share and that people who may not read them any more may still know."""
+
+    @extend_schema(responses=ExposedKeySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        account = self.membership("manage").account
+        return page_of(request, account.exposed_keys.order_by("-since", "pk"), ExposedKeySerializer)
+
+
+class ExposedKeyDetail(ManagementView):
+    """One of them: DELETE lists it no more and leaves the key as it is. Replacing the key does so as well."""
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, key_id: int) -> Response:
+        found = self.membership("manage").account.exposed_keys.filter(pk=key_id).first()
+        if found is None:
+            raise Http404("No such key.")
+        exposed_key_keep(exposed=found)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from accounts.brand import Brand
+from accounts.brand import OURS, Brand
+from accounts.models import Membership, User
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
@@ -13,3 +14,14 @@ def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
     text = render_to_string(f"mail/{template}.txt", {"brand": brand, **context})
     subject, _, body = text.strip().partition("\n")
     EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
+
+
+def brand_for_person(brand: Brand, user: User) -> Brand:
+    """The brand of the host that was asked, if all the person has here belongs to that brand's account; else ours.
+
+    A mail with a secret link names only hosts of somebody the person trusts with everything they can open: who
+    controls the host reads the link. Operators' and several accounts' people therefore get the installation's own.
+    """
+    hosts = list(Membership.objects.accepted().filter(user=user).values_list("account__brand_host", flat=True))
+    theirs = brand.white_label and hosts == [brand.host] and not user.is_operator
+    return brand if theirs else OURS

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from accounts.keys import derived_guid, key_hash
@@ -33,6 +34,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_operator = models.BooleanField(default=False, help_text="May see the installation's own pages")
     preferences = models.JSONField(default=dict, blank=True)
+    last_account = models.ForeignKey(
+        "Account", models.SET_NULL, null=True, blank=True, related_name="+", help_text="Used last; opens by default"
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -102,8 +106,22 @@ class Account(models.Model):
         return derived_guid("authkey", self.pk, self.key_generation)
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def accepted(self) -> MembershipQuerySet:
+        """Those whose person agreed to be a member."""
+        return self.filter(accepted__isnull=False)
+
+    def pending(self) -> MembershipQuerySet:
+        """Those whose person was invited and has not agreed yet."""
+        return self.filter(accepted__isnull=True)
+
+
 class Membership(models.Model):
-    """A user in an account. A guest's key and options live here, since one person can be guest of many."""
+    """A user in an account. A guest's key and options live here, since one person can be guest of many.
+
+    Until it is accepted a membership gives its person nothing and tells the account nothing about the person. Its own
+    key works at once: it is issued to the account and opens nothing but the account's own data.
+    """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     account = models.ForeignKey(Account, models.CASCADE, related_name="memberships")
@@ -111,7 +129,12 @@ class Membership(models.Model):
     key_generation = models.PositiveIntegerField(default=1)
     authkey_hash = models.CharField(max_length=64, db_index=True, blank=True)
     options = models.JSONField(default=dict, blank=True, help_text="What a guest may not see, notes, formats")
+    accepted = models.DateTimeField(
+        null=True, blank=True, default=timezone.now, help_text="When the person agreed; empty = invited only"
+    )
     created = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[Any] = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account")]
@@ -131,6 +154,15 @@ class Membership(models.Model):
     def authkey(self) -> str:
         """The member's own key for the link API (guests have one each)."""
         return derived_guid("member", self.pk, self.key_generation)
+
+    @property
+    def shown_name(self) -> str:
+        """What the account calls the member: its own name for a guest, else the person's name or e-mail.
+
+        Of somebody who has not accepted only what the account itself wrote: the guest's name, or the e-mail.
+        """
+        own = str(self.options.get("guestName") or "")
+        return own or (str(self.user) if self.accepted else self.user.email)
 
 
 class Right(models.TextChoices):
@@ -161,19 +193,67 @@ def invitation_token() -> str:
     return get_random_string(40)
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> InvitationQuerySet:
+        """Those neither accepted nor taken back; some may be too old to be accepted."""
+        return self.filter(used=None, revoked=None)
+
+
 class Invitation(models.Model):
-    """A one-time link: to join an account, or (without one) to set up a fresh installation."""
+    """A one-time link: to join an account, or (without one) to set up a fresh installation.
+
+    Only the token's hash is stored. `token` is its plain text on the instance that was just created, else empty.
+    Rows stay for a while after they were used or taken back: each is one mail that counts against a limit.
+    """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="invitations")
     email = models.EmailField(blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
-    token = models.CharField(max_length=40, unique=True, default=invitation_token)
+    token_hash = models.CharField(max_length=64, unique=True)
     grants = models.JSONField(default=list, blank=True, help_text="[kind, id, right] given on acceptance")
+    membership = models.ForeignKey(
+        Membership, models.SET_NULL, null=True, blank=True, related_name="invitations",
+        help_text="The pending membership that is accepted by it",
+    )  # fmt: skip
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
     used = models.DateTimeField(null=True, blank=True)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = InvitationQuerySet.as_manager()
+    token = ""
 
     def __str__(self) -> str:
         return f"invitation of {self.email or 'the first user'}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.token_hash:
+            self.token = invitation_token()
+            self.token_hash = key_hash(self.token)
+        super().save(*args, **kwargs)
+
+
+class ExposedKey(models.Model):
+    """A key that all of an account share and that somebody who may not see it any more may have written down.
+
+    `kind` is a word registered in `accounts.revocation.SHARED_KEYS`; no foreign key to what the key belongs to, so that
+    this room need not know the rooms above it.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="exposed_keys")
+    kind = models.CharField(max_length=20)
+    object_id = models.BigIntegerField()
+    person = models.CharField(max_length=400, help_text="Who may know it, in words: they may be no user any more")
+    since = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["kind", "object_id"], name="exposed_key_by_object")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "kind", "object_id", "person"], name="one_row_per_exposed_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id}, known to {self.person}"
 
 
 # Kept beside what uses it

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import timezone as clock
 
 from accounts.access import KINDS
 from accounts.fields import cleaned_brand, cleaned_name, cleaned_zone
-from accounts.models import Account, Grant, Membership, Right, Role, User
+from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.revocation import (
+    SHARED_KEYS,
+    SharedKeys,
+    access_change,
+    end_work,
+    exposed_keys_add,
+    exposed_keys_forget,
+    readable_keys,
+)
+
+MAX_GRANTS = 10_000
+Grants = Iterable[tuple[str, int, str]]  # (kind, id, right)
 
 
 def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
-    """A person who can log in. Raises ValidationError for a taken or wrong address or a weak password."""
-    address = email.strip().lower()
+    """A person who can log in: a new user, or one who was only ever invited.
+
+    The caller has made sure that the address is theirs. Raises ValidationError for a taken or wrong address or a weak
+    password.
+    """
+    address, called = email.strip().lower(), " ".join(name.split())[:120]
     _checked("email", validate_email, address)
-    if User.objects.filter(email=address).exists():
+    user = User.objects.filter(email=address).first() or User(email=address)
+    if user.pk is not None and not is_placeholder(user):
         raise ValidationError({"email": "There is already a user with this address."})
-    _checked("password", validate_password, password, User(email=address, name=name))
-    return User.objects.create_user(address, password, name=name.strip()[:120], is_operator=operator)
+    user.name, user.is_operator = called, operator
+    _checked("password", validate_password, password, user)
+    user.set_password(password)
+    user.save()
+    return user
 
 
 def user_update(*, user: User, name: str) -> User:
@@ -40,10 +62,29 @@ def user_password_set(*, user: User, password: str) -> None:
     user.save(update_fields=["password"])
 
 
-def user_lock(*, user: User) -> None:
-    """Nobody can log in as the user until a password is set by a mailed link; such users set up no installation."""
-    user.set_unusable_password()
-    user.save(update_fields=["password"])
+def user_placeholder(*, email: str) -> User:
+    """The person of this address; of an unknown one, a user as whom nobody can log in before they chose a password.
+
+    Raises ValidationError for text that is no address.
+    """
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise ValidationError({"email": "This is not an e-mail address."}) from None
+    return User.objects.get_or_create(email=address, defaults={"password": make_password(None)})[0]
+
+
+def is_placeholder(user: User) -> bool:
+    """Whether the user was only ever invited: never logged in, cannot, and is a member of nothing."""
+    came = user.last_login is not None or user.has_usable_password()
+    return user.is_active and not came and not user.memberships.accepted().exists()
+
+
+def user_placeholder_forget(*, user: User) -> None:
+    """Delete a user who never came and whom no account waits for any more; leave every other one."""
+    if is_placeholder(user) and not user.memberships.exists():
+        user.delete()
 
 
 @transaction.atomic
@@ -89,39 +130,100 @@ def account_usage_set(*, account: Account, used: int, now: datetime | None) -> N
     account.save(update_fields=["events_used", "events_counted"])
 
 
-def account_key_rotate(*, account: Account) -> Account:
+@transaction.atomic
+def account_key_rotate(*, account: Account) -> None:
     """A new authkey; the old one stops working."""
     account.key_generation += 1
     account.save()
-    return account
+    exposed_keys_forget(kind="account", object_id=account.pk)
 
 
-@transaction.atomic
+# Listed when an owner leaves: nobody else is shown the account's key
+ACCOUNT_KEY = SharedKeys(
+    "account",
+    "Authkey",
+    lambda membership: {(membership.account_id, "authkey")} if membership.role == Role.OWNER else set(),
+    lambda account, ids: {account.pk: account.name},
+    lambda account, object_id: account_key_rotate(account=account),
+    owners_only=True,
+)
+
+
 def member_role_set(*, membership: Membership, role: str, by: Membership) -> Membership:
     """Give a member another role. Only owners make or unmake owners; the last owner stays."""
-    if role not in Role.values:
-        raise ValidationError({"role": f"Must be one of: {', '.join(Role.values)}."})
-    if Role.OWNER in {membership.role, role} and by.role != Role.OWNER:
-        raise ValidationError({"role": "Only an owner can make or change an owner."})
-    if role != Role.OWNER:
-        _keep_an_owner(membership)
-    membership.role = role
-    membership.save(update_fields=["role"])
+    with access_change(membership, clock.now()):
+        _set_role(membership, role, by)
     return membership
+
+
+def member_grants_set(*, membership: Membership, grants: Grants) -> None:
+    """Replace what a guest was given of the registered kinds by (kind, id, right). Raises ValidationError."""
+    with access_change(membership, clock.now()):
+        _replace_grants(membership, grants)
+
+
+def member_access_set(
+    *, membership: Membership, by: Membership, role: str | None = None, grants: Grants | None = None
+) -> Membership:
+    """Change role and grants (None: as they are) at once, so that nothing ends which the other one gives back."""
+    with access_change(membership, clock.now()):
+        if role is not None:
+            _set_role(membership, role, by)
+        if grants is not None:
+            _replace_grants(membership, grants)
+    return membership
+
+
+def grant_set(*, membership: Membership, kind: str, object_id: int, right: str | None) -> None:
+    """Give one right on one thing, or take it away (None). ValidationError for another account's thing."""
+    if kind not in SHARED_KEYS:  # nothing with keys: no need to compare what the guest can read
+        return _set_grant(membership, kind, object_id, right)
+    with access_change(membership, clock.now()):
+        _set_grant(membership, kind, object_id, right)
+    return None
+
+
+def member_key_rotate(*, membership: Membership) -> None:
+    """A new key of the member's own; the old one stops working."""
+    membership.key_generation += 1
+    membership.save(update_fields=["key_generation", "authkey_hash"])
 
 
 @transaction.atomic
 def member_remove(*, membership: Membership, by: Membership) -> None:
-    """Take a person out of the account, with all their grants. The last owner stays."""
+    """Take a person out of the account, with their grants and what they made; the last owner stays.
+
+    Keys that all share and that the person could read are listed on the team's page, to be replaced.
+    """
     if membership.role == Role.OWNER and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can remove an owner."})
     _keep_an_owner(membership)
+    now, user = clock.now(), membership.user
+    exposed_keys_add(membership=membership, keys=readable_keys(membership), now=now)
+    end_work(membership, leaves=True, now=now)
+    Invitation.objects.open().filter(membership=membership).update(revoked=now)
     membership.delete()
+    user_placeholder_forget(user=user)
 
 
 @transaction.atomic
-def member_grants_set(*, membership: Membership, grants: Iterable[tuple[str, int, str]]) -> None:
-    """Replace what a guest was given of the registered kinds by (kind, id, right). Raises ValidationError."""
+def _set_role(membership: Membership, role: str, by: Membership) -> None:
+    if role not in Role.values:
+        raise ValidationError({"role": f"Must be one of: {', '.join(Role.values)}."})
+    if membership.accepted is None and role != membership.role:
+        raise ValidationError({"role": "This person has not accepted yet. Take the invitation back and invite again."})
+    if Role.OWNER in {membership.role, role} and by.role != Role.OWNER:
+        raise ValidationError({"role": "Only an owner can make or change an owner."})
+    if role != Role.OWNER:
+        _keep_an_owner(membership)
+    if membership.role == Role.GUEST != role:
+        member_key_rotate(membership=membership)  # the team was shown the guest's key; a member's is theirs alone
+    membership.role = role
+    membership.save(update_fields=["role"])
+
+
+@transaction.atomic
+def _replace_grants(membership: Membership, grants: Grants) -> None:
     wanted = cleaned_grants(membership.account, grants)
     Grant.objects.filter(membership=membership, kind__in=KINDS).delete()
     Grant.objects.bulk_create(
@@ -130,8 +232,7 @@ def member_grants_set(*, membership: Membership, grants: Iterable[tuple[str, int
 
 
 @transaction.atomic
-def grant_set(*, membership: Membership, kind: str, object_id: int, right: str | None) -> None:
-    """Give one right on one thing, or take it away (None). ValidationError for another account's thing."""
+def _set_grant(membership: Membership, kind: str, object_id: int, right: str | None) -> None:
     if right is None:
         Grant.objects.filter(membership=membership, kind=kind, object_id=object_id).delete()
         return
@@ -139,20 +240,36 @@ def grant_set(*, membership: Membership, kind: str, object_id: int, right: str |
     Grant.objects.update_or_create(membership=membership, kind=kind, object_id=object_id, defaults={"right": right})
 
 
-def cleaned_grants(account: Account, grants: Iterable[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
+def existing_things(account: Account, things: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the (kind, id) that are there and belong to the account; asks for these ids only."""
+    numbers: dict[str, set[int]] = {}
+    for kind, object_id in things:
+        if kind in KINDS and 0 < object_id < 2**63:
+            numbers.setdefault(kind, set()).add(object_id)
+    return {(kind, number) for kind, ids in numbers.items() for number, _ in KINDS[kind].existing(account, ids)}
+
+
+def cleaned_grants(account: Account, grants: Grants) -> list[tuple[str, int, str]]:
     """The grants, each once, if every one names a thing of this account. Raises ValidationError."""
-    things = {name: {object_id for object_id, _ in kind.things(account)} for name, kind in KINDS.items()}
-    wanted: dict[tuple[str, int], str] = {}
-    for kind, object_id, right in grants:
-        if right not in Right.values or object_id not in things.get(kind, ()):
+    wanted = {(kind, object_id): right for kind, object_id, right in grants}
+    if len(wanted) > MAX_GRANTS:
+        raise ValidationError({"grants": f"At most {MAX_GRANTS:,} things can be given at once."})
+    there = existing_things(account, wanted)
+    for (kind, object_id), right in wanted.items():
+        if right not in Right.values or (kind, object_id) not in there:
             raise ValidationError({"grants": f"There is no {kind} {object_id} that could be given to {right}."})
-        wanted[kind, object_id] = right
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 
+def account_lock(account: Account) -> None:
+    """Let nobody else count or change this account's people until our transaction ends."""
+    Account.objects.select_for_update(no_key=True).values_list("pk").get(pk=account.pk)
+
+
 def _keep_an_owner(membership: Membership) -> None:
-    others = Membership.objects.filter(account=membership.account, role=Role.OWNER).exclude(pk=membership.pk)
-    if membership.role == Role.OWNER and not others.exists():
+    account_lock(membership.account)
+    owners = Membership.objects.accepted().filter(account=membership.account, role=Role.OWNER)
+    if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise ValidationError({"role": "An account needs an owner; make somebody else owner first."})
 
 

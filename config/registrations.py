@@ -1,11 +1,14 @@
 """What a lower room must learn from a higher one, said in one place."""
 
 from accounts.access import register_kind
+from accounts.invitations import OPEN_INVITATIONS
+from accounts.revocation import register_member_work, register_shared_keys
+from accounts.services import ACCOUNT_KEY
 from config.periods import PERIODS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
 from links import docs as links_docs
-from links.grants import datapoints_of_account, groups_of_account
+from links.guests import DATAPOINT_KIND, GROUP_KIND
 from links.naming import links_seen_by
 from links.pages.frame import link_places
 from links.thread import columns as click_columns
@@ -19,19 +22,29 @@ from reports.goal_names import named_goals
 from reports.pages.arrived import register_links
 from reports.pages.places import register_places
 from reports.prices.services import costs
+from reports.share.leaving import SHARES
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
-from sites.access import sites_of_account
+from sites.access import SITE_KIND
 from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
+from sites.leaving import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
 # What a guest can be given
-register_kind("site", "Site", sites_of_account)
-register_kind("group", "Link group", groups_of_account)
-register_kind("datapoint", "Link or pixel", datapoints_of_account)
+register_kind(SITE_KIND)
+register_kind(GROUP_KIND)
+register_kind(DATAPOINT_KIND)
+
+# What ends with a member's access, and which keys they may still know
+register_member_work(OPEN_INVITATIONS)
+register_member_work(API_KEYS)
+register_member_work(SHARES)
+register_member_work(MAIL_CHANNELS)
+register_shared_keys(SITE_KEYS)
+register_shared_keys(ACCOUNT_KEY)
 
 # Tracking code: what arrived lately
 register_traffic(traffic)

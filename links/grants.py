@@ -8,23 +8,12 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.access import ALL_THINGS, current_membership, granted, membership_may
+from accounts.access import current_membership, granted, membership_may
 from accounts.models import Account, Membership, Right, Role
-from links.models import Datapoint, Group, Status
+from links.models import Datapoint, Group
 
 GROUP, DATAPOINT = "group", "datapoint"
-
-
-def groups_of_account(account: Account) -> list[tuple[int, str]]:
-    """(id, name) of the groups a guest can be given."""
-    groups = Group.objects.filter(account=account, deleted=None).order_by("name")
-    return [(group.pk, group.name) for group in groups]
-
-
-def datapoints_of_account(account: Account) -> list[tuple[int, str]]:
-    """(id, name) of the links and pixels a guest can be given."""
-    rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias")
-    return [(row.pk, str(row)) for row in rows]
+ALL_THINGS = "all_things"  # a guest's option: may see and edit all links and groups, and nothing else
 
 
 @dataclass(frozen=True)
@@ -82,11 +71,12 @@ class Sight:
 
 
 def sight(membership: Membership) -> Sight:
-    """What the membership sees."""
-    whole = membership_may(membership, "view")
-    writes = membership_may(membership, "edit")
+    """What the membership sees: everything by its role, or by a guest's option; else what it was granted."""
+    of_all = membership.role == Role.GUEST and bool(membership.options.get(ALL_THINGS))
+    whole = of_all or membership_may(membership, "view")
+    writes = of_all or membership_may(membership, "edit")
     master = writes and membership.role != Role.GUEST
-    if whole or membership.options.get(ALL_THINGS):
+    if whole:
         return Sight(membership, whole, writes, master)
     return Sight(membership, whole, writes, master, granted(membership, GROUP), granted(membership, DATAPOINT))
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
-from django.utils.crypto import get_random_string
+from django.db.models import Q
 
-from accounts.access import ALL_THINGS
-from accounts.models import Account, Membership, Role, User
-from accounts.services import user_create
+from accounts.access import Kind
+from accounts.invitations import check_guest_limit, pending_member_invite
+from accounts.models import Account, Invitation, Membership, Role
+from accounts.services import member_remove, user_placeholder
+from links.grants import ALL_THINGS, DATAPOINT, GROUP
+from links.models import Datapoint, Group, Status
 
 TEXTS = ("notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate")
 NUMBERS = ("timeZone", "timeFormat")
@@ -45,23 +48,26 @@ def options_of(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 @transaction.atomic
-def guest_create(
-    *, account: Account, email: str, name: str = "", password: str = "", options: dict[str, Any] | None = None
-) -> Membership:
-    """A guest of the account. A person who has a log-in already keeps it and their password."""
-    email = email.strip().lower()
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise ValidationError({"email": "This is not an e-mail address."}) from None
-    if Membership.objects.filter(account=account, user__email=email).exists():
-        raise ValidationError({"email": f"{email} is in this account already."})
-    user = User.objects.filter(email=email).first()
-    if user is None:
-        user = user_create(email=email, password=password or get_random_string(24), name=name[:120])
-    return Membership.objects.create(
-        user=user, account=account, role=Role.GUEST, options=options_of({"guestName": name[:120]}, options or {})
-    )
+def guest_create(*, account: Account, email: str, name: str = "", options: dict[str, Any] | None = None) -> Membership:
+    """A pending guest of the account, who has no more than the guest's own key until they accept an invitation.
+
+    A password cannot be given: it would be one for somebody else's address. Raises ValidationError.
+    """
+    user = user_placeholder(email=email)
+    if account.memberships.filter(user=user).exists():
+        raise ValidationError({"email": f"{user.email} is in this account already."})
+    check_guest_limit(account, user.email)
+    chosen = options_of({"guestName": name[:120]}, options or {})
+    return Membership.objects.create(user=user, account=account, role=Role.GUEST, options=chosen, accepted=None)
+
+
+@transaction.atomic
+def guest_invite(
+    *, account: Account, by: Membership, email: str, name: str = "", options: dict[str, Any] | None = None
+) -> tuple[Membership, Invitation]:
+    """A pending guest and the invitation to mail to them. Raises ValidationError, also above a limit."""
+    guest = guest_create(account=account, email=email, name=name, options=options)
+    return guest, pending_member_invite(membership=guest, by=by)
 
 
 @transaction.atomic
@@ -74,7 +80,39 @@ def guest_update(*, guest: Membership, name: str | None = None, options: dict[st
     return guest
 
 
-@transaction.atomic
-def guest_delete(*, guest: Membership) -> None:
+def guest_delete(*, guest: Membership, by: Membership) -> None:
     """The person is no guest of this account any more; their log-in stays theirs."""
-    guest.delete()
+    member_remove(membership=guest, by=by)
+
+
+# -- what guests can be given --------------------------------------------------------------------------------------
+
+
+def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
+    """(id, name) of the first groups whose name contains `search`."""
+    rows = Group.objects.filter(account=account, deleted=None, name__icontains=search).order_by("name", "pk")
+    return [(group.pk, group.name) for group in rows[:limit]]
+
+
+def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+    """(id, name) of those of the ids that are groups of the account."""
+    rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
+    return [(group.pk, group.name) for group in rows]
+
+
+def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
+    """(id, name) of the first links and pixels whose alias or title contains `search`."""
+    rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias", "pk")
+    if search:
+        rows = rows.filter(Q(alias__icontains=search) | Q(title__icontains=search))
+    return [(row.pk, str(row)) for row in rows[:limit]]
+
+
+def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+    """(id, name) of those of the ids that are links or pixels of the account."""
+    rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
+    return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
+
+
+GROUP_KIND = Kind(GROUP, "Link group", find_groups, existing_groups)
+DATAPOINT_KIND = Kind(DATAPOINT, "Link or pixel", find_datapoints, existing_datapoints)

@@ -1,11 +1,12 @@
 """Fetching is permission: a site is had through these two, or not at all."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.access import RIGHT_MAY, allowed, granted, membership_may, memberships_of
+from accounts.access import RIGHT_MAY, Kind, allowed, granted, membership_may, memberships_of
 from accounts.models import Account
 from sites.models import Site
 
@@ -40,6 +41,19 @@ def sites_of(actor: Any, may: str = "view") -> QuerySet[Site]:
     return Site.objects.filter(mine, deleted=None).select_related("account").order_by("domain", "pk")
 
 
-def sites_of_account(account: Account) -> list[tuple[int, str]]:
-    """(id, name) of an account's sites: what a guest can be given (registered as kind "site")."""
-    return [(site.pk, str(site)) for site in Site.objects.filter(account=account, deleted=None).order_by("domain")]
+def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
+    """(id, name) of the first sites of an account whose domain or nickname contains `search`."""
+    rows = Site.objects.filter(account=account, deleted=None).order_by("domain", "pk")
+    if search:
+        rows = rows.filter(Q(domain__icontains=search) | Q(nickname__icontains=search))
+    return [(site.pk, str(site)) for site in rows[:limit]]
+
+
+def existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+    """(id, name) of those of the ids that are sites of the account."""
+    rows = Site.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("domain", "pk")
+    return [(site.pk, str(site)) for site in rows]
+
+
+# What a guest can be given
+SITE_KIND = Kind(KIND, "Site", find_sites, existing_sites)

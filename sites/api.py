@@ -10,9 +10,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import allowed
+from accounts.access import allowed, person_behind
 from accounts.api import ManagementView, cleaned, page_of
-from accounts.models import User
 from sites.access import KIND, site_of, sites_of
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
@@ -111,7 +110,7 @@ class Keys(ManagementView):
     @extend_schema(request=KeySerializer, responses={201: NewKeySerializer})
     def post(self, request: Request, site_id: int) -> Response:
         site = site_of(request.user, site_id, may="edit")
-        user = request.user if isinstance(request.user, User) else None
+        user = person_behind(request.user)
         key, plain = api_key_create(site=site, user=user, **cleaned(KeySerializer(data=request.data)))
         key.api_key = plain  # type: ignore[attr-defined]
         return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)

@@ -11,6 +11,7 @@ from django.utils import timezone as clock
 
 from accounts.keys import derived_key, key_hash, random_key
 from accounts.models import Account, User
+from accounts.revocation import exposed_keys_forget
 from sites import known
 from sites.hosts import host_name
 from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
@@ -64,6 +65,7 @@ def site_delete(*, site: Site, now: datetime | None = None) -> None:
     """Take a site out of sight; hits are refused from now on, its events stay until they are erased."""
     site.deleted = now or clock.now()
     site.save(update_fields=["deleted"])
+    exposed_keys_forget(kind="site", object_id=site.pk)
     transaction.on_commit(known.nudge)
 
 
@@ -72,6 +74,7 @@ def site_keys_rotate(*, site: Site) -> Site:
     """New `sitekey` and `sitekey_admin`; the old ones stop working."""
     site.key_generation += 1
     site.save(update_fields=["key_generation"])
+    exposed_keys_forget(kind="site", object_id=site.pk)
     transaction.on_commit(known.nudge)
     return site
 

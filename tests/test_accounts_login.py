@@ -102,17 +102,47 @@ def words(answer, email: str) -> str:
 
 
 def reset_path(client: Client, email: str = "dora@example.org") -> str:
+    """The path of the mailed link."""
     client.post("/password/reset", {"email": email}, headers={"host": "evil.example"})
     return re.search(r"https?://\S+?(/password/reset/\S+)", str(mail.outbox[-1].body))[1]
 
 
+def opened(client: Client, path: str) -> str:
+    """Where the mailed link leads."""
+    return client.get(path)["Location"]
+
+
 def test_a_mailed_link_sets_a_new_password_once(client: Client, dora: User) -> None:
     path = reset_path(client)
-    assert client.post(path, {"password": "quite another password"}).status_code == 302
+    form = opened(client, path)
+    assert client.post(form, {"password": "quite another password"}).status_code == 302
     assert is_in(client)
+    assert client.get(form).status_code == 404
     client.post("/logout")
     assert client.get(path).status_code == 404
     assert log_in(client, password="quite another password").status_code == 302
+
+
+def test_the_token_leaves_the_address_and_works_where_the_link_was_opened_only(client: Client, dora: User) -> None:
+    path = reset_path(client)
+    form = opened(client, path)
+    token = path.rpartition("/")[2]
+    assert token not in form and token not in client.get(form).content.decode()
+    assert opened(client, path) == form, "opening it twice is no use of it"
+    assert Client().get(form).status_code == 404
+    other = User.objects.create_user("eve@example.org", PASSWORD)
+    theirs = opened(Client(), reset_path(Client(), other.email))
+    assert client.get(theirs).status_code == 404, "the token of one person opens nothing for another"
+
+
+def test_an_older_link_ends_with_the_password_it_was_for(client: Client, dora: User) -> None:
+    first, second = reset_path(client), reset_path(client)
+    elsewhere = Client()
+    kept = opened(elsewhere, first)
+    client.post(opened(client, second), {"password": "quite another password"})
+    assert elsewhere.post(kept, {"password": "yet another password"}).status_code == 404
+    assert Client().get(first).status_code == 404
+    assert log_in(Client(), password="quite another password").status_code == 302
 
 
 def test_the_mailed_link_points_to_the_installation_whatever_host_the_request_claimed(client, dora, settings) -> None:
@@ -141,7 +171,7 @@ def test_nobody_is_flooded_with_reset_mails_or_kept_from_the_ones_that_were_sent
 
 
 def test_a_weak_new_password_is_refused_with_the_reason(client: Client, dora: User) -> None:
-    answer = client.post(reset_path(client), {"password": "12345"})
+    answer = client.post(opened(client, reset_path(client)), {"password": "12345"})
     assert answer.status_code == 200
     assert "too short" in answer.content.decode()
 

@@ -1,13 +1,15 @@
 """A fresh installation: one link, once, and never a default password."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.access import may
-from accounts.invitations import setup_link
+from accounts.invitations import SETUP_HOURS, setup_link
 from accounts.models import Account, Invitation, Membership, User
 
 FIELDS = {"name": "Ada", "email": "ada@example.org", "password": "a long enough password", "account_name": "Ada Ltd"}
@@ -20,12 +22,26 @@ def path() -> str:
 def test_a_fresh_installation_sends_the_log_in_page_to_the_hint(client: Client, db: None) -> None:
     assert client.get("/login")["Location"] == "/setup"
     hint = client.get("/setup").content.decode()
-    assert "setuplink" in hint
-    assert Invitation.objects.get().token not in hint
+    assert "setuplink" in hint and "24 hours" in hint and "/setup/" not in hint
+    assert not Invitation.objects.exists(), "a stranger's visit makes no link"
 
 
-def test_the_link_stays_the_same_until_it_is_used(db: None) -> None:
-    assert path() == path()
+def test_a_set_up_link_works_for_a_day_and_only_its_hash_is_stored(client: Client, db: None) -> None:
+    link = path()
+    token = link.rpartition("/")[2]
+    assert token not in str(list(Invitation.objects.values()))
+    Invitation.objects.update(created=timezone.now() - timedelta(hours=SETUP_HOURS, minutes=1))
+    assert client.get(link).status_code == 404
+    assert client.post(link, FIELDS).status_code == 404
+    assert client.get(path()).status_code == 200, "a restart, or the command, makes a new one"
+    assert Invitation.objects.count() == 1, "what is over is deleted"
+
+
+def test_of_several_links_each_works_until_one_is_used(client: Client, db: None) -> None:
+    first, second = path(), path()
+    assert first != second
+    assert client.post(first, FIELDS).status_code == 302
+    assert Client().get(second).status_code == 404
 
 
 def test_the_first_user_owns_a_new_account_and_the_demo(client: Client, db: None) -> None:
@@ -76,7 +92,7 @@ def test_the_command_prints_the_link_and_later_a_way_back_in(client: Client, db:
         call_command("setuplink")
     out = StringIO()
     call_command("setuplink", email=FIELDS["email"], stdout=out)
-    assert Client().get(out.getvalue().strip()).status_code == 200
+    assert Client().get(out.getvalue().strip(), follow=True).status_code == 200
 
 
 def test_createuser_makes_an_operator_of_the_first_and_a_plain_owner_of_the_next(db: None) -> None:

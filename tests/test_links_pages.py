@@ -13,6 +13,7 @@ from links import belongings
 from links.models import Datapoint, Group, Mode, Status
 from links.services import datapoint_create
 from sites.models import Site
+from sites.services import site_create
 from tests.links_support import Browser, learn, make, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -184,6 +185,8 @@ def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Clien
     make(site.account, "ours")
     make(other, "theirs", url="https://elsewhere.test/")
     client.force_login(alice)
+    assert b"/l/ours" in client.get("/links").content, "her own first account, whatever the other is called"
+    assert client.get(f"/sites/{site_create(account=other, domain='a.example').pk}/").status_code == 200
     assert b"/l/theirs" in client.get("/links").content
     assert client.get(f"/sites/{site.pk}/").status_code == 200
     assert b"/l/ours" in client.get("/links").content and b"/l/theirs" not in client.get("/links").content

@@ -141,7 +141,7 @@ async def test_nothing_is_shown_to_somebody_who_may_not_see_it_any_more(
 async def test_a_stream_ends_in_silence_too(at_once: None, spied: str, site: Site, bob: User) -> None:
     async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
         assert await browser.piece(b"still here")
-        await database(right_taken, bob, site)
+        await database(right_taken, bob, site, "")
         assert await browser.piece(b"action") is None
 
 
@@ -149,7 +149,7 @@ async def test_who_keeps_the_right_goes_on_watching(at_once: None, spied: str, s
     cookies = await cookie(alice), await cookie(bob)
     async with asgi.connected(spied, cookie=cookies[0]) as hers, asgi.connected(spied, cookie=cookies[1]) as his:
         await hers.piece(b"still here")
-        await database(right_taken, bob, site)
+        await database(right_taken, bob, site, "")
         assert await his.piece(b"action") is None
         happens(site, "/after")
         assert b"/after" in await hers.piece(b"action")

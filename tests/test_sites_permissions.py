@@ -19,7 +19,7 @@ import sites.alerts.urls
 import sites.uptime.urls
 import sites.urls
 import tracking.urls
-from accounts.models import Invitation, Membership
+from accounts.models import ExposedKey, Invitation, Membership
 from reports.digest.services import subscription_save
 from reports.notes.services import note_add
 from reports.share.services import share_create
@@ -47,11 +47,16 @@ TABLE: dict[str, tuple[str, str]] = {
     "me/password": ("GET", OWN),
     "account": ("GET", OWNERS),
     "account/key": ("POST", "302 404 302 in"),
+    "account/own-key": ("POST", "302 302 302 in"),
     "account/brand": ("GET", OWNERS),
     "account/switch": ("POST", "302 302 404 in"),
     "account/team": ("GET", OWNERS),
     "account/team/<int:member_id>": ("GET", HERS),
     "account/team/<int:member_id>/remove": ("POST", HERS_POST),
+    "account/team/<int:member_id>/invite": ("POST", "404 404 404 in"),  # bob has accepted
+    "account/team/keys/<int:key_id>/replace": ("POST", HERS_POST),
+    "account/team/keys/<int:key_id>/keep": ("POST", HERS_POST),
+    "account/invitations/<int:invitation_id>/renew": ("POST", HERS_POST),
     "account/invitations/<int:invitation_id>/revoke": ("POST", HERS_POST),
     "": ("GET", "302 302 302 in"),
     "sites/new": ("GET", OWNERS),
@@ -101,6 +106,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "api/v1/account": ("GET", "200 404 200 401"),
     "api/v1/members": ("GET", "200 404 200 401"),
     "api/v1/members/<int:member_id>": ("GET", HERS_API),
+    "api/v1/exposed-keys": ("GET", "200 404 200 401"),
+    "api/v1/exposed-keys/<int:key_id>": ("DELETE", "204 404 404 401"),
     "api/v1/sites": ("GET", "200 200 200 401"),
     "api/v1/sites/<int:site_id>": ("GET", LOOK_API),
     "api/v1/sites/<int:site_id>/keys": ("GET", HERS_API),
@@ -125,6 +132,10 @@ WRITES = {
     "POST api/v1/sites/<int:site_id>/keys": {"name": "mine"},
     "PATCH api/v1/members/<int:member_id>": {"role": "owner"},
     "DELETE api/v1/members/<int:member_id>": {},
+    "POST account/team/keys/<int:key_id>/replace": {},
+    "POST account/team/keys/<int:key_id>/keep": {},
+    "POST account/invitations/<int:invitation_id>/renew": {},
+    "DELETE api/v1/exposed-keys/<int:key_id>": {},
 }
 
 
@@ -162,6 +173,8 @@ def world(alice, bob, charlie, site, account) -> World:
     invitation = Invitation.objects.create(account=account, email="zoe@example.org", role="viewer")
     key, _ = api_key_create(site=site, name="hers")
     guest = Membership.objects.get(user=bob)
+    now = timezone.now()
+    ExposedKey.objects.create(pk=key.pk, account=account, kind="site", object_id=site.pk, person="Eve", since=now)
     monitor = monitor_create(site=site, url="https://example.com/", public=True)
     alert = Alert.objects.create(site=site, name="down", condition="uptime")
     channel = Channel.objects.create(account=account, kind="webhook", name="me", target="http://127.0.0.1:1/")
@@ -235,7 +248,8 @@ def picture(site, account) -> object:
     fields = {name: value for name, value in vars(site).items() if not name.startswith("_")}
     shares = list(site.shares.values_list("pk", "revoked")), site.notes.count()
     secrets = [channel.secret for channel in account.channels.all()]
-    return fields, keys, secrets, members, shares, list(account.invitations.values_list("email", flat=True))
+    exposed = list(account.exposed_keys.values_list("pk", flat=True))
+    return fields, keys, secrets, members, shares, exposed, list(account.invitations.values_list("email", "revoked"))
 
 
 @pytest.mark.parametrize("route", ["account", "account/team", "account/brand", "me"])

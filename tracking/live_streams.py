@@ -191,7 +191,7 @@ def memberships(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Members
     """What active users are in the streams' accounts, by user and account."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
-    found = Membership.objects.filter(user__in=users, account__in=accounts, user__is_active=True)
+    found = Membership.objects.accepted().filter(user__in=users, account__in=accounts, user__is_active=True)
     return {(row.user_id, row.account_id): row for row in found.select_related("user", "account")}
 
 

@@ -13,13 +13,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import throttle
-from accounts.access import current_account, current_membership, memberships_of
+from accounts.access import current_account, current_membership, memberships_of, work_in
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, PersonForm, add_mistakes
+from accounts.models import Role
 from accounts.navigation import account_rows
 from accounts.services import (
     account_brand_set,
     account_key_rotate,
     account_update,
+    member_key_rotate,
     user_password_set,
     user_update,
 )
@@ -42,7 +44,7 @@ def settings_start(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def account_settings(request: HttpRequest) -> HttpResponse:
-    """Name, time zone and authkey of the account one works in."""
+    """Name and time zone of the account one works in; its owners also see the authkey."""
     account = current_account(request, may="manage")
     form = AccountForm(request.POST or None, initial={"name": account.name, "timezone": account.timezone})
     if request.method == "POST" and form.is_valid():
@@ -59,6 +61,7 @@ def account_settings(request: HttpRequest) -> HttpResponse:
         {
             "account": account,
             "form": form,
+            "authkey": account.authkey if current_membership(request).role == Role.OWNER else "",
             **_switch(request),
             "settings_nav": account_rows(request, "account"),
             "section": "settings",
@@ -69,10 +72,22 @@ def account_settings(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def account_key(request: HttpRequest) -> HttpResponse:
-    """Replace the authkey."""
-    account_key_rotate(account=current_account(request, may="manage"))
+    """Replace the authkey, as one of the account's owners."""
+    account = current_account(request, may="manage")
+    if current_membership(request).role != Role.OWNER:
+        raise Http404("No such account.")
+    account_key_rotate(account=account)
     messages.success(request, "The account has a new authkey. The old one no longer works.")
     return redirect("account")
+
+
+@login_required
+@require_POST
+def own_key(request: HttpRequest) -> HttpResponse:
+    """Replace one's own key, with which programs do what one may oneself in the account one works in."""
+    member_key_rotate(membership=current_membership(request))
+    messages.success(request, "You have a new key. The old one no longer works.")
+    return redirect(next_page(request))
 
 
 @login_required
@@ -99,10 +114,11 @@ def account_brand(request: HttpRequest) -> HttpResponse:
 @require_POST
 def account_switch(request: HttpRequest) -> HttpResponse:
     """Work in another of one's accounts."""
-    chosen = request.POST.get("account", "")
-    if chosen not in {str(membership.account_id) for membership in memberships_of(request.user)}:
+    mine = {str(membership.account_id): membership.account for membership in memberships_of(request.user)}
+    chosen = mine.get(request.POST.get("account", ""))
+    if chosen is None:
         raise Http404("No such account.")
-    request.session["account"] = int(chosen)
+    work_in(request, chosen)
     return redirect(next_page(request))
 
 

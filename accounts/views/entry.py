@@ -25,6 +25,9 @@ from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials, forget_attempts, remember_login
 from accounts.services import user_password_set
 
+SESSION_RESET_TOKEN = "password_reset_token"  # noqa: S105 - a name
+TOKEN_KEPT = "choose"  # noqa: S105 - what stands in the address in the token's place
+
 
 def next_page(request: HttpRequest) -> str:
     """Where the person wanted to go, if that is on this host; else the start page."""
@@ -124,7 +127,10 @@ def _mail_reset_once_more(request: HttpRequest, form: ResetForm, email: str) -> 
 
 
 def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
-    """Mail the link to a known, active address; False (and a sentence in the form) if mail does not work."""
+    """Mail the link to a known, active address; False (and a sentence in the form) if mail does not work.
+
+    `brand` is that of the host which was asked; anybody may ask at any host, so it counts only for its own people.
+    """
     user = User.objects.filter(email=email, is_active=True).first()
     if user is None:
         return True
@@ -132,6 +138,7 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
         "reset-confirm",
         args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
     )
+    brand = mail.brand_for_person(brand, user)
     try:
         mail.send(to=user.email, template="password_reset", brand=brand, user=user, link=brand.base_url + path)
     except (OSError, SMTPException):
@@ -143,10 +150,18 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
 @never_cache
 @sensitive_post_parameters("password")
 def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """Choose the new password behind the mailed link."""
+    """Choose the new password behind the mailed link.
+
+    The link's token moves into the session and the address is replaced, so that no history and no referrer keeps it.
+    """
     user = _user_of(uid)
-    if user is None or not default_token_generator.check_token(user, token):
+    kept = token == TOKEN_KEPT
+    given = request.session.get(SESSION_RESET_TOKEN, "") if kept else token
+    if user is None or not default_token_generator.check_token(user, given):
         return render(request, "accounts/link_dead.html", status=404)
+    if not kept:
+        request.session[SESSION_RESET_TOKEN] = token
+        return redirect("reset-confirm", uid, TOKEN_KEPT)
     form = NewPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -154,6 +169,7 @@ def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         except ValidationError as error:
             add_mistakes(form, error)
         else:
+            del request.session[SESSION_RESET_TOKEN]
             login(request, user)
             forget_attempts(user)
             response = redirect("/")

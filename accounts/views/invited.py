@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import login
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,10 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import throttle
 from accounts.forms import JoinForm, SetupForm, add_mistakes
-from accounts.invitations import installation_setup, invitation_accept, open_invitation, setup_invitation
+from accounts.invitations import SETUP_HOURS, installation_setup, invitation_accept, open_invitation
 from accounts.models import Invitation, User
 from accounts.security.password_login import remember_login
-from accounts.services import user_create
+from accounts.services import is_placeholder, user_create
 
 
 def may_try(request: HttpRequest, form: Form) -> bool:
@@ -34,9 +35,9 @@ def status_of(form: Form) -> int:
 
 def setup_hint(request: HttpRequest) -> HttpResponse:
     """Where a fresh installation says how to begin; the link itself stands in the terminal only."""
-    if setup_invitation() is None:
+    if User.objects.somebody_can_log_in():
         return redirect("login")
-    return render(request, "accounts/setup_hint.html")
+    return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS})
 
 
 @never_cache
@@ -44,7 +45,7 @@ def setup_hint(request: HttpRequest) -> HttpResponse:
 def setup(request: HttpRequest, token: str) -> HttpResponse:
     """The first user's page. The link dies with its use."""
     invitation = open_invitation(token, clock.now())
-    if invitation is None or invitation.account_id is not None or setup_invitation() is None:
+    if invitation is None or invitation.account_id is not None or User.objects.somebody_can_log_in():
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and may_try(request, form):
@@ -69,14 +70,15 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/link_dead.html", status=404)
     if request.user.is_authenticated:
         return _join_logged_in(request, invitation)
-    if User.objects.filter(email=invitation.email).exists():
+    user = User.objects.filter(email=invitation.email).first()
+    if user is not None and not is_placeholder(user):
         return redirect(f"/login?next={request.path}")
     form = JoinForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and (user := _join_new(request, form, invitation)):
-        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    if request.method == "POST" and form.is_valid() and (joined := _join_new(request, form, invitation)):
+        login(request, joined, backend="django.contrib.auth.backends.ModelBackend")
         request.session["account"] = invitation.account_id
         response = redirect("/")
-        remember_login(request, response, user)
+        remember_login(request, response, joined)
         return response
     return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=status_of(form))
 
@@ -85,8 +87,9 @@ def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> U
     if not may_try(request, form):
         return None
     try:
-        user = user_create(email=invitation.email, **form.cleaned_data)
-        invitation_accept(invitation=invitation, user=user, now=clock.now())
+        with transaction.atomic():
+            user = user_create(email=invitation.email, **form.cleaned_data)
+            invitation_accept(invitation=invitation, user=user, now=clock.now())
     except ValidationError as error:
         add_mistakes(form, error)
         return None
@@ -95,11 +98,13 @@ def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> U
 
 def _join_logged_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """Whoever is logged in joins by one press; the page says if the invited address is another."""
+    mistakes: list[str] = []
     if request.method == "POST":
         try:
             invitation_accept(invitation=invitation, user=request.user, now=clock.now())  # type: ignore[arg-type]
-        except ValidationError:
-            return render(request, "accounts/link_dead.html", status=404)
-        request.session["account"] = invitation.account_id
-        return redirect("/")
-    return render(request, "accounts/join.html", {"form": None, "invitation": invitation})
+        except ValidationError as error:
+            mistakes = error.messages
+        else:
+            request.session["account"] = invitation.account_id
+            return redirect("/")
+    return render(request, "accounts/join.html", {"form": None, "invitation": invitation, "mistakes": mistakes})

@@ -1,8 +1,8 @@
-"""Who is in the account: members and their roles, guests and what they were given, open invitations."""
+"""Who is in the account: members and their roles, guests and what they were given, open invitations, exposed keys."""
 
 from __future__ import annotations
 
-from smtplib import SMTPException
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -11,35 +11,28 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone as clock
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts import mail
 from accounts.access import KINDS, current_account, current_membership, members_of
-from accounts.brand import brand_of
 from accounts.forms import InviteForm, RoleForm, add_mistakes
-from accounts.invitations import DAYS, invitation_create
-from accounts.models import Account, Invitation, Membership, Right, Role
+from accounts.invitations import (
+    MailedInvitation,
+    invitation_create,
+    invitation_renew,
+    invitation_revoke,
+    link_age,
+    mail_invitation,
+    pending_member_invite,
+)
+from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
 from accounts.navigation import account_rows
-from accounts.services import member_grants_set, member_remove, member_role_set
+from accounts.revocation import exposed_key_keep, exposed_key_labels, exposed_key_replace, work_ending
+from accounts.services import member_access_set, member_remove
 
-
-def invitation_link(invitation: Invitation) -> str:
-    """The address behind which the invitation is accepted, on the account's own host if it has one."""
-    assert invitation.account is not None
-    return brand_of(invitation.account).base_url + reverse("join", args=[invitation.token])
-
-
-def mail_invitation(invitation: Invitation, inviter: object) -> bool:
-    """Mail the link; False when mail does not work (the link stands on the page all the same)."""
-    account = invitation.account
-    assert account is not None
-    facts = {"account": account, "invitation": invitation, "inviter": str(inviter), "days": DAYS}
-    try:
-        link = invitation_link(invitation)
-        mail.send(to=invitation.email, template="invitation", brand=brand_of(account), link=link, **facts)
-    except (OSError, SMTPException):
-        return False
-    return True
+MAX_CHOICES = 200  # of a kind of things, on one page
+MAX_EXPOSED = 100  # rows of exposed keys on one page
 
 
 def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
@@ -53,25 +46,92 @@ def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
     return found
 
 
-def grant_choices(account: Account, given: dict[tuple[str, int], str]) -> list[dict[str, Any]]:
-    """For every registered kind its things, each with the right it is given with ("" = none)."""
-    return [
+def grant_choices(account: Account, given: dict[tuple[str, int], str], search: str = "") -> list[dict[str, Any]]:
+    """For every registered kind what was given, then the first MAX_CHOICES other things whose name contains `search`.
+
+    Each has the right it is given with ("" = none). What was given always stands there: a form replaces all of it.
+    """
+    found = []
+    for kind in KINDS.values():
+        mine = {number: right for (name, number), right in given.items() if name == kind.name}
+        offered = kind.search(account, search, MAX_CHOICES + 1)
+        rows = [*kind.existing(account, mine), *(row for row in offered[:MAX_CHOICES] if row[0] not in mine)]
+        things = [
+            {"name": f"grant-{kind.name}-{number}", "label": label, "right": mine.get(number, "")}
+            for number, label in rows
+        ]
+        found.append({"label": kind.label, "things": things, "more": len(offered) > MAX_CHOICES})
+    return found
+
+
+def choices_context(request: HttpRequest, account: Account, given: dict[tuple[str, int], str]) -> dict[str, Any]:
+    """What the table of rights needs; `?q=` searches, offered only where there is more than one page shows."""
+    search = request.GET.get("q", "").strip()[:200]
+    kinds = grant_choices(account, given, search)
+    more = bool(search) or any(kind["more"] for kind in kinds)
+    return {"kinds": kinds, "rights": Right.choices, "search": search, "searchable": more}
+
+
+def team_page(
+    request: HttpRequest, form: InviteForm | None = None, sent: MailedInvitation | None = None
+) -> HttpResponse:
+    """The team's page; `sent` is what became of an invitation that was just made."""
+    account = current_account(request, may="manage")
+    mine = current_membership(request)
+    context = {
+        "account": account,
+        "form": form or InviteForm(may_own=mine.role == Role.OWNER),
+        "sent": sent,
+        "members": members_of(account),
+        "waiting": waiting_rows(account, clock.now()),
+        "exposed": exposed_rows(account, mine),
+        "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED),
+        **choices_context(request, account, {}),
+        "settings_nav": account_rows(request, "team"),
+        "section": "settings",
+    }
+    return render(request, "accounts/team.html", context)
+
+
+def waiting_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
+    """Those invited: open invitations, then pending members to whom none is open. Nowhere stands a link."""
+    rows = [
         {
-            "label": kind.label,
-            "things": [
-                {
-                    "name": f"grant-{kind.name}-{number}",
-                    "label": label,
-                    "right": given.get((kind.name, number), ""),
-                }
-                for number, label in kind.things(account)
-            ],
+            "email": one.email,
+            "role": one.get_role_display(),
+            "over": one.created < now - link_age(one),
+            "again": reverse("invitation-renew", args=[one.pk]),
+            "back": reverse("invitation-revoke", args=[one.pk]),
         }
-        for kind in KINDS.values()
+        for one in account.invitations.open().order_by("-created")
+    ]
+    linked = account.invitations.open().exclude(membership=None)
+    alone = account.memberships.pending().exclude(pk__in=linked.values("membership"))
+    rows += [
+        {
+            "email": one.user.email,
+            "role": one.get_role_display(),
+            "over": True,
+            "again": reverse("member-invite", args=[one.pk]),
+            "back": reverse("member-remove", args=[one.pk]),
+        }
+        for one in alone.select_related("user").order_by("pk")
+    ]
+    return rows
+
+
+def exposed_rows(account: Account, mine: Membership) -> list[dict[str, Any]]:
+    """Keys that people who left may know, by person; an account's own key only owners can replace."""
+    rows = list(account.exposed_keys.order_by("-since", "person", "kind", "object_id")[:MAX_EXPOSED])
+    labels = exposed_key_labels(account, rows)
+    return [
+        {"key": row, "label": label, "replaceable": row.kind != "account" or mine.role == Role.OWNER}
+        for row, label in zip(rows, labels, strict=True)
     ]
 
 
 @login_required
+@never_cache
 def team(request: HttpRequest) -> HttpResponse:
     """Members, guests and invitations; the form invites one more."""
     account = current_account(request, may="manage")
@@ -83,57 +143,53 @@ def team(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             add_mistakes(form, error)
         else:
-            sent = mail_invitation(made, request.user)
-            messages.success(request, "Invited." if sent else "The mail could not be sent; pass the link on yourself.")
-            return redirect("team")
-    return render(request, "accounts/team.html", team_context(request, account, form))
+            return invited(request, made)
+    return team_page(request, form)
 
 
-def team_context(request: HttpRequest, account: Account, form: InviteForm) -> dict[str, Any]:
-    """What the team's page shows."""
-    waiting = account.invitations.filter(used=None).order_by("-created")
-    return {
-        "account": account,
-        "form": form,
-        "members": members_of(account),
-        "waiting": [(invitation, invitation_link(invitation)) for invitation in waiting],
-        "kinds": grant_choices(account, {}),
-        "rights": Right.choices,
-        "settings_nav": account_rows(request, "team"),
-        "section": "settings",
-    }
+def invited(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """Mail an invitation that was just made. A link to be passed on by hand is shown at once, and never again."""
+    sent = mail_invitation(invitation, request.user)
+    if sent.link:
+        return team_page(request, sent=sent)
+    (messages.success if sent.mailed else messages.error)(request, sent.sentence)
+    return redirect("team")
 
 
 def member_for(request: HttpRequest, member_id: int) -> Membership:
-    """A membership of the account one manages. Raises Http404 otherwise."""
+    """A membership, pending ones included, of the account one manages. Raises Http404 otherwise."""
     account = current_account(request, may="manage")
-    found = account.memberships.filter(pk=member_id).select_related("user", "account").first()
+    found: Membership | None = account.memberships.filter(pk=member_id).select_related("user", "account").first()
     if found is None:
         raise Http404("No such member.")
     return found
 
 
 @login_required
+@never_cache
 def member(request: HttpRequest, member_id: int) -> HttpResponse:
     """One member: the role, and for a guest what they were given."""
     found = member_for(request, member_id)
+    if found.accepted is None:
+        raise Http404("No such member.")
     form = RoleForm(request.POST or None, initial={"role": found.role})
     if request.method == "POST" and form.is_valid():
+        role = form.cleaned_data["role"]
+        grants = posted_grants(request) if role == Role.GUEST else []
         try:
-            member_role_set(membership=found, role=form.cleaned_data["role"], by=current_membership(request))
-            member_grants_set(membership=found, grants=posted_grants(request) if found.role == Role.GUEST else [])
+            member_access_set(membership=found, role=role, grants=grants, by=current_membership(request))
         except ValidationError as error:
+            found.refresh_from_db()
             add_mistakes(form, error)
         else:
             messages.success(request, "Saved.")
             return redirect("team")
     given = {(grant.kind, grant.object_id): grant.right for grant in found.grants.all()}
-    kinds = grant_choices(found.account, given)
     context = {
         "member": found,
         "form": form,
-        "kinds": kinds,
-        "rights": Right.choices,
+        "ending": work_ending(found),
+        **choices_context(request, found.account, given),
         "settings_nav": account_rows(request, "team"),
         "section": "settings",
     }
@@ -154,10 +210,80 @@ def remove(request: HttpRequest, member_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
-    """Take an open invitation back."""
-    account = current_account(request, may="manage")
-    if not account.invitations.filter(pk=invitation_id, used=None).delete()[0]:
+@never_cache
+def invite_again(request: HttpRequest, member_id: int) -> HttpResponse:
+    """Send a pending member an invitation."""
+    found = member_for(request, member_id)
+    if found.accepted is not None:
         raise Http404("No such invitation.")
+    try:
+        return invited(request, pending_member_invite(membership=found, by=current_membership(request)))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("team")
+
+
+def invitation_for(request: HttpRequest, invitation_id: int) -> Invitation:
+    """An open invitation into the account one manages. Raises Http404 otherwise."""
+    account = current_account(request, may="manage")
+    rows = account.invitations.open().filter(pk=invitation_id)
+    found: Invitation | None = rows.select_related("account", "membership").first()
+    if found is None:
+        raise Http404("No such invitation.")
+    return found
+
+
+@login_required
+@require_POST
+@never_cache
+def renew(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Send an invitation again, with a new link."""
+    try:
+        found = invitation_for(request, invitation_id)
+        return invited(request, invitation_renew(invitation=found, by=current_membership(request)))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("team")
+
+
+@login_required
+@require_POST
+def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Take an open invitation back; a guest who did not accept goes with it, key and all."""
+    found = invitation_for(request, invitation_id)
+    if found.membership is not None and found.membership.accepted is None:
+        member_remove(membership=found.membership, by=current_membership(request))
+    else:
+        invitation_revoke(invitation=found, now=clock.now())
     messages.success(request, "The invitation is taken back.")
+    return redirect("team")
+
+
+def exposed_key_for(request: HttpRequest, key_id: int) -> ExposedKey:
+    """A listed key of the account one manages. Raises Http404 otherwise."""
+    account = current_account(request, may="manage")
+    found: ExposedKey | None = account.exposed_keys.filter(pk=key_id).select_related("account").first()
+    if found is None:
+        raise Http404("No such key.")
+    return found
+
+
+@login_required
+@require_POST
+def key_replace(request: HttpRequest, key_id: int) -> HttpResponse:
+    """Replace a key that somebody who left may know."""
+    try:
+        exposed_key_replace(exposed=exposed_key_for(request, key_id), by=current_membership(request))
+        messages.success(request, "Replaced. Programs with the old key no longer work.")
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect("team")
+
+
+@login_required
+@require_POST
+def key_keep(request: HttpRequest, key_id: int) -> HttpResponse:
+    """Leave a key as it is, and list it no more."""
+    exposed_key_keep(exposed=exposed_key_for(request, key_id))
+    messages.success(request, "The key stays as it is.")
     return redirect("team")

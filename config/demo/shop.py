@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from accounts.models import Account, Right
-from accounts.services import account_create, grant_set, user_lock
+from accounts.services import account_create, grant_set
 from config.demo.world import world
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
@@ -95,9 +95,8 @@ def make_links(account: Account, now: datetime) -> None:
 
 
 def invite(account: Account, row: dict[str, Any], groups: dict[str, Group]) -> None:
-    """A guest who sees some groups. Nobody can log in as them: the shop's owner is still to come."""
+    """A guest who may see some groups and has not accepted: the shop's owner, who would invite, is still to come."""
     guest = guest_create(account=account, email=row["email"], name=row["name"])
-    user_lock(user=guest.user)
     for name in row["groups"]:
         grant_set(membership=guest, kind="group", object_id=groups[name].pk, right=Right.READ)
 

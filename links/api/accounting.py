@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import available_timezones
 
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce, NullIf
 
 from accounts.access import owner_of
+from accounts.invitations import mail_invitation
+from accounts.limits import account_limit
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import account_update, grant_set
 from links import belongings, guests, stats
@@ -49,9 +55,10 @@ def account_get(call: Call) -> Json:
     """The account as its master sees it; a guest sees themselves."""
     account, member = call.account, call.sight.membership
     user = member.user if member.pk else owner_of(account)
-    profile = account.profile if not call.sight.guest else {"firstName": user.name if user else ""}
+    name = user.name if user is not None and member.accepted else ""
+    profile = account.profile if not call.sight.guest else {"firstName": name or guest_name(member)}
     found: Json = {
-        "email": user.email if user else "", "firstName": profile.get("firstName") or (user.name if user else ""),
+        "email": user.email if user else "", "firstName": profile.get("firstName") or name,
         "registrationDate": date14(account.created), "timezone": NUMBERS.get(account.timezone, 0),
         "timezonename": account.timezone,
         "boGoVal": quote(base64.b64encode(f"{account.pk}".encode()).decode(), safe=""),
@@ -95,7 +102,7 @@ def plan(call: Call) -> Json:
     own = Domain.objects.filter(account=account, deleted=None)
     found: Json = {
         "name": limits.get("plan", "Unlimited"), "recurring": True, "recurringPeriod": 1,
-        "maximumDatapoints": limits.get("datapoints", 1_000_000), "maximumGuests": limits.get("guests", 1000),
+        "maximumDatapoints": limits.get("datapoints", 1_000_000), "maximumGuests": account_limit(account, "guests"),
         "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
         "monthlyEvents": account.monthly_events or limits.get("events", 1_000_000_000), "profileId": account.pk,
         "billingPeriodStart": date14(start), "billingPeriodEnd": date14(end),
@@ -143,13 +150,27 @@ def entry_delete(listing: str) -> Any:
 # -- guests -------------------------------------------------------------------------------------------------------
 
 
+# What `guest_name` says, for the database: nobody learns a person's own name by searching or sorting before they accept
+GUEST_NAME = Coalesce(
+    NullIf(KT("options__guestName"), Value("")),
+    Case(When(accepted=None, then=Value("")), default=F("user__name")),
+    output_field=TextField(),
+)
+
+
+def guest_name(row: Membership) -> str:
+    """What the account calls its guest, else the name of a guest who accepted."""
+    return str(row.options.get("guestName") or (row.user.name if row.accepted else ""))
+
+
 def guest_rows(call: Call) -> QuerySet[Membership]:
     call.only_master()
     rows = Membership.objects.filter(account=call.account, role=Role.GUEST).select_related("user", "account")
+    rows = rows.annotate(guest_name=GUEST_NAME)
     if search := call.text("textSearch"):
-        rows = rows.filter(Q(user__email__icontains=search) | Q(user__name__icontains=search))
+        rows = rows.filter(Q(user__email__icontains=search) | Q(guest_name__icontains=search))
     sign = "-" if call.word("sortDirection", ("", "asc", "desc")) == "desc" else ""
-    column = {"email": "user__email", "name": "user__name", "username": "user__email"}.get(
+    column = {"email": "user__email", "name": "guest_name", "username": "user__email"}.get(
         call.text("sortBy").lower(), "pk"
     )
     return rows.order_by(f"{sign}{column}", "pk")
@@ -163,13 +184,13 @@ def guest_of(call: Call, number: int) -> Membership:
 
 
 def guest_json(row: Membership) -> Json:
-    """A guest as their master sees them; the password is nowhere readable."""
+    """A guest as their master sees them; of one who has not accepted only what the master wrote."""
     options = row.options
     grants = list(row.grants.values_list("kind", "object_id"))
     links = Datapoint.objects.filter(pk__in=[number for kind, number in grants if kind == "datapoint"])
     pixels = links.filter(kind=Kind.PIXEL).count()
     found: Json = {
-        "apiKey": row.authkey, "id": row.pk, "name": options.get("guestName") or row.user.name, "email": row.user.email,
+        "apiKey": row.authkey, "id": row.pk, "name": guest_name(row), "email": row.user.email,
         "timeZone": options.get("timeZone") or NUMBERS.get(row.account.timezone, 0), "notes": options.get("notes", ""),
         "creationDate": date14(row.created), "key": base64.b64encode(row.authkey.encode()).decode(),
         "language": options.get("language") or "en-US", "dateFormat": options.get("dateFormat") or "dd/MM/yyyy",
@@ -222,12 +243,15 @@ def guest_options(body: Json) -> Json:
 
 
 def guest_create(call: Call) -> Json:
+    """A guest who is asked by mail; a password in the body is ignored, since only the person chooses one."""
     call.only_master()
-    body = call.body
-    made = guests.guest_create(
-        account=call.account, email=parse.text_of(body.get("email") or body.get("username")),
-        name=parse.text_of(body.get("name")), password=parse.text_of(body.get("password")), options=guest_options(body),
+    body, by = call.body, call.sight.membership
+    made, invitation = guests.guest_invite(
+        account=call.account, by=by, email=parse.text_of(body.get("email") or body.get("username")),
+        name=parse.text_of(body.get("name")), options=guest_options(body),
     )  # fmt: skip
+    inviter = by.user if by.user_id else call.account
+    transaction.on_commit(partial(mail_invitation, invitation, inviter))
     return guest_json(made)
 
 
@@ -242,7 +266,7 @@ def guest_update(call: Call, guestId: int) -> Json:
 
 
 def guest_delete(call: Call, guestId: int) -> Json:
-    guests.guest_delete(guest=guest_of(call, guestId))
+    guests.guest_delete(guest=guest_of(call, guestId), by=call.sight.membership)
     return wire.uri("account/guests", guestId)
 
 

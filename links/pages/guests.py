@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
 from accounts.access import granted
+from accounts.invitations import MailedInvitation, mail_invitation, pending_member_invite
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from links import guests as services
@@ -27,7 +28,7 @@ OPTIONS = (
     ("conversionOptions", "hideValue", "Hide values"),
     ("conversionOptions", "hideComCost", "Hide commissions"),
     ("conversionOptions", "hideParams", "Hide parameters"),
-    ("extendedGrants", "allowAllGrants", "Sees and edits everything"),
+    ("extendedGrants", "allowAllGrants", "Sees and edits all links"),
     ("extendedGrants", "allowGroupCreation", "May make groups"),
 )
 
@@ -45,20 +46,28 @@ def things(sight: Sight, search: str) -> list[tuple[str, int, str, str]]:
     return found + [(DATAPOINT, row.pk, row.title, f"/{row.alias}") for row in links[: MOST_THINGS - len(found)]]
 
 
+def guests_of(sight: Sight) -> list[Membership]:
+    """The account's guests, those who have not accepted included."""
+    rows = Membership.objects.filter(account=sight.account, role=Role.GUEST)
+    return list(rows.select_related("user", "account").order_by("pk"))
+
+
 @links_page("guests", may="manage")
 def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Guests across, groups and links down; every cell a right. Also makes and removes guests."""
-    guests = list(
-        Membership.objects.filter(account=sight.account, role=Role.GUEST).select_related("user").order_by("pk")
-    )
+    """Guests across, groups and links down; every cell a right. Also invites and removes guests."""
+    guests = guests_of(sight)
     listed = things(sight, request.GET.get("q", "").strip())
+    sent: MailedInvitation | None = None
     if request.method == "POST":
         try:
-            write(request.POST, sight, guests, listed)
-            messages.success(request, "Saved.")
+            sent = write(request, sight, guests, listed)
+            if sent is None or not sent.link:
+                messages.success(request, sent.sentence if sent else "Saved.")
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return HttpResponseRedirect(request.get_full_path())
+        if sent is None or not sent.link:
+            return HttpResponseRedirect(request.get_full_path())
+        guests = guests_of(sight)
     rights = {guest.pk: {kind: granted(guest, kind) for kind in (GROUP, DATAPOINT)} for guest in guests}
     rows = [
         (
@@ -79,32 +88,49 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
         )
         for guest in guests
     ]
-    return shown(request, sight, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS)
+    return shown(request, sight, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS, sent=sent)
 
 
-def write(given: Any, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str, str]]) -> None:
-    """One of: a new guest, one less, one's options, or the cells of the matrix."""
-    by_number = {str(guest.pk): guest for guest in guests}
+def write(
+    request: HttpRequest, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str, str]]
+) -> MailedInvitation | None:
+    """One of: a new guest, one invited again, one less, one's options, or the cells of the matrix.
+
+    Gives what became of an invitation's mail, where one was sent. Raises ValidationError.
+    """
+    given, by_number = request.POST, {str(guest.pk): guest for guest in guests}
     if "email" in given:
-        services.guest_create(account=sight.account, email=given["email"], name=given.get("name", ""))
-    elif given.get("remove") in by_number:
-        services.guest_delete(guest=by_number[given["remove"]])
-    elif given.get("options") in by_number:
+        made = services.guest_invite(
+            account=sight.account, by=sight.membership, email=given["email"], name=given.get("name", "")
+        )[1]
+        return mail_invitation(made, request.user)
+    if (again := by_number.get(given.get("again", ""))) is not None:
+        return mail_invitation(pending_member_invite(membership=again, by=sight.membership), request.user)
+    if (leaving := by_number.get(given.get("remove", ""))) is not None:
+        services.guest_delete(guest=leaving, by=sight.membership)
+    elif (changed := by_number.get(given.get("options", ""))) is not None:
         found: dict[str, Any] = {}
         for group, name, _ in OPTIONS:
             found.setdefault(group, {})[name] = f"{group}-{name}" in given
-        services.guest_update(guest=by_number[given["options"]], options=found)
+        services.guest_update(guest=changed, options=found)
     else:
-        for guest in guests:
-            for kind, number, _, _ in listed:
-                right = given.get(f"{guest.pk}-{kind}-{number}")
-                if right in RIGHTS and granted(guest, kind).get(number, "none") != right:
-                    grant_set(membership=guest, kind=kind, object_id=number, right=RIGHTS[right])
+        write_cells(given, guests, listed)
+    return None
+
+
+def write_cells(given: Any, guests: list[Membership], listed: list[tuple[str, int, str, str]]) -> None:
+    """The rights that were changed in the matrix."""
+    for guest in guests:
+        for kind, number, _, _ in listed:
+            right = given.get(f"{guest.pk}-{kind}-{number}")
+            if right in RIGHTS and granted(guest, kind).get(number, "none") != right:
+                grant_set(membership=guest, kind=kind, object_id=number, right=RIGHTS[right])
 
 
 @require_safe
 @links_page("toolbox", may="view")
 def toolbox(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Every operation, to be tried with one's own key."""
-    key = sight.membership.authkey if sight.guest else sight.account.authkey if sight.master else ""
-    return shown(request, sight, "toolbox", key=key, by_tag=by_tag())
+    """Every operation, to be tried with one's own key: the account's for its owners, else the member's."""
+    owner = sight.membership.role == Role.OWNER
+    key = sight.account.authkey if owner else sight.membership.authkey
+    return shown(request, sight, "toolbox", key=key, owner=owner, by_tag=by_tag())

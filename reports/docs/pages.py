@@ -6,6 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from accounts.invitations import DAYS
+from accounts.limits import DEFAULT_LIMITS
+from accounts.revocation import MEMBER_WORK
 from goals.models import GoalKind, PatternKind
 from reports.docs import Page, apis
 from reports.engine.registry import DIMENSIONS, METRICS
@@ -45,6 +48,16 @@ def privacy(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def people(request: HttpRequest) -> dict[str, Any]:
+    """How long an invitation works, how many there may be, and what ends with a member."""
+    return {
+        "days": DAYS,
+        "invitations": DEFAULT_LIMITS["invitations_per_day"],
+        "guests": DEFAULT_LIMITS["guests"],
+        "work": [work.label for work in MEMBER_WORK],
+    }
+
+
 COLLECT = (
     Page("start", "Put it into a page", "The snippet, its other forms, and how to see that it works."),
     Page("tracker", "The tracker", "What it records by itself, what a page can tell it, and every setting."),
@@ -54,6 +67,7 @@ COLLECT = (
 LOOK = (
     Page("dashboard", "The dashboard", "Filter, compare, save, share; goals, funnels, heatmaps, keyboard.", dashboard),
     Page("numbers", "Every number", "What each metric and dimension means, and when it is an estimate.", numbers),
+    Page("people", "People and keys", "Invite, share one site, and what ends when somebody leaves.", people),
     Page("watching", "Uptime, alerts and mails", "It pings your site, notices what is unusual, and writes.", watching),
 )
 PROGRAMS = (

@@ -113,7 +113,7 @@ def switch_off(channel: Channel, error: str) -> None:
     reason = f"Switched off after a day of failures: {error}"[:200]
     if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
         return
-    owners = channel.account.memberships.filter(role="owner").values_list("user__email", flat=True)
+    owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
     subject, sender = f"Channel “{channel.name}” was switched off", brand_of(channel.account).sender
     EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)

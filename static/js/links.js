@@ -42,6 +42,7 @@
   if (!form) return;
   var method = document.getElementById("tool-method");
   var path = document.getElementById("tool-path");
+  var ownKey = document.querySelector("[data-toolbox-key]").textContent.trim();
   document.querySelectorAll("[data-operation]").forEach(function (link) {
     link.addEventListener("click", function (event) {
       event.preventDefault();
@@ -53,7 +54,8 @@
   form.addEventListener("submit", function (event) {
     event.preventDefault();
     var body = document.getElementById("tool-body").value.trim();
-    var options = { method: method.value, headers: { "X-Clickmeter-Authkey": document.getElementById("tool-key").value } };
+    var key = document.getElementById("tool-key").value || ownKey;
+    var options = { method: method.value, headers: { "X-Clickmeter-Authkey": key } };
     if (body && method.value !== "GET") {
       options.body = body;
       options.headers["Content-Type"] = "application/json";

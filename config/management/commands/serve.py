@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def prepare(self, demo: bool) -> None:
         """Bring both stores up to date, fill an empty installation, say how to log in."""
-        from accounts.invitations import setup_link
+        from accounts.invitations import SETUP_HOURS, setup_link
         from sites.models import Site
         from tracking import store
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         if demo and not Site.objects.exists():
             call_command("demo", stdout=self.stdout, stderr=self.stderr)
         if link := setup_link(settings.BASE_URL):
-            self.stdout.write(f"\nSet your password (this link works once): {link}\n")
+            self.stdout.write(f"\nSet your password (this link works once, for {SETUP_HOURS} hours): {link}\n")
 
     def warn_of_unreadable_secrets(self) -> None:
         """Say so where SECRET_KEY is not the one that stored secrets were encrypted with."""

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts.models import Account, Role, User
-from accounts.services import account_create, user_create
+from accounts.models import Account, Membership, Role, User
+from accounts.services import account_create, is_placeholder, user_create
 from sites.models import Site
 from sites.services import api_key_provision, site_provision
 
@@ -50,7 +50,9 @@ class Command(BaseCommand):
 @transaction.atomic
 def provision(*, email: str, password: str, account_name: str, domain: str, timezone: str) -> dict[str, Any]:
     """What the command prints. Raises ValidationError."""
-    user = User.objects.filter(email=email.strip().lower()).first() or user_create(email=email, password=password)
+    user = User.objects.filter(email=email.strip().lower()).first()
+    if user is None or is_placeholder(user):
+        user = user_create(email=email, password=password)
     account = owned_account(user, account_name) or account_create(name=account_name, owner=user, timezone=timezone)
     site = site_provision(account=account, domain=domain, timezone=timezone)
     return {
@@ -62,8 +64,8 @@ def provision(*, email: str, password: str, account_name: str, domain: str, time
 
 def owned_account(user: User, name: str) -> Account | None:
     """The user's own account of this name."""
-    mine = Account.objects.filter(memberships__user=user, memberships__role=Role.OWNER, name=" ".join(name.split()))
-    return mine.order_by("pk").first()
+    owned = Membership.objects.accepted().filter(user=user, role=Role.OWNER)
+    return Account.objects.filter(pk__in=owned.values("account"), name=" ".join(name.split())).order_by("pk").first()
 
 
 def site_json(site: Site) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""What a member made in an account's sites and which keys they could read there, for when their access ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from accounts.access import Bearer
+from accounts.models import Account, Membership
+from accounts.revocation import MemberWork, SharedKeys
+from sites.access import KIND, existing_sites, sites_of
+from sites.alerts.models import Channel, ChannelKind
+from sites.models import ApiKey, Site
+from sites.services import api_key_revoke, site_keys_rotate
+
+
+def ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
+    """The open `ck_` keys the person made: all of the account's, or those of sites they may not edit any more."""
+    rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
+    if not leaves:
+        rows = rows.exclude(site__in=sites_of(Bearer(membership), "edit"))
+    return list(rows.select_related("site"))
+
+
+def end_key(key: ApiKey, now: datetime) -> None:
+    """Revoke one."""
+    api_key_revoke(key=key, now=now)
+
+
+def readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
+    """(site, name of the key): whoever sees a site is told its `sitekey`, whoever edits it also `sitekey_admin`."""
+    actor = Bearer(membership)
+    seen = sites_of(actor).values_list("pk", flat=True)
+    edited = sites_of(actor, "edit").values_list("pk", flat=True)
+    return {(number, "sitekey") for number in seen} | {(number, "sitekey_admin") for number in edited}
+
+
+def site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """What the sites are called."""
+    return dict(existing_sites(account, ids))
+
+
+def replace_site_keys(account: Account, site_id: int) -> None:
+    """New keys for a site of the account; nothing for one that is gone."""
+    site = Site.objects.filter(account=account, pk=site_id).first()
+    if site is not None:
+        site_keys_rotate(site=site)
+
+
+def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
+    """The channels that mail the account's alerts to somebody who leaves it."""
+    if not leaves:
+        return []
+    email = membership.user.email
+    mails = Channel.objects.filter(account=membership.account, kind=ChannelKind.EMAIL, enabled=True)
+    return [channel for channel in mails if channel.target.strip().lower() == email]
+
+
+def end_channel(channel: Channel, now: datetime) -> None:
+    """Switch one off, saying why; the account's people can switch it on again."""
+    reason = "Switched off: the person it mails to left the account."
+    Channel.objects.filter(pk=channel.pk).update(enabled=False, switched_off=reason)
+
+
+MAIL_CHANNELS = MemberWork("Alert channels that mail to them", ending_channels, end_channel)
+API_KEYS = MemberWork("API keys", ending_keys, end_key)
+SITE_KEYS = SharedKeys(KIND, "Site keys", readable_site_keys, site_names, replace_site_keys)

@@ -1,0 +1,51 @@
+"""Which of a person's accounts opens."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Account, Membership, Role, User
+from sites.models import Site
+from sites.services import site_create
+from tests.conftest import member
+
+pytestmark = pytest.mark.django_db
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def opens(client: Client) -> str:
+    """The name of the account whose settings open."""
+    return re.search(r'name="name" value="([^"]*)"', client.get("/account").content.decode())[1]
+
+
+@pytest.fixture
+def two(alice: User, account: Account) -> Account:
+    """Another account, first by name, in which alice is an administrator and which she joined later."""
+    other = Account.objects.create(name="AAA")
+    member(other, "olga", Role.OWNER)
+    Membership.objects.create(user=alice, account=other, role=Role.ADMIN)
+    return other
+
+
+def test_ones_own_account_opens_before_others(alice: User, two: Account) -> None:
+    assert opens(logged_in(alice)) == "Alice &amp; Co"
+
+
+def test_the_account_used_last_opens_after_the_next_log_in(alice: User, two: Account, site: Site, store: Any) -> None:
+    theirs = site_create(account=two, domain="aaa.example")
+    client = logged_in(alice)
+    client.post("/account/switch", {"account": two.pk})
+    assert opens(logged_in(alice)) == "AAA"
+    client.get(f"/sites/{site.pk}/")
+    assert opens(logged_in(alice)) == "Alice &amp; Co"
+    client.get(f"/sites/{theirs.pk}/")
+    assert opens(logged_in(alice)) == "AAA"
+    two.memberships.get(user=alice).delete()
+    assert opens(logged_in(alice)) == "Alice &amp; Co"

@@ -1,0 +1,268 @@
+"""What ends with somebody's access, and which keys they may still know."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+import reports.notes.urls
+import reports.pages.urls
+import reports.share.urls
+import sites.alerts.urls
+import sites.uptime.urls
+import sites.urls
+from accounts.access import allowed
+from accounts.models import Account, ExposedKey, Grant, Membership, Right, Role, User
+from accounts.services import grant_set
+from links import belongings
+from links.services import datapoint_create
+from sites import known
+from sites.alerts.models import Channel
+from sites.models import ApiKey, Site
+from sites.services import api_key_create, site_create
+from sites.uptime.services import monitor_create
+from tests.clickmeter_support import Program, master
+from tests.conftest import member
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_attempts_yet() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def inside(alice: User) -> Client:
+    return logged_in(alice)
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def exposed() -> set[tuple[str, int, str]]:
+    return set(ExposedKey.objects.values_list("kind", "object_id", "person"))
+
+
+def api(client: Client, method: str, path: str, data: Any = None) -> Any:
+    return getattr(client, method)(f"/api/v1/{path}", data, content_type="application/json")
+
+
+# -- a role, or a right on a site ---------------------------------------------------------------------------------
+
+
+def test_an_owner_who_becomes_less_may_know_the_account_key(inside: Client, account, site) -> None:
+    olga = member(account, "olga", Role.OWNER).memberships.get()
+    assert api(inside, "patch", f"members/{olga.pk}", {"role": "admin"}).status_code == 200
+    assert exposed() == {("account", account.pk, "Olga (olga@example.com)")}
+    erin = logged_in(member(account, "erin", Role.ADMIN))
+    page, (row,) = erin.get("/account/team").content.decode(), ExposedKey.objects.all()
+    assert "an owner can replace it" in page
+    erin.post(f"/account/team/keys/{row.pk}/replace")
+    assert Account.objects.get().key_generation == 1 and exposed()
+    inside.post(f"/account/team/keys/{row.pk}/replace")
+    assert Account.objects.get().key_generation == 2 and not exposed()
+
+
+def test_an_editor_who_becomes_a_guest_of_one_site_leaves_the_keys_of_the_others(inside: Client, account, site) -> None:
+    more = site_create(account=account, domain="more.example")
+    erin = member(account, "erin", Role.EDITOR)
+    kept, ended = (api_key_create(site=one, name=one.domain, user=erin)[0] for one in (site, more))
+    form = {"role": "guest", f"grant-site-{site.pk}": "write"}
+    page = inside.get(f"/account/team/{erin.memberships.get().pk}").content.decode()
+    assert "API keys (2)" in page and "more.example" in page, "the form says beforehand what may end"
+    inside.post(f"/account/team/{erin.memberships.get().pk}", form)
+    assert exposed() == {("site", more.pk, "Erin (erin@example.com)")}
+    assert set(ApiKey.objects.filter(revoked=None)) == {kept}
+    assert ended.pk not in ApiKey.objects.filter(revoked=None).values_list("pk", flat=True)
+
+
+def test_a_guest_who_may_only_look_from_now_on_leaves_their_key_and_may_know_the_sites(
+    inside: Client, account, site, bob
+) -> None:
+    guest = bob.memberships.get()
+    grant_set(membership=guest, kind="site", object_id=site.pk, right=Right.WRITE)
+    api_key_create(site=site, name="bob's", user=bob)
+    grants = [{"kind": "site", "id": site.pk, "right": "read"}]
+    assert api(inside, "patch", f"members/{guest.pk}", {"grants": grants}).status_code == 200
+    assert exposed() == {("site", site.pk, "Bob (bob@example.com)")}, "they knew sitekey_admin"
+    assert not ApiKey.objects.filter(revoked=None).exists()
+
+
+def test_a_guest_with_whom_a_site_is_shared_no_more(inside: Client, account, site, bob) -> None:
+    more = site_create(account=account, domain="more.example")
+    guest = bob.memberships.get()
+    grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
+    inside.post(f"/sites/{more.pk}/settings/team/{guest.pk}/remove")
+    assert exposed() == {("site", more.pk, "Bob (bob@example.com)")}
+    known_before = Site.objects.get(pk=more.pk).sitekey
+    api(inside, "post", f"sites/{more.pk}/keys/rotate")
+    assert not exposed() and Site.objects.get(pk=more.pk).sitekey != known_before
+
+
+def test_a_guest_who_rises_leaves_only_what_the_new_role_may_not(inside: Client, account, site, bob) -> None:
+    guest = bob.memberships.get()
+    api_key_create(site=site, name="hers", user=User.objects.get(email="alice@example.com"))
+    for change in ({"grants": [{"kind": "site", "id": site.pk, "right": "write"}]}, {"role": "viewer"}):
+        api(inside, "patch", f"members/{guest.pk}", change)
+    assert not allowed(bob, account, "site", site.pk, "edit"), "what a guest was given makes no editor of a viewer"
+    assert exposed() == {("site", site.pk, "Bob (bob@example.com)")}, "a viewer sees no sitekey_admin any more"
+    ExposedKey.objects.all().delete()
+    for role in ("editor", "admin", "owner"):
+        api(inside, "patch", f"members/{guest.pk}", {"role": role})
+    assert not exposed() and ApiKey.objects.filter(revoked=None).count() == 1
+
+
+def test_a_key_is_kept_by_a_press_or_the_api_and_goes_with_its_site(inside: Client, account, site, bob) -> None:
+    more = site_create(account=account, domain="more.example")
+    guest = bob.memberships.get()
+    grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
+    api(inside, "delete", f"members/{guest.pk}")
+    first, second = api(inside, "get", "exposed-keys").json()["results"]
+    inside.post(f"/account/team/keys/{first['id']}/keep")
+    assert api(inside, "delete", f"exposed-keys/{first['id']}").status_code == 404
+    old = {one.pk: one.sitekey for one in Site.objects.all()}
+    api(inside, "delete", f"sites/{second['object_id']}")
+    assert not exposed() and {one.pk: one.sitekey for one in Site.objects.all()} == old
+
+
+# -- everything of somebody who leaves ----------------------------------------------------------------------------
+
+
+def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client, account, site, charlie) -> None:
+    erin = member(account, "erin", Role.ADMIN)
+    logged_in(erin).post("/account/team", {"email": "second@erin.example", "role": "admin"})
+    logged_in(charlie).post("/account/team", {"email": "his@charlie.example", "role": "admin"})
+    for target in ("Erin@example.com", "ops@example.com"):
+        Channel.objects.create(account=account, kind="email", name=target, target=target)
+    page = inside.get(f"/account/team/{erin.memberships.get().pk}").content.decode()
+    assert "Open invitations (1)" in page and "Alert channels that mail to them (1)" in page
+    inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
+    assert not account.invitations.open().exists()
+    assert {one.name: one.enabled for one in Channel.objects.all()} == {
+        "Erin@example.com": False,
+        "ops@example.com": True,
+    }
+    assert charlie.memberships.get().account.invitations.open().count() == 1
+
+
+def test_only_what_was_made_in_this_account_ends(inside: Client, account, site, charlie, charlies_site) -> None:
+    theirs = Membership.objects.create(user=charlie, account=account, role=Role.EDITOR)
+    here = api_key_create(site=site, name="here", user=charlie)[1]
+    there = api_key_create(site=charlies_site, name="there", user=charlie)[1]
+    inside.post(f"/account/team/{theirs.pk}/remove")
+    known.refresh()
+    assert known.key(here) is None and known.key(there) is not None
+    assert charlie.memberships.count() == 1 and User.objects.filter(pk=charlie.pk).exists()
+
+
+def test_a_guest_made_a_member_of_the_team_has_a_key_the_team_does_not_know(inside: Client, account, bob) -> None:
+    guest = bob.memberships.get()
+    seen = master(account).get(f"/account/guests/{guest.pk}")["apiKey"]
+    assert Program(seen).call("GET", "/account").status_code == 200
+    api(inside, "patch", f"members/{guest.pk}", {"role": "owner"})
+    assert Program(seen).call("GET", "/account").status_code == 401
+
+
+def test_a_member_replaces_their_own_key(account, alice) -> None:
+    erin = member(account, "erin", Role.EDITOR)
+    client, old = logged_in(erin), erin.memberships.get().authkey
+    assert old in client.get("/links/toolbox").content.decode()
+    assert client.post("/account/own-key", {"next": "/links/toolbox"})["Location"] == "/links/toolbox"
+    assert Program(old).call("GET", "/account").status_code == 401
+    new = erin.memberships.get().authkey
+    assert new in client.get("/links/toolbox").content.decode()
+    assert Program(new).call("GET", "/account").status_code == 200
+
+
+# -- guests of one site, and what can be given --------------------------------------------------------------------
+
+SECRETS = {"webhook": "https://hooks.example/T000/secret-path", "signing": "whsec-of-the-account"}
+
+
+def pages_of(site: Site) -> list[str]:
+    """Every page and API of one site that needs nothing but its number, and those of the account and one's own."""
+    rooms = (
+        sites.urls,
+        sites.uptime.urls,
+        sites.alerts.urls,
+        reports.pages.urls,
+        reports.notes.urls,
+        reports.share.urls,
+    )
+    patterns = [str(pattern.pattern) for room in rooms for pattern in room.urlpatterns]
+    filled = {pattern.replace("<int:site_id>", str(site.pk)) for pattern in patterns if "<int:site_id>" in pattern}
+    own = ("go?q=", "go?q=settings", "sites", "me", "account", "account/team", "links", "api/v1/me", "api/v1/sites",
+           "api/v1/members", "api/v1/account", "api/v1/exposed-keys", "digests")  # fmt: skip
+    return [f"/{path}" for path in sorted({*filled, *own}) if "<" not in path]
+
+
+def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, alice, site, store) -> None:
+    more = site_create(account=account, domain="more.example")
+    Channel.objects.create(
+        account=account, kind="webhook", name="Hook", target=SECRETS["webhook"], secret=SECRETS["signing"]
+    )
+    belongings.conversion_create(account=account, name="Sale")
+    datapoint_create(account=account, alias="hidden-link", url="https://shop.test/")
+    monitor = monitor_create(site=more, url="https://more.example/")
+    dave = member(account, "dave", Role.GUEST)
+    Grant.objects.create(membership=dave.memberships.get(), kind="site", object_id=site.pk, right=Right.WRITE)
+    client = logged_in(dave)
+    hidden = (
+        account.authkey, more.sitekey, more.sitekey_admin, "more.example", "hidden-link", *SECRETS.values(),
+        account.memberships.get(user=alice).authkey,
+    )  # fmt: skip
+    seen = 0
+    for page in pages_of(site):
+        answer = client.get(page)
+        seen += answer.status_code == 200
+        body = b"" if answer.streaming else answer.content
+        assert not [secret for secret in hidden if secret in body.decode(errors="replace")], page
+    assert seen >= 40
+    channel = Channel.objects.get().pk
+    for page in (f"{more.pk}/", f"{more.pk}/uptime/{monitor.pk}/edit", f"{site.pk}/alerts/channels/{channel}"):
+        assert client.get(f"/sites/{page}").status_code == 404
+
+
+def test_what_can_be_given_is_bounded_searched_and_never_lost(inside: Client, account, site, bob) -> None:
+    Site.objects.bulk_create(
+        Site(pk=site.pk + number, account=account, domain=f"s{number:03}.example") for number in range(1, 250)
+    )
+    guest, last = bob.memberships.get(), site.pk + 249
+    grant_set(membership=guest, kind="site", object_id=last, right=Right.READ)
+    address = f"/account/team/{guest.pk}"
+    page = inside.get(address).content.decode()
+    offered = re.findall(r'name="grant-site-(\d+)"', page)
+    assert len(offered) == len(set(offered)) == 201 and {str(last), str(site.pk)} <= set(offered)
+    form = {"role": "guest", f"grant-site-{last}": "read", f"grant-site-{site.pk}": "read"}
+    assert inside.post(address, form).status_code == 302
+    found = set(re.findall(r'name="grant-site-(\d+)"', inside.get(f"{address}?q=s23").content.decode()))
+    assert found == {str(site.pk), str(last), *(str(site.pk + number) for number in range(230, 240))}
+    assert set(guest.grants.values_list("object_id", flat=True)) == {site.pk, last}
+    assert 'role="search"' in inside.get("/account/team?q=s23").content.decode()
+
+
+def test_one_right_is_checked_without_reading_all_there_is(account, site, bob) -> None:
+    for number in range(30):
+        datapoint_create(account=account, alias=f"a{number}", url="https://shop.test/")
+    guest = bob.memberships.get()
+    link = datapoint_create(account=account, alias="one", url="https://shop.test/")
+    with CaptureQueriesContext(connection) as queries:
+        grant_set(membership=guest, kind="datapoint", object_id=link.pk, right=Right.READ)
+    read = [query["sql"] for query in queries if "links_datapoint" in query["sql"]]
+    assert len(read) == 1 and f"IN ({link.pk})" in read[0]
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**30, "charlies"])
+def test_what_is_not_of_the_account_cannot_be_given(inside: Client, bob, charlies_site, number) -> None:
+    wanted = charlies_site.pk if number == "charlies" else number
+    grants = [{"kind": "site", "id": wanted, "right": "read"}]
+    answer = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants})
+    assert answer.status_code == 400 and "There is no site" in answer.content.decode()
