@@ -15,21 +15,23 @@ from django.db import migrations, models
 
 
 def hash_tokens(apps: Any, schema_editor: Any) -> None:
-    for row in apps.get_model("accounts", "Invitation").objects.all():
+    for row in apps.get_model("accounts", "Invitation").objects.using(schema_editor.connection.alias):
         row.token_hash = hashlib.sha256(row.token.encode()).hexdigest()
         row.save(update_fields=["token_hash"])
 
 
 def unaccepted_guests(apps: Any, schema_editor: Any) -> None:
-    Membership, User = apps.get_model("accounts", "Membership"), apps.get_model("accounts", "User")
-    Membership.objects.update(accepted=models.F("created"))
-    made = Membership.objects.filter(role="guest", options__has_key="guestName", user__last_login=None)
+    alias = schema_editor.connection.alias
+    memberships = apps.get_model("accounts", "Membership").objects.using(alias)
+    users = apps.get_model("accounts", "User").objects.using(alias)
+    memberships.update(accepted=models.F("created"))
+    made = memberships.filter(role="guest", options__has_key="guestName", user__last_login=None)
     numbers = list(made.values_list("pk", flat=True))
     for start in range(0, len(numbers), 500):
-        Membership.objects.filter(pk__in=numbers[start : start + 500]).update(accepted=None)
-    agreed = Membership.objects.exclude(accepted=None).values("user")
-    waiting = Membership.objects.filter(accepted=None).values("user")
-    never_came = User.objects.filter(last_login=None, is_operator=False, pk__in=waiting).exclude(pk__in=agreed)
+        memberships.filter(pk__in=numbers[start : start + 500]).update(accepted=None)
+    agreed = memberships.exclude(accepted=None).values("user")
+    waiting = memberships.filter(accepted=None).values("user")
+    never_came = users.filter(last_login=None, is_operator=False, pk__in=waiting).exclude(pk__in=agreed)
     for user in never_came:
         user.password = make_password(None)
         user.save(update_fields=["password"])
