@@ -26,6 +26,7 @@ LOGIN_ADDRESS = Limit("login-address", 50, 900)  # one address trying many peopl
 RESET_EMAIL = Limit("reset-email", 3, 3600)
 RESET_ADDRESS = Limit("reset-address", 20, 3600)
 CHECK_USER = Limit("check-user", 20, 300)  # pages fetched on somebody's behalf
+CHECK_ACCOUNT = Limit("check-account", 20, 300)  # DNS records looked up on an account's behalf
 
 
 def _key(limit: Limit, value: str) -> str:

@@ -1,10 +1,14 @@
 """What a lower room must learn from a higher one, said in one place."""
 
 from accounts.access import register_kind
+from accounts.custom_domains.reserved import register_reserved_hosts
+from accounts.custom_domains.services import register_claim_listener
 from config.periods import PERIODS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
 from links import docs as links_docs
+from links import known as known_links
+from links.addresses import is_former_link_domain
 from links.grants import datapoints_of_account, groups_of_account
 from links.naming import links_seen_by
 from links.pages.frame import link_places
@@ -25,6 +29,7 @@ from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
+from sites.services import claim_changed
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
@@ -32,6 +37,11 @@ from tracking.steps.click import register_joiner
 register_kind("site", "Site", sites_of_account)
 register_kind("group", "Link group", groups_of_account)
 register_kind("datapoint", "Link or pixel", datapoints_of_account)
+
+# Hosts of accounts: which more are the installation's own, and who remembers whose hosts are whose
+register_reserved_hosts(is_former_link_domain)
+register_claim_listener(claim_changed)
+register_claim_listener(known_links.claim_changed)
 
 # Tracking code: what arrived lately
 register_traffic(traffic)
