@@ -28,10 +28,8 @@ def cleaned_zone(value: Any) -> str:
     return str(value)
 
 
-STORED: dict[str, Callable[[str], str]] = {
-    "host": host_name,
-    "accent": str.lower,
-}  # forms other than as they were typed
+# What is stored in another form than it was typed
+STORED: dict[str, Callable[[str], str]] = {"host": host_name, "accent": str.lower}
 
 
 def cleaned_brand(brand: dict[str, Any]) -> dict[str, str]:

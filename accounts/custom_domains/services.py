@@ -89,7 +89,8 @@ def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
         raise ValidationError({"host": reserved_sentence(claim.host)})
     owner = _lock_owner(claim.host, claim.account_id)
     if owner.account_id != claim.account_id:
-        raise ValidationError({"host": f"Account {owner.account_id} has proved {claim.host}."})
+        hint = f"Take it away first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
+        raise ValidationError({"host": f"Account {owner.account_id} has proved {claim.host}. {hint}"})
     _prove(claim, Proof.OPERATOR, now or clock.now())
 
 

@@ -13,8 +13,8 @@ import dns.rdatatype
 import dns.resolver
 from django.conf import settings
 
-TIMEOUT = 2.0  # seconds for one question
-LIFETIME = 4.0  # seconds for an answer altogether, whatever number of servers is asked
+TIMEOUT = 1.5  # seconds for one question
+LIFETIME = 3.0  # seconds for an answer altogether, whatever number of servers is asked
 MAX_RECORDS = 50
 MAX_RECORD_BYTES = 2_000
 MAX_ADDRESSES = 20

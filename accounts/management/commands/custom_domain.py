@@ -1,4 +1,4 @@
-"""`manage.py custom_domain list|approve|revoke [HOST]`: what accounts claim as their own, and the operator's word on it."""
+"""`manage.py custom_domain list|approve|revoke [HOST]`: hosts that accounts claim, and the operator's word on them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,7 @@ class Command(BaseCommand):
         try:
             claim_approve(claim=claim)
         except ValidationError as error:
-            hint = f"To move the host: manage.py custom_domain revoke {host}, then approve again."
-            raise CommandError(
-                f"{' '.join(error.messages)} {hint if 'proved' in str(error) else ''}".strip()
-            ) from error
+            raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(line(claim))
 
     def revoke(self, host: str, claims: QuerySet[HostClaim]) -> None:
