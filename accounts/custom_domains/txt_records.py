@@ -75,7 +75,7 @@ def _records(name: str, kind: str) -> list[Any]:
         answer = _resolver().resolve(dns.name.from_text(f"{name}."), kind, search=False, lifetime=LIFETIME)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
-    except (dns.exception.DNSException, OSError) as error:
+    except (dns.exception.DNSException, OSError, ValueError) as error:
         raise DnsUnavailable(f"DNS did not answer for {name}. It is asked again later.") from error
     return list(answer)
 
