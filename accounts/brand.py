@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.reserved import is_installation_host
+from accounts.custom_domains.selectors import has_proved, proved_claim, proved_claims
+from accounts.host_names import host_name
 from accounts.models import Account
 
 PRODUCT = "Footfall"
@@ -40,7 +44,7 @@ class Brand:
         """The address mails come from."""
         if not self.host:
             return settings.DEFAULT_FROM_EMAIL
-        return f"{self.name.translate(HEADER_UNSAFE)} <noreply@{self.host.partition(':')[0]}>"
+        return f"{self.name.translate(HEADER_UNSAFE)} <noreply@{self.host}>"
 
 
 # Words that a script of the page, or the browser itself, already means something by
@@ -58,24 +62,28 @@ OURS = Brand()
 
 
 def brand_of(account: Account) -> Brand:
-    """The brand of an account; ours when it has no host of its own."""
+    """The brand of an account; ours while it has not proved that a host is its own."""
+    host = account.brand.get("host", "")
+    return _brand_on(account, host) if has_proved(account, host, Purpose.BRAND) else OURS
+
+
+def brand_by_host(host: str) -> Brand:
+    """The brand whose proved host (with or without port) this is, else ours."""
+    claim = proved_claim(host_name(host), Purpose.BRAND)
+    return _brand_on(claim.account, claim.host) if claim else OURS
+
+
+def _brand_on(account: Account, host: str) -> Brand:
+    """The account's brand on a host it has proved; ours where the host is another one than the brand's, or reserved."""
     chosen = account.brand
-    if not chosen.get("host"):
+    if chosen.get("host") != host or is_installation_host(host):
         return OURS
     return Brand(
         name=chosen.get("name") or account.name,
         logo=chosen.get("logo", ""),
         accent=chosen.get("accent", ""),
-        host=chosen["host"],
+        host=host,
     )
-
-
-def brand_by_host(host: str) -> Brand:
-    """The brand whose host (with or without port) this is, else ours."""
-    name = host.lower().partition(":")[0]
-    names = {host.lower(), name}
-    account = Account.objects.filter(brand_host__in=names).exclude(brand_host="").first() if name else None
-    return brand_of(account) if account else OURS
 
 
 def brand_words() -> dict[str, str]:
@@ -83,8 +91,9 @@ def brand_words() -> dict[str, str]:
 
     It is the brand's name in small letters and digits; where that leaves nothing a script may call it, `stats`.
     """
-    rows = Account.objects.exclude(brand_host="").only("name", "brand", "brand_host")
-    return {row.brand_host: script_word(brand_of(row).name) for row in rows}
+    claims = proved_claims(Purpose.BRAND).select_related("account")
+    brands = [_brand_on(claim.account, claim.host) for claim in claims]
+    return {brand.host: script_word(brand.name) for brand in brands if brand.white_label}
 
 
 def script_word(name: str) -> str:

@@ -1,13 +1,14 @@
 """What the fields of an account may be, for forms, API and commands alike."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_domain_name
+
+from accounts.host_names import host_name, is_public_host
 
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -27,6 +28,10 @@ def cleaned_zone(value: Any) -> str:
     return str(value)
 
 
+# What is stored in another form than it was typed
+STORED: dict[str, Callable[[str], str]] = {"host": host_name, "accent": str.lower}
+
+
 def cleaned_brand(brand: dict[str, Any]) -> dict[str, str]:
     """host, name, logo and accent in their stored form; empty values fall out. ValidationError by field."""
     checks = {"host": _host, "name": _name, "logo": _logo, "accent": _accent}
@@ -38,20 +43,14 @@ def cleaned_brand(brand: dict[str, Any]) -> dict[str, str]:
         if mistake:
             mistakes[key] = mistake
         elif text:
-            cleaned[key] = text.lower() if key in {"host", "accent"} else text
+            cleaned[key] = STORED.get(key, str)(text)
     if mistakes:
         raise ValidationError(mistakes)
     return cleaned
 
 
 def _host(text: str) -> str:
-    if text.lower() == settings.BASE_HOST:
-        return "This is the installation's own host."
-    try:
-        validate_domain_name(text.lower()) if text else None
-    except ValidationError:
-        return "Enter a host name such as stats.example.org."
-    return ""
+    return "" if not text or is_public_host(host_name(text)) else "Enter a host name such as stats.example.org."
 
 
 def _name(text: str) -> str:

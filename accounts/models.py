@@ -68,26 +68,15 @@ class Account(models.Model):
     events_used = models.BigIntegerField(default=0, help_text="Of the running month, as last counted")
     events_counted = models.DateTimeField(null=True, blank=True)
     brand = models.JSONField(default=dict, blank=True, help_text="White label: host, name, logo, accent")
-    brand_host = models.CharField(max_length=253, blank=True, help_text="The brand's host, to look it up by")
     profile = models.JSONField(default=dict, blank=True, help_text="Names, phone and formats of the account's page")
     limits = models.JSONField(default=dict, blank=True, help_text="Requests per minute and plan limits")
     created = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="accounts")
 
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["brand_host"], condition=~models.Q(brand_host=""), name="one_account_per_brand_host"
-            )
-        ]
-
     def __str__(self) -> str:
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.brand_host = self.brand.get("host", "")
-        if "brand" in (kwargs.get("update_fields") or ()):
-            kwargs["update_fields"] = {*kwargs["update_fields"], "brand_host"}
         if self.pk is None:
             super().save(*args, **kwargs)
             kwargs = {"update_fields": ["authkey_hash"]}
@@ -257,4 +246,5 @@ class ExposedKey(models.Model):
 
 
 # Kept beside what uses it
+from accounts.custom_domains.models import HostClaim, HostOwner  # noqa: E402, F401
 from accounts.operations.models import TaskRun  # noqa: E402, F401

@@ -14,6 +14,8 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.access import KINDS
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.services import host_claim, host_release
 from accounts.fields import cleaned_brand, cleaned_name, cleaned_zone
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.revocation import (
@@ -108,11 +110,17 @@ def account_update(*, account: Account, name: str | None = None, timezone: str |
 
 @transaction.atomic
 def account_brand_set(*, account: Account, **brand: str) -> Account:
-    """Set the white label (host, name, logo, accent; an empty host switches it off). ValidationError."""
+    """Set the white label (host, name, logo, accent; an empty host switches it off). ValidationError.
+
+    A new host is a claim: the label shows there once the account has proved that the host is its own.
+    """
     cleaned = cleaned_brand(brand)
-    host = cleaned.get("host")
-    if host and Account.objects.filter(brand_host=host).exclude(pk=account.pk).exists():
-        raise ValidationError({"host": "Another account uses this host."})
+    before, host = account.brand.get("host", ""), cleaned.get("host", "")
+    if "host" in brand and host != before:
+        if host:
+            host_claim(account=account, host=host, purpose=Purpose.BRAND)
+        if before:
+            host_release(account=account, host=before, purpose=Purpose.BRAND)
     account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **cleaned}
     account.save(update_fields=["brand"])
     return account

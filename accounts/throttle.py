@@ -38,6 +38,7 @@ RESET_ADDRESS = Limit("reset-address", 20, 3600)
 JOIN_ADDRESS = Limit("join-address", 20, 900)  # one client and one-time links
 PASSWORD_USER = Limit("password-user", 10, 900)  # the current password, asked again of somebody who is logged in
 CHECK_USER = Limit("check-user", 20, 300)  # pages fetched on somebody's behalf
+CHECK_ACCOUNT = Limit("check-account", 20, 300)  # DNS records looked up on an account's behalf
 
 
 def take(*pairs: Pair) -> int:

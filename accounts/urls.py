@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/key", account.account_key, name="account-key"),
     path("account/own-key", account.own_key, name="own-key"),
     path("account/brand", account.account_brand, name="account-brand"),
+    path("account/brand/check", account.account_brand_check, name="account-brand-check"),
     path("account/switch", account.account_switch, name="account-switch"),
     path("account/team", team.team, name="team"),
     path("account/team/<int:member_id>", team.member, name="member"),

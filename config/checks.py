@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from accounts.custom_domains.txt_records import parse_dns_server
 from tracking.store.errors import StoreError
 from tracking.store.target import parse
 
@@ -71,6 +72,20 @@ def is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@check
+def dns_servers() -> Iterator[CheckMessage]:
+    """Resolvers are addresses; names could only be resolved by another resolver."""
+    for text in settings.ENV.dns_servers:
+        try:
+            parse_dns_server(text)
+        except ValueError:
+            yield problem(
+                "E011",
+                f"DNS_SERVERS: {text!r} is no address of a DNS server.",
+                "Use 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353, separated by commas; empty = the system's own.",
+            )
 
 
 @check

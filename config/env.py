@@ -44,6 +44,7 @@ class Env:
     clickmeter_hosts: tuple[str, ...]
     link_domain: str
     allowed_outbound: tuple[str, ...]
+    dns_servers: tuple[str, ...]
     mistakes: tuple[tuple[str, str], ...] = ()
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
 
@@ -91,6 +92,7 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         clickmeter_hosts=words(env.get("CLICKMETER_HOSTS", "")),
         link_domain=env.get("LINK_DOMAIN", ""),
         allowed_outbound=words(env.get("ALLOWED_OUTBOUND", "")),
+        dns_servers=words(env.get("DNS_SERVERS", "")),
         mistakes=tuple(mistakes),
         secret_key_fallbacks=words(env.get("SECRET_KEY_FALLBACKS", "")),
     )

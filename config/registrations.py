@@ -1,6 +1,8 @@
 """What a lower room must learn from a higher one, said in one place."""
 
 from accounts.access import register_kind
+from accounts.custom_domains.reserved import register_reserved_hosts
+from accounts.custom_domains.services import register_claim_listener
 from accounts.invitations import OPEN_INVITATIONS
 from accounts.revocation import register_member_work, register_shared_keys
 from accounts.services import ACCOUNT_KEY
@@ -8,6 +10,8 @@ from config.periods import PERIODS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
 from links import docs as links_docs
+from links import known as known_links
+from links.addresses import is_former_link_domain
 from links.guests import DATAPOINT_KIND, GROUP_KIND
 from links.naming import links_seen_by
 from links.pages.frame import link_places
@@ -30,6 +34,7 @@ from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
 from sites.leaving import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
+from sites.services import claim_changed
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
@@ -45,6 +50,11 @@ register_member_work(SHARES)
 register_member_work(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
+
+# Hosts of accounts: which more are the installation's own, and who remembers whose hosts are whose
+register_reserved_hosts(is_former_link_domain)
+register_claim_listener(claim_changed)
+register_claim_listener(known_links.claim_changed)
 
 # Tracking code: what arrived lately
 register_traffic(traffic)

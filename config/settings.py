@@ -139,6 +139,7 @@ GEOIP_CITY = ENV.geoip_city
 GEOIP_ASN = ENV.geoip_asn
 LINK_DOMAIN = ENV.link_domain
 CLICKMETER_HOSTS = ENV.clickmeter_hosts
+DNS_SERVERS = ENV.dns_servers
 SPOOL_DIR = DATA_DIR / "spool"
 
 

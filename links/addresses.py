@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from accounts.host_names import host_name, is_public_host
 from links import known
 from links.models import Datapoint, Domain, DomainKind
-from sites.hosts import host_name, public
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 def base() -> str:
     """Scheme and host (with port) of the installation's own links."""
     parts = urlsplit(settings.BASE_URL)
-    return f"{parts.scheme}://{settings.LINK_DOMAIN}" if settings.LINK_DOMAIN else settings.BASE_URL
+    return f"{parts.scheme}://{settings.LINK_DOMAIN}" if known.has_link_domain() else settings.BASE_URL
 
 
 def tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
     """The whole address of a link or pixel."""
     domain = domain or datapoint.domain
-    if domain.name == known.system_host():
-        return f"{base()}/{datapoint.alias}" if settings.LINK_DOMAIN else f"{base()}/l/{datapoint.alias}"
+    if domain.account_id is None and domain.name == known.system_host():
+        return f"{base()}/{datapoint.alias}" if known.has_link_domain() else f"{base()}/l/{datapoint.alias}"
     return f"{urlsplit(settings.BASE_URL).scheme}://{domain.name}/{datapoint.alias}"
 
 
@@ -35,7 +35,12 @@ def system_domain() -> Domain:
     Where the installation got another name, its links move there with it.
     """
     name = known.system_host()
-    return Domain.objects.filter(name=name).exclude(kind=DomainKind.GO).first() or _named(name)
+    return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _named(name)
+
+
+def is_former_link_domain(host: str) -> bool:
+    """Whether links of the installation were printed with this host, and it still leads to them."""
+    return Domain.objects.filter(account=None, name=host).exists()
 
 
 def follow_configuration() -> None:
@@ -53,7 +58,7 @@ def _named(name: str) -> Domain:
     Domain.objects.filter(account=None, name=name).delete()  # a former name is the name again
     former, own.name = own.name, name
     own.save()
-    if settings.LINK_DOMAIN and public(former) and former != host_name(settings.BASE_URL):
+    if settings.LINK_DOMAIN and is_public_host(former) and former != host_name(settings.BASE_URL):
         Domain.objects.create(name=former, kind=DomainKind.GO)  # what was printed with it still leads to the links
     transaction.on_commit(known.nudge)
     return own

@@ -33,7 +33,8 @@ FORWARD = (
 )
 UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
-SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-top-navigation; "
+SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
+FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no leading away from the link's page
 SCRIPT_TAG = re.compile(r"<script\b(?![^>]*\bnonce=)", re.I)
 
 
@@ -116,8 +117,8 @@ def busy() -> Reply:
 
 
 def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
-    """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' pages the
-    snippets run in a sandbox, where they cannot reach anybody's session."""
+    """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' links the snippets run
+    in a sandbox, where they reach no cookies and no form can be sent."""
     nonce = secrets.token_urlsafe(16)
     csp = (
         (SANDBOX if sandboxed else "")
@@ -151,11 +152,14 @@ def own_referrer(url: str) -> Reply:
     return reply
 
 
-def frame(url: str, title: str, *, coded: bool) -> Reply:
-    """The destination inside a page of the link's own address."""
+def frame(url: str, title: str, *, coded: bool, sandboxed: bool) -> Reply:
+    """The destination inside a page of the link's own address; sandboxed on a host that accounts share."""
     safe_url = escape(url)
     source = f'data-coded="{base64.b64encode(header(url)).decode()}"' if coded else f'src="{safe_url}"'
-    policy = f"default-src 'none'; style-src {digest(STYLE)}; frame-src http: https:; base-uri 'none'"
+    source += f' sandbox="{FRAME_SANDBOX}"' if sandboxed else ""
+    policy = (
+        f"default-src 'none'; style-src {digest(STYLE)}; frame-src http: https:; base-uri 'none'; form-action 'none'"
+    )
     if coded:
         policy += f"; script-src {digest(UNCOVER)}"
     return page(

@@ -12,6 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.services import host_claim, host_release
+from accounts.host_names import host_name, is_public_host
+from accounts.limits import check_limit
 from accounts.models import Account
 from links import known
 from links.cleaned import conversion_fields, domain_fields, group_fields, named, text_of
@@ -32,7 +36,6 @@ from links.models import (
 )
 from links.services import tag_of_name, tags_named
 from sites.facts import network
-from sites.hosts import host_name, public
 from sites.models import next_change
 
 
@@ -99,17 +102,19 @@ def tag_delete(*, tag: Tag) -> None:
 
 @transaction.atomic
 def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: Any) -> Domain:
-    """A host name of the account's own for its links (personal or dedicated)."""
+    """A host name of the account's own for its links (personal or dedicated).
+
+    Links on it work once the account has proved that the host is its own (`accounts.custom_domains`).
+    """
     host = host_name(named(name, most=253))
-    if not public(host):
-        raise ValidationError({"name": f"“{host[:60]}” is not a host name such as go.example.com."})
     if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
         raise ValidationError({"type": "A domain of your own is personal or dedicated."})
-    there = Domain.objects.filter(name=host).first()
-    if there is not None and (there.account_id != account.pk or there.deleted is None):
+    own = Domain.objects.filter(account=account)
+    there = own.filter(name=host).first()
+    if there is not None and there.deleted is None:
         raise ValidationError({"name": f"{host} is in use already."})
-    if host == known.system_host():
-        raise ValidationError({"name": f"{host} serves this installation itself."})
+    check_limit(account, "domains", used=own.filter(deleted=None).count(), field="name", what="link domains")
+    host_claim(account=account, host=host, purpose=Purpose.LINKS, field="name")
     row = there or Domain(account=account, name=host)
     row.kind, row.deleted = kind, None
     for field, value in domain_fields(fields).items():
@@ -131,9 +136,12 @@ def domain_update(*, domain: Domain, **changes: Any) -> Domain:
 
 @transaction.atomic
 def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
-    """Its links stop answering; refused while some are active, so that nobody loses them by accident."""
+    """Its links stop answering and the name is free; refused while some links are active, so that nobody loses them
+    by accident."""
     if domain.datapoints.filter(status=Status.ACTIVE).exists():
         raise ValidationError({"id": f"{domain.name} still has active links; delete or pause them first."})
+    if domain.account is not None:
+        host_release(account=domain.account, host=domain.name, purpose=Purpose.LINKS)
     domain.deleted = now or clock.now()
     domain.save(update_fields=["deleted"])
     transaction.on_commit(known.nudge)
@@ -225,7 +233,7 @@ def entry_create(*, account: Account, listing: str, value: str) -> Entry:
         raise ValidationError({field: f"“{value[:60]}” is not an IP address or network."})
     if listing == Listing.WHITELIST:
         value = host_name(value)
-        if not public(value):
+        if not is_public_host(value):
             raise ValidationError({field: f"“{value[:60]}” is not a host name such as example.com."})
     there = Entry.objects.filter(account=account, listing=listing)
     found = there.filter(value=value).first()

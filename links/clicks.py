@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from accounts.host_names import host_name
 from links import known, thread, tokens, windows
 from links.choose import Asker, Choice, choose
 from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters
 from links.facts import AccountFacts, LinkFacts
 from sites import known as known_sites
 from sites.facts import SiteFacts
-from sites.hosts import host_name
 from tracking import intake
 from tracking.address import within
 from tracking.hit import Event, Hit, Refused
@@ -180,8 +180,9 @@ def with_word(click: Click, url: str) -> str:
     every click has another."""
     if S2S in url:
         url = url.replace(S2S, word_of(click))
-    site = known_sites.site_by_host(click.host or host_of(url)) if not click.sign else None
-    if site is not None and site.account_id == click.link.account_id and not click.link.redirect_only:
+    if click.sign or click.link.redirect_only:
+        return url
+    if known_sites.site_of_account(click.link.account_id, click.host or host_of(url)) is not None:
         url = with_parameters(url, [(CLICK_PARAMETER, word_of(click))], replace=True)
     return url
 

@@ -12,13 +12,19 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.custom_domains.models import HostClaim, Purpose
+from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
+from accounts.custom_domains.selectors import proved_claims
+from accounts.host_names import host_name
 from accounts.models import Account
 from links.facts import AccountFacts, ConversionFacts, DomainFacts, LinkFacts, account_site, link_facts
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
 from sites import known as known_sites
 from sites.facts import networks
 from sites.fresh import Keeper
-from sites.hosts import host_name
 from sites.models import Change
 from sites.quick import setting
 
@@ -54,17 +60,46 @@ def system_host() -> str:
     return _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))[0]
 
 
+def is_installation_link_host(host: str) -> bool:
+    """Whether `/l/<alias>` on this host (in its one form) is a link of the installation's own domain."""
+    return host in _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
+
+
+def has_link_domain() -> bool:
+    """Whether the installation's own links have a host to themselves, apart from the dashboard."""
+    link_host, base = _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
+    return link_host != base and not is_api_host(link_host)
+
+
 @lru_cache(maxsize=4)
 def _own_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
     base = host_name(base_url) or "localhost"
     return host_name(link_domain) or base, base
 
 
-def domains_by_name() -> dict[str, Domain]:
-    """Every link domain; the former names of the installation's own mean that one."""
-    rows = {row.name: row for row in Domain.objects.filter(deleted=None)}
+def domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
+    """Every link domain that is served; the former names of the installation's own mean that one.
+
+    An account's domain is served where the account has proved it and it is no host of the installation. With an
+    account, those of its own that are still to be proved are there as well.
+    """
+    found = _domains_of_accounts(account_id)
+    rows = {row.name: row for row in Domain.objects.filter(account=None, deleted=None)}
     own = rows.get(system_host())
-    return {name: own if own and row.former else row for name, row in rows.items()}
+    return found | {name: own if own and row.former else row for name, row in rows.items()}
+
+
+def _domains_of_accounts(account_id: int | None) -> dict[str, Domain]:
+    claims = proved_claims(Purpose.LINKS).filter(account=OuterRef("account"), host=OuterRef("name"))
+    proved = Q(Exists(claims)) if account_id is None else Q(Exists(claims)) | Q(account=account_id)
+    rows = Domain.objects.filter(proved, account__isnull=False, deleted=None).order_by("created", "pk")
+    mine_last = sorted(rows, key=lambda row: row.account_id == account_id)
+    return {row.name: row for row in mine_last if not is_installation_host(row.name)}
+
+
+def claim_changed(claim: HostClaim) -> None:
+    """Read again which domains are served, once the change of a claim is committed."""
+    transaction.on_commit(nudge)
 
 
 def domain(host: str) -> DomainFacts | None:
@@ -88,7 +123,7 @@ def by_path(host: str, path: str) -> LinkFacts | None:
     """The link behind an address: `/<alias>` on a link domain, `/l/<alias>` on every host that is ours."""
     if not path.startswith("/l/") and not is_link_domain(host):
         return None  # nearly all destinations
-    own = domain(host) is not None or host in _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
+    own = domain(host) is not None or is_installation_link_host(host)
     if not own and not known_sites.brand_word(host):
         return None  # somebody else's page may be called /l/sale too
     found, alias = place(host, path)
@@ -111,8 +146,13 @@ def place(host: str, path: str) -> tuple[DomainFacts | None, str]:
 
 
 def rooted(found: DomainFacts) -> bool:
-    """Whether aliases stand at the root of this domain: not where the pages of the installation live."""
-    return bool(setting("LINK_DOMAIN")) or found.name != system_host()
+    """Whether aliases stand at the root of this domain: not where the pages or the API of the installation live."""
+    return _is_rooted(found.name, setting("BASE_URL"), tuple(setting("CLICKMETER_HOSTS")))
+
+
+@lru_cache(maxsize=4096)
+def _is_rooted(name: str, base_url: str, api_hosts: tuple[str, ...]) -> bool:  # settings, so that a change counts
+    return not (is_dashboard_host(name) or is_api_host(name))
 
 
 def conversion(conversion_id: int) -> ConversionFacts | None:

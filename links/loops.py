@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
+from accounts.host_names import host_name
 from links.choose import DEEPEST
-from links.known import domains_by_name, rooted, system_host
+from links.known import domains_by_name, is_installation_link_host, rooted, system_host
 from links.models import Datapoint, Domain, Status
 from links.rulebook import addresses
-from sites.hosts import host_name
 
 Place = tuple[int, str]  # domain, alias in lower case
 
@@ -34,7 +34,7 @@ def place_of(url: str, domains: dict[str, Domain]) -> Place | None:
     host, path = host_name(parts.hostname or ""), parts.path
     domain = domains.get(host)
     if path.startswith("/l/"):
-        own = host == system_host() or domain is not None
+        own = is_installation_link_host(host) or domain is not None
         domain, path = (domain or domains.get(system_host())) if own else None, path[2:]
     elif domain is not None and not rooted(domain):  # type: ignore[arg-type]
         domain = None
@@ -44,7 +44,7 @@ def place_of(url: str, domains: dict[str, Domain]) -> Place | None:
 
 def refuse_loops(row: Datapoint) -> None:
     """Raise ValidationError when following the link could come back to it or go too deep."""
-    domains = domains_by_name()
+    domains = domains_by_name(row.account_id)
     here: Place = (row.domain_id, row.alias.lower())
     layer = places(row, domains)
     seen: set[Place] = set()

@@ -26,10 +26,13 @@ class DomainKind(models.IntegerChoices):
 
 
 class Domain(Numbered):
-    """A host name whose paths are aliases. Without an account it serves every account."""
+    """A host name whose paths are aliases. Without an account it serves every account.
+
+    An account's is served while the account has proved that the host is its own (`accounts.custom_domains`).
+    """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="link_domains")
-    name = models.CharField(max_length=253, unique=True)
+    name = models.CharField(max_length=253)
     kind = models.IntegerField(choices=DomainKind.choices, default=DomainKind.PERSONAL)
     custom_404 = models.CharField(max_length=2000, blank=True)
     custom_homepage = models.CharField(max_length=2000, blank=True)
@@ -37,6 +40,13 @@ class Domain(Numbered):
     deleted = models.DateTimeField(null=True, blank=True)
     checked = models.DateTimeField(null=True, blank=True)
     check_result = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name"], name="one_link_domain_per_account"),
+            models.UniqueConstraint(fields=["name"], condition=models.Q(account=None), name="one_own_link_domain"),
+        ]
+        indexes = [models.Index(fields=["name"])]
 
     def __str__(self) -> str:
         return self.name

@@ -22,6 +22,7 @@ from links import answers, clicks, doors, known
 from links.facts import DomainFacts, LinkFacts
 from links.hits import Request, hit_of
 from links.models import Kind
+from links.tenant_content import TenantContent, content_allowed
 from links.visitor import Visitor, spillover_cookie
 from tracking.address import trusted_proxy, visitor_address
 from tracking.collector import HEADER_NAMES, header_name
@@ -198,22 +199,31 @@ def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
     url = clicks.destination(click, query)
     if request.method != "HEAD":
         clicks.record(click, url)
-    reply = onward(link, domain, clicks.with_word(click, url))
+    reply = onward(link, domain, clicks.with_word(click, url), request.headers.get("host", ""))
     if not click.sign and not link.light_tracking and not link.redirect_only:
         reply.headers.extend(visitor.cookies(click, request.scheme == "https"))
         reply.headers.extend(spillover_cookie(click, request.scheme == "https"))
     return reply
 
 
-def onward(link: LinkFacts, domain: DomainFacts, url: str) -> Reply:
-    """The way the link goes on: a page in between, a frame, or a plain redirect."""
-    if link.scripts and (snippets := known.scripts(link.scripts)):
-        return answers.interstitial(url, snippets, coded=link.encode_url, sandboxed=not domain.account_id)
-    if link.hide_url:
-        return answers.frame(url, link.hide_url_title, coded=link.encode_url)
+def onward(link: LinkFacts, domain: DomainFacts, url: str, host: str) -> Reply:
+    """The way the link goes on from `host`: a page in between, a frame, or a plain redirect."""
+    if link.scripts or link.hide_url:
+        allowed = content_allowed(domain, link.account_id, host)
+        if allowed is not TenantContent.NONE and (own := own_page(link, url, allowed is TenantContent.SANDBOXED)):
+            return own
     if link.referrer_clean == 2:
         return answers.own_referrer(url)
     return answers.redirect(url, link.redirect_type, clean=link.referrer_clean == 1)
+
+
+def own_page(link: LinkFacts, url: str, sandboxed: bool) -> Reply | None:
+    """The page that the link's account has put before the destination, if there is one."""
+    if link.scripts and (snippets := known.scripts(link.scripts)):
+        return answers.interstitial(url, snippets, coded=link.encode_url, sandboxed=sandboxed)
+    if link.hide_url:
+        return answers.frame(url, link.hide_url_title, coded=link.encode_url, sandboxed=sandboxed)
+    return None
 
 
 async def ask_password(link: LinkFacts, request: Request) -> Reply | None:

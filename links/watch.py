@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from django.db import transaction
 
+from links.known import domains_by_name
 from links.loops import destinations, place_of
 from links.models import Datapoint, Destination, Domain, Kind, Status
 from sites.alerts.models import Alert
@@ -45,7 +46,7 @@ def destinations_check(*, now: datetime) -> int:
 def follow(now: datetime) -> None:
     """Watch every address of every active link of the accounts that asked for it, and nothing else."""
     accounts = Alert.objects.filter(condition=CONDITION, enabled=True, site__deleted=None)
-    domains = {domain.name: domain for domain in Domain.objects.filter(deleted=None)}
+    domains = domains_by_name()
     kept: list[int] = []
     for account_id in accounts.values_list("site__account_id", flat=True).distinct():
         links = Datapoint.objects.filter(account_id=account_id, kind=Kind.LINK, status=Status.ACTIVE)

@@ -10,7 +10,8 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from sites.hosts import HostMatcher, host_name
+from accounts.host_names import host_name
+from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
 
 Network = IPv4Network | IPv6Network
@@ -62,6 +63,7 @@ class SiteFacts:
         frozenset()
     )  # `device:<number>` and `agent:<user agent>` that are people, whatever it looks
     robots: frozenset[str] = frozenset()  # and those that are none
+    domain_proof: str = ""  # how the account proved that the domain is its own (`Proof`), "" while it has not
 
     @cached_property
     def _pages(self) -> re.Pattern[str] | None:
@@ -86,7 +88,7 @@ class KeyFacts:
 
 
 def site_facts(site: Site) -> SiteFacts:
-    """The facts of a row that came with its account."""
+    """The facts of a row that came with its account and, annotated, `domain_proof`."""
     return SiteFacts(
         site_id=site.pk,
         account_id=site.account_id,
@@ -109,6 +111,7 @@ def site_facts(site: Site) -> SiteFacts:
         change=site.change,
         people=frozenset(site.people),
         robots=frozenset(site.robots),
+        domain_proof=getattr(site, "domain_proof", None) or "",
     )
 
 

@@ -1,35 +1,8 @@
-"""Host names as people write them and as browsers send them."""
+"""Which host names may send hits to a site."""
 
-import re
-from functools import lru_cache
+from accounts.host_names import host_name
 
 MOST_JUDGED = 2000
-PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
-
-
-@lru_cache(maxsize=10_000)
-def host_name(text: str) -> str:
-    """A host name in the one form that is compared: lower case, ASCII (IDNA), no port, no final dot.
-
-    Accepts a bare name, a name with port, or a whole URL; what is no name at all becomes "".
-    """
-    text = text.strip().lower()
-    text = text.split("//", 1)[-1] if "//" in text else text
-    text = text.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rsplit("@", 1)[-1]
-    if text.startswith("["):  # an IPv6 address
-        return text[1:].split("]", 1)[0]
-    text = text.split(":", 1)[0].rstrip(".")
-    if text.isascii():
-        return text
-    try:
-        return text.encode("idna").decode()
-    except UnicodeError:
-        return ""
-
-
-def public(host: str) -> bool:
-    """Whether a host name (in its one form) is one the world could know: with a dot, and no address."""
-    return PUBLIC.match(host) is not None
 
 
 def host_pattern(text: str) -> str:

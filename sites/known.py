@@ -9,12 +9,19 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.brand import brand_words
+from accounts.custom_domains.models import Proof, Purpose
+from accounts.custom_domains.reserved import is_installation_host
+from accounts.custom_domains.selectors import proved_claims
+from accounts.host_names import host_name, other_www_form
 from accounts.keys import key_hash
 from sites.facts import KeyFacts, SiteFacts, key_facts, site_facts
 from sites.fresh import AWAY, Keeper
-from sites.hosts import host_name
+from sites.host_index import HostIndex
 from sites.models import ApiKey, Change, Site
 
 WHOLE_SECONDS = 300.0
@@ -28,7 +35,8 @@ class Memory:
 
     change: int = -1  # -1: nothing was ever read
     sites: dict[int, SiteFacts] = field(default_factory=dict)
-    hosts: dict[str, int] = field(default_factory=dict)
+    proved_domains: HostIndex[str] = field(default_factory=HostIndex)
+    accounts_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # account, allowed host or pattern
     keys: dict[str, KeyFacts] = field(default_factory=dict)
     brands: dict[str, str] = field(default_factory=dict)
 
@@ -44,14 +52,23 @@ def site(site_id: int) -> SiteFacts | None:
 
 
 def site_by_host(host: str) -> SiteFacts | None:
-    """The oldest site whose domain is `host` or the nearest name above it (without `www.` and port)."""
-    memory = _loaded()
-    name = host_name(host).removeprefix("www.")
-    while name:
-        if (found := memory.hosts.get(name)) is not None:
-            return memory.sites.get(found)
+    """The site whose domain is `host`, with or without `www.`, of the account that proved the domain.
+
+    This is for hits that name no site number and no key: only who proved a name receives what its pages send.
+    """
+    memory, name = _loaded(), host_name(host)
+    found = memory.proved_domains.find(name) or memory.proved_domains.find(other_www_form(name))
+    return memory.sites.get(found) if found else None
+
+
+def site_of_account(account_id: int, host: str) -> SiteFacts | None:
+    """The account's oldest site to which pages on `host` belong: its domain, a name below it, or an allowed host."""
+    memory, name = _loaded(), host_name(host)
+    found = memory.accounts_hosts.find((account_id, name))
+    while found is None and name:
+        found = memory.accounts_hosts.find((account_id, f"*{name}"))
         name = name.partition(".")[2]
-    return None
+    return memory.sites.get(found) if found else None
 
 
 def key(api_key: str, now: datetime | None = None) -> KeyFacts | None:
@@ -79,7 +96,7 @@ def refresh() -> None:
     global _memory
     with _loading:
         fresh = Memory(change=_newest())
-        for row in Site.objects.filter(deleted=None).select_related("account").order_by("-pk"):
+        for row in _rows(deleted=None):
             _learn_site(fresh, site_facts(row))
         for row_key in ApiKey.objects.filter(revoked=None):
             fresh.keys[row_key.hash] = key_facts(row_key)
@@ -101,12 +118,10 @@ def catch_up() -> bool:
         refresh()
         return True
     with _loading:
-        for row in Site.objects.filter(change__gt=known).select_related("account").order_by("-pk"):
-            _forget_host(row.pk)
+        for row in _rows(change__gt=known):
+            _forget_site(_memory, row.pk)
             if row.deleted is None:
                 _learn_site(_memory, site_facts(row))
-            else:
-                _memory.sites.pop(row.pk, None)
         for row_key in ApiKey.objects.filter(change__gt=known):
             if row_key.revoked is None:
                 _memory.keys[row_key.hash] = key_facts(row_key)
@@ -138,23 +153,36 @@ def _newest() -> int:
     return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
+def _rows(**conditions: Any) -> QuerySet[Site]:
+    """Sites with what `site_facts` needs of them."""
+    claims = proved_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
+    rows = Site.objects.filter(**conditions).select_related("account")
+    return rows.annotate(domain_proof=Subquery(claims.values("proof")[:1]))
+
+
 def _learn_site(memory: Memory, facts: SiteFacts) -> None:
     memory.sites[facts.site_id] = facts
-    host = facts.domain.removeprefix("www.")
-    if host and memory.hosts.get(host, facts.site_id) >= facts.site_id:
-        memory.hosts[host] = facts.site_id
+    memory.accounts_hosts.add(_hosts_of(facts), facts.site_id)
+    if _receives_its_domain(facts):
+        memory.proved_domains.add([facts.domain], facts.site_id)
 
 
-def _forget_host(site_id: int) -> None:
-    """Give the host of a changed site back, to the next oldest site of the same name if there is one."""
-    old = _memory.sites.pop(site_id, None)
-    host = old.domain.removeprefix("www.") if old else ""
-    if old is None or _memory.hosts.get(host) != site_id:
-        return
-    del _memory.hosts[host]
-    for other in list(_memory.sites.values()):
-        if other.domain.removeprefix("www.") == host:
-            _learn_site(_memory, other)
+def _forget_site(memory: Memory, site_id: int) -> None:
+    facts = memory.sites.pop(site_id, None)
+    if facts is not None:
+        memory.accounts_hosts.remove(_hosts_of(facts), site_id)
+        memory.proved_domains.remove([facts.domain], site_id)
+
+
+def _hosts_of(facts: SiteFacts) -> list[tuple[int, str]]:
+    names = [*facts.hosts.exact, *(f"*{tree}" for tree in facts.hosts.suffixes)]
+    return [(facts.account_id, name) for name in names]
+
+
+def _receives_its_domain(facts: SiteFacts) -> bool:
+    """Whether the domain is proved; a host of the installation itself can only be a site by the operator's word."""
+    by_operator = facts.domain_proof == Proof.OPERATOR
+    return by_operator or (facts.domain_proof == Proof.DNS and not is_installation_host(facts.domain))
 
 
 def _loaded() -> Memory:

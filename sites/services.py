@@ -9,11 +9,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
+from accounts.custom_domains.models import HostClaim, Purpose
+from accounts.custom_domains.reserved import is_reserved_host
+from accounts.custom_domains.services import host_claim, host_provision, host_release
+from accounts.host_names import host_name, is_public_host
 from accounts.keys import derived_key, key_hash, random_key
 from accounts.models import Account, User
 from accounts.revocation import exposed_keys_forget
 from sites import known
-from sites.hosts import host_name
 from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
 from sites.settings_fields import cleaned_settings
 
@@ -23,9 +26,21 @@ MOST_MARKS = 500  # of visitors that people called bots, and of those they calle
 
 
 @transaction.atomic
-def site_create(*, account: Account, domain: str, timezone: str = "UTC", nickname: str = "", **settings: Any) -> Site:
-    """A new site with the next free number. `settings` are fields of Site. Raises ValidationError."""
+def site_create(
+    *,
+    account: Account,
+    domain: str,
+    timezone: str = "UTC",
+    nickname: str = "",
+    by_operator: bool = False,
+    **settings: Any,
+) -> Site:
+    """A new site with the next free number. `settings` are fields of Site. Raises ValidationError.
+
+    Its domain is claimed, and proved if the operator makes the site and no other account has the host.
+    """
     fields = cleaned_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
+    _claim_domain(account, fields["domain"], by_operator)
     next_change()  # its lock makes the number below ours alone
     newest = Site.objects.order_by("-pk").values_list("pk", flat=True).first()
     site = Site(pk=max(FIRST_SITE_ID, (newest or 0) + 1), account=account, **fields)
@@ -38,6 +53,10 @@ def site_create(*, account: Account, domain: str, timezone: str = "UTC", nicknam
 def site_update(*, site: Site, **changes: Any) -> Site:
     """Change fields of a site. Raises ValidationError (a dict by field) and leaves the site as it was."""
     fields = cleaned_settings(changes)
+    before, domain = site.domain, fields.get("domain", site.domain)
+    if domain != before:
+        _claim_domain(site.account, domain, by_operator=False)
+        _release_domain(site)
     for name, value in fields.items():
         setattr(site, name, value)
     site.save(update_fields=list(fields))
@@ -63,6 +82,7 @@ def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
 @transaction.atomic
 def site_delete(*, site: Site, now: datetime | None = None) -> None:
     """Take a site out of sight; hits are refused from now on, its events stay until they are erased."""
+    _release_domain(site)
     site.deleted = now or clock.now()
     site.save(update_fields=["deleted"])
     exposed_keys_forget(kind="site", object_id=site.pk)
@@ -138,10 +158,41 @@ def api_key_provision(*, site: Site) -> str:
 
 @transaction.atomic
 def site_provision(*, account: Account, domain: str, timezone: str = "UTC") -> Site:
-    """The account's site of this domain, made if it is missing."""
+    """The account's site of this domain, made if it is missing; the domain is proved unless another account has it."""
     name = host_name(domain)
     site = Site.objects.filter(account=account, domain=name, deleted=None).order_by("pk").first()
-    return site or site_create(account=account, domain=domain, timezone=timezone)
+    if site is None:
+        return site_create(account=account, domain=domain, timezone=timezone, by_operator=True)
+    host_provision(account=account, host=name, purpose=Purpose.SITE)
+    return site
+
+
+def _claim_domain(account: Account, domain: str, by_operator: bool) -> None:
+    """Claim a site's domain. What is no public name, such as localhost, is nobody's to claim.
+
+    Raises ValidationError for a reserved host; the operator may make a site of one.
+    """
+    if by_operator:
+        mine = host_provision(account=account, host=domain, purpose=Purpose.SITE)
+        if mine or is_reserved_host(domain):
+            return
+    if is_public_host(domain) and not domain.endswith(".localhost"):
+        host_claim(account=account, host=domain, purpose=Purpose.SITE, field="domain")
+
+
+def _release_domain(site: Site) -> None:
+    """Give the domain up, unless another site of the account has it too."""
+    others = Site.objects.filter(account=site.account_id, domain=site.domain, deleted=None).exclude(pk=site.pk)
+    if not others.exists():
+        host_release(account=site.account, host=site.domain, purpose=Purpose.SITE)
+
+
+def claim_changed(claim: HostClaim) -> None:
+    """Let everybody who remembers hosts read again what this claim allows; the sites of its domain are read anew."""
+    newest = next_change()
+    if claim.purpose == Purpose.SITE:
+        Site.objects.filter(account=claim.account_id, domain=claim.host).update(change=newest)
+    transaction.on_commit(known.nudge)
 
 
 @transaction.atomic

@@ -11,9 +11,10 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_domain_name, validate_ipv46_address
 
+from accounts.host_names import host_name
 from accounts.security.encrypted_fields import Unreadable
 from sites.facts import network
-from sites.hosts import host_name, host_pattern
+from sites.hosts import host_pattern
 from sites.models import Addresses, Cookies
 
 MOST_ENTRIES = 500

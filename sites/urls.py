@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SETTINGS}/api-keys/<int:key_id>/revoke", keys.revoke, name="api-key-revoke"),
     path(f"{SETTINGS}/team", team.team, name="site-team"),
     path(f"{SETTINGS}/team/<int:member_id>/remove", team.unshare, name="site-unshare"),
+    path(f"{SETTINGS}/domain-check", settings.check_domain, name="site-domain-check"),
     path(f"{SETTINGS}/delete", settings.delete, name="site-delete"),
     *(path(f"{SETTINGS}/{slug}", settings.page, {"slug": slug}, name=f"site-{slug}") for slug in settings.FORMS),
     path("api/v1/sites", api.Sites.as_view()),

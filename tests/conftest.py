@@ -149,8 +149,8 @@ def alice(account: Account) -> User:
 
 @pytest.fixture
 def site(account: Account) -> Site:
-    """Alice's site, example.com, in UTC."""
-    made = site_create(account=account, domain="example.com")
+    """Alice's site, example.com, in UTC. She has proved that the domain is hers."""
+    made = site_create(account=account, domain="example.com", by_operator=True)
     known.refresh()
     return made
 

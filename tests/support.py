@@ -9,6 +9,10 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts.custom_domains.services import host_provision
+from accounts.models import Account
+from links import known as known_links
+from sites import known
 from sites.models import Site
 from tracking import spool, store
 from tracking.columns import COLUMN_NAMES
@@ -110,6 +114,13 @@ def ask(
     keys = [tuple(row[name] for name in dimensions) for row in result.rows]
     values = [row[metrics[0]] for row in result.rows]
     return {key if len(key) > 1 else key[0]: value for key, value in zip(keys, values, strict=True)}
+
+
+def prove_host(account: Account, host: str, purpose: str) -> None:
+    """The host is the account's for this purpose, by the operator's word, and everybody who remembers hosts knows."""
+    assert host_provision(account=account, host=host, purpose=purpose)
+    known.refresh()
+    known_links.refresh()
 
 
 def forget_spool() -> None:

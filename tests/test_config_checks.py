@@ -31,6 +31,7 @@ def test_the_defaults_are_without_fault() -> None:
     [
         ("E002", {"trusted_proxies": ("10.0.0.0/8", "proxy.example")}),
         ("E003", {"allowed_outbound": ("10.0.0.0/40",)}),
+        ("E011", {"dns_servers": ("192.0.2.1:5353", "dns.example")}),
         ("W001", {"trusted_proxies": ("0.0.0.0/0",)}),
         ("E006", {"redis_url": "http://127.0.0.1:6379"}),
         ("E007", {"email_url": "mail.example:25"}),

@@ -4,7 +4,9 @@ import pytest
 from django.test import Client
 
 from accounts.brand import PRODUCT
+from accounts.custom_domains.models import Purpose
 from accounts.services import account_brand_set
+from tests.support import prove_host
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def test_every_address_of_the_management_api_is_described(schema) -> None:
 
 def test_it_does_not_carry_our_name(client: Client, account) -> None:
     account_brand_set(account=account, host="stats.agency.example", name="Agency Numbers")
+    prove_host(account, "stats.agency.example", Purpose.BRAND)
     answer = client.get("/api/schema/?format=json", headers={"host": "stats.agency.example"})
     assert answer.status_code == 200
     assert PRODUCT.lower() not in answer.content.decode().lower()

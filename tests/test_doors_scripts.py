@@ -8,10 +8,12 @@ from typing import Any
 import brotli
 import pytest
 
+from accounts.custom_domains.models import Purpose
 from accounts.services import account_brand_set
 from sites import known
 from sites.models import Site
 from tests.doors import Answer, knock
+from tests.support import prove_host
 from tracking.doors.scripts import FILES
 
 pytestmark = pytest.mark.usefixtures("site")  # a serving process has read its sites
@@ -94,7 +96,7 @@ def test_the_badge_is_an_image() -> None:
 
 def branded(site: Site, **brand: str) -> None:
     account_brand_set(account=site.account, host="stats.agency.example", **brand)
-    known.refresh_brands()
+    prove_host(site.account, "stats.agency.example", Purpose.BRAND)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
+from accounts.custom_domains.models import Purpose
 from accounts.models import Account
 from links import belongings, known, rebuild, windows
 from links.models import Datapoint, Group, Listing, Mode, Status
 from links.services import datapoint_delete, datapoint_update
 from sites.models import Site
 from tests.links_support import IPHONE, NOON, Browser, counts, learn, make, store_now
-from tests.support import ask
+from tests.support import ask, prove_host
 from tracking import store as event_store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -170,6 +171,7 @@ def test_a_domain_of_ones_own_has_its_pages(account: Account) -> None:
     domain = belongings.domain_create(
         account=account, name="go.shop.test", custom_404="https://shop.test/404", custom_homepage="https://shop.test/"
     )
+    prove_host(account, "go.shop.test", Purpose.LINKS)
     make(account, domain=domain)
     browser = Browser()
     assert browser.open("/offer", host="go.shop.test").location == "https://shop.test/p"
@@ -196,29 +198,6 @@ def test_a_password_is_asked_for_and_guessing_is_slowed(account: Account) -> Non
     assert right.location == "https://shop.test/p"
     statuses = [browser.open("/l/offer", method="POST", body=b"password=no").status for _ in range(12)]
     assert set(statuses[:9]) == {403} and statuses[-1] == 429
-
-
-def test_retargeting_runs_on_a_page_with_a_policy_and_sandboxed_on_a_shared_host(account: Account) -> None:
-    script = belongings.script_write(account=account, name="pixel", text="<script>window.seen=1</script>")
-    make(account, scripts=[script])
-    answer = Browser().open("/l/offer", at=NOON)
-    policy = answer.headers["content-security-policy"]
-    nonce = policy.split("'nonce-")[1].split("'")[0]
-    assert f'<script nonce="{nonce}">window.seen=1'.encode() in answer.body
-    assert policy.startswith("sandbox allow-scripts") and "allow-same-origin" not in policy
-    domain = belongings.domain_create(account=account, name="go.shop.test")
-    make(account, "own", domain=domain, scripts=[script])
-    assert "sandbox" not in Browser().open("/own", host="go.shop.test").headers["content-security-policy"]
-    assert counts(account, "clicks") == 1
-
-
-def test_a_hidden_address_is_shown_in_a_frame_escaped(account: Account) -> None:
-    make(account, url="https://shop.test/?q=%22%3E", hide_url=True, hide_url_title="<b>Shop</b>")
-    answer = Browser().open("/l/offer")
-    assert answer.status == 200 and b'src="https://shop.test/?q=%22%3E"' in answer.body
-    assert b"<b>Shop" not in answer.body and b"&lt;b&gt;Shop" in answer.body
-    make(account, "coded", hide_url=True, encode_url=True)
-    assert b"shop.test" not in Browser().open("/l/coded").body
 
 
 def test_the_referrer_can_be_cleaned(account: Account) -> None:

@@ -12,6 +12,8 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.services import host_provision
 from accounts.models import Account
 from sites import known
 from sites.models import ApiKey, Site
@@ -25,6 +27,7 @@ from sites.services import (
     site_keys_rotate,
     site_update,
 )
+from tests.support import prove_host
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,13 +43,48 @@ def test_a_site_is_known_by_number_and_by_host(site: Site) -> None:
     facts = known.site(site.pk)
     assert (facts.site_id, facts.account_id, facts.domain) == (site.pk, site.account_id, "example.com")
     assert facts.sitekey == site.sitekey and facts.sitekey_admin == site.sitekey_admin
-    for host in ("example.com", "www.example.com", "Blog.Example.com:8080"):
+    for host in ("example.com", "www.example.com", "Example.com:8080"):
         assert known.site_by_host(host) == facts
-    assert known.site_by_host("example.net") is known.site_by_host("") is known.site(1) is None
+    for host in ("blog.example.com", "com", "example.net", ""):
+        assert known.site_by_host(host) is None
+    assert known.site(1) is None
+
+
+def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charlies_site: Site, account) -> None:
+    theirs = site_create(account=charlies_site.account, domain="example.com")
+    below = site_create(account=charlies_site.account, domain="www.example.com")
+    known.refresh()
+    assert known.site_by_host("charlie.example") is None  # nobody has proved it
+    assert known.site_by_host("example.com").site_id == known.site_by_host("www.example.com").site_id == site.pk
+    prove_host(below.account, "www.example.com", Purpose.SITE)
+    assert known.site_by_host("www.example.com").site_id == below.pk
+    site_update(site=site, domain="moved.example")
+    known.catch_up()
+    assert known.site_by_host("example.com").site_id == below.pk
+    prove_host(theirs.account, "example.com", Purpose.SITE)
+    assert known.site_by_host("example.com").site_id == theirs.pk
+
+
+def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(account: Account, charlie) -> None:
+    old = site_create(account=account, domain="shop.example", allowed_hosts=["pay.example", "*many.example"])
+    new = site_create(account=account, domain="www.blog.shop.example", any_host=True)
+    known.refresh()
+    found = {
+        host: getattr(known.site_of_account(account.pk, host), "site_id", None)
+        for host in ("shop.example", "a.shop.example", "x.blog.shop.example", "pay.example", "a.pay.example",
+                     "x.many.example", "other.example", "charlie.example", "")
+    }  # fmt: skip
+    assert found == {
+        "shop.example": old.pk, "a.shop.example": old.pk, "x.blog.shop.example": new.pk, "pay.example": old.pk,
+        "a.pay.example": None, "x.many.example": old.pk, "other.example": None, "charlie.example": None, "": None,
+    }  # fmt: skip
+    site_delete(site=old)
+    known.catch_up()
+    assert known.site_of_account(account.pk, "pay.example") is None
 
 
 def test_of_two_sites_of_one_host_the_older_answers_and_then_the_other(account: Account) -> None:
-    old, new = (site_create(account=account, domain="twice.example") for _ in range(2))
+    old, new = (site_create(account=account, domain="twice.example", by_operator=True) for _ in range(2))
     assert known.site_by_host("twice.example").site_id == old.pk
     site_delete(site=old)
     known.catch_up()
@@ -58,6 +96,10 @@ def test_what_changes_is_learnt_by_reading_only_that(site: Site, account, django
     other = known.site(site_create(account=account, domain="other.example").pk)
     assert other is None
     site_update(site=site, addresses="keep", excluded_ips=["192.0.2.0/24"], domain="moved.example")
+    with django_assert_num_queries(3):
+        assert known.catch_up()
+    assert known.site_by_host("moved.example") is None
+    host_provision(account=account, host="moved.example", purpose=Purpose.SITE)
     with django_assert_num_queries(3):
         assert known.catch_up()
     assert known.site(site.pk).addresses == "keep"

@@ -49,6 +49,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "account/key": ("POST", "302 404 302 in"),
     "account/own-key": ("POST", "302 302 302 in"),
     "account/brand": ("GET", OWNERS),
+    "account/brand/check": ("POST", "302 404 302 in"),
     "account/switch": ("POST", "302 302 404 in"),
     "account/team": ("GET", OWNERS),
     "account/team/<int:member_id>": ("GET", HERS),
@@ -73,6 +74,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "sites/<int:site_id>/settings/api-keys/show": ("GET", HERS),
     "sites/<int:site_id>/settings/api-keys/rotate": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/api-keys/<int:key_id>/revoke": ("POST", HERS_POST),
+    "sites/<int:site_id>/settings/domain-check": ("POST", HERS_POST),
     "sites/<int:site_id>/settings/delete": ("POST", HERS_POST),
     "operations": ("GET", "404 404 404 404"),  # the operator only
     "operations/mail": ("GET", "404 404 404 404"),

@@ -38,7 +38,7 @@ def unaccepted_guests(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_account_usage")]
+    dependencies = [("accounts", "0006_host_claims")]
 
     operations = [
         migrations.AddField(

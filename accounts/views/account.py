@@ -14,6 +14,9 @@ from django.views.decorators.http import require_POST
 
 from accounts import throttle
 from accounts.access import current_account, current_membership, memberships_of, work_in
+from accounts.custom_domains.checks import claim_check_now
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.selectors import claim_of
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, PersonForm, add_mistakes
 from accounts.models import Role
 from accounts.navigation import account_rows
@@ -103,11 +106,25 @@ def account_brand(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("account-brand")
-    return render(
-        request,
-        "accounts/brand.html",
-        {"account": account, "form": form, "settings_nav": account_rows(request, "brand"), "section": "settings"},
-    )
+    context = {
+        "account": account,
+        "form": form,
+        "claim": claim_of(account, account.brand.get("host", ""), Purpose.BRAND),
+        "settings_nav": account_rows(request, "brand"),
+        "section": "settings",
+    }
+    return render(request, "accounts/brand.html", context)
+
+
+@login_required
+@require_POST
+def account_brand_check(request: HttpRequest) -> HttpResponse:
+    """Look now for the DNS record that proves the white label's host."""
+    account = current_account(request, may="manage")
+    claim = claim_of(account, account.brand.get("host", ""), Purpose.BRAND)
+    if claim is not None and (wait := claim_check_now(claim)):
+        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+    return redirect("account-brand")
 
 
 @login_required

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.services import host_provision
 from accounts.models import Account, Right
 from accounts.services import account_create, grant_set
 from config.demo.world import world
@@ -39,7 +41,9 @@ def demo_site(now: datetime) -> Site:
     """The account (its first user will own it) with all it has, as it was when the month began."""
     data = world()
     account = account_create(name=data["nickname"], timezone=ZONE)
-    site = site_create(account=account, domain=data["domain"], timezone=ZONE, nickname=data["nickname"])
+    site = site_create(
+        account=account, domain=data["domain"], timezone=ZONE, nickname=data["nickname"], by_operator=True
+    )
     site_update(site=site, cookies="on")
     make_goals(site)
     make_links(account, now)
@@ -77,6 +81,7 @@ def make_links(account: Account, now: datetime) -> None:
     }
     for row in data["domains"]:
         belongings.domain_create(account=account, **row)
+        host_provision(account=account, host=row["name"], purpose=Purpose.LINKS)
     for row in data["exclusions"]:
         belongings.entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
     for row in reversed(data["links"]):  # the list shows the newest first

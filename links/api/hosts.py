@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from sites.hosts import host_name
-
-
-def is_clickmeter(host: str) -> bool:
-    """Whether the root of this host is the API's."""
-    name = host_name(host)
-    return name.startswith("apiv2.") or name in {host_name(one) for one in settings.CLICKMETER_HOSTS}
+from accounts.custom_domains.reserved import is_api_host
+from accounts.host_names import host_name
 
 
 class ClickmeterHosts:
@@ -23,6 +17,6 @@ class ClickmeterHosts:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if is_clickmeter(request.META.get("HTTP_HOST", "")):
+        if is_api_host(host_name(request.META.get("HTTP_HOST", ""))):
             request.urlconf = "links.api.urls"
         return self.get_response(request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from django import forms
@@ -13,6 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.custom_domains.checks import claim_check_now
+from accounts.custom_domains.models import Purpose
+from accounts.custom_domains.selectors import claims_of
+from accounts.custom_domains.services import host_claim
+from accounts.custom_domains.txt_records import DnsUnavailable, addresses_of
+from accounts.models import Account
 from links import belongings, known
 from links.addresses import base, system_domain
 from links.grants import Sight, group_for
@@ -137,16 +142,28 @@ def conversion_delete(request: HttpRequest, sight: Sight, conversion_id: int) ->
 def dns_answer(name: str) -> str:
     """Where the name leads, compared with where this installation's own name leads."""
     try:
-        there = {str(found[4][0]) for found in socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)}
-    except (OSError, UnicodeError):
+        there, here = addresses_of(name), addresses_of(known.system_host())
+    except DnsUnavailable as error:
+        return str(error)
+    if not there:
         return f"{name} has no address yet. Make a CNAME record that points to {known.system_host()}."
-    try:
-        here = {str(found[4][0]) for found in socket.getaddrinfo(known.system_host(), None, proto=socket.IPPROTO_TCP)}
-    except (OSError, UnicodeError):
-        here = set()
     if there & here:
-        return f"Ready: {name} leads here."
+        return f"{name} leads here."
     return f"{name} leads to {', '.join(sorted(there))[:80]}, not here. Point its CNAME to {known.system_host()}."
+
+
+def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
+    """Look for the record that proves the domain, and at where its name leads."""
+    try:
+        claim = host_claim(account=account, host=row.name, purpose=Purpose.LINKS)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return
+    if wait := claim_check_now(claim):
+        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+        return
+    row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
+    Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)
 
 
 @links_page("domains", may="manage")
@@ -155,8 +172,7 @@ def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpRespo
     system_domain()
     row = own(Domain, sight, domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
-        row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
-        Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)
+        check_domain(request, sight.account, row)
         return GONE("/links/domains")
     names = ("name", "custom_404", "custom_homepage")
     form = DomainForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
@@ -172,7 +188,9 @@ def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpRespo
     if (done := written(request, form, write, "/links/domains")) is not None:
         return done
     rows = Domain.objects.filter(Q(account=sight.account) | Q(account=None), deleted=None).order_by("kind", "name")
-    return shown(request, sight, "domains", rows=rows, form=form, row=row, target=known.system_host())
+    claims = claims_of(sight.account, Purpose.LINKS)
+    lines = [{"row": one, "claim": claims.get(one.name) if one.account_id else None} for one in rows]
+    return shown(request, sight, "domains", lines=lines, form=form, row=row, target=known.system_host())
 
 
 @require_POST

@@ -16,9 +16,10 @@ from links.addresses import system_domain, tracking_url
 from links.choose import Asker, choose
 from links.facts import LinkFacts, link_facts
 from links.grants import Sight, datapoint_for
-from links.models import Datapoint, Kind, Status
+from links.models import Datapoint, Domain, Kind, Status
 from links.pages.forms import LinkForm, initial_of
 from links.pages.frame import links_page, shown, told
+from links.tenant_content import content_sentences
 
 WHO: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Somebody at a desk", {"device": "Desktop", "languages": ("en",)}),
@@ -59,6 +60,12 @@ def ready(form: LinkForm) -> dict[str, Any]:
     return fields
 
 
+def content_notes(form: LinkForm) -> list[str]:
+    """What links may show on the domains that the form offers."""
+    numbers = [number for number, _ in form.fields["domain"].choices]  # type: ignore[attr-defined]
+    return content_sentences(Domain.objects.filter(pk__in=numbers).order_by("kind", "name"))
+
+
 @links_page("list", may="edit")
 def new(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Make a link or pixel."""
@@ -79,7 +86,9 @@ def new(request: HttpRequest, sight: Sight) -> HttpResponse:
                 return HttpResponseRedirect(f"/links/{row.pk}/edit")
             except ValidationError as error:
                 told(form, error)
-    return shown(request, sight, "edit", form=form, row=None, status=400 if form.errors else 200)
+    return shown(
+        request, sight, "edit", form=form, row=None, status=400 if form.errors else 200, content=content_notes(form)
+    )
 
 
 @links_page("list", may="edit")
@@ -106,6 +115,7 @@ def edit(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
             row.refresh_from_db()
     return shown(
         request, sight, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
+        content=content_sentences([row.domain]),
         preview=preview(row, timezone.now()) if row.kind == Kind.LINK and row.status != Status.DELETED else [],
     )  # fmt: skip
 

@@ -11,6 +11,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.access import allowed
 from accounts.brand import brand_of
+from accounts.custom_domains.checks import claim_check_now
+from accounts.custom_domains.models import HostClaim, Purpose
+from accounts.custom_domains.selectors import claim_of
 from accounts.forms import add_mistakes
 from sites.access import site_for
 from sites.forms import ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm
@@ -48,13 +51,28 @@ def page(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
             messages.success(request, "Saved. It holds within two seconds.")
             return redirect(request.path)
     manages = allowed(request.user, site.account, "site", site.pk, "manage")
-    context = {"form": form, "manages": manages, "our_host": our_host(request, site)}
+    context = {"form": form, "manages": manages, "our_host": our_host(request, site), "claim": domain_claim(site)}
     return render(request, f"sites/{slug}.html", {**context, **settings_context(request, site, slug)})
 
 
 def our_host(request: HttpRequest, site: Site) -> str:
     """The host that stands in the site's snippet: the account's own if it has one, else the one that is open."""
     return brand_of(site.account).host or request.get_host()
+
+
+def domain_claim(site: Site) -> HostClaim | None:
+    """The claim on the site's domain; what is no public host name has none."""
+    return claim_of(site.account, site.domain, Purpose.SITE)
+
+
+@login_required
+@require_POST
+def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Look now for the DNS record that proves the site's domain."""
+    claim = domain_claim(site_for(request, site_id, may="edit"))
+    if claim is not None and (wait := claim_check_now(claim)):
+        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+    return redirect("site-general", site_id)
 
 
 @login_required

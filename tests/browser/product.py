@@ -50,6 +50,7 @@ class Product:
     data_dir: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="footfall-browser-")))
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)  # more of the environment
 
     @property
     def host(self) -> str:
@@ -64,6 +65,7 @@ class Product:
         kept = {name: value for name, value in os.environ.items() if name not in ("EVENTS_URL", "DATABASE_URL")}
         return {
             **kept, "DATA_DIR": str(self.data_dir), "PORT": str(self.port), "DJANGO_SETTINGS_MODULE": "config.settings",
+            **self.settings,
         }  # fmt: skip
 
     def command(self, *words: str) -> str:

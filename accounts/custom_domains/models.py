@@ -1,0 +1,86 @@
+"""Claims of accounts on host names."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class Purpose(models.TextChoices):
+    """What an account wants a host for."""
+
+    LINKS = "links", "Link domain"
+    BRAND = "brand", "White label"
+    SITE = "site", "Website"
+
+
+class Proof(models.TextChoices):
+    """How it became certain that a host is the account's."""
+
+    DNS = "dns", "DNS record"
+    OPERATOR = "operator", "Operator"
+
+
+EXCLUSIVE = (Purpose.LINKS, Purpose.BRAND)  # a host serves links or the dashboard, never both
+
+
+class HostClaim(models.Model):
+    """An account's wish to use a host for one purpose: pending until `proved`, and without effect until then.
+
+    `host` is in its one form (`accounts.host_names`). `check_result` is the sentence about the last look into DNS,
+    `next_check` when the next one is due (None: never), `failing_since` the first of the checks in a row that no
+    longer found the record of a proved claim.
+    """
+
+    account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="host_claims")
+    host = models.CharField(max_length=253)
+    purpose = models.CharField(max_length=5, choices=Purpose.choices)
+    created = models.DateTimeField(auto_now_add=True)
+    proved = models.DateTimeField(null=True, blank=True)
+    proof = models.CharField(max_length=8, choices=Proof.choices, blank=True)
+    checked = models.DateTimeField(null=True, blank=True)
+    check_result = models.CharField(max_length=300, blank=True)
+    next_check = models.DateTimeField(null=True, blank=True, db_index=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "host", "purpose"], name="one_claim_per_account_and_purpose"),
+            models.UniqueConstraint(
+                fields=["account", "host"], condition=Q(purpose__in=EXCLUSIVE), name="links_or_brand_on_one_host"
+            ),
+            models.UniqueConstraint(
+                fields=["host", "purpose"], condition=Q(proved__isnull=False), name="one_proved_claim_per_purpose"
+            ),
+            models.CheckConstraint(
+                condition=Q(proved__isnull=True, proof="") | Q(proved__isnull=False, proof__in=Proof.values),
+                name="a_proved_claim_says_how",
+            ),
+        ]
+        indexes = [models.Index(fields=["host", "purpose"])]
+
+    def __str__(self) -> str:
+        return f"{self.host} for {self.purpose} of account {self.account_id}"
+
+    @property
+    def record_name(self) -> str:
+        """The name of the TXT record that proves the claim."""
+        return f"_footfall.{self.host}"
+
+    @property
+    def record_value(self) -> str:
+        """What the TXT record must say."""
+        return f"account={self.account_id}"
+
+
+class HostOwner(models.Model):
+    """The one account that has proved claims on a host; no row for a host nobody has proved.
+
+    Its key keeps a host from having proved claims of two accounts, and its row is what writers lock.
+    """
+
+    host = models.CharField(max_length=253, primary_key=True)
+    account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.host} is account {self.account_id}'s"

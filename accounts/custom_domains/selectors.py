@@ -1,0 +1,33 @@
+"""Reads of claims: which hosts are whose, proved or not."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from accounts.custom_domains.models import HostClaim
+from accounts.models import Account
+
+
+def proved_claims(purpose: str) -> QuerySet[HostClaim]:
+    """Every claim for this purpose that counts."""
+    return HostClaim.objects.filter(purpose=purpose, proved__isnull=False)
+
+
+def proved_claim(host: str, purpose: str) -> HostClaim | None:
+    """The claim that counts for a host (in its one form), with its account; there is at most one."""
+    return proved_claims(purpose).filter(host=host).select_related("account").first() if host else None
+
+
+def has_proved(account: Account, host: str, purpose: str) -> bool:
+    """Whether the account proved this host (in its one form) for the purpose."""
+    return bool(host) and proved_claims(purpose).filter(account=account, host=host).exists()
+
+
+def claims_of(account: Account, purpose: str) -> dict[str, HostClaim]:
+    """The account's claims for a purpose by host, pending and proved."""
+    return {claim.host: claim for claim in HostClaim.objects.filter(account=account, purpose=purpose)}
+
+
+def claim_of(account: Account, host: str, purpose: str) -> HostClaim | None:
+    """The account's own claim on a host (in its one form), if there is one."""
+    return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()

