@@ -5,7 +5,7 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from accounts.brand import OURS, Brand
+from accounts.brand import OURS, Brand, brand_of
 from accounts.models import Membership, User
 
 
@@ -22,6 +22,8 @@ def brand_for_person(brand: Brand, user: User) -> Brand:
     A mail with a secret link names only hosts of somebody the person trusts with everything they can open: who
     controls the host reads the link. Operators' and several accounts' people therefore get the installation's own.
     """
-    hosts = list(Membership.objects.accepted().filter(user=user).values_list("account__brand_host", flat=True))
-    theirs = brand.white_label and hosts == [brand.host] and not user.is_operator
-    return brand if theirs else OURS
+    if not brand.white_label or user.is_operator:
+        return OURS
+    two = Membership.objects.accepted().filter(user=user).select_related("account")[:2]
+    brands = [brand_of(membership.account) for membership in two]
+    return brand if brands == [brand] else OURS

@@ -19,8 +19,8 @@ KEPT = {
     "accounts.Account.key_generation": "derived",
     "accounts.Membership.authkey_hash": "hashed",
     "accounts.Membership.key_generation": "derived",
-    "accounts.Invitation.token": "hashed",
     "accounts.Invitation.token_hash": "hashed",
+    "accounts.HostClaim.proof": "public",  # by whom a host was proved
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",
     "sites.Site.cookies": "public",  # whether the tracker may set one
