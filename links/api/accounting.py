@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import available_timezones
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from accounts.access import owner_of
 from accounts.models import Grant, Membership, Right, Role
-from accounts.services import account_update, grant_set
+from accounts.services import grant_set
 from links import belongings, guests, stats
 from links.api import entities, parse, wire
 from links.api.call import Call, whole
@@ -63,15 +63,12 @@ def account_get(call: Call) -> Json:
 
 def account_post(call: Call) -> Json:
     call.only_master()
-    account, body = call.account, call.body
-    profile = {**account.profile}
-    for name, kept in PROFILE.items():
-        if name in body:
-            profile[kept] = parse.text_of(body[name]).replace("\x00", "")[:200]
-    if "timezone" in body or "timezonename" in body:
-        account_update(account=account, timezone=zone_of(body))
-    account.profile = profile
-    account.save(update_fields=["profile"])
+    body = call.body
+    profile = {
+        kept: parse.text_of(body[name]).replace("\x00", "")[:200] for name, kept in PROFILE.items() if name in body
+    }
+    zone = zone_of(body) if "timezone" in body or "timezonename" in body else None
+    belongings.profile_update(account=call.account, profile=profile, timezone=zone)
     return account_get(call)
 
 
@@ -163,11 +160,24 @@ def guest_of(call: Call, number: int) -> Membership:
 
 
 def guest_json(row: Membership) -> Json:
-    """A guest as their master sees them; the password is nowhere readable."""
+    """A guest as their master sees them."""
+    return guests_json([row])[0]
+
+
+def guests_json(rows: list[Membership]) -> list[Json]:
+    """Guests as their master sees them; what they were granted is read for all of them at once."""
+    prefetch_related_objects(rows, "grants")
+    granted = Grant.objects.filter(membership__in=rows, kind="datapoint").values("object_id")
+    kinds = dict(Datapoint.objects.filter(pk__in=granted).values_list("pk", "kind"))
+    return [one_guest(row, kinds) for row in rows]
+
+
+def one_guest(row: Membership, kinds: dict[int, int]) -> Json:
+    """One guest; the password is nowhere readable. `kinds`: link or pixel, by number."""
     options = row.options
-    grants = list(row.grants.values_list("kind", "object_id"))
-    links = Datapoint.objects.filter(pk__in=[number for kind, number in grants if kind == "datapoint"])
-    pixels = links.filter(kind=Kind.PIXEL).count()
+    grants = [(grant.kind, grant.object_id) for grant in row.grants.all()]
+    shared = [kinds[number] for kind, number in grants if kind == "datapoint" and number in kinds]
+    pixels = shared.count(Kind.PIXEL)
     found: Json = {
         "apiKey": row.authkey, "id": row.pk, "name": options.get("guestName") or row.user.name, "email": row.user.email,
         "timeZone": options.get("timeZone") or NUMBERS.get(row.account.timezone, 0), "notes": options.get("notes", ""),
@@ -180,14 +190,14 @@ def guest_json(row: Membership) -> Json:
     }  # fmt: skip
     return found | wire.lean(
         timeFormat=options.get("timeFormat", 1), groupGrants=sum(kind == "group" for kind, _ in grants),
-        tlGrants=links.count() - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
+        tlGrants=len(shared) - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
         hitOptions=wire.lean(**options.get("hitOptions", {})),
         conversionOptions=wire.lean(**options.get("conversionOptions", {})),
     )  # fmt: skip
 
 
 def guest_list(call: Call) -> Json:
-    return entities.listed(call, guest_rows(call), "account/guests", guest_json, ())
+    return entities.listed(call, guest_rows(call), "account/guests", guests_json, ())
 
 
 def guest_count(call: Call) -> Json:
@@ -259,9 +269,16 @@ def grants(call: Call, guest: Membership) -> QuerySet[Grant]:
     return rows.filter(object_id=number) if number else rows
 
 
-def grant_json(row: Grant) -> Json:
+def grants_json(rows: list[Grant]) -> list[Json]:
+    """What was granted, with the names of the things, which are read for all of them at once."""
+    groups = Group.objects.in_bulk([row.object_id for row in rows if row.kind == "group"])
+    links = Datapoint.objects.in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
+    things: dict[str, Any] = {"group": groups, "datapoint": links}
+    return [grant_json(row, things[row.kind].get(row.object_id)) for row in rows]
+
+
+def grant_json(row: Grant, thing: Any) -> Json:
     """The old server writes these members with capitals."""
-    thing: Any = (Group if row.kind == "group" else Datapoint).objects.filter(pk=row.object_id).first()
     found: Json = {
         "Entity": wire.uri("groups" if row.kind == "group" else "datapoints", row.object_id),
         "EntityName": str(thing or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
@@ -274,7 +291,7 @@ def grant_json(row: Grant) -> Json:
 
 def permission_list(call: Call, guestId: int) -> Json:
     offset, limit = call.page()
-    return {"entities": [grant_json(row) for row in grants(call, guest_of(call, guestId))[offset : offset + limit]]}
+    return {"entities": grants_json(list(grants(call, guest_of(call, guestId))[offset : offset + limit]))}
 
 
 def permission_count(call: Call, guestId: int) -> Json:

@@ -12,7 +12,7 @@ from links.api.call import Call
 from links.api.errors import invalid
 from links.api.frames import date14, period_of
 from links.api.numbers import chosen
-from links.models import Conversion, Datapoint
+from links.models import Conversion
 from reports.engine import Period, hits
 
 Json = dict[str, Any]
@@ -89,19 +89,15 @@ def of_conversion(call: Call, row: Conversion) -> Json:
 def as_json(call: Call, rows: list[hits.Row]) -> list[Json]:
     """Rows of the store as the old server wrote hits."""
     numbers = {row["link_id"] for row in rows}
-    links = {
-        row.pk: row
-        for row in Datapoint.objects.filter(account=call.account, pk__in=numbers)
-        .select_related("group", "domain")
-        .prefetch_related("tags")
-    }
-    data = {pk: wire.datapoint_data(row) for pk, row in links.items()}
+    links = list(call.sight.datapoints().filter(pk__in=numbers))
+    data = dict(zip([row.pk for row in links], wire.datapoints_data(links), strict=True))
     sales = (
         {}
         if call.sight.option("conversionOptions", "hideCount")
         else hits.sales_of(call.account.pk, [row["id"] for row in rows])
     )
-    names = dict(Conversion.objects.filter(account=call.account).values_list("pk", "name")) if sales else {}
+    sold = {sale["conversion_id"] for told in sales.values() for sale in told}
+    names = dict(Conversion.objects.filter(account=call.account, pk__in=sold).values_list("pk", "name"))
     return [one_hit(call, row, data.get(row["link_id"], {}), sales.get(row["id"], []), names) for row in rows]
 
 

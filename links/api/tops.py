@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django.db.models import QuerySet
+
 from links import stats
 from links.api import entities, numbers, wire
 from links.api.call import Call
 from links.api.frames import date14, period_of
-from links.models import Conversion, Datapoint, Group
+from links.models import Conversion
 from reports.engine import Query, ask
 
 Json = dict[str, Any]
@@ -41,11 +43,23 @@ def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = RE
         order=((leading(kinds), "desc"),), limit=TOP,
     )  # fmt: skip
     rows = [] if hidden else ask(query, now=call.now).rows
-    return {
-        "key": kind,
-        "createdAt": date14(call.now),
-        "data": [top_item(call, row, kind, reports[kind]) for row in rows],
-    }
+    items = [top_item(call, row, kind, reports[kind]) for row in rows]
+    describe_entities(call, kind, items)
+    return {"key": kind, "createdAt": date14(call.now), "data": items}
+
+
+def describe_entities(call: Call, kind: str, items: list[Json]) -> None:
+    """Say of the links or groups that a report is about what they are, as far as the caller sees them."""
+    if kind not in ("datapoints", "groups"):
+        return
+    numbers = [int(item["id"] or 0) for item in items]
+    seen: QuerySet[Any] = call.sight.datapoints() if kind == "datapoints" else call.sight.all_groups()
+    describe: Any = wire.datapoints_data if kind == "datapoints" else wire.groups_data
+    rows = list(seen.filter(pk__in=numbers))
+    described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
+    for item in items:
+        if item["id"] in described:
+            item["entityData"] = described[item["id"]]
 
 
 def leading(kinds: tuple[str, ...] | None) -> str:
@@ -67,11 +81,6 @@ def top_item(call: Call, row: stats.Row, kind: str, dimensions: tuple[str, ...])
         spiderHits=spiders,
     )  # fmt: skip
     head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
-    if kind in ("datapoints", "groups"):
-        model: Any = Datapoint if kind == "datapoints" else Group
-        thing = model.objects.filter(account=call.account, pk=int(name or 0)).first()
-        if thing is not None:
-            head["entityData"] = wire.datapoint_data(thing) if kind == "datapoints" else wire.group_data(thing)
     return head | found
 
 

@@ -70,6 +70,11 @@ def shown(request: HttpRequest, sight: Sight, template: str, status: int = 200, 
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
 
 
+def number_in(text: str | None) -> int:
+    """The number a form or address holds; 0, which is nobody's, for anything else."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
 def told(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
     """Put a service's refusal beside the field it is about."""
     if not hasattr(error, "error_dict"):

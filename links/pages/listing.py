@@ -20,8 +20,9 @@ from django.views.decorators.http import require_POST, require_safe
 from links import services, stats
 from links.addresses import tracking_url
 from links.grants import Sight
-from links.models import Datapoint, Group, Kind, Status, Tag
-from links.pages.frame import links_page, shown
+from links.lookups import find_row, find_tags
+from links.models import Datapoint, Group, Kind, Status
+from links.pages.frame import links_page, number_in, shown
 from reports.engine import Period
 from reports.pages.names import reader_locale
 
@@ -43,8 +44,8 @@ def chosen(request: HttpRequest, sight: Sight) -> QuerySet[Datapoint]:
         rows = rows.filter(
             Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
         )
-    if (group := given.get("group", "")).isdecimal():
-        rows = rows.filter(group_id=int(group))
+    if group := number_in(given.get("group")):
+        rows = rows.filter(group_id=group)
     if tag := given.get("tag", "").strip():
         rows = rows.filter(tags__name__iexact=tag)
     if given.get("favourite"):
@@ -84,7 +85,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
     return shown(
         request, sight, "list", lines=lines, page=page, kept=kept.urlencode(), query=request.GET,
         groups=sight.all_groups().filter(deleted=None).order_by("name"),
-        tags=Tag.objects.filter(account=sight.account).order_by("name")[:200], statuses=STATUS_WORDS,
+        tags=sight.tags().order_by("name")[:200], statuses=STATUS_WORDS,
     )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
 @links_page("list", may="edit")
 def bulk(request: HttpRequest, sight: Sight) -> HttpResponse:
     """One change for many links: all or nothing."""
-    picked = [int(one) for one in request.POST.getlist("link") if one.isdecimal()]
+    picked = [number_in(one) for one in request.POST.getlist("link")]
     rows = list(sight.datapoints(write=True).filter(pk__in=picked).exclude(status=Status.DELETED))
     try:
         with transaction.atomic():
@@ -110,16 +111,21 @@ def change(row: Datapoint, sight: Sight, action: str, given: Any) -> None:
     elif action == "delete":
         services.datapoint_delete(datapoint=row)
     elif action == "group":
-        group = sight.all_groups(write=True).filter(pk=given.get("group") or 0).first()
-        services.datapoint_update(datapoint=row, group=group or 0)
-    elif action in ("tag", "untag"):
-        words = [word.strip() for word in given.get("word", "").split(",") if word.strip()]
-        there = list(row.tags.values_list("name", flat=True))
-        low = {word.lower() for word in words}
-        kept = [name for name in there if action == "tag" or name.lower() not in low]
-        services.datapoint_update(datapoint=row, tags=[*kept, *(words if action == "tag" else [])])
+        groups = sight.all_groups(write=True).filter(deleted=None)
+        group = find_row(groups, number_in(given.get("group")), "group", "group")
+        services.datapoint_update(datapoint=row, group=group)
+    elif action == "tag":
+        services.datapoint_update(datapoint=row, tags=[*row.tags.all(), *find_tags(sight, words_of(given))])
+    elif action == "untag":
+        low = {word.lower() for word in words_of(given)}
+        services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
     else:
         raise ValidationError("Choose what to do with them.")
+
+
+def words_of(given: Any) -> list[str]:
+    """The tags written into the field beside the actions."""
+    return [word.strip() for word in given.get("word", "").split(",") if word.strip()]
 
 
 def safe_cell(value: object) -> str:
@@ -189,5 +195,5 @@ def make(sight: Sight, line: dict[str, str]) -> None:
     services.datapoint_create(
         account=sight.account, alias=line.get("alias", "").lstrip("'"), url=line.get("url", "").lstrip("'"),
         title=line.get("title", "").lstrip("'"), group=group,
-        tags=[one for one in line.get("tags", "").split(",") if one],
+        tags=find_tags(sight, [one.strip() for one in line.get("tags", "").split(",") if one.strip()]),
     )  # fmt: skip

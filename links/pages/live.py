@@ -15,7 +15,6 @@ from django.views.decorators.http import require_safe
 
 from links import known, stats
 from links.grants import Sight, sight_of
-from links.models import Datapoint
 from links.pages.frame import links_page, shown
 from reports.engine import Period, hits
 from tracking import feed
@@ -34,7 +33,7 @@ def live(request: HttpRequest, sight: Sight) -> HttpResponse:
         sight.account.pk, period, where=stats.seen_by(sight) or None, kinds=(*hits.HITS, *hits.SALES), limit=SHOWN
     )
     numbers = {row["link_id"] for row in rows}
-    names = {row.pk: str(row) for row in Datapoint.objects.filter(account=sight.account, pk__in=numbers)}
+    names = {row.pk: str(row) for row in sight.datapoints().filter(pk__in=numbers)}
     return shown(request, sight, "live", lines=[line(sight, row, names.get(row["link_id"], "")) for row in rows])
 
 

@@ -153,7 +153,7 @@ def sales(sight: Sight, row: Datapoint, period: Period, locale: Locale) -> list[
         sight.account, "link_conversion", period, [stats.one("link", row.pk)], timezone.now(),
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
-    known = Conversion.objects.filter(account=sight.account).in_bulk()
+    known = Conversion.objects.filter(account=sight.account).in_bulk(list(counts))
     scale = (hidden("percentValue") or 100) / 100
     return [
         {
