@@ -141,7 +141,9 @@ def current_membership(request: HttpRequest) -> Membership:
 
 def work_in(request: HttpRequest, account: Account) -> None:
     """From now on the person works in this account: links and settings are its, as by the switcher."""
-    if SESSION_KEY in request.session and request.session.get("account") != account.pk:
+    if SESSION_KEY not in request.session or request.session.get("account") == account.pk:
+        return
+    if current_membership(request).account_id != account.pk:  # a page that changes nothing writes no session either
         request.session["account"] = account.pk
 
 
