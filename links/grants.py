@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,15 @@ def datapoints_of_account(account: Account) -> list[tuple[int, str]]:
     """(id, name) of the links and pixels a guest can be given."""
     rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias")
     return [(row.pk, str(row)) for row in rows]
+
+
+def rights_of_guests(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
+    """What several guests were given of this room, in one question: guest -> kind -> number -> right."""
+    found: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
+    rows = Grant.objects.filter(membership__in=guests, kind__in=(GROUP, DATAPOINT))
+    for guest_id, kind, number, right in rows.values_list("membership_id", "kind", "object_id", "right"):
+        found[guest_id][kind][number] = right
+    return found
 
 
 @dataclass(frozen=True)
