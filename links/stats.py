@@ -9,6 +9,7 @@ from accounts.models import Account
 from links.grants import Sight
 from reports.engine import Period, Query, ask
 from reports.engine.filters import MOST_VALUES
+from reports.engine.query import MOST_OFFSET, MOST_ROWS
 from sites.models import Site
 
 COUNTS = (
@@ -57,11 +58,12 @@ def by(
     limit: int = 100,
     order: tuple[tuple[str, str], ...] = (),
     fill: bool = True,
+    offset: int = 0,
 ) -> list[Row]:
     """The counts by one dimension: a list of rows."""
     query = Query(
         sites=(account.pk,), period=period, metrics=metrics, dimensions=(dimension,), where=where or None,
-        limit=limit, order=order, fill=fill,
+        limit=limit, order=order, fill=fill, offset=offset,
     )  # fmt: skip
     return ask(query, now=now).rows
 
@@ -69,9 +71,15 @@ def by(
 def by_number(
     account: Account, dimension: str, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS
 ) -> dict[int, Row]:
-    """The counts by link, group or conversion: number -> row."""
-    rows = by(account, dimension, period, where, now, metrics, limit=100_000)
-    return {int(row[dimension]): row for row in rows}
+    """The counts by link, group or conversion, of all that have any: number -> row."""
+    found: dict[int, Row] = {}
+    for offset in range(0, MOST_OFFSET, MOST_ROWS):
+        order = ((dimension, "asc"),)
+        rows = by(account, dimension, period, where, now, metrics, limit=MOST_ROWS, order=order, offset=offset)
+        found |= {int(row[dimension]): row for row in rows}
+        if len(rows) < MOST_ROWS:
+            break
+    return found
 
 
 def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:

@@ -28,18 +28,20 @@ def stream(call: Call) -> Json:
     return {"rows": as_json(call, rows)}
 
 
-def page(call: Call, where: stats.Where) -> Json:
+def page(call: Call, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
     """{hits, lastKey}: goes on with `offset=<lastKey>` until there is none."""
     period = period_of(call)
     limit = max(1, min(hits.MOST - 1, call.number("limit", 100) or 100))
-    rows = found(call, period, where, limit + 1)
+    rows = found(call, period, where, limit + 1, conversion)
     answer: Json = {"hits": as_json(call, rows[:limit])}
     if len(rows) > limit:
         answer["lastKey"] = "{}-{}".format(*hits.key_of(rows[limit - 1]))
     return answer
 
 
-def found(call: Call, period: Period, where: stats.Where, limit: int) -> list[hits.Row]:
+def found(
+    call: Call, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
+) -> list[hits.Row]:
     wanted = call.word("filter", FILTERS)
     kinds = ("spider",) if wanted == "spiders" else ("link", "pixel") if wanted else hits.HITS
     if wanted in ("uniques", "nonuniques"):
@@ -52,7 +54,7 @@ def found(call: Call, period: Period, where: stats.Where, limit: int) -> list[hi
         before = (int(match[1]), int(match[2]))
     return hits.hits(
         call.account.pk, period, where=where or None, kinds=kinds, before=before,
-        converted=wanted == "conversions", limit=limit,
+        converted=wanted == "conversions", conversion=conversion, limit=limit,
     )  # fmt: skip
 
 
@@ -75,15 +77,10 @@ def conversion_hits(call: Call, conversionId: int) -> Json:
 
 
 def of_conversion(call: Call, row: Conversion) -> Json:
-    """The clicks that led to this conversion in the time frame."""
-    sales = hits.hits(
-        call.account.pk, period_of(call), where=[*stats.seen_by(call.sight), stats.one("link_conversion", row.pk)],
-        kinds=hits.SALES, limit=hits.MOST,
-    )  # fmt: skip
-    clicks = sorted({sale["click_id"] for sale in sales})
-    call.query["filter"] = ""
+    """The clicks that led to this conversion in the time frame, whenever they were made."""
+    sold = period_of(call)
     call.query["timeframe"] = "beginning"
-    return page(call, [*stats.seen_by(call.sight), stats.one("click", *(clicks or ["none"]))])
+    return page(call, stats.seen_by(call.sight), (row.pk, sold))
 
 
 def as_json(call: Call, rows: list[hits.Row]) -> list[Json]:

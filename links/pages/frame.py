@@ -9,12 +9,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from links.grants import Sight, sight_of
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 NAVIGATION = (
     ("list", "/links", "Links"),
     ("live", "/links/live", "Live"),
@@ -36,7 +36,7 @@ def links_page(part: str, may: str = "view") -> Callable[[Page], Page]:
     def decorate(view: Page) -> Page:
         @login_required
         @wraps(view)
-        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
             request.links_part = part  # type: ignore[attr-defined]
             response = view(request, sight_of(request, may), *args, **named)
             response.headers.setdefault("Cache-Control", "private, no-store")

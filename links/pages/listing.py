@@ -1,9 +1,7 @@
-"""The list of links: search, groups, tags, many at once, CSV in and out."""
+"""The list of links: search, groups, tags, many at once."""
 
 from __future__ import annotations
 
-import csv
-import io
 from functools import partial
 from typing import Any
 
@@ -21,20 +19,18 @@ from links import services, stats
 from links.addresses import tracking_url
 from links.grants import Sight
 from links.lookups import find_row, find_tags
-from links.models import Datapoint, Group, Kind, Status
+from links.models import Datapoint, Kind, Status
 from links.pages.frame import links_page, number_in, shown
 from reports.engine import Period
 from reports.pages.names import reader_locale
 
 PER_PAGE = 50
-MOST_IMPORT = 5000
-COLUMNS = ("alias", "title", "url", "group", "tags", "domain", "status", "clicks", "unique_clicks", "tracking_url")
 STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
 
 
 def chosen(request: HttpRequest, sight: Sight) -> QuerySet[Datapoint]:
     """The links the address asks for."""
-    rows = sight.datapoints().prefetch_related("tags")
+    rows = sight.datapoints()
     given = request.GET
     status = STATUS_WORDS.get(given.get("status", ""))
     rows = rows.exclude(status=Status.DELETED) if status is None else rows.filter(status=status)
@@ -66,7 +62,7 @@ def numbers(sight: Sight, rows: list[Datapoint], metrics: tuple[str, ...]) -> di
 @links_page("list")
 def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Everything one sees, newest first, with the last 30 days' clicks."""
-    page = Paginator(chosen(request, sight), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(chosen(request, sight).prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     metrics = ("clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "link_conversions")
     counts, whole = numbers(sight, rows, metrics), partial(format_decimal, locale=reader_locale(request))
@@ -126,74 +122,3 @@ def change(row: Datapoint, sight: Sight, action: str, given: Any) -> None:
 def words_of(given: Any) -> list[str]:
     """The tags written into the field beside the actions."""
     return [word.strip() for word in given.get("word", "").split(",") if word.strip()]
-
-
-def safe_cell(value: object) -> str:
-    """A cell that a spreadsheet does not run."""
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-@require_safe
-@links_page("list")
-def export(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """The list as CSV, with the last 30 days' clicks."""
-    rows = list(chosen(request, sight)[:50_000])
-    counts = numbers(sight, rows, ("clicks", "unique_clicks"))
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        found = counts.get(row.pk, {})
-        tags = ",".join(tag.name for tag in row.tags.all())
-        values = (
-            row.alias, row.title, row.url, row.group.name, tags, row.domain.name, Status(row.status).label.lower(),
-            found.get("clicks", 0), found.get("unique_clicks", 0), tracking_url(row),
-        )  # fmt: skip
-        writer.writerow([safe_cell(value) for value in values])
-    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="links.csv"'
-    return response
-
-
-@links_page("list", may="edit")
-def import_csv(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Links from a CSV file with at least a column `url`; what is wrong is told by line, the rest is made."""
-    made, wrong = 0, []
-    if request.method == "POST":
-        file = request.FILES.get("file")
-        text = file.read(5_000_000).decode("utf-8-sig", "replace") if file else request.POST.get("text", "")
-        for number, line in enumerate(csv.DictReader(io.StringIO(text)), 2):
-            if number > MOST_IMPORT:
-                wrong.append((number, f"At most {MOST_IMPORT} lines at once; the rest was left out."))
-                break
-            try:
-                make(
-                    sight,
-                    {
-                        str(name or "").strip().lower(): (value or "").strip() if isinstance(value, str) else ""
-                        for name, value in line.items()
-                    },
-                )
-                made += 1
-            except ValidationError as error:
-                wrong.append((number, " ".join(error.messages)))
-        if not wrong:
-            messages.success(request, f"{made} links made.")
-            return HttpResponseRedirect("/links")
-    return shown(request, sight, "import", made=made, wrong=wrong)
-
-
-def make(sight: Sight, line: dict[str, str]) -> None:
-    group: Group | None = None
-    if name := line.get("group"):
-        group = sight.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
-        if group is None and sight.writes:
-            group = Group.objects.create(account=sight.account, name=name[:200])
-    if group is None and not sight.writes:
-        raise ValidationError({"group": "Name a group you may write to."})
-    services.datapoint_create(
-        account=sight.account, alias=line.get("alias", "").lstrip("'"), url=line.get("url", "").lstrip("'"),
-        title=line.get("title", "").lstrip("'"), group=group,
-        tags=find_tags(sight, [one.strip() for one in line.get("tags", "").split(",") if one.strip()]),
-    )  # fmt: skip
