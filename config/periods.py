@@ -26,6 +26,7 @@ PERIODS: tuple[Period, ...] = (
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
     Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
+    Period("links paused", "links.pausing.pause_expired", MINUTE),
     Period("link destinations", "links.watch.destinations_check", 5 * MINUTE),
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5),

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.models import Account
 from links import known
@@ -40,6 +41,7 @@ from links.models import (
     Tag,
 )
 from links.rulebook import checked_rules
+from sites.models import next_change
 
 ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
 RESERVED = frozenset({"l", "js", "s2s", "conversion.aspx", "api", "static", "healthz", "robots.txt", "favicon.ico"})
@@ -245,6 +247,17 @@ def datapoint_delete(*, datapoint: Datapoint) -> None:
     datapoint.status = Status.DELETED
     datapoint.save(update_fields=["status"])
     transaction.on_commit(known.nudge)
+
+
+def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
+    """Pause those of the links that are active; how many."""
+    active = rows.filter(status=Status.ACTIVE)
+    if not active.exists():
+        return 0
+    with transaction.atomic():
+        paused = active.update(status=Status.PAUSED, change=next_change())
+        transaction.on_commit(known.nudge)
+    return paused
 
 
 def attach(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import time_machine
 
 from accounts.models import Account
-from links import known, redirector, thread, windows
+from links import known, pausing, redirector, thread, windows
 from links.facts import LinkFacts, link_facts
 from links.models import Datapoint
 from links.services import datapoint_create
@@ -105,6 +105,7 @@ def forget() -> None:
     """As in a fresh process."""
     known.forget()
     windows.forget()
+    pausing.forget()
     thread.traces.forget()
     thread.landed.forget()
 
