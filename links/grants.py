@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
@@ -14,6 +16,7 @@ from accounts.models import Account, Grant, Membership, Right, Role
 from links.models import Attached, Conversion, Datapoint, Domain, Group, Script, Status, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
+NEVER = datetime(2098, 12, 30)
 
 
 def groups_of_account(account: Account) -> list[tuple[int, str]]:
@@ -123,6 +126,23 @@ class Sight:
         elif write:
             grants = grants.filter(right=Right.WRITE)
         return grants.values_list("object_id", flat=True)
+
+    @property
+    def since(self) -> datetime | None:
+        """The moment before which a guest sees no numbers (timeframeMinDate, in the account's zone); None: no bound."""
+        text = str(self.membership.options.get("timeframeMinDate") or "") if self.guest else ""
+        if not text or text.startswith("0001"):  # the old dialect writes year 1 for no date
+            return None
+        try:
+            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), NEVER)
+        except ValueError:
+            day = NEVER  # what cannot be read must not open everything
+        return day.replace(tzinfo=ZoneInfo(self.account.timezone))
+
+    @property
+    def sees_conversions(self) -> bool:
+        """Whether it may see what came of clicks (a guest's option hideCount)."""
+        return not self.option("conversionOptions", "hideCount")
 
     def option(self, group: str, name: str) -> Any:
         """One of a guest's options, such as ("hitOptions", "hideReferrer"); None for everybody else."""

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from accounts.limits import check_limit
 from accounts.models import Account
 from links import known
 from links.addresses import system_domain
@@ -181,6 +182,8 @@ def datapoint_create(
     **fields: Any,
 ) -> Datapoint:
     """A new link or pixel. Without an alias it gets one, without a group the account's first."""
+    there = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
+    check_limit(account, "datapoints", used=there, field="id", what="links and pixels")
     place = home_of(account, domain)
     row = Datapoint(account=account, kind=whole(kind, "kind", Kind.values), domain=place)
     row.group = check_group(account, group) if group else default_group(account)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Account
@@ -41,6 +42,13 @@ def seen_by(sight: Sight) -> Where:
     if sight.links:
         parts.append(one("link", *sight.links))
     return [{"or": parts}] if parts else [one("link", "none")]
+
+
+def seen_period(sight: Sight, period: Period) -> Period:
+    """The period as far back as the membership may see; at least a day, so that it stays a period."""
+    if sight.since is None or period.start >= sight.since:
+        return period
+    return replace(period, start=sight.since, end=max(period.end, sight.since + timedelta(days=1)))
 
 
 def totals(account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS) -> Row:

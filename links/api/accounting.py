@@ -11,19 +11,22 @@ from zoneinfo import available_timezones
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from accounts.access import owner_of
+from accounts.limits import account_limit
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
 from links import belongings, guests, stats
 from links.api import entities, parse, wire
-from links.api.call import Call, whole
+from links.api.call import Call, truth, whole
 from links.api.errors import invalid, missing
 from links.api.frames import date14
+from links.api.parse import moment_of
 from links.models import Datapoint, Domain, Entry, Group, Kind, Listing, Status
 from reports.engine import Period
 
 Json = dict[str, Any]
 PROFILE = {"firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
            "phone": "phone"}  # fmt: skip
+UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # there is no limit of these; the old dialect needs a number
 MOUNTAIN = 82  # the one number of the old server's table that is known
 
 
@@ -64,12 +67,24 @@ def account_get(call: Call) -> Json:
 def account_post(call: Call) -> Json:
     call.only_master()
     body = call.body
+    check_fixed(call, body)
     profile = {
         kept: parse.text_of(body[name]).replace("\x00", "")[:200] for name, kept in PROFILE.items() if name in body
     }
     zone = zone_of(body) if "timezone" in body or "timezonename" in body else None
     belongings.profile_update(account=call.account, profile=profile, timezone=zone)
     return account_get(call)
+
+
+def check_fixed(call: Call, body: Json) -> None:
+    """Refuse members that cannot be changed here, unless they say what is so already. Raises Failure (400)."""
+    email = parse.text_of(body.get("email")).strip().lower()
+    if email and email != account_get(call)["email"].lower():
+        raise invalid("Email", "The e-mail address is how its owner logs in; it is not changed here.", email[:200])
+    if truth(body.get("redirectonly")):
+        raise invalid("RedirectOnly", "Redirecting without tracking is set on links and groups, not on the account.")
+    if moment_of(body.get("timeframemindate"), "TimeframeMinDate"):
+        raise invalid("TimeframeMinDate", "How far back numbers are seen is set on guests, not on the account.")
 
 
 def zone_of(body: Json) -> str:
@@ -92,11 +107,11 @@ def plan(call: Call) -> Json:
     own = Domain.objects.filter(account=account, deleted=None)
     found: Json = {
         "name": limits.get("plan", "Unlimited"), "recurring": True, "recurringPeriod": 1,
-        "maximumDatapoints": limits.get("datapoints", 1_000_000), "maximumGuests": limits.get("guests", 1000),
+        "maximumDatapoints": account_limit(account, "datapoints"), "maximumGuests": account_limit(account, "guests"),
         "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
-        "monthlyEvents": account.monthly_events or limits.get("events", 1_000_000_000), "profileId": account.pk,
+        "monthlyEvents": account.monthly_events or UNLIMITED_EVENTS, "profileId": account.pk,
         "billingPeriodStart": date14(start), "billingPeriodEnd": date14(end),
-        "allowedPersonalUrls": limits.get("personal_urls", 1000), "allowedPersonalDomains": limits.get("domains", 100),
+        "allowedPersonalUrls": PERSONAL_URLS, "allowedPersonalDomains": account_limit(account, "domains"),
     }  # fmt: skip
     return found | wire.lean(usedMonthlyEvents=int(row["clicks"] + row["pixel_views"]), usedPersonalDomains=own.count())
 
@@ -226,6 +241,8 @@ def guest_options(body: Json) -> Json:
             found[kept] = 0 if str(value).lower() in ("ampm", "0") else 1
         elif kept in guests.NUMBERS:
             found[kept] = whole(value)
+        elif kept == "timeframeMinDate":
+            found[kept] = parse.text_of(value).strip() if moment_of(value, "TimeframeMinDate") else ""
         elif kept:
             found[kept] = parse.text_of(value)
     return found

@@ -53,7 +53,7 @@ def chosen_rows(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
 
 def result(call: Call, row: stats.Row) -> Json:
     """The engine's counts under the old names; what is zero is left out, what a guest must not see too."""
-    hidden, scale = call.sight.option, 1.0
+    hidden = call.sight.option
     found: Json = {
         "totalClicks": row["clicks"], "uniqueClicks": row["unique_clicks"], "totalViews": row["pixel_views"],
         "uniqueViews": row["unique_pixel_views"], "spiderHitsCount": row["spider_hits"],
@@ -184,6 +184,17 @@ SORTED_BY = {
 }  # fmt: skip
 
 
+HIDDEN_BY = {
+    "hideCount": {"converted_clicks", "unique_link_conversions"}, "hideValue": {"conversion_value"},
+    "hideCost": {"click_cost"}, "hideComCost": {"commission_cost"},
+}  # fmt: skip
+
+
+def hidden_metrics(call: Call) -> set[str]:
+    """The counts a guest must not see."""
+    return set().union(*(names for name, names in HIDDEN_BY.items() if call.sight.option("conversionOptions", name)))
+
+
 def summary(
     call: Call, rows: QuerySet[Any], dimension: str, named: str, data: Callable[[list[Any]], list[Json]]
 ) -> Json:
@@ -192,6 +203,7 @@ def summary(
     numbers = stats.by_number(call.account, dimension, period, stats.seen_by(call.sight), call.now)
     offset, limit = call.page()
     metric = SORTED_BY.get(call.text("sortBy").lower())
+    metric = None if metric in hidden_metrics(call) else metric  # the order would tell what is not shown
     down = call.word("sortDirection", ("", "asc", "desc")) == "desc"
     order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", named)]
     order.sort(key=lambda pair: (pair[1], pair[0]), reverse=down and metric is None)

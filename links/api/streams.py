@@ -24,6 +24,7 @@ def stream(call: Call) -> Json:
     """{rows}: the latest hits, at most 100."""
     size = max(1, min(100, call.number("pageSize", 50)))
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), call.now + timedelta(days=1), call.account.timezone)
+    period = stats.seen_period(call.sight, period)
     rows = found(call, period, [*stats.seen_by(call.sight), *chosen(call)], size)
     return {"rows": as_json(call, rows)}
 
@@ -43,6 +44,8 @@ def found(
     call: Call, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
 ) -> list[hits.Row]:
     wanted = call.word("filter", FILTERS)
+    if (wanted == "conversions" or conversion) and not call.sight.sees_conversions:
+        return []
     kinds = ("spider",) if wanted == "spiders" else ("link", "pixel") if wanted else hits.HITS
     if wanted in ("uniques", "nonuniques"):
         where = [*where, stats.one("unique", "1" if wanted == "uniques" else "0")]
@@ -88,11 +91,7 @@ def as_json(call: Call, rows: list[hits.Row]) -> list[Json]:
     numbers = {row["link_id"] for row in rows}
     links = list(call.sight.datapoints().filter(pk__in=numbers))
     data = dict(zip([row.pk for row in links], wire.datapoints_data(links), strict=True))
-    sales = (
-        {}
-        if call.sight.option("conversionOptions", "hideCount")
-        else hits.sales_of(call.account.pk, [row["id"] for row in rows])
-    )
+    sales = {} if not call.sight.sees_conversions else hits.sales_of(call.account.pk, [row["id"] for row in rows])
     sold = {sale["conversion_id"] for told in sales.values() for sale in told}
     names = dict(Conversion.objects.filter(account=call.account, pk__in=sold).values_list("pk", "name"))
     return [one_hit(call, row, data.get(row["link_id"], {}), sales.get(row["id"], []), names) for row in rows]

@@ -23,8 +23,9 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "destinations": ("destination",), "languages": ("language",), "params": ("text",),
 }  # fmt: skip
 OF_CONVERSIONS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
+SALES = ("conversion", "refund")
 HIT_TYPES = {
-    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": ("conversion", "refund"), "spiders": ("spider",),
+    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": SALES, "spiders": ("spider",),
     "uniques": None, "nonuniques": None,
 }  # fmt: skip
 TOP = 100
@@ -37,6 +38,7 @@ def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = RE
     period = period_of(call)
     hidden = kind == "referrers" and call.sight.option("hitOptions", "hideReferrer")
     hidden = hidden or (kind == "convparameters" and call.sight.option("conversionOptions", "hideParams"))
+    hidden = hidden or (kinds == SALES and not call.sight.sees_conversions)
     wheres = [*where, stats.one("kind", *kinds)] if kinds else where
     query = Query(
         sites=(call.account.pk,), period=period, metrics=stats.COUNTS, dimensions=reports[kind], where=wheres or None,

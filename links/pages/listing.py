@@ -54,7 +54,7 @@ def numbers(sight: Sight, rows: list[Datapoint], metrics: tuple[str, ...]) -> di
     if not rows:
         return {}
     now = timezone.now()
-    period = Period.parse("30d", sight.account.timezone, now)
+    period = stats.seen_period(sight, Period.parse("30d", sight.account.timezone, now))
     return stats.by_number(sight.account, "link", period, [stats.one("link", *(row.pk for row in rows))], now, metrics)
 
 
@@ -71,7 +71,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
             "row": row, "address": tracking_url(row), "may": sight.may_write(row),
             "hits": whole(found.get("clicks", 0) + found.get("pixel_views", 0)),
             "unique": whole(found.get("unique_clicks", 0) + found.get("unique_pixel_views", 0)),
-            "sales": whole(found.get("link_conversions", 0)),
+            "sales": whole(found.get("link_conversions", 0)) if sight.sees_conversions else "",
         }
         for row in rows
         for found in [counts.get(row.pk, {})]
