@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest
 
 from accounts.access import ALL_THINGS, current_membership, granted, membership_may
 from accounts.models import Account, Grant, Membership, Right, Role
-from links.models import Attached, Conversion, Datapoint, Domain, Group, Script, Status, Tag
+from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Status, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
 NEVER = datetime(2098, 12, 30)
@@ -109,6 +109,11 @@ class Sight:
     def domains(self) -> QuerySet[Domain]:
         """The domains links may be made on: the account's own and the installation's."""
         return Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
+
+    def entries(self) -> QuerySet[Entry]:
+        """The entries of the account's two lists, which only the team sees."""
+        rows = Entry.objects.filter(account=self.account)
+        return rows if self.master else rows.none()
 
     def may_write(self, row: Datapoint | Group) -> bool:
         """Whether it may change this group or link."""

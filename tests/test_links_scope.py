@@ -103,6 +103,18 @@ def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> 
     assert sorted(Tag.objects.values_list("name", flat=True)) == ["bobs-tag", "hidden-tag"]
 
 
+def test_a_group_that_a_guest_only_reads_takes_none_of_his_links(mine: dict[str, Any], account: Account) -> None:
+    readable = belongings.group_create(account=account, name="Readable")
+    grant_set(membership=mine["member"], kind="group", object_id=readable.pk, right=Right.READ)
+    program = guest(mine["member"])
+    body = {"name": "there", "groupId": readable.pk, "typeTL": {"url": "https://x.test"}}
+    program.post("/datapoints", body, status=403)
+    program.post(f"/groups/{readable.pk}/datapoints", body, status=403)
+    program.post(f"/datapoints/{mine['link'].pk}", {"groupId": readable.pk}, status=403)
+    program.post(f"/groups/{readable.pk}", {"tags": ["bobs-tag"]}, status=403)
+    assert readable.datapoints.count() == readable.tags.count() == 0
+
+
 PAGES = ("/links", "/links/new", "/links/{link}/edit", "/links/{link}", "/links/groups", "/links/import", "/links/live")
 
 

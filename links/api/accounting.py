@@ -20,7 +20,7 @@ from links.api.call import Call, truth, whole
 from links.api.errors import invalid, missing
 from links.api.frames import date14
 from links.api.parse import moment_of
-from links.models import Datapoint, Domain, Entry, Group, Kind, Listing, Status
+from links.models import Datapoint, Domain, Kind, Listing, Status
 from reports.engine import Period
 
 Json = dict[str, Any]
@@ -123,7 +123,7 @@ def entry_list(listing: str) -> Any:
     def handler(call: Call) -> Json:
         call.only_master()
         offset, limit = call.page()
-        rows = Entry.objects.filter(account=call.account, listing=listing).order_by("pk")[offset : offset + limit]
+        rows = call.sight.entries().filter(listing=listing).order_by("pk")[offset : offset + limit]
         return {"entities": [wire.entry(row) for row in rows]}
 
     return handler
@@ -142,7 +142,7 @@ def entry_delete(listing: str) -> Any:
     def handler(call: Call, **path: str) -> Json:
         call.only_master()
         code = next(iter(path.values())).upper()
-        row = Entry.objects.filter(account=call.account, listing=listing, code=code).first()
+        row = call.sight.entries().filter(listing=listing, code=code).first()
         if row is None:
             raise missing("entry")
         answer = wire.entry(row)
@@ -183,7 +183,8 @@ def guests_json(rows: list[Membership]) -> list[Json]:
     """Guests as their master sees them; what they were granted is read for all of them at once."""
     prefetch_related_objects(rows, "grants")
     granted = Grant.objects.filter(membership__in=rows, kind="datapoint").values("object_id")
-    kinds = dict(Datapoint.objects.filter(pk__in=granted).values_list("pk", "kind"))
+    accounts = {row.account_id for row in rows}
+    kinds = dict(Datapoint.objects.filter(account__in=accounts, pk__in=granted).values_list("pk", "kind"))
     return [one_guest(row, kinds) for row in rows]
 
 
@@ -286,10 +287,10 @@ def grants(call: Call, guest: Membership) -> QuerySet[Grant]:
     return rows.filter(object_id=number) if number else rows
 
 
-def grants_json(rows: list[Grant]) -> list[Json]:
+def grants_json(call: Call, rows: list[Grant]) -> list[Json]:
     """What was granted, with the names of the things, which are read for all of them at once."""
-    groups = Group.objects.in_bulk([row.object_id for row in rows if row.kind == "group"])
-    links = Datapoint.objects.in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
+    groups = call.sight.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
+    links = call.sight.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
     things: dict[str, Any] = {"group": groups, "datapoint": links}
     return [grant_json(row, things[row.kind].get(row.object_id)) for row in rows]
 
@@ -308,7 +309,7 @@ def grant_json(row: Grant, thing: Any) -> Json:
 
 def permission_list(call: Call, guestId: int) -> Json:
     offset, limit = call.page()
-    return {"entities": grants_json(list(grants(call, guest_of(call, guestId))[offset : offset + limit]))}
+    return {"entities": grants_json(call, list(grants(call, guest_of(call, guestId))[offset : offset + limit]))}
 
 
 def permission_count(call: Call, guestId: int) -> Json:

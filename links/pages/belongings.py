@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from links import belongings, known
 from links.addresses import base
 from links.grants import Sight, group_for
-from links.models import Domain, Entry, Listing, Status
+from links.models import Domain, Listing, Status
 from links.pages.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
 from links.pages.frame import links_page, number_in, shown, told
 
@@ -209,13 +209,13 @@ def lists(request: HttpRequest, sight: Sight) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                belongings.entry_delete(entry=own(Entry.objects.filter(account=sight.account), number_in(number)))
+                belongings.entry_delete(entry=own(sight.entries(), number_in(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
                 belongings.entry_create(account=sight.account, listing=listing, value=request.POST.get("value", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return GONE("/links/lists")
-    rows = Entry.objects.filter(account=sight.account).order_by("value")
+    rows = sight.entries().order_by("value")
     both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
     return shown(request, sight, "lists", both=both)
