@@ -129,6 +129,7 @@ BLANK = {
     "append_query": False, "encode_url": False, "hide_url": False, "hide_url_title": "", "referrer_clean": 0,
     "password": "", "starts": None, "expiration_date": None, "url_after_date": "", "expiration_clicks": 0,
     "url_after_clicks": "", "encode_ip": False, "light_tracking": False, "redirect_only": False, "cost": 0,
+    "pause_after_date": False, "pause_after_clicks": False,
 }  # fmt: skip
 
 
