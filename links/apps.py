@@ -8,9 +8,9 @@ from django.db.models.signals import post_migrate
 
 def make_system_domain(**_: Any) -> None:
     """Make the row of the installation's own link domain once the tables are there, so that no page has to."""
-    from links.addresses import system_domain
+    from links.addresses import follow_configuration
 
-    system_domain()
+    follow_configuration()
 
 
 class LinksConfig(AppConfig):
