@@ -156,10 +156,11 @@ def current_membership(request: HttpRequest) -> Membership:
 
 def work_in(request: HttpRequest, account: Account) -> None:
     """From now on, and after the next log-in, the person works in this account: links and settings are its."""
-    if SESSION_KEY not in request.session:
+    if SESSION_KEY not in request.session or request.session.get("account") == account.pk:
         return
-    if request.session.get("account") != account.pk:
-        request.session["account"] = account.pk
+    if current_membership(request).account_id == account.pk:  # a page that changes nothing writes nothing either
+        return
+    request.session["account"] = account.pk
     user = request.user
     if isinstance(user, User) and user.last_account_id != account.pk:
         User.objects.filter(pk=user.pk).update(last_account=account)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+import orjson
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -65,7 +67,32 @@ class Somebody(BasePermission):
         return bool(request.user and request.user.is_authenticated)
 
 
-CODES = {400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+class TooLarge(exceptions.APIException):
+    """More than a body may have."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is too large; send at most 2.5 MB."
+
+
+class JSONBody(JSONParser):
+    """A JSON body of bounded size and depth."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """What the body says. Raises ParseError for what is no JSON or is nested very deep, TooLarge."""
+        raw = stream.read(MAX_BODY + 1)
+        if len(raw) > MAX_BODY:
+            raise TooLarge()
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
+
+
+MAX_BODY = 2_500_000  # bytes
+CODES = {
+    400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+    413: "too_large",
+}  # fmt: skip
 
 
 def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -78,6 +105,10 @@ def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(404, str(error) or "There is nothing here for you.")
     if isinstance(error, PermissionDenied):
         return _answer(403, str(error) or "You may not do this.")
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge()
+    if isinstance(error, SuspiciousOperation):
+        return _answer(400, "The body has too many fields.")
     if not isinstance(error, exceptions.APIException):
         return None
     if isinstance(error, exceptions.NotAuthenticated):
@@ -99,6 +130,7 @@ class ManagementView(APIView):
 
     authentication_classes = (BearerAuthentication, SessionAuthentication)
     permission_classes = (Somebody,)
+    parser_classes = (JSONBody, FormParser, MultiPartParser)
 
     def get_exception_handler(self) -> Any:
         return error_answer

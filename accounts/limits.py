@@ -16,6 +16,7 @@ DEFAULT_LIMITS: dict[str, int] = {
     "invitations_per_day": 50,
     "api_keys_per_site": 100,
     "shares_per_site": 100,
+    "datapoints": 1_000_000,
     "domains": 100,
     "guests": 1_000,
     "streams": 200,

@@ -27,6 +27,7 @@ PERIODS: tuple[Period, ...] = (
     Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
     Period("custom domains", "accounts.custom_domains.checks.claims_check", MINUTE),
+    Period("links paused", "links.pausing.pause_expired", MINUTE),
     Period("link destinations", "links.watch.destinations_check", 5 * MINUTE),
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5),

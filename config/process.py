@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from links import known as known_links
+from links import pausing
 from links import rebuild as rebuild_links
 from links.addresses import follow_configuration
 from sites import known
@@ -41,6 +42,7 @@ PARTS: tuple[Part, ...] = (
     Part("sites in memory", known.start, known.stop),
     Part("address of links", follow_configuration, nothing),
     Part("links in memory", known_links.start, known_links.stop),
+    Part("links that pause", pausing.start, pausing.stop),
     Part("geography", places.atlas, nothing),
     Part("known devices", newcomers.bits, newcomers.save),
     Part("spool writer", spool.start, spool.stop),

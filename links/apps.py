@@ -1,8 +1,21 @@
 """The links room."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def make_system_domain(**_: Any) -> None:
+    """Make the row of the installation's own link domain once the tables are there, so that no page has to."""
+    from links.addresses import follow_configuration
+
+    follow_configuration()
 
 
 class LinksConfig(AppConfig):
     name = "links"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(make_system_domain, sender=self, dispatch_uid="links.system_domain")

@@ -5,6 +5,7 @@ Every refusal is a ValidationError {field: sentence}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import host_name, is_public_host
 from accounts.limits import check_limit
-from accounts.models import Account
+from accounts.models import Account, Membership, Right
+from accounts.services import account_update, grant_set
 from links import known
 from links.cleaned import conversion_fields, domain_fields, group_fields, named, text_of
 from links.models import (
@@ -34,7 +36,7 @@ from links.models import (
     Status,
     Tag,
 )
-from links.services import tag_of_name, tags_named
+from links.services import tag_of_name, tags_of
 from sites.facts import network
 from sites.models import next_change
 
@@ -45,24 +47,35 @@ def touch(links: Any) -> None:
 
 
 @transaction.atomic
-def group_create(*, account: Account, name: str, tags: list[Any] | None = None, **fields: Any) -> Group:
-    """A new group; `fields`: notes, favourite, redirect_only, is_public."""
+def group_create(
+    *,
+    account: Account,
+    name: str,
+    tags: Sequence[Tag | str] | None = None,
+    shared_with: Membership | None = None,
+    **fields: Any,
+) -> Group:
+    """A new group; `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who made it and may
+    write to it."""
     group = Group.objects.create(account=account, name=named(name), **group_fields(fields))
     if tags:
-        group.tags.set(tags_named(account, tags))
+        group.tags.set(tags_of(account, tags))
+    if shared_with is not None:
+        grant_set(membership=shared_with, kind="group", object_id=group.pk, right=Right.WRITE)
     return group
 
 
 @transaction.atomic
-def group_update(*, group: Group, tags: list[Any] | None = None, **changes: Any) -> Group:
+def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **changes: Any) -> Group:
     """Change a group; what is not named stays."""
+    group.refresh_from_db(from_queryset=Group.objects.select_for_update())
     if group.deleted:
         raise ValidationError({"id": "A deleted group cannot be changed."})
     for field, value in group_fields(changes).items():
         setattr(group, field, value)
     group.save()
     if tags is not None:
-        group.tags.set(tags_named(group.account, tags))
+        group.tags.set(tags_of(group.account, tags))
     touch(group.datapoints)
     transaction.on_commit(known.nudge)
     return group
@@ -78,6 +91,7 @@ def group_delete(*, group: Group, now: datetime | None = None) -> None:
     transaction.on_commit(known.nudge)
 
 
+@transaction.atomic
 def tag_create(*, account: Account, name: str) -> Tag:
     """The tag of that name; the one there is when it has been made before."""
     tag = tag_of_name(account, named(name, most=100))
@@ -98,6 +112,26 @@ def tag_rename(*, tag: Tag, name: str) -> Tag:
 
 def tag_delete(*, tag: Tag) -> None:
     tag.delete()
+
+
+def tag_put(*, tag: Tag, row: Datapoint | Group) -> None:
+    """Put the tag on a link or group of its account."""
+    if row.account_id != tag.account_id:
+        raise ValidationError({"id": "Specified tag does not exist."})
+    row.tags.add(tag)
+
+
+def tag_take(*, tag: Tag, row: Datapoint | Group) -> None:
+    """Take the tag from a link or group."""
+    row.tags.remove(tag)
+
+
+def tag_clear(*, tag: Tag, links: bool = False, groups: bool = False) -> None:
+    """Take the tag from all links, or from all groups."""
+    if links:
+        tag.datapoints.clear()
+    if groups:
+        tag.groups.clear()
 
 
 @transaction.atomic
@@ -159,6 +193,7 @@ def conversion_create(*, account: Account, name: str, **fields: Any) -> Conversi
 @transaction.atomic
 def conversion_update(*, conversion: Conversion, **changes: Any) -> Conversion:
     """Change a conversion; its code stays."""
+    conversion.refresh_from_db(from_queryset=Conversion.objects.select_for_update())
     if conversion.deleted:
         raise ValidationError({"id": "A deleted conversion cannot be changed."})
     for field, value in conversion_fields(changes).items():
@@ -181,6 +216,9 @@ def conversion_delete(*, conversion: Conversion, now: datetime | None = None) ->
 @transaction.atomic
 def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: Conversion | None = None) -> None:
     """Count the conversion for a link, in the place of `replace` or in the first free one."""
+    if conversion.account_id != datapoint.account_id or conversion.deleted:
+        raise ValidationError({"id": "Specified conversion does not exist."})
+    Datapoint.objects.select_for_update().get(pk=datapoint.pk)  # two at once would choose the same place
     taken = {one.position: one for one in datapoint.attached.all()}
     if any(one.conversion_id == conversion.pk for one in taken.values()):
         return
@@ -201,6 +239,16 @@ def conversion_detach(*, conversion: Conversion, datapoint: Datapoint) -> None:
     datapoint.attached.filter(conversion=conversion).delete()
     datapoint.save(update_fields=[])
     transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def conversion_patch(*, conversion: Conversion, changes: Sequence[tuple[Datapoint, bool]]) -> None:
+    """Count the conversion for some links (True) and for others not any more (False), in this order: all or nothing."""
+    for datapoint, counted in changes:
+        if counted:
+            conversion_attach(conversion=conversion, datapoint=datapoint)
+        else:
+            conversion_detach(conversion=conversion, datapoint=datapoint)
 
 
 @transaction.atomic
@@ -252,3 +300,13 @@ def entry_delete(*, entry: Entry) -> None:
     entry.delete()
     next_change()
     transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def profile_update(*, account: Account, profile: dict[str, str], timezone: str | None = None) -> Account:
+    """Change what the account says of itself (names and phone, as the old dialect calls them) and its time zone."""
+    if timezone is not None:
+        account_update(account=account, timezone=timezone)
+    account.profile = {**account.profile, **profile}
+    account.save(update_fields=["profile"])
+    return account

@@ -101,10 +101,17 @@ def stopped(link: LinkFacts, asker: Asker) -> tuple[str, str]:
     if link.status != Status.ACTIVE:
         return "blocked", ""
     if link.expiration_date and asker.now >= link.expiration_date:
-        return ("", link.url_after_date) if link.url_after_date else ("expired", "")
+        return ended(link.pause_after_date, link.url_after_date)
     if link.expiration_clicks and asker.turn(link) > link.expiration_clicks:
-        return ("", link.url_after_clicks) if link.url_after_clicks else ("expired", "")
+        return ended(link.pause_after_clicks, link.url_after_clicks)
     return "", ""
+
+
+def ended(pause: bool, url: str) -> tuple[str, str]:
+    """What a link does after its last day or click: it is paused where that was asked for, else it leads to `url`."""
+    if pause:
+        return "paused", ""
+    return ("", url) if url else ("expired", "")
 
 
 def early(link: LinkFacts, asker: Asker) -> str:

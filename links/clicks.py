@@ -17,6 +17,7 @@ from links import known, thread, tokens, windows
 from links.choose import Asker, Choice, choose
 from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters
 from links.facts import AccountFacts, LinkFacts
+from links.pausing import note_click
 from sites import known as known_sites
 from sites.facts import SiteFacts
 from tracking import intake
@@ -126,6 +127,9 @@ def begin(link: LinkFacts, hit: Hit, account: AccountFacts, method: str, ddu: st
         click.choice, click.host = Choice([(link, link.url)]), link.host
     else:
         click.choice = choose(link, asker_of(click, ddu), known.by_path)
+        for number, turn in click.turns.items():
+            if (counted := known.link(number)) is not None:
+                note_click(counted, turn)
     return click
 
 

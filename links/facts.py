@@ -51,8 +51,10 @@ class LinkFacts:
     starts: datetime | None
     expiration_date: datetime | None
     url_after_date: str
+    pause_after_date: bool
     expiration_clicks: int
     url_after_clicks: str
+    pause_after_clicks: bool
     encode_ip: bool
     light_tracking: bool
     redirect_only: bool
@@ -90,7 +92,8 @@ class AccountFacts:
 AS_THEY_ARE = (
     "account_id", "group_id", "domain_id", "kind", "status", "alias", "url", "first_url", "mode", "redirect_type",
     "append_query", "encode_url", "hide_url", "hide_url_title", "referrer_clean", "password", "starts",
-    "expiration_date", "url_after_date", "expiration_clicks", "url_after_clicks", "encode_ip", "light_tracking",
+    "expiration_date", "url_after_date", "pause_after_date", "expiration_clicks", "url_after_clicks",
+    "pause_after_clicks", "encode_ip", "light_tracking",
 )  # fmt: skip
 
 

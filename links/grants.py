@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from accounts.access import current_membership, granted, membership_may
-from accounts.models import Account, Membership, Right, Role
-from links.models import Datapoint, Group
+from accounts.models import Account, Grant, Membership, Right, Role
+from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
 ALL_THINGS = "all_things"  # a guest's option: may see and edit all links and groups, and nothing else
+NEVER = datetime(2098, 12, 30)
+
+
+def rights_of_guests(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
+    """What several guests were given of this room, in one question: guest -> kind -> number -> right."""
+    found: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
+    rows = Grant.objects.filter(membership__in=guests, kind__in=(GROUP, DATAPOINT))
+    for guest_id, kind, number, right in rows.values_list("membership_id", "kind", "object_id", "right"):
+        found[guest_id][kind][number] = right
+    return found
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,9 @@ class Sight:
 
     A right on a group is a right on all its links. `whole`: sees everything; `writes`: may change everything;
     `master`: owner or member of the team, who may also manage guests, plan, lists, conversions and tags.
+
+    The query sets are the only way from a number or name that a caller sends to a row: what they leave out does not
+    exist for the caller, for reading as for putting it on a link.
     """
 
     membership: Membership
@@ -44,14 +60,49 @@ class Sight:
         rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
         if self.writes or (self.whole and not write):
             return rows
-        return rows.filter(Q(group_id__in=self.rights(self.groups, write)) | Q(pk__in=self.rights(self.links, write)))
+        return rows.filter(
+            Q(group_id__in=self.granted_ids(GROUP, write)) | Q(pk__in=self.granted_ids(DATAPOINT, write))
+        )
 
     def all_groups(self, write: bool = False) -> QuerySet[Group]:
         """The groups it may see (or change), deleted ones included; a group whose link it was given is not one."""
         rows = Group.objects.filter(account=self.account)
         if self.writes or (self.whole and not write):
             return rows
-        return rows.filter(pk__in=self.rights(self.groups, write))
+        return rows.filter(pk__in=self.granted_ids(GROUP, write))
+
+    def conversions(self) -> QuerySet[Conversion]:
+        """The conversions it may see and put on links, deleted ones included: a guest's are those of their links."""
+        rows = Conversion.objects.filter(account=self.account)
+        if self.whole:
+            return rows
+        return rows.filter(pk__in=Attached.objects.filter(datapoint__in=self.datapoints()).values("conversion_id"))
+
+    def scripts(self) -> QuerySet[Script]:
+        """The retargeting scripts it may see and put on links: a guest's are those of their links."""
+        rows = Script.objects.filter(account=self.account)
+        if self.whole:
+            return rows
+        on_links = Datapoint.scripts.through.objects.filter(datapoint__in=self.datapoints())
+        return rows.filter(pk__in=on_links.values("script_id"))
+
+    def tags(self) -> QuerySet[Tag]:
+        """The tags it may see and put on links: a guest's are those of their links and groups."""
+        rows = Tag.objects.filter(account=self.account)
+        if self.whole:
+            return rows
+        on_links = Datapoint.tags.through.objects.filter(datapoint__in=self.datapoints())
+        on_groups = Group.tags.through.objects.filter(group__in=self.all_groups())
+        return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
+
+    def domains(self) -> QuerySet[Domain]:
+        """The domains links may be made on: the account's own and the installation's."""
+        return Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
+
+    def entries(self) -> QuerySet[Entry]:
+        """The entries of the account's two lists, which only the team sees."""
+        rows = Entry.objects.filter(account=self.account)
+        return rows if self.master else rows.none()
 
     def may_write(self, row: Datapoint | Group) -> bool:
         """Whether it may change this group or link."""
@@ -61,9 +112,31 @@ class Sight:
             return self.groups.get(row.pk) == Right.WRITE
         return self.links.get(row.pk) == Right.WRITE or self.groups.get(row.group_id) == Right.WRITE
 
-    @staticmethod
-    def rights(given: dict[int, str], write: bool) -> list[int]:
-        return [number for number, right in given.items() if right == Right.WRITE or not write]
+    def granted_ids(self, kind: str, write: bool) -> QuerySet[Grant, int]:
+        """The numbers of the groups or links it was granted (to change); a subquery, since there may be very many."""
+        grants = Grant.objects.filter(membership=self.membership, kind=kind)
+        if self.whole:  # a viewer changes nothing, whatever was granted to the guest they once were
+            grants = grants.none()
+        elif write:
+            grants = grants.filter(right=Right.WRITE)
+        return grants.values_list("object_id", flat=True)
+
+    @property
+    def since(self) -> datetime | None:
+        """The moment before which a guest sees no numbers (timeframeMinDate, in the account's zone); None: no bound."""
+        text = str(self.membership.options.get("timeframeMinDate") or "") if self.guest else ""
+        if not text or text.startswith("0001"):  # the old dialect writes year 1 for no date
+            return None
+        try:
+            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), NEVER)
+        except ValueError:
+            day = NEVER  # what cannot be read must not open everything
+        return day.replace(tzinfo=ZoneInfo(self.account.timezone))
+
+    @property
+    def sees_conversions(self) -> bool:
+        """Whether it may see what came of clicks (a guest's option hideCount)."""
+        return not self.option("conversionOptions", "hideCount")
 
     def option(self, group: str, name: str) -> Any:
         """One of a guest's options, such as ("hitOptions", "hideReferrer"); None for everybody else."""

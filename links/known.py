@@ -33,7 +33,8 @@ COLUMNS = (
     "pk", "account_id", "group_id", "group__redirect_only", "domain_id", "kind", "status", "alias", "alias_key",
     "url", "first_url", "mode", "rules", "redirect_type", "append_query", "encode_url", "hide_url",
     "hide_url_title", "referrer_clean", "password", "starts", "expiration_date", "url_after_date",
-    "expiration_clicks", "url_after_clicks", "encode_ip", "light_tracking", "redirect_only", "cost",
+    "pause_after_date", "expiration_clicks", "url_after_clicks", "pause_after_clicks", "encode_ip", "light_tracking",
+    "redirect_only", "cost",
 )  # fmt: skip
 
 

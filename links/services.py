@@ -1,6 +1,8 @@
 """Writes of this room: links and pixels. What belongs to them is written in `links.belongings`.
 
-Every refusal is a ValidationError {field: sentence}; a refused write changes nothing.
+Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope (`links.lookups`);
+here it is only made sure that they are the link's own account's. Every refusal is a ValidationError {field: sentence};
+a refused write changes nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import secrets
 import string
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
 
+from accounts.limits import account_limit, check_limit
 from accounts.models import Account
 from links import known
 from links.addresses import system_domain
@@ -38,6 +42,7 @@ from links.models import (
     Tag,
 )
 from links.rulebook import checked_rules
+from sites.models import next_change
 
 ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
 RESERVED = frozenset({"l", "js", "s2s", "conversion.aspx", "api", "static", "healthz", "robots.txt", "favicon.ico"})
@@ -49,6 +54,8 @@ FLAGS = (
 )  # fmt: skip
 TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
 MOMENTS = ("starts", "expiration_date")
+MAX_TAGS = 100  # of one link or group
+Owned = TypeVar("Owned", Tag, Conversion, Script)
 FIELDS = frozenset(
     {*URLS, *FLAGS, *TEXTS, *MOMENTS, "url", "mode", "rules", "redirect_type", "referrer_clean", "password",
      "expiration_clicks", "cost", "status", "group", "go_domain"}
@@ -104,12 +111,16 @@ def cleaned(changes: dict[str, Any], account: Account) -> dict[str, Any]:
             if value is not None and not isinstance(value, datetime):
                 raise ValidationError({name: "This is a date and time."})
             found[name] = value
+        elif name == "group":
+            found[name] = check_group(account, value)
+        elif name == "go_domain":
+            found[name] = check_domain(account, value, name) if value else None
         else:
-            found[name] = one_field(name, value, account)
+            found[name] = one_field(name, value)
     return found
 
 
-def one_field(name: str, value: Any, account: Account) -> Any:
+def one_field(name: str, value: Any) -> Any:
     if name == "mode":
         return whole(value, name, Mode.values)
     if name == "status":
@@ -124,31 +135,26 @@ def one_field(name: str, value: Any, account: Account) -> Any:
         return money(value, name)
     if name == "password":
         return make_password(str(value)) if value else ""
-    if name == "group":
-        return own_group(account, value)
-    if name == "go_domain":
-        return own_domain(account, value, "go_domain") if value else None
     return value  # url and rules are checked together with the mode
 
 
-def own_group(account: Account, group: Any) -> Group:
-    """A group of this account that is not deleted, by row or number."""
-    number = group.pk if isinstance(group, Group) else group
-    found = Group.objects.filter(account=account, pk=whole(number or 0, "group"), deleted=None).first()
-    if found is None:
+def check_group(account: Account, group: Group | None) -> Group:
+    """A group of this account that is not deleted. Raises ValidationError."""
+    if group is None or group.account_id != account.pk or group.deleted:
         raise ValidationError({"group": "Specified group does not exist."})
-    return found
+    return group
 
 
-def own_domain(account: Account, domain: Any, field: str = "domain") -> Domain:
-    """A domain the account may use, by row or number; none means the installation's own."""
-    if not domain:
-        return system_domain()
-    number = domain.pk if isinstance(domain, Domain) else domain
-    found = Domain.objects.filter(pk=whole(number, field), deleted=None).first()
-    if found is None or (found.account_id and found.account_id != account.pk):
+def check_domain(account: Account, domain: Domain, field: str = "domain") -> Domain:
+    """A domain the account may use. Raises ValidationError."""
+    if domain.deleted or domain.account_id not in (None, account.pk):
         raise ValidationError({field: "Specified domain does not exist."})
-    return found
+    return domain
+
+
+def home_of(account: Account, domain: Domain | None) -> Domain:
+    """The domain a new link is made on: none, and a former name of the installation's, mean the installation's own."""
+    return system_domain() if domain is None or domain.former else check_domain(account, domain)
 
 
 def consistent(row: Datapoint) -> None:
@@ -162,29 +168,41 @@ def consistent(row: Datapoint) -> None:
     refuse_loops(row)
 
 
+def check_room(account: Account) -> None:
+    """Refuse one more link than the account may have. Raises ValidationError."""
+    newest = Datapoint.objects.aggregate(Max("pk"))["pk__max"] or 0
+    if newest < account_limit(account, "datapoints"):
+        return  # there are not that many links of all accounts together: counting can be saved
+    there = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
+    check_limit(account, "datapoints", used=there, field="id", what="links and pixels")
+
+
 @transaction.atomic
 def datapoint_create(
     *,
     account: Account,
-    group: Any = None,
+    group: Group | None = None,
     kind: int = Kind.LINK,
     alias: str = "",
-    domain: Any = None,
-    tags: Sequence[Any] | None = None,
-    conversions: Sequence[Any] | None = None,
-    scripts: Sequence[Any] | None = None,
+    domain: Domain | None = None,
+    tags: Sequence[Tag | str] | None = None,
+    conversions: Sequence[Conversion] | None = None,
+    scripts: Sequence[Script] | None = None,
     **fields: Any,
 ) -> Datapoint:
     """A new link or pixel. Without an alias it gets one, without a group the account's first."""
-    place = own_domain(account, domain)
+    check_room(account)
+    place = home_of(account, domain)
     row = Datapoint(account=account, kind=whole(kind, "kind", Kind.values), domain=place)
-    row.group = own_group(account, group) if group else default_group(account)
+    row.group = check_group(account, group) if group else default_group(account)
     if row.kind == Kind.PIXEL:
         row.alias = f"pixel{new_alias(6)}"
     else:
         row.alias = checked_alias(alias, place) if alias else free_alias(place)
     for name, value in cleaned(fields, account).items():
         setattr(row, name, value)
+    if row.status == Status.DELETED:
+        raise ValidationError({"status": "A new link cannot be a deleted one."})
     consistent(row)
     try:
         with transaction.atomic():
@@ -214,12 +232,13 @@ def default_group(account: Account) -> Group:
 def datapoint_update(
     *,
     datapoint: Datapoint,
-    tags: Sequence[Any] | None = None,
-    conversions: Sequence[Any] | None = None,
-    scripts: Sequence[Any] | None = None,
+    tags: Sequence[Tag | str] | None = None,
+    conversions: Sequence[Conversion] | None = None,
+    scripts: Sequence[Script] | None = None,
     **changes: Any,
 ) -> Datapoint:
     """Change fields; what is not named stays. The alias and the domain stay for ever."""
+    datapoint.refresh_from_db(from_queryset=Datapoint.objects.select_for_update())  # another's change is not undone
     if datapoint.status == Status.DELETED:
         raise ValidationError({"id": "A deleted link cannot be changed."})
     if changes.get("status") == Status.DELETED:
@@ -241,20 +260,32 @@ def datapoint_delete(*, datapoint: Datapoint) -> None:
     transaction.on_commit(known.nudge)
 
 
+def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
+    """Pause those of the links that are active; how many."""
+    active = rows.filter(status=Status.ACTIVE)
+    if not active.exists():
+        return 0
+    with transaction.atomic():
+        paused = active.update(status=Status.PAUSED, change=next_change())
+        transaction.on_commit(known.nudge)
+    return paused
+
+
 def attach(
     row: Datapoint,
     *,
-    tags: Sequence[Any] | None,
-    conversions: Sequence[Any] | None,
-    scripts: Sequence[Any] | None,
+    tags: Sequence[Tag | str] | None,
+    conversions: Sequence[Conversion] | None,
+    scripts: Sequence[Script] | None,
 ) -> None:
-    """Set tags (names, rows or numbers), conversions (in their places) and scripts; None leaves them."""
+    """Set tags (rows, or names that are made when they are new), conversions in their places and scripts; None leaves
+    them."""
     if tags is not None:
-        row.tags.set(tags_named(row.account, tags))
+        row.tags.set(tags_of(row.account, tags))
     if scripts is not None:
-        row.scripts.set(rows_of(Script, row.account, scripts, "scripts"))
+        row.scripts.set(check_rows(row.account, scripts, "scripts", "retargeting script"))
     if conversions is not None:
-        wanted = rows_of(Conversion, row.account, [one for one in conversions if one], "conversions")
+        wanted = list(dict.fromkeys(check_rows(row.account, conversions, "conversions", "conversion")))
         if len(wanted) > MOST_CONVERSIONS:
             raise ValidationError({"conversions": f"A link has at most {MOST_CONVERSIONS} conversions."})
         row.attached.all().delete()
@@ -263,31 +294,21 @@ def attach(
         )
 
 
-def rows_of(model: Any, account: Account, given: Sequence[Any], field: str) -> list[Any]:
-    """Rows of the account by row or number, in the order given, each once."""
-    numbers = list(dict.fromkeys(one.pk if isinstance(one, model) else whole(one, field) for one in given))
-    found = model.objects.filter(account=account).in_bulk(numbers)
-    for number in numbers:
-        if number not in found or getattr(found[number], "deleted", None):
-            raise ValidationError({field: f"There is no {model._meta.verbose_name} {number}."})
-    return [found[number] for number in numbers]
+def check_rows(account: Account, rows: Sequence[Owned], field: str, what: str) -> Sequence[Owned]:
+    """The rows, if every one is the account's and not deleted. Raises ValidationError."""
+    for row in rows:
+        if row.account_id != account.pk or getattr(row, "deleted", None):
+            raise ValidationError({field: f"Specified {what} does not exist."})
+    return rows
 
 
-def tags_named(account: Account, given: Sequence[Any]) -> list[Tag]:
-    """Tags by row, number or name; names that are new are made."""
-    found: dict[int, Tag] = {}
-    for one in given:
-        if isinstance(one, Tag):
-            tag: Tag | None = one
-        elif isinstance(one, int):
-            tag = Tag.objects.filter(account=account, pk=one).first()
-            if tag is None:
-                raise ValidationError({"tags": "Specified tag does not exist."})
-        else:
-            tag = tag_of_name(account, str(one))
-        if tag is not None:
-            found[tag.pk] = tag
-    return list(found.values())
+def tags_of(account: Account, given: Sequence[Tag | str]) -> list[Tag]:
+    """The tags; names that are new are made, so who passes names may make tags. Raises ValidationError."""
+    if len(given) > MAX_TAGS:
+        raise ValidationError({"tags": f"At most {MAX_TAGS} tags, not {len(given):,}."})
+    check_rows(account, [one for one in given if isinstance(one, Tag)], "tags", "tag")
+    found = [one if isinstance(one, Tag) else tag_of_name(account, one) for one in given]
+    return list(dict.fromkeys(tag for tag in found if tag is not None))
 
 
 def tag_of_name(account: Account, name: str) -> Tag | None:

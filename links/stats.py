@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Account
 from links.grants import Sight
 from reports.engine import Period, Query, ask
+from reports.engine.filters import MOST_VALUES
+from reports.engine.query import MOST_OFFSET, MOST_ROWS
 from sites.models import Site
 
 COUNTS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
+MAX_CHOSEN = 50_000  # values one question names; their address at the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
 
 
 def one(dimension: str, *values: object) -> Row:
-    """A filter: the dimension is one of the values."""
-    return {"dimension": dimension, "operator": "is", "value": [str(value) for value in values]}
+    """A filter: the dimension is one of the values, of which the engine takes a thousand in one condition."""
+    texts = [str(value) for value in values]
+    parts = [
+        {"dimension": dimension, "operator": "is", "value": texts[first : first + MOST_VALUES]}
+        for first in range(0, len(texts), MOST_VALUES)
+    ]
+    return parts[0] if len(parts) == 1 else {"or": parts}
 
 
 def seen_by(sight: Sight) -> Where:
@@ -33,6 +42,13 @@ def seen_by(sight: Sight) -> Where:
     if sight.links:
         parts.append(one("link", *sight.links))
     return [{"or": parts}] if parts else [one("link", "none")]
+
+
+def seen_period(sight: Sight, period: Period) -> Period:
+    """The period as far back as the membership may see; at least a day, so that it stays a period."""
+    if sight.since is None or period.start >= sight.since:
+        return period
+    return replace(period, start=sight.since, end=max(period.end, sight.since + timedelta(days=1)))
 
 
 def totals(account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS) -> Row:
@@ -50,11 +66,12 @@ def by(
     limit: int = 100,
     order: tuple[tuple[str, str], ...] = (),
     fill: bool = True,
+    offset: int = 0,
 ) -> list[Row]:
     """The counts by one dimension: a list of rows."""
     query = Query(
         sites=(account.pk,), period=period, metrics=metrics, dimensions=(dimension,), where=where or None,
-        limit=limit, order=order, fill=fill,
+        limit=limit, order=order, fill=fill, offset=offset,
     )  # fmt: skip
     return ask(query, now=now).rows
 
@@ -62,9 +79,15 @@ def by(
 def by_number(
     account: Account, dimension: str, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS
 ) -> dict[int, Row]:
-    """The counts by link, group or conversion: number -> row."""
-    rows = by(account, dimension, period, where, now, metrics, limit=100_000)
-    return {int(row[dimension]): row for row in rows}
+    """The counts by link, group or conversion, of all that have any: number -> row."""
+    found: dict[int, Row] = {}
+    for offset in range(0, MOST_OFFSET, MOST_ROWS):
+        order = ((dimension, "asc"),)
+        rows = by(account, dimension, period, where, now, metrics, limit=MOST_ROWS, order=order, offset=offset)
+        found |= {int(row[dimension]): row for row in rows}
+        if len(rows) < MOST_ROWS:
+            break
+    return found
 
 
 def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:

@@ -2,14 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from links.pages import belongings, editor, guests, listing, live, report
+from links.pages import belongings, csv_files, editor, guests, listing, live, report
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("clickmeter/", include("links.api.urls")),
     path("links", listing.listing, name="links"),
     path("links/bulk", listing.bulk, name="links-bulk"),
-    path("links/export.csv", listing.export, name="links-export"),
-    path("links/import", listing.import_csv, name="links-import"),
+    path("links/export.csv", csv_files.export, name="links-export"),
+    path("links/import", csv_files.import_csv, name="links-import"),
     path("links/new", editor.new, name="link-new"),
     path("links/live", live.live, name="links-live"),
     path("links/live/stream", live.stream, name="links-stream"),

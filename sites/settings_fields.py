@@ -139,10 +139,17 @@ def secret(value: Any) -> str:
     return word
 
 
+TRACKER_SETTINGS = (
+    "data_centres", "forms", "heatmap", "heatmap_off", "internal_search", "media", "outbound", "pings", "timeout",
+)  # fmt: skip
+
+
 def tracker(value: Any) -> dict[str, Any]:
-    """What the tracker does on this site; unknown names are the tracker's business, size is bounded."""
-    if not isinstance(value, dict) or len(value) > 60 or len(repr(value)) > 8000:
+    """What the tracker and the pipeline do on this site, by the names in TRACKER_SETTINGS."""
+    if not isinstance(value, dict) or len(repr(value)) > 8000:
         raise ValidationError("Must be a small object of settings.")
+    if unknown := sorted(set(value) - set(TRACKER_SETTINGS)):
+        raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(TRACKER_SETTINGS)}.")
     if "timeout" in value:
         number(5, 240)(value["timeout"])
     return value

@@ -30,7 +30,7 @@ class Program:
         if self.host:
             sent["HTTP_HOST"] = self.host
         prefix = "" if self.host else "/clickmeter"
-        data = "" if body is None else body if isinstance(body, str) else json.dumps(body)
+        data = "" if body is None else body if isinstance(body, str | bytes) else json.dumps(body)
         kind = headers.pop("CONTENT_TYPE", "application/json")
         return Client().generic(method, f"{prefix}{path}", data, content_type=kind, **sent, **headers)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import time_machine
 
 from accounts.models import Account
-from links import known, redirector, thread, windows
+from links import known, pausing, redirector, thread, windows
 from links.facts import LinkFacts, link_facts
 from links.models import Datapoint
 from links.services import datapoint_create
@@ -105,6 +105,7 @@ def forget() -> None:
     """As in a fresh process."""
     known.forget()
     windows.forget()
+    pausing.forget()
     thread.traces.forget()
     thread.landed.forget()
 
@@ -128,6 +129,7 @@ BLANK = {
     "append_query": False, "encode_url": False, "hide_url": False, "hide_url_title": "", "referrer_clean": 0,
     "password": "", "starts": None, "expiration_date": None, "url_after_date": "", "expiration_clicks": 0,
     "url_after_clicks": "", "encode_ip": False, "light_tracking": False, "redirect_only": False, "cost": 0,
+    "pause_after_date": False, "pause_after_clicks": False,
 }  # fmt: skip
 
 

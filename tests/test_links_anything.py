@@ -38,6 +38,7 @@ def any_link(draw: st.DrawFn, pk: int) -> LinkFacts:
         pk=pk, url=draw(TEXTS), first_url=draw(TEXTS), mode=draw(st.sampled_from(Mode.values)), rules=rules,
         status=draw(st.sampled_from(Status.values)), expiration_clicks=draw(st.integers(0, 2)),
         url_after_clicks=draw(TEXTS), expiration_date=draw(st.sampled_from([None, NOW])), url_after_date=draw(TEXTS),
+        pause_after_clicks=draw(st.booleans()), pause_after_date=draw(st.booleans()),
     )  # fmt: skip
 
 

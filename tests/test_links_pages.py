@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links import belongings
@@ -56,7 +59,7 @@ def test_every_page_answers_its_owner_and_no_stranger(path: str, page: Client, l
     if str(link.pk) in path:
         assert stranger.get(path).status_code == 404
     else:
-        assert b"offer" not in stranger.get(path).content.replace(b"/offer", b"") or "toolbox" in path
+        assert b"offer" not in b"".join(stranger.get(path)).replace(b"/offer", b"") or "toolbox" in path
 
 
 def test_a_guest_sees_what_was_granted_and_changes_what_may_be_changed(
@@ -124,13 +127,63 @@ def test_many_links_change_at_once(page: Client, account: Account, link: Datapoi
 
 def test_csv_goes_out_and_comes_in(page: Client, account: Account, link: Datapoint) -> None:
     datapoint_create(account=account, alias="evil", title="=1+1", url="https://x.test/")
-    text = page.get("/links/export.csv").content.decode()
+    text = b"".join(page.get("/links/export.csv")).decode()
     assert "'=1+1" in text and "https://shop.test/" in text
     lines = 'alias,url,group,tags\nin1,https://a.test,Autumn,"x,y"\noffer,https://b.test,,\n,javascript:x,,\n'
     answer = page.post("/links/import", {"file": SimpleUploadedFile("l.csv", lines.encode())})
     assert b"1 links made" in answer.content and b"Line 3" in answer.content and b"Line 4" in answer.content
     made = Datapoint.objects.get(alias="in1")
     assert made.group.name == "Autumn" and made.tags.count() == 2
+
+
+def exported(user: User, address: str) -> list[bytes]:
+    """The parts of the file, as the server sends them one after the other."""
+
+    async def read() -> list[bytes]:
+        client = AsyncClient()
+        await client.aforce_login(user)
+        answer = await client.get(address)
+        return [part async for part in answer.streaming_content]
+
+    return async_to_sync(read)()
+
+
+def test_all_links_go_out_however_many_there_are(alice: User, account: Account, link: Datapoint) -> None:
+    rows = [
+        Datapoint(
+            account=account, group=link.group, domain=link.domain, alias=f"many{number}", alias_key=f"many{number}",
+            url="https://x.test/",
+        )
+        for number in range(2500)
+    ]  # fmt: skip
+    Datapoint.objects.bulk_create(rows)
+    learn()
+    Browser().open("/l/many2499")
+    store_now()
+    parts = exported(alice, "/links/export.csv?q=many")
+    lines = list(csv.DictReader(io.StringIO(b"".join(parts).decode())))
+    assert len(parts) == 4, "the head, and a part of a thousand at a time"
+    assert len(lines) == 2500 == len({line["alias"] for line in lines})
+    assert [line["clicks"] for line in lines if line["clicks"] != "0"] == ["1"] and lines[0]["alias"] == "many2499"
+
+
+FILES = {
+    "too many lines": ("url\n" + "https://a.test\n" * 30, b"At most 20 lines at once"),
+    "no CSV": ("url\nhttps://a.test\n" + "x" * 200_000 + "\n", b"This is no CSV file from here on"),
+    "too large": ("url,title\n" + "y" * 6_000_000, b"A file has at most 5 MB; divide it. Nothing was made."),
+    "a line that is refused": ("url,group\njavascript:x,Fresh\n", b"Line 2"),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_a_file_that_is_no_list_of_links_is_told_so(
+    what: str, page: Client, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("links.pages.csv_files.MAX_IMPORT_LINES", 20)
+    lines, said = FILES[what]
+    answer = page.post("/links/import", {"file": SimpleUploadedFile("l.csv", lines.encode())})
+    assert answer.status_code == 200 and said in answer.content
+    assert not Group.objects.filter(name="Fresh").exists()
 
 
 def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(

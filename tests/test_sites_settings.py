@@ -57,7 +57,8 @@ def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
      ("excluded_ips", ["300.1.1.1"]), ("excluded_ips", "192.0.2.1"), ("excluded_pages", ["admin"]),
      ("excluded_countries", ["Estonia"]), ("proxy_addresses", ["proxy.example"]), ("proxy_secret", "short"),
      ("proxy_secret", "with spaces and more"), ("tracker", {"timeout": 4}), ("tracker", [1]),
-     ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"), ("account", 3)],
+     ("tracker", {"unheard": 1}), ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
+     ("account", 3)],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str, value: object) -> None:
     before = Site.objects.filter(pk=site.pk).values().get()

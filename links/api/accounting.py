@@ -10,7 +10,7 @@ from urllib.parse import quote
 from zoneinfo import available_timezones
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
 
@@ -18,18 +18,20 @@ from accounts.access import owner_of
 from accounts.invitations import mail_invitation
 from accounts.limits import account_limit
 from accounts.models import Grant, Membership, Right, Role
-from accounts.services import account_update, grant_set
+from accounts.services import grant_set
 from links import belongings, guests, stats
 from links.api import entities, parse, wire
-from links.api.call import Call, whole
+from links.api.call import Call, truth, whole
 from links.api.errors import invalid, missing
 from links.api.frames import date14
-from links.models import Datapoint, Domain, Entry, Group, Kind, Listing, Status
+from links.api.parse import moment_of
+from links.models import Datapoint, Domain, Kind, Listing, Status
 from reports.engine import Period
 
 Json = dict[str, Any]
 PROFILE = {"firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
            "phone": "phone"}  # fmt: skip
+UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # there is no limit of these; the old dialect needs a number
 MOUNTAIN = 82  # the one number of the old server's table that is known
 
 
@@ -70,16 +72,25 @@ def account_get(call: Call) -> Json:
 
 def account_post(call: Call) -> Json:
     call.only_master()
-    account, body = call.account, call.body
-    profile = {**account.profile}
-    for name, kept in PROFILE.items():
-        if name in body:
-            profile[kept] = parse.text_of(body[name]).replace("\x00", "")[:200]
-    if "timezone" in body or "timezonename" in body:
-        account_update(account=account, timezone=zone_of(body))
-    account.profile = profile
-    account.save(update_fields=["profile"])
+    body = call.body
+    check_fixed(call, body)
+    profile = {
+        kept: parse.text_of(body[name]).replace("\x00", "")[:200] for name, kept in PROFILE.items() if name in body
+    }
+    zone = zone_of(body) if "timezone" in body or "timezonename" in body else None
+    belongings.profile_update(account=call.account, profile=profile, timezone=zone)
     return account_get(call)
+
+
+def check_fixed(call: Call, body: Json) -> None:
+    """Refuse members that cannot be changed here, unless they say what is so already. Raises Failure (400)."""
+    email = parse.text_of(body.get("email")).strip().lower()
+    if email and email != account_get(call)["email"].lower():
+        raise invalid("Email", "The e-mail address is how its owner logs in; it is not changed here.", email[:200])
+    if truth(body.get("redirectonly")):
+        raise invalid("RedirectOnly", "Redirecting without tracking is set on links and groups, not on the account.")
+    if moment_of(body.get("timeframemindate"), "TimeframeMinDate"):
+        raise invalid("TimeframeMinDate", "How far back numbers are seen is set on guests, not on the account.")
 
 
 def zone_of(body: Json) -> str:
@@ -102,11 +113,11 @@ def plan(call: Call) -> Json:
     own = Domain.objects.filter(account=account, deleted=None)
     found: Json = {
         "name": limits.get("plan", "Unlimited"), "recurring": True, "recurringPeriod": 1,
-        "maximumDatapoints": limits.get("datapoints", 1_000_000), "maximumGuests": account_limit(account, "guests"),
+        "maximumDatapoints": account_limit(account, "datapoints"), "maximumGuests": account_limit(account, "guests"),
         "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
-        "monthlyEvents": account.monthly_events or limits.get("events", 1_000_000_000), "profileId": account.pk,
+        "monthlyEvents": account.monthly_events or UNLIMITED_EVENTS, "profileId": account.pk,
         "billingPeriodStart": date14(start), "billingPeriodEnd": date14(end),
-        "allowedPersonalUrls": limits.get("personal_urls", 1000), "allowedPersonalDomains": limits.get("domains", 100),
+        "allowedPersonalUrls": PERSONAL_URLS, "allowedPersonalDomains": account_limit(account, "domains"),
     }  # fmt: skip
     return found | wire.lean(usedMonthlyEvents=int(row["clicks"] + row["pixel_views"]), usedPersonalDomains=own.count())
 
@@ -118,7 +129,7 @@ def entry_list(listing: str) -> Any:
     def handler(call: Call) -> Json:
         call.only_master()
         offset, limit = call.page()
-        rows = Entry.objects.filter(account=call.account, listing=listing).order_by("pk")[offset : offset + limit]
+        rows = call.sight.entries().filter(listing=listing).order_by("pk")[offset : offset + limit]
         return {"entities": [wire.entry(row) for row in rows]}
 
     return handler
@@ -137,7 +148,7 @@ def entry_delete(listing: str) -> Any:
     def handler(call: Call, **path: str) -> Json:
         call.only_master()
         code = next(iter(path.values())).upper()
-        row = Entry.objects.filter(account=call.account, listing=listing, code=code).first()
+        row = call.sight.entries().filter(listing=listing, code=code).first()
         if row is None:
             raise missing("entry")
         answer = wire.entry(row)
@@ -185,10 +196,24 @@ def guest_of(call: Call, number: int) -> Membership:
 
 def guest_json(row: Membership) -> Json:
     """A guest as their master sees them; of one who has not accepted only what the master wrote."""
+    return guests_json([row])[0]
+
+
+def guests_json(rows: list[Membership]) -> list[Json]:
+    """Guests as their master sees them; what they were granted is read for all of them at once."""
+    prefetch_related_objects(rows, "grants")
+    granted = Grant.objects.filter(membership__in=rows, kind="datapoint").values("object_id")
+    accounts = {row.account_id for row in rows}
+    kinds = dict(Datapoint.objects.filter(account__in=accounts, pk__in=granted).values_list("pk", "kind"))
+    return [one_guest(row, kinds) for row in rows]
+
+
+def one_guest(row: Membership, kinds: dict[int, int]) -> Json:
+    """One guest; the password is nowhere readable. `kinds`: link or pixel, by number."""
     options = row.options
-    grants = list(row.grants.values_list("kind", "object_id"))
-    links = Datapoint.objects.filter(pk__in=[number for kind, number in grants if kind == "datapoint"])
-    pixels = links.filter(kind=Kind.PIXEL).count()
+    grants = [(grant.kind, grant.object_id) for grant in row.grants.all()]
+    shared = [kinds[number] for kind, number in grants if kind == "datapoint" and number in kinds]
+    pixels = shared.count(Kind.PIXEL)
     found: Json = {
         "apiKey": row.authkey, "id": row.pk, "name": guest_name(row), "email": row.user.email,
         "timeZone": options.get("timeZone") or NUMBERS.get(row.account.timezone, 0), "notes": options.get("notes", ""),
@@ -201,14 +226,14 @@ def guest_json(row: Membership) -> Json:
     }  # fmt: skip
     return found | wire.lean(
         timeFormat=options.get("timeFormat", 1), groupGrants=sum(kind == "group" for kind, _ in grants),
-        tlGrants=links.count() - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
+        tlGrants=len(shared) - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
         hitOptions=wire.lean(**options.get("hitOptions", {})),
         conversionOptions=wire.lean(**options.get("conversionOptions", {})),
     )  # fmt: skip
 
 
 def guest_list(call: Call) -> Json:
-    return entities.listed(call, guest_rows(call), "account/guests", guest_json, ())
+    return entities.listed(call, guest_rows(call), "account/guests", guests_json, ())
 
 
 def guest_count(call: Call) -> Json:
@@ -237,6 +262,8 @@ def guest_options(body: Json) -> Json:
             found[kept] = 0 if str(value).lower() in ("ampm", "0") else 1
         elif kept in guests.NUMBERS:
             found[kept] = whole(value)
+        elif kept == "timeframeMinDate":
+            found[kept] = parse.text_of(value).strip() if moment_of(value, "TimeframeMinDate") else ""
         elif kept:
             found[kept] = parse.text_of(value)
     return found
@@ -283,9 +310,16 @@ def grants(call: Call, guest: Membership) -> QuerySet[Grant]:
     return rows.filter(object_id=number) if number else rows
 
 
-def grant_json(row: Grant) -> Json:
+def grants_json(call: Call, rows: list[Grant]) -> list[Json]:
+    """What was granted, with the names of the things, which are read for all of them at once."""
+    groups = call.sight.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
+    links = call.sight.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
+    things: dict[str, Any] = {"group": groups, "datapoint": links}
+    return [grant_json(row, things[row.kind].get(row.object_id)) for row in rows]
+
+
+def grant_json(row: Grant, thing: Any) -> Json:
     """The old server writes these members with capitals."""
-    thing: Any = (Group if row.kind == "group" else Datapoint).objects.filter(pk=row.object_id).first()
     found: Json = {
         "Entity": wire.uri("groups" if row.kind == "group" else "datapoints", row.object_id),
         "EntityName": str(thing or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
@@ -298,7 +332,7 @@ def grant_json(row: Grant) -> Json:
 
 def permission_list(call: Call, guestId: int) -> Json:
     offset, limit = call.page()
-    return {"entities": [grant_json(row) for row in grants(call, guest_of(call, guestId))[offset : offset + limit]]}
+    return {"entities": grants_json(call, list(grants(call, guest_of(call, guestId))[offset : offset + limit]))}
 
 
 def permission_count(call: Call, guestId: int) -> Json:

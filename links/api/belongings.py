@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from links import belongings as services
 from links.api import entities, parse, wire
 from links.api.call import Call, whole
 from links.api.errors import invalid
-from links.models import Conversion, Datapoint, Domain, DomainKind, Script
+from links.models import Datapoint, Domain, DomainKind, Script
 
 Json = dict[str, Any]
+MAX_PATCHES = 100
 DOMAIN_KINDS = {
     "system": DomainKind.SYSTEM,
     "go": DomainKind.GO,
@@ -26,7 +26,7 @@ DOMAIN_KINDS = {
 
 
 def conversion_list(call: Call) -> Json:
-    return entities.listed(call, entities.conversions(call), "conversions", wire.conversion)
+    return entities.listed(call, entities.conversions(call), "conversions", entities.each(wire.conversion))
 
 
 def conversion_count(call: Call) -> Json:
@@ -67,40 +67,38 @@ def of_conversion(call: Call, number: int) -> QuerySet[Datapoint]:
 
 def conversion_datapoints(call: Call, conversionId: int) -> Json:
     rows = of_conversion(call, conversionId)
-    return entities.listed(call, rows, "datapoints", lambda row: wire.datapoint(row, call.sight))
+    return entities.listed(call, rows, "datapoints", lambda rows: wire.datapoints(rows, call.sight))
 
 
 def conversion_datapoints_count(call: Call, conversionId: int) -> Json:
     return entities.counted(of_conversion(call, conversionId))
 
 
-def patch_one(call: Call, conversion: Conversion, body: Json) -> None:
-    row = entities.datapoint(call, whole(body.get("id")), write=True)
-    action = parse.action_of(body)
-    replaced = whole(body.get("replaceid"))
-    old = Conversion.objects.filter(account=call.account, pk=replaced).first() if replaced else None
-    if action == "remove":
-        services.conversion_detach(conversion=conversion, datapoint=row)
-    else:
-        services.conversion_attach(conversion=conversion, datapoint=row, replace=old)
-
-
 def conversion_patch(call: Call, conversionId: int) -> Json:
     """The answer names the conversion."""
     row = entities.conversion(call, conversionId, write=True)
-    patch_one(call, row, call.body)
+    link = entities.datapoint(call, whole(call.body.get("id")), write=True)
+    replaced = whole(call.body.get("replaceid"))
+    old = entities.conversion(call, replaced) if replaced else None
+    if parse.action_of(call.body, ("add", "remove", "replace")) == "remove":
+        services.conversion_detach(conversion=row, datapoint=link)
+    else:
+        services.conversion_attach(conversion=row, datapoint=link, replace=old)
     return wire.uri("conversions", conversionId)
 
 
-@transaction.atomic
 def conversion_patch_batch(call: Call, conversionId: int) -> Json:
     """All or nothing."""
     row = entities.conversion(call, conversionId, write=True)
-    given = parse.list_of(call.body.get("patchrequests"))
+    given = [parse.object_of(one) for one in parse.list_of(call.body.get("patchrequests"))]
     if not given:
         raise invalid("PatchRequests", "The batch is empty.")
-    for one in given[:100]:
-        patch_one(call, row, parse.object_of(one))
+    if len(given) > MAX_PATCHES:
+        raise invalid("PatchRequests", f"A batch has at most {MAX_PATCHES} items, not {len(given):,}.")
+    changes = [
+        (entities.datapoint(call, whole(one.get("id")), write=True), parse.action_of(one) == "add") for one in given
+    ]
+    services.conversion_patch(conversion=row, changes=changes)
     return wire.uri("conversions", conversionId)
 
 
@@ -108,16 +106,12 @@ def conversion_patch_batch(call: Call, conversionId: int) -> Json:
 
 
 def domain_rows(call: Call) -> QuerySet[Domain]:
-    from links.addresses import system_domain
-
-    system_domain()
     kind = call.word("type", ("", *DOMAIN_KINDS), "system")
-    rows = Domain.objects.filter(Q(account=None) | Q(account=call.account), deleted=None)
-    return entities.patterned(rows.filter(kind=DOMAIN_KINDS[kind or "system"]), call.text("name"))
+    return entities.patterned(call.sight.domains().filter(kind=DOMAIN_KINDS[kind or "system"]), call.text("name"))
 
 
 def domain_list(call: Call) -> Json:
-    return entities.listed(call, domain_rows(call), "domains", wire.domain)
+    return entities.listed(call, domain_rows(call), "domains", entities.each(wire.domain))
 
 
 def domain_count(call: Call) -> Json:
@@ -157,17 +151,12 @@ def domain_delete(call: Call, id: int) -> Json:
 # -- retargeting --------------------------------------------------------------------------------------------------
 
 
-def script_rows(call: Call) -> QuerySet[Script]:
-    rows = Script.objects.filter(account=call.account)
-    return rows if call.sight.whole else rows.none()
-
-
 def script_list(call: Call) -> Json:
-    return entities.listed(call, script_rows(call), "retargeting", wire.script)
+    return entities.listed(call, call.sight.scripts(), "retargeting", entities.each(wire.script))
 
 
 def script_count(call: Call) -> Json:
-    return entities.counted(script_rows(call))
+    return entities.counted(call.sight.scripts())
 
 
 def script_create(call: Call) -> Json:
@@ -197,7 +186,7 @@ def script_delete(call: Call, id: int) -> Json:
 def script_datapoints(call: Call, id: int) -> Json:
     rows = entities.datapoints(call, call.sight.datapoints().filter(scripts=entities.script(call, id)))
     ordered = entities.in_order(call, rows)
-    return entities.listed(call, ordered, "datapoints", lambda row: wire.datapoint(row, call.sight), ())
+    return entities.listed(call, ordered, "datapoints", lambda rows: wire.datapoints(rows, call.sight), ())
 
 
 def script_datapoints_count(call: Call, id: int) -> Json:

@@ -6,7 +6,7 @@ are the same thing; unknown members are ignored.
 
 from __future__ import annotations
 
-import json
+import codecs
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
-from django.http import HttpRequest
+import defusedxml.ElementTree
+import orjson
+from defusedxml.common import DefusedXmlException
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.http import HttpRequest, UnreadablePostError
 
 from accounts.access import bearer_of
 from accounts.models import Account, Membership
@@ -23,6 +28,8 @@ from links.grants import Sight, sight
 
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 MOST = 1000
+MAX_DEPTH = 32  # of objects in objects; the deepest member that means something lies in six
+MAX_FIELDS = 1000  # of a form
 TRUE = {"true", "1", "yes", "on"}
 DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
 
@@ -100,44 +107,60 @@ def truth(value: Any) -> bool:
     return str(value).strip().lower() in TRUE
 
 
-def lowered(value: Any) -> Any:
-    """JSON with every member's name in lower case."""
+def lowered(value: Any, depth: int = 0) -> Any:
+    """JSON with every member's name in lower case. Raises Failure (400) for what is nested deeper than any request."""
+    if depth > MAX_DEPTH:
+        raise too_deep()
     if isinstance(value, dict):
-        return {str(name).lower(): lowered(one) for name, one in value.items()}
-    return [lowered(one) for one in value] if isinstance(value, list) else value
+        return {str(name).lower(): lowered(one, depth + 1) for name, one in value.items()}
+    return [lowered(one, depth + 1) for one in value] if isinstance(value, list) else value
+
+
+def too_deep() -> Failure:
+    return Failure(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
 
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
-    """The body as an object: JSON or XML whatever the content type says, else a form. Raises Failure (400)."""
-    raw = request.body.strip()
+    """The body as an object: JSON or XML whatever the content type says, else a form. Raises Failure (400, 413)."""
+    try:
+        raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
+    except RequestDataTooBig:
+        most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 1_000_000
+        raise Failure(413, f"The body is too large; send at most {most:.1f} MB.", "0413") from None
+    except UnreadablePostError:
+        raise Failure(400, "The body ended before its end.", "0400") from None
     if not raw:
         return {}
     if raw[:1] in b"{[":
-        try:
-            found = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise Failure(400, "The body is not valid JSON.", "0400") from None
-        found = lowered(found)
-        return found if isinstance(found, dict) else {"list": found, "entities": found, "patchrequests": found}
-    if raw[:1] == b"<":
+        return read_json(raw)
+    if raw.startswith((b"<", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return read_xml(raw)
     return read_form(raw.decode("utf-8", "replace"))
+
+
+def read_json(raw: bytes) -> dict[str, Any]:
+    """A JSON object; a bare list is what a batch holds. Raises Failure (400)."""
+    try:
+        found = lowered(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        raise Failure(400, "The body is not valid JSON.", "0400") from None
+    return found if isinstance(found, dict) else {"list": found, "entities": found, "patchrequests": found}
 
 
 def read_xml(raw: bytes) -> dict[str, Any]:
     """`<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` as nested objects. Raises Failure (400)."""
     try:
-        if b"<!" in raw:  # no declarations: entities could grow without bound
-            raise ValueError
-        found = of_element(ElementTree.fromstring(raw))  # noqa: S314
-    except (ElementTree.ParseError, ValueError, RecursionError, LookupError):
-        raise Failure(400, "The body is not valid XML.", "0400") from None
+        found = of_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
+    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError):
+        raise Failure(400, "The body is not valid XML without a document type.", "0400") from None
     return found if isinstance(found, dict) else {}
 
 
-def of_element(element: ElementTree.Element) -> Any:
+def of_element(element: ElementTree.Element, depth: int = 0) -> Any:
     """An element's text, its members, or its items where several have one name."""
-    members = [(child.tag.rpartition("}")[2].lower(), of_element(child)) for child in element]
+    if depth > MAX_DEPTH:
+        raise too_deep()
+    members = [(child.tag.rpartition("}")[2].lower(), of_element(child, depth + 1)) for child in element]
     if not members:
         return (element.text or "").strip()
     names = {name for name, _ in members}
@@ -145,23 +168,33 @@ def of_element(element: ElementTree.Element) -> Any:
 
 
 def read_form(text: str) -> dict[str, Any]:
-    """`typeTL[url]=…&tags[]=a`: a form body as nested objects."""
+    """`typeTL[url]=…&tags[]=a`: a form body as nested objects. Raises Failure (400)."""
     found: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=1000):
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise Failure(400, f"A form has at most {MAX_FIELDS:,} fields.", "0400") from None
+    for name, value in pairs:
         parts = [part for part in re.split(r"[\[\].]+", name.lower()) if part]
-        if not parts:
-            continue
-        place = found
-        for part in parts[:-1]:
-            inner = place.setdefault(part, {})
-            place = inner if isinstance(inner, dict) else {}
-        if name.endswith("[]"):
-            many = place.setdefault(parts[-1], [])
-            if isinstance(many, list):
-                many.append(value)
-        else:
-            place[parts[-1]] = value
+        if len(parts) > MAX_DEPTH:
+            raise too_deep()
+        if parts:
+            put(found, parts, value, many=name.endswith("[]"))
     return found
+
+
+def put(found: dict[str, Any], parts: list[str], value: str, *, many: bool) -> None:
+    """Set one field of a form where its name says; `many`: one more of a list."""
+    place = found
+    for part in parts[:-1]:
+        inner = place.setdefault(part, {})
+        place = inner if isinstance(inner, dict) else {}
+    if not many:
+        place[parts[-1]] = value
+        return
+    values = place.setdefault(parts[-1], [])
+    if isinstance(values, list):
+        values.append(value)
 
 
 def membership_of(key: str) -> Membership:
@@ -174,7 +207,10 @@ def membership_of(key: str) -> Membership:
 
 def call_of(request: HttpRequest, now: datetime) -> Call:
     """Understand a request. Raises Failure (400, 401, 403)."""
-    query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
+    try:
+        query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
+    except TooManyFieldsSent:
+        raise Failure(400, "The address has too many parameters.", "0400") from None
     key = request.headers.get("X-Clickmeter-Authkey", "").strip() or query.get("authkey", "").strip()
     if not key:
         raise Failure(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")

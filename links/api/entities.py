@@ -54,7 +54,7 @@ def tagged(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
         wanted |= Q(name__iexact=word)
         if word.isdecimal() and len(word) < 19:
             wanted |= Q(pk=int(word))
-    return rows.filter(tags__in=Tag.objects.filter(wanted, account=call.account)).distinct()
+    return rows.filter(tags__in=call.sight.tags().filter(wanted)).distinct()
 
 
 def datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> QuerySet[Datapoint]:
@@ -103,29 +103,34 @@ def alive(call: Call, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def conversions(call: Call) -> QuerySet[Conversion]:
-    rows = alive(call, seen_conversions(call))
+    rows = alive(call, call.sight.conversions())
     if search := call.text("textSearch"):
         rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
     return created_between(patterned(rows, call.text("name")), call)
 
 
-def seen_conversions(call: Call) -> QuerySet[Conversion]:
-    """All of the account for who sees everything; else those of the links one may see."""
-    rows = Conversion.objects.filter(account=call.account)
-    if call.sight.whole:
-        return rows
-    return rows.filter(attached__datapoint__in=call.sight.datapoints()).distinct()
+def each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
+    """For rows whose description asks the database nothing: all of them, one by one."""
+    return lambda rows: [describe(row) for row in rows]
 
 
 def listed(
-    call: Call, rows: QuerySet[Any], kind: str, whole: Callable[[Any], Json], order: tuple[str, ...] = ("pk",)
+    call: Call,
+    rows: QuerySet[Any],
+    kind: str,
+    whole: Callable[[list[Any]], list[Json]],
+    order: tuple[str, ...] = ("pk",),
 ) -> Json:
-    """{entities: […]} of one page: references, or whole objects with `_expand=true`."""
+    """{entities: […]} of one page: references, or whole objects with `_expand=true`.
+
+    `whole` describes all rows of the page at once, so that it asks the database as often for one as for a thousand.
+    """
     offset, limit = call.page()
     rows = rows.order_by(*order) if order else rows
     page = list(rows[offset : offset + limit])
     if call.flag("_expand"):
-        return {"entities": [whole(row) | {"uri": f"/{kind}/{row.pk}"} for row in page]}
+        described = zip(page, whole(page), strict=True)
+        return {"entities": [found | {"uri": f"/{kind}/{row.pk}"} for row, found in described]}
     return {"entities": [wire.uri(kind, row.pk) for row in page]}
 
 
@@ -153,7 +158,7 @@ def group(call: Call, number: int, write: bool = False) -> Group:
 
 
 def conversion(call: Call, number: int, write: bool = False) -> Conversion:
-    row = seen_conversions(call).filter(pk=number).first()
+    row = call.sight.conversions().filter(pk=number).first()
     if row is None:
         raise missing("conversion")
     if write:
@@ -162,13 +167,8 @@ def conversion(call: Call, number: int, write: bool = False) -> Conversion:
 
 
 def tag(call: Call, number: int, write: bool = False) -> Tag:
-    row = Tag.objects.filter(account=call.account, pk=number).first()
-    seen = row is not None and (
-        call.sight.whole
-        or call.sight.datapoints().filter(tags=row).exists()
-        or call.sight.all_groups().filter(tags=row).exists()
-    )
-    if row is None or not seen:
+    row = call.sight.tags().filter(pk=number).first()
+    if row is None:
         raise missing("tag")
     if write:
         call.only_master()
@@ -176,7 +176,7 @@ def tag(call: Call, number: int, write: bool = False) -> Tag:
 
 
 def domain(call: Call, number: int, write: bool = False) -> Domain:
-    row = Domain.objects.filter(Q(account=None) | Q(account=call.account), pk=number, deleted=None).first()
+    row = call.sight.domains().filter(pk=number).first()
     if row is None:
         raise missing("domain")
     if write:
@@ -187,8 +187,8 @@ def domain(call: Call, number: int, write: bool = False) -> Domain:
 
 
 def script(call: Call, number: int, write: bool = False) -> Script:
-    row = Script.objects.filter(account=call.account, pk=number).first()
-    if row is None or not call.sight.whole:
+    row = call.sight.scripts().filter(pk=number).first()
+    if row is None:
         raise missing("retargeting script")
     if write:
         call.only_master()

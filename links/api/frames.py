@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from links.api.call import Call
 from links.api.errors import invalid
+from links.stats import seen_period
 from reports.engine import Period
 from reports.engine.period import BEGINNING, day_start, months_ago
 
@@ -44,13 +45,8 @@ def period_of(call: Call, default: str = "") -> Period:
     else:
         first, after = days_of(frame, call.now.astimezone(zone).date())
         start, end = day_start(first, zone), day_start(after, zone)
-    least = call.sight.membership.options.get("timeframeMinDate") if call.sight.guest else None
-    if least:
-        floor = local_moment(str(least), "timeframeMinDate", zone)
-        start = max(start, floor)
-        end = max(end, start + DAY)
     name = "all" if frame == "beginning" else frame
-    return Period(start, end, call.account.timezone, name)
+    return seen_period(call.sight, Period(start, end, call.account.timezone, name))
 
 
 def custom(call: Call, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models.functions import Lower
 
-from accounts.models import Right
 from links import belongings, services
 from links.api import entities, parse, wire
 from links.api.call import Call, whole
 from links.api.errors import Failure, forbidden, invalid, missing, rows_of
+from links.lookups import find_row, find_rows, find_tags
+from links.models import Datapoint, Kind
 from links.models import Group as GroupRow
-from links.models import Kind, Status
 
 Json = dict[str, Any]
 MOST_BATCH = 100
@@ -23,7 +24,7 @@ MOST_BATCH = 100
 
 def datapoint_list(call: Call) -> Json:
     rows = entities.in_order(call, entities.datapoints(call))
-    return entities.listed(call, rows, "datapoints", lambda row: wire.datapoint(row, call.sight), ())
+    return entities.listed(call, rows, "datapoints", lambda rows: wire.datapoints(rows, call.sight), ())
 
 
 def datapoint_count(call: Call) -> Json:
@@ -38,12 +39,37 @@ def datapoint_create(call: Call) -> Json:
     return wire.uri("datapoints", create(call, call.body, None).pk)
 
 
-def create(call: Call, body: Json, group: GroupRow | None) -> Any:
+def related_rows(call: Call, fields: Json, row: Datapoint | None = None) -> Json:
+    """The fields with rows of the caller's scope in place of the numbers a client sent.
+
+    What the link has already it may be given again, since clients send back whole objects. Raises ValidationError.
+    """
+    sight, found = call.sight, dict(fields)
+    if row is not None and found.get("domain") == row.domain_id:
+        found.pop("domain")
+    if "domain" in found:
+        found["domain"] = find_row(sight.domains(), found["domain"], "domain", "domain")
+    if number := found.get("go_domain"):
+        if row is not None and row.go_domain_id == number:
+            found.pop("go_domain")
+        else:
+            found["go_domain"] = find_row(sight.domains(), number, "domain", "go_domain")
+    if "conversions" in found:
+        numbers = [number for number in found["conversions"] if number]
+        alive = sight.conversions().filter(deleted=None)
+        found["conversions"] = find_rows(alive, numbers, "conversion", "conversions")
+    if "scripts" in found:
+        found["scripts"] = find_rows(sight.scripts(), found["scripts"], "retargeting script", "scripts")
+    if "tags" in found:
+        found["tags"] = find_tags(sight, found["tags"])
+    return found
+
+
+def create(call: Call, body: Json, group: GroupRow | None) -> Datapoint:
     """A new link or pixel for who may write into its group."""
     fields = parse.datapoint_fields(body)
     number = group.pk if group else fields.pop("group", 0)
     fields.pop("group", None)
-    fields.pop("status", None) if fields.get("status") == Status.DELETED else None
     home: GroupRow | None = entities.group(call, number, write=True) if number else None
     if home is None and not call.sight.writes:
         raise forbidden()
@@ -52,31 +78,28 @@ def create(call: Call, body: Json, group: GroupRow | None) -> Any:
     kind = parse.enumerated(body.get("type", 0), "type", "Type")
     if kind == Kind.LINK and not body.get("typetl"):
         raise invalid("TypeTL", "A tracking link needs typeTL with a url.")
-    conversions = fields.pop("conversions", None)
     fields.setdefault("title", parse.text_of(body.get("name")))
     return services.datapoint_create(
-        account=call.account, group=home, kind=kind, alias=parse.text_of(body.get("name")),
-        conversions=[one for one in conversions if one] if conversions else None, **fields,
-    )  # fmt: skip
+        account=call.account, group=home, kind=kind, alias=parse.text_of(body.get("name")), **related_rows(call, fields)
+    )
 
 
 def datapoint_update(call: Call, id: int) -> Json:
     return wire.uri("datapoints", update(call, id, call.body).pk)
 
 
-def update(call: Call, number: int, body: Json) -> Any:
+def update(call: Call, number: int, body: Json) -> Datapoint:
     """Members that are named change; the alias and the domain stay for ever."""
     row = entities.datapoint(call, number, write=True)
     fields = parse.datapoint_fields(body)
-    fields.pop("domain", None)
+    if fields.get("group") == row.group_id:
+        fields.pop("group")
     if "group" in fields:
         fields["group"] = entities.group(call, fields["group"], write=True)
-    if fields.get("status") == Status.DELETED:
-        fields.pop("status")
-    conversions = fields.pop("conversions", None)
-    return services.datapoint_update(
-        datapoint=row, conversions=[one for one in conversions if one] if conversions is not None else None, **fields
-    )
+    fields = related_rows(call, fields, row)
+    if fields.pop("domain", row.domain) != row.domain:
+        raise invalid("DomainId", "A link stays on its domain; make another link on the other domain.")
+    return services.datapoint_update(datapoint=row, **fields)
 
 
 def datapoint_delete(call: Call, id: int) -> Json:
@@ -112,10 +135,19 @@ def batch(call: Call, items: list[Any], one: Any) -> Json:
             errors = error.errors or [{"property": "Id", "errorMessage": error.message, "code": "0013"}]
             results.append({"status": "Error", "errors": errors})
         else:
-            results.append({
-                "status": "Ok", "result": wire.uri("datapoints", row.pk), "entityData": wire.datapoint(row, call.sight),
-            })  # fmt: skip
+            results.append({"status": "Ok", "result": wire.uri("datapoints", row.pk), "entityData": row})
+    fill_in_entities(call, results)
     return {"results": results}
+
+
+def fill_in_entities(call: Call, results: list[Json]) -> None:
+    """Describe the rows that a batch made or changed, all of them together."""
+    numbers = [one["entityData"].pk for one in results if "entityData" in one]
+    rows = list(call.sight.datapoints().filter(pk__in=numbers))
+    described = dict(zip([row.pk for row in rows], wire.datapoints(rows, call.sight), strict=True))
+    for one in results:
+        if "entityData" in one:
+            one["entityData"] = described.get(one["entityData"].pk, {})
 
 
 def batch_create(call: Call) -> Json:
@@ -140,10 +172,8 @@ def batch_delete(call: Call) -> Json:
 
 
 def group_list(call: Call) -> Json:
-    from django.db.models.functions import Lower
-
     rows = entities.groups(call).order_by(Lower("name"), "pk")
-    return entities.listed(call, rows, "groups", lambda row: wire.group(row, call.sight), ())
+    return entities.listed(call, rows, "groups", lambda rows: wire.groups(rows, call.sight), ())
 
 
 def group_count(call: Call) -> Json:
@@ -154,22 +184,25 @@ def group_get(call: Call, id: int) -> Json:
     return wire.group(entities.group(call, id), call.sight)
 
 
+def group_fields(call: Call) -> Json:
+    """A group's members, with tags of the caller's scope. Raises ValidationError."""
+    fields = parse.group_fields(call.body)
+    return fields | {"tags": find_tags(call.sight, fields["tags"])} if "tags" in fields else fields
+
+
 def group_create(call: Call) -> Json:
     """For who may write everything, and for guests who may create groups: theirs is then shared with them."""
     allowed = call.sight.membership.options.get("extendedGrants") or {}
     if not call.sight.writes and not allowed.get("allowGroupCreation"):
         raise forbidden()
-    fields = {"name": "", **parse.group_fields(call.body)}
-    made = belongings.group_create(account=call.account, **fields)
-    if not call.sight.writes:
-        from accounts.services import grant_set
-
-        grant_set(membership=call.sight.membership, kind="group", object_id=made.pk, right=Right.WRITE)
+    fields = {"name": "", **group_fields(call)}
+    guest = None if call.sight.writes else call.sight.membership
+    made = belongings.group_create(account=call.account, shared_with=guest, **fields)
     return wire.uri("groups", made.pk)
 
 
 def group_update(call: Call, id: int) -> Json:
-    belongings.group_update(group=entities.group(call, id, write=True), **parse.group_fields(call.body))
+    belongings.group_update(group=entities.group(call, id, write=True), **group_fields(call))
     return wire.uri("groups", id)
 
 
@@ -193,7 +226,7 @@ def group_favourite(call: Call, id: int) -> Json:
 def group_datapoints(call: Call, id: int) -> Json:
     rows = call.sight.datapoints().filter(group=entities.group(call, id))
     ordered = entities.in_order(call, entities.datapoints(call, rows))
-    return entities.listed(call, ordered, "datapoints", lambda row: wire.datapoint(row, call.sight), ())
+    return entities.listed(call, ordered, "datapoints", lambda rows: wire.datapoints(rows, call.sight), ())
 
 
 def group_datapoints_count(call: Call, id: int) -> Json:

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from links import stats
 from links.api import entities, wire
 from links.api.call import Call
+from links.api.errors import Failure
 from links.api.frames import date14, period_of
-from links.models import Datapoint
 from reports.engine import Period
 
 Json = dict[str, Any]
@@ -24,26 +24,28 @@ FILTERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorites", "texts
 # -- what is asked about ------------------------------------------------------------------------------------------
 
 
-def about_datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> stats.Where:
+def about_datapoints(call: Call) -> stats.Where:
     """A filter for the links the caller sees, narrowed by type, status, tag and favourite where these are given."""
     where = stats.seen_by(call.sight)
-    if rows is None and not any(call.query.get(name) for name in FILTERS):
+    if not any(call.query.get(name) for name in FILTERS):
         return where
-    numbers = list(entities.datapoints(call, rows).values_list("pk", flat=True)[:50_000])
-    return [*where, stats.one("link", *chosen_numbers(numbers))]
-
-
-def chosen_numbers(numbers: list[int]) -> list[Any]:
-    """The numbers of a filter; a word no number equals where there are none, so that nothing matches."""
-    return [*numbers] or ["none"]
+    return [*where, chosen_rows("link", entities.datapoints(call), "links")]
 
 
 def about_groups(call: Call) -> stats.Where:
     where = stats.seen_by(call.sight)
     if not any(call.query.get(name) for name in FILTERS):
         return where
-    numbers = list(entities.groups(call).values_list("pk", flat=True)[:50_000])
-    return [*where, stats.one("link_group", *chosen_numbers(numbers))]
+    return [*where, chosen_rows("link_group", entities.groups(call), "groups")]
+
+
+def chosen_rows(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
+    """A filter for exactly these rows. Raises Failure (400) where they are more than one question can name."""
+    numbers = list(rows.values_list("pk", flat=True)[: stats.MAX_CHOSEN + 1])
+    if len(numbers) > stats.MAX_CHOSEN:
+        sentence = f"This selects more than {stats.MAX_CHOSEN:,} {what}; narrow it by type, status, tag or favourite."
+        raise Failure(400, sentence, "0010")
+    return stats.one(dimension, *(numbers or ["none"]))  # a word no number equals: nothing matches
 
 
 # -- a row of numbers ---------------------------------------------------------------------------------------------
@@ -51,7 +53,7 @@ def about_groups(call: Call) -> stats.Where:
 
 def result(call: Call, row: stats.Row) -> Json:
     """The engine's counts under the old names; what is zero is left out, what a guest must not see too."""
-    hidden, scale = call.sight.option, 1.0
+    hidden = call.sight.option
     found: Json = {
         "totalClicks": row["clicks"], "uniqueClicks": row["unique_clicks"], "totalViews": row["pixel_views"],
         "uniqueViews": row["unique_pixel_views"], "spiderHitsCount": row["spider_hits"],
@@ -138,7 +140,7 @@ def groups_by_time(call: Call) -> Json:
 
 def datapoint_aggregated(call: Call, id: int) -> Json:
     row = entities.datapoint(call, id)
-    return with_entity(call, id, wire.datapoint_data(row), [stats.one("link", id)])
+    return with_entity(call, id, wire.datapoints_data([row])[0], [stats.one("link", id)])
 
 
 def datapoint_by_time(call: Call, id: int) -> Json:
@@ -148,7 +150,7 @@ def datapoint_by_time(call: Call, id: int) -> Json:
 
 def group_aggregated(call: Call, id: int) -> Json:
     row = entities.group(call, id)
-    return with_entity(call, id, wire.group_data(row), [stats.one("link_group", id)])
+    return with_entity(call, id, wire.groups_data([row])[0], [stats.one("link_group", id)])
 
 
 def group_by_time(call: Call, id: int) -> Json:
@@ -168,8 +170,8 @@ def conversion_by_time(call: Call, conversionId: int) -> Json:
 
 
 def conversions_by_time(call: Call) -> Json:
-    numbers = list(entities.conversions(call).values_list("pk", flat=True)[:50_000])
-    return by_time(call, [*stats.seen_by(call.sight), stats.one("link_conversion", *chosen_numbers(numbers))])
+    chosen = chosen_rows("link_conversion", entities.conversions(call), "conversions")
+    return by_time(call, [*stats.seen_by(call.sight), chosen])
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------
@@ -182,26 +184,38 @@ SORTED_BY = {
 }  # fmt: skip
 
 
-def summary(call: Call, rows: QuerySet[Any], dimension: str, named: str, data: Callable[[Any], Json]) -> Json:
+HIDDEN_BY = {
+    "hideCount": {"converted_clicks", "unique_link_conversions"}, "hideValue": {"conversion_value"},
+    "hideCost": {"click_cost"}, "hideComCost": {"commission_cost"},
+}  # fmt: skip
+
+
+def hidden_metrics(call: Call) -> set[str]:
+    """The counts a guest must not see."""
+    return set().union(*(names for name, names in HIDDEN_BY.items() if call.sight.option("conversionOptions", name)))
+
+
+def summary(
+    call: Call, rows: QuerySet[Any], dimension: str, named: str, data: Callable[[list[Any]], list[Json]]
+) -> Json:
     """{count, limit, offset, result}: the counts of every entity, by name or by one of the counts."""
     period = period_of(call)
     numbers = stats.by_number(call.account, dimension, period, stats.seen_by(call.sight), call.now)
     offset, limit = call.page()
     metric = SORTED_BY.get(call.text("sortBy").lower())
+    metric = None if metric in hidden_metrics(call) else metric  # the order would tell what is not shown
     down = call.word("sortDirection", ("", "asc", "desc")) == "desc"
     order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", named)]
     order.sort(key=lambda pair: (pair[1], pair[0]), reverse=down and metric is None)
     if metric:
         order.sort(key=lambda pair: numbers.get(pair[0], {}).get(metric, 0), reverse=down)
     page = [pk for pk, _ in order[offset : offset + limit]]
-    found = rows.model.objects.filter(pk__in=page)
-    if rows.model is Datapoint:
-        found = found.select_related("group", "domain").prefetch_related("tags")
-    there = {row.pk: row for row in found}
+    found = list(rows.model.objects.filter(pk__in=page))
+    described = dict(zip([row.pk for row in found], data(found), strict=True))
     entries = []
     for pk in page:
         counts = result(call, numbers[pk]) if pk in numbers else {}
-        entries.append({"entityId": str(pk), "entityData": data(there[pk])} | counts)
+        entries.append({"entityId": str(pk), "entityData": described[pk]} | counts)
     return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
 
 
@@ -209,20 +223,20 @@ def summary_datapoints(call: Call) -> Json:
     rows = entities.datapoints(call)
     if number := call.number("groupId"):
         rows = rows.filter(group_id=number)
-    return summary(call, rows, "link", "title", wire.datapoint_data)
+    return summary(call, rows, "link", "title", wire.datapoints_data)
 
 
 def summary_groups(call: Call) -> Json:
-    return summary(call, entities.groups(call), "link_group", "name", wire.group_data)
+    return summary(call, entities.groups(call), "link_group", "name", wire.groups_data)
 
 
 def summary_conversions(call: Call) -> Json:
-    return summary(call, entities.conversions(call), "link_conversion", "name", wire.conversion_data)
+    return summary(call, entities.conversions(call), "link_conversion", "name", wire.conversions_data)
 
 
 def group_summary(call: Call, id: int) -> Json:
     rows = entities.datapoints(call, call.sight.datapoints().filter(group=entities.group(call, id)))
-    return summary(call, rows, "link", "title", wire.datapoint_data)
+    return summary(call, rows, "link", "title", wire.datapoints_data)
 
 
 def chosen(call: Call) -> stats.Where:

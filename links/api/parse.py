@@ -38,11 +38,11 @@ def enumerated(value: Any, name: str, shown: str) -> int:
     return int(number)
 
 
-def action_of(body: Fields) -> str:
-    """ "add", "remove" or "replace". Raises Failure (400)."""
+def action_of(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> str:
+    """What to do, in lower case. Raises Failure (400) for a word that is not allowed."""
     action = text_of(body.get("action")).strip().lower()
-    if action not in ("add", "remove", "replace"):
-        raise invalid("Action", "Action is add or remove.", action)
+    if action not in allowed:
+        raise invalid("Action", f"Action is {' or '.join(allowed)}.", action[:100])
     return action
 
 

@@ -12,7 +12,7 @@ from links.api.call import Call
 from links.api.errors import invalid
 from links.api.frames import date14, period_of
 from links.api.numbers import chosen
-from links.models import Conversion, Datapoint
+from links.models import Conversion
 from reports.engine import Period, hits
 
 Json = dict[str, Any]
@@ -24,23 +24,28 @@ def stream(call: Call) -> Json:
     """{rows}: the latest hits, at most 100."""
     size = max(1, min(100, call.number("pageSize", 50)))
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), call.now + timedelta(days=1), call.account.timezone)
+    period = stats.seen_period(call.sight, period)
     rows = found(call, period, [*stats.seen_by(call.sight), *chosen(call)], size)
     return {"rows": as_json(call, rows)}
 
 
-def page(call: Call, where: stats.Where) -> Json:
+def page(call: Call, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
     """{hits, lastKey}: goes on with `offset=<lastKey>` until there is none."""
     period = period_of(call)
     limit = max(1, min(hits.MOST - 1, call.number("limit", 100) or 100))
-    rows = found(call, period, where, limit + 1)
+    rows = found(call, period, where, limit + 1, conversion)
     answer: Json = {"hits": as_json(call, rows[:limit])}
     if len(rows) > limit:
         answer["lastKey"] = "{}-{}".format(*hits.key_of(rows[limit - 1]))
     return answer
 
 
-def found(call: Call, period: Period, where: stats.Where, limit: int) -> list[hits.Row]:
+def found(
+    call: Call, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
+) -> list[hits.Row]:
     wanted = call.word("filter", FILTERS)
+    if (wanted == "conversions" or conversion) and not call.sight.sees_conversions:
+        return []
     kinds = ("spider",) if wanted == "spiders" else ("link", "pixel") if wanted else hits.HITS
     if wanted in ("uniques", "nonuniques"):
         where = [*where, stats.one("unique", "1" if wanted == "uniques" else "0")]
@@ -52,7 +57,7 @@ def found(call: Call, period: Period, where: stats.Where, limit: int) -> list[hi
         before = (int(match[1]), int(match[2]))
     return hits.hits(
         call.account.pk, period, where=where or None, kinds=kinds, before=before,
-        converted=wanted == "conversions", limit=limit,
+        converted=wanted == "conversions", conversion=conversion, limit=limit,
     )  # fmt: skip
 
 
@@ -75,33 +80,20 @@ def conversion_hits(call: Call, conversionId: int) -> Json:
 
 
 def of_conversion(call: Call, row: Conversion) -> Json:
-    """The clicks that led to this conversion in the time frame."""
-    sales = hits.hits(
-        call.account.pk, period_of(call), where=[*stats.seen_by(call.sight), stats.one("link_conversion", row.pk)],
-        kinds=hits.SALES, limit=hits.MOST,
-    )  # fmt: skip
-    clicks = sorted({sale["click_id"] for sale in sales})
-    call.query["filter"] = ""
+    """The clicks that led to this conversion in the time frame, whenever they were made."""
+    sold = period_of(call)
     call.query["timeframe"] = "beginning"
-    return page(call, [*stats.seen_by(call.sight), stats.one("click", *(clicks or ["none"]))])
+    return page(call, stats.seen_by(call.sight), (row.pk, sold))
 
 
 def as_json(call: Call, rows: list[hits.Row]) -> list[Json]:
     """Rows of the store as the old server wrote hits."""
     numbers = {row["link_id"] for row in rows}
-    links = {
-        row.pk: row
-        for row in Datapoint.objects.filter(account=call.account, pk__in=numbers)
-        .select_related("group", "domain")
-        .prefetch_related("tags")
-    }
-    data = {pk: wire.datapoint_data(row) for pk, row in links.items()}
-    sales = (
-        {}
-        if call.sight.option("conversionOptions", "hideCount")
-        else hits.sales_of(call.account.pk, [row["id"] for row in rows])
-    )
-    names = dict(Conversion.objects.filter(account=call.account).values_list("pk", "name")) if sales else {}
+    links = list(call.sight.datapoints().filter(pk__in=numbers))
+    data = dict(zip([row.pk for row in links], wire.datapoints_data(links), strict=True))
+    sales = {} if not call.sight.sees_conversions else hits.sales_of(call.account.pk, [row["id"] for row in rows])
+    sold = {sale["conversion_id"] for told in sales.values() for sale in told}
+    names = dict(Conversion.objects.filter(account=call.account, pk__in=sold).values_list("pk", "name"))
     return [one_hit(call, row, data.get(row["link_id"], {}), sales.get(row["id"], []), names) for row in rows]
 
 

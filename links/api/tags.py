@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from links import belongings
 from links.api import entities, parse, wire
@@ -14,27 +14,31 @@ from links.models import Datapoint, Group, Kind, Tag
 Json = dict[str, Any]
 
 
+def numbers_of(call: Call, name: str) -> list[int]:
+    """The numbers of a parameter such as `1,2,3`."""
+    return [whole(one) for one in call.text(name).split(",") if one.strip()]
+
+
 def tag_rows(call: Call) -> QuerySet[Tag]:
-    rows = entities.patterned(Tag.objects.filter(account=call.account), call.text("name"))
-    seen = call.sight
-    if not seen.whole:
-        rows = rows.filter(Q(datapoints__in=seen.datapoints()) | Q(groups__in=seen.all_groups())).distinct()
-    for name, field in (("datapoints", "datapoints__in"), ("groups", "groups__in")):
-        numbers = [whole(one) for one in call.text(name).split(",") if one.strip()]
-        if numbers:
-            rows = rows.filter(**{field: numbers}).distinct()
+    """The tags a list or count is about; what they are on counts only as far as the caller sees it."""
+    links, groups = call.sight.datapoints(), call.sight.all_groups()
+    rows = entities.patterned(call.sight.tags(), call.text("name"))
+    if numbers := numbers_of(call, "datapoints"):
+        rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
+    if numbers := numbers_of(call, "groups"):
+        rows = rows.filter(groups__in=groups.filter(pk__in=numbers))
     kind = call.word("type", ("", "tp", "tl", "dp", "gr"))
     if kind == "gr":
-        rows = rows.exclude(groups=None).distinct()
+        rows = rows.filter(groups__in=groups)
     elif kind == "dp":
-        rows = rows.exclude(datapoints=None).distinct()
+        rows = rows.filter(datapoints__in=links)
     elif kind:
-        rows = rows.filter(datapoints__kind=Kind.PIXEL if kind == "tp" else Kind.LINK).distinct()
-    return entities.created_between(rows, call)
+        rows = rows.filter(datapoints__in=links.filter(kind=Kind.PIXEL if kind == "tp" else Kind.LINK))
+    return entities.created_between(rows.distinct(), call)
 
 
 def tag_list(call: Call) -> Json:
-    return entities.listed(call, tag_rows(call), "tags", lambda row: wire.tag(row, call.sight))
+    return entities.listed(call, tag_rows(call), "tags", lambda rows: wire.tags(rows, call.sight))
 
 
 def tag_count(call: Call) -> Json:
@@ -47,7 +51,7 @@ def tag_create(call: Call) -> Json:
 
 
 def tag_get(call: Call, tagId: int) -> Json:
-    return wire.tag(entities.tag(call, tagId), call.sight)
+    return wire.tags([entities.tag(call, tagId)], call.sight)[0]
 
 
 def tag_delete(call: Call, tagId: int) -> Json:
@@ -63,7 +67,7 @@ def tag_name(call: Call, tagId: int) -> Json:
 
 def tag_datapoints(call: Call, tagId: int) -> Json:
     rows = entities.datapoints(call, call.sight.datapoints().filter(tags=entities.tag(call, tagId)))
-    return entities.listed(call, rows, "datapoints", lambda row: wire.datapoint(row, call.sight))
+    return entities.listed(call, rows, "datapoints", lambda rows: wire.datapoints(rows, call.sight))
 
 
 def tag_datapoints_count(call: Call, tagId: int) -> Json:
@@ -71,13 +75,13 @@ def tag_datapoints_count(call: Call, tagId: int) -> Json:
 
 
 def tag_datapoints_clear(call: Call, tagId: int) -> Json:
-    entities.tag(call, tagId, write=True).datapoints.clear()
+    belongings.tag_clear(tag=entities.tag(call, tagId, write=True), links=True)
     return wire.uri("tags", tagId)
 
 
 def tag_groups(call: Call, tagId: int) -> Json:
     rows = entities.groups(call, call.sight.all_groups().filter(tags=entities.tag(call, tagId)))
-    return entities.listed(call, rows, "groups", lambda row: wire.group(row, call.sight))
+    return entities.listed(call, rows, "groups", lambda rows: wire.groups(rows, call.sight))
 
 
 def tag_groups_count(call: Call, tagId: int) -> Json:
@@ -85,7 +89,7 @@ def tag_groups_count(call: Call, tagId: int) -> Json:
 
 
 def tag_groups_clear(call: Call, tagId: int) -> Json:
-    entities.tag(call, tagId, write=True).groups.clear()
+    belongings.tag_clear(tag=entities.tag(call, tagId, write=True), groups=True)
     return wire.uri("tags", tagId)
 
 
@@ -103,5 +107,6 @@ def tag_groups_patch(call: Call, tagId: int) -> Json:
 
 
 def patched(call: Call, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
-    row.tags.add(tag) if parse.action_of(call.body) == "add" else row.tags.remove(tag)
+    change = belongings.tag_put if parse.action_of(call.body) == "add" else belongings.tag_take
+    change(tag=tag, row=row)
     return wire.uri(kind, row.pk)

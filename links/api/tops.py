@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django.db.models import QuerySet
+
 from links import stats
 from links.api import entities, numbers, wire
 from links.api.call import Call
 from links.api.frames import date14, period_of
-from links.models import Conversion, Datapoint, Group
+from links.models import Conversion
 from reports.engine import Query, ask
 
 Json = dict[str, Any]
@@ -21,8 +23,9 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "destinations": ("destination",), "languages": ("language",), "params": ("text",),
 }  # fmt: skip
 OF_CONVERSIONS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
+SALES = ("conversion", "refund")
 HIT_TYPES = {
-    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": ("conversion", "refund"), "spiders": ("spider",),
+    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": SALES, "spiders": ("spider",),
     "uniques": None, "nonuniques": None,
 }  # fmt: skip
 TOP = 100
@@ -35,17 +38,30 @@ def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = RE
     period = period_of(call)
     hidden = kind == "referrers" and call.sight.option("hitOptions", "hideReferrer")
     hidden = hidden or (kind == "convparameters" and call.sight.option("conversionOptions", "hideParams"))
+    hidden = hidden or (kinds == SALES and not call.sight.sees_conversions)
     wheres = [*where, stats.one("kind", *kinds)] if kinds else where
     query = Query(
         sites=(call.account.pk,), period=period, metrics=stats.COUNTS, dimensions=reports[kind], where=wheres or None,
         order=((leading(kinds), "desc"),), limit=TOP,
     )  # fmt: skip
     rows = [] if hidden else ask(query, now=call.now).rows
-    return {
-        "key": kind,
-        "createdAt": date14(call.now),
-        "data": [top_item(call, row, kind, reports[kind]) for row in rows],
-    }
+    items = [top_item(call, row, kind, reports[kind]) for row in rows]
+    describe_entities(call, kind, items)
+    return {"key": kind, "createdAt": date14(call.now), "data": items}
+
+
+def describe_entities(call: Call, kind: str, items: list[Json]) -> None:
+    """Say of the links or groups that a report is about what they are, as far as the caller sees them."""
+    if kind not in ("datapoints", "groups"):
+        return
+    numbers = [int(item["id"] or 0) for item in items]
+    seen: QuerySet[Any] = call.sight.datapoints() if kind == "datapoints" else call.sight.all_groups()
+    describe: Any = wire.datapoints_data if kind == "datapoints" else wire.groups_data
+    rows = list(seen.filter(pk__in=numbers))
+    described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
+    for item in items:
+        if item["id"] in described:
+            item["entityData"] = described[item["id"]]
 
 
 def leading(kinds: tuple[str, ...] | None) -> str:
@@ -67,11 +83,6 @@ def top_item(call: Call, row: stats.Row, kind: str, dimensions: tuple[str, ...])
         spiderHits=spiders,
     )  # fmt: skip
     head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
-    if kind in ("datapoints", "groups"):
-        model: Any = Datapoint if kind == "datapoints" else Group
-        thing = model.objects.filter(account=call.account, pk=int(name or 0)).first()
-        if thing is not None:
-            head["entityData"] = wire.datapoint_data(thing) if kind == "datapoints" else wire.group_data(thing)
     return head | found
 
 

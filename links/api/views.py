@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
@@ -102,8 +101,7 @@ class OperationView(APIView):
             for name, value in path.items()
         }
         try:
-            with transaction.atomic():
-                return answer(operation.handler(call, **values))
+            return answer(operation.handler(call, **values))  # no transaction: services have their own, reads need none
         except ValidationError as error:
             raise refused(error) from None
         except QueryRefused as error:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
+
+from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from links.addresses import tracking_url
 from links.api.frames import date14
 from links.grants import Sight
-from links.models import Conversion, Datapoint, Domain, Entry, Group, Kind, Listing, Script, Status, Tag
+from links.models import (
+    Attached,
+    Conversion,
+    Datapoint,
+    Domain,
+    Entry,
+    Group,
+    Kind,
+    Listing,
+    Script,
+    Status,
+    Tag,
+)
 
 Json = dict[str, Any]
 PLACES = ("first", "second", "third", "fourth", "fifth")
@@ -25,16 +38,19 @@ def uri(kind: str, number: int) -> Json:
     return {"id": number, "uri": f"/{kind}/{number}"}
 
 
-def uris(kind: str, numbers: Iterable[int]) -> Json:
-    return {"entities": [uri(kind, number) for number in numbers]}
-
-
 def tag_names(row: Datapoint | Group) -> list[Json]:
     return [{"id": tag.pk, "name": tag.name} for tag in row.tags.all()]
 
 
+def datapoints(rows: list[Datapoint], sight: Sight) -> list[Json]:
+    """Links and pixels, whole; what belongs to them is read for all of them at once."""
+    attached = Prefetch("attached", queryset=Attached.objects.select_related("conversion"))
+    prefetch_related_objects(rows, "group", "domain", "tags", "scripts", attached)
+    return [datapoint(row, sight) for row in rows]
+
+
 def datapoint(row: Datapoint, sight: Sight) -> Json:
-    """A link or pixel, whole."""
+    """One of them."""
     found: Json = {"id": row.pk, "name": row.alias}
     found |= lean(type=row.kind, status=row.status)
     found |= {
@@ -86,6 +102,12 @@ def link_specifics(row: Datapoint) -> Json:
     return found
 
 
+def groups(rows: list[Group], sight: Sight) -> list[Json]:
+    """Groups, whole."""
+    prefetch_related_objects(rows, "tags")
+    return [group(row, sight) for row in rows]
+
+
 def group(row: Group, sight: Sight) -> Json:
     found: Json = {"id": row.pk, "name": row.name, "creationDate": date14(row.created), "tags": tag_names(row)}
     return found | lean(
@@ -100,14 +122,20 @@ def conversion(row: Conversion) -> Json:
     return found | lean(description=row.description, protocol=row.protocol, deleted=row.deleted is not None)
 
 
-def tag(row: Tag, sight: Sight) -> Json:
-    """A tag with the numbers of what carries it, as far as the caller may see."""
-    return {
-        "id": row.pk,
-        "name": row.name,
-        "datapoints": sorted(sight.datapoints().filter(tags=row).values_list("pk", flat=True)),
-        "groups": sorted(sight.all_groups().filter(tags=row).values_list("pk", flat=True)),
-    }
+def tags(rows: list[Tag], sight: Sight) -> list[Json]:
+    """Tags with the numbers of what carries them, as far as the caller may see."""
+    on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=sight.datapoints())
+    on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=sight.all_groups())
+    links: dict[int, list[int]] = {}
+    campaigns: dict[int, list[int]] = {}
+    for tag_id, number in on_links.order_by("datapoint_id").values_list("tag_id", "datapoint_id"):
+        links.setdefault(tag_id, []).append(number)
+    for tag_id, number in on_groups.order_by("group_id").values_list("tag_id", "group_id"):
+        campaigns.setdefault(tag_id, []).append(number)
+    return [
+        {"id": row.pk, "name": row.name, "datapoints": links.get(row.pk, []), "groups": campaigns.get(row.pk, [])}
+        for row in rows
+    ]
 
 
 def domain(row: Domain) -> Json:
@@ -124,8 +152,14 @@ def entry(row: Entry) -> Json:
     return {"id": row.code, "ip" if row.listing == Listing.BLACKLIST else "name": row.value}
 
 
+def datapoints_data(rows: list[Datapoint]) -> list[Json]:
+    """What numbers and hits say of their links."""
+    prefetch_related_objects(rows, "group", "domain", "tags")
+    return [datapoint_data(row) for row in rows]
+
+
 def datapoint_data(row: Datapoint) -> Json:
-    """What numbers and hits say of their link."""
+    """What numbers and hits say of one link."""
     found: Json = {
         "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
         "datapointType": TYPES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
@@ -139,12 +173,25 @@ def datapoint_data(row: Datapoint) -> Json:
     )
 
 
-def group_data(row: Group) -> Json:
+def groups_data(rows: list[Group]) -> list[Json]:
+    """What numbers say of their groups."""
+    prefetch_related_objects(rows, "tags")
+    there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
+    counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
+    return [group_data(row, counts.get(row.pk, 0)) for row in rows]
+
+
+def group_data(row: Group, links: int) -> Json:
     found: Json = {
         "groupId": row.pk, "groupName": row.name, "creationDate": date14(row.created), "tags": tag_names(row),
-        "linksCount": row.datapoints.exclude(status=Status.DELETED).count(),
+        "linksCount": links,
     }  # fmt: skip
     return found | lean(groupFavourite=row.favourite, deleted=row.deleted is not None)
+
+
+def conversions_data(rows: list[Conversion]) -> list[Json]:
+    """What numbers say of their conversions."""
+    return [conversion_data(row) for row in rows]
 
 
 def conversion_data(row: Conversion) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -19,11 +19,11 @@ from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, addresses_of
 from accounts.models import Account
 from links import belongings, known
-from links.addresses import base, system_domain
+from links.addresses import base
 from links.grants import Sight, group_for
-from links.models import Conversion, Domain, Entry, Listing, Script, Status, Tag
+from links.models import Domain, Listing, Status
 from links.pages.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.pages.frame import links_page, shown, told
+from links.pages.frame import links_page, number_in, shown, told
 
 GONE = HttpResponseRedirect
 
@@ -51,9 +51,9 @@ def removed(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
     return GONE(href)
 
 
-def own(model: Any, sight: Sight, number: int) -> Any:
-    """A row of the account, else Http404."""
-    row = model.objects.filter(account=sight.account, pk=number).first()
+def own(rows: QuerySet[Any], number: int) -> Any:
+    """The row of that number among those of the caller's scope, else Http404."""
+    row = rows.filter(pk=number).first()
     if row is None or getattr(row, "deleted", None):
         raise Http404("Nothing here.")
     return row
@@ -95,7 +95,7 @@ def tags(request: HttpRequest, sight: Sight) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = own(Tag, sight, int(number) if number.isdecimal() else 0)
+                row = own(sight.tags(), number_in(number))
                 if "delete" in request.POST:
                     belongings.tag_delete(tag=row)
                 else:
@@ -105,7 +105,7 @@ def tags(request: HttpRequest, sight: Sight) -> HttpResponse:
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return GONE("/links/tags")
-    rows = Tag.objects.filter(account=sight.account).order_by("name")
+    rows = sight.tags().order_by("name")
     rows = rows.annotate(links=Count("datapoints", distinct=True), campaigns=Count("groups", distinct=True))
     return shown(request, sight, "tags", rows=rows)
 
@@ -113,7 +113,7 @@ def tags(request: HttpRequest, sight: Sight) -> HttpResponse:
 @links_page("conversions", may="manage")
 def conversions(request: HttpRequest, sight: Sight, conversion_id: int = 0) -> HttpResponse:
     """All conversions; the chosen one with the code for pages and servers."""
-    row = own(Conversion, sight, conversion_id) if conversion_id else None
+    row = own(sight.conversions(), conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
 
@@ -126,7 +126,7 @@ def conversions(request: HttpRequest, sight: Sight, conversion_id: int = 0) -> H
 
     if (done := written(request, form, write, f"/links/conversions{f'/{row.pk}' if row else ''}")) is not None:
         return done
-    rows = Conversion.objects.filter(account=sight.account, deleted=None).order_by("name")
+    rows = sight.conversions().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("attached"))
     host = base().partition("://")[2]
     return shown(request, sight, "conversions", rows=rows, form=form, row=row, host=host, base=base())
@@ -135,7 +135,7 @@ def conversions(request: HttpRequest, sight: Sight, conversion_id: int = 0) -> H
 @require_POST
 @links_page("conversions", may="manage")
 def conversion_delete(request: HttpRequest, sight: Sight, conversion_id: int) -> HttpResponse:
-    row = own(Conversion, sight, conversion_id)
+    row = own(sight.conversions(), conversion_id)
     return removed(request, lambda: belongings.conversion_delete(conversion=row), "/links/conversions")
 
 
@@ -169,8 +169,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
 @links_page("domains", may="manage")
 def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpResponse:
     """The account's link domains, and a check of where their names lead."""
-    system_domain()
-    row = own(Domain, sight, domain_id) if domain_id else None
+    row = own(sight.domains().exclude(account=None), domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, sight.account, row)
         return GONE("/links/domains")
@@ -187,7 +186,7 @@ def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpRespo
 
     if (done := written(request, form, write, "/links/domains")) is not None:
         return done
-    rows = Domain.objects.filter(Q(account=sight.account) | Q(account=None), deleted=None).order_by("kind", "name")
+    rows = sight.domains().order_by("kind", "name")
     claims = claims_of(sight.account, Purpose.LINKS)
     lines = [{"row": one, "claim": claims.get(one.name) if one.account_id else None} for one in rows]
     return shown(request, sight, "domains", lines=lines, form=form, row=row, target=known.system_host())
@@ -196,14 +195,14 @@ def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpRespo
 @require_POST
 @links_page("domains", may="manage")
 def domain_delete(request: HttpRequest, sight: Sight, domain_id: int) -> HttpResponse:
-    row = own(Domain, sight, domain_id)
+    row = own(sight.domains().exclude(account=None), domain_id)
     return removed(request, lambda: belongings.domain_delete(domain=row), "/links/domains")
 
 
 @links_page("scripts", may="manage")
 def scripts(request: HttpRequest, sight: Sight, script_id: int = 0) -> HttpResponse:
     """Retargeting scripts."""
-    row = own(Script, sight, script_id) if script_id else None
+    row = own(sight.scripts(), script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
@@ -211,14 +210,14 @@ def scripts(request: HttpRequest, sight: Sight, script_id: int = 0) -> HttpRespo
 
     if (done := written(request, form, write, "/links/scripts")) is not None:
         return done
-    rows = Script.objects.filter(account=sight.account).order_by("name").annotate(links=Count("datapoints"))
+    rows = sight.scripts().order_by("name").annotate(links=Count("datapoints"))
     return shown(request, sight, "scripts", rows=rows, form=form, row=row)
 
 
 @require_POST
 @links_page("scripts", may="manage")
 def script_delete(request: HttpRequest, sight: Sight, script_id: int) -> HttpResponse:
-    row = own(Script, sight, script_id)
+    row = own(sight.scripts(), script_id)
     return removed(request, lambda: belongings.script_delete(script=row), "/links/scripts")
 
 
@@ -228,13 +227,13 @@ def lists(request: HttpRequest, sight: Sight) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                belongings.entry_delete(entry=own(Entry, sight, int(number) if number.isdecimal() else 0))
+                belongings.entry_delete(entry=own(sight.entries(), number_in(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
                 belongings.entry_create(account=sight.account, listing=listing, value=request.POST.get("value", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return GONE("/links/lists")
-    rows = Entry.objects.filter(account=sight.account).order_by("value")
+    rows = sight.entries().order_by("value")
     both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
     return shown(request, sight, "lists", both=both)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from links import known, services
-from links.addresses import system_domain, tracking_url
+from links.addresses import tracking_url
 from links.choose import Asker, choose
 from links.facts import LinkFacts, link_facts
 from links.grants import Sight, datapoint_for
@@ -69,7 +69,6 @@ def content_notes(form: LinkForm) -> list[str]:
 @links_page("list", may="edit")
 def new(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Make a link or pixel."""
-    system_domain()
     initial = {
         "kind": Kind.PIXEL if request.GET.get("kind") == "pixel" else Kind.LINK,
         "group": request.GET.get("group"),
@@ -95,17 +94,15 @@ def new(request: HttpRequest, sight: Sight) -> HttpResponse:
 def edit(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
     """Change a link; its alias and domain stay."""
     row = datapoint_for(request, datapoint_id, may="edit")
-    form = LinkForm(request.POST or None, sight=sight, initial=initial_of(row))
+    form = LinkForm(request.POST or None, sight=sight, row=row, initial=initial_of(row))
     for name in ("kind", "alias", "domain"):
         form.fields[name].disabled = True
-    form.fields["group"].choices = list(  # type: ignore[attr-defined]
-        dict([*form.fields["group"].choices, (row.group_id, row.group.name)]).items()  # type: ignore[attr-defined]
-    )
     if request.method == "POST" and form.is_valid():
         fields = ready(form)
         for name in ("kind", "alias", "domain"):
             fields.pop(name, None)
-        fields["group"] = fields["group"] or row.group_id
+        if fields["group"] in (None, row.group):
+            fields.pop("group")
         try:
             services.datapoint_update(datapoint=row, **fields)
             messages.success(request, "Saved.")

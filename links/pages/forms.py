@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 
 from links.grants import Sight
-from links.models import Conversion, Datapoint, Domain, DomainKind, Kind, Mode, ReferrerClean, Script, Status
+from links.lookups import find_tags
+from links.models import (
+    Conversion,
+    Datapoint,
+    Domain,
+    DomainKind,
+    Group,
+    Kind,
+    Mode,
+    ReferrerClean,
+    Script,
+    Status,
+    Tag,
+)
 from links.rulebook import DEVICES, UTM
 
 LINES = {
@@ -61,8 +76,8 @@ class LinkForm(forms.Form):
         max_length=4000, required=False, label="Destination", help_text="[s2sidentifier] stands for the click’s word."
     )
     alias = forms.CharField(max_length=100, required=False, help_text="Empty = one is made. It can never be changed.")
-    domain = forms.TypedChoiceField(choices=(), coerce=int, label="Domain")
-    group = forms.TypedChoiceField(choices=(), coerce=int, required=False, empty_value=None, label="Group")
+    domain = forms.ModelChoiceField(Domain.objects.none(), empty_label=None, label="Domain")
+    group = forms.ModelChoiceField(Group.objects.none(), empty_label=None, required=False, label="Group")
     tags = forms.CharField(max_length=500, required=False, help_text="Words with commas between them.")
     status = forms.TypedChoiceField(choices=Status.choices[:3], coerce=int, initial=Status.ACTIVE)
     redirect_type = forms.TypedChoiceField(
@@ -84,40 +99,50 @@ class LinkForm(forms.Form):
         required=False, label="Ends", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
     url_after_date = forms.CharField(max_length=4000, required=False, label="Afterwards to")
+    pause_after_date = forms.BooleanField(required=False, label="Pause the link then")
     expiration_clicks = forms.IntegerField(min_value=0, required=False, label="Ends after so many clicks")
     url_after_clicks = forms.CharField(max_length=4000, required=False, label="Afterwards to")
+    pause_after_clicks = forms.BooleanField(required=False, label="Pause the link after its last click")
     encode_ip = forms.BooleanField(required=False, label="Keep only a part of visitors’ addresses")
     redirect_only = forms.BooleanField(required=False, label="Redirect without counting")
     cost = forms.DecimalField(min_value=0, max_digits=14, decimal_places=4, required=False, label="Cost of one click")
     notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    conversions = forms.TypedMultipleChoiceField(
-        choices=(), coerce=int, required=False, widget=forms.CheckboxSelectMultiple, help_text="At most five."
+    conversions = forms.ModelMultipleChoiceField(
+        Conversion.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, help_text="At most five."
     )
-    scripts = forms.TypedMultipleChoiceField(
-        choices=(), coerce=int, required=False, widget=forms.CheckboxSelectMultiple, label="Retargeting"
+    scripts = forms.ModelMultipleChoiceField(
+        Script.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Retargeting"
     )
 
-    def __init__(self, *args: Any, sight: Sight, **named: Any) -> None:
+    def __init__(self, *args: Any, sight: Sight, row: Datapoint | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
-        account = sight.account
+        self.sight = sight
         for name, help_text in LINES.items():
             self.fields[name] = forms.CharField(
                 required=False, label=LABELS[name], help_text=help_text, widget=forms.Textarea(attrs={"rows": 4})
             )
         for name in UTM:
             self.fields[name] = forms.CharField(max_length=200, required=False, label=name)
-        own = Domain.objects.filter(deleted=None, account=account) | Domain.objects.filter(
-            deleted=None, account=None, kind=DomainKind.SYSTEM
-        )
-        self.fields["domain"].choices = [(row.pk, row.name) for row in own.order_by("kind", "name")]  # type: ignore[attr-defined]
-        groups = sight.all_groups(write=True).filter(deleted=None).order_by("name")
-        self.fields["group"].choices = [(row.pk, row.name) for row in groups]  # type: ignore[attr-defined]
-        self.fields["conversions"].choices = [  # type: ignore[attr-defined]
-            (row.pk, row.name) for row in Conversion.objects.filter(account=account, deleted=None).order_by("name")
-        ]
-        self.fields["scripts"].choices = [  # type: ignore[attr-defined]
-            (row.pk, row.name) for row in Script.objects.filter(account=account).order_by("name")
-        ]
+        own = sight.domains().exclude(kind=DomainKind.GO)
+        groups = Q(pk__in=sight.all_groups(write=True).filter(deleted=None).values("pk"))
+        if row is not None:  # where it is already, it may stay
+            own, groups = Domain.objects.filter(pk=row.domain_id), groups | Q(pk=row.group_id)
+        self.choose_from("domain", own.order_by("kind", "name"))
+        self.choose_from("group", Group.objects.filter(groups).order_by("name"))
+        self.choose_from("conversions", sight.conversions().filter(deleted=None).order_by("name"))
+        self.choose_from("scripts", sight.scripts().order_by("name"))
+
+    def choose_from(self, name: str, rows: QuerySet[Any]) -> None:
+        """Offer these rows, and take no others."""
+        self.fields[name].queryset = rows  # type: ignore[attr-defined]
+
+    def clean_tags(self) -> list[Tag | str]:
+        """The tags of the words; a word that is nobody's tag yet makes one, for those who may make tags."""
+        words = [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
+        try:
+            return find_tags(self.sight, words)
+        except ValidationError as error:
+            raise ValidationError(error.message_dict["tags"]) from None
 
     def by_mode(self) -> list[tuple[int, list[forms.BoundField]]]:
         """What a mode needs beside the address: (mode, its fields). Scripts show only the chosen one's."""
@@ -130,7 +155,7 @@ class LinkForm(forms.Form):
         rules["utm"] = {name: data.pop(name) for name in UTM}
         rules["browser"] = {name: data.pop(f"browser_{name}") for name in ("mobile", "email", "spiders")}
         rules["first"] = data["first_url"] if data["mode"] == Mode.UNIQUE else ""
-        data["tags"] = [word.strip() for word in data["tags"].split(",") if word.strip()]
+        data["conversions"], data["scripts"] = list(data["conversions"]), list(data["scripts"])
         data["expiration_clicks"] = data["expiration_clicks"] or 0
         data["cost"] = data["cost"] or 0
         if not data["password"]:

@@ -9,12 +9,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from links.grants import Sight, sight_of
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 NAVIGATION = (
     ("list", "/links", "Links"),
     ("live", "/links/live", "Live"),
@@ -36,7 +36,7 @@ def links_page(part: str, may: str = "view") -> Callable[[Page], Page]:
     def decorate(view: Page) -> Page:
         @login_required
         @wraps(view)
-        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
             request.links_part = part  # type: ignore[attr-defined]
             response = view(request, sight_of(request, may), *args, **named)
             response.headers.setdefault("Cache-Control", "private, no-store")
@@ -68,6 +68,11 @@ def shown(request: HttpRequest, sight: Sight, template: str, status: int = 200, 
     navigation = [{"href": href, "label": label, "current": name == part} for name, href, label in open_to(sight)]
     base = {"section": "links", "settings_nav": navigation, "sight": sight, "may_manage": sight.master}
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
+
+
+def number_in(text: str | None) -> int:
+    """The number a form or address holds; 0, which is nobody's, for anything else."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def told(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:

@@ -10,13 +10,12 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
-from accounts.access import granted
 from accounts.invitations import MailedInvitation, mail_invitation, pending_member_invite
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from links import guests as services
 from links.api.operations import by_tag
-from links.grants import DATAPOINT, GROUP, Sight
+from links.grants import DATAPOINT, GROUP, Sight, rights_of_guests
 from links.models import Datapoint, Status
 from links.pages.frame import links_page, shown
 
@@ -68,7 +67,7 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
         if sent is None or not sent.link:
             return HttpResponseRedirect(request.get_full_path())
         guests = guests_of(sight)
-    rights = {guest.pk: {kind: granted(guest, kind) for kind in (GROUP, DATAPOINT)} for guest in guests}
+    rights = rights_of_guests(guests)
     rows = [
         (
             kind,
@@ -120,10 +119,11 @@ def write(
 
 def write_cells(given: Any, guests: list[Membership], listed: list[tuple[str, int, str, str]]) -> None:
     """The rights that were changed in the matrix."""
+    rights = rights_of_guests(guests)
     for guest in guests:
         for kind, number, _, _ in listed:
             right = given.get(f"{guest.pk}-{kind}-{number}")
-            if right in RIGHTS and granted(guest, kind).get(number, "none") != right:
+            if right in RIGHTS and rights[guest.pk][kind].get(number, "none") != right:
                 grant_set(membership=guest, kind=kind, object_id=number, right=RIGHTS[right])
 
 

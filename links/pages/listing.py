@@ -1,9 +1,7 @@
-"""The list of links: search, groups, tags, many at once, CSV in and out."""
+"""The list of links: search, groups, tags, many at once."""
 
 from __future__ import annotations
 
-import csv
-import io
 from functools import partial
 from typing import Any
 
@@ -20,20 +18,19 @@ from django.views.decorators.http import require_POST, require_safe
 from links import services, stats
 from links.addresses import tracking_url
 from links.grants import Sight
-from links.models import Datapoint, Group, Kind, Status, Tag
-from links.pages.frame import links_page, shown
+from links.lookups import find_row, find_tags
+from links.models import Datapoint, Kind, Status
+from links.pages.frame import links_page, number_in, shown
 from reports.engine import Period
 from reports.pages.names import reader_locale
 
 PER_PAGE = 50
-MOST_IMPORT = 5000
-COLUMNS = ("alias", "title", "url", "group", "tags", "domain", "status", "clicks", "unique_clicks", "tracking_url")
 STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
 
 
 def chosen(request: HttpRequest, sight: Sight) -> QuerySet[Datapoint]:
     """The links the address asks for."""
-    rows = sight.datapoints().prefetch_related("tags")
+    rows = sight.datapoints()
     given = request.GET
     status = STATUS_WORDS.get(given.get("status", ""))
     rows = rows.exclude(status=Status.DELETED) if status is None else rows.filter(status=status)
@@ -43,8 +40,8 @@ def chosen(request: HttpRequest, sight: Sight) -> QuerySet[Datapoint]:
         rows = rows.filter(
             Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
         )
-    if (group := given.get("group", "")).isdecimal():
-        rows = rows.filter(group_id=int(group))
+    if group := number_in(given.get("group")):
+        rows = rows.filter(group_id=group)
     if tag := given.get("tag", "").strip():
         rows = rows.filter(tags__name__iexact=tag)
     if given.get("favourite"):
@@ -57,7 +54,7 @@ def numbers(sight: Sight, rows: list[Datapoint], metrics: tuple[str, ...]) -> di
     if not rows:
         return {}
     now = timezone.now()
-    period = Period.parse("30d", sight.account.timezone, now)
+    period = stats.seen_period(sight, Period.parse("30d", sight.account.timezone, now))
     return stats.by_number(sight.account, "link", period, [stats.one("link", *(row.pk for row in rows))], now, metrics)
 
 
@@ -65,7 +62,7 @@ def numbers(sight: Sight, rows: list[Datapoint], metrics: tuple[str, ...]) -> di
 @links_page("list")
 def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Everything one sees, newest first, with the last 30 days' clicks."""
-    page = Paginator(chosen(request, sight), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(chosen(request, sight).prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     metrics = ("clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "link_conversions")
     counts, whole = numbers(sight, rows, metrics), partial(format_decimal, locale=reader_locale(request))
@@ -74,7 +71,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
             "row": row, "address": tracking_url(row), "may": sight.may_write(row),
             "hits": whole(found.get("clicks", 0) + found.get("pixel_views", 0)),
             "unique": whole(found.get("unique_clicks", 0) + found.get("unique_pixel_views", 0)),
-            "sales": whole(found.get("link_conversions", 0)),
+            "sales": whole(found.get("link_conversions", 0)) if sight.sees_conversions else "",
         }
         for row in rows
         for found in [counts.get(row.pk, {})]
@@ -84,7 +81,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
     return shown(
         request, sight, "list", lines=lines, page=page, kept=kept.urlencode(), query=request.GET,
         groups=sight.all_groups().filter(deleted=None).order_by("name"),
-        tags=Tag.objects.filter(account=sight.account).order_by("name")[:200], statuses=STATUS_WORDS,
+        tags=sight.tags().order_by("name")[:200], statuses=STATUS_WORDS,
     )  # fmt: skip
 
 
@@ -92,7 +89,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
 @links_page("list", may="edit")
 def bulk(request: HttpRequest, sight: Sight) -> HttpResponse:
     """One change for many links: all or nothing."""
-    picked = [int(one) for one in request.POST.getlist("link") if one.isdecimal()]
+    picked = [number_in(one) for one in request.POST.getlist("link")]
     rows = list(sight.datapoints(write=True).filter(pk__in=picked).exclude(status=Status.DELETED))
     try:
         with transaction.atomic():
@@ -110,84 +107,18 @@ def change(row: Datapoint, sight: Sight, action: str, given: Any) -> None:
     elif action == "delete":
         services.datapoint_delete(datapoint=row)
     elif action == "group":
-        group = sight.all_groups(write=True).filter(pk=given.get("group") or 0).first()
-        services.datapoint_update(datapoint=row, group=group or 0)
-    elif action in ("tag", "untag"):
-        words = [word.strip() for word in given.get("word", "").split(",") if word.strip()]
-        there = list(row.tags.values_list("name", flat=True))
-        low = {word.lower() for word in words}
-        kept = [name for name in there if action == "tag" or name.lower() not in low]
-        services.datapoint_update(datapoint=row, tags=[*kept, *(words if action == "tag" else [])])
+        groups = sight.all_groups(write=True).filter(deleted=None)
+        group = find_row(groups, number_in(given.get("group")), "group", "group")
+        services.datapoint_update(datapoint=row, group=group)
+    elif action == "tag":
+        services.datapoint_update(datapoint=row, tags=[*row.tags.all(), *find_tags(sight, words_of(given))])
+    elif action == "untag":
+        low = {word.lower() for word in words_of(given)}
+        services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
     else:
         raise ValidationError("Choose what to do with them.")
 
 
-def safe_cell(value: object) -> str:
-    """A cell that a spreadsheet does not run."""
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-@require_safe
-@links_page("list")
-def export(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """The list as CSV, with the last 30 days' clicks."""
-    rows = list(chosen(request, sight)[:50_000])
-    counts = numbers(sight, rows, ("clicks", "unique_clicks"))
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        found = counts.get(row.pk, {})
-        tags = ",".join(tag.name for tag in row.tags.all())
-        values = (
-            row.alias, row.title, row.url, row.group.name, tags, row.domain.name, Status(row.status).label.lower(),
-            found.get("clicks", 0), found.get("unique_clicks", 0), tracking_url(row),
-        )  # fmt: skip
-        writer.writerow([safe_cell(value) for value in values])
-    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="links.csv"'
-    return response
-
-
-@links_page("list", may="edit")
-def import_csv(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Links from a CSV file with at least a column `url`; what is wrong is told by line, the rest is made."""
-    made, wrong = 0, []
-    if request.method == "POST":
-        file = request.FILES.get("file")
-        text = file.read(5_000_000).decode("utf-8-sig", "replace") if file else request.POST.get("text", "")
-        for number, line in enumerate(csv.DictReader(io.StringIO(text)), 2):
-            if number > MOST_IMPORT:
-                wrong.append((number, f"At most {MOST_IMPORT} lines at once; the rest was left out."))
-                break
-            try:
-                make(
-                    sight,
-                    {
-                        str(name or "").strip().lower(): (value or "").strip() if isinstance(value, str) else ""
-                        for name, value in line.items()
-                    },
-                )
-                made += 1
-            except ValidationError as error:
-                wrong.append((number, " ".join(error.messages)))
-        if not wrong:
-            messages.success(request, f"{made} links made.")
-            return HttpResponseRedirect("/links")
-    return shown(request, sight, "import", made=made, wrong=wrong)
-
-
-def make(sight: Sight, line: dict[str, str]) -> None:
-    group: Group | None = None
-    if name := line.get("group"):
-        group = sight.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
-        if group is None and sight.writes:
-            group = Group.objects.create(account=sight.account, name=name[:200])
-    if group is None and not sight.writes:
-        raise ValidationError({"group": "Name a group you may write to."})
-    services.datapoint_create(
-        account=sight.account, alias=line.get("alias", "").lstrip("'"), url=line.get("url", "").lstrip("'"),
-        title=line.get("title", "").lstrip("'"), group=group,
-        tags=[one for one in line.get("tags", "").split(",") if one],
-    )  # fmt: skip
+def words_of(given: Any) -> list[str]:
+    """The tags written into the field beside the actions."""
+    return [word.strip() for word in given.get("word", "").split(",") if word.strip()]

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_safe
 from accounts.access import Bearer
 from links import grants, known, stats
 from links.grants import Sight, sight_of
-from links.models import Datapoint
 from links.pages.frame import links_page, shown
 from reports.engine import Period, hits
 from tracking.live_streams import LiveStream, live_response, viewer_of
@@ -30,11 +29,11 @@ def live(request: HttpRequest, sight: Sight) -> HttpResponse:
     """The latest hits and conversions; the page goes on with the stream where it can."""
     now = timezone.now()
     period = Period(now - timedelta(days=30), now + timedelta(minutes=1), sight.account.timezone)
-    rows = hits.hits(
-        sight.account.pk, period, where=stats.seen_by(sight) or None, kinds=(*hits.HITS, *hits.SALES), limit=SHOWN
-    )
+    kinds = (*hits.HITS, *hits.SALES) if sight.sees_conversions else hits.HITS
+    period = stats.seen_period(sight, period)
+    rows = hits.hits(sight.account.pk, period, where=stats.seen_by(sight) or None, kinds=kinds, limit=SHOWN)
     numbers = {row["link_id"] for row in rows}
-    names = {row.pk: str(row) for row in Datapoint.objects.filter(account=sight.account, pk__in=numbers)}
+    names = {row.pk: str(row) for row in sight.datapoints().filter(pk__in=numbers)}
     return shown(request, sight, "live", lines=[line(sight, row, names.get(row["link_id"], "")) for row in rows])
 
 
@@ -55,7 +54,7 @@ def line(sight: Sight, event: dict[str, Any], name: str) -> dict[str, Any]:
 
 def visible(sight: Sight, event: dict[str, Any]) -> bool:
     """Whether a stored event is one of those this membership sees."""
-    if event.get("kind") not in WORDS:
+    if event.get("kind") not in WORDS or (event["kind"] in hits.SALES and not sight.sees_conversions):
         return False
     return sight.whole or event.get("link_id") in sight.links or event.get("group_id") in sight.groups
 

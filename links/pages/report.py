@@ -97,6 +97,7 @@ def report(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpRespons
     """Everything about one link in a period."""
     row = datapoint_for(request, datapoint_id)
     text, period = period_of(request, sight.account.timezone)
+    period = stats.seen_period(sight, period)
     now, where = timezone.now(), [stats.one("link", row.pk)]
     counts = stats.totals(sight.account, period, where, now)
     pixel = row.kind == Kind.PIXEL
@@ -147,20 +148,20 @@ def site_beside(account: Account, url: str) -> Site | None:
 def sales(sight: Sight, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
     """The link's conversions, as far as a guest may see them."""
     hidden = partial(sight.option, "conversionOptions")
-    if hidden("hideCount"):
+    if not sight.sees_conversions:
         return []
     counts = stats.by_number(
         sight.account, "link_conversion", period, [stats.one("link", row.pk)], timezone.now(),
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
-    known = Conversion.objects.filter(account=sight.account).in_bulk()
-    scale = (hidden("percentValue") or 100) / 100
+    known = Conversion.objects.filter(account=sight.account).in_bulk(list(counts))
+    scale, part = (hidden("percentValue") or 100) / 100, (hidden("percentCommission") or 100) / 100
     return [
         {
             "name": str(known.get(number, number)), "count": found["link_conversions"],
             "unique": found["unique_link_conversions"],
             "value": "" if hidden("hideValue") else paid(float(found["conversion_value"]) * scale),
-            "commission": "" if hidden("hideComCost") else paid(found["commission_cost"]),
+            "commission": "" if hidden("hideComCost") else paid(float(found["commission_cost"]) * part),
         }
         for number, found in counts.items()
         for paid in [partial(money, locale=locale, currency=getattr(known.get(number), "currency", ""))]

@@ -37,11 +37,13 @@ def hits(
     kinds: tuple[str, ...] = HITS,
     before: Key | None = None,
     converted: bool = False,
+    conversion: tuple[int, Period] | None = None,
     limit: int = 100,
 ) -> list[Row]:
     """The newest `limit` hits of the account's links in the period, before a key if one is given.
 
-    `converted`: only those a conversion came of. Raises QueryRefused for a filter that is none.
+    `converted`: only those a conversion came of. `conversion`: only those this conversion came of, in a period of its
+    own. Raises QueryRefused for a filter that is none.
     """
     scene = Scene((account_id,), period, period.end, filters.parse(where))
     conditions = [kinds_in(kinds), Conditions(scene).events(scene.tree)]
@@ -49,6 +51,10 @@ def hits(
         conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
     if converted:
         conditions.append(f"id IN (SELECT click_id FROM events WHERE {scene.tenant()} AND {kinds_in(SALES)})")
+    if conversion is not None:
+        sold = Scene((account_id,), conversion[1], conversion[1].end)
+        sales = sold.events(kinds_in(SALES), f"conversion_id = {int(conversion[0])}")
+        conditions.append(f"id IN (SELECT click_id {sales})")
     sql = (
         f"SELECT {', '.join(COLUMNS)} {scene.events(*conditions)} "
         f"ORDER BY ts DESC, id DESC LIMIT {min(MOST, max(1, int(limit)))}"

@@ -1,0 +1,142 @@
+"""Links as CSV files: out, part by part however many there are, and in, line by line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.views.decorators.http import require_safe
+
+from links import belongings, services
+from links.addresses import tracking_url
+from links.grants import Sight
+from links.lookups import find_tags
+from links.models import Group, Status
+from links.pages.frame import links_page, shown
+from links.pages.listing import chosen, numbers
+
+EXPORT_ROWS = 1000  # of one part: as many links as one question to the event store may name in a condition
+MAX_IMPORT_LINES = 5000
+MAX_IMPORT_BYTES = 5_000_000
+COLUMNS = ("alias", "title", "url", "group", "tags", "domain", "status", "clicks", "unique_clicks", "tracking_url")
+Refusals = list[tuple[int, str]]
+
+
+def safe_cell(value: object) -> str:
+    """A cell that a spreadsheet does not run."""
+    text = str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+@require_safe
+@links_page("list")
+def export(request: HttpRequest, sight: Sight) -> StreamingHttpResponse:
+    """The list as CSV, with the last 30 days' clicks; all of it, whatever its length."""
+    found = list(chosen(request, sight).values_list("pk", flat=True))
+    response = StreamingHttpResponse(csv_parts(sight, found), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="links.csv"'
+    return response
+
+
+async def csv_parts(sight: Sight, found: list[int]) -> AsyncIterator[bytes]:
+    """The head of the file, then a thousand links at a time, each read when the one before was sent."""
+    yield csv_text([COLUMNS])
+    for first in range(0, len(found), EXPORT_ROWS):
+        yield await sync_to_async(csv_part)(sight, found[first : first + EXPORT_ROWS])
+
+
+def csv_part(sight: Sight, found: list[int]) -> bytes:
+    """The lines of some links, in the order of their numbers given."""
+    rows = sight.datapoints().prefetch_related("tags").in_bulk(found)
+    listed = [rows[number] for number in found if number in rows]
+    counts = numbers(sight, listed, ("clicks", "unique_clicks"))
+    return csv_text(
+        (
+            row.alias, row.title, row.url, row.group.name, ",".join(tag.name for tag in row.tags.all()),
+            row.domain.name, Status(row.status).label.lower(), counted.get("clicks", 0),
+            counted.get("unique_clicks", 0), tracking_url(row),
+        )
+        for row in listed
+        for counted in [counts.get(row.pk, {})]
+    )  # fmt: skip
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows([safe_cell(value) for value in row] for row in rows)
+    return out.getvalue().encode()
+
+
+@links_page("list", may="edit")
+def import_csv(request: HttpRequest, sight: Sight) -> HttpResponse:
+    """Links from a CSV file with at least a column `url`; what is wrong is told by line, the rest is made."""
+    made, wrong = 0, Refusals()
+    if request.method == "POST":
+        try:
+            made, wrong = import_lines(sight, uploaded_text(request))
+        except ValidationError as error:
+            wrong = [(1, " ".join(error.messages))]
+        if not wrong:
+            messages.success(request, f"{made} links made.")
+            return HttpResponseRedirect("/links")
+    return shown(request, sight, "import", made=made, wrong=wrong)
+
+
+def uploaded_text(request: HttpRequest) -> str:
+    """The file's text, or the one written into the form. Raises ValidationError for a file that is too large."""
+    file = request.FILES.get("file")
+    if file is None:
+        return request.POST.get("text", "")
+    if (file.size or 0) > MAX_IMPORT_BYTES:
+        raise ValidationError(f"A file has at most {MAX_IMPORT_BYTES // 1_000_000} MB; divide it. Nothing was made.")
+    return file.read().decode("utf-8-sig", "replace")
+
+
+def import_lines(sight: Sight, text: str) -> tuple[int, Refusals]:
+    """How many links were made, and what was wrong with the other lines: (number, sentence)."""
+    made, number, wrong = 0, 1, Refusals()
+    try:
+        for number, line in enumerate(csv.DictReader(io.StringIO(text)), 2):
+            if number > MAX_IMPORT_LINES:
+                rest = f"At most {MAX_IMPORT_LINES:,} lines at once; this one and the rest were left out."
+                wrong.append((number, rest))
+                break
+            try:
+                make(sight, cells_of(line))
+                made += 1
+            except ValidationError as error:
+                wrong.append((number, " ".join(error.messages)))
+    except csv.Error as error:
+        wrong.append((number + 1, f"This is no CSV file from here on: {error}."))
+    return made, wrong
+
+
+def cells_of(line: dict[Any, Any]) -> dict[str, str]:
+    """The cells of a line by their columns' names in lower case."""
+    return {
+        str(name or "").strip().lower(): value.strip() if isinstance(value, str) else "" for name, value in line.items()
+    }
+
+
+@transaction.atomic
+def make(sight: Sight, line: dict[str, str]) -> None:
+    """The link of one line, and its group where the account has none of that name. Raises ValidationError."""
+    group: Group | None = None
+    if name := line.get("group"):
+        group = sight.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
+        if group is None and sight.writes:
+            group = belongings.group_create(account=sight.account, name=name)
+    if group is None and not sight.writes:
+        raise ValidationError({"group": "Name a group you may write to."})
+    services.datapoint_create(
+        account=sight.account, alias=line.get("alias", "").lstrip("'"), url=line.get("url", "").lstrip("'"),
+        title=line.get("title", "").lstrip("'"), group=group,
+        tags=find_tags(sight, [one.strip() for one in line.get("tags", "").split(",") if one.strip()]),
+    )  # fmt: skip
