@@ -115,9 +115,23 @@ def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
         error.detail = Somebody.message  # type: ignore[assignment]
     headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
     if isinstance(error, exceptions.ValidationError) and isinstance(error.detail, dict):
-        fields = {name: [str(text) for text in texts] for name, texts in error.detail.items()}
+        fields = flatten_errors(error.detail)
         return _answer(400, " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items()), fields)
     return _answer(error.status_code, str(error.detail), headers=headers)
+
+
+def flatten_errors(detail: Any, name: str = "") -> dict[str, list[str]]:
+    """Sentences by field of a serializer's errors, members of lists and objects with their place: `grants.0.id`."""
+    if isinstance(detail, dict):
+        parts = {str(key): value for key, value in detail.items()}
+    elif any(isinstance(one, dict | list) for one in detail):
+        parts = {str(place): value for place, value in enumerate(detail) if value}
+    else:
+        return {name: [str(text) for text in detail]}
+    found: dict[str, list[str]] = {}
+    for key, value in parts.items():
+        found |= flatten_errors(value, f"{name}.{key}" if name else key)
+    return found
 
 
 def _answer(code: int, message: str, fields: Any = None, headers: dict[str, str] | None = None) -> Response:

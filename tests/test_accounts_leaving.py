@@ -260,7 +260,13 @@ def test_one_right_is_checked_without_reading_all_there_is(account, site, bob) -
     assert len(read) == 1 and f"IN ({link.pk})" in read[0]
 
 
-@pytest.mark.parametrize("number", [0, -1, 10**30, "charlies"])
+def test_a_number_that_no_site_can_have_is_refused_at_its_place(inside: Client, bob) -> None:
+    grants = [{"kind": "site", "id": 10**30, "right": "read"}]
+    error = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants}).json()["error"]
+    assert error["code"] == "invalid" and list(error["fields"]) == ["grants.0.id"]
+
+
+@pytest.mark.parametrize("number", [0, -1, "charlies"])
 def test_what_is_not_of_the_account_cannot_be_given(inside: Client, bob, charlies_site, number) -> None:
     wanted = charlies_site.pk if number == "charlies" else number
     grants = [{"kind": "site", "id": wanted, "right": "read"}]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Account, Right, User
+from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
 from links import guests
 from links.models import Datapoint, Status
@@ -90,9 +90,16 @@ def test_an_account_has_at_most_as_many_links_as_its_plan_says(owner: Program, a
     assert owner.post("/datapoints", {"name": "n3", "typeTL": {"url": "https://a.test"}})
 
 
+def invited(account: Account, email: str, options: dict[str, Any] | None = None) -> Membership:
+    """A guest who has accepted the invitation."""
+    member = guests.guest_create(account=account, email=email, options=options)
+    Membership.objects.filter(pk=member.pk).update(accepted=datetime.now(UTC))
+    return member
+
+
 def guest_with(account: Account, world: dict[str, Any], **options: Any) -> tuple[Program, Client]:
     """A guest who reads the world's group, as a program and at the pages."""
-    member = guests.guest_create(account=account, email="narrow@example.org", options=options)
+    member = invited(account, "narrow@example.org", options)
     grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
     client = Client()
     client.force_login(member.user)
@@ -116,7 +123,7 @@ def test_a_guest_sees_no_numbers_from_before_the_day_he_may_see_from(account: Ac
 
 
 def guest_with_date(account: Account, world: dict[str, Any], since: datetime) -> tuple[Program, Client]:
-    member = guests.guest_create(account=account, email="late@example.org")
+    member = invited(account, "late@example.org")
     grant_set(membership=member, kind="group", object_id=world["group"].pk, right=Right.READ)
     master(account).post(f"/account/guests/{member.pk}", {"timeframeMinDate": f"{since:%Y%m%d%H%M%S}"})
     client = Client()

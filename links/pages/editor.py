@@ -16,7 +16,7 @@ from links.addresses import tracking_url
 from links.choose import Asker, choose
 from links.facts import LinkFacts, link_facts
 from links.grants import Sight, datapoint_for
-from links.models import Datapoint, Domain, Kind, Status
+from links.models import Datapoint, Kind, Status
 from links.pages.forms import LinkForm, initial_of
 from links.pages.frame import links_page, shown, told
 from links.tenant_content import content_sentences
@@ -62,8 +62,7 @@ def ready(form: LinkForm) -> dict[str, Any]:
 
 def content_notes(form: LinkForm) -> list[str]:
     """What links may show on the domains that the form offers."""
-    numbers = [number for number, _ in form.fields["domain"].choices]  # type: ignore[attr-defined]
-    return content_sentences(Domain.objects.filter(pk__in=numbers).order_by("kind", "name"))
+    return content_sentences(form.fields["domain"].queryset)  # type: ignore[attr-defined]
 
 
 @links_page("list", may="edit")
