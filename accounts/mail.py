@@ -8,6 +8,11 @@ from django.template.loader import render_to_string
 from accounts.brand import Brand
 
 
+def one_line(text: str) -> str:
+    """Text for a header of a mail: names may contain line breaks, headers may not."""
+    return " ".join(text.split())
+
+
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
     """Render `mail/<template>.txt` and send it. OSError or SMTPException when no server can be had."""
     text = render_to_string(f"mail/{template}.txt", {"brand": brand, **context})

@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 from sites.alerts.conditions import Condition
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
+from sites.outbound import OutboundError, check_reachable
 
 
 class ChannelForm(forms.ModelForm):
@@ -34,6 +35,11 @@ class ChannelForm(forms.ModelForm):
                 self.add_error("target", "This is not an e-mail address.")
         elif kind and not target.startswith(("https://", "http://")):
             self.add_error("target", "Paste the hook's whole address; it starts with https://.")
+        elif kind:
+            try:
+                check_reachable(target)
+            except OutboundError as error:
+                self.add_error("target", str(error))
         return data
 
 

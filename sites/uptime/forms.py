@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
+from sites.outbound import OutboundError, check_reachable
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE
 
@@ -33,6 +34,15 @@ class MonitorForm(forms.ModelForm):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.initial["headers"] = "\n".join(f"{name}: {value}" for name, value in self.instance.headers.items())
+
+    def clean_url(self) -> str:
+        """The address, unless it would never be asked."""
+        url: str = self.cleaned_data["url"]
+        try:
+            check_reachable(url)
+        except OutboundError as error:
+            raise forms.ValidationError(str(error)) from error
+        return url
 
     def clean_headers(self) -> dict[str, str]:
         """Lines `Name: value` as a dictionary; a line without a colon is refused by its number."""
