@@ -50,6 +50,16 @@ def test_the_service_refuses_it_too(site, url):
         monitor_create(site=site, url=url)
 
 
+def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
+    monitor = Monitor.objects.create(site=site, url="http://10.1.2.3/", next_due=NOW)
+    channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="http://10.1.2.3/")
+    off = {"enabled": ""}
+    inside.post(reverse("uptime-edit", args=[site.pk, monitor.pk]), MONITOR | {"url": monitor.url} | off)
+    inside.post(reverse("channel-edit", args=[site.pk, channel.pk]), CHANNEL | {"target": channel.target} | off)
+    monitor.refresh_from_db(), channel.refresh_from_db()
+    assert (monitor.enabled, channel.enabled) == (False, False)
+
+
 def test_a_name_that_leads_inside_is_refused_and_one_that_leads_nowhere_yet_is_not(inside, site, monkeypatch):
     with answering(monkeypatch, inner=["93.184.216.34", "10.0.0.1"], outer=["93.184.216.34"]):
         for url in ("https://inner.example/", "https://outer.example/", "https://later.example/"):

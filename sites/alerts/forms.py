@@ -35,7 +35,7 @@ class ChannelForm(forms.ModelForm):
                 self.add_error("target", "This is not an e-mail address.")
         elif kind and not target.startswith(("https://", "http://")):
             self.add_error("target", "Paste the hook's whole address; it starts with https://.")
-        elif kind:
+        elif kind and data.get("enabled"):
             try:
                 check_reachable(target)
             except OutboundError as error:

@@ -30,7 +30,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     if before is None:
         used = Channel.objects.filter(account=channel.account).count()
         check_limit(channel.account, "channels", used=used, field="name", what="channels")
-    if channel.kind != ChannelKind.EMAIL:
+    if channel.enabled and channel.kind != ChannelKind.EMAIL:
         check_hook(channel)
     if before is None or (before.kind, before.target) != (channel.kind, channel.target):
         member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.account, channel.target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 from sites.outbound import OutboundError, check_reachable
@@ -35,14 +37,15 @@ class MonitorForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.initial["headers"] = "\n".join(f"{name}: {value}" for name, value in self.instance.headers.items())
 
-    def clean_url(self) -> str:
-        """The address, unless it would never be asked."""
-        url: str = self.cleaned_data["url"]
-        try:
-            check_reachable(url)
-        except OutboundError as error:
-            raise forms.ValidationError(str(error)) from error
-        return url
+    def clean(self) -> dict[str, Any]:
+        """An address that would never be asked is refused, unless the monitor rests."""
+        data = super().clean() or {}
+        if data.get("enabled") and data.get("url"):
+            try:
+                check_reachable(data["url"])
+            except OutboundError as error:
+                self.add_error("url", str(error))
+        return data
 
     def clean_headers(self) -> dict[str, str]:
         """Lines `Name: value` as a dictionary; a line without a colon is refused by its number."""

@@ -73,7 +73,8 @@ def validate(monitor: Monitor) -> None:
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
     try:
-        check_host(monitor.url)
+        if monitor.enabled:
+            check_host(monitor.url)
     except OutboundError as error:
         raise ValidationError({"url": str(error)}) from error
 
