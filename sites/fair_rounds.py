@@ -6,18 +6,20 @@ first pieces of work are under way. What has ended is written down in small batc
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from anyio.from_thread import start_blocking_portal
 from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 
@@ -107,7 +109,7 @@ def next_in_turn(rows: QuerySet[Any], account: str, order: str, places: Places) 
 def run_fair_round(
     *,
     claim: Callable[[Places, datetime], list[Job[T]]],
-    work: Callable[[T], Awaitable[R]],
+    work: Callable[[T], Coroutine[Any, Any, R]],
     write: Callable[[list[Done[T, R]]], object],
     places: Places,
     seconds: float,
@@ -124,11 +126,11 @@ def run_fair_round(
     def note(job: Job[T], future: Future[R]) -> None:
         ended.put((job, future, time.monotonic() - begun))
 
-    with start_blocking_portal() as portal:
+    with event_loop() as loop:
         while True:
             for job in claim(places, now + timedelta(seconds=elapsed)) if elapsed < seconds else ():
                 places.take(job)
-                portal.start_task_soon(work, job.item).add_done_callback(partial(note, job))
+                asyncio.run_coroutine_threadsafe(work(job.item), loop).add_done_callback(partial(note, job))
             if not places.keys:
                 return count
             batch = take_batch(ended)
@@ -144,9 +146,33 @@ def run_fair_round(
             elapsed, count = time.monotonic() - begun, count + len(batch)
 
 
+@contextmanager
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs in a thread of its own; what is under way at the end is cancelled."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="fair-round", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(cancel_others(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def cancel_others() -> None:
+    """Cancel every other task of the loop, and wait until they have ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
 def succeeded(future: Future[Any]) -> bool:
     """Whether a piece of work has a result; an error is logged."""
-    error = future.exception()
+    error = future.exception() if not future.cancelled() else asyncio.CancelledError()
     if error is not None:
         log.error("Work of a round failed", exc_info=error)
     return error is None

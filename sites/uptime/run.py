@@ -27,8 +27,8 @@ from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_moment
 
 log = logging.getLogger(__name__)
-MAX_UNDER_WAY = 300  # checks at the same time
-MAX_OF_ACCOUNT = 75
+MAX_UNDER_WAY = 400  # checks at the same time
+MAX_OF_ACCOUNT = 150
 ROUND_SECONDS = 55.0  # after which a round only finishes; the next one is allowed to begin a little earlier
 Check = Callable[[Monitor], Awaitable[Verdict]]
 Tell = Callable[[Incident], object]
@@ -133,8 +133,8 @@ def add_to_hours(results: Results) -> None:
         by_hour[monitor.pk, at.replace(minute=0, second=0, microsecond=0)].append(verdict)
     fresh = [UptimeHour(monitor_id=pk, hour=hour) for pk, hour in by_hour]
     UptimeHour.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
-    keys = {hour for _, hour in by_hour}
-    rows = UptimeHour.objects.select_for_update().filter(hour__in=keys).order_by("pk")
+    monitors, hours = {key for key, _ in by_hour}, {hour for _, hour in by_hour}
+    rows = UptimeHour.objects.select_for_update().filter(monitor__in=monitors, hour__in=hours).order_by("pk")
     touched = [row for row in rows if (row.monitor_id, row.hour) in by_hour]
     for row in touched:
         count_verdicts(row, by_hour[row.monitor_id, row.hour])
