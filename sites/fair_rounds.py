@@ -68,9 +68,10 @@ class Places:
         self.keys.add(job.key)
 
     def leave(self, job: Job[Any]) -> None:
-        """A piece of work has ended."""
-        self.held[job.account_id] -= 1
-        self.keys.discard(job.key)
+        """A piece of work has ended; nothing happens for one that had no place here."""
+        if job.key in self.keys:
+            self.held[job.account_id] -= 1
+            self.keys.discard(job.key)
 
     def full_accounts(self) -> list[int]:
         return [account_id for account_id, count in self.held.items() if count >= self.per_account]

@@ -39,6 +39,7 @@ def server(settings, monkeypatch):
         monkeypatch.setattr("tests.badserver.Misbehaving.say_wait", say_wait, raising=False)
         monkeypatch.setattr("tests.badserver.Misbehaving.say_ok", say_ok)
         running.waited = waited
+        running.socket.listen(200)
         yield running
 
 
@@ -116,8 +117,8 @@ def test_an_alert_that_becomes_due_while_slow_hooks_are_under_way_is_sent_by_the
     queue(hook(Account.objects.create(name="Slow"), f"{server.base}/wait"), 3)
     late, claim = hook(site.account, f"{server.base}/ok"), out.claim_due
 
-    def claim_and_fire(places, now):
-        found = claim(places, now)
+    def claim_and_fire(places, mails, now):
+        found = claim(places, mails, now)
         if found and not Delivery.objects.filter(channel=late).exists():
             queue(late, now=now)
         return found
@@ -156,6 +157,21 @@ def test_what_waits_for_a_channel_that_is_off_is_given_up_after_a_day_and_not_se
     Channel.objects.update(enabled=True)
     assert out.deliver_due(now=NOW) == 0
     assert state(old) == "failed" and "off" in old.error and server.seen == []
+
+
+def test_a_worker_that_dies_takes_one_mail_of_an_account_with_it_and_not_all(site, monkeypatch):
+    mails = queue(hook(site.account, "ops@example.com", kind="email"), 5)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(out, "note_success", die)
+        with pytest.raises(KeyboardInterrupt):
+            out.deliver_due(now=NOW)
+    out.deliver_due(now=NOW + timedelta(minutes=5))
+    assert sorted(state(delivery) for delivery in mails) == ["failed", "sent", "sent", "sent", "sent"]
+    assert len(mail.outbox) == 5
 
 
 def test_a_mail_server_that_is_away_for_days_switches_no_channel_off(alice, site, settings):

@@ -31,6 +31,7 @@ CLAIM = timedelta(minutes=2)
 GIVE_UP_AFTER = timedelta(days=1)
 MAX_UNDER_WAY = 40  # messages at the same time
 MAX_OF_ACCOUNT = 8
+MAX_MAILS, MAX_MAILS_OF_ACCOUNT = 4, 1  # among them: what is under way when a worker dies is never sent again
 ROUND_SECONDS = 30.0  # after which a round only finishes; the next one is allowed to begin a little earlier
 
 
@@ -54,11 +55,17 @@ def deliver_due(*, now: datetime) -> int:
     give_up_lost(now)
     arrived: list[Delivery] = []
 
+    places, mails = Places(MAX_UNDER_WAY, MAX_OF_ACCOUNT), Places(MAX_MAILS, MAX_MAILS_OF_ACCOUNT)
+
     def write(done: list[Sent]) -> None:
+        for one in done:
+            mails.leave(one.job)
         run_each(done, lambda one: arrived.append(one.job.item.delivery) if write_down(one) else None, what="Delivery")
 
-    places = Places(MAX_UNDER_WAY, MAX_OF_ACCOUNT)
-    run_fair_round(claim=claim_due, work=send_one, write=write, places=places, seconds=ROUND_SECONDS, now=now)
+    run_fair_round(
+        claim=lambda places, at: claim_due(places, mails, at), work=send_one, write=write, places=places,
+        seconds=ROUND_SECONDS, now=now,
+    )  # fmt: skip
     return len(arrived)
 
 
@@ -85,11 +92,18 @@ def give_up_lost(now: datetime) -> None:
         Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
 
 
-def claim_due(places: Places, now: datetime) -> list[Job[Outgoing]]:
-    """The messages that begin now, each claimed and ready."""
-    turn = next_in_turn(waiting(now), "channel__account_id", "next_try", places)
-    found = run_each(turn, lambda row: (row[1], claim(row[0], now)), what="Delivery")
-    return [Job(account_id, out.delivery.pk, out) for account_id, out in found if out is not None]
+def claim_due(places: Places, mails: Places, now: datetime) -> list[Job[Outgoing]]:
+    """The messages that begin now, each claimed and ready; e-mails have few places of their own."""
+    is_mail = Q(channel__kind=ChannelKind.EMAIL)
+    jobs: list[Job[Outgoing]] = []
+    for rows, free in ((waiting(now).filter(is_mail), mails), (waiting(now).filter(~is_mail), places)):
+        turn = next_in_turn(rows, "channel__account_id", "next_try", free)
+        found = run_each(turn, lambda row: (row[1], claim(row[0], now)), what="Delivery")
+        jobs += [Job(account_id, out.delivery.pk, out) for account_id, out in found if out is not None]
+    for job in jobs:
+        if job.item.delivery.channel.kind == ChannelKind.EMAIL:
+            mails.take(job)
+    return jobs
 
 
 def claim(key: Any, now: datetime) -> Outgoing | None:
