@@ -14,7 +14,7 @@ ZONES = [(name, name) for name in sorted(available_timezones())]
 PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 
 
-def add_mistakes(form: forms.Form, error: ValidationError) -> None:
+def add_mistakes(form: forms.BaseForm, error: ValidationError) -> None:
     """Show a service's refusal at its fields, and above the form what belongs to no field of it."""
     by_field = error.message_dict if hasattr(error, "error_dict") else {None: error.messages}
     for field, messages in by_field.items():

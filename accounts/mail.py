@@ -9,6 +9,11 @@ from accounts.brand import OURS, Brand, brand_of
 from accounts.models import Membership, User
 
 
+def one_line(text: str) -> str:
+    """Text for a header of a mail: names may contain line breaks, headers may not."""
+    return " ".join(text.split())
+
+
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
     """Render `mail/<template>.txt` and send it. OSError or SMTPException when no server can be had."""
     text = render_to_string(f"mail/{template}.txt", {"brand": brand, **context})

@@ -10,7 +10,7 @@ import inspect
 import logging
 import os
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from config.periods import PERIODS, Period
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")
+CONCURRENCY = 8  # tasks at the same time: rounds that wait for slow servers must not hold up the others
 patience = Patience()
 app.conf.update(
     broker_url=settings.REDIS_URL or "memory://",
@@ -54,7 +55,7 @@ def run(row: Period) -> None:
     if row.guarded:
         if settings.REDIS_URL:
             known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
-        run_guarded(row.name, job, now=now)
+        run_guarded(row.name, job, now=now, longest=timedelta(seconds=row.longest))
     else:
         job()
 
@@ -74,7 +75,7 @@ for _row in PERIODS:
 class Threads:
     """Worker and beat as threads of this process."""
 
-    def __init__(self, concurrency: int = 3) -> None:
+    def __init__(self, concurrency: int = CONCURRENCY) -> None:
         self.worker = WorkController(
             app=app, pool="threads", concurrency=concurrency, without_gossip=True, without_mingle=True,
             without_heartbeat=True, quiet=True,

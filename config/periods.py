@@ -16,13 +16,15 @@ class Period(NamedTuple):
     path: str
     seconds: float
     guarded: bool = True  # run once at a time over all workers, and written down; needs the database
+    longest: float = 600  # seconds after which the next one may begin although this one has not ended
 
 
 MINUTE, HOUR = 60, 3600
 
 PERIODS: tuple[Period, ...] = (
     Period("heartbeat", "config.health.beat", 10, guarded=False),
-    Period("uptime", "sites.uptime.services.monitors_check", 5),
+    # A round of these two claims for a while, then only waits for slow servers; the next one takes over meanwhile
+    Period("uptime", "sites.uptime.services.monitors_check", 5, longest=50),
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
     Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
@@ -30,7 +32,7 @@ PERIODS: tuple[Period, ...] = (
     Period("links paused", "links.pausing.pause_expired", MINUTE),
     Period("link destinations", "links.watch.destinations_check", 5 * MINUTE),
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
-    Period("deliveries", "sites.alerts.deliver.deliver_due", 5),
+    Period("deliveries", "sites.alerts.deliver.deliver_due", 5, longest=25),
     Period("goals named", "goals.discovery.discover", MINUTE),
     Period("rollups", "reports.rollups.catch_up", 10 * MINUTE),
     Period("quotas counted", "reports.quota.quotas_count", 5 * MINUTE),

@@ -153,6 +153,7 @@ def email_settings(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     return {
         "EMAIL_HOST": parts.hostname or "localhost",
+        "EMAIL_TIMEOUT": 20,  # seconds: a mail server that hangs must not hold up what is sent otherwise
         "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
         "EMAIL_HOST_USER": unquote(parts.username or ""),
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone as clock
 
+from accounts.operations.run import run_each
 from goals.models import Goal
 from goals.services import goal_appear
 from sites.models import Site
@@ -34,7 +35,7 @@ def discover(now: datetime | None = None, since: datetime | None = None) -> int:
     for reader in _readers:
         for site_id, name in reader(since or now - LOOK_BACK, now):
             named.setdefault(site_id, set()).add(name.strip()[:120])
-    return sum(_appear(site_id, names) for site_id, names in named.items())
+    return sum(run_each(named, lambda site_id: _appear(site_id, named[site_id]), what="Goals of site"))
 
 
 def _appear(site_id: int, names: set[str]) -> int:

@@ -6,18 +6,19 @@ when it failed twice in a row. A server that only turns programs away (401, 403,
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from django.db import transaction
 
+from accounts.operations.run import run_each
 from links.known import domains_by_name
 from links.loops import destinations, place_of
 from links.models import Datapoint, Destination, Domain, Kind, Status
 from sites.alerts.models import Alert
-from sites.outbound import OutboundError, fetch_async
+from sites.fair_rounds import Done, Job, Places, next_in_turn, run_fair_round
+from sites.outbound import OutboundError, OutboundNotMade, fetch_async
 from sites.uptime.check import AGENT
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_move
@@ -26,7 +27,8 @@ CONDITION = "link"
 EVERY, AGAIN = timedelta(hours=6), timedelta(minutes=10)
 MOST_LINKS = 2_000  # of one account: those made last
 MOST_ADDRESSES = 10  # of one link
-MOST_AT_ONCE, SIDE_BY_SIDE = 300, 30  # of one round
+SIDE_BY_SIDE, MAX_OF_ACCOUNT = 30, 10
+ROUND_SECONDS = 240.0
 TIMEOUT, MOST_BYTES = 10.0, 2_000
 TURNED_AWAY = frozenset({401, 403, 407, 429, 999})
 
@@ -34,25 +36,32 @@ TURNED_AWAY = frozenset({401, 403, 407, 429, 999})
 def destinations_check(*, now: datetime) -> int:
     """One round: what is watched is brought up to date, what is due is asked; the number of addresses asked."""
     follow(now)
-    due = claim_due(now)
-    for destination, cause in asyncio.run(ask_all(due)):
-        write_down(destination, cause, now)
-    return len(due)
+
+    def write(done: list[Done[Destination, str | None]]) -> None:
+        run_each(done, lambda one: write_down(one.job.item, one.result, now), what="Destination")
+
+    return run_fair_round(
+        claim=lambda places, at: claim_due(places, now), work=ask, write=write,
+        places=Places(SIDE_BY_SIDE, MAX_OF_ACCOUNT), seconds=ROUND_SECONDS, now=now,
+    )  # fmt: skip
 
 
 # -- what is watched ----------------------------------------------------------------------------------------------
 
 
 def follow(now: datetime) -> None:
-    """Watch every address of every active link of the accounts that asked for it, and nothing else."""
+    """Watch every address of every active link of the accounts that asked for it, and nothing else. A link whose
+    addresses cannot be read keeps what was watched."""
     accounts = Alert.objects.filter(condition=CONDITION, enabled=True, site__deleted=None)
     domains = domains_by_name()
-    kept: list[int] = []
+    kept: set[int] = set()
     for account_id in accounts.values_list("site__account_id", flat=True).distinct():
         links = Datapoint.objects.filter(account_id=account_id, kind=Kind.LINK, status=Status.ACTIVE)
-        for link in links.order_by("-pk").prefetch_related("watched_destinations")[:MOST_LINKS]:
-            kept += watch_link(link, domains, now)
-    stale = set(Destination.objects.values_list("pk", flat=True)) - set(kept)
+        chosen = list(links.order_by("-pk").prefetch_related("watched_destinations")[:MOST_LINKS])
+        read = dict(run_each(chosen, lambda link: (link.pk, watch_link(link, domains, now)), what="Link"))
+        for link in chosen:
+            kept.update(read.get(link.pk) or [row.pk for row in link.watched_destinations.all() if link.pk not in read])
+    stale = set(Destination.objects.values_list("pk", flat=True)) - kept
     for first in range(0, len(stale), 500):
         Destination.objects.filter(pk__in=sorted(stale)[first : first + 500]).delete()
     follow_monitors()
@@ -85,10 +94,12 @@ def follow_monitors() -> None:
 # -- asking -------------------------------------------------------------------------------------------------------
 
 
-def claim_due(now: datetime) -> list[Destination]:
-    """What is due and now ours alone."""
-    due = Destination.objects.filter(next_due__lte=now).order_by("next_due")[:MOST_AT_ONCE]
-    return [row for row in due if claimed(row, now)]
+def claim_due(places: Places, now: datetime) -> list[Job[Destination]]:
+    """What is due, may be asked now, and is ours alone."""
+    due = Destination.objects.filter(next_due__lte=now)
+    turn = dict(next_in_turn(due, "datapoint__account_id", "next_due", places))
+    rows = (row for row in due.filter(pk__in=list(turn)) if claimed(row, now))
+    return [Job(turn[row.pk], row.pk, row) for row in rows]
 
 
 def claimed(row: Destination, now: datetime) -> bool:
@@ -96,29 +107,32 @@ def claimed(row: Destination, now: datetime) -> bool:
     return bool(mine.update(next_due=now + AGAIN))  # a worker that dies leaves it to the round after the next
 
 
-async def ask_all(rows: Sequence[Destination]) -> list[tuple[Destination, str]]:
-    """Every row with what is wrong with it ("" = nothing)."""
-    gate = asyncio.Semaphore(SIDE_BY_SIDE)
-
-    async def one(row: Destination) -> tuple[Destination, str]:
-        async with gate:
-            return row, await problem(row.url)
-
-    return list(await asyncio.gather(*(one(row) for row in rows)))
+async def ask(row: Destination) -> str | None:
+    """What is wrong with the address, "" = nothing, None = it could not be asked."""
+    try:
+        return await problem(row.url)
+    except OutboundNotMade:
+        return None
 
 
 async def problem(url: str) -> str:
-    """Why nobody finds anything at the address, as a sentence; "" when somebody does."""
+    """Why nobody finds anything at the address, as a sentence; "" when somebody does. Raises OutboundNotMade."""
     try:
         answer = await fetch_async(url, headers={"User-Agent": AGENT}, timeout=TIMEOUT, most_bytes=MOST_BYTES)
+    except OutboundNotMade:
+        raise
     except OutboundError as error:
         return str(error)
     return f"It answers {answer.status}." if answer.status >= 400 and answer.status not in TURNED_AWAY else ""
 
 
 @transaction.atomic
-def write_down(row: Destination, cause: str, now: datetime) -> None:
-    """The verdict: a first failure is asked again soon, a second one is believed."""
+def write_down(row: Destination, cause: str | None, now: datetime) -> None:
+    """The verdict: a first failure is asked again soon, a second one is believed. One that could not be asked keeps
+    what is known of it."""
+    if cause is None:
+        Destination.objects.filter(pk=row.pk).update(next_due=now + EVERY)
+        return
     row.dead_since = (row.dead_since or row.first_failure) if cause else None
     row.first_failure = (row.first_failure or now) if cause else None
     row.checked, row.cause = now, cause[:200]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from accounts.models import Account
+from accounts.operations.run import run_each
 from accounts.services import account_usage_set
 from reports.engine.usage import recorded
 from sites.models import Site
@@ -32,12 +33,14 @@ def usage(accounts: list[Account], now: datetime) -> dict[int, int]:
 
 def quotas_count(*, now: datetime) -> int:
     """Count every account that has a quota, and say who used it up and who has room again; accounts counted."""
-    for free in Account.objects.filter(monthly_events=0).exclude(events_counted=None):  # its quota was lifted
-        account_usage_set(account=free, used=0, now=None)
-        quota_flag_set(account=free, over=False)
+    lifted = Account.objects.filter(monthly_events=0).exclude(events_counted=None)
+    run_each(lifted, lambda account: usage_set(account, 0, None), what="Quota of account")
     limited = list(Account.objects.filter(monthly_events__gt=0))
     used = usage(limited, now)
-    for account in limited:
-        account_usage_set(account=account, used=used[account.pk], now=now)
-        quota_flag_set(account=account, over=used[account.pk] >= account.monthly_events)
-    return len(limited)
+    return len(run_each(limited, lambda account: usage_set(account, used[account.pk], now), what="Quota of account"))
+
+
+def usage_set(account: Account, used: int, now: datetime | None) -> None:
+    """Store what an account used and whether that is too much; 0 and no moment for one without a quota."""
+    account_usage_set(account=account, used=used, now=now)
+    quota_flag_set(account=account, over=0 < account.monthly_events <= used)

@@ -7,14 +7,17 @@ told to this module; it compares what has arrived for a day with what had when t
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from accounts.operations.run import run_each
 from reports.engine import rolled
 from reports.engine.period import DAY, Period, day_start, zone_of
 from reports.engine.plan import rolled_above
 from sites import known
+from tracking import store
 
 log = logging.getLogger(__name__)
 GRACE = timedelta(minutes=10)  # after midnight, so that what lay in the spool has arrived
@@ -37,20 +40,33 @@ def next_build() -> int:
 def catch_up(now: datetime | None = None) -> int:
     """Build every closed day whose data is not what it was built from; how many days were built."""
     now = now or datetime.now(UTC)
-    begun, built, again = time.monotonic(), 0, False
-    for site_id, first, events in rolled.sites_with_events():
-        facts = known.site(site_id)
-        if facts is None or events < rolled_above():
-            continue
-        for run, rebuilt in stale(site_id, facts.timezone, first, now):
-            rolled.build_days(site_id, facts.timezone, run[0], run[-1], next_build(), now)
-            built, again = built + len(run), again or rebuilt
-            if time.monotonic() - begun > BUDGET:
-                log.info("rollups: %d days built, the rest comes with the next round", built)
-                return built
-    if again:
+    begun = time.monotonic()
+    large = {site_id: first for site_id, first, events in rolled.sites_with_events() if events >= rolled_above()}
+    order = random.sample(sorted(large), len(large))  # a site with much to build is not first in every round
+    rounds = run_each(
+        order, lambda site_id: build_site(site_id, large[site_id], now, begun + BUDGET), what="Rollups of site",
+        stop_for=(store.StoreAway,),
+    )  # fmt: skip
+    built = sum(days for days, _ in rounds)
+    if time.monotonic() - begun > BUDGET:
+        log.info("rollups: %d days built, the rest comes with the next round", built)
+    elif any(rebuilt for _, rebuilt in rounds):
         rolled.sweep(now - KEPT)
     return built
+
+
+def build_site(site_id: int, first: datetime, now: datetime, until: float) -> tuple[int, bool]:
+    """Build the stale days of one site until the clock (monotonic) says `until`; how many were built, and whether one
+    of them replaces another build."""
+    facts, built, again = known.site(site_id), 0, False
+    if facts is None or time.monotonic() > until:
+        return 0, False
+    for run, rebuilt in stale(site_id, facts.timezone, first, now):
+        rolled.build_days(site_id, facts.timezone, run[0], run[-1], next_build(), now)
+        built, again = built + len(run), again or rebuilt
+        if time.monotonic() > until:
+            break
+    return built, again
 
 
 def stale(site_id: int, zone: str, first: datetime, now: datetime) -> Iterator[tuple[list[date], bool]]:

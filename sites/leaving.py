@@ -57,9 +57,9 @@ def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
 
 
 def end_channel(channel: Channel, now: datetime) -> None:
-    """Switch one off, saying why; the account's people can switch it on again."""
+    """Switch one off, saying why. The account's people can switch it on again; the person then has to agree first."""
     reason = "Switched off: the person it mails to left the account."
-    Channel.objects.filter(pk=channel.pk).update(enabled=False, switched_off=reason)
+    Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
 
 
 MAIL_CHANNELS = MemberWork("Alert channels that mail to them", ending_channels, end_channel)

@@ -14,6 +14,7 @@ from accounts.custom_domains.reserved import is_reserved_host
 from accounts.custom_domains.services import host_claim, host_provision, host_release
 from accounts.host_names import host_name, is_public_host
 from accounts.keys import derived_key, key_hash, random_key
+from accounts.limits import check_limit
 from accounts.models import Account, User
 from accounts.revocation import exposed_keys_forget
 from sites import known
@@ -42,6 +43,8 @@ def site_create(
     fields = cleaned_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
     _claim_domain(account, fields["domain"], by_operator)
     next_change()  # its lock makes the number below ours alone
+    used = Site.objects.filter(account=account, deleted=None).count()
+    check_limit(account, "sites", used=used, field="domain", what="sites")
     newest = Site.objects.order_by("-pk").values_list("pk", flat=True).first()
     site = Site(pk=max(FIRST_SITE_ID, (newest or 0) + 1), account=account, **fields)
     site.save(force_insert=True)
@@ -110,11 +113,13 @@ def api_key_create(
     expires: datetime | None = None,
     user: User | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its plain text, which is nowhere stored. ValidationError for one that may nothing."""
+    """A new key and its plain text, which is nowhere stored. ValidationError for one that may nothing, or too many."""
     if not (can_read or can_track):
         raise ValidationError({"can_read": "A key must be allowed to read, to track, or both."})
     if expires is not None and expires <= clock.now():
         raise ValidationError({"expires": "The key would already be expired."})
+    used = ApiKey.objects.filter(site=site, revoked=None).count()
+    check_limit(site.account, "api_keys_per_site", used=used, field="name", what="keys on one site")
     plain = random_key("ck_")
     key = ApiKey(
         site=site,

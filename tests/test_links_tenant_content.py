@@ -12,7 +12,7 @@ from accounts.custom_domains.models import Purpose
 from accounts.models import Account, User
 from accounts.services import account_brand_set
 from links import belongings
-from links.addresses import system_domain
+from links.addresses import follow_configuration, system_domain
 from tests.links_support import HOST, NOON, Answer, Browser, counts, learn, make
 from tests.support import prove_host
 

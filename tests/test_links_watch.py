@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from links.models import Destination, Status
+from links.models import Datapoint, Destination, Status
 from links.services import datapoint_create, datapoint_update
 from links.watch import AGAIN, EVERY, destinations_check
 from sites.alerts.models import Alert, Channel, Delivery
@@ -58,9 +58,21 @@ def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, a
     assert len(server.seen) == 4
 
 
-@pytest.mark.parametrize("path", ["status/500", "reset", "loop", "to/http:||10.0.0.1|"])
+@pytest.mark.parametrize("path", ["status/500", "reset", "loop"])
 def test_what_fails_in_any_way_is_dead(account, alert, server, path):
     link(account, "dead", f"{server.base}/{path}")
+    assert rounds(NOW, NOW + AGAIN) == [0, 1]
+
+
+def test_an_address_that_may_not_be_asked_from_here_is_not_called_dead(account, alert, server):
+    link(account, "inner", f"{server.base}/to/http:||10.0.0.1|")
+    assert rounds(NOW, NOW + AGAIN, NOW + EVERY) == [0, 0, 0]
+    assert Destination.objects.get().dead_since is None
+
+
+def test_a_link_that_cannot_be_read_keeps_no_other_from_being_watched(account, alert, server):
+    link(account, "dead", f"{server.base}/status/404")
+    Datapoint.objects.filter(pk=link(account, "odd", "https://example.com/").pk).update(url="http://exa\u2100mple.com/")
     assert rounds(NOW, NOW + AGAIN) == [0, 1]
 
 

@@ -3,19 +3,25 @@
 import dataclasses
 import socket
 import time
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sites import outbound
-from sites.outbound import OutboundError, OutboundForbidden, allowed, fetch
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, allowed, fetch, names
+from sites.outbound.networks import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
 from tests.badserver import misbehaving, wrong_certificate
+from tests.nameserver import answering
 
 FORBIDDEN = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200",
     "0.0.0.0", "192.0.0.192", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00:ec2::254",
-    "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "ff02::1",
+    "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "ff02::1", "::127.0.0.1", "::10.0.0.1",
+    "::ffff:8.8.8.8", "::ffff:0:10.0.0.1", "64:ff9b:1::a00:1", "2002:808:808::1",
+    "2001:0:4136:e378:8000:63bf:f5ff:fffe", "2001:db8::1", "2001:2::1", "100::1", "3fff::1", "5f00::1", "fec0::1",
+    "4000::1", "fe80::1%eth0", "fd20:ce::254", "168.63.129.16", "192.0.2.1", "198.51.100.7", "203.0.113.9",
+    "192.88.99.1", "240.0.0.1", "169.254.170.2", "2606:4700:0:0:0:5efe:a00:1", "no address", "",
 ]  # fmt: skip
 
 
@@ -46,6 +52,37 @@ def test_a_public_address_is_allowed(address):
     assert allowed(address)
 
 
+@given(st.ip_addresses())
+def test_no_address_outside_the_public_internet_is_allowed(address):
+    if allowed(str(address)):
+        assert address.is_global and not address.is_multicast
+        assert all(allowed(str(inner)) for inner in embedded(address))
+
+
+def embedded(address):
+    """The IPv4 addresses in an IPv6 address, as the standard library reads them, and in its last 32 bits for NAT64."""
+    if address.version == 4:
+        return []
+    nat64 = [IPv4Address(int(address) & 0xFFFFFFFF)] if address in IPv6Network("64:ff9b::/96") else []
+    return [inner for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()), *nat64) if inner]
+
+
+@given(st.sampled_from(sorted(SPECIAL_IPV4 | SPECIAL_IPV6 | METADATA)), st.data())
+def test_no_address_of_a_special_network_is_allowed(network, data):
+    address = data.draw(st.ip_addresses(network=network))
+    assert not allowed(str(address))
+    assert not allowed(f"{address}%eth0")
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_in_ipv6_clothes_is_never_more_than_itself(address):
+    inner = int(address)
+    clothes = [inner, 0xFFFF << 32 | inner, 0xFFFF << 48 | inner, 0x64FF9B << 96 | inner, 0x2002 << 112 | inner << 80]
+    assert [
+        str(IPv6Address(one)) for one in clothes if allowed(str(IPv6Address(one))) and not allowed(str(address))
+    ] == []
+
+
 @given(st.ip_addresses(v=4, network="10.0.0.0/8"))
 def test_every_private_address_is_refused_in_its_mapped_form_too(address):
     assert not allowed(f"::ffff:{address}")
@@ -68,33 +105,56 @@ def test_a_redirect_into_the_metadata_network_is_not_followed(server, connection
 
 
 def test_a_name_that_turns_private_after_the_first_look_gains_nothing(server, monkeypatch):
-    answers = iter([["93.184.216.34"], ["10.0.0.1"]])
-    asked = []
-
-    async def resolve(host, port):
-        asked.append(host)
-        return next(answers)
-
-    monkeypatch.setattr(outbound, "resolve", resolve)
+    answers = iter(["93.184.216.34", "10.0.0.1"])
     reached = []
 
     async def connect(self, host, port, *rest):
         reached.append(host)
         raise OSError("the wire is cut here")
 
-    monkeypatch.setattr(outbound.httpcore.AnyIOBackend, "connect_tcp", connect)
-    with pytest.raises(OutboundError):
+    monkeypatch.setattr("httpcore.AnyIOBackend.connect_tcp", connect)
+    zone = {"rebinding": lambda kind: [next(answers)] if kind == "A" else []}
+    with answering(monkeypatch, **zone) as server_of_names, pytest.raises(OutboundError):
         fetch("http://rebinding.example/")
-    assert (asked, reached) == (["rebinding.example"], ["93.184.216.34"])
+    assert (server_of_names.asked.count(("rebinding.example", "A")), reached) == (1, ["93.184.216.34"])
 
 
-def test_one_private_address_among_public_ones_is_enough_to_refuse(server, monkeypatch):
-    async def resolve(host, port):
-        return ["93.184.216.34", "192.168.0.1"]
-
-    monkeypatch.setattr(outbound, "resolve", resolve)
-    with pytest.raises(OutboundForbidden):
+@pytest.mark.parametrize("inner", ["192.168.0.1", "::ffff:10.0.0.1", "fd00::1"])
+def test_one_private_address_among_public_ones_is_enough_to_refuse(server, monkeypatch, connections, inner):
+    with answering(monkeypatch, both=["93.184.216.34", inner]), pytest.raises(OutboundForbidden):
         fetch("http://both.example/")
+    assert "93.184.216.34" not in connections
+
+
+def test_an_address_that_refuses_leaves_the_name_s_other_ones(server, settings, monkeypatch):
+    port = server.server_port
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.0/30",))
+    with answering(monkeypatch, two=["127.0.0.2", "127.0.0.1"]):
+        assert fetch(f"http://two.example:{port}/ok").status == 200
+
+
+def test_names_of_this_machine_need_no_name_server(server, monkeypatch):
+    with answering(monkeypatch) as answers:
+        assert fetch(f"http://localhost:{server.server_port}/ok").status == 200
+        assert fetch(f"http://shop.localhost:{server.server_port}/ok").status == 200
+    assert answers.asked == []
+
+
+def test_a_name_that_is_not_there_is_told_from_a_name_server_that_is_not(monkeypatch):
+    monkeypatch.setattr(names, "PROBE_SECONDS", 0.2)
+    with answering(monkeypatch) as answers:
+        with pytest.raises(OutboundError, match="does not exist") as missing:
+            fetch("http://missing.example/")
+        assert not isinstance(missing.value, OutboundNotMade)
+        answers.dead = True
+        with pytest.raises(OutboundNotMade, match="name servers of this installation"):
+            fetch("http://missing.example/", timeout=0.3)
+
+
+def test_a_name_whose_own_servers_are_silent_is_an_error_of_that_name(monkeypatch):
+    with answering(monkeypatch, mute="SILENT"), pytest.raises(OutboundError, match="in time") as error:
+        fetch("http://mute.example/", timeout=0.3)
+    assert not isinstance(error.value, OutboundNotMade)
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q
 
 from accounts.operations.models import TaskRun
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+R = TypeVar("R")
 LONGEST = timedelta(minutes=10)
 
 
@@ -41,8 +45,32 @@ def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest:
     except Exception as failure:
         log.exception("The task “%s” failed", name)
         error = f"{type(failure).__name__}: {failure}"[:300]
-    mine = TaskRun.objects.filter(name=name, running_until=claim)
-    mine.update(running_until=None, seconds=time.monotonic() - begun, runs=F("runs") + 1)
+    TaskRun.objects.filter(name=name).update(seconds=time.monotonic() - begun, runs=F("runs") + 1)
+    TaskRun.objects.filter(name=name, running_until=claim).update(running_until=None)  # unless the next one has begun
     if error:
         TaskRun.objects.filter(name=name).update(failures=F("failures") + 1, last_failure=now, error=error)
     return True
+
+
+def run_each(
+    items: Iterable[T], job: Callable[[T], R], *, what: str, stop_for: tuple[type[Exception], ...] = ()
+) -> list[R]:
+    """Run `job` on every item, such as a tenant's row; the results of those that did not fail.
+
+    One that fails is logged as `what` with its number and does not stop the others. What would fail for all of them,
+    a database that is away and errors to `stop_for`, is raised: the task comes by again.
+    """
+    results: list[R] = []
+    for item in items:
+        try:
+            results.append(job(item))
+        except Exception as error:
+            if isinstance(error, (OperationalError, InterfaceError, *stop_for)):
+                raise
+            log.exception("%s %s failed; the others go on", what, name_of(item))
+    return results
+
+
+def name_of(item: Any) -> Any:
+    """The number of a row, else the item itself: enough to find it, and nothing that a tenant wrote."""
+    return getattr(item, "pk", item if isinstance(item, int) else "")

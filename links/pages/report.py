@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from babel import Locale
 from babel.numbers import format_decimal
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -26,6 +27,7 @@ from reports.pages.names import reader_locale, value_name
 from reports.pages.numbers import money
 from sites.hosts import host_name
 from sites.models import Site
+from sites.outbound import OutboundError, check_reachable
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create
 
@@ -132,9 +134,14 @@ def watch(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse
     if site is None or not row.url:
         messages.error(request, "A monitor belongs to a site. Add a site first.")
         return HttpResponseRedirect(f"/links/{row.pk}")
-    found = Monitor.objects.filter(link_id=row.pk).first() or monitor_create(
-        site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk
-    )
+    found = Monitor.objects.filter(link_id=row.pk).first()
+    try:
+        if found is None:
+            check_reachable(row.url)
+            found = monitor_create(site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk)
+    except (OutboundError, ValidationError) as error:
+        messages.error(request, " ".join(getattr(error, "messages", [str(error)])))
+        return HttpResponseRedirect(f"/links/{row.pk}")
     return HttpResponseRedirect(f"/sites/{found.site_id}/uptime/{found.pk}")
 
 

@@ -13,6 +13,8 @@ from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 
 from accounts.brand import OURS, Brand, brand_of
+from accounts.mail import one_line
+from accounts.operations.run import run_each
 from reports.cells import safe_cell
 from reports.digest.chart import chart
 from reports.digest.content import SiteDigest, closed_period, site_digest
@@ -20,6 +22,7 @@ from reports.digest.models import DigestMail, DigestSubscription
 from reports.engine import Period
 from sites.access import sites_of
 from sites.models import Site
+from tracking.store import StoreAway
 
 HOUR = 6
 WHOLE = 3  # sites told in full; the rest as one line each
@@ -29,7 +32,7 @@ LATEST = timedelta(days=3)  # a digest this much too late is not sent any more
 def digests_send(*, now: datetime) -> int:
     """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice."""
     due = DigestSubscription.objects.filter(enabled=True, user__is_active=True).select_related("user")
-    return sum(digest_send(subscription=subscription, now=now) for subscription in due)
+    return sum(run_each(due, lambda row: digest_send(subscription=row, now=now), what="Digest", stop_for=(StoreAway,)))
 
 
 def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
@@ -44,12 +47,18 @@ def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
     mail = claim(subscription, period)
     if mail is None:
         return False
-    digests = [site_digest(site, closed_period(subscription.every, site.timezone, now), now) for site in sites]
     try:
+        digests = [site_digest(site, closed_period(subscription.every, site.timezone, now), now) for site in sites]
         message(subscription, digests).send()
     except OSError as error:
         DigestMail.objects.filter(pk=mail.pk).update(error=str(error)[:300])
         return False
+    except StoreAway:
+        mail.delete()  # nothing has left: the next round tries again
+        raise
+    except Exception as error:
+        DigestMail.objects.filter(pk=mail.pk).update(error=f"It could not be made: {type(error).__name__}")
+        raise
     DigestMail.objects.filter(pk=mail.pk).update(sent=now)
     return True
 
@@ -92,7 +101,7 @@ def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Lett
     context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = Letter(
-        subject=f"{names}: {digests[0].span}",
+        subject=one_line(f"{names}: {digests[0].span}"),
         body=render_to_string("digest/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from babel import Locale
 from babel.numbers import format_decimal
 
+from accounts.operations.run import run_each
 from reports.baseline import WEEK, WEEKS, earlier, measure, usual
 from reports.engine import Period, Query, ask
 from reports.pages.numbers import money
 from reports.prices.models import IncidentPrice
+from sites.fair_rounds import ranked
 from sites.uptime.models import Incident
+from tracking.store import StoreAway
 
 SETTLED = timedelta(minutes=30)  # after the end, for what lay in spools
 OLDEST = timedelta(days=400)
@@ -33,10 +36,12 @@ def incidents_price(*, now: datetime) -> int:
     """Price what has no final price yet; the number of prices made. A monitor of a link's destination has none."""
     done = IncidentPrice.objects.filter(final=True).values("incident")
     recent = Incident.objects.filter(start__gte=now - OLDEST, start__lt=now, monitor__link_id=None)
-    open_ones = recent.exclude(pk__in=done).select_related("monitor__site").order_by("-start")[:MOST]
-    for incident in open_ones:
-        incident_price(incident=incident, now=now)
-    return len(open_ones)
+    waiting = recent.exclude(pk__in=done).select_related("monitor__site")
+    rows = ranked(waiting, "monitor__site__account_id", "-start")[:MOST]  # no account before the newest of another
+    priced = run_each(
+        rows, lambda incident: incident_price(incident=incident, now=now), what="Incident", stop_for=(StoreAway,)
+    )
+    return len(priced)
 
 
 def incident_price(*, incident: Incident, now: datetime) -> IncidentPrice:

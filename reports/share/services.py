@@ -8,7 +8,9 @@ from datetime import datetime
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
+from accounts.limits import check_limit
 from accounts.models import User
 from goals.models import Segment
 from reports.share.models import Share
@@ -31,6 +33,8 @@ def share_create(
         raise ValidationError({"segment": "This segment belongs to another site."})
     if embed and password:
         raise ValidationError({"embed": "A link with a password cannot be embedded: frames cannot log in."})
+    used = Share.objects.open(timezone.now()).filter(site=site).count()
+    check_limit(site.account, "shares_per_site", used=used, field="name", what="open links on one site")
     share = Share(site=site, name=name.strip(), segment=segment, embed=embed, expires=expires, created_by=user)
     share.password = make_password(password) if password else ""
     share.full_clean()

@@ -7,70 +7,159 @@ always with the same delivery id, so that the receiver can drop repeats.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
+import asyncio
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMessage, EmailMultiAlternatives
-from django.db.models import Q
-from django.template.loader import render_to_string
+from django.core.mail import EmailMessage
+from django.db import InterfaceError, OperationalError
+from django.db.models import Q, QuerySet
 
 from accounts.brand import brand_of
+from accounts.mail import one_line
+from accounts.operations.run import run_each
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
-from sites.outbound import OutboundError, fetch
+from sites.alerts.senders import SENDERS, DeliveryFailed, Send
+from sites.fair_rounds import Done, Job, Places, next_in_turn, run_fair_round
 
 log = logging.getLogger(__name__)
 PAUSES = [timedelta(seconds=s) for s in (10, 30, 120, 600, 1800, 3600)]
 CLAIM = timedelta(minutes=2)
 GIVE_UP_AFTER = timedelta(days=1)
-MOST = 200
+MAX_UNDER_WAY = 40  # messages at the same time
+MAX_OF_ACCOUNT = 8
+MAX_MAILS, MAX_MAILS_OF_ACCOUNT = 4, 1  # among them: what is under way when a worker dies is never sent again
+ROUND_SECONDS = 30.0  # after which a round only finishes; the next one is allowed to begin a little earlier
 
 
-class DeliveryFailed(Exception):
-    """Why a message did not arrive, as a sentence."""
+@dataclass(frozen=True)
+class Outgoing:
+    """A claimed message, ready to be sent."""
+
+    delivery: Delivery
+    send: Send
+
+
+Sent = Done[Outgoing, DeliveryFailed | None]
 
 
 def deliver_due(*, now: datetime) -> int:
-    """Send what is due; the number of messages that arrived. Safe to run twice and side by side."""
-    give_up_mails(now)
-    waiting = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
-    due = Delivery.objects.filter(waiting, next_try__lte=now, channel__enabled=True).select_related("channel__account")
-    return sum(deliver(delivery, now) for delivery in due.order_by("next_try")[:MOST])
+    """Send what is due and what becomes due meanwhile; the number of messages that arrived.
+
+    Safe to run twice and side by side. No message holds up those of others: each account has a limited number under
+    way, and one that fails, however it fails, is tried again later by itself.
+    """
+    give_up_lost(now)
+    arrived: list[Delivery] = []
+
+    places, mails = Places(MAX_UNDER_WAY, MAX_OF_ACCOUNT), Places(MAX_MAILS, MAX_MAILS_OF_ACCOUNT)
+
+    def write(done: list[Sent]) -> None:
+        for one in done:
+            mails.leave(one.job)
+        run_each(done, lambda one: arrived.append(one.job.item.delivery) if write_down(one) else None, what="Delivery")
+
+    run_fair_round(
+        claim=lambda places, at: claim_due(places, mails, at), work=send_one, write=write, places=places,
+        seconds=ROUND_SECONDS, now=now,
+    )  # fmt: skip
+    return len(arrived)
 
 
-def give_up_mails(now: datetime) -> None:
-    """Say of a mail whose worker died with it that nobody knows: sending it again could make it two."""
-    lost = Delivery.objects.filter(
-        state=DeliveryState.SENDING, channel__kind=ChannelKind.EMAIL, next_try__lte=now
-    ).values_list("pk", flat=True)
-    Delivery.objects.filter(pk__in=list(lost)).update(
-        state=DeliveryState.FAILED, error="The worker ended while it was sent; it may have arrived."
+def waiting(now: datetime) -> QuerySet[Delivery]:
+    """What may be sent now."""
+    open_ones = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
+    return Delivery.objects.filter(open_ones, next_try__lte=now, channel__in=Channel.objects.usable())
+
+
+def give_up_lost(now: datetime) -> None:
+    """Close what will not be sent: a mail whose worker died with it, since sending it again could make it two; a hook
+    whose workers died with it for a day; what waited a day for a channel that is off or not confirmed."""
+    lost = Delivery.objects.filter(state=DeliveryState.SENDING, next_try__lte=now)
+    old = now - GIVE_UP_AFTER
+    useless = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
+        channel__in=Channel.objects.usable()
     )
+    for rows, reason in (
+        (lost.filter(channel__kind=ChannelKind.EMAIL), "The worker ended while it was sent; it may have arrived."),
+        (lost.filter(created__lte=old), "The worker ended each time while it was sent."),
+        (useless, "Its channel was off or not confirmed for a day."),
+    ):
+        keys = list(rows.values_list("pk", flat=True))
+        Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
+
+
+def claim_due(places: Places, mails: Places, now: datetime) -> list[Job[Outgoing]]:
+    """The messages that begin now, each claimed and ready; e-mails have few places of their own."""
+    is_mail = Q(channel__kind=ChannelKind.EMAIL)
+    jobs: list[Job[Outgoing]] = []
+    for rows, free in ((waiting(now).filter(is_mail), mails), (waiting(now).filter(~is_mail), places)):
+        turn = next_in_turn(rows, "channel__account_id", "next_try", free)
+        found = run_each(turn, lambda row: (row[1], claim(row[0], now)), what="Delivery")
+        jobs += [Job(account_id, out.delivery.pk, out) for account_id, out in found if out is not None]
+    for job in jobs:
+        if job.item.delivery.channel.kind == ChannelKind.EMAIL:
+            mails.take(job)
+    return jobs
+
+
+def claim(key: Any, now: datetime) -> Outgoing | None:
+    """Claim one message and prepare it. None when somebody else has it, its channel has quiet hours, or it cannot be
+    prepared, which counts as a failed try. Each claim lasts longer, in case that it is what ends its workers."""
+    row = Delivery.objects.filter(pk=key).values_list("next_try", "attempts").first()
+    if row is None:
+        return None
+    mine = Delivery.objects.filter(pk=key, next_try=row[0], attempts=row[1])
+    until = now + max(CLAIM, pause_after(row[1] + 1))
+    if not mine.update(state=DeliveryState.SENDING, next_try=until, attempts=row[1] + 1):
+        return None
+    try:
+        delivery = Delivery.objects.select_related("channel__account", "alert").get(pk=key)
+        if hold := quiet_end(delivery.channel, now):
+            release = {"state": DeliveryState.WAITING, "next_try": hold, "attempts": row[1]}
+            Delivery.objects.filter(pk=key).update(**release)
+            return None
+        return Outgoing(delivery, SENDERS[delivery.channel.kind](delivery, now))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("Delivery %s could not be prepared", key)
+        plan_next_try(key, row[1] + 1, f"It could not be prepared: {type(error).__name__}.", now)
+        return None
+
+
+async def send_one(out: Outgoing) -> DeliveryFailed | None:
+    """Send one message; why it did not arrive, or None. Never raises."""
+    try:
+        await out.send()
+    except DeliveryFailed as failure:
+        return failure
+    except Exception as error:
+        log.exception("Delivery %s could not be sent", out.delivery.pk)
+        return DeliveryFailed(f"It could not be sent: {type(error).__name__}.")
+    return None
+
+
+def write_down(one: Sent) -> bool:
+    """Store how a message fared; whether it arrived."""
+    delivery = one.job.item.delivery
+    if one.result is None:
+        note_success(delivery, one.at)
+        return True
+    note_failure(delivery, str(one.result), one.at, ours=one.result.ours)
+    return False
 
 
 def deliver(delivery: Delivery, now: datetime) -> bool:
-    """Claim and send one message; whether it arrived."""
-    hold = quiet_end(delivery.channel, now)
-    if hold:
-        Delivery.objects.filter(pk=delivery.pk).update(next_try=hold)
+    """Claim and send one message at once; whether it arrived."""
+    out = claim(delivery.pk, now)
+    if out is None:
         return False
-    claimed = Delivery.objects.filter(pk=delivery.pk, next_try=delivery.next_try, attempts=delivery.attempts).update(
-        state=DeliveryState.SENDING, next_try=now + CLAIM, attempts=delivery.attempts + 1
-    )
-    if not claimed:
-        return False
-    delivery.attempts += 1
-    try:
-        SENDERS[delivery.channel.kind](delivery, now)
-    except DeliveryFailed as failure:
-        note_failure(delivery, str(failure), now)
-        return False
-    note_success(delivery, now)
-    return True
+    result = asyncio.run(send_one(out))
+    return write_down(Done(Job(delivery.channel.account_id, delivery.pk, out), result, now))
 
 
 def quiet_end(channel: Channel, now: datetime) -> datetime | None:
@@ -92,20 +181,33 @@ def note_success(delivery: Delivery, now: datetime) -> None:
     Channel.objects.filter(pk=delivery.channel_id).update(failing_since=None)
 
 
-def note_failure(delivery: Delivery, error: str, now: datetime) -> None:
-    """Plan the next try; after a day of failures in a row give up and switch the channel off, saying so."""
+def note_failure(delivery: Delivery, error: str, now: datetime, *, ours: bool = False) -> None:
+    """Plan the next try; after a day of failures in a row give up and switch the channel off, saying so. A failure of
+    `ours`, such as a mail server that is away, is no reason to switch it off."""
+    plan_next_try(delivery.pk, delivery.attempts, error, now)
     channel = delivery.channel
+    if ours:
+        return
     Channel.objects.filter(pk=channel.pk, failing_since=None).update(failing_since=now)
     channel.refresh_from_db()
-    pause = PAUSES[min(delivery.attempts - 1, len(PAUSES) - 1)]
-    expired = now - delivery.created >= GIVE_UP_AFTER
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=DeliveryState.FAILED if expired else DeliveryState.WAITING,
-        next_try=now + pause,
-        error=error[:300],
-    )
     if channel.failing_since and now - channel.failing_since >= GIVE_UP_AFTER:
         switch_off(channel, error)
+
+
+def plan_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
+    """Let a failed message wait for its next try, or give it up a day after it was made."""
+    row = Delivery.objects.filter(pk=key)
+    expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()
+    row.update(
+        state=DeliveryState.FAILED if expired else DeliveryState.WAITING,
+        next_try=now + pause_after(attempts),
+        error=error[:300],
+    )
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long to wait after so many tries."""
+    return PAUSES[min(max(attempts, 1), len(PAUSES)) - 1]
 
 
 def switch_off(channel: Channel, error: str) -> None:
@@ -115,70 +217,5 @@ def switch_off(channel: Channel, error: str) -> None:
         return
     owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
     text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
-    subject, sender = f"Channel “{channel.name}” was switched off", brand_of(channel.account).sender
+    subject, sender = one_line(f"Channel “{channel.name}” was switched off"), brand_of(channel.account).sender
     EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)
-
-
-def send_email(delivery: Delivery, now: datetime) -> None:
-    try:
-        letter(delivery).send()
-    except OSError as error:  # smtplib's errors are OSErrors
-        raise DeliveryFailed(f"The mail server did not take it: {error}") from error
-
-
-def letter(delivery: Delivery) -> EmailMultiAlternatives:
-    """The mail of a message, text and HTML, in the name of the account's brand."""
-    brand = brand_of(delivery.channel.account)
-    site_id = delivery.alert.site_id if delivery.alert else None
-    context = {"delivery": delivery, "brand": brand, "site_id": site_id}
-    text = render_to_string("mail/alert.txt", context).strip() + "\n"
-    message = EmailMultiAlternatives(delivery.subject, text, brand.sender, [delivery.channel.target])
-    message.attach_alternative(render_to_string("mail/alert.html", context), "text/html")
-    return message
-
-
-def send_slack(delivery: Delivery, now: datetime) -> None:
-    post(delivery, {"text": f"*{delivery.subject}*\n{delivery.text}"}, {})
-
-
-def send_webhook(delivery: Delivery, now: datetime) -> None:
-    body = {
-        "id": str(delivery.pk),
-        "created": delivery.created.isoformat(),
-        "subject": delivery.subject,
-        "text": delivery.text,
-        **delivery.payload,
-    }
-    stamp = str(int(now.timestamp()))
-    signature = sign(delivery.channel.secret, stamp, json.dumps(body).encode())
-    post(delivery, body, {"X-Timestamp": stamp, "X-Signature": f"sha256={signature}"})
-
-
-def sign(secret: str, stamp: str, body: bytes) -> str:
-    """HMAC-SHA256 of `timestamp.body`, hexadecimal: what a receiver computes to know the message is ours."""
-    return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
-def post(delivery: Delivery, body: dict[str, object], headers: dict[str, str]) -> None:
-    if not (delivery.channel.target and delivery.channel.secret):
-        raise DeliveryFailed("The channel's stored address or secret cannot be decrypted; enter it again.")
-    given = {"Content-Type": "application/json", "X-Delivery-Id": str(delivery.pk), **headers}
-    try:
-        answer = fetch(
-            delivery.channel.target,
-            method="POST",
-            headers=given,
-            content=json.dumps(body).encode(),
-            timeout=15,
-        )
-    except OutboundError as error:
-        raise DeliveryFailed(str(error)) from error
-    if not 200 <= answer.status < 300:
-        raise DeliveryFailed(f"The hook answered {answer.status}.")
-
-
-SENDERS: dict[str, Callable[[Delivery, datetime], None]] = {
-    ChannelKind.EMAIL: send_email,
-    ChannelKind.SLACK: send_slack,
-    ChannelKind.WEBHOOK: send_webhook,
-}

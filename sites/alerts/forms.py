@@ -11,6 +11,7 @@ from accounts.security.masking import mask, unmask
 from sites.alerts.conditions import Condition
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
+from sites.outbound import OutboundError, check_reachable
 
 
 class ChannelForm(forms.ModelForm):
@@ -48,6 +49,11 @@ class ChannelForm(forms.ModelForm):
                 self.add_error("target", "This is not an e-mail address.")
         elif kind and not target.startswith(("https://", "http://")):
             self.add_error("target", "Paste the hook's whole address; it starts with https://.")
+        elif kind and data.get("enabled"):
+            try:
+                check_reachable(target)
+            except OutboundError as error:
+                self.add_error("target", str(error))
         return data
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import models
@@ -17,13 +18,25 @@ class ChannelKind(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
 
 
+USABLE = ~models.Q(kind=ChannelKind.EMAIL) | models.Q(confirmed__isnull=False)
+
+
 def webhook_secret() -> str:
     """The word a receiver checks signatures with."""
     return secrets.token_urlsafe(32)
 
 
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    def usable(self) -> ChannelQuerySet:
+        """Those that messages may be sent to: switched on, and confirmed where that is needed."""
+        return self.filter(USABLE, enabled=True)
+
+
 class Channel(models.Model):
-    """Where messages go. `failing_since` is set by the first failure in a row; a day of it switches the channel off."""
+    """Where messages go. `failing_since` is set by the first failure in a row; a day of it switches the channel off.
+
+    An e-mail address gets nothing but a request to confirm until whoever reads it has done so (`confirmed`).
+    """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
     kind = models.CharField(max_length=10, choices=ChannelKind.choices)
@@ -33,9 +46,12 @@ class Channel(models.Model):
     enabled = models.BooleanField(default=True)
     quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")
+    confirmed = models.DateTimeField(null=True, blank=True, help_text="When the reader of an e-mail address agreed")
     failing_since = models.DateTimeField(null=True, blank=True)
     switched_off = models.CharField(max_length=200, blank=True, help_text="Why it was switched off by itself")
     created = models.DateTimeField(auto_now_add=True)
+
+    objects: Any = ChannelQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
@@ -47,6 +63,11 @@ class Channel(models.Model):
             return self.target
         host = urlsplit(self.target).hostname or ""
         return f"{host}/…" if host else ""
+
+    @property
+    def waits_for_confirmation(self) -> bool:
+        """Whether nobody has agreed yet to get mail by this channel."""
+        return self.kind == ChannelKind.EMAIL and self.confirmed is None
 
 
 class Alert(models.Model):

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
+from accounts.limits import check_limit
+from accounts.mail import one_line
+from accounts.operations.run import run_each
 from sites.alerts.conditions import CONDITIONS, Firing
-from sites.alerts.models import Alert, Channel, Delivery, webhook_secret
+from sites.alerts.confirmation import is_member_address
+from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, webhook_secret
+from sites.outbound import OutboundError, check_host
 
-log = logging.getLogger(__name__)
 
+def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
+    """Store a channel; switching it on again forgets why it was switched off.
 
-def channel_save(*, channel: Channel) -> Channel:
-    """Store a channel; switching it on again forgets why it was switched off."""
+    The address of an e-mail channel counts as confirmed while it stays what it was; a new one does when it is a
+    member's. Raises ValidationError for an address that may not be asked and for more channels than the account may
+    have.
+    """
+    before = Channel.objects.filter(pk=channel.pk).first() if channel.pk else None
+    if before is None:
+        used = Channel.objects.filter(account=channel.account).count()
+        check_limit(channel.account, "channels", used=used, field="name", what="channels")
+    if channel.enabled and channel.kind != ChannelKind.EMAIL:
+        check_hook(channel)
+    if before is None or (before.kind, before.target) != (channel.kind, channel.target):
+        member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.account, channel.target)
+        channel.confirmed = (now or timezone.now()) if member else None
     if channel.enabled:
         channel.failing_since, channel.switched_off = None, ""
     channel.save()
@@ -29,8 +47,21 @@ def channel_secret_replace(*, channel: Channel) -> None:
     channel.save(update_fields=["secret"])
 
 
+def check_hook(channel: Channel) -> None:
+    """Raise ValidationError for a hook's address that may not be asked, as far as can be said without a look-up."""
+    try:
+        check_host(channel.target)
+    except OutboundError as error:
+        raise ValidationError({"target": str(error)}) from error
+
+
 def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterable[Channel]) -> Alert:
-    """Store an alert with its condition's parameters and whom it tells."""
+    """Store an alert with its condition's parameters and whom it tells. Raises ValidationError for more alerts than
+    the account may have."""
+    if alert.pk is None:
+        account = alert.site.account
+        used = Alert.objects.filter(site__account=account, site__deleted=None).count()
+        check_limit(account, "alerts", used=used, field="name", what="alerts")
     alert.parameters = dict(parameters)
     alert.save()
     alert.channels.set(channels)
@@ -44,7 +75,7 @@ def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Al
         key=firing.key[:120],
         defaults={
             "alert": alert,
-            "subject": firing.subject[:200],
+            "subject": one_line(firing.subject)[:200],
             "text": firing.text,
             "payload": dict(firing.payload),
             "next_try": now,
@@ -63,7 +94,7 @@ def alert_fire(*, alert: Alert, firing: Firing, now: datetime) -> int:
     """Tell all channels of `alert` unless it was told too recently; the number of deliveries queued."""
     if quiet(alert, now) and alert.condition != "uptime":
         return 0
-    channels = alert.channels.filter(enabled=True)
+    channels = alert.channels.usable()
     queued = [delivery_queue(channel=channel, firing=firing, now=now, alert=alert) for channel in channels]
     made = sum(delivery is not None for delivery in queued)
     if made:
@@ -77,13 +108,8 @@ def alerts_watch(*, now: datetime) -> int:
 
     One broken alert must not silence the others: it is logged and the round goes on."""
     polled = [name for name, condition in CONDITIONS.items() if condition.watch]
-    queued = 0
-    for alert in Alert.objects.filter(enabled=True, condition__in=polled, site__deleted=None).select_related("site"):
-        try:
-            queued += watch_one(alert, now)
-        except Exception:
-            log.exception("Alert %s of site %s could not be checked", alert.pk, alert.site_id)
-    return queued
+    alerts = Alert.objects.filter(enabled=True, condition__in=polled, site__deleted=None).select_related("site")
+    return sum(run_each(alerts, lambda alert: watch_one(alert, now), what="Alert"))
 
 
 def watch_one(alert: Alert, now: datetime) -> int:

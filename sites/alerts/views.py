@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -11,8 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import account_for
+from accounts.forms import add_mistakes
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, Firing
+from sites.alerts.confirmation import confirmation_send, take_test_message
 from sites.alerts.deliver import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
@@ -52,9 +55,14 @@ def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id
         raise Http404("No such condition.")
     form = AlertForm(request.POST or None, instance=alert, site=site, condition=row)
     if request.method == "POST" and form.is_valid():
-        alert_save(alert=form.save(commit=False), parameters=form.parameters(), channels=form.cleaned_data["channels"])
-        messages.success(request, f"“{alert.name}” is watched.")
-        return redirect("alerts", site.pk)
+        made, told = form.save(commit=False), form.cleaned_data["channels"]
+        try:
+            alert_save(alert=made, parameters=form.parameters(), channels=told)
+        except ValidationError as error:
+            add_mistakes(form, error)
+        else:
+            messages.success(request, f"“{alert.name}” is watched.")
+            return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": row.label, "doc": row.doc}
     return render(request, "sites/alert_form.html", context)
 
@@ -75,9 +83,16 @@ def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = No
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account) if channel_id else None
     form = ChannelForm(request.POST or None, instance=channel or Channel(account=site.account))
     if request.method == "POST" and form.is_valid():
-        saved = channel_save(channel=form.save(commit=False))
-        messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
-        return redirect("alerts", site.pk)
+        try:
+            saved = channel_save(channel=form.save(commit=False))
+        except ValidationError as error:
+            add_mistakes(form, error)
+        else:
+            if saved.enabled and saved.waits_for_confirmation:
+                ask_to_confirm(request, saved)
+            else:
+                messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
+            return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": "Where messages go", "channel": channel}
     return render(request, "sites/alert_form.html", context)
 
@@ -104,14 +119,53 @@ def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpRes
     """Send a test message now and say what happened."""
     site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
+    if channel.waits_for_confirmation:
+        messages.error(request, "Nothing is sent to this address until whoever reads it has confirmed it.")
+        return redirect("alerts", site.pk)
+    try:
+        take_test_message(site.account)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("alerts", site.pk)
+    said, arrived = send_test(site, channel)
+    messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, said)
+    return redirect("alerts", site.pk)
+
+
+def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
+    """Send a test message; what became of it, and whether it arrived."""
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
     delivery = delivery_queue(channel=channel, firing=Firing(f"test-{now.timestamp()}", "Test message", text), now=now)
-    arrived = delivery is not None and deliver(delivery, now)
-    delivery.refresh_from_db() if delivery else None
-    said = "The test message was sent." if arrived else f"It was not sent. {delivery.error if delivery else ''}"
-    messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, said)
+    if delivery is None:
+        return "It was not sent: another test message was sent at the same moment.", False
+    if deliver(delivery, now):
+        return "The test message was sent.", True
+    delivery.refresh_from_db()
+    return f"It was not sent. {delivery.error or 'It waits until the quiet hours of this channel are over.'}", False
+
+
+@login_required
+@require_POST
+def channel_ask(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+    """Send the mail again that asks the channel's reader to confirm."""
+    site = site_of_staff(request, site_id)
+    channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
+    if channel.waits_for_confirmation:
+        ask_to_confirm(request, channel)
     return redirect("alerts", site.pk)
+
+
+def ask_to_confirm(request: HttpRequest, channel: Channel) -> None:
+    """Send the mail that asks to confirm, and say so on the next page."""
+    try:
+        confirmation_send(channel=channel)
+    except ValidationError as error:
+        messages.error(request, f"{channel} waits for confirmation. {' '.join(error.messages)}")
+    except OSError as error:
+        messages.error(request, f"{channel} waits for confirmation, but the mail could not be sent: {error}")
+    else:
+        messages.success(request, f"{channel} was saved. Messages go there once the link in the mail was followed.")
 
 
 @login_required

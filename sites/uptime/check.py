@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from accounts.security.encrypted_fields import Unreadable
-from sites.outbound import Answer, OutboundError, fetch_async
+from sites.outbound import Answer, OutboundError, OutboundNotMade, fetch_async
 from sites.uptime.models import Monitor
 from sites.uptime.state import Verdict
 
@@ -28,6 +28,8 @@ def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
     if not status_expected(answer.status, monitor.expected_status):
         return f"Answered {answer.status}; expected {monitor.expected_status}."
     text = answer.body.decode(errors="replace")
+    if answer.encoding and (monitor.must_contain or monitor.must_not_contain):
+        return f"The page cannot be read: it is compressed ({answer.encoding}) though that was not asked for."
     if monitor.must_contain and monitor.must_contain not in text:
         return f"The page does not contain “{monitor.must_contain}”."
     if monitor.must_not_contain and monitor.must_not_contain in text:
@@ -38,9 +40,10 @@ def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
 
 
 async def check(monitor: Monitor) -> Verdict:
-    """The verdict on `monitor`, within its timeout; an address that may not be asked is a failure that says so."""
+    """The verdict on `monitor`, within its timeout. What this installation cannot or may not ask is no failure of the
+    address: such a check was not made."""
     if isinstance(monitor.headers, Unreadable):
-        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.")
+        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", made=False)
     headers = {"User-Agent": AGENT, **monitor.headers}
     try:
         answer = await fetch_async(
@@ -50,6 +53,8 @@ async def check(monitor: Monitor) -> Verdict:
             timeout=monitor.timeout,
             follow=monitor.follow_redirects,
         )
+    except OutboundNotMade as error:
+        return Verdict(False, cause=str(error), made=False)
     except OutboundError as error:
         return Verdict(False, cause=str(error))
     wrong = objection(monitor, answer, timezone.now())

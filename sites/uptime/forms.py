@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 from accounts.security.masking import DOTS
+from sites.outbound import OutboundError, check_reachable
 from sites.uptime.headers import fill_stored_values, mask_headers, origin, parse_header_lines
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE
@@ -38,6 +41,16 @@ class MonitorForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.stored_url, self.stored_headers = self.instance.url, self.instance.headers
         self.initial["headers"] = mask_headers(self.stored_headers)
+
+    def clean(self) -> dict[str, Any]:
+        """An address that would never be asked is refused, unless the monitor rests."""
+        data = super().clean() or {}
+        if data.get("enabled") and data.get("url"):
+            try:
+                check_reachable(data["url"])
+            except OutboundError as error:
+                self.add_error("url", str(error))
+        return data
 
     def clean_headers(self) -> dict[str, str]:
         """Lines `Name: value` as a dictionary, with the stored values where they were left as dots."""

@@ -2,54 +2,75 @@
 
 Claiming is compare-and-swap on `next_due`: one UPDATE moves it to the next moment and leaves the claimer's word, so
 two workers never ping twice and a killed worker's monitors come up again at their next moment.
+
+No account holds up another one: each has a limited number of checks under way, what has answered is written while
+others are still being waited for, and what becomes due meanwhile is claimed by the same round.
 """
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import cast
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from accounts.operations.run import run_each
+from sites.fair_rounds import Done, Job, Places, next_in_turn, run_fair_round
 from sites.uptime.history import bucket
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_moment
 
-AT_ONCE = 200  # checks under way at the same time
-MOST = 4000  # monitors claimed by one round
+log = logging.getLogger(__name__)
+MAX_UNDER_WAY = 400  # checks at the same time
+MAX_OF_ACCOUNT = 150
+ROUND_SECONDS = 55.0  # after which a round only finishes; the next one is allowed to begin a little earlier
 Check = Callable[[Monitor], Awaitable[Verdict]]
 Tell = Callable[[Incident], object]
 
 
-def claim_due(now: datetime, most: int = MOST) -> list[Monitor]:
-    """The monitors that are due and now ours alone; `next_due` is already their next regular moment."""
+def new_places() -> Places:
+    return Places(MAX_UNDER_WAY, MAX_OF_ACCOUNT)
+
+
+def claim_due(now: datetime, places: Places | None = None) -> list[Monitor]:
+    """The monitors that are due, may be asked now, and are ours alone; `next_due` is already their next moment."""
+    due = Monitor.objects.filter(enabled=True, next_due__lte=now, site__deleted=None)
+    chosen = [key for key, _ in next_in_turn(due, "site__account_id", "next_due", places or new_places())]
+    if not chosen:
+        return []
     word = uuid.uuid4().hex
-    due = list(Monitor.objects.filter(enabled=True, next_due__lte=now).order_by("next_due")[:most])
     with transaction.atomic():
-        for monitor in due:
-            moved = next_moment(monitor.pk, monitor.interval, now)
-            Monitor.objects.filter(pk=monitor.pk, next_due=monitor.next_due).update(next_due=moved, claim=word)
-    return list(Monitor.objects.filter(claim=word).select_related("site"))
+        for key, interval, was_due in due.filter(pk__in=chosen).values_list("pk", "interval", "next_due"):
+            moved = next_moment(key, interval, now)
+            Monitor.objects.filter(pk=key, next_due=was_due).update(next_due=moved, claim=word)
+    return claimed_monitors(word)
 
 
-async def check_all(monitors: Sequence[Monitor], check: Check) -> list[tuple[Monitor, Verdict, datetime]]:
-    """Every monitor's verdict and the moment it was reached; one that breaks the checker is a failure, not a crash."""
-    gate = asyncio.Semaphore(AT_ONCE)
+def claimed_monitors(word: str) -> list[Monitor]:
+    """The monitors with this claim. One whose row cannot be read does not keep the others from being checked."""
+    mine = Monitor.objects.filter(claim=word).select_related("site")
+    try:
+        return list(mine)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        keys = list(mine.values_list("pk", flat=True))
+        return run_each(keys, lambda key: mine.get(pk=key), what="Monitor")
 
-    async def one(monitor: Monitor) -> tuple[Monitor, Verdict, datetime]:
-        async with gate:
-            try:
-                verdict = await check(monitor)
-            except Exception as error:
-                verdict = Verdict(False, cause=f"The check itself failed: {type(error).__name__}")
-        return monitor, verdict, timezone.now()
 
-    return list(await asyncio.gather(*(one(monitor) for monitor in monitors)))
+async def verdict_of(monitor: Monitor, check: Check) -> Verdict:
+    """The check's verdict. A check that breaks was not made: that is no failure of what it was to ask."""
+    try:
+        return await check(monitor)
+    except Exception as error:
+        log.exception("The check of monitor %s failed", monitor.pk)
+        return Verdict(False, cause=f"The check itself failed: {type(error).__name__}", made=False)
 
 
 def apply(monitor: Monitor, verdict: Verdict, now: datetime) -> Change:
@@ -59,7 +80,9 @@ def apply(monitor: Monitor, verdict: Verdict, now: datetime) -> Change:
     monitor.state = change.standing.word
     monitor.state_since = change.standing.since
     monitor.first_failure = change.standing.first_failure
-    monitor.checked, monitor.milliseconds, monitor.cause = now, verdict.milliseconds, verdict.cause[:200]
+    monitor.cause = verdict.cause[:200]
+    if verdict.made:
+        monitor.checked, monitor.milliseconds = now, verdict.milliseconds
     monitor.tls_expires = verdict.tls_expires or monitor.tls_expires
     if change.confirm_at:
         monitor.next_due = change.confirm_at
@@ -85,27 +108,33 @@ def write_change(monitor: Monitor, change: Change, verdict: Verdict) -> Incident
 FIELDS = ["state", "state_since", "first_failure", "checked", "milliseconds", "cause", "tls_expires"]
 
 
-def write_results(results: Sequence[tuple[Monitor, Verdict, datetime]]) -> list[Incident]:
-    """Store a round's verdicts; the incidents it opened or closed, for telling."""
-    changed = [(monitor, apply(monitor, verdict, at), verdict) for monitor, verdict, at in results]
+Results = Sequence[tuple[Monitor, Verdict, datetime]]
+
+
+def write_results(results: Results) -> list[Incident]:
+    """Store verdicts; the incidents they opened or closed, for telling. Each monitor is judged by what is stored of
+    it now, and one that is gone by now is left out."""
     with transaction.atomic():
+        there = Monitor.objects.select_for_update().in_bulk([monitor.pk for monitor, _, _ in results])
+        found = [(there[row.pk], verdict, at) for row, verdict, at in results if row.pk in there]
+        changed = [(monitor, apply(monitor, verdict, at), verdict) for monitor, verdict, at in found]
         Monitor.objects.bulk_update([monitor for monitor, _, _ in changed], FIELDS, batch_size=500)
         unsure = [monitor for monitor, change, _ in changed if change.confirm_at]
         Monitor.objects.bulk_update(unsure, ["next_due"], batch_size=500)
         incidents = [write_change(monitor, change, verdict) for monitor, change, verdict in changed]
-        add_to_hours(results)
+        add_to_hours([row for row in found if row[1].made])
     return [incident for incident in incidents if incident]
 
 
-def add_to_hours(results: Sequence[tuple[Monitor, Verdict, datetime]]) -> None:
+def add_to_hours(results: Results) -> None:
     """Count a round into the hours' histograms; rows are locked in one order so that two workers cannot deadlock."""
     by_hour: dict[tuple[int, datetime], list[Verdict]] = defaultdict(list)
     for monitor, verdict, at in results:
         by_hour[monitor.pk, at.replace(minute=0, second=0, microsecond=0)].append(verdict)
     fresh = [UptimeHour(monitor_id=pk, hour=hour) for pk, hour in by_hour]
     UptimeHour.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
-    keys = {hour for _, hour in by_hour}
-    rows = UptimeHour.objects.select_for_update().filter(hour__in=keys).order_by("pk")
+    monitors, hours = {key for key, _ in by_hour}, {hour for _, hour in by_hour}
+    rows = UptimeHour.objects.select_for_update().filter(monitor__in=monitors, hour__in=hours).order_by("pk")
     touched = [row for row in rows if (row.monitor_id, row.hour) in by_hour]
     for row in touched:
         count_verdicts(row, by_hour[row.monitor_id, row.hour])
@@ -115,7 +144,7 @@ def add_to_hours(results: Sequence[tuple[Monitor, Verdict, datetime]]) -> None:
 def hours_of(monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetime]]) -> list[UptimeHour]:
     """The hours of a monitor that has none yet, unsaved."""
     by_hour: dict[datetime, list[Verdict]] = defaultdict(list)
-    for verdict, at in verdicts:
+    for verdict, at in ((verdict, at) for verdict, at in verdicts if verdict.made):
         by_hour[at.replace(minute=0, second=0, microsecond=0)].append(verdict)
     rows = [UptimeHour(monitor=monitor, hour=hour) for hour in by_hour]
     for row in rows:
@@ -133,13 +162,34 @@ def count_verdicts(row: UptimeHour, verdicts: Sequence[Verdict]) -> None:
             row.failures += 1
 
 
+def write_and_tell(done: list[Done[Monitor, Verdict]], tell: Tell) -> None:
+    """Store what was found and tell of it; who cannot be told now is told late."""
+    results = [(one.job.item, one.result, one.at) for one in done]
+    try:
+        incidents = write_results(results)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # one of them cannot be stored; the others can
+        log.exception("Results of checks are stored one by one")
+        alone = run_each(results, lambda row: write_results([row]), what="Result of a check")
+        incidents = [incident for part in alone for incident in part]
+    run_each(incidents, tell, what="Incident")
+
+
 def run_round(check: Check, tell: Tell, now: datetime | None = None) -> int:
-    """Check everything that is due; the number of checks made. Safe to run twice and side by side."""
-    monitors = claim_due(now or timezone.now())
-    if monitors:
-        for incident in write_results(asyncio.run(check_all(monitors, check))):
-            tell(incident)
-    return len(monitors)
+    """Check what is due and what becomes due; the number of checks. Safe to run twice and side by side."""
+
+    def claim(places: Places, at: datetime) -> list[Job[Monitor]]:
+        return [Job(monitor.site.account_id, monitor.pk, monitor) for monitor in claim_due(at, places)]
+
+    return run_fair_round(
+        claim=claim,
+        work=partial(verdict_of, check=check),
+        write=partial(write_and_tell, tell=tell),
+        places=new_places(),
+        seconds=ROUND_SECONDS,
+        now=now or timezone.now(),
+    )
 
 
 def forget_old_hours(now: datetime, keep: timedelta = timedelta(days=400)) -> int:

@@ -9,19 +9,25 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.limits import check_limit
+from accounts.models import Account
+from accounts.operations.run import run_each
 from sites.alerts.conditions import Firing
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
+from sites.fair_rounds import ranked
 from sites.models import Site
+from sites.outbound import OutboundError, check_host
 from sites.uptime.check import check
 from sites.uptime.headers import origin
 from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, UptimeHour
 from sites.uptime.run import FIELDS, apply, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
 
+MAX_TOLD_LATE = 500  # incidents in one round
 EDITABLE = (
     "name", "url", "method", "interval", "timeout", "expected_status", "must_contain", "must_not_contain",
     "headers", "follow_redirects", "enabled", "public",
@@ -31,13 +37,19 @@ EDITABLE = (
 def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: Any) -> Monitor:
     """A new monitor of `site`, first checked at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
+    check_limit(site.account, "monitors", used=monitors_of(site.account).count(), field="url", what="monitors")
     validate(monitor)
     monitor.save()
     return monitor
 
 
 def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
-    """Change the editable fields named in `changes`; the next check follows the new interval."""
+    """Change the editable fields named in `changes`; the next check follows the new interval. Raises ValidationError
+    with a sentence per field."""
+    if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
+        account = monitor.site.account
+        running = monitors_of(account).filter(enabled=True).count()
+        check_limit(account, "monitors", used=running, field="enabled", what="monitors that are on")
     for name in EDITABLE:
         if name in changes:
             setattr(monitor, name, changes[name])
@@ -53,7 +65,14 @@ def monitor_move(*, monitor: Monitor, url: str, enabled: bool) -> None:
     Monitor.objects.filter(pk=monitor.pk).update(url=url, enabled=enabled, headers=headers)
 
 
+def monitors_of(account: Account) -> QuerySet[Monitor]:
+    """All monitors of the account's sites that are not deleted."""
+    return Monitor.objects.filter(site__account=account, site__deleted=None)
+
+
 def validate(monitor: Monitor) -> None:
+    """Raise ValidationError for what no monitor may be. Whether the name of its address leads into a forbidden network
+    is asked where it is typed (`check_reachable`)."""
     monitor.full_clean(exclude=["next_due"])
     if not SHORTEST <= monitor.interval <= LONGEST:
         raise ValidationError({"interval": f"Choose {SHORTEST} to {LONGEST} seconds."})
@@ -63,6 +82,11 @@ def validate(monitor: Monitor) -> None:
         raise ValidationError({"url": "Start the address with http:// or https://."})
     if "@" in urlsplit(monitor.url).netloc:
         raise ValidationError({"url": "Leave name and password out of the address; put them into a header."})
+    try:
+        if monitor.enabled:
+            check_host(monitor.url)
+    except OutboundError as error:
+        raise ValidationError({"url": str(error)}) from error
 
 
 @transaction.atomic
@@ -127,4 +151,5 @@ def monitors_check(*, now: datetime | None = None) -> int:
 def incidents_tell_late(*, now: datetime) -> int:
     """Tell what a worker that died between writing and telling left untold; the number of deliveries queued."""
     untold = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
-    return sum(incident_tell(incident, now=now) for incident in untold.select_related("monitor__site")[:500])
+    rows = ranked(untold.select_related("monitor__site"), "monitor__site__account_id", "start")[:MAX_TOLD_LATE]
+    return sum(run_each(rows, lambda incident: incident_tell(incident, now=now), what="Incident"))

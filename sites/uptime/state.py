@@ -16,12 +16,16 @@ Word = Literal["unknown", "up", "unsure", "down"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check found. `milliseconds` to the last byte read; `cause` is a sentence when not ok."""
+    """What one check found. `milliseconds` to the last byte read; `cause` is a sentence when not ok.
+
+    A check that was not `made`, for a reason of this installation, says nothing about the monitor's address.
+    """
 
     ok: bool
     milliseconds: int = 0
     cause: str = ""
     tls_expires: datetime | None = None
+    made: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Change:
 
 def judged(standing: Standing, verdict: Verdict, now: datetime) -> Change:
     """The change that `verdict`, reached at `now`, makes to `standing`."""
+    if not verdict.made:
+        return not_checked(standing, now)
     if verdict.ok:
         if standing.word == "up":
             return Change(standing)
@@ -57,6 +63,13 @@ def judged(standing: Standing, verdict: Verdict, now: datetime) -> Change:
         return Change(Standing("down", now, standing.first_failure), went_down=standing.first_failure)
     unsure = replace(standing, word="unsure", first_failure=now)
     return Change(unsure, confirm_at=now + CONFIRM_AFTER)
+
+
+def not_checked(standing: Standing, now: datetime) -> Change:
+    """Nothing is known of the address any more, except that what was down stays so until it is seen to answer."""
+    if standing.word == "down":
+        return Change(standing)
+    return Change(Standing("unknown", standing.since if standing.word == "unknown" else now))
 
 
 def next_moment(monitor_id: int, interval: int, after: datetime) -> datetime:

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts.forms import add_mistakes
 from sites.access import site_for
 from sites.models import Site
 from sites.uptime.costs import with_costs
@@ -103,7 +104,7 @@ def save(site: Site, existing: Monitor | None, form: MonitorForm) -> Monitor | N
             return monitor_update(monitor=existing, changes=changes)
         return monitor_create(site=site, **changes)
     except ValidationError as error:
-        form.add_error(None, error)
+        add_mistakes(form, error)
         return None
 
 
@@ -128,7 +129,8 @@ def status(request: HttpRequest, site_id: int) -> HttpResponse:
         "page_site": site,
         "rows": [summary(found, site.timezone) for found in monitors],
         "down": [found for found in monitors if found.enabled and found.state == "down"],
-        "watched": any(found.enabled for found in monitors),
+        "watched": any(found.enabled and found.state != "unknown" for found in monitors),
+        "unchecked": any(found.enabled and found.state == "unknown" for found in monitors),
         "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
     }
     return render(request, "sites/status.html", context)

@@ -36,7 +36,7 @@ funnel = funnel_save(site=site, name="Way to buy", steps=[{"page": "/pricing"}, 
 where = [{"dimension": "page", "operator": "is", "value": ["/pricing"]}]
 segment = segment_create(site=site, name="Pricing", filter=where, shared=True)
 note_add(site=site, at=now - timedelta(hours=2), text="Launch " + long)
-monitor = monitor_create(site=site, url="https://garden.localhost/", public=True)
+monitor = monitor_create(site=site, url="https://garden.example/", public=True)
 share = share_create(site=site, name="Client", embed=True)
 locked = share_create(site=site, name="Secret", password="a long enough password")
 link = datapoint_create(account=site.account, title=long[:100], alias="spring", url="https://garden.localhost/pricing")

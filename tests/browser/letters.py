@@ -67,8 +67,8 @@ def letters() -> dict[str, Any]:
     from reports.digest.models import DigestSubscription
     from reports.digest.send import message
     from sites.alerts.conditions import Firing
-    from sites.alerts.deliver import letter
     from sites.alerts.models import Alert, Channel
+    from sites.alerts.senders import letter
     from sites.alerts.services import delivery_queue
 
     alice, site = world()
@@ -77,7 +77,9 @@ def letters() -> dict[str, Any]:
         subscription = DigestSubscription.objects.create(user=alice, every=every, attach_csv=True)
         digest = site_digest(site, closed_period(every, site.timezone, MONDAY), MONDAY)
         found[f"digest-{every}"] = message(subscription, [digest])
-    channel = Channel.objects.create(account=site.account, kind="email", name="On call", target="ops@example.com")
+    channel = Channel.objects.create(
+        account=site.account, kind="email", name="On call", target="ops@example.com", confirmed=MONDAY
+    )
     alert = Alert.objects.create(site=site, name="Down", condition="uptime")
     text = f"https://example.com{LONG} has not answered properly since 2026-03-09 04:12 UTC.\nAnswered 503."
     firing = Firing("shown", "Home page is down", text)

@@ -91,7 +91,7 @@ def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
     from sites.alerts.services import delivery_queue
 
     hook = Channel.objects.create(account=account, kind="webhook", name="hook", target=f"{base}/hook")
-    post = Channel.objects.create(account=account, kind="email", name="mail", target="ops@example.com")
+    post = Channel.objects.create(account=account, kind="email", name="mail", target="ops@example.com", confirmed=now)
     for condition, parameters in (
         ("uptime", {}), ("link", {"contains": ""}), ("quota", {"percent": 80.0}), ("silence", {"hours": 6.0}),
     ):  # fmt: skip

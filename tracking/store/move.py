@@ -6,11 +6,14 @@ deleted where it was. So whoever was interrupted may ask again, and `finish` doe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from accounts.operations.run import run_each
 from tracking.store import correct, session
 from tracking.store.changes import gate
 from tracking.store.correct import Selection, local
+from tracking.store.errors import StoreAway
 from tracking.store.migrate import nodes
 from tracking.store.tables import event_names
 from tracking.store.target import Host, target
@@ -45,14 +48,16 @@ def finish(abandoned: int | None = None) -> int:
     for host in nodes():
         with session.client(host) as opened:
             jobs = [row[0] for row in opened.query(asked).result_rows]
-        for job in jobs:
-            with gate:
-                _carry(host, job)
-                correct.make_anew(host, job)
-                correct.touch_days(host, job)
-                _forget(host, job)
-        found += len(jobs)
+        found += len(run_each(jobs, partial(_finish_job, host), what="Correction", stop_for=(StoreAway,)))
     return found
+
+
+def _finish_job(host: Host | None, job: int) -> None:
+    with gate:
+        _carry(host, job)
+        correct.make_anew(host, job)
+        correct.touch_days(host, job)
+        _forget(host, job)
 
 
 def _move(selection: Selection, goal: str, reason: str) -> int:

@@ -1,0 +1,123 @@
+"""How a message leaves by each kind of channel.
+
+A sender prepares the message, which may read the database, and gives back what sends it, which may not: that runs in
+an event loop beside many others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import smtplib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+
+from accounts.brand import brand_of
+from accounts.mail import one_line
+from sites.alerts.confirmation import stop_link
+from sites.alerts.models import ChannelKind, Delivery
+from sites.outbound import OutboundError, OutboundNotMade, fetch_async
+
+HOOK_SECONDS = 15
+MAX_ANSWER = 2_000  # bytes; nobody reads them
+Send = Callable[[], Awaitable[None]]
+
+
+class DeliveryFailed(Exception):
+    """Why a message did not arrive, as a sentence. `ours` = for a reason that says nothing about the channel."""
+
+    def __init__(self, sentence: str, *, ours: bool = False) -> None:
+        super().__init__(sentence)
+        self.ours = ours
+
+
+def prepare_email(delivery: Delivery, now: datetime) -> Send:
+    return partial(send_letter, letter(delivery))
+
+
+async def send_letter(message: EmailMultiAlternatives) -> None:
+    """Hand a mail to the mail server. Raises DeliveryFailed."""
+    try:
+        await asyncio.to_thread(message.send)
+    except smtplib.SMTPRecipientsRefused as error:
+        raise DeliveryFailed(f"The mail server refused the address: {error}") from error
+    except OSError as error:  # smtplib's other errors are OSErrors too
+        raise DeliveryFailed(f"The mail server did not take it: {error}", ours=True) from error
+
+
+def letter(delivery: Delivery) -> EmailMultiAlternatives:
+    """The mail of a message, text and HTML, in the name of the account's brand, with the link that ends such mails."""
+    brand, stop = brand_of(delivery.channel.account), stop_link(delivery.channel)
+    site_id = delivery.alert.site_id if delivery.alert else None
+    context = {"delivery": delivery, "brand": brand, "site_id": site_id, "stop": stop}
+    message = EmailMultiAlternatives(
+        subject=one_line(delivery.subject),
+        body=render_to_string("mail/alert.txt", context).strip() + "\n",
+        from_email=brand.sender,
+        to=[delivery.channel.target],
+        headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+    )
+    message.attach_alternative(render_to_string("mail/alert.html", context), "text/html")
+    return message
+
+
+def prepare_slack(delivery: Delivery, now: datetime) -> Send:
+    subject, text = escape_slack(one_line(delivery.subject)), escape_slack(delivery.text)
+    return partial(post, delivery, {"text": f"*{subject}*\n{text}"}, {})
+
+
+def escape_slack(text: str) -> str:
+    """Text that Slack shows as it is: without links in disguise and calls such as <!channel>."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def prepare_webhook(delivery: Delivery, now: datetime) -> Send:
+    body = {
+        "id": str(delivery.pk),
+        "created": delivery.created.isoformat(),
+        "subject": delivery.subject,
+        "text": delivery.text,
+        **delivery.payload,
+    }
+    stamp = str(int(now.timestamp()))
+    signature = sign(delivery.channel.secret, stamp, json.dumps(body).encode())
+    return partial(post, delivery, body, {"X-Timestamp": stamp, "X-Signature": f"sha256={signature}"})
+
+
+def sign(secret: str, stamp: str, body: bytes) -> str:
+    """HMAC-SHA256 of `timestamp.body`, hexadecimal: what a receiver computes to know the message is ours."""
+    return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+async def post(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
+    """Send a body to the channel's hook. Redirects are not followed: signature and text are for the address that was
+    typed. Raises DeliveryFailed."""
+    if not (delivery.channel.target and delivery.channel.secret):
+        raise DeliveryFailed("The channel's stored address or secret cannot be decrypted; enter it again.", ours=True)
+    given = {"Content-Type": "application/json", "X-Delivery-Id": str(delivery.pk), **headers}
+    content = json.dumps(body).encode()
+    try:
+        answer = await fetch_async(
+            delivery.channel.target, method="POST", headers=given, content=content, timeout=HOOK_SECONDS,
+            follow=False, most_bytes=MAX_ANSWER,
+        )  # fmt: skip
+    except OutboundError as error:
+        raise DeliveryFailed(str(error), ours=isinstance(error, OutboundNotMade)) from error
+    if 300 <= answer.status < 400:
+        raise DeliveryFailed(f"The hook answered {answer.status}. Enter the address that it redirects to.")
+    if not 200 <= answer.status < 300:
+        raise DeliveryFailed(f"The hook answered {answer.status}.")
+
+
+SENDERS: dict[str, Callable[[Delivery, datetime], Send]] = {
+    ChannelKind.EMAIL: prepare_email,
+    ChannelKind.SLACK: prepare_slack,
+    ChannelKind.WEBHOOK: prepare_webhook,
+}

@@ -1,0 +1,95 @@
+"""One account cannot make any number of things: what is over its limit is refused with a sentence."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils import timezone
+
+from reports.share.models import Share
+from reports.share.services import share_create, share_revoke
+from sites.alerts.models import Alert, Channel
+from sites.models import ApiKey, Site
+from sites.services import api_key_create, api_key_revoke, site_create, site_delete
+from sites.uptime.models import Monitor
+from sites.uptime.services import monitor_create, monitor_update
+
+MONITOR = {
+    "url": "https://example.com/", "method": "GET", "interval": "60", "timeout": "10", "expected_status": "200",
+    "headers": "", "enabled": "on",
+}  # fmt: skip
+CHANNEL = {"kind": "webhook", "name": "ops", "target": "https://example.com/hook", "enabled": "on"}
+ALERT = {"name": "Quota", "throttle_minutes": "5", "enabled": "on", "p_percent": "80"}
+
+
+@pytest.fixture
+def inside(client, alice):
+    client.force_login(alice)
+    return client
+
+
+def limit(account, **limits):
+    account.limits = limits
+    account.save()
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "form", "model", "sentence"),
+    [
+        ("monitors", "uptime-new", MONITOR, Monitor, "may have 2 monitors"),
+        ("channels", "channel-new", CHANNEL, Channel, "may have 2 channels"),
+        ("alerts", "alert-new", ALERT, Alert, "may have 2 alerts"),
+        ("api_keys_per_site", "site-api-keys", {"name": "k", "can_read": "on"}, ApiKey, "may have 2 keys on one site"),
+        ("shares_per_site", "sharing", {"name": "Client"}, Share, "may have 2 open links on one site"),
+    ],
+)
+def test_one_more_than_the_account_may_have_is_refused_in_its_form(
+    inside, site, account, name, address, form, model, sentence
+):
+    limit(account, **{name: 2})
+    where = reverse(address, args=[site.pk, "quota"] if address == "alert-new" else [site.pk])
+    pages = [inside.post(where, form, follow=True).content.decode() for _ in range(4)]
+    assert model.objects.count() == 2
+    assert [sentence in page for page in pages] == [False, False, True, True]
+
+
+def test_sites_are_limited_by_form_and_api(inside, site, account):
+    limit(account, sites=2)
+    inside.post(reverse("site-new"), {"account": account.pk, "domain": "second.example", "timezone": "UTC"})
+    page = inside.post(reverse("site-new"), {"account": account.pk, "domain": "third.example", "timezone": "UTC"})
+    assert "may have 2 sites" in page.content.decode()
+    answer = inside.post(
+        "/api/v1/sites", {"domain": "third.example"}, "application/json", HTTP_AUTHORIZATION=f"Bearer {account.authkey}"
+    )
+    assert answer.status_code == 400 and "may have 2 sites" in answer.content.decode()
+    assert Site.objects.count() == 2
+
+
+def test_what_is_gone_makes_room(site, account):
+    limit(account, sites=2, api_keys_per_site=1, shares_per_site=1)
+    site_delete(site=site_create(account=account, domain="second.example"))
+    site_create(account=account, domain="third.example")
+    api_key_revoke(key=api_key_create(site=site, name="a")[0])
+    api_key_create(site=site, name="b")
+    share_revoke(share=share_create(site=site, name="a"), now=timezone.now())
+    share_create(site=site, name="b")
+
+
+def test_a_monitor_that_rests_is_not_a_way_around_the_limit(inside, site, account):
+    limit(account, monitors=3)
+    first, *_ = [monitor_create(site=site, url="https://example.com/", enabled=False) for _ in range(3)]
+    with pytest.raises(ValidationError, match="3 monitors"):
+        monitor_create(site=site, url="https://example.com/", enabled=False)
+    limit(account, monitors=1)
+    monitor_update(monitor=first, changes={"enabled": True})
+    second = Monitor.objects.filter(enabled=False).first()
+    page = inside.post(reverse("uptime-edit", args=[site.pk, second.pk]), MONITOR).content.decode()
+    assert "may have 1 monitors that are on" in page
+    assert Monitor.objects.filter(enabled=True).count() == 1
+    monitor_update(monitor=Monitor.objects.get(pk=first.pk), changes={"enabled": True, "interval": 60})
+
+
+def test_another_account_s_things_do_not_count(site, account, charlies_site):
+    limit(account, monitors=1, channels=1)
+    for _ in range(3):
+        monitor_create(site=charlies_site, url="https://charlie.example/")
+    monitor_create(site=site, url="https://example.com/")

@@ -1,0 +1,119 @@
+"""Work for many accounts side by side: every account has its share, and nobody waits for the slowest."""
+
+import asyncio
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.models import Account
+from accounts.operations.run import run_guarded
+from config.periods import PERIODS
+from sites.alerts import deliver
+from sites.fair_rounds import Job, Places, next_in_turn, run_fair_round
+from sites.services import site_create
+from sites.uptime import run
+from sites.uptime.models import Monitor
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def rows_of(counts):
+    """Waiting rows (key, account, rank), as the database ranks them: every account's first one first."""
+    rows = [((account, rank), account, rank) for account, count in enumerate(counts) for rank in range(1, count + 1)]
+    return sorted(rows, key=lambda row: row[2])
+
+
+@given(
+    st.lists(st.integers(0, 30), max_size=8),
+    st.integers(1, 20),
+    st.integers(1, 8),
+    st.lists(st.integers(0, 8), max_size=8),
+)
+def test_places_go_round_the_accounts(counts, total, per_account, under_way):
+    places = Places(total, per_account)
+    for account, count in enumerate(under_way):
+        for number in range(count):
+            places.take(Job(account, ("old", account, number), None))
+    chosen = places.choose(rows_of(counts))
+    given_to = Counter(account for _, account in chosen)
+    assert len(chosen) <= max(0, places.free)
+    for account, count in enumerate(counts):
+        holds = places.held[account] + given_to[account]
+        assert not given_to[account] or holds <= per_account
+        if given_to[account] < min(count, max(0, per_account - places.held[account])):  # it wanted more
+            assert len(chosen) == max(0, places.free)
+            others = [places.held[other] + got for other, got in given_to.items() if got]
+            assert all(other <= holds + 1 for other in others)
+
+
+def test_what_has_ended_is_written_while_others_are_waited_for():
+    written, may_end = [], threading.Event()
+
+    async def work(item):
+        if item == "slow":
+            await asyncio.to_thread(may_end.wait, 20)
+        return item
+
+    def claim(places, at, first=[True]):  # noqa: B006
+        return [Job(1, "slow", "slow"), Job(2, "quick", "quick")] if first and first.pop() else []
+
+    def write(done):
+        written.extend(one.result for one in done)
+        may_end.set()  # a round that waited for the slow one would end after 20 seconds, with another order
+
+    assert run_fair_round(claim=claim, work=work, write=write, places=Places(5, 5), seconds=60, now=NOW) == 2
+    assert written == ["quick", "slow"]
+
+
+def test_work_that_breaks_stops_nothing():
+    written = []
+
+    async def work(item):
+        if item == 1:
+            raise RuntimeError("boom")
+        return item
+
+    def claim(places, at, left=[[1, 2, 3]]):  # noqa: B006
+        return [Job(1, item, item) for item in (left.pop() if left else [])]
+
+    def write(done):
+        written.extend(one.result for one in done)
+
+    assert run_fair_round(claim=claim, work=work, write=write, places=Places(5, 5), seconds=60, now=NOW) == 3
+    assert sorted(written) == [2, 3]
+
+
+def test_the_database_gives_every_account_its_turn(db):
+    counts = {"big": 40, "small": 2, "other": 5}
+    for name, count in counts.items():
+        site = site_create(account=Account.objects.create(name=name), domain=f"{name}.example")
+        rows = [
+            Monitor(site=site, url="https://x.example/", next_due=NOW - timedelta(hours=count)) for _ in range(count)
+        ]
+        Monitor.objects.bulk_create(rows)
+    names = dict(Account.objects.values_list("pk", "name"))
+    due = Monitor.objects.filter(next_due__lte=NOW)
+    turn = next_in_turn(due, "site__account_id", "next_due", Places(12, 10))
+    assert Counter(names[account] for _, account in turn) == {"big": 5, "small": 2, "other": 5}
+    assert [names[account] for _, account in turn[:3]] == ["big", "other", "small"]
+    turn = next_in_turn(due, "site__account_id", "next_due", Places(100, 10))
+    assert Counter(names[account] for _, account in turn) == {"big": 10, "small": 2, "other": 5}
+
+
+def test_the_next_round_begins_while_the_last_one_waits_for_slow_servers(db):
+    """Between the two nothing that is due waits: the next one may begin before the last one stops to claim."""
+    rows = {row.name: row for row in PERIODS}
+    for name, module in (("uptime", run), ("deliveries", deliver)):
+        longest, began = timedelta(seconds=rows[name].longest), []
+        assert rows[name].longest + rows[name].seconds <= module.ROUND_SECONDS
+
+        def first(name=name, longest=longest, began=began):
+            for after in (timedelta(seconds=5), longest):
+                began.append(run_guarded(name, lambda: None, now=NOW + after, longest=longest))
+
+        assert run_guarded(name, first, now=NOW, longest=longest)
+        assert began == [False, True]
+        assert run_guarded(name, lambda: None, now=NOW + longest, longest=longest)
