@@ -5,7 +5,6 @@ import re
 import pytest
 from django.core import mail
 from django.core.cache import cache
-from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +15,7 @@ from sites.alerts.confirmation import plain_name
 from sites.alerts.deliver import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire
-from sites.services import site_create
+from tests.older_database import ALIAS, database_before, migrate_to_newest
 
 STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"
@@ -193,17 +192,12 @@ def test_a_mail_server_that_is_away_is_said(inside, site, settings):
     assert "could not be sent" in save_channel(inside, site)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_channels_of_before_go_on_when_an_installation_is_updated():
-    call_command("migrate", "sites", "0004", verbosity=0)
-    site = site_create(account=Account.objects.create(name="Old"), domain="old.example")
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        columns = "account_id, kind, name, target, secret, enabled, switched_off, created"
-        cursor.execute(
-            f"INSERT INTO sites_channel ({columns}) VALUES (%s, 'email', 'ops', 'ops@old.example', '', %s, '', %s)",
-            [site.account_id, True, timezone.now()],
+def test_channels_of_before_go_on_when_an_installation_is_updated(tmp_path, django_db_blocker):
+    with django_db_blocker.unblock(), database_before(tmp_path, [("sites", "0004_visitors_marked_by_hand")]) as models:
+        account = models.get_model("accounts", "Account").objects.using(ALIAS).create(name="Old")
+        channel = models.get_model("sites", "Channel")(
+            account=account, kind="email", name="ops", target="ops@a.example"
         )
-    call_command("migrate", verbosity=0)
-    assert not Channel.objects.get().waits_for_confirmation
+        channel.save(using=ALIAS)
+        migrate_to_newest()
+        assert not Channel.objects.using(ALIAS).get().waits_for_confirmation

@@ -10,6 +10,8 @@ from django.core import mail
 from django.db import OperationalError
 from django.utils.module_loading import import_string
 
+from accounts.custom_domains import checks
+from accounts.custom_domains.models import HostClaim
 from accounts.models import Account
 from accounts.operations.run import run_each
 from config.periods import PERIODS
@@ -41,6 +43,7 @@ DAY = timedelta(days=1)
 WITHOUT_TENANTS = {
     "heartbeat": "reads and writes one number in the cache",
     "uptime forgets": "is one DELETE by age, over all rows",
+    "links paused": "is one UPDATE by date, over all links",
     "salts": "makes the day's salt, which belongs to nobody",
 }
 
@@ -74,6 +77,22 @@ def uptime(world: Any) -> Callable[[], bool]:
     for site, headers in ((world.other, ["no", "dictionary"]), (world.site, {})):
         Monitor.objects.create(site=site, url=f"{world.server.base}/ok", next_due=NOW, headers=headers)
     return lambda: Monitor.objects.get(site=world.site).state == "up"
+
+
+def custom_domains(world: Any) -> Callable[[], bool]:
+    """Charlie's name server says what breaks the writing down."""
+    for site in (world.other, world.site):
+        HostClaim.objects.create(account=site.account, host=f"go.{site.domain}", purpose="links", next_check=NOW)
+    world.monkeypatch.setattr(checks, "accounts_named_for", lambda host: frozenset({world.site.account_id}))
+    write = checks.claim_check_record
+
+    def broken(*args: Any, claim: HostClaim, **more: Any) -> Any:
+        if claim.account_id == world.other.account_id:
+            raise ValueError("no such row")
+        return write(*args, claim=claim, **more)
+
+    world.monkeypatch.setattr(checks, "claim_check_record", broken)
+    return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").proved is not None
 
 
 def incidents_told_late(world: Any) -> Callable[[], bool]:
@@ -203,7 +222,7 @@ def digests(world: Any) -> Callable[[], bool]:
 WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
     made.__name__.replace("_", " "): made
     for made in (
-        uptime, incidents_told_late, incidents_priced, link_destinations, alerts, deliveries, goals_named, rollups,
+        custom_domains, uptime, incidents_told_late, incidents_priced, link_destinations, alerts, deliveries, goals_named, rollups,
         quotas_counted, retention, corrections_finished, digests,
     )
 }  # fmt: skip

@@ -12,14 +12,12 @@ import pytest
 from django.core.exceptions import FieldError
 from django.core.management import call_command
 from django.db import connections
-from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account, Membership, User
 from accounts.security import encrypted_fields
 from accounts.security.encrypted_fields import Unreadable, cipher, unreadable_columns
-from config.databases import sqlite_settings
 from config.env import read_env
 from config.management.commands.serve import Command as Serve
 from reports.digest.services import subscription_save
@@ -32,6 +30,7 @@ from sites.services import api_key_provision, site_update
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
+from tests.older_database import database_before, migrate_to_newest
 
 HOOK = "https://hooks.slack.test/services/T0001/B0001/hook-word-nobody-may-read"
 HEADERS = {"Authorization": "Bearer header-word-nobody-may-read"}
@@ -210,11 +209,8 @@ BEFORE = [("sites", "0004_visitors_marked_by_hand"), ("reports", "0004_prices_of
 @pytest.fixture
 def older(tmp_path: Path, django_db_blocker: Any) -> Iterator[Any]:
     """A database of its own as it was before secrets were encrypted, and the models of that time."""
-    connections.databases["older"] = {**connections.databases["default"], **sqlite_settings(tmp_path / "old.sqlite3")}
-    with django_db_blocker.unblock():
-        yield MigrationExecutor(connections["older"]).migrate(BEFORE).apps
-    connections["older"].close()
-    del connections.databases["older"], connections["older"]
+    with django_db_blocker.unblock(), database_before(tmp_path, BEFORE) as models:
+        yield models
 
 
 def test_what_earlier_versions_stored_in_clear_is_encrypted_by_the_migrations(older: Any, tmp_path: Path) -> None:
@@ -227,8 +223,7 @@ def test_what_earlier_versions_stored_in_clear_is_encrypted_by_the_migrations(ol
     for headers in (HEADERS, {}):
         make("sites", "Monitor", site=site, url="https://example.com/", next_due=NOW, headers=headers)
     make("reports", "Share", site=site, name="x", token="t" * 32)
-    executor = MigrationExecutor(connections["older"])
-    executor.migrate(executor.loader.graph.leaf_nodes())
+    migrate_to_newest()
     everything = database("older")
     assert [word for word in (HOOK, "header-word", WORD, "t" * 32) if word in everything] == []
     assert Channel.objects.using("older").get().target == HOOK
