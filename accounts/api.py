@@ -14,6 +14,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -65,7 +66,10 @@ class Somebody(BasePermission):
         return bool(request.user and request.user.is_authenticated)
 
 
-CODES = {400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+CODES = {
+    400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+    413: "too_large", 503: "busy",
+}  # fmt: skip
 
 
 def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -94,8 +98,21 @@ def _answer(code: int, message: str, fields: Any = None, headers: dict[str, str]
     return Response({"error": body}, status=code, headers=headers)
 
 
+class JSONBody(JSONParser):
+    """JSON as DRF reads it; what is nested too deeply is the client's mistake as well."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """The object. Raises ParseError."""
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise exceptions.ParseError("JSON parse error - nested too deeply.") from None
+
+
 class ManagementView(APIView):
     """The base of every view below /api/v1/."""
+
+    parser_classes = (JSONBody, FormParser, MultiPartParser)
 
     authentication_classes = (BearerAuthentication, SessionAuthentication)
     permission_classes = (Somebody,)

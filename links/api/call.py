@@ -23,6 +23,7 @@ from links.grants import Sight, sight
 
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 MOST = 1000
+MOST_FIELDS = 1000
 TRUE = {"true", "1", "yes", "on"}
 DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
 
@@ -114,10 +115,9 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
         return {}
     if raw[:1] in b"{[":
         try:
-            found = json.loads(raw)
+            found = lowered(json.loads(raw))
         except (ValueError, RecursionError):
             raise Failure(400, "The body is not valid JSON.", "0400") from None
-        found = lowered(found)
         return found if isinstance(found, dict) else {"list": found, "entities": found, "patchrequests": found}
     if raw[:1] == b"<":
         return read_xml(raw)
@@ -145,9 +145,13 @@ def of_element(element: ElementTree.Element) -> Any:
 
 
 def read_form(text: str) -> dict[str, Any]:
-    """`typeTL[url]=…&tags[]=a`: a form body as nested objects."""
+    """`typeTL[url]=…&tags[]=a`: a form body as nested objects. Raises Failure (400)."""
     found: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=1000):
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Failure(400, f"A form has at most {MOST_FIELDS} fields.", "0400") from None
+    for name, value in pairs:
         parts = [part for part in re.split(r"[\[\].]+", name.lower()) if part]
         if not parts:
             continue

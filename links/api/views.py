@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.cache import cache
-from django.core.exceptions import ValidationError
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone as clock
@@ -84,6 +84,9 @@ class OperationView(APIView):
             response = self.answered(request, now, kwargs)
         except Failure as failure:
             response = answer(failure.body(), failure.status)
+        except SuspiciousOperation as error:  # Django would not read the request
+            unread = Failure(413 if isinstance(error, RequestDataTooBig) else 400, str(error))
+            response = answer(unread.body(), unread.status)
         except Exception:
             log.exception("an operation failed on %s", request.path)
             body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from links import known, stats
 from links.grants import Sight, sight_of
@@ -60,6 +60,7 @@ def visible(sight: Sight, event: dict[str, Any]) -> bool:
     return sight.whole or event.get("link_id") in sight.links or event.get("group_id") in sight.groups
 
 
+@require_GET
 async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Every hit from now on, as events of JSON."""
     request.user = await request.auser()

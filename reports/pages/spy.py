@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from reports.engine import Period, lists
 from reports.pages import people
@@ -52,6 +53,7 @@ def spy(request: HttpRequest, state: State) -> HttpResponse:
     return render(request, "reports/spy.html", context)
 
 
+@require_GET
 async def stream(request: HttpRequest, site_id: int) -> HttpResponse | StreamingHttpResponse:
     """Every action from now on, as `action` events of HTML and `ping` events of JSON."""
     user = await request.auser()
