@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponsePermanentRedirect
 
 from sites.hosts import host_name
 
@@ -31,6 +31,26 @@ class ContentSecurityPolicy:
         response.headers.setdefault("Content-Security-Policy", FRAMED if framed else POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         return response
+
+
+class PageMethods:
+    """Answers OPTIONS for pages with 405; their views would take it for GET. APIs answer it themselves."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "OPTIONS" and not for_programs(request):
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        return self.get_response(request)
+
+
+def for_programs(request: HttpRequest) -> bool:
+    """Whether an API answers at this address, not a page for people."""
+    return request.path.startswith(PROGRAMS) or hasattr(request, "urlconf")  # set for hosts of the link API
 
 
 class TransportSecurity:
@@ -62,7 +82,7 @@ def should_be_secure(request: HttpRequest) -> bool:
     return (
         scope.get("forwarded_scheme") == "http"
         and request.method in ("GET", "HEAD")
-        and not (request.path.startswith(PROGRAMS) or hasattr(request, "urlconf"))
+        and not for_programs(request)
         and "Sec-Fetch-Mode" not in request.headers
     )
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.core.cache import cache
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, User
-from config.asgi import application
 from sites.models import Site
+from tests.asgi_support import ask
 from tests.clickmeter_support import master
 
 TOKEN = "a" * 32
@@ -75,30 +72,6 @@ def filled(route: str, site: Site) -> str:
     return "/" + path.replace("^", "").replace("/?$", "").replace("$", "").replace("\\", "").replace(".*", "x")
 
 
-async def post(path: str, headers: dict[str, str], body: bytes, query: bytes = b"") -> tuple[int, bytes]:
-    """The status and the body of the answer to a POST, or a GET where there is a query."""
-    pieces = [{"type": "http.request", "body": body, "more_body": False}]
-    told: list[Any] = []
-
-    async def receive() -> Any:
-        if not pieces:
-            await asyncio.Event().wait()
-        return pieces.pop()
-
-    async def send(message: Any) -> None:
-        told.append(message)
-
-    pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers.items() if value]
-    scope = {
-        "type": "http", "method": "GET" if query else "POST", "path": path, "raw_path": path.encode(),
-        "query_string": query,
-        "headers": [*pairs, (b"content-length", b"%d" % len(body))], "client": ("192.0.2.7", 5), "scheme": "http",
-        "http_version": "1.1", "server": ("testserver", 80), "root_path": "",
-    }  # fmt: skip
-    await asyncio.wait_for(application(scope, receive, send), 30)
-    return told[0]["status"], b"".join(message.get("body", b"") for message in told[1:])
-
-
 QUERIES = {
     "many parameters": b"a=1&" * 5000,
     "bytes": b"\xff=\xff&%ff=%ff&a=%00",
@@ -124,22 +97,12 @@ def known_to_all(alice: User, account: Account, site: Site, api_key: str) -> dic
     client.force_login(alice)
     cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={TOKEN}"
     return {
-        "host": "testserver", "cookie": cookies, "x-csrftoken": TOKEN, "x-clickmeter-authkey": master(account).key,
+        "cookie": cookies, "x-csrftoken": TOKEN, "x-clickmeter-authkey": master(account).key,
         "x-api-key": api_key,
     }  # fmt: skip
 
 
-@pytest.fixture
-def one_connection() -> Iterator[None]:
-    """The test's own connection to the database outlives each request, as with Django's test client."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
-
-
-@pytest.mark.usefixtures("one_connection", "store")
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("kind", in_turn(BROKEN))
 def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[str, str], site: Site) -> None:
     content_type, body = BROKEN[kind]
@@ -148,14 +111,14 @@ def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[
         path = filled(route, site)
         cache.clear()  # limits of requests a minute
         with transaction.atomic():  # each meets the world as it was: with a session, with keys
-            status, said = async_to_sync(post)(path, {**known_to_all, "content-type": content_type}, body)
+            found = ask(path, "POST", {**known_to_all, "content-type": content_type}, body=body)
             transaction.set_rollback(True)
-        if status >= 500 or (len(body) > 2_621_440 and "import" not in path and status not in (413,)):
-            wrong[path] = status, said[:100]
+        if found.status >= 500 or (len(body) > 2_621_440 and "import" not in path and found.status != 413):
+            wrong[path] = found.status, found.body[:100]
     assert wrong == {}
 
 
-@pytest.mark.usefixtures("one_connection", "store")
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("kind", in_turn(QUERIES))
 def test_a_broken_query_is_never_an_error_of_ours(kind: str, known_to_all: dict[str, str], site: Site) -> None:
     wrong: dict[str, Any] = {}
@@ -165,8 +128,8 @@ def test_a_broken_query_is_never_an_error_of_ours(kind: str, known_to_all: dict[
             continue
         cache.clear()
         with transaction.atomic():
-            status, said = async_to_sync(post)(path, known_to_all, b"", QUERIES[kind])
+            found = ask(path, headers=known_to_all, query=QUERIES[kind])
             transaction.set_rollback(True)
-        if status >= 500:
-            wrong[path] = status, said[:100]
+        if found.status >= 500:
+            wrong[path] = found.status, found.body[:100]
     assert wrong == {}
