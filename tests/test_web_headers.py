@@ -83,6 +83,7 @@ def test_subdomains_only_where_the_host_is_the_installations_own() -> None:
     assert "Strict-Transport-Security" not in client.get("/login")
 
 
+@pytest.mark.usefixtures("store")
 def test_pages_are_for_our_own_site_and_what_is_made_for_others_is_not(alice: User, site: Site) -> None:
     client = Client()
     client.force_login(alice)
