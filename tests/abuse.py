@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import re
 import sys
 import time
@@ -101,21 +102,29 @@ async def log_in(port: int, person: str, token: str, cookie: str) -> None:
 
 
 async def streams(port: int, end: float) -> None:
-    """500 half-open connections, 100 that ask for a stream, and 100 that ask for pages and never read."""
+    """500 half-open connections, 100 that ask for a stream, 20 that ask for scripts and never read; 120 a second."""
     stream = b"GET /sites/101000001/spy/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    await asyncio.gather(
-        *(hold(port, b"GET /in.php?site_id=1 HTTP/1.1\r\nHost: x\r\nX-Slow: ", end) for _ in range(500)),
-        *(hold(port, stream, end) for _ in range(100)),
-        *(never_read(port, end) for _ in range(100)),
-    )
+    half = b"GET /in.php?site_id=1 HTTP/1.1\r\nHost: x\r\nX-Slow: "
+    work = [hold(port, half, end) for _ in range(500)]
+    work += [hold(port, stream, end) for _ in range(100)] + [never_read(port, end) for _ in range(20)]
+    random.shuffle(work)
+    await asyncio.gather(*(later(number / 120, one) for number, one in enumerate(work)))
+
+
+async def later(seconds: float, work: Awaitable[None]) -> None:
+    """Begin after some time."""
+    await asyncio.sleep(seconds)
+    await work
 
 
 async def never_read(port: int, end: float) -> None:
-    """Ask for the tracker a hundred times and leave the answers where they are."""
+    """Ask for the tracker five hundred times and leave the answers where they are."""
     while time.monotonic() < end:
         async with connected(port) as (_, writer):
             writer.transport.pause_reading()
-            writer.write(b"GET /js?site_id=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100)
+            for _ in range(10):
+                writer.write(b"GET /js?site_id=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50)
+                await asyncio.sleep(0.2)
             with contextlib.suppress(ConnectionError):
                 await asyncio.wait_for(writer.wait_closed(), max(0.1, end - time.monotonic()))
 
