@@ -91,7 +91,7 @@ class JSONBody(JSONParser):
 MAX_BODY = 2_500_000  # bytes
 CODES = {
     400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-    413: "too_large",
+    413: "too_large", 503: "busy",
 }  # fmt: skip
 
 

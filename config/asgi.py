@@ -14,18 +14,20 @@ from django.core.asgi import get_asgi_application
 
 django_app = get_asgi_application()  # before anything that needs the models
 
-from config import health, process, statics  # noqa: E402
+from config import bodies, health, process, statics  # noqa: E402
 from config.together import AtOnce, never  # noqa: E402
 from links import redirector  # noqa: E402
 from tracking import collector, intake  # noqa: E402
 from tracking.address import trusted_proxy, visitor_address  # noqa: E402
 from tracking.turn import turn  # noqa: E402
+from tracking.web import NOSNIFF  # noqa: E402
 
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 Found = tuple[int, bytes, bytes]
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Hot(NamedTuple):
@@ -60,10 +62,19 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
     """Whatever the server hands over."""
     if scope["type"] == "lifespan":
         return await process.lifespan(receive, send)
+    if scope["method"] not in METHODS:
+        return await refuse_method(send)
     for hot in HOT:
         if hot.claims(scope):
             return await hot.app(scope, receive, send)
-    return await django_app(behind_proxy(scope), receive, send)
+    return await bodies.limited(django_app, behind_proxy(scope), receive, send)
+
+
+async def refuse_method(send: Any) -> None:
+    """405 for methods that no address here has; Django would answer some of them as if they were GET."""
+    headers = [(b"allow", ", ".join(sorted(METHODS)).encode()), (b"content-length", b"0"), NOSNIFF]
+    await send({"type": "http.response.start", "status": 405, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def behind_proxy(scope: Scope) -> Scope:
@@ -74,4 +85,6 @@ def behind_proxy(scope: Scope) -> Scope:
     told = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"x-forwarded-")}
     address = visitor_address(client[0], told.get(b"x-forwarded-for", ""))
     scheme = told.get(b"x-forwarded-proto", "").split(",")[0].strip()
-    return {**scope, "client": (address, 0), "scheme": scheme if scheme in ("http", "https") else scope["scheme"]}
+    if scheme not in ("http", "https"):
+        return {**scope, "client": (address, 0)}
+    return {**scope, "client": (address, 0), "scheme": scheme, "forwarded_scheme": scheme}

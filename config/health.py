@@ -1,4 +1,8 @@
-"""`GET /healthz`: is it ready, and what is wrong? Answers from memory, also while a store is away."""
+"""`GET /healthz`: is it ready, and what is wrong? Answers from memory, also while a store is away.
+
+Everybody gets the status. The whole report names tasks, numbers and errors of the store, so it goes only to programs
+on this machine and to operators who are logged in.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,27 @@ import asyncio
 import time
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from importlib import import_module
+from ipaddress import ip_address
 from typing import Any
 
 import orjson
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.core.cache import cache
 from django.db import DatabaseError, connection
+from django.http import HttpRequest, parse_cookie
 
 from accounts.operations.run import summary
 from tracking import feed, places, spool, store
+from tracking.address import clean
+from tracking.web import Header, security_headers
 
 BEAT_KEY = "footfall:last-beat"
 LATE_SECONDS = 60
 ASK_SECONDS = 2.0
 TASK_SECONDS = 5.0
+PROXIES_SEND = (b"forwarded", b"x-real-ip", b"via")  # and everything that begins with x-forwarded-
 _answer: tuple[float, str] = (0.0, "not asked yet")
 _tasks: tuple[float, dict[str, Any]] = (-TASK_SECONDS, {})
 
@@ -81,12 +93,49 @@ def claims(scope: MutableMapping[str, Any]) -> bool:
 
 
 async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-    """Answer 200 with the report once requests are served at all."""
-    body = orjson.dumps(await asyncio.to_thread(report, datetime.now(UTC)), default=str)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    """Answer 200 with the status, and to those who may see it the report, once requests are served at all."""
+    if scope["method"] not in ("GET", "HEAD"):
+        await answer(scope, send, 405, b"", (b"allow", b"GET, HEAD"))
+        return
+    found = await asyncio.to_thread(report, datetime.now(UTC))
+    whole = is_on_this_machine(scope) or await asyncio.to_thread(is_operator, scope)
+    body = orjson.dumps(found if whole else {"status": found["status"]}, default=str)
+    await answer(scope, send, 200, body, (b"content-type", b"application/json"))
+
+
+async def answer(scope: MutableMapping[str, Any], send: Any, status: int, body: bytes, header: Header) -> None:
+    """Send an answer that nobody keeps."""
+    length = (b"content-length", str(len(body)).encode())
+    headers = [header, length, (b"cache-control", b"no-store"), *security_headers()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def is_on_this_machine(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a program on this machine asks for itself: from loopback, and no proxy asks for somebody else."""
+    address = clean((scope.get("client") or ("",))[0])
+    return (
+        bool(address) and ip_address(address).is_loopback and not any(is_proxys(name) for name, _ in scope["headers"])
+    )
+
+
+def is_proxys(name: bytes) -> bool:
+    """Whether only proxies send a header of this name."""
+    return name.startswith(b"x-forwarded-") or name in (b"forwarded", b"x-real-ip", b"via")
+
+
+def is_operator(scope: MutableMapping[str, Any]) -> bool:
+    """Whether an operator of the installation is logged in; False while the database is away."""
+    told = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
+    key = parse_cookie(told).get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return False
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    try:
+        return bool(getattr(get_user(request), "is_operator", False))
+    except DatabaseError:
+        return False
+    finally:
+        if not connection.in_atomic_block:  # this thread may never need it again
+            connection.close()

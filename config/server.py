@@ -11,16 +11,13 @@ from collections.abc import Generator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from config.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
 from config.together import AtOnce, Together
 
-HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
-BODY_SECONDS = 30.0  # between two pieces of a body
-MOST_HEADER_BYTES = 128 * 1024
 MOST_FILES = 65_536
 GRACE_SECONDS = 4
-SWEEP_SECONDS = 1.0
 GARBAGE = (50_000, 20, 50)  # new objects before a search; searches before the next older generation's
 
 
@@ -42,53 +39,24 @@ class Standard:
 _standard = Standard()
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with an end to patience. Times are the loop's; one sweep a second looks at all connections."""
+class PatientProtocol(LimitedProtocol):
+    """Answers at once what needs no waiting, before uvicorn makes anything for it."""
 
     together: Together
-    waiting_since: float | None = None
-    waiting_most = HEADER_SECONDS
-    header_bytes = 0
     asked = answered = False  # `together` about the request that is read
-    idle_since: float | None = None  # after an answer at once; uvicorn has a timer for its own
-
-    def connection_made(self, transport: Any) -> None:
-        self.waiting_since = self.loop.time()
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        since = self.waiting_since
-        if since is not None:
-            if self.waiting_most == BODY_SECONDS:
-                self.waiting_since = self.loop.time()
-            else:
-                self.header_bytes += len(data)
-                if self.header_bytes > MOST_HEADER_BYTES:
-                    self.together.end()
-                    self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
-                    self.transport.close()
-                    return
-        super().data_received(data)
 
     def on_message_begin(self) -> None:
-        self.waiting_since, self.waiting_most = self.loop.time(), HEADER_SECONDS
         self.asked = self.answered = False
-        self.idle_since = None
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self.waiting_most, self.header_bytes = BODY_SECONDS, 0
+        self.check_head()
         if not self.answer_at_once():
-            super().on_headers_complete()
+            self.start_request()
 
-    def on_body(self, body: bytes) -> None:
-        if not self.answered:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self.waiting_since = None
-        if not self.answered:
-            super().on_message_complete()
+    def is_answered(self) -> bool:
+        """Also where the answer did not come from a task of uvicorn's."""
+        return self.answered or super().is_answered()
 
     def answer_at_once(self) -> bool:
         """Answer a usual GET that needs no waiting, before uvicorn makes anything for it."""
@@ -130,32 +98,15 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
         self.on_response_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def refuse(self, status: int, sentence: str) -> None:
         """What was answered before goes out first."""
         self.together.end()
-        super().send_400_response(msg)
+        super().refuse(status, sentence)
 
     def shutdown(self) -> None:
         """The server ends: what is answered already goes out first."""
         self.together.end()
         super().shutdown()
-
-    def give_up(self, now: float) -> None:
-        """Close the connection if its request should have been here by now, or none came for long."""
-        late = self.waiting_since is not None and now - self.waiting_since > self.waiting_most
-        if late or (self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive):
-            self.transport.close()
-
-
-async def sweep(connections: set[Any]) -> None:
-    """Close connections that keep us waiting."""
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        now = loop.time()
-        for connection in list(connections):
-            if isinstance(connection, PatientProtocol):
-                connection.give_up(now)
 
 
 class Server(uvicorn.Server):
@@ -182,7 +133,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         settle()
-        self.sweeper = asyncio.create_task(sweep(self.server_state.connections))
+        self.sweeper = asyncio.create_task(watch_connections(self.server_state.connections))
 
 
 def settle() -> None:
@@ -203,7 +154,8 @@ def raise_file_limit() -> int:
 
 def server_config(app: Any, host: str, port: int, at_once: AtOnce | None = None, **more: Any) -> uvicorn.Config:
     """The one way we run uvicorn. Proxies' words are judged by us, so it must not."""
-    protocol = type("Protocol", (PatientProtocol,), {"together": Together(at_once or AtOnce())})
+    shared = {"together": Together(at_once or AtOnce()), "clients": ConnectionCounter()}
+    protocol = type("Protocol", (PatientProtocol,), shared)
     settings: dict[str, Any] = {
         "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
         "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,

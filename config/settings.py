@@ -47,7 +47,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.TransportSecurity",
     "config.middleware.ContentSecurityPolicy",
+    "config.middleware.PageMethods",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -98,8 +100,16 @@ SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+# A browser takes a cookie of such a name from this very host only, and only by https
+SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE else "csrftoken"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+HSTS = f"max-age={SECURE_HSTS_SECONDS}"  # subdomains only for BASE_URL's own host: others' hosts are not ours
 X_FRAME_OPTIONS = "DENY"
+MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 before anything larger is read
+MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_IMPORT_BYTES  # so that no body is ever written to disk
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage
 
+from tracking.web import security_headers
+
 Headers = list[tuple[bytes, bytes]]
 KINDS = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
 PACKED = {".css", ".js", ".svg", ".txt"}
@@ -53,8 +55,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     kept = scope.get("query_string", b"") == f"v={found.version}".encode()
     headers: Headers = [
         (b"content-type", found.kind), (b"etag", etag), (b"cache-control", FOR_EVER if kept else SHORTLY),
-        (b"vary", b"Accept-Encoding"), (b"x-content-type-options", b"nosniff"),
-        (b"cross-origin-resource-policy", b"cross-origin"), (b"access-control-allow-origin", b"*"),
+        (b"vary", b"Accept-Encoding"), (b"access-control-allow-origin", b"*"), *security_headers(),
     ]  # fmt: skip
     same = asked.get(b"if-none-match") == etag
     body = b"" if same else found.packed if packed else found.body

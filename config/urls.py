@@ -16,3 +16,7 @@ urlpatterns = [
     path("", include("links.urls")),
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]
+
+handler403 = "config.refusals.forbidden"
+handler404 = "config.refusals.not_found"
+handler400 = "config.refusals.bad_request"

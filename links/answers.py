@@ -56,7 +56,7 @@ def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str
         f'<meta name="viewport" content="width=device-width,initial-scale=1">{head}'
         f"<style>{STYLE}</style></head><body>{body}{inline}</body></html>"
     )
-    headers = [NOINDEX, (b"content-security-policy", policy.encode()), (b"x-content-type-options", b"nosniff")]
+    headers = [NOINDEX, (b"content-security-policy", policy.encode())]
     return Reply(html.encode(), HTML, status, headers)
 
 

@@ -222,7 +222,8 @@ def digests(world: Any) -> Callable[[], bool]:
 WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
     made.__name__.replace("_", " "): made
     for made in (
-        custom_domains, uptime, incidents_told_late, incidents_priced, link_destinations, alerts, deliveries, goals_named, rollups,
+        custom_domains, uptime, incidents_told_late, incidents_priced, link_destinations, alerts, deliveries,
+        goals_named, rollups,
         quotas_counted, retention, corrections_finished, digests,
     )
 }  # fmt: skip

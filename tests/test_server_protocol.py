@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from config import server
+from config import http_limits, server
+from config.management.commands.serve import loop_factory
 from config.together import AtOnce
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
@@ -36,17 +37,17 @@ def at_once(scope: Any) -> tuple[int, bytes, bytes] | None:
 asked: list[str] = []
 
 
-def talk(conversation: Talk, **settings: Any) -> Any:
-    """Run a conversation with a server on a free port."""
+def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
+    """Run a conversation with a server of `served` on a free port."""
 
     async def run() -> Any:
         asked.clear()
-        config = server.server_config(app, "127.0.0.1", 0, AtOnce(at_once), lifespan="off", **settings)
+        config = server.server_config(served, "127.0.0.1", 0, AtOnce(at_once), lifespan="off", **settings)
         serving = uvicorn.Server(config)
         config.load()
         serving.lifespan = config.lifespan_class(config)
         await serving.startup()
-        sweeper = asyncio.create_task(server.sweep(serving.server_state.connections))
+        sweeper = asyncio.create_task(http_limits.watch_connections(serving.server_state.connections))
         port = serving.servers[0].sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
@@ -56,7 +57,8 @@ def talk(conversation: Talk, **settings: Any) -> Any:
             writer.close()
             serving.servers[0].close()
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(run())
 
 
 async def answer(reader: asyncio.StreamReader) -> str:

@@ -11,12 +11,15 @@ from datetime import datetime
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from django.conf import settings
+
 Header = tuple[bytes, bytes]
 
 GIF = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
+NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 NO_STORE: Header = (b"cache-control", b"no-store, no-cache, must-revalidate, private")
 MOST_PARAMETERS = 300
 LONGEST_NAME = 200
@@ -125,12 +128,20 @@ class Reply:
             (b"content-type", self.content_type),
             (b"content-length", str(len(self.body) if length is None else length).encode()),
             *self.headers,
+            *security_headers(),
         ]
         if not self.cached:
             headers.append(NO_STORE)
         if self.dropped:
             headers.append((b"x-event-dropped", self.dropped.encode()))
         return headers
+
+
+@lru_cache(maxsize=1)
+def security_headers() -> tuple[Header, ...]:
+    """What every answer here says to browsers: take its type as it is, any site may load it, stay with https."""
+    always: tuple[Header, ...] = (NOSNIFF, (b"cross-origin-resource-policy", b"cross-origin"))
+    return (*always, (b"strict-transport-security", settings.HSTS.encode())) if settings.SECURE else always
 
 
 @lru_cache(maxsize=4000)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
@@ -75,6 +75,9 @@ class OperationView(APIView):
             response = answer(failure.body(), failure.status)
         except HashingBusy as busy:
             response = answer(Failure(503, str(busy), "0503").body(), 503)
+        except SuspiciousOperation as error:  # Django would not read the request
+            unread = Failure(413 if isinstance(error, RequestDataTooBig) else 400, str(error))
+            response = answer(unread.body(), unread.status)
         except Exception:
             log.exception("an operation failed on %s", request.path)
             body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}

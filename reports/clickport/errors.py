@@ -7,7 +7,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -47,6 +47,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.PermissionDenied()
     if isinstance(error, RequestDataTooBig):
         error = TooLarge()
+    if isinstance(error, SuspiciousOperation):  # Django would not read the request: too many parameters
+        error = exceptions.ParseError(str(error))
     if not isinstance(error, exceptions.APIException):
         return None
     return Response(body(error.status_code, str(error.detail)), status=error.status_code, headers=headers(error))

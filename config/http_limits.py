@@ -1,0 +1,267 @@
+"""What one client may cost the server before its connection is closed: bytes, time, answers it never reads.
+
+uvicorn limits none of these. Everything is counted where the parser reports it, so it does not matter how a client
+cuts its bytes into packets; times are the event loop's, and `watch_connections` looks at them once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from accounts.security.client_ip import rate_limit_key
+from tracking.address import trusted_proxy
+
+MAX_HEADER_BYTES = 128 * 1024  # address, headers and trailers of one request
+MAX_HEADERS = 200  # lines of headers and trailers
+MAX_FRAMING_PER_BODY_BYTE = 16  # a chunk of one byte needs five more around it; extensions may be a bit longer
+MAX_DISCARDED_BYTES = 1024 * 1024  # of a body that nobody reads because its request is answered already
+MAX_PIPELINED = 100  # requests of one connection that wait for the answer to an earlier one
+MAX_CONNECTIONS_PER_CLIENT = 2000  # thousands of visitors may share one address, but not all at the same moment
+HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
+BODY_SECONDS = 30.0  # between two pieces of a body, and what a slow body may take at the beginning
+MIN_BODY_RATE = 2048  # bytes a second that a body must average after that
+WRITE_SECONDS = 30.0  # in which a client must read MIN_READ_BYTES of what waits for it
+MIN_READ_BYTES = 16 * 1024
+LINGER_SECONDS = 2.0  # that a refused client has to stop sending and read why
+MAX_UNREAD_BYTES = 16 * 1024  # less may wait as long as the connection is open; the transport's low-water mark
+SWEEP_SECONDS = 1.0
+
+
+class RefusedRequest(Exception):
+    """Ends the parsing of a connection: its request is refused. Only ever raised below `data_received`."""
+
+
+class ConnectionCounter:
+    """The open connections of every client. Proxies that the operator trusts are not counted: they speak for many."""
+
+    def __init__(self) -> None:
+        self.by_client: Counter[str] = Counter()
+
+    def add(self, address: str) -> str | None:
+        """Count one more: what to `remove` later, "" for a client without limit, None when it has too many."""
+        if not address or trusted_proxy(address):
+            return ""
+        key = rate_limit_key(address)
+        if self.by_client[key] >= MAX_CONNECTIONS_PER_CLIENT:
+            return None
+        self.by_client[key] += 1
+        return key
+
+    def remove(self, key: str) -> None:
+        """One connection less."""
+        self.by_client[key] -= 1
+        if self.by_client[key] <= 0:
+            del self.by_client[key]
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it, for clients that may be hostile."""
+
+    clients: ConnectionCounter
+    client_key = ""
+    running: RequestResponseCycle | None = None  # the request that is being answered; `cycle` is the newest one
+    refused_since: float | None = None  # since when the connection only waits for its client to notice
+    waiting_since: float | None = None  # since when headers or a body are being received; None between requests
+    receiving_body = False
+    heard_at = 0.0  # when the last piece of the body came
+    idle_since: float | None = None  # since when a new request may come; uvicorn's own timer covers some cases only
+    framing_bytes = header_bytes = body_bytes = discarded_bytes = hosts = 0
+    refusal = (400, "Invalid HTTP request received.")
+    unread_since: float | None = None  # since when answers wait for the client without being read
+    unread_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.waiting_since = self.loop.time()
+        super().connection_made(transport)
+        key = self.clients.add(self.client[0] if self.client else "")
+        if key is None:
+            self.refuse(503, "Too many connections from your address.")
+        self.client_key = key or ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.client_key:
+            self.clients.remove(self.client_key)
+            self.client_key = ""
+        self.stop_answering()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse it and close when it is no HTTP or more than a request may have around its body."""
+        self._unset_keepalive_if_required()
+        if self.refused_since is not None:
+            self.discard(len(data))
+            return
+        self.framing_bytes += len(data)  # `on_body` takes off what was body
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # there is no other protocol to speak: the request is answered as it is
+        except httptools.HttpParserError:
+            self.refuse(*self.refusal)
+        if self.refused_since is not None or self.transport.is_closing():
+            return
+        if self.framing_bytes > MAX_HEADER_BYTES:
+            self.refuse(431, "Headers, chunk extensions or trailers without end.")
+        elif self.waiting_since is None and self.idle_since is None and self.is_answered():
+            self.idle_since = self.loop.time()  # empty lines between requests renew nothing
+
+    def on_message_begin(self) -> None:
+        self.waiting_since, self.receiving_body = self.loop.time(), False
+        self.framing_bytes = self.header_bytes = self.body_bytes = self.discarded_bytes = self.hosts = 0
+        self.idle_since = None
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header. A trailer is counted and dropped: it could pass for a header that a proxy has checked."""
+        self.header_bytes += len(name) + len(value)
+        if self.receiving_body:
+            self.check_headers()
+            return
+        name = name.lower()
+        if name == b"host":
+            self.hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+        if len(self.headers) > MAX_HEADERS:
+            self.check_headers()
+
+    def on_headers_complete(self) -> None:
+        """Check the head of a request, then let uvicorn start it."""
+        self.check_head()
+        self.start_request()
+
+    def start_request(self) -> None:
+        """Hand a request whose head is good to uvicorn. Raises RefusedRequest when too many wait already."""
+        super().on_headers_complete()
+        if len(self.pipeline) > MAX_PIPELINED:
+            self.transport.abort()
+            raise RefusedRequest
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def check_head(self) -> None:
+        """Begin with the body. Raises RefusedRequest for a head that no server may accept."""
+        self.check_headers()
+        self.heard_at = self.waiting_since = self.loop.time()
+        self.receiving_body, self.framing_bytes = True, 0
+        if self.hosts != 1 and (self.hosts or self.parser.get_http_version() == "1.1"):
+            self.fail(400, "A request needs exactly one Host header.")
+        if self.parser.get_method() == b"CONNECT":
+            self.fail(405, "This server is no proxy.")
+
+    def check_headers(self) -> None:
+        """Raise RefusedRequest when there is too much of headers and trailers."""
+        if self.header_bytes + len(self.url) > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
+            self.fail(431, f"At most {MAX_HEADERS} headers and trailers, {MAX_HEADER_BYTES // 1024} KB together.")
+
+    def on_body(self, body: bytes) -> None:
+        """Count a piece of a body, which pays for a bit of chunked encoding around it."""
+        size = len(body)
+        self.heard_at = self.loop.time()
+        self.body_bytes += size
+        self.framing_bytes = max(0, self.framing_bytes - size * (1 + MAX_FRAMING_PER_BODY_BYTE))
+        if self.is_answered():
+            self.discard(size)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.waiting_since, self.receiving_body, self.framing_bytes = None, False, 0
+        if not self.is_answered():
+            super().on_message_complete()
+
+    def is_answered(self) -> bool:
+        """Whether nothing is under way for the newest request of this connection."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def fail(self, status: int, sentence: str) -> None:
+        """Raise RefusedRequest; `data_received` answers with the status."""
+        self.refusal = (status, sentence)
+        raise RefusedRequest(sentence)
+
+    def discard(self, size: int) -> None:
+        """Count what is thrown away; close when it does not end."""
+        self.discarded_bytes += size
+        if self.discarded_bytes > MAX_DISCARDED_BYTES:
+            self.transport.close()
+
+    def refuse(self, status: int, sentence: str) -> None:
+        """Answer with an error where no other answer has begun, and close as soon as the client stops sending."""
+        if self.transport.is_closing() or self.refused_since is not None:
+            return
+        begun = self.running is not None and not self.running.response_complete and self.running.response_started
+        if not begun and not self.pipeline:
+            self.transport.write(error_bytes(status, sentence))
+        self.stop_answering()
+        self.refused_since, self.discarded_bytes = self.loop.time(), 0
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def stop_answering(self) -> None:
+        """Tell whoever answers that nobody is there any more."""
+        self.pipeline.clear()
+        for cycle in (self.running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        if self.flow is not None:
+            self.flow.resume_writing()
+
+    def give_up(self, now: float) -> None:
+        """Close the connection of a client that is too slow, asks nothing more, or does not read its answers."""
+        idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
+        refused = self.refused_since is not None and now - self.refused_since > LINGER_SECONDS
+        if idle or refused or self.is_late(now):
+            self.transport.close()
+        if self.leaves_unread(now):
+            self.transport.abort()
+
+    def is_late(self, now: float) -> bool:
+        """Whether headers or body should be here by now."""
+        if self.waiting_since is None:
+            return False
+        if self.flow.read_paused:  # it is we who do not read
+            self.heard_at = self.waiting_since = now
+        if not self.receiving_body:
+            return now - self.waiting_since > HEADER_SECONDS
+        slowest = BODY_SECONDS + self.body_bytes / MIN_BODY_RATE
+        return now - self.heard_at > BODY_SECONDS or now - self.waiting_since > slowest
+
+    def leaves_unread(self, now: float) -> bool:
+        """Whether answers have waited too long for the client to read them."""
+        size = self.transport.get_write_buffer_size()
+        if size <= (0 if self.transport.is_closing() else MAX_UNREAD_BYTES):
+            self.unread_since = None
+        elif self.unread_since is None or size <= self.unread_bytes - MIN_READ_BYTES:
+            self.unread_since, self.unread_bytes = now, size
+        else:
+            self.unread_bytes = max(self.unread_bytes, size)
+        return self.unread_since is not None and now - self.unread_since > WRITE_SECONDS
+
+
+def error_bytes(status: int, sentence: str) -> bytes:
+    """A whole answer in plain text, after which the connection is closed."""
+    text = (sentence or HTTPStatus(status).phrase).encode()
+    head = b"content-type: text/plain; charset=utf-8\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
+    more = b"retry-after: 5\r\n" if status == 503 else b"allow: GET, HEAD, POST\r\n" if status == 405 else b""
+    return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (STATUS_LINE[status], head, more, len(text), text)
+
+
+async def watch_connections(connections: set[Any]) -> None:
+    """Let every connection give up once a second where it should."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        now = loop.time()
+        for connection in list(connections):
+            if isinstance(connection, LimitedProtocol):
+                connection.give_up(now)

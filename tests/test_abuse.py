@@ -1,0 +1,199 @@
+"""One anonymous client sends trailers, bodies, log-ins and streams without end: memory and disk stay bounded, and
+nobody else waits. Figures are printed (`pytest -s`)."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.abuse import KINDS
+
+pytestmark = pytest.mark.heavy
+SECONDS = float(os.environ.get("ABUSE_SECONDS", "15"))  # of each kind, and of quiet before and after it
+MAX_GROWTH_MB = 300.0
+MAX_DISK_MB = 64.0
+MAX_SLOWER = 3.0
+QUIET_FLOOR = 0.02  # seconds; what is quicker than this is quiet, however much quicker it was before
+ROOT = Path(__file__).resolve().parent.parent
+PORT = 9480
+EMAIL, PASSWORD = "a@example.com", "correct horse battery"
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+
+
+@dataclass
+class Server:
+    """A serving process, its site and a session."""
+
+    process: subprocess.Popen[bytes]
+    data_dir: Path
+    site: int = 0
+    cookie: str = ""
+
+    def rss_mb(self) -> float:
+        """Resident memory."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far."""
+        used = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
+
+    def disk_mb(self) -> float:
+        """Files below DATA_DIR, temporary ones included, and deleted files that the process holds open."""
+        size = 0
+        held = Path(f"/proc/{self.process.pid}/fd")
+        named = (Path(directory, name) for directory, _, names in os.walk(self.data_dir) for name in names)
+        for path in (*named, *held.iterdir()):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                found = path.stat()
+                size += found.st_size if path.parent != held or not found.st_nlink else 0
+        return size / 1e6
+
+
+@dataclass
+class Measured:
+    """Times of the others' requests by kind, their errors, and the most memory and disk meanwhile."""
+
+    times: dict[str, list[float]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    rss: float = 0.0
+    disk: float = 0.0
+    cpu: float = 0.0
+
+    def p99(self, name: str) -> float:
+        """The time that 99 of 100 requests stay below."""
+        ordered = sorted(self.times[name])
+        return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+
+
+def fetch(method: str, path: str, headers: dict[str, str], body: str = "") -> http.client.HTTPResponse:
+    """An answer, read, over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+    try:
+        connection.request(method, path, body or None, {"User-Agent": CHROME, "Accept-Language": "en", **headers})
+        answer = connection.getresponse()
+        answer.text = answer.read().decode("utf-8", "replace")  # type: ignore[attr-defined]
+        return answer
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`manage.py serve` with a site and somebody who is logged in."""
+    data_dir = tmp_path_factory.mktemp("abuse")
+    (data_dir / "tmp").mkdir()
+    env = {**os.environ, "DATA_DIR": str(data_dir), "TMPDIR": str(data_dir / "tmp"), "EVENTS_URL": ""}
+    env = {name: value for name, value in env.items() if name not in ("TRUSTED_PROXIES", "BASE_URL")}
+    log = (data_dir / "serve.log").open("wb")
+    command = [sys.executable, "manage.py", "serve", "--no-demo", "--port", str(PORT)]
+    made = Server(subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log), data_dir)
+    try:
+        until_ready(made)
+        told = ["--email", EMAIL, "--password", PASSWORD, "--account", "A", "--domain", "example.com", "--json"]
+        done = subprocess.run([sys.executable, "manage.py", "provision", *told], cwd=ROOT, env=env, capture_output=True)
+        made.site = int(json.loads(done.stdout)["site"]["site_id"])
+        made.cookie = logged_in()
+        others(made, Measured(), 8)  # until it knows the site, and every page has been made once
+        yield made
+    finally:
+        made.process.terminate()
+        made.process.wait(30)
+
+
+def until_ready(server: Server) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and server.process.poll() is None:
+        with contextlib.suppress(OSError):
+            if fetch("GET", "/healthz", {}).status == 200:
+                return
+        time.sleep(0.3)
+    raise AssertionError((server.data_dir / "serve.log").read_text()[-3000:])
+
+
+def logged_in() -> str:
+    """The cookies of a session."""
+    page: Any = fetch("GET", "/login", {})
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', page.text)[1]  # type: ignore[index]
+    csrf = re.search(r"csrftoken=\w+", page.headers["Set-Cookie"])[0]  # type: ignore[index]
+    form = urlencode({"csrfmiddlewaretoken": token, "email": EMAIL, "password": PASSWORD})
+    headers = {"Cookie": csrf, "Content-Type": "application/x-www-form-urlencoded"}
+    answer = fetch("POST", "/login", headers, form)
+    assert answer.status == 302, answer.status
+    cookies = " ".join(answer.headers.get_all("Set-Cookie", []))
+    return re.search(r"sessionid=\w+", cookies)[0]  # type: ignore[index]
+
+
+def others(server: Server, measured: Measured, seconds: float) -> None:
+    """What everybody else does meanwhile: a beacon, the log-in page, a dashboard page, again and again."""
+    asked = {
+        "beacon": (f"/in.php?site_id={server.site}&type=pageview&href=/&host=example.com", {}),
+        "log-in page": ("/login", {}),
+        "dashboard": (f"/sites/{server.site}/", {"Cookie": server.cookie}),
+    }
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for name, (path, headers) in asked.items():
+            began = time.perf_counter()
+            try:
+                status = fetch("GET", path, headers).status
+            except (OSError, http.client.HTTPException) as error:
+                status = repr(error)  # type: ignore[assignment]
+            measured.times.setdefault(name, []).append(time.perf_counter() - began)
+            if status != 200:
+                measured.errors.append(f"{name}: {status}")
+        time.sleep(0.05)
+
+
+def watched(server: Server, kind: str = "") -> Measured:
+    """What the others get while this is sent, and what it costs the server."""
+    measured = Measured()
+    command = [sys.executable, "-m", "tests.abuse", kind, str(PORT), str(SECONDS)]
+    attack = subprocess.Popen(command, cwd=ROOT) if kind else None
+    asking = threading.Thread(target=others, args=(server, measured, SECONDS))
+    before = server.cpu_seconds()
+    asking.start()
+    while asking.is_alive():
+        measured.rss, measured.disk = max(measured.rss, server.rss_mb()), max(measured.disk, server.disk_mb())
+        asking.join(0.5)
+    measured.cpu = server.cpu_seconds() - before
+    assert attack is None or attack.wait(120) == 0
+    return measured
+
+
+def figures(measured: Measured, quiet: Measured) -> str:
+    """One line for people."""
+    times = ", ".join(f"{name} p99 {measured.p99(name) * 1000:.1f} ms" for name in measured.times)
+    memory, disk = measured.rss - quiet.rss, measured.disk - quiet.disk
+    count = sum(map(len, measured.times.values()))
+    cost = f"memory {measured.rss:.0f} MB ({memory:+.0f}), disk {disk:+.0f} MB, {measured.cpu:.1f} s of processor"
+    return f"{times} of {count} requests; {cost}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_client_ends_nobody_elses_service(kind: str, server: Server) -> None:
+    quiet, measured, after = watched(server), watched(server, kind), watched(server)
+    print(f"\nbefore {kind}:", figures(quiet, quiet))
+    print(f"{kind}:", figures(measured, quiet), measured.errors[:3])
+    for name, times in after.times.items():  # the machine has other things to do: quiet is before and after
+        quiet.times[name] += times
+    assert quiet.errors == measured.errors == after.errors == []
+    assert measured.rss - quiet.rss < MAX_GROWTH_MB
+    assert measured.disk - quiet.disk < MAX_DISK_MB
+    slower = {name: measured.p99(name) / max(QUIET_FLOOR, quiet.p99(name)) for name in measured.times}
+    assert max(slower.values()) <= MAX_SLOWER, slower
