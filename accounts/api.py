@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
@@ -245,10 +246,11 @@ class MemberDetail(ManagementView):
     def patch(self, request: Request, member_id: int) -> Response:
         member, mine = self.found(member_id)
         values = cleaned(MemberSerializer(member, data=request.data, partial=True))
-        if "role" in values:
-            member_role_set(membership=member, role=values["role"], by=mine)
-        if "grants" in values:
-            member_grants_set(membership=member, grants=grants_in(values))
+        with transaction.atomic():  # all of it or nothing
+            if "role" in values:
+                member_role_set(membership=member, role=values["role"], by=mine)
+            if "grants" in values:
+                member_grants_set(membership=member, grants=grants_in(values))
         return Response(MemberSerializer(self.found(member_id)[0]).data)
 
     @extend_schema(responses={204: None})

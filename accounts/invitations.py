@@ -44,8 +44,10 @@ def invitation_create(
     if account.memberships.filter(user__email=address).exists():
         raise ValidationError({"email": "This person is already a member."})
     account.invitations.filter(email=address, used=None).delete()
-    given = cleaned_grants(account, grants) if role == Role.GUEST else []
-    return Invitation.objects.create(account=account, email=address, role=role, grants=[list(g) for g in given])
+    given = [list(grant) for grant in cleaned_grants(account, grants)]
+    if role != Role.GUEST:  # sees more than grants say
+        given = []
+    return Invitation.objects.create(account=account, email=address, role=role, grants=given)
 
 
 def open_invitation(token: str, now: datetime) -> Invitation | None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -48,7 +49,7 @@ def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
     for name, right in request.POST.items():
         prefix, _, rest = name.partition("-")
         kind, _, number = rest.rpartition("-")
-        if prefix == "grant" and kind in KINDS and number.isdigit() and right:
+        if prefix == "grant" and kind in KINDS and number.isascii() and number.isdigit() and right:
             found.append((kind, int(number), str(right)))
     return found
 
@@ -120,9 +121,11 @@ def member(request: HttpRequest, member_id: int) -> HttpResponse:
     form = RoleForm(request.POST or None, initial={"role": found.role})
     if request.method == "POST" and form.is_valid():
         try:
-            member_role_set(membership=found, role=form.cleaned_data["role"], by=current_membership(request))
-            member_grants_set(membership=found, grants=posted_grants(request) if found.role == Role.GUEST else [])
+            with transaction.atomic():
+                member_role_set(membership=found, role=form.cleaned_data["role"], by=current_membership(request))
+                member_grants_set(membership=found, grants=posted_grants(request) if found.role == Role.GUEST else [])
         except ValidationError as error:
+            found.refresh_from_db(fields=["role"])
             add_mistakes(form, error)
         else:
             messages.success(request, "Saved.")
