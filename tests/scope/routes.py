@@ -1,6 +1,6 @@
 """Every address of the product: who may open it, and of what kind each of its parameters is.
 
-What may be needed: "open" nothing; "secret" the word in the address; "self" a log-in; "hers" to be alice herself;
+What may be needed: "open" nothing; "secret" the word in the address; "self" a log-in; "hers" to be its owner;
 "view", "edit", "manage" that right on the site; "team" to be of the site's account and no guest; "account" to manage
 the account one works in, "account-view" to see all of it; "links" to see links there, "links+" to change some, "links!"
 to be of its team; "operator"; "key" a key of the dialect.
@@ -124,12 +124,25 @@ ALSO_NEEDS = {
     f"POST {S}/notes": "edit", f"PATCH {V1}{S}": "edit", f"DELETE {V1}{S}": "manage", f"POST {V1}sites": "account",
     f"PATCH {V1}account": "account", "POST links/groups": "links!",
 }  # fmt: skip
-# What each person may do with what they were given, beside "open"
+# What each person may do beside "open": charlie with what is his, everybody else with the open set of alice's account
 MAY = {
     "nobody": set[str](),
     "bob": {"self", "view", "links"},
     "dave": {"self", "view", "edit", "links", "links+"},
     "victor": {"self", "view", "links", "account-view"},
+    "charlie": {
+        "hers",
+        "self",
+        "view",
+        "edit",
+        "manage",
+        "team",
+        "account",
+        "account-view",
+        "links",
+        "links+",
+        "links!",
+    },
     "alice": {"hers", "self", "view", "edit", "manage", "team", "account", "account-view", "links", "links+", "links!"},
 }
 PARAMETER = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>|\(\?P<(?P<group>\w+)>[^)]*\)")

@@ -11,13 +11,13 @@ from django.utils import timezone
 from accounts.models import Membership
 from links import doors as link_doors
 from reports.clicky.filters import FILTERS
-from reports.clicky.types import ALIASES, LISTS, TALLIES
 from sites import known, onsite
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
 from tests.doors import knock, post_event, stored
 from tests.links_support import Browser
 from tests.scope import asking, source
+from tests.scope.routes import NEEDS, ROUTES, path_of, words
 from tests.scope.world import NOBODYS, NOBODYS_GUID, World
 from tracking import collector
 
@@ -48,7 +48,14 @@ def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> Non
     assert len(collector.NUMBERED) == 2, "a script and an image: public, they tell nothing of a site"
     ids = {name for name in (*FILTERS, "goal") if source.looks_like_an_id(name)}
     assert ids == {*NAMED, *WORDS_ONLY}
-    assert LISTS and TALLIES and ALIASES
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS[route] == "key"])
+def test_a_session_is_no_key(route: str, world: World, clients: Any) -> None:
+    path, asked = path_of(route, words(route)), {"site_id": world.open["site"], "type": "pages"}
+    for method in ("GET", "POST"):
+        answer = asking.send(asking.copy_of(clients["alice"]), method, path, asked)
+        assert answer.status_code == 405 or asking.refused(answer, asking.text_of(answer)), method
 
 
 @pytest.mark.parametrize("path", STATS)

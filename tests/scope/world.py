@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.invitations import invitation_accept, invitation_create
-from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.models import Account, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
@@ -161,14 +161,3 @@ def account_things(account: Account, owner: User, word: str, guest: User | None 
         "channel": channel.pk, "alert": alert.pk, "delivery": str(told.pk), "digest": digest.pk,
         "authkey": account.authkey,
     }  # fmt: skip
-
-
-def rights_of(world: World, name: str) -> set[tuple[str, int, str]]:
-    """What the guest was given, as rows of the database say."""
-    rows = Grant.objects.filter(membership__user=world.people[name])
-    return set(rows.values_list("kind", "object_id", "right"))
-
-
-def open_invitations(account_id: int) -> list[str]:
-    """Addresses that were invited into the account and have not joined."""
-    return list(Invitation.objects.filter(account=account_id, used=None).values_list("email", flat=True))
