@@ -22,8 +22,8 @@ WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(
 FREE = {"django_session"}  # of the caller alone: the open account, messages
 # How a page, a form or an API says that there is no such thing
 SAYS_NO = re.compile(
-    r"There is no |Select a valid choice|is not a valid|Invalid (?:username|sitekey|auth|API key|alert_id)|No such|no such|"
-    r"names a |belongs to another|does not exist|Unknown site_id|Only the team "
+    r"There is no |Select a valid choice|Invalid (?:username|sitekey|auth|API key|alert_id)|[Nn]o such|"
+    r"belongs to another|Unknown site_id|Only the team "
 )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.access import ALL_THINGS
 from links.api.operations import OPERATIONS as CLICKMETER
 from links.api.views import Nowhere, OperationView, description
 from tests.scope import asking, routes
@@ -110,7 +109,7 @@ def test_a_guest_who_was_given_everything_is_still_no_member_of_the_team(
     route: str, world: World, clients: Any, before: Any
 ) -> None:
     member = world.people["bob"].memberships.get()
-    member.options = {ALL_THINGS: True}
+    member.options = {"all_things": True, "extendedGrants": {"allowAllGrants": True}}
     member.save(update_fields=["options"])
     for method in methods(route):
         answer, text, _ = asked(clients, "bob", method, route, own_values(route, world.open), world.open)
@@ -122,7 +121,7 @@ def test_a_guest_who_was_given_everything_is_still_no_member_of_the_team(
 def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, clients: Any) -> None:
     for name in ("nobody", "charlie", "alice"):
         for method in ("GET", "POST"):
-            answer, text, changes = asked(clients, name, method, route, routes.words(route), world.other)
+            answer, _, changes = asked(clients, name, method, route, routes.words(route), world.other)
             assert answer.status_code in (404, 405) and not changes.tables, (name, method)
 
 
