@@ -50,7 +50,7 @@ def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> Non
     assert ids == {*NAMED, *WORDS_ONLY}
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS[route] == "key"])
+@pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "key"])
 def test_a_session_is_no_key(route: str, world: World, clients: Any) -> None:
     path, asked = path_of(route, words(route)), {"site_id": world.open["site"], "type": "pages"}
     for method in ("GET", "POST"):

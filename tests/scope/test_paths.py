@@ -104,7 +104,7 @@ def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: 
                     assert_refused(answer, text, changes, before, (name, method, field))
 
 
-@pytest.mark.parametrize("route", [route for route in ASKED if NEEDS[route] == "team"])
+@pytest.mark.parametrize("route", [route for route in ASKED if NEEDS.get(route) == "team"])
 def test_a_guest_who_was_given_everything_is_still_no_member_of_the_team(
     route: str, world: World, clients: Any, before: Any
 ) -> None:
@@ -117,7 +117,7 @@ def test_a_guest_who_was_given_everything_is_still_no_member_of_the_team(
         assert asking.words_in(text, (world.hidden.word, f"{world.open.word} channel")) == []
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS[route] == "secret"])
+@pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "secret"])
 def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, clients: Any) -> None:
     for name in ("nobody", "charlie", "alice"):
         for method in ("GET", "POST"):

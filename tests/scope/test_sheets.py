@@ -13,7 +13,7 @@ from tests.scope.routes import IDS, NEEDS, ROUTES, path_of, words
 from tests.scope.test_fields import foreign
 from tests.scope.world import NOBODYS, Things, World
 
-OWN = [route for route in ROUTES if NEEDS[route] in ("view", "self", "hers") and "api/" not in route]
+OWN = [route for route in ROUTES if NEEDS.get(route) in ("view", "self", "hers") and "api/" not in route]
 SHARED = [route for route in ROUTES if route.startswith("share/")]
 NAMED = {"goal": ("goal",), "segment": ("segment", "private_segment")}  # what the address calls it -> kinds
 # Dimensions whose values are numbers of things. They are compared with what the sites' own events carry.
