@@ -20,6 +20,10 @@ from tracking.store.changes import gate
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
 FREE = {"django_session"}  # of the caller alone: the open account, messages
+REMEMBERED = ("last_login", "last_account")  # of the caller as well, though it stands in the user's row
+ONLY_REMEMBERED = re.compile(
+    rf"\s*UPDATE \W?accounts_user\W? SET \W?({'|'.join(REMEMBERED)})(_id)?\W? = \S+ WHERE", re.I
+)
 # How a page, a form or an API says that there is no such thing
 SAYS_NO = re.compile(
     r"There is no |Select a valid choice|Invalid (?:username|sitekey|auth|API key|alert_id)|[Nn]o such|"
@@ -41,7 +45,7 @@ class Changes:
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         found = WRITE.match(sql)
-        if found and found[1] not in FREE:
+        if found and found[1] not in FREE and not ONLY_REMEMBERED.match(sql):
             self.tables.append(found[1])
         return execute(sql, params, many, context)
 
@@ -63,10 +67,15 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def picture() -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, sessions aside."""
+def picture() -> dict[str, list[str]]:
+    """Every row of every table, but for what every request may change."""
     models = [model for model in apps.get_models(include_auto_created=True) if model._meta.db_table not in FREE]
-    return {model._meta.db_table: sorted(map(repr, model._default_manager.values_list())) for model in models}  # type: ignore[misc]
+    return {model._meta.db_table: rows_of(model) for model in models}
+
+
+def rows_of(model: Any) -> list[str]:
+    columns = [field.attname for field in model._meta.concrete_fields if field.name not in REMEMBERED]
+    return sorted(map(repr, model._default_manager.values_list(*columns)))
 
 
 def client_of(world: World, name: str) -> Client:
