@@ -104,19 +104,6 @@ def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: 
                     assert_refused(answer, text, changes, before, (name, method, field))
 
 
-@pytest.mark.parametrize("route", [route for route in ASKED if NEEDS.get(route) == "team"])
-def test_a_guest_who_was_given_everything_is_still_no_member_of_the_team(
-    route: str, world: World, clients: Any, before: Any
-) -> None:
-    member = world.people["bob"].memberships.get()
-    member.options = {"all_things": True, "extendedGrants": {"allowAllGrants": True}}
-    member.save(update_fields=["options"])
-    for method in methods(route):
-        answer, text, _ = asked(clients, "bob", method, route, own_values(route, world.open), world.open)
-        assert answer.status_code in (404, 405), method
-        assert asking.words_in(text, (world.hidden.word, f"{world.open.word} channel")) == []
-
-
 @pytest.mark.parametrize("route", [route for route in ROUTES if NEEDS.get(route) == "secret"])
 def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, clients: Any) -> None:
     for name in ("nobody", "charlie", "alice"):

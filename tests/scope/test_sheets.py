@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 
 from reports.engine.dimensions import DIMENSIONS
+from reports.pages.state import view_of
 from tests.scope import asking, source
+from tests.scope.fields import OPTIONS
 from tests.scope.routes import IDS, NEEDS, ROUTES, path_of, words
 from tests.scope.test_fields import foreign
 from tests.scope.world import NOBODYS, Things, World
@@ -27,6 +29,15 @@ WORDS_ONLY = {
 def test_every_dimension_whose_values_name_things_is_known() -> None:
     ids = {name for name in DIMENSIONS if source.looks_like_an_id(name)}
     assert ids == {"goal", *COMPARED, *WORDS_ONLY}
+
+
+def test_every_option_of_a_sheet_is_known() -> None:
+    """Those that name goals are in FIELDS; the others say how a sheet is shown."""
+    names = next(one for one in view_of.__code__.co_consts if isinstance(one, tuple) and "metric" in one)
+    assert {*names} == {
+        "metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "model", "chain",
+        *(name.rpartition(" ")[2] for name in OPTIONS),
+    }  # fmt: skip
 
 
 def address(route: str, things: Things) -> str:
