@@ -70,6 +70,8 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(route: str, world: World
         for name, may in MAY.items():
             if name in ("victor", "dave") and need in MAY["bob"]:
                 continue  # bob may, who may the least
+            if name == "charlie" and need == "view" and ids_in(route) == ["site_id"]:
+                continue  # the same numbers as alice's; he reads sheets in test_sheets.py
             if route.endswith("/bot") and name in ("dave", "charlie") and method == "POST":
                 continue  # events are moved, which takes a second: once is enough
             things = world.other if name == "charlie" else world.open
@@ -97,8 +99,9 @@ def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: 
             for field in ids_in(route) if name != "bob" else ["site_id"] if "site_id" in ids_in(route) else []:
                 foreign, nothing = {**own, field: world.hidden[IDS[field]]}, {**own, field: NOBODYS}
                 answer, text, changes = asked(clients, name, method, route, foreign, world.own(name))
-                as_nothing = asked(clients, name, method, route, nothing, world.own(name))[0]
-                assert answer.status_code == as_nothing.status_code, (name, method, field)
+                if answer.status_code not in (404, 405):
+                    as_nothing = asked(clients, name, method, route, nothing, world.own(name))[0]
+                    assert answer.status_code == as_nothing.status_code, (name, method, field)
                 asking.assert_tells_nothing(route, text, world.foreign_words(name), (name, method, field))
                 if answer.status_code != 405 and route not in FOR_EVERY_NUMBER:
                     assert_refused(answer, text, changes, before, (name, method, field))
