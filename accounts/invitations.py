@@ -99,8 +99,8 @@ def invitation_create(
     pending = account.memberships.pending().filter(user__email=address).first()
     if role == Role.GUEST and pending is None:
         check_guest_limit(account, address)
-    given = cleaned_grants(account, grants) if role == Role.GUEST else []
-    return _issue(account, address, role, by, [list(grant) for grant in given], pending)
+    given = [list(grant) for grant in cleaned_grants(account, grants)]  # refused whatever the role
+    return _issue(account, address, role, by, given if role == Role.GUEST else [], pending)
 
 
 @transaction.atomic

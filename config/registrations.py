@@ -21,8 +21,8 @@ from reports.arrivals import traffic
 from reports.docs import Page
 from reports.docs import pages as docs_pages
 from reports.docs import register as register_docs
-from reports.engine.filters import parse
 from reports.goal_names import named_goals
+from reports.named import check_segment_filter
 from reports.pages.arrived import register_links
 from reports.pages.places import register_places
 from reports.prices.services import costs
@@ -60,7 +60,7 @@ register_claim_listener(known_links.claim_changed)
 register_traffic(traffic)
 
 # Goals: the engine says what a filter may be and which goals were named
-register_filter_check(parse)
+register_filter_check(check_segment_filter)
 register_reader(named_goals)
 
 # Alerts: what can be watched in traffic, of the account and of links

@@ -22,12 +22,12 @@ def goal_of(site_ids: Iterable[int], number: int) -> Goal | None:
     return Goal.objects.filter(site_id__in=list(site_ids), pk=number).first()
 
 
-def segment_of(site_ids: Iterable[int], number: int) -> Segment | None:
-    """The segment of this number if it belongs to one of the sites."""
-    return Segment.objects.filter(site_id__in=list(site_ids), pk=number).first()
+def segments_of(site_ids: Iterable[int], user_id: int | None) -> QuerySet[Segment]:
+    """The shared segments of some sites and the user's own, by name; without a user the shared ones."""
+    mine = Q(owner_id=user_id) if user_id else Q(pk__in=[])
+    return Segment.objects.filter(Q(shared=True) | mine, site_id__in=list(site_ids)).order_by("name", "pk")
 
 
 def segments_seen_by(site: Site, user: Any) -> QuerySet[Segment]:
     """The site's shared segments and the user's own, by name."""
-    mine = Q(owner=user) if getattr(user, "pk", None) else Q(pk__in=[])
-    return Segment.objects.filter(Q(shared=True) | mine, site=site).order_by("name", "pk")
+    return segments_of([site.pk], getattr(user, "pk", None))

@@ -15,8 +15,8 @@ from goals.models import Goal, GoalKind, PatternKind, Segment
 from sites.models import Site
 
 MOST_FILTER = 20_000  # characters of a segment's JSON
-# What a filter may say is known above this room; the check raises ValueError with a sentence.
-FilterCheck = Callable[[Any], object]
+# What a filter may say is known above this room: check(filter, site id, owner's id) raises ValueError with a sentence.
+FilterCheck = Callable[[Any, int, int | None], object]
 _filter_checks: list[FilterCheck] = []
 NEEDS_THRESHOLD = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}
 
@@ -115,7 +115,7 @@ def _saved_segment(segment: Segment) -> Segment:
         raise ValidationError({"filter": f"The filter is longer than {MOST_FILTER:,} characters."})
     for check in _filter_checks:
         try:
-            check(segment.filter)
+            check(segment.filter, segment.site_id, segment.owner_id)
         except ValueError as error:
             raise ValidationError({"filter": str(error)}) from error
     segment.full_clean()

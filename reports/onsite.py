@@ -23,6 +23,7 @@ from reports.engine import Period, Query, ask, heat, lists
 from reports.engine.dimensions import dimension
 from reports.engine.refusal import QueryRefused
 from reports.limits import take
+from reports.named import check_named
 from reports.pages import people
 from reports.pages.heatmaps import outcome_filter
 from reports.pages.names import value_name
@@ -48,10 +49,12 @@ def onsite_stats(request: HttpRequest, what: str = "") -> HttpResponse:
         raise Http404("No such script.")
     if take("onsite", client_key(request), PER_MINUTE, now).spent:
         return script("/* too many requests */", 429)
-    facts = site_shown(request.GET)
-    if facts is None:
+    opened = site_shown(request.GET)
+    if opened is None:
         return script("/* no such site, or no key to it */", 403)
+    facts, user_id = opened
     try:
+        check_named(chosen(request.GET), (facts.site_id,), user_id)
         found = answer(facts, request.GET, now)
     except QueryRefused as error:
         found = {"failed": error.sentence}
@@ -70,14 +73,14 @@ def script(text: str, status: int = 200) -> HttpResponse:
     return response
 
 
-def site_shown(given: QueryDict) -> SiteFacts | None:
-    """The site asked about, if the key or the word is one that opens it."""
+def site_shown(given: QueryDict) -> tuple[SiteFacts, int | None] | None:
+    """The site asked about, if the key or the word is one that opens it, and whose word it is."""
     number, key = given.get("site_id", ""), given.get("sitekey", "")
     facts = known.site(int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else None
     if facts is None or not key:
         return None
     if same_key(key, facts.sitekey):
-        return facts
+        return facts, None
     number_of_user = onsite.user_of(key, facts.site_id)
     user = User.objects.filter(pk=number_of_user, is_active=True).first() if number_of_user else None
     if user is None:
@@ -86,7 +89,7 @@ def site_shown(given: QueryDict) -> SiteFacts | None:
         site_of(user, facts.site_id)
     except Http404:
         return None
-    return facts
+    return facts, user.pk
 
 
 def path_of(facts: SiteFacts, given: QueryDict) -> str:

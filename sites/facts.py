@@ -85,6 +85,7 @@ class KeyFacts:
     trusted: bool
     expires: datetime | None
     hash: str
+    user_id: int | None = None  # who made it
 
 
 def site_facts(site: Site) -> SiteFacts:
@@ -125,4 +126,5 @@ def key_facts(key: ApiKey) -> KeyFacts:
         trusted=key.trusted,
         expires=key.expires,
         hash=key.hash,
+        user_id=key.created_by_id,
     )

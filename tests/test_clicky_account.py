@@ -95,9 +95,20 @@ def test_old_links_lead_to_the_right_page(path: str, leads: str) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (302, leads)
 
 
-def test_an_old_link_keeps_its_days(site: Site) -> None:
-    answer = Client().get(f"/stats/visitors?site_id={site.pk}&date=2026-03-01,2026-03-07")
-    assert answer.headers["Location"] == f"/sites/{site.pk}/visitors?period=2026-03-01..2026-03-07"
+def test_an_old_link_keeps_its_days(site: Site, alice: User) -> None:
+    address, client = f"/stats/visitors?site_id={site.pk}&date=2026-03-01,2026-03-07", Client()
+    assert client.get(address).headers["Location"].startswith("/login?next=/stats/visitors")
+    client.force_login(alice)
+    assert client.get(address).headers["Location"] == f"/sites/{site.pk}/visitors?period=2026-03-01..2026-03-07"
+
+
+def test_an_old_link_with_a_date_does_not_tell_which_sites_there_are(site: Site, charlie: User) -> None:
+    client = Client()
+    for number in (site.pk, 987654321):
+        address = f"/stats/visitors?site_id={number}&date=today"
+        assert Client().get(address).headers["Location"].startswith("/login?")
+        client.force_login(charlie)
+        assert client.get(address).status_code == 404
 
 
 def test_a_hostile_number_of_a_site_leads_nowhere() -> None:

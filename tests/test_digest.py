@@ -122,14 +122,14 @@ def test_the_closed_period_is_the_zones_own(every, zone, now, expected):
 
 
 def test_a_site_without_visits_says_what_to_do(alice, site, store):
-    subscription_save(user=alice, every="day", sites=[site.pk], attach_csv=False)
+    subscription_save(user=alice, every="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     digests_send(now=MONDAY)
     assert "Is the tracking code in the pages?" in mail.outbox[0].body
 
 
 def test_a_reader_who_lost_the_site_gets_no_mail_of_it(charlie, site, store):
-    subscription_save(user=charlie, every="day", sites=[site.pk], attach_csv=False)
+    subscription_save(user=charlie, every="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     assert digests_send(now=MONDAY) == 0
 

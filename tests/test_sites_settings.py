@@ -170,6 +170,13 @@ def test_a_key_is_shown_once_and_revoked_by_a_press(inside: Client, site: Site) 
     assert known.key(plain) is None
 
 
+def test_a_guest_who_may_write_is_not_offered_to_delete_the_site(bob, site: Site, client: Client) -> None:
+    bob.memberships.get().grants.update(right="write")
+    client.force_login(bob)
+    page = client.get(f"/sites/{site.pk}/settings/general")
+    assert page.status_code == 200 and "Delete" not in page.content.decode()
+
+
 def test_a_key_that_may_nothing_is_refused(inside: Client, site: Site) -> None:
     before = site.api_keys.count()
     page = inside.post(f"/sites/{site.pk}/settings/api-keys", {"name": "x"}).content.decode()

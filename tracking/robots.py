@@ -12,22 +12,36 @@ from tracking import spool
 from tracking.steps.bots import BY_HAND
 from tracking.store.correct import Selection
 from tracking.store.move import bring_back, set_apart
-from tracking.store.people import devices_apart, devices_of_visit
+from tracking.store.people import devices_apart, devices_of_visit, has_any
 
 BY_AGENT = ("signature", "form", "ai_live", "ai_search", "ai_training")
 MOST_DEVICES = 200
 
 
+class NoSuchVisitor(LookupError):
+    """The site has no event of this device or visit."""
+
+
 def visitor_set_apart(*, site: Site, device: int) -> int:
-    """Everything of this device is a bot's, from now on too; how many events moved. Raises StoreError."""
-    visitors_mark(site=site, marks=[f"device:{device}"], robots=True)
+    """Everything of this device is a bot's, from now on too; how many events moved.
+
+    Raises NoSuchVisitor, StoreError.
+    """
     spool.flush()
+    if not has_any(site.pk, "device", device):
+        raise NoSuchVisitor
+    visitors_mark(site=site, marks=[f"device:{device}"], robots=True)
     return set_apart(Selection(site.pk, {"device": [device]}), BY_HAND)
 
 
 def visit_set_apart(*, site: Site, visit: int) -> int:
-    """This visit is a bot's, and so is what its device does from now on; how many events moved. Raises StoreError."""
+    """This visit is a bot's, and so is what its device does from now on; how many events moved.
+
+    Raises NoSuchVisitor, StoreError.
+    """
     spool.flush()
+    if not has_any(site.pk, "visit", visit):
+        raise NoSuchVisitor
     marks = [f"device:{device}" for device in devices_of_visit(site.pk, visit)]
     visitors_mark(site=site, marks=marks, robots=True)
     return set_apart(Selection(site.pk, {"visit": [visit]}), BY_HAND)

@@ -41,7 +41,7 @@ def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
     for name, right in request.POST.items():
         prefix, _, rest = name.partition("-")
         kind, _, number = rest.rpartition("-")
-        if prefix == "grant" and kind in KINDS and number.isdigit() and right:
+        if prefix == "grant" and kind in KINDS and number.isascii() and number.isdigit() and right:
             found.append((kind, int(number), str(right)))
     return found
 

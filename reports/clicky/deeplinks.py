@@ -1,12 +1,14 @@
 """Links that people and programs kept: `/stats/visitors?site_id=…&ip_address=…` leads to our page of the same.
 
-Whoever is not logged in is asked to, by the page it leads to: nothing is told here.
+Whoever is not logged in is asked to, by the page it leads to: nothing is told here. Only a link with a date needs to
+know the site, for its time zone, so only those who may see the site get further.
 """
 
 from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
@@ -15,7 +17,8 @@ from reports.clicky import dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import path_of
 from reports.clicky.words import country_code
-from sites import known
+from reports.engine.period import zone_names
+from sites.access import site_for
 
 # Their page -> our section. What is not here leads to the overview, where everything starts.
 SECTIONS = {
@@ -42,18 +45,21 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
         return HttpResponseRedirect("/sites")
     if not (site_id.isascii() and site_id.isdigit() and len(site_id) < 19):
         raise Http404("No such site.")
+    if request.GET.get("date") and not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
     section = SECTIONS.get(page.strip("/").lower(), "")
     query = urlencode([*period(request, int(site_id)), *filters(request)])
     return HttpResponseRedirect(f"/sites/{int(site_id)}/{section}" + (f"?{query}" if query else ""))
 
 
 def period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
-    """The days of `date`, where there is one that can be read."""
-    given, facts = request.GET.get("date", ""), known.site(site_id)
-    if not given or facts is None:
+    """The days of `date`, where there is one that can be read. Raises Http404 for a site the reader may not see."""
+    given = request.GET.get("date", "")
+    if not given:
         return []
+    zone = site_for(request, site_id).timezone
     try:
-        found = dates.parse(given, facts.timezone, clock.now())
+        found = dates.parse(given, zone if zone in zone_names() else "UTC", clock.now())
     except ClickyError:
         return []
     return [("period", f"{found.first}..{found.last}")]

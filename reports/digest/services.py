@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from accounts.models import User
 from reports.digest.models import DigestSubscription
+from sites.models import Site
 
 
 def subscription_save(
-    *, user: User, every: str, sites: Sequence[int], attach_csv: bool, existing: DigestSubscription | None = None
+    *,
+    user: User,
+    every: str,
+    sites: Iterable[Site],
+    attach_csv: bool,
+    existing: DigestSubscription | None = None,
 ) -> DigestSubscription:
-    """A new subscription of `user`, or `existing` changed; empty `sites` means all the user may see."""
+    """A new subscription of `user`, or `existing` changed. `sites`: such as the user may see; none means all."""
     subscription = existing or DigestSubscription(user=user)
-    subscription.every, subscription.sites = every, list(sites)
+    subscription.every, subscription.sites = every, [site.pk for site in sites]
     subscription.attach_csv, subscription.enabled = attach_csv, True
     subscription.save()
     return subscription

@@ -19,14 +19,15 @@ from reports.digest.content import closed_period, site_digest
 from reports.digest.models import DigestSubscription, Every
 from reports.digest.services import subscription_save, subscription_stop
 from sites.access import site_for, sites_of
+from sites.models import Site
 
 
 class SubscriptionForm(forms.Form):
     """How often, of which sites."""
 
     every = forms.ChoiceField(choices=Every.choices, initial=Every.WEEK, label="Send")
-    sites = forms.TypedMultipleChoiceField(  # none chosen means all, also new ones
-        coerce=int,
+    sites = forms.ModelMultipleChoiceField(  # none chosen means all, also new ones
+        Site.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="None chosen: all",
@@ -35,8 +36,7 @@ class SubscriptionForm(forms.Form):
 
     def __init__(self, user: User, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        sites: forms.ChoiceField = self.fields["sites"]  # type: ignore[assignment]
-        sites.choices = [(site.pk, str(site)) for site in sites_of(user)]
+        self.fields["sites"].queryset = sites_of(user)  # type: ignore[attr-defined]
 
 
 @login_required

@@ -215,6 +215,15 @@ def leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
         yield from leaves(part, inside_visited)
 
 
+def named(tree: Node | None) -> Iterator[Named]:
+    """All goals and segments that a tree names by number, itself."""
+    if isinstance(tree, Named):
+        yield tree
+    elif tree is not None:
+        for part in children(tree):
+            yield from named(part)
+
+
 def both(one: Node | None, other: Node | None) -> Node | None:
     """Both filters at once."""
     if one is None or other is None:

@@ -27,9 +27,8 @@ def chips(state: State, user: Any) -> list[Chip]:
     """The filters of a sheet in words."""
     found = [Chip(condition_words(state, one), state.without(one).href()) for one in state.conditions]
     if state.segment:
-        names = dict(segments_seen_by(state.site, user).filter(pk=state.segment).values_list("pk", "name"))
-        name = names.get(state.segment, "one that is gone")
-        found.append(Chip(f"Segment: {name}", replace(state, segment=0).href()))
+        named = segments_seen_by(state.site, user).filter(pk=state.segment)
+        found += [Chip(f"Segment: {one.name}", replace(state, segment=0).href()) for one in named]
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
 from reports.pages.parts import TROUBLE, sentence
@@ -30,6 +30,8 @@ def moving(move: Move) -> Callable[..., HttpResponse]:
         back = f"/sites/{site_id}/bots"
         try:
             count, words, back = move(request, site, **named)
+        except robots.NoSuchVisitor as error:
+            raise Http404("No such visitor.") from error
         except TROUBLE as error:
             messages.add_message(request, messages.WARNING, f"Nothing was moved: {sentence(error)}", extra_tags="warn")
             return HttpResponseRedirect(back)

@@ -56,9 +56,8 @@ def state_of_many(request: HttpRequest, sites: list[Site]) -> State:
     """The state of the URL for these sites. Their days are those of the zone most of them keep."""
     zone = Counter(site.timezone for site in sites).most_common(1)[0][0]
     lead = next(site for site in sites if site.timezone == zone)
-    state = read_state(request, lead, timezone.now(), ROOT)
-    numbers = tuple(site.pk for site in sites)
-    return replace(state, segment=0, root=ROOT, among=numbers, picked=bool(request.GET.getlist("only")))
+    state = read_state(request, lead, timezone.now(), ROOT, among=tuple(site.pk for site in sites))
+    return replace(state, segment=0, root=ROOT, picked=bool(request.GET.getlist("only")))
 
 
 def answered(response: HttpResponse) -> HttpResponse:

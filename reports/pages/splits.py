@@ -11,6 +11,8 @@ from django.shortcuts import render
 from goals.models import Goal
 from goals.querysets import goals_of
 from reports.engine import splits
+from reports.engine.refusal import QueryRefused
+from reports.engine.refusal import shown as shown_word
 from reports.pages.frame import bar, site_page
 from reports.pages.numbers import Shown, shown
 from reports.pages.parts import TROUBLE, sentence
@@ -46,8 +48,10 @@ class Test:
 @site_page
 def split_list(request: HttpRequest, state: State) -> HttpResponse:
     """The tests that ran in the period, each with its versions."""
-    goals = goals_of([state.site.pk])
-    chosen = next((goal for goal in goals if str(goal.pk) == state.option("reach")), None)
+    goals, reach = goals_of([state.site.pk]), state.option("reach")
+    chosen = next((goal for goal in goals if str(goal.pk) == reach), None)
+    if reach and chosen is None:
+        raise QueryRefused(f"There is no goal {shown_word(reach)} on this site.", "reach")
     context: dict[str, Any] = {
         **bar(request, state), "no_compare": True,
         "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,

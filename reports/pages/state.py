@@ -21,6 +21,7 @@ from reports.engine import Period, Query
 from reports.engine.dimensions import DIMENSIONS, dimension
 from reports.engine.filters import OPERATORS
 from reports.engine.refusal import QueryRefused
+from reports.named import check_named
 from reports.pages.names import reader_locale
 from sites.models import Site
 
@@ -178,8 +179,9 @@ class State:
         return " – ".join(written)
 
 
-def read_state(request: HttpRequest, site: Site, now: datetime, path: str) -> State:
-    """The state a URL describes. Raises QueryRefused with a sentence for one that makes no sense."""
+def read_state(request: HttpRequest, site: Site, now: datetime, path: str, among: tuple[int, ...] = ()) -> State:
+    """The state a URL describes. Raises QueryRefused with a sentence for one that makes no sense, or that names a goal
+    or a segment the reader cannot open. `among`: the sites asked together, where they are several."""
     given = request.GET
     text = given.get("period") or DEFAULT_PERIOD
     if given.get("since"):
@@ -190,11 +192,14 @@ def read_state(request: HttpRequest, site: Site, now: datetime, path: str) -> St
     segment = given.get("segment", "")
     state = State(
         site, now, reader_locale(request), path, text, Period.parse(text, site.timezone, now), comparison,
-        conditions_of(given), int(segment) if segment.isdigit() and len(segment) < 16 else 0, view_of(given),
+        conditions_of(given), int(segment) if segment.isdecimal() and len(segment) < 16 else 0, view_of(given),
+        among=among,
     )  # fmt: skip
     if comparison != "none" and state.text == "all" and not given.get("compare"):
         state = replace(state, comparison="none")
     _ = state.compare, state.query(("visitors",))  # refuses what cannot be asked
+    reader = getattr(request, "user", None)
+    check_named(state.where(), state.ids, getattr(reader, "pk", None))
     return state
 
 

@@ -51,6 +51,16 @@ def rows_of(site_id: int, visits: list[int]) -> Iterator[dict[str, Any]]:
                 yield {"table": table, **{name: value for name, value in row.items() if value not in ("", 0, {}, None)}}
 
 
+def has_any(site_id: int, column: str, number: int) -> bool:
+    """Whether the site has an event of this number in `column` ("device" or "visit"), of people or set apart."""
+    if not 0 <= number < 2**63:
+        return False
+    found = " UNION ALL ".join(
+        f"SELECT 1 FROM {table} WHERE site_id = {{site:UInt64}} AND {column} = {{number:UInt64}}" for table in ALL
+    )
+    return bool(session.rows(f"{found} LIMIT 1", {"site": site_id, "number": number}))
+
+
 def devices_of_visit(site_id: int, visit: int) -> list[int]:
     """The devices of a visit: one, or none when nobody knows it."""
     sql = "SELECT DISTINCT device FROM events WHERE site_id = {site:UInt64} AND visit = {visit:UInt64}"
