@@ -321,8 +321,8 @@ class ExposedKeyDetail(ManagementView):
     """One of them: DELETE lists it no more and leaves the key as it is. Replacing the key does so as well."""
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, key_id: int) -> Response:
-        found = self.membership("manage").account.exposed_keys.filter(pk=key_id).first()
+    def delete(self, request: Request, exposed_id: int) -> Response:
+        found = self.membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
         if found is None:
             raise Http404("No such key.")
         exposed_key_keep(exposed=found)

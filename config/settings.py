@@ -105,6 +105,7 @@ SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE else "csrftoken"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 HSTS = f"max-age={SECURE_HSTS_SECONDS}"  # subdomains only for BASE_URL's own host: others' hosts are not ours
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, host by host
 X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 before anything larger is read
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported

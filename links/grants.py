@@ -96,8 +96,12 @@ class Sight:
         return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
 
     def domains(self) -> QuerySet[Domain]:
-        """The domains links may be made on: the account's own and the installation's."""
-        return Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
+        """The domains it may make links on: the installation's and the account's own.
+
+        Of the account's own a guest has those of links they see only: another may be another client's.
+        """
+        rows = Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
+        return rows if self.whole else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
 
     def entries(self) -> QuerySet[Entry]:
         """The entries of the account's two lists, which only the team sees."""

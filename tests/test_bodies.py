@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from accounts.models import Account, User
 from config import bodies
 from config.asgi import application
+from links.models import Datapoint
+from tests.asgi_support import Answered, ask
 from tests.test_server_limits import repeated, told
 from tests.test_server_protocol import answer, request, talk
 
@@ -119,7 +123,7 @@ class World:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def ask(world: World, client: str, size: int) -> int:
+async def send_body(world: World, client: str, size: int) -> int:
     """The status of a request with a body of this size."""
     statuses: list[int] = []
     pieces = [b"x" * 65536] * (size // 65536) + [b"x" * (size % 65536)]
@@ -140,10 +144,10 @@ async def ask(world: World, client: str, size: int) -> int:
 
 async def test_many_large_bodies_at_once_get_503_and_small_ones_go_on() -> None:
     world = World()
-    mine = [asyncio.create_task(ask(world, "198.51.100.1", 2 << 20)) for _ in range(20)]
+    mine = [asyncio.create_task(send_body(world, "198.51.100.1", 2 << 20)) for _ in range(20)]
     await asyncio.sleep(0)
-    others = [asyncio.create_task(ask(world, f"203.0.113.{number}", 2 << 20)) for number in range(40)]
-    small = [asyncio.create_task(ask(world, "198.51.100.1", 60_000)) for _ in range(20)]
+    others = [asyncio.create_task(send_body(world, f"203.0.113.{number}", 2 << 20)) for number in range(40)]
+    small = [asyncio.create_task(send_body(world, "198.51.100.1", 60_000)) for _ in range(20)]
     for _ in range(200):  # until every task has read its body or been refused
         await asyncio.sleep(0)
     assert bodies.memory.total <= bodies.MAX_ALL_BYTES
@@ -172,3 +176,23 @@ def test_a_connection_goes_on_after_a_body_that_was_read(transactional_db: None)
         return [await answer(reader) for _ in range(2)]
 
     assert all("API key" in one for one in talk(conversation, application))
+
+
+def upload(alice: User, part: bytes, more: bytes) -> Answered:
+    """What alice gets for a form with one part."""
+    client = Client()
+    client.force_login(alice)
+    token = "a" * 32
+    cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={token}"
+    headers = {"cookie": cookies, "x-csrftoken": token, "content-type": "multipart/form-data; boundary=x"}
+    body = b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n\r\n" + more + b"\r\n--x--\r\n"
+    return ask("/links/import", "POST", headers, body=body)
+
+
+def test_a_file_for_import_may_be_larger_than_a_form(alice: User, account: Account) -> None:
+    lines = b"url,title\r\nhttps://shop.test/," + b"a" * 100 + b"\r\n" + b"\r\n" * 1_500_000
+    before = set(temporary_files())
+    assert upload(alice, b'name="file"; filename="links.csv"', lines).status in (200, 302)
+    assert Datapoint.objects.filter(account=account, url="https://shop.test/").count() == 1
+    assert set(temporary_files()) <= before
+    assert upload(alice, b'name="text"', lines).status == 413

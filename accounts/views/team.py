@@ -211,9 +211,9 @@ def remove(request: HttpRequest, member_id: int) -> HttpResponse:
 @login_required
 @require_POST
 @never_cache
-def invite_again(request: HttpRequest, member_id: int) -> HttpResponse:
+def invite_again(request: HttpRequest, pending_id: int) -> HttpResponse:
     """Send a pending member an invitation."""
-    found = member_for(request, member_id)
+    found = member_for(request, pending_id)
     if found.accepted is not None:
         raise Http404("No such invitation.")
     try:
@@ -259,10 +259,10 @@ def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
     return redirect("team")
 
 
-def exposed_key_for(request: HttpRequest, key_id: int) -> ExposedKey:
+def exposed_key_for(request: HttpRequest, exposed_id: int) -> ExposedKey:
     """A listed key of the account one manages. Raises Http404 otherwise."""
     account = current_account(request, may="manage")
-    found: ExposedKey | None = account.exposed_keys.filter(pk=key_id).select_related("account").first()
+    found: ExposedKey | None = account.exposed_keys.filter(pk=exposed_id).select_related("account").first()
     if found is None:
         raise Http404("No such key.")
     return found
@@ -270,10 +270,10 @@ def exposed_key_for(request: HttpRequest, key_id: int) -> ExposedKey:
 
 @login_required
 @require_POST
-def key_replace(request: HttpRequest, key_id: int) -> HttpResponse:
+def key_replace(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Replace a key that somebody who left may know."""
     try:
-        exposed_key_replace(exposed=exposed_key_for(request, key_id), by=current_membership(request))
+        exposed_key_replace(exposed=exposed_key_for(request, exposed_id), by=current_membership(request))
         messages.success(request, "Replaced. Programs with the old key no longer work.")
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
@@ -282,8 +282,8 @@ def key_replace(request: HttpRequest, key_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def key_keep(request: HttpRequest, key_id: int) -> HttpResponse:
+def key_keep(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Leave a key as it is, and list it no more."""
-    exposed_key_keep(exposed=exposed_key_for(request, key_id))
+    exposed_key_keep(exposed=exposed_key_for(request, exposed_id))
     messages.success(request, "The key stays as it is.")
     return redirect("team")

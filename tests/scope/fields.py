@@ -104,7 +104,7 @@ FIELDS: list[Field] = [
     Field("links/pages/guests.py remove", "POST links/guests", "member", alone("remove"), says_no=False),
     Field("links/pages/guests.py options", "POST links/guests", "member", alone("options"), says_no=False),
     *(
-        Field("links/pages/guests.py:matrix", "POST links/guests", kind, cell(kind), says_no=False)
+        Field("links/pages/guests.py:write", "POST links/guests", kind, cell(kind), says_no=False)
         for kind in ("member", "group", "link")
     ),
     Field(f"{LISTING} link", "POST links/bulk", "link", several("link"), WRITERS, says_no=False),
@@ -160,7 +160,6 @@ NO_IDS: dict[str, str] = {
     "reports/pages/heatmaps.py:heatmap_settings": "into a form",
     "reports/pages/spy.py:stream": "conditions that one event can answer; goals and segments are none of them",
     "links/pages/forms.py expiration_clicks": "a number of clicks",
-    "links/pages/forms.py tags": "names",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",
     "LinkForm.tags": "names",
@@ -169,6 +168,9 @@ NO_IDS: dict[str, str] = {
     "LinkForm.mode": "a way to choose a destination",
     "LinkForm.referrer_clean": "a way to clean the referrer",
     "LinkForm.expiration_clicks": "a number of clicks",
+    "LinkForm.pause_after_clicks": "yes or no",
+    "links/pages/forms.py conversions": "rows that the form found within what the person may use",
+    "links/pages/forms.py scripts": "rows that the form found within what the person may use",
     "LinkForm.url_after_clicks": "an address",
     "LinkForm.notes": "text",
     "AlertForm.p_goal": "a goal's name, looked for on the alert's own site",

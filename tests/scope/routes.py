@@ -20,7 +20,7 @@ IDS = {
     "alert_id": "alert", "channel_id": "channel", "share_id": "share", "note_id": "note", "goal_id": "goal",
     "segment_id": "segment", "funnel_id": "funnel", "device": "device", "visit": "visit", "subscription_id": "digest",
     "group_id": "group", "conversion_id": "conversion", "domain_id": "domain", "script_id": "script",
-    "datapoint_id": "link",
+    "datapoint_id": "link", "exposed_id": "exposed_key", "pending_id": "pending_member",
 }  # fmt: skip
 # Parameters that name no row of a tenant: a value, and why
 WORDS: dict[str, tuple[Any, str]] = {
@@ -53,18 +53,22 @@ NEEDS: dict[str, str] = {
         "share/<slug:token>/", "share/<slug:token>/embed", "share/<slug:token>/embed/",
         "share/<slug:token>/panel/<slug:name>/<slug:tab>", "share/<slug:token>/embed/panel/<slug:name>/<slug:tab>",
         "share/<slug:token>/details/<path:name>", "share/<slug:token>/embed/details/<path:name>",
-        "share/<slug:token>/graph.svg", "share/<slug:token>/embed/graph.svg",
+        "share/<slug:token>/graph.svg", "share/<slug:token>/embed/graph.svg", "channels/confirm/<str:token>",
+        "channels/stop/<str:token>",
     ), "secret"),
     **dict.fromkeys((
         "settings", "me", "me/password", "account/switch", "", "sites", "sites/all", "sites/all/explain",
         "sites/all/graph.svg", "sites/all/panel/<slug:name>/<slug:tab>", "keys", "go", "digests", f"{V1}me",
-        f"{V1}sites",
+        f"{V1}sites", "account/own-key",
     ), "self"),
     "digests/<int:subscription_id>/delete": "hers",
     **dict.fromkeys((
         "account", "account/key", "account/brand", "account/team", "account/team/<int:member_id>",
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
-        f"{V1}members", f"{V1}members/<int:member_id>",
+        f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
+        "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
+        "account/team/keys/<int:exposed_id>/keep", "account/team/keys/<int:exposed_id>/replace",
+        f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>",
     ), "account"),
     f"{V1}account": "account-view",
     **dict.fromkeys((
@@ -85,13 +89,15 @@ NEEDS: dict[str, str] = {
         f"{S}/goals/<int:goal_id>/remove", f"{S}/funnels/new", f"{S}/funnels/<int:funnel_id>/edit",
         f"{S}/funnels/<int:funnel_id>/remove", f"{S}/uptime/new", f"{S}/uptime/<int:monitor_id>/edit",
         f"{S}/uptime/<int:monitor_id>/delete", f"{V1}{S}/keys", f"{V1}{S}/keys/rotate", f"{V1}{S}/keys/<int:key_id>",
-        f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget",
+        f"{V1}{S}/personal-data", f"{S}/segments/<int:segment_id>/forget", f"{SET}/api-keys/show",
+        f"{SET}/domain-check",
     ), "edit"),
     **dict.fromkeys((f"{SET}/team", f"{SET}/team/<int:member_id>/remove", f"{SET}/delete"), "manage"),
     **dict.fromkeys((
         f"{S}/alerts", f"{S}/alerts/new/<slug:condition>", f"{S}/alerts/<int:alert_id>",
         f"{S}/alerts/<int:alert_id>/delete", f"{S}/alerts/channels/new", f"{S}/alerts/channels/<int:channel_id>",
         f"{S}/alerts/channels/<int:channel_id>/test", f"{S}/alerts/channels/<int:channel_id>/delete",
+        f"{S}/alerts/channels/<int:channel_id>/ask", f"{S}/alerts/channels/<int:channel_id>/secret",
     ), "team"),
     **dict.fromkeys((
         "operations", "operations/mail", "operations/mail/<str:name>/<int:place>",

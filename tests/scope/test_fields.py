@@ -16,7 +16,7 @@ from reports.pages.funnel_forms import FunnelForm
 from reports.share.forms import ShareForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm
-from sites.forms import NewSiteForm
+from sites.forms import NewSiteForm, ProxyForm
 from tests.scope import asking, source
 from tests.scope.bodies import BODIES, READS
 from tests.scope.fields import DESCRIBED, FIELDS, KEYED, NO_IDS, OPTIONS, SHEETS, Field
@@ -29,6 +29,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(sight=sight(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
+    ProxyForm: lambda world: ProxyForm.of(world.other.site),
     ShareForm: lambda world: ShareForm(None, world.other.site, world.people["charlie"]),
     SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),
 }

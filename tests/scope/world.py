@@ -14,19 +14,20 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.invitations import invitation_accept, invitation_create
-from accounts.models import Account, Membership, Right, Role, User
+from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from links import belongings
-from links.models import Listing
+from links.guests import guest_create
+from links.models import Listing, Status
 from links.services import datapoint_create
 from reports.digest.services import subscription_save
 from reports.notes.services import note_add
 from reports.share.services import share_create
 from sites.alerts.conditions import Firing
 from sites.alerts.models import Alert, Channel
-from sites.alerts.services import alert_save, channel_save, delivery_queue
+from sites.alerts.services import alert_save, delivery_queue
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
@@ -113,13 +114,15 @@ def site_things(account: Account, owner: User, word: str) -> Things:
     visit = browse(
         site, "/", f"/{word}", at=timezone.now() - timedelta(minutes=1), visitor=word, title=word, person=word
     )
+    since = timezone.now()
+    exposed = ExposedKey.objects.create(account=account, kind="site", object_id=site.pk, person=word, since=since)
     found = Things(word, site)
     found.ids = {
         "site": site.pk, "goal": goal.pk, "segment": shared.pk, "private_segment": private.pk, "funnel": funnel.pk,
         "monitor": monitor.pk, "note": note_add(site=site, at=timezone.now(), text=f"{word} note").pk,
         "share": share.pk, "share_token": share.token, "key": key.pk, "api_key": plain, "account": account.pk,
         "device": number("device", site.pk, word), "visit": visit[0]["visit"],
-        "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
+        "exposed_key": exposed.pk, "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin,
     } | link_things(account, word)  # fmt: skip
     return found
 
@@ -133,11 +136,16 @@ def link_things(account: Account, word: str) -> dict[str, Any]:
         account=account, alias=f"{word}-link", url=f"https://{word}.example/?s=[s2sidentifier]", title=f"{word} link",
         group=group, conversions=[conversion],
     )  # fmt: skip
+    domain = belongings.domain_create(account=account, name=f"go.{word}.example")
+    datapoint_create(
+        account=account, alias=f"{word}-own", url=f"https://{word}.example/", group=group, domain=domain,
+        scripts=[script], status=Status.PAUSED,
+    )  # fmt: skip
     entry = belongings.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
     return {
         "group": group.pk, "conversion": conversion.pk, "conversion_code": conversion.code, "script": script.pk,
         "link": link.pk, "link_alias": link.alias, "tag": group.tags.get().pk, "entry": entry.pk,
-        "domain": belongings.domain_create(account=account, name=f"go.{word}.example").pk,
+        "domain": domain.pk,
     }  # fmt: skip
 
 
@@ -147,9 +155,10 @@ def account_things(account: Account, owner: User, word: str, guest: User | None 
     guest = guest or joined(account, owner, f"{word}-guest", Role.GUEST)
     by = Membership.objects.get(account=account, user=owner)
     invitation = invitation_create(account=account, email=f"{word}-invited@example.org", role=Role.VIEWER, by=by)
-    channel = channel_save(
-        channel=Channel(account=account, kind="email", name=f"{word} channel", target=f"{word}@example.org")
+    channel = Channel.objects.create(
+        account=account, kind="webhook", name=f"{word} channel", target="http://127.0.0.1:1/"
     )
+    pending = guest_create(account=account, email=f"{word}-pending@example.org")
     alert = Alert(site=site, name=f"{word} alert", condition="uptime")
     alert_save(alert=alert, parameters={}, channels=[channel])
     firing = Firing(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
@@ -158,6 +167,7 @@ def account_things(account: Account, owner: User, word: str, guest: User | None 
     digest = subscription_save(user=owner, every="week", sites=[site], attach_csv=False)
     return {
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
+        "pending_member": pending.pk,
         "channel": channel.pk, "alert": alert.pk, "delivery": str(told.pk), "digest": digest.pk,
         "authkey": account.authkey,
     }  # fmt: skip
