@@ -5,8 +5,8 @@ one client under way, everybody else's request waits for each of them. So a clie
 MAX_WAITING more wait for their turn, first in, first out, without a thread. One beyond that, or one that waited
 MAX_WAIT_SECONDS, is answered with 503 and Retry-After.
 
-A request counts from the end of its body, so a slow upload keeps nobody waiting, to the end of its response; an event
-stream only until its response starts. Clients are told apart by `rate_limit_key`. Requests without an address, or with
+A request counts from the end of its body, so a slow upload keeps nobody waiting, to the end of its response; one that
+is streamed (a file, live events) only until its response starts, since its reader decides how long it takes. Clients are told apart by `rate_limit_key`. Requests without an address, or with
 that of a trusted proxy that forwards none, may come from anybody and are not limited.
 """
 
@@ -30,7 +30,6 @@ MAX_WAITING = 60
 MAX_WAIT_SECONDS = 10.0
 BUSY = "Too many requests from your address at the same time. Try again in some seconds."
 DISCONNECT = {"type": "http.disconnect"}
-EVENT_STREAM = b"text/event-stream"
 
 
 class ClientQueue:
@@ -97,7 +96,7 @@ class LimitedRequest:
 
     async def send(self, message: Any) -> None:
         """Pass the response on."""
-        if message["type"] == "http.response.start" and is_event_stream(message["headers"]):
+        if message["type"] == "http.response.start" and is_streamed(message["headers"]):
             self.end()
         await self._send(message)
 
@@ -108,9 +107,9 @@ class LimitedRequest:
             queues.leave(self.client)
 
 
-def is_event_stream(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a response stays open for as long as its reader wants."""
-    return any(name.lower() == b"content-type" and value.startswith(EVENT_STREAM) for name, value in headers)
+def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a response is sent piece by piece: Django knows the length of every other."""
+    return not any(name.lower() == b"content-length" for name, _ in headers)
 
 
 async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:

@@ -199,7 +199,7 @@ async def test_clients_behind_a_trusted_proxy_are_told_apart_and_a_silent_one_is
         await asyncio.gather(*tasks, other)
 
 
-async def test_open_event_streams_take_no_place(site: Site, alice: User, transactional_db: None) -> None:
+async def test_streamed_responses_take_no_place(site: Site, alice: User, transactional_db: None) -> None:
     session = await cookie(alice)
     async with AsyncExitStack() as streams:
         for _ in range(MAX_AT_ONCE + 1):
