@@ -6,8 +6,9 @@ MAX_WAITING more wait for their turn, first in, first out, without a thread. One
 MAX_WAIT_SECONDS, is answered with 503 and Retry-After.
 
 A request counts from the end of its body, so a slow upload keeps nobody waiting, to the end of its response; one that
-is streamed (a file, live events) only until its response starts, since its reader decides how long it takes. Clients are told apart by `rate_limit_key`. Requests without an address, or with
-that of a trusted proxy that forwards none, may come from anybody and are not limited.
+is streamed (a file, live events) only until its response starts, since its reader decides how long it takes. Clients
+are told apart by `rate_limit_key`. Requests without an address, or with that of a trusted proxy that forwards none, may
+come from anybody and are not limited.
 """
 
 from __future__ import annotations
