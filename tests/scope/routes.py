@@ -116,6 +116,7 @@ NEEDS: dict[str, str] = {
         "links/conversions/<int:conversion_id>/delete", "links/domains", "links/domains/<int:domain_id>",
         "links/domains/<int:domain_id>/delete", "links/scripts", "links/scripts/<int:script_id>",
         "links/scripts/<int:script_id>/delete", "links/lists", "links/guests", "links/<int:datapoint_id>/watch",
+        "links/guests/<int:member_id>/key",
     ), "links!"),
     **dict.fromkeys((
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
