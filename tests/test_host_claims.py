@@ -378,4 +378,4 @@ def test_checks_are_limited_per_account(client: Client, alice: User, account: Ac
     client.post("/account/brand", {"host": "stats.shop.test"})
     for _ in range(21):
         answer = client.post("/account/brand/check", follow=True)
-    assert "That were many checks" in answer.content.decode() and len(dns.asked) == 20
+    assert "Too many checks" in answer.content.decode() and len(dns.asked) == 20

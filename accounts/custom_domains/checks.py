@@ -43,7 +43,7 @@ def claims_check(*, now: datetime) -> int:
 
 def claim_check_now(claim: HostClaim) -> int:
     """Look up one claim while somebody waits; seconds to wait instead where the account asked too often."""
-    if wait := throttle.take((throttle.CHECK_ACCOUNT, str(claim.account_id))):
+    if wait := throttle.count_attempt((throttle.CHECK_ACCOUNT, str(claim.account_id))):
         return wait
     _write_down(claim, _look_up(claim.host), clock.now())
     return 0

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from accounts.throttle import CACHE
+from accounts.throttle import CACHE_ALIAS
 
 DEVICE_SECONDS = 365 * 86_400
 NETWORK_SECONDS = 30 * 86_400
@@ -65,12 +65,12 @@ SHARE_DEVICES = DeviceCookie("share_device")
 
 def remember_network(subject: str, client: str) -> None:
     """Note that this client (a `client_key`) gave the right password of `subject`."""
-    caches[CACHE].set(_network_key(subject, client), 1, NETWORK_SECONDS)
+    caches[CACHE_ALIAS].set(_network_key(subject, client), 1, NETWORK_SECONDS)
 
 
 def is_known_network(subject: str, client: str) -> bool:
     """Whether the client gave the right password of `subject` in the last 30 days."""
-    return caches[CACHE].get(_network_key(subject, client)) is not None
+    return caches[CACHE_ALIAS].get(_network_key(subject, client)) is not None
 
 
 def _network_key(subject: str, client: str) -> str:

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 
 from accounts import throttle
 from accounts.models import User
+from accounts.security.client_ip import client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.known_devices import LOGIN_DEVICES, is_known_network, remember_network
 
@@ -18,7 +19,7 @@ class TooManyAttempts(Exception):
     """A limit is used up; another attempt may be made in `seconds`."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many attempts. Try again in {throttle.minutes(seconds)}.")
+        super().__init__(throttle.refusal_message(seconds))
         self.seconds = seconds
 
 
@@ -28,34 +29,34 @@ def check_credentials(request: HttpRequest, email: str, password: str) -> User |
     Raises TooManyAttempts and HashingBusy, and in both cases no password was checked.
     """
     limits = login_limits(request, email)
-    if wait := throttle.take(*limits):
+    if wait := throttle.count_attempt(*limits):
         raise TooManyAttempts(wait)
     try:
         user = authenticate(request, username=email, password=password)
     except HashingBusy:
-        throttle.give_back(*limits)
+        throttle.undo_attempt(*limits)
         raise
     if user is None:
         return None
-    throttle.give_back(*limits)
-    throttle.clear(_narrowest(limits))
-    remember_network(email, throttle.client_key(request))
+    throttle.undo_attempt(*limits)
+    throttle.clear_attempts(_narrowest(limits))
+    remember_network(email, client_key(request))
     return user
 
 
-def login_limits(request: HttpRequest, email: str) -> tuple[throttle.Pair, ...]:
+def login_limits(request: HttpRequest, email: str) -> tuple[throttle.LimitKey, ...]:
     """What an attempt counts against: a device or network that logged in as this person before has limits of its own.
 
     LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse the person whose e-mail it is.
     """
     if device := LOGIN_DEVICES.device(request, email):
         return ((throttle.LOGIN_DEVICE, f"{email} {device}"),)
-    client = throttle.client_key(request)
+    client = client_key(request)
     own = ((throttle.LOGIN_ADDRESS, client), (throttle.LOGIN_PAIR, f"{email} {client}"))
     return own if is_known_network(email, client) else (*own, (throttle.LOGIN_EMAIL, email))
 
 
-def _narrowest(limits: tuple[throttle.Pair, ...]) -> throttle.Pair:
+def _narrowest(limits: tuple[throttle.LimitKey, ...]) -> throttle.LimitKey:
     narrow = (throttle.LOGIN_DEVICE, throttle.LOGIN_PAIR)
     return next(pair for pair in limits if pair[0] in narrow)
 
@@ -67,4 +68,4 @@ def remember_login(request: HttpRequest, response: HttpResponseBase, user: User)
 
 def forget_attempts(user: User) -> None:
     """Forget what strangers tried: the person proved by a mailed link who they are."""
-    throttle.clear((throttle.LOGIN_EMAIL, user.email))
+    throttle.clear_attempts((throttle.LOGIN_EMAIL, user.email))

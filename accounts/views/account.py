@@ -134,7 +134,7 @@ def account_brand_check(request: HttpRequest) -> HttpResponse:
     account = current_account(request, may="manage")
     claim = claim_of(account, account.brand.get("host", ""), Purpose.BRAND)
     if claim is not None and (wait := claim_check_now(claim)):
-        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+        messages.error(request, throttle.refusal_message(wait, "checks"))
     return redirect("account-brand")
 
 
@@ -184,11 +184,11 @@ def password(request: HttpRequest) -> HttpResponse:
 def _check_current_password(request: HttpRequest, form: ChangePasswordForm) -> int:
     """200 for the current password; else 403 (wrong) or 429 (asked too often), with the reason in the form."""
     limit = (throttle.PASSWORD_USER, str(request.user.pk))
-    if wait := throttle.take(limit):
-        form.add_error("current", f"Too many attempts. Try again in {throttle.minutes(wait)}.")
+    if wait := throttle.count_attempt(limit):
+        form.add_error("current", throttle.refusal_message(wait))
         return 429
     if not request.user.check_password(form.cleaned_data["current"]):
         form.add_error("current", "This is not your current password.")
         return 403
-    throttle.clear(limit)
+    throttle.clear_attempts(limit)
     return 200

@@ -21,6 +21,7 @@ from accounts import mail, throttle
 from accounts.brand import Brand, brand_for
 from accounts.forms import LoginForm, NewPasswordForm, ResetForm, add_mistakes
 from accounts.models import User
+from accounts.security.client_ip import client_key
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials, forget_attempts, remember_login
 from accounts.services import user_password_set
@@ -103,8 +104,8 @@ def reset(request: HttpRequest) -> HttpResponse:
     """Ask for a new password. The answer is the same whether or not the address is known."""
     form = ResetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if wait := throttle.take((throttle.RESET_ADDRESS, throttle.client_key(request))):
-            form.add_error(None, f"Too many requests. Try again in {throttle.minutes(wait)}.")
+        if wait := throttle.count_attempt((throttle.RESET_ADDRESS, client_key(request))):
+            form.add_error(None, throttle.refusal_message(wait, "requests"))
             return _page(request, "accounts/reset.html", form, Refusal(429, wait))
         email = form.cleaned_data["email"].lower()
         if _mail_reset_once_more(request, form, email):
@@ -118,11 +119,11 @@ def _mail_reset_once_more(request: HttpRequest, form: ResetForm, email: str) -> 
     Nobody is refused: a stranger who asks for the person's links would else keep the person from getting one.
     """
     limit = (throttle.RESET_EMAIL, email)
-    if throttle.take(limit):
+    if throttle.count_attempt(limit):
         return True
     sent = _mail_reset(form, email, brand_for(request))
     if not sent:
-        throttle.give_back(limit)
+        throttle.undo_attempt(limit)
     return sent
 
 

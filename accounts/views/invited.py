@@ -16,15 +16,16 @@ from accounts import throttle
 from accounts.forms import JoinForm, SetupForm, add_mistakes
 from accounts.invitations import SETUP_HOURS, installation_setup, invitation_accept, open_invitation
 from accounts.models import Invitation, User
+from accounts.security.client_ip import client_key
 from accounts.security.password_login import remember_login
 from accounts.services import is_placeholder, user_create
 
 
 def may_try(request: HttpRequest, form: Form) -> bool:
     """Whether this client may use a one-time link once more; if not, the form says for how long not."""
-    wait = throttle.take((throttle.JOIN_ADDRESS, throttle.client_key(request)))
+    wait = throttle.count_attempt((throttle.JOIN_ADDRESS, client_key(request)))
     if wait:
-        form.add_error(None, ValidationError(f"Too many attempts. Try again in {throttle.minutes(wait)}.", "throttled"))
+        form.add_error(None, ValidationError(throttle.refusal_message(wait), "throttled"))
     return not wait
 
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts import throttle
 from accounts.custom_domains.checks import claim_check_now
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.selectors import claims_of
@@ -160,7 +161,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
         messages.error(request, " ".join(error.messages))
         return
     if wait := claim_check_now(claim):
-        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+        messages.error(request, throttle.refusal_message(wait, "checks"))
         return
     row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
     Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)

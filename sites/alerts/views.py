@@ -17,7 +17,7 @@ from accounts.forms import add_mistakes
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, Firing
-from sites.alerts.confirmation import confirmation_send, take_test_message
+from sites.alerts.confirmation import confirmation_send, count_test_message
 from sites.alerts.deliver import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
@@ -124,7 +124,7 @@ def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpRes
         messages.error(request, "Nothing is sent to this address until whoever reads it has confirmed it.")
         return redirect("alerts", site.pk)
     try:
-        take_test_message(site.account)
+        count_test_message(site.account)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("alerts", site.pk)
