@@ -6,14 +6,13 @@ import logging
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
 
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
 from django.utils import timezone as clock
 
 from accounts import throttle
 from accounts.custom_domains.models import HostClaim, Proof
 from accounts.custom_domains.services import claim_check_record, claim_note_unavailable
 from accounts.custom_domains.txt_records import DnsUnavailable, accounts_named_for
+from accounts.operations.fair_order import rank_by_account
 
 MAX_CLAIMS_PER_ROUND = 200
 MAX_CLAIMS_PER_ACCOUNT = 20  # of one round, so that nobody's slow name servers hold up the others
@@ -50,11 +49,10 @@ def claim_check_now(claim: HostClaim) -> int:
 
 
 def _due_claims(now: datetime) -> list[HostClaim]:
-    """Due claims, each account's oldest first, so that every account has its turn in a round."""
+    """The claims of one round: those due longest, with at most MAX_CLAIMS_PER_ACCOUNT of one account."""
     due = HostClaim.objects.filter(next_check__lte=now).exclude(proof=Proof.OPERATOR)
-    turn = Window(RowNumber(), partition_by="account_id", order_by=(F("next_check").asc(), F("pk").asc()))
-    fair = due.annotate(turn=turn).filter(turn__lte=MAX_CLAIMS_PER_ACCOUNT).order_by("turn", "next_check")
-    return list(fair[:MAX_CLAIMS_PER_ROUND])
+    ranked = rank_by_account(due, "account_id", "next_check").filter(rank__lte=MAX_CLAIMS_PER_ACCOUNT)
+    return list(ranked[:MAX_CLAIMS_PER_ROUND])
 
 
 def _look_up(host: str) -> Named:
