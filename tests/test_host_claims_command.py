@@ -17,7 +17,7 @@ from links import known as known_links
 from sites import known
 from sites.models import Site
 from sites.services import site_create
-from tests import host_requests
+from tests import asgi
 from tests.links_support import learn, make
 
 pytestmark = pytest.mark.django_db
@@ -97,8 +97,8 @@ def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alic
         known.refresh_brands()
         known_links.catch_up()
         return [
-            host_requests.request("/offer", host=HOST).status == 301,
-            "Shop Numbers" in host_requests.request("/login", host="stats.shop.test").text,
+            asgi.browser_request("/offer", host=HOST).status == 301,
+            "Shop Numbers" in asgi.browser_request("/login", host="stats.shop.test").text,
             known.site_by_host("shop.test") == known.site(site.pk),
         ]
 

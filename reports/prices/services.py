@@ -37,9 +37,7 @@ def incidents_price(*, now: datetime) -> int:
     done = IncidentPrice.objects.filter(final=True).values("incident")
     recent = Incident.objects.filter(start__gte=now - OLDEST, start__lt=now, monitor__link_id=None)
     waiting = recent.exclude(pk__in=done).select_related("monitor__site")
-    rows = rank_by_account(waiting, "monitor__site__account_id", "-start")[
-        :MOST
-    ]  # no account before the newest of another
+    rows = rank_by_account(waiting, "monitor__site__account_id", "-start")[:MOST]
     priced = run_each(
         rows, lambda incident: incident_price(incident=incident, now=now), what="Incident", stop_for=(StoreAway,)
     )
