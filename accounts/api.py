@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 from accounts.access import Bearer, bearer_of, current_membership, members_of, membership_may
 from accounts.invitations import invitation_create, mail_invitation
 from accounts.models import Account, ExposedKey, Membership, Role
-from accounts.revocation import exposed_key_keep
+from accounts.revocation import exposed_key_dismiss
 from accounts.services import account_update, member_access_set, member_remove
 
 
@@ -330,5 +330,5 @@ class ExposedKeyDetail(ManagementView):
         found = self.membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
         if found is None:
             raise Http404("No such key.")
-        exposed_key_keep(exposed=found)
+        exposed_key_dismiss(exposed=found)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -126,7 +126,7 @@ def test_a_key_is_kept_by_a_press_or_the_api_and_goes_with_its_site(inside: Clie
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
     api(inside, "delete", f"members/{guest.pk}")
     first, second = api(inside, "get", "exposed-keys").json()["results"]
-    inside.post(f"/account/team/keys/{first['id']}/keep")
+    inside.post(f"/account/team/keys/{first['id']}/dismiss")
     assert api(inside, "delete", f"exposed-keys/{first['id']}").status_code == 404
     old = {one.pk: one.sitekey for one in Site.objects.all()}
     api(inside, "delete", f"sites/{second['object_id']}")

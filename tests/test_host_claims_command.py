@@ -55,7 +55,7 @@ def test_it_lists_claims_by_host_account_and_purpose(account: Account, other: Ac
         (("approve", HOST), "Several claims"),
         (("approve", "nobody.test"), "claims it first"),
         (("approve",), "Name the host"),
-        (("revoke", HOST), "is proved"),
+        (("revoke", HOST), "no proved claim"),
     ],
 )
 def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], said: str) -> None:

@@ -1,4 +1,4 @@
-"""Checking an e-mail and a password: counted before the password is hashed, wherever it was typed."""
+"""Checking an e-mail and a password. Every attempt is counted before the password is hashed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.security.client_ip import client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.known_devices import LOGIN_DEVICES, is_known_network, remember_network
 
-COOKIE_PATH = "/login"  # the only page that asks for the cookie
+COOKIE_PATH = "/login"  # the only page that reads the cookie
 
 
 class TooManyAttempts(Exception):
@@ -24,9 +24,9 @@ class TooManyAttempts(Exception):
 
 
 def check_credentials(request: HttpRequest, email: str, password: str) -> User | None:
-    """The user with this e-mail (lower case) and password, or None; either way one attempt is counted first.
+    """The user with this e-mail (lower case) and password, or None. The attempt is counted first.
 
-    Raises TooManyAttempts and HashingBusy, and in both cases no password was checked.
+    Raises TooManyAttempts or HashingBusy if the password was not checked.
     """
     limits = login_limits(request, email)
     if wait := throttle.count_attempt(*limits):
@@ -45,9 +45,9 @@ def check_credentials(request: HttpRequest, email: str, password: str) -> User |
 
 
 def login_limits(request: HttpRequest, email: str) -> tuple[throttle.LimitKey, ...]:
-    """What an attempt counts against: a device or network that logged in as this person before has limits of its own.
+    """The limits for an attempt: known devices and networks (`known_devices`) have limits of their own.
 
-    LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse the person whose e-mail it is.
+    LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse a device or network of the person.
     """
     if device := LOGIN_DEVICES.device(request, email):
         return ((throttle.LOGIN_DEVICE, f"{email} {device}"),)
@@ -62,10 +62,10 @@ def _narrowest(limits: tuple[throttle.LimitKey, ...]) -> throttle.LimitKey:
 
 
 def remember_login(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
-    """Let this device log in as the user whatever strangers try. Call it on the answer to a successful log-in."""
+    """Make this device known for the user. Call it with the response to a successful log-in."""
     LOGIN_DEVICES.remember(request, response, user.email, COOKIE_PATH)
 
 
 def forget_attempts(user: User) -> None:
-    """Forget what strangers tried: the person proved by a mailed link who they are."""
+    """Reset the attempts of strangers, after the person has shown by a mailed link who they are."""
     throttle.clear_attempts((throttle.LOGIN_EMAIL, user.email))

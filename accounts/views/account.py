@@ -182,7 +182,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 
 def _check_current_password(request: HttpRequest, form: ChangePasswordForm) -> int:
-    """200 for the current password; else 403 (wrong) or 429 (asked too often), with the reason in the form."""
+    """Check the current password: returns 200, 403 (wrong) or 429 (too many attempts), with the reason in the form."""
     limit = (throttle.PASSWORD_USER, str(request.user.pk))
     if wait := throttle.count_attempt(limit):
         form.add_error("current", throttle.refusal_message(wait))

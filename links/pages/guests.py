@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.invitations import MailedInvitation, mail_invitation, pending_member_invite
+from accounts.invitations import InvitationMail, mail_invitation, pending_member_invite
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from accounts.views.secrets import render_secrets
@@ -60,12 +60,12 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Guests across, groups and links down; every cell a right. Also invites and removes guests."""
     guests = guests_of(sight)
     listed = things(sight, request.GET.get("q", "").strip())
-    sent: MailedInvitation | None = None
+    sent: InvitationMail | None = None
     if request.method == "POST":
         try:
             sent = write(request, sight, guests, listed)
             if sent is None or not sent.link:
-                messages.success(request, sent.sentence if sent else "Saved.")
+                messages.success(request, sent.message if sent else "Saved.")
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         if sent is None or not sent.link:
@@ -96,7 +96,7 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
 
 def write(
     request: HttpRequest, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str, str]]
-) -> MailedInvitation | None:
+) -> InvitationMail | None:
     """One of: a new guest, one invited again, one less, one's options, or the cells of the matrix.
 
     Gives what became of an invitation's mail, where one was sent. Raises ValidationError.

@@ -67,7 +67,7 @@ NEEDS: dict[str, str] = {
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
-        "account/team/keys/<int:exposed_id>/keep", "account/team/keys/<int:exposed_id>/replace",
+        "account/team/keys/<int:exposed_id>/dismiss", "account/team/keys/<int:exposed_id>/replace",
         f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>",
     ), "account"),
     f"{V1}account": "account-view",
