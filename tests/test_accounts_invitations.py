@@ -184,7 +184,7 @@ def test_an_invitation_is_sent_again_with_a_new_link_and_taken_back(inside: Clie
     by_team(inside, account, site)
     first = mailed()
     Invitation.objects.update(created=timezone.now() - timedelta(days=20))
-    assert "the link is over" in inside.get("/account/team").content.decode()
+    assert "the link no longer works" in inside.get("/account/team").content.decode()
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
     second = mailed()
     assert Client().get(first).status_code == 404 and Client().get(second).status_code == 200

@@ -12,11 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from accounts import throttle
 from accounts.custom_domains.checks import claim_check_now
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.selectors import claims_of
 from accounts.custom_domains.services import host_claim
-from accounts.custom_domains.txt_records import DnsUnavailable, addresses_of
+from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account
 from links import belongings, known
 from links.addresses import base
@@ -142,7 +143,7 @@ def conversion_delete(request: HttpRequest, sight: Sight, conversion_id: int) ->
 def dns_answer(name: str) -> str:
     """Where the name leads, compared with where this installation's own name leads."""
     try:
-        there, here = addresses_of(name), addresses_of(known.system_host())
+        there, here = look_up_addresses(name), look_up_addresses(known.system_host())
     except DnsUnavailable as error:
         return str(error)
     if not there:
@@ -160,7 +161,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
         messages.error(request, " ".join(error.messages))
         return
     if wait := claim_check_now(claim):
-        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+        messages.error(request, throttle.refusal_message(wait, "checks"))
         return
     row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
     Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)

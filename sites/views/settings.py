@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from accounts import throttle
 from accounts.access import allowed
 from accounts.brand import brand_of
 from accounts.custom_domains.checks import claim_check_now
@@ -71,7 +72,7 @@ def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
     """Look now for the DNS record that proves the site's domain."""
     claim = domain_claim(site_for(request, site_id, may="edit"))
     if claim is not None and (wait := claim_check_now(claim)):
-        messages.error(request, f"That were many checks. Try again in {wait // 60} minutes.")
+        messages.error(request, throttle.refusal_message(wait, "checks"))
     return redirect("site-general", site_id)
 
 
