@@ -177,10 +177,7 @@ async def test_a_body_that_comes_slowly_keeps_nobody_waiting(behind: Application
 
 
 async def forwarded(path: str, peer: str, client: str) -> asgi.Answer:
-    answer = asgi.Answer()
-    scope = asgi.scope("GET", path, peer, {"x-forwarded-for": client} if client else {})
-    await config_asgi.application(scope, asgi._receiver(b""), asgi._sender(answer))
-    return answer
+    return await asgi.exchange(asgi.make_scope("GET", path, {"x-forwarded-for": client}, client=peer), b"")
 
 
 async def test_clients_behind_a_trusted_proxy_are_told_apart_and_a_silent_one_is_not_limited(
@@ -214,5 +211,5 @@ async def test_a_browser_that_leaves_frees_its_place(site: Site, alice: User, tr
     session = await cookie(alice)
     for _ in range(MAX_AT_ONCE + 1):
         async with asgi.connected(f"/sites/{site.pk}/", cookie=session, address=CLIENT) as page:
-            page.gone.set()
+            page.closed.set()
     assert (await ask("/login")).status == 200
