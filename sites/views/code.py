@@ -48,7 +48,7 @@ def checked(request: HttpRequest, site: Site, url: str, host: str) -> Finding:
     """Check the page, not too often for one person."""
     limit = (throttle.CHECK_USER, str(request.user.pk))
     if wait := throttle.take(limit):
-        return Finding(False, f"That were many checks. Try again in {throttle.minutes(wait)}.")
+        return Finding(False, f"Too many checks. Try again in {throttle.minutes(wait)}.")
     return check(site, url, host)
 
 
