@@ -128,7 +128,7 @@ async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
 async def refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
     """Answer with an error and close. What the client still sends is thrown away for a moment: it may read then."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    sentence = TOO_LARGE + f" At most {body_limit(scope['path'])} bytes are read here." if status == 413 else BUSY
+    sentence = f"{TOO_LARGE} At most {body_limit(scope['path']) / 2**20:g} MB are read here." if status == 413 else BUSY
     query = scope.get("query_string", b"").decode("latin-1")
     told = write_refusal(scope["path"], host, query, status, sentence)
     headers = [
