@@ -85,7 +85,9 @@ def _try_login(request: HttpRequest, form: LoginForm) -> Refusal:
 
 def _page(request: HttpRequest, template: str, form: object, refusal: Refusal = NOT_REFUSED) -> HttpResponse:
     """A form's page, with Retry-After when it was refused for a while."""
-    answer = render(request, template, {"form": form, "next": next_page(request)}, status=refusal.status)
+    wanted = next_page(request)
+    context = {"form": form, "next": wanted, "invited": wanted.startswith("/join/")}
+    answer = render(request, template, context, status=refusal.status)
     if refusal.wait:
         answer["Retry-After"] = str(refusal.wait)
     return answer
@@ -93,9 +95,9 @@ def _page(request: HttpRequest, template: str, form: object, refusal: Refusal = 
 
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
-    """End the session."""
+    """End the session; `next` is a page of this host to go on with."""
     logout(request)
-    return redirect("login")
+    return redirect(next_page(request) if "next" in request.POST else "login")
 
 
 @never_cache

@@ -99,7 +99,8 @@ def waiting_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
         {
             "email": one.email,
             "role": one.get_role_display(),
-            "over": one.created < now - link_age(one),
+            "note": "the link has expired" if one.created < now - link_age(one) else "",
+            "send": "Send again",
             "again": reverse("invitation-renew", args=[one.pk]),
             "back": reverse("invitation-revoke", args=[one.pk]),
         }
@@ -111,7 +112,8 @@ def waiting_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
         {
             "email": one.user.email,
             "role": one.get_role_display(),
-            "over": True,
+            "note": "no invitation sent yet",
+            "send": "Send an invitation",
             "again": reverse("member-invite", args=[one.pk]),
             "back": reverse("member-remove", args=[one.pk]),
         }
@@ -201,8 +203,10 @@ def member(request: HttpRequest, member_id: int) -> HttpResponse:
 def remove(request: HttpRequest, member_id: int) -> HttpResponse:
     """Take a person out of the account."""
     try:
-        member_remove(membership=member_for(request, member_id), by=current_membership(request))
-        messages.success(request, "Removed.")
+        found = member_for(request, member_id)
+        member_remove(membership=found, by=current_membership(request))
+        gone = f"{found.user.email} is removed." if found.accepted else "The invitation is taken back."
+        messages.success(request, gone)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect("team")
