@@ -126,7 +126,7 @@ async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
 
 async def refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
     """Answer with an error and close. What the client still sends is thrown away for a moment: it may read then."""
-    sentence = TOO_LARGE + f" At most {body_limit(scope['path'])} bytes are read here." if status == 413 else BUSY
+    sentence = f"{TOO_LARGE} At most {body_limit(scope['path']) / 2**20:g} MB are read here." if status == 413 else BUSY
     await send_refusal(scope, send, status, sentence, more_body=True)
     await discard_rest(receive)
     await send({"type": "http.response.body", "body": b""})

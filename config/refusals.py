@@ -26,6 +26,7 @@ CLICKY = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
 RETRY_SECONDS = 5  # what a client is told to wait that gets 503
 JSON = "application/json; charset=utf-8"
 TOO_LARGE = "The body is too large."
+TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
 NOT_UNDERSTOOD = "The request could not be understood: its form, its fields or its encoding are broken."
 
 
@@ -50,8 +51,9 @@ def write_refusal(path: str, host: str, query: str, status: int, sentence: str) 
         return Refusal(outputs.error(sentence, output), outputs.CONTENT_TYPES[output])
     if path.startswith("/api/"):
         return Refusal(json.dumps(clickport.body(status, sentence)).encode(), JSON)
-    title = HTTPStatus(status).phrase
-    shown = page(title, f"<main><h1>{escape(title)}</h1><p>{escape(sentence)}</p></main>", status=status)
+    title = TITLES.get(status, HTTPStatus(status).phrase)
+    text = f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Start page</a></p>"
+    shown = page(title, f"<main>{text}</main>", status=status)
     return Refusal(shown.body, "text/html; charset=utf-8", for_programs=False)
 
 

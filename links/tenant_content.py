@@ -27,13 +27,13 @@ class TenantContent(Enum):
 
 
 SENTENCES = {
-    TenantContent.FREE: "On {host} retargeting scripts and hidden destinations work without limits.",
+    TenantContent.FREE: "On {host}, retargeting scripts and hidden destinations work without limits.",
     TenantContent.SANDBOXED: (
         "On {host}, which all accounts share, retargeting scripts run without cookies, and hidden destinations "
         "without forms and pop-ups."
     ),
     TenantContent.NONE: (
-        "On {host} a link only redirects: retargeting scripts do not run and the destination is not hidden. "
+        "On {host}, a link only redirects: retargeting scripts do not run and the destination is not hidden. "
         "Use a link domain of your own for that."
     ),
 }
@@ -56,12 +56,17 @@ def content_of_links_on(row: Domain) -> TenantContent:
     return TenantContent.SANDBOXED if known.has_link_domain() else TenantContent.NONE
 
 
+def listed(names: list[str]) -> str:
+    """Names as a sentence has them: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def content_sentences(rows: Iterable[Domain]) -> list[str]:
     """What the link editor says about the domains that can be chosen: a sentence for all that are alike."""
     hosts: dict[TenantContent, list[str]] = {}
     for row in rows:
         hosts.setdefault(content_of_links_on(row), []).append(row.name)
     return [
-        SENTENCES[content].format(host=", ".join(names[:MAX_NAMED]) + (" and others" if names[MAX_NAMED:] else ""))
+        SENTENCES[content].format(host=listed(names[:MAX_NAMED] + (["others"] if names[MAX_NAMED:] else [])))
         for content, names in hosts.items()
     ]

@@ -103,5 +103,5 @@ def channel_confirm(*, channel: Channel, now: datetime) -> None:
 @transaction.atomic
 def channel_stop(*, channel: Channel) -> None:
     """The reader wants no more: nothing is sent until they agree again, whoever switches the channel on."""
-    reason = "Whoever reads this address ended the messages."
+    reason = "The recipient ended the messages. Switch it on to ask again."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)

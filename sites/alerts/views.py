@@ -166,7 +166,7 @@ def ask_to_confirm(request: HttpRequest, channel: Channel) -> None:
     except OSError as error:
         messages.error(request, f"{channel} waits for confirmation, but the mail could not be sent: {error}")
     else:
-        messages.success(request, f"{channel} was saved. Messages go there once the link in the mail was followed.")
+        messages.success(request, f"{channel} waits until whoever reads that address agrees: a mail asks them.")
 
 
 @login_required

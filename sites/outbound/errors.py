@@ -17,5 +17,5 @@ class OutboundForbidden(OutboundNotMade):
     def __init__(self, host: str) -> None:
         super().__init__(
             f"{host[:80]} lies in a network that may not be reached from here."
-            " Who runs this installation can allow it with ALLOWED_OUTBOUND."
+            " Whoever runs this installation can allow it with ALLOWED_OUTBOUND."
         )
