@@ -21,8 +21,8 @@ from reports.arrivals import traffic
 from reports.docs import Page
 from reports.docs import pages as docs_pages
 from reports.docs import register as register_docs
+from reports.filter_access import check_segment_filter
 from reports.goal_names import named_goals
-from reports.named import check_segment_filter
 from reports.pages.arrived import register_links
 from reports.pages.places import register_places
 from reports.prices.services import costs

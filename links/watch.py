@@ -27,7 +27,7 @@ CONDITION = "link"
 EVERY, AGAIN = timedelta(hours=6), timedelta(minutes=10)
 MOST_LINKS = 2_000  # of one account: those made last
 MOST_ADDRESSES = 10  # of one link
-SIDE_BY_SIDE, MAX_PER_ACCOUNT = 30, 10
+MAX_RUNNING, MAX_PER_ACCOUNT = 30, 10
 ROUND_SECONDS = 240.0
 TIMEOUT, MOST_BYTES = 10.0, 2_000
 TURNED_AWAY = frozenset({401, 403, 407, 429, 999})
@@ -38,11 +38,11 @@ def destinations_check(*, now: datetime) -> int:
     follow(now)
 
     def write(done: list[FinishedJob[Destination, str | None]]) -> None:
-        run_each(done, lambda one: write_down(one.job.item, one.result, now), what="Destination")
+        run_each(done, lambda one: store_result(one.job.item, one.result, now), what="Destination")
 
     return run_fair_round(
-        claim=lambda slots, at: claim_due(slots, now), work=ask, write=write,
-        slots=Slots(SIDE_BY_SIDE, MAX_PER_ACCOUNT), seconds=ROUND_SECONDS, now=now,
+        claim=lambda slots, at: claim_due(slots, now), work=check_destination, write=write,
+        slots=Slots(MAX_RUNNING, MAX_PER_ACCOUNT), seconds=ROUND_SECONDS, now=now,
     )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def destinations_check(*, now: datetime) -> int:
 
 
 def follow(now: datetime) -> None:
-    """Watch every address of every active link of the accounts that asked for it, and nothing else. A link whose
-    addresses cannot be read keeps what was watched."""
+    """Watch the addresses of all active links of the accounts that asked for it, and no others. If the addresses of a
+    link cannot be read, the ones watched so far stay."""
     accounts = Alert.objects.filter(condition=CONDITION, enabled=True, site__deleted=None)
     domains = domains_by_name()
     kept: set[int] = set()
@@ -95,7 +95,7 @@ def follow_monitors() -> None:
 
 
 def claim_due(slots: Slots, now: datetime) -> list[Job[Destination]]:
-    """What is due, may be asked now, and is ours alone."""
+    """Claim addresses that are due, as far as there are slots."""
     due = Destination.objects.filter(next_due__lte=now)
     turn = dict(choose_rows(due, "datapoint__account_id", "next_due", slots))
     rows = (row for row in due.filter(pk__in=list(turn)) if claimed(row, now))
@@ -107,8 +107,8 @@ def claimed(row: Destination, now: datetime) -> bool:
     return bool(mine.update(next_due=now + AGAIN))  # a worker that dies leaves it to the round after the next
 
 
-async def ask(row: Destination) -> str | None:
-    """What is wrong with the address, "" = nothing, None = it could not be asked."""
+async def check_destination(row: Destination) -> str | None:
+    """Check an address; returns what is wrong, "" if nothing is, None if the request could not be sent."""
     try:
         return await problem(row.url)
     except OutboundNotMade:
@@ -127,9 +127,9 @@ async def problem(url: str) -> str:
 
 
 @transaction.atomic
-def write_down(row: Destination, cause: str | None, now: datetime) -> None:
-    """The verdict: a first failure is asked again soon, a second one is believed. One that could not be asked keeps
-    what is known of it."""
+def store_result(row: Destination, cause: str | None, now: datetime) -> None:
+    """Store the result of a check: the first failure is checked again soon, the second one counts. If the request could
+    not be sent, the state stays."""
     if cause is None:
         Destination.objects.filter(pk=row.pk).update(next_due=now + EVERY)
         return
