@@ -21,19 +21,19 @@ from reports.arrivals import traffic
 from reports.docs import Page
 from reports.docs import pages as docs_pages
 from reports.docs import register as register_docs
+from reports.filter_access import check_segment_filter
 from reports.goal_names import named_goals
-from reports.named import check_segment_filter
 from reports.pages.arrived import register_links
 from reports.pages.places import register_places
 from reports.prices.services import costs
-from reports.share.leaving import SHARES
+from reports.share.revocation import SHARES
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
-from sites.leaving import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
+from sites.revocation import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.services import claim_changed
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner

@@ -34,7 +34,7 @@ FORWARD = (
 UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
 SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
-FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no leading away from the link's page
+FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no navigation of the link's page
 SCRIPT_TAG = re.compile(r"<script\b(?![^>]*\bnonce=)", re.I)
 
 
@@ -103,14 +103,14 @@ def password_form(wrong: bool = False) -> Reply:
 
 
 def too_many(seconds: int) -> Reply:
-    """Somebody guessed too often; they may try again in `seconds`."""
+    """429 for too many attempts at a password; `seconds` go into Retry-After."""
     reply = notice("Too many attempts", "Wait a minute, then try again.", 429)
     reply.headers.append((b"retry-after", str(seconds).encode()))
     return reply
 
 
 def busy() -> Reply:
-    """So many passwords are being checked that this one was not."""
+    """503: the password was not checked, because too many are being checked at the moment."""
     reply = notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
     reply.headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     return reply
@@ -118,7 +118,7 @@ def busy() -> Reply:
 
 def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
     """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' links the snippets run
-    in a sandbox, where they reach no cookies and no form can be sent."""
+    in a sandbox, without access to cookies and forms."""
     nonce = secrets.token_urlsafe(16)
     csp = (
         (SANDBOX if sandboxed else "")

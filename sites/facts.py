@@ -63,7 +63,7 @@ class SiteFacts:
         frozenset()
     )  # `device:<number>` and `agent:<user agent>` that are people, whatever it looks
     robots: frozenset[str] = frozenset()  # and those that are none
-    domain_proof: str = ""  # how the account proved that the domain is its own (`Proof`), "" while it has not
+    domain_proof: str = ""  # how the account proved the domain (`Proof`), "" if it has not
 
     @cached_property
     def _pages(self) -> re.Pattern[str] | None:
@@ -85,7 +85,7 @@ class KeyFacts:
     trusted: bool
     expires: datetime | None
     hash: str
-    user_id: int | None = None  # who made it
+    user_id: int | None = None  # who created it
 
 
 def site_facts(site: Site) -> SiteFacts:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Membership, User
 from sites.alerts.conditions import Firing
-from sites.alerts.confirmation import plain_name
+from sites.alerts.confirmation import make_plain_name
 from sites.alerts.deliver import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire
@@ -78,7 +78,7 @@ def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, a
     ],
 )  # fmt: skip
 def test_a_name_in_that_mail_is_plain(name, shown):
-    assert plain_name(name) == shown
+    assert make_plain_name(name) == shown
 
 
 def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
@@ -106,7 +106,7 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
         "They are ended" in Client(enforce_csrf_checks=True).post(stop).content.decode()
     )  # one click: no form of ours
     channel, count = Channel.objects.get(), len(mail.outbox)
-    assert not channel.enabled and "ended the messages" in channel.switched_off
+    assert not channel.enabled and "stopped the messages" in channel.switched_off
     save_channel(inside, site, channel=channel)
     assert fire(site, "again") == 0
     assert [letter.subject for letter in mail.outbox[count:]] == ["Confirm that this address may get alerts"]

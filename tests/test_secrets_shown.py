@@ -106,7 +106,7 @@ def test_a_line_left_as_it_was_keeps_the_stored_value(inside: Client, monitor: M
     "line", [f"X-Other: {DOTS}", f"Authorization: Bearer {DOTS}", "Authorization: •", f"Authorization: {DOTS}•"]
 )
 def test_dots_that_stand_for_nothing_are_refused(inside: Client, monitor: Monitor, line: str) -> None:
-    assert f"Type the values of these headers: {line.partition(':')[0]}." in save(inside, monitor, line)
+    assert f"Enter the values of these headers: {line.partition(':')[0]}." in save(inside, monitor, line)
     assert stored(monitor)["Authorization"] == VALUE
 
 
@@ -119,7 +119,7 @@ def test_dots_that_stand_for_nothing_are_refused(inside: Client, monitor: Monito
 )  # fmt: skip
 def test_stored_values_do_not_go_along_to_another_host(writer: Client, monitor: Monitor, url: str) -> None:
     page = save(writer, monitor, f"Authorization: {DOTS}\nX-Kind: check", url=url)
-    assert "on another host now, so type the values of these headers again: Authorization." in page
+    assert "on another host now. Enter the values of these headers again: Authorization." in page
     assert "header-word" not in page
     found = Monitor.objects.get()
     assert (found.url, found.headers["Authorization"]) == (FORM["url"], VALUE)
