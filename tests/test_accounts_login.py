@@ -192,3 +192,13 @@ def test_changing_the_password_ends_the_sessions_elsewhere(client: Client, dora:
     client.post("/me/password", {"current": PASSWORD, "password": "quite another password"})
     assert is_in(client)
     assert not is_in(elsewhere)
+
+
+@pytest.mark.parametrize("wanted", ["99", "logout", "reset-confirm", "accounts.views", "/links?q=1", "me#x"])
+def test_where_somebody_wanted_to_go_is_an_address_and_no_name_of_a_page(
+    client: Client, dora: User, wanted: str
+) -> None:
+    inside = log_in(client)
+    assert inside.status_code == 302
+    for answer in (client.get("/login", {"next": wanted}), client.post("/account/own-key", {"next": wanted})):
+        assert answer.status_code == 404 or answer["Location"] == wanted

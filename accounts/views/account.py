@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -90,7 +90,7 @@ def own_key(request: HttpRequest) -> HttpResponse:
     """Replace one's own key, with which programs do what one may oneself in the account one works in."""
     member_key_rotate(membership=current_membership(request))
     messages.success(request, "You have a new key. The old one no longer works.")
-    return redirect(next_page(request))
+    return HttpResponseRedirect(next_page(request))
 
 
 @login_required
@@ -136,7 +136,7 @@ def account_switch(request: HttpRequest) -> HttpResponse:
     if chosen is None:
         raise Http404("No such account.")
     work_in(request, chosen)
-    return redirect(next_page(request))
+    return HttpResponseRedirect(next_page(request))
 
 
 @login_required
