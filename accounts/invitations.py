@@ -6,10 +6,11 @@ known at its birth (`Invitation.token`) and never again; sending it again makes 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from smtplib import SMTPRecipientsRefused
+from smtplib import SMTPDataError, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPSenderRefused
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -38,6 +39,9 @@ from accounts.services import (
 DAYS = 14
 SETUP_HOURS = 24
 ALREADY_USED = "This link was already used."
+ADDRESS_REFUSED = "The mail server does not take mail for this address. Look whether it is spelt right."
+MAIL_REFUSED = "The mail server refused this mail. Ask the operator of this installation, whose log says why."
+log = logging.getLogger(__name__)
 
 
 # -- setting up ---------------------------------------------------------------------------------------------------
@@ -156,10 +160,11 @@ def grants_of_open_invitation(account: Account, email: str) -> list[tuple[str, i
 
 
 def open_invitations_by(membership: Membership, leaves: bool) -> Sequence[Invitation]:
-    """The open invitations that the person sent, once they leave or manage the account no more."""
+    """The open invitations that the person sent: all once they leave, else those they could not send any more."""
+    sent = membership.account.invitations.open().filter(invited_by=membership.user_id)
     if not leaves and membership_may(membership, "manage"):
-        return []
-    return list(membership.account.invitations.open().filter(invited_by=membership.user_id))
+        return [] if membership.role == Role.OWNER else list(sent.filter(role=Role.OWNER))
+    return list(sent)
 
 
 OPEN_INVITATIONS = MemberWork(
@@ -192,10 +197,14 @@ def _forget_old(account: Account, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class MailedInvitation:
-    """What became of an invitation's mail. `link` is to be passed on by hand: empty unless no mail could be sent."""
+    """What became of an invitation's mail. `link` is to be passed on by hand: empty unless no mail could be sent.
+
+    `refusal` says why the mail server would not take this mail.
+    """
 
     mailed: bool
     link: str = ""
+    refusal: str = ""
 
     @property
     def sentence(self) -> str:
@@ -204,26 +213,37 @@ class MailedInvitation:
             return "Invited. The link is on its way by e-mail."
         if self.link:
             return "Invited. No mail could be sent: pass the link on yourself, it is shown this once."
-        return "The mail server does not take mail for this address. Look whether it is spelt right."
+        return self.refusal
 
 
 def mail_invitation(invitation: Invitation, inviter: object) -> MailedInvitation:
-    """Mail the link to the invited person. Only where mail is not really sent, or fails, does the inviter get it:
-    otherwise they could choose the password of somebody else's address.
+    """Mail the link to the invited person. Only where mail is not really sent, or no server can be had, does the
+    inviter get it: otherwise they could choose the password of somebody else's address. A mail that the server refuses
+    is not such a case, for what it refuses (address, sender, names) the inviter chose.
     """
     account = invitation.account
     assert account is not None and invitation.token, "a link can be mailed only by whoever just made it"
-    brand = brand_of(account)
+    brand = mail.plain_brand(brand_of(account))
     link = brand.base_url + reverse("join", args=[invitation.token])
-    facts = {"account": account, "invitation": invitation, "inviter": str(inviter), "days": DAYS}
+    facts = {"account_name": mail.plain_name(str(account)), "inviter": inviter_name(inviter), "days": DAYS}
+    role = invitation.get_role_display()
     try:
-        mail.send(to=invitation.email, template="invitation", brand=brand, link=link, **facts)
+        mail.send(to=invitation.email, template="invitation", brand=brand, link=link, role=role, **facts)
     except SMTPRecipientsRefused:
-        return MailedInvitation(mailed=False)
+        return MailedInvitation(mailed=False, refusal=ADDRESS_REFUSED)
+    except (SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError) as error:
+        log.warning("the mail server refused an invitation of account %s: %s", account.pk, error)
+        return MailedInvitation(mailed=False, refusal=MAIL_REFUSED)
     except OSError:  # smtplib's errors are OSErrors
         return MailedInvitation(mailed=False, link=link)
     written_only = mailbox.folder() is not None
     return MailedInvitation(mailed=not written_only, link=link if written_only else "")
+
+
+def inviter_name(inviter: object) -> str:
+    """How the mail calls a user, or an account whose key was shown."""
+    name = mail.plain_name(inviter.name if isinstance(inviter, User) else str(inviter))
+    return name or (inviter.email if isinstance(inviter, User) else "")
 
 
 # -- accepting ----------------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.mail import plain_name
 from accounts.models import Account, Membership, User
 from sites.alerts.conditions import Firing
-from sites.alerts.confirmation import plain_name
 from sites.alerts.deliver import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire

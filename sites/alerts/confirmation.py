@@ -6,29 +6,26 @@ nothing its sender could write an advertisement with, and at most a few of them 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import re
 from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core import signing
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import mail
+from accounts import mail, throttle
 from accounts.brand import brand_of
 from accounts.limits import account_limit
+from accounts.mail import plain_brand, plain_name
 from accounts.models import Account
 from sites.alerts.models import Channel, ChannelKind
 
 LINK_LASTS = timedelta(days=7)
 MAX_A_DAY = 3  # confirmation mails to one address, from all accounts together
 DAY, HOUR = 86_400, 3_600
+CONFIRM_ADDRESS = throttle.Limit("confirm-address", MAX_A_DAY, DAY)
 CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
-NOT_PLAIN = re.compile(r"[^\w\s&'’+-]")
-MAX_NAME = 60
 
 
 def is_member_address(account: Account, address: str) -> bool:
@@ -37,27 +34,10 @@ def is_member_address(account: Account, address: str) -> bool:
     return members.exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
-def plain_name(text: str) -> str:
-    """A name without anything that a mail program could make a link of, and not long."""
-    return " ".join(NOT_PLAIN.sub(" ", text).replace("_", " ").split())[:MAX_NAME].strip()
-
-
-def take(name: str, value: str, *, most: int, seconds: int) -> bool:
-    """Count one use; whether it is still among the first `most` of this stretch of time."""
-    key = f"alerts:{name}:{hashlib.sha256(value.encode()).hexdigest()[:32]}"
-    if cache.add(key, 1, seconds):
-        return most >= 1
-    try:
-        return int(cache.incr(key)) <= most
-    except ValueError:  # the stretch ended between the two calls
-        cache.set(key, 1, seconds)
-        return most >= 1
-
-
 def take_test_message(account: Account) -> None:
     """Count one test message of the account. Raises ValidationError when it has sent enough in this hour."""
     most = account_limit(account, "test_messages_per_hour")
-    if not take("test", str(account.pk), most=most, seconds=HOUR):
+    if throttle.take((throttle.Limit("alerts-test", most, HOUR), str(account.pk))):
         raise ValidationError(f"This account may send {most} test messages an hour. Try again later.")
 
 
@@ -65,15 +45,15 @@ def confirmation_send(*, channel: Channel) -> None:
     """Ask the reader of the channel's address to agree. Raises ValidationError when that was asked often enough, and
     OSError when the mail server is away."""
     most = account_limit(channel.account, "invitations_per_day")
-    if not take("confirm-account", str(channel.account_id), most=most, seconds=DAY):
+    if throttle.take((throttle.Limit("confirm-account", most, DAY), str(channel.account_id))):
         raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
-    if not take("confirm-address", channel.target.strip().lower(), most=MAX_A_DAY, seconds=DAY):
+    if throttle.take((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
-    brand = brand_of(channel.account)
+    brand = plain_brand(brand_of(channel.account))
     mail.send(
         to=channel.target,
         template="channel_confirmation",
-        brand=dataclasses.replace(brand, name=plain_name(brand.name) or "Web analytics"),
+        brand=brand,
         account_name=plain_name(str(channel.account)),
         link=f"{brand.base_url}/channels/confirm/{token_of(channel, CONFIRM_SALT)}",
         days=LINK_LASTS.days,
@@ -106,8 +86,11 @@ def channel_of_token(token: str, salt: str, lasts: timedelta | None = None) -> C
 
 @transaction.atomic
 def channel_confirm(*, channel: Channel, now: datetime) -> None:
-    """The reader agrees; agreeing twice is fine."""
-    Channel.objects.filter(pk=channel.pk, confirmed=None).update(confirmed=now)
+    """The reader of the channel's address agrees, unless it has another one by now; agreeing twice is fine."""
+    row = Channel.objects.select_for_update().filter(pk=channel.pk, confirmed=None).first()
+    if row is not None and address_digest(row) == address_digest(channel):
+        row.confirmed = now
+        row.save(update_fields=["confirmed"])
 
 
 @transaction.atomic
