@@ -36,6 +36,7 @@ from tracking.hit import Event
 
 CHECK_SECONDS = 4.0  # the longest that a check is good for; also of silence before a comment says that we are here
 MAX_STREAMS = 500  # of this process
+START_SECONDS = 10.0  # in which a response begins to be sent; one whose browser is gone before may never be closed
 RETRY_MILLISECONDS = 3_000  # before a browser connects again
 RETRY_SECONDS = 30  # before it asks again for a stream that was one too many
 Scope = TypeVar("Scope")
@@ -82,9 +83,11 @@ class LiveStream(Generic[Scope]):
     ) -> None:
         self.viewer, self.feed_id, self.allow, self.write = viewer, feed_id, allow, write
         self.scope: Scope | None = scope
-        self.checked_at = time.monotonic()
+        self.checked_at = self.made_at = time.monotonic()
+        self.started = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.started = True
         try:
             await sync_to_async(release_connections)()
             yield b"retry: %d\n\n: here\n\n" % RETRY_MILLISECONDS
@@ -101,6 +104,10 @@ class LiveStream(Generic[Scope]):
     def close(self) -> None:
         """Count this stream no more. Django calls it at the end of the response."""
         open_streams.remove(self)
+
+    def never_started(self, now: float) -> bool:
+        """Whether nobody reads this stream, or ever will."""
+        return not self.started and now - self.made_at > START_SECONDS
 
     async def _current_scope(self) -> Scope | None:
         """What the viewer may see, asked at most CHECK_SECONDS ago; None ends the stream."""
@@ -129,7 +136,10 @@ class OpenStreams:
         viewer = stream.viewer
         of_user = account_limit(viewer.account, "streams_per_user")
         of_account = account_limit(viewer.account, "streams")
+        now = time.monotonic()
         with self._lock:
+            for one in [one for one in self._streams if one.never_started(now)]:
+                self._streams.discard(one)
             viewers = [one.viewer for one in self._streams]
             if sum(one.user_id == viewer.user_id for one in viewers) >= of_user:
                 raise TooManyStreams(f"You have {of_user} live views open, the most one person may have. Close one.")
