@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.mail import plain_name
 from accounts.models import Account, Membership, User
 from sites.alerts.conditions import Firing
 from sites.alerts.deliver import deliver_due
