@@ -88,7 +88,7 @@ def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
     assert STRANGER in page and Channel.objects.get().confirmed is None, "a look is no consent"
     assert anybody.post(path).status_code == 403, "nor is another site's form"
     token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)[1]
-    assert "It is confirmed" in anybody.post(path, {"csrfmiddlewaretoken": token}).content.decode()
+    assert "Confirmed" in anybody.post(path, {"csrfmiddlewaretoken": token}).content.decode()
     assert fire(site) == 1
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
 
@@ -101,9 +101,9 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
     stop = link_in(letter, "stop")
     assert letter.extra_headers["List-Unsubscribe"] == f"<http://127.0.0.1:8000{stop}>"
     assert letter.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "End these messages?" in Client().get(stop).content.decode()
+    assert "Stop these messages?" in Client().get(stop).content.decode()
     assert (
-        "They are ended" in Client(enforce_csrf_checks=True).post(stop).content.decode()
+        "The messages are stopped" in Client(enforce_csrf_checks=True).post(stop).content.decode()
     )  # one click: no form of ours
     channel, count = Channel.objects.get(), len(mail.outbox)
     assert not channel.enabled and "stopped the messages" in channel.switched_off
