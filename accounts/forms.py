@@ -49,7 +49,7 @@ class SetupForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(label="Password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
-    account_name = forms.CharField(label="Name of your account", max_length=120, help_text="A company or a person")
+    account_name = forms.CharField(label="Name of your account", max_length=120, help_text="A company or a person.")
 
 
 class JoinForm(forms.Form):
@@ -67,10 +67,12 @@ class AccountForm(forms.Form):
 
 
 class BrandForm(forms.Form):
-    host = forms.CharField(label="Host", required=False, max_length=253, help_text="stats.example.org; empty = off")
+    host = forms.CharField(
+        label="Host", required=False, max_length=253, help_text="Such as stats.example.org. Empty: off."
+    )
     name = forms.CharField(label="Name", required=False, max_length=120)
-    logo = forms.CharField(label="Logo", required=False, max_length=500, help_text="https:// address of an image")
-    accent = forms.CharField(label="Accent colour", required=False, max_length=7, help_text="#0a7f5a")
+    logo = forms.CharField(label="Logo", required=False, max_length=500, help_text="The https:// address of an image.")
+    accent = forms.CharField(label="Accent colour", required=False, max_length=7, help_text="Such as #0a7f5a.")
 
 
 class InviteForm(forms.Form):

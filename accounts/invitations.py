@@ -95,7 +95,7 @@ def invitation_create(
     if role not in Role.values or (role == Role.OWNER and by.role != Role.OWNER):
         raise ValidationError({"role": "Only an owner can invite an owner."})
     if account.memberships.accepted().filter(user__email=address).exists():
-        raise ValidationError({"email": "This person is already a member."})
+        raise ValidationError({"email": "This person is already a member. Change their role instead."})
     pending = account.memberships.pending().filter(user__email=address).first()
     if role == Role.GUEST and pending is None:
         check_guest_limit(account, address)
@@ -203,7 +203,7 @@ class InvitationMail:
         if self.mailed:
             return "Invited. The link is on its way by e-mail."
         if self.link:
-            return "Invited. No mail could be sent. Pass the link on yourself; it is shown only once."
+            return "Invited. No mail could be sent: pass the link on yourself. It is shown only now."
         return "The mail server does not accept mail for this address. Check its spelling."
 
 

@@ -27,13 +27,13 @@ class TenantContent(Enum):
 
 
 MESSAGES = {
-    TenantContent.FREE: "On {host} retargeting scripts and hidden destinations work without restrictions.",
+    TenantContent.FREE: "On {host}, retargeting scripts and hidden destinations work without limits.",
     TenantContent.SANDBOXED: (
         "On {host}, which all accounts share, retargeting scripts run without cookies, and hidden destinations "
         "without forms and pop-ups."
     ),
     TenantContent.NONE: (
-        "On {host} a link only redirects: retargeting scripts do not run and the destination is not hidden. "
+        "On {host}, a link only redirects: retargeting scripts do not run and the destination is not hidden. "
         "Use a link domain of your own for that."
     ),
 }
@@ -56,6 +56,11 @@ def content_on_domain(row: Domain) -> TenantContent:
     return TenantContent.SANDBOXED if known.has_link_domain() else TenantContent.NONE
 
 
+def join_names(names: list[str]) -> str:
+    """Names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def content_messages(rows: Iterable[Domain]) -> list[str]:
     """What the link editor says about the domains that can be chosen: one sentence for all that work alike."""
     hosts: dict[TenantContent, list[str]] = {}
@@ -63,7 +68,7 @@ def content_messages(rows: Iterable[Domain]) -> list[str]:
         hosts.setdefault(content_on_domain(row), []).append(row.name)
     return [
         MESSAGES[content].format(
-            host=", ".join(names[:MAX_NAMED_HOSTS]) + (" and others" if names[MAX_NAMED_HOSTS:] else "")
+            host=join_names(names[:MAX_NAMED_HOSTS] + (["others"] if names[MAX_NAMED_HOSTS:] else []))
         )
         for content, names in hosts.items()
     ]

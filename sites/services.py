@@ -152,13 +152,17 @@ def api_key_provision(*, site: Site) -> str:
 
     It is derived from SECRET_KEY: a script may ask again, no keys pile up, and nothing readable is kept.
     """
-    mine = ApiKey.objects.filter(site=site, name=PROVISIONED)
-    generation = mine.exclude(revoked=None).count() + 1
-    plain = "ck_" + derived_key("provision", site.pk, generation, 32)
-    if not mine.filter(hash=key_hash(plain)).exists():
+    plain = provisioned_key(site)
+    if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=key_hash(plain)).exists():
         ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=key_hash(plain)).save()
         transaction.on_commit(known.nudge)
     return plain
+
+
+def provisioned_key(site: Site) -> str:
+    """The key of `api_key_provision` in readable form; another one once it is revoked or SECRET_KEY is changed."""
+    generation = ApiKey.objects.filter(site=site, name=PROVISIONED).exclude(revoked=None).count() + 1
+    return "ck_" + derived_key("provision", site.pk, generation, 32)
 
 
 @transaction.atomic

@@ -184,7 +184,7 @@ def test_an_invitation_is_sent_again_with_a_new_link_and_taken_back(inside: Clie
     by_team(inside, account, site)
     first = mailed()
     Invitation.objects.update(created=timezone.now() - timedelta(days=20))
-    assert "the link no longer works" in inside.get("/account/team").content.decode()
+    assert "the link has expired" in inside.get("/account/team").content.decode()
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
     second = mailed()
     assert Client().get(first).status_code == 404 and Client().get(second).status_code == 200
@@ -374,3 +374,14 @@ def test_an_address_that_was_only_invited_can_be_made_a_user_by_the_operator(acc
         client.post("/login", {"email": email, "password": NEW["password"]})
         assert client.get("/account").status_code == 200
         assert account.name not in client.get("/account").content.decode()
+
+
+def test_another_person_s_browser_logs_out_and_comes_back_to_the_invitation(inside: Client, bob, account) -> None:
+    inside.post("/account/team", {"email": ZOE, "role": "viewer"})
+    link, browser = mailed(), Client()
+    browser.force_login(bob)
+    page = browser.get(link).content.decode()
+    assert f"Log out to join as {ZOE}" in page
+    assert browser.post("/logout", {"next": link})["Location"] == link
+    assert "choose a password" in browser.get(link).content.decode()
+    assert browser.post("/logout", {"next": "https://evil.example/"})["Location"] == "/", "pages of this host only"

@@ -192,3 +192,9 @@ def test_changing_the_password_ends_the_sessions_elsewhere(client: Client, dora:
     client.post("/me/password", {"current": PASSWORD, "password": "quite another password"})
     assert is_in(client)
     assert not is_in(elsewhere)
+
+
+def test_a_form_of_an_earlier_session_is_refused_with_a_way_on(db: None) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/login", {"email": "a@example.org", "password": "x"})
+    page = " ".join(answer.content.decode().split())
+    assert answer.status_code == 403 and "reload the page and send it again" in page and "CSRF" not in page

@@ -1,7 +1,11 @@
 """A fresh installation: one link, once, and never a default password."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,6 +16,7 @@ from accounts.access import may
 from accounts.invitations import SETUP_HOURS, setup_link
 from accounts.models import Account, Invitation, Membership, User
 
+ROOT = Path(__file__).resolve().parent.parent
 FIELDS = {"name": "Ada", "email": "ada@example.org", "password": "a long enough password", "account_name": "Ada Ltd"}
 
 
@@ -103,3 +108,18 @@ def test_createuser_makes_an_operator_of_the_first_and_a_plain_owner_of_the_next
     assert Membership.objects.get(account=demo).user.email == "one@example.org"
     with pytest.raises(CommandError, match="already a user"):
         call_command("createuser", "two@example.org", password="a long enough password")
+
+
+def test_a_set_up_link_that_is_over_says_how_to_get_another(client: Client, db: None) -> None:
+    page = client.get("/setup/guess").content.decode()
+    assert "This link does not work" in page and "manage.py setuplink" in page and "Forgot your password" not in page
+    User.objects.create_user("op@example.org", "a long enough password")
+    assert "manage.py" not in client.get("/setup/guess").content.decode(), "strangers are not told once it is set up"
+
+
+@pytest.mark.parametrize("words", [["setuplink"], ["custom_domain", "list"], ["reencrypt"], ["quota", "1"]])
+def test_a_command_before_the_first_start_says_so_in_a_sentence(words: list[str], tmp_path: Path) -> None:
+    env = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
+    done = subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert str(tmp_path) in done.stderr and "manage.py serve" in done.stderr

@@ -75,9 +75,9 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(path: str) 
 
 
 SHAPES = {
-    "/login": "<h1>Request Entity Too Large</h1>",
+    "/login": "<h1>Too large</h1>",
     "/clickmeter/datapoints": '"errorCode": "0413"',
-    "/api/v1/sites": '{"error": {"code": "too_large", "message": "The body is too large. At most 2621440 bytes',
+    "/api/v1/sites": '{"error": {"code": "too_large", "message": "The body is too large. At most 2.5 MB',
     "/api/query": '"message": "The body is too large.',
     "/api/stats/4": '<response status="error"><error>The body is too large.',
     "/api/account/sites?output=json": '[{"error":"The body is too large.',

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from goals.services import goal_create
 from sites import known
@@ -203,3 +204,9 @@ def test_tech_tells_which_types_there_are(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/", "/api/query/x", "/api/pages/"])
 def test_an_address_nobody_answers_is_json_as_well(api: Api, path: str) -> None:
     assert api.get(path, 404) == {"error": "Not Found", "message": "Endpoint not found"}
+
+
+def test_an_address_nobody_answers_asks_no_form_token_of_a_program() -> None:
+    for method in ("post", "delete", "put"):
+        answer = getattr(Client(enforce_csrf_checks=True), method)("/api/v1/nothing")
+        assert answer.status_code == 404 and answer.json()["message"] == "Endpoint not found"

@@ -68,7 +68,7 @@ def pages(site: Site) -> dict[str, tuple[str, ...]]:
         "/links/groups": ("Partners", "Print"),
         "/links/tags": ("newsletter", "wholesale"),
         "/links/conversions": ("Purchase", "Subscription"),
-        "/links/domains": ("go.northwind-coffee.example", "Proved: Operator"),
+        "/links/domains": ("go.northwind-coffee.example", "Approved by the operator"),
         "/links/scripts": ("Advertising network",),
         "/links/lists": ("198.51.100.0/24",),
         "/links/guests": ("Jana, Kaffeeblog", "Partners"),

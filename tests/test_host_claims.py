@@ -344,7 +344,7 @@ def test_the_domains_page_shows_the_record_and_check_now_proves_it(
     dns.addresses[HOST] = ["127.0.0.1"]
     client.post(f"/links/domains/{domain.pk}", {"check": "1"})
     page = client.get("/links/domains").content.decode()
-    assert "Proved: DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
+    assert "Proved by its DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
 
 
 def test_the_white_label_shows_once_it_is_proved(client: Client, alice: User, account: Account, dns: DnsServer) -> None:
@@ -356,7 +356,7 @@ def test_the_white_label_shows_once_it_is_proved(client: Client, alice: User, ac
     dns.prove("stats.shop.test", account.pk)
     client.post("/account/brand/check")
     page = client.get("/account/brand", headers={"host": "stats.shop.test"}).content.decode()
-    assert "Proved: DNS record" in page and "Shop Numbers" in page and "footfall" not in page.lower()
+    assert "Proved by its DNS record" in page and "Shop Numbers" in page and "footfall" not in page.lower()
     account.refresh_from_db()
     assert brand_of(account).sender == "Shop Numbers <noreply@stats.shop.test>"
 
@@ -370,7 +370,7 @@ def test_a_sites_settings_show_the_proof_of_its_domain(
     assert "_footfall.shop.test" in client.get(f"{path}/general").content.decode()
     dns.prove("shop.test", account.pk)
     client.post(f"{path}/domain-check")
-    assert "Proved: DNS record" in client.get(f"{path}/general").content.decode()
+    assert "Proved by its DNS record" in client.get(f"{path}/general").content.decode()
 
 
 def test_checks_are_limited_per_account(client: Client, alice: User, account: Account, dns: DnsServer) -> None:

@@ -194,6 +194,14 @@ def test_a_changed_key_is_taken_over_by_one_command(
     assert known.key(api_key_provision(site=site)) is not None
 
 
+def test_without_a_changed_key_the_command_ends_no_key(site: Site, account: Account, capsys: Any) -> None:
+    provisioned = api_key_provision(site=site)
+    call_command("reencrypt")
+    assert "revoked: 0" in capsys.readouterr().out
+    known.refresh()
+    assert known.key(provisioned) is not None and api_key_provision(site=site) == provisioned
+
+
 def test_the_command_leaves_what_it_cannot_read_and_says_so(settings: Any, channel: Channel, capsys: Any) -> None:
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
     with pytest.raises(SystemExit):

@@ -151,7 +151,7 @@ def claim_record_unavailable(*, claim: HostClaim, message: str, now: datetime) -
 
 def _note_missing_record(row: HostClaim, now: datetime) -> None:
     if row.proved is None:
-        row.check_result = "No record names this account yet."
+        row.check_result = "No TXT record names this account yet."
         return
     row.failing_since = row.failing_since or now
     if now - row.failing_since >= GRACE_PERIOD:

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import throttle
 from accounts.access import current_account, current_membership, memberships_of, work_in
-from accounts.custom_domains.checks import claim_check_now
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.selectors import claim_of
 from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, PersonForm, add_mistakes
@@ -30,6 +29,7 @@ from accounts.services import (
     user_update,
 )
 from accounts.views.entry import next_page
+from accounts.views.host_proof import check_now
 from accounts.views.secrets import render_secrets
 
 
@@ -133,8 +133,8 @@ def account_brand_check(request: HttpRequest) -> HttpResponse:
     """Look now for the DNS record that proves the white label's host."""
     account = current_account(request, may="manage")
     claim = claim_of(account, account.brand.get("host", ""), Purpose.BRAND)
-    if claim is not None and (wait := claim_check_now(claim)):
-        messages.error(request, throttle.refusal_message(wait, "checks"))
+    if claim is not None:
+        check_now(request, claim)
     return redirect("account-brand")
 
 

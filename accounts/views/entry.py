@@ -86,7 +86,9 @@ def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
 
 def _page(request: HttpRequest, template: str, form: object, status: FormStatus = OK) -> HttpResponse:
     """Render a form's page, with Retry-After if the person has to wait."""
-    answer = render(request, template, {"form": form, "next": next_page(request)}, status=status.status)
+    wanted = next_page(request)
+    context = {"form": form, "next": wanted, "invited": wanted.startswith("/join/")}
+    answer = render(request, template, context, status=status.status)
     if status.wait:
         answer["Retry-After"] = str(status.wait)
     return answer
@@ -94,9 +96,9 @@ def _page(request: HttpRequest, template: str, form: object, status: FormStatus 
 
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
-    """End the session."""
+    """End the session; `next` is a page of this host to go on with."""
     logout(request)
-    return redirect("login")
+    return redirect(next_page(request) if "next" in request.POST else "login")
 
 
 @never_cache

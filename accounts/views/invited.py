@@ -46,7 +46,10 @@ def setup_hint(request: HttpRequest) -> HttpResponse:
 def setup(request: HttpRequest, token: str) -> HttpResponse:
     """The first user's page. The link dies with its use."""
     invitation = open_invitation(token, clock.now())
-    if invitation is None or invitation.account_id is not None or User.objects.somebody_can_log_in():
+    is_setup = invitation is not None and invitation.account_id is None
+    if not is_setup and not User.objects.somebody_can_log_in():
+        return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS, "dead": True}, status=404)
+    if invitation is None or not is_setup or User.objects.somebody_can_log_in():
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and count_link_attempt(request, form):

@@ -98,7 +98,8 @@ def pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
         {
             "email": one.email,
             "role": one.get_role_display(),
-            "expired": one.created < now - link_lifetime(one),
+            "note": "the link has expired" if one.created < now - link_lifetime(one) else "",
+            "send_label": "Send again",
             "send_again_url": reverse("invitation-renew", args=[one.pk]),
             "take_back_url": reverse("invitation-revoke", args=[one.pk]),
         }
@@ -110,7 +111,8 @@ def pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
         {
             "email": one.user.email,
             "role": one.get_role_display(),
-            "expired": True,
+            "note": "no invitation sent yet",
+            "send_label": "Send an invitation",
             "send_again_url": reverse("member-invite", args=[one.pk]),
             "take_back_url": reverse("member-remove", args=[one.pk]),
         }
@@ -200,8 +202,10 @@ def member(request: HttpRequest, member_id: int) -> HttpResponse:
 def remove(request: HttpRequest, member_id: int) -> HttpResponse:
     """Take a person out of the account."""
     try:
-        member_remove(membership=member_for(request, member_id), by=current_membership(request))
-        messages.success(request, "Removed.")
+        found = member_for(request, member_id)
+        member_remove(membership=found, by=current_membership(request))
+        gone = f"{found.user.email} is removed." if found.accepted else "The invitation is taken back."
+        messages.success(request, gone)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect("team")

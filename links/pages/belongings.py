@@ -12,13 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from accounts import throttle
-from accounts.custom_domains.checks import claim_check_now
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.selectors import claims_of
 from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account
+from accounts.views.host_proof import check_now
 from links import belongings, known
 from links.addresses import base
 from links.grants import Sight, group_for
@@ -160,8 +159,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return
-    if wait := claim_check_now(claim):
-        messages.error(request, throttle.refusal_message(wait, "checks"))
+    if not check_now(request, claim):
         return
     row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
     Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -66,6 +67,7 @@ def refusal_text(refused: QueryRefused) -> str:
     return f"{where}: {refused.sentence}" if where else refused.sentence
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Every address below `/api/` that nobody answers."""
     return JsonResponse(body(404, "Endpoint not found"), status=404)

@@ -22,7 +22,8 @@ class ShareForm(forms.Form):
         Segment.objects.none(), required=False, label="Only this segment", empty_label="The whole site"
     )
     password = forms.CharField(
-        required=False, max_length=200, min_length=8, label="Password", help_text="Empty: the link alone is enough.",
+        required=False, max_length=200, min_length=8, label="Password",
+        help_text="At least 8 characters. Empty: the link alone is enough.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )  # fmt: skip
     expires = forms.DateField(

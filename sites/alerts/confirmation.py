@@ -1,4 +1,4 @@
-"""Confirmation of e-mail channels by their readers, who can also stop the messages at any time.
+"""Confirmation of e-mail channels by their recipients, who can also stop the messages at any time.
 
 Anybody can enter anybody's address. So an address that is not a member's first gets one mail with a link, a few a day
 at most over all accounts; that mail has no text in which the sender could advertise.
@@ -71,7 +71,7 @@ def confirmation_send(*, channel: Channel) -> None:
 
 
 def stop_link(channel: Channel) -> str:
-    """The address at which the reader of the channel's e-mail stops its messages."""
+    """The address at which the recipient of the channel's e-mail stops its messages."""
     return f"{brand_of(channel.account).base_url}/channels/stop/{make_token(channel, STOP_SALT)}"
 
 
@@ -102,6 +102,6 @@ def channel_confirm(*, channel: Channel, now: datetime) -> None:
 
 @transaction.atomic
 def channel_stop(*, channel: Channel) -> None:
-    """Stop the channel for its reader: it must be confirmed again before anything more is sent."""
-    reason = "The reader of this address stopped the messages."
+    """Stop the channel for its recipient: it must be confirmed again before anything more is sent."""
+    reason = "The recipient stopped the messages. Switch it on to ask again."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)

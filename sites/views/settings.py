@@ -9,13 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts import throttle
 from accounts.access import allowed
 from accounts.brand import brand_of
-from accounts.custom_domains.checks import claim_check_now
 from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.selectors import claim_of
 from accounts.forms import add_mistakes
+from accounts.views.host_proof import check_now
 from sites.access import site_for
 from sites.forms import ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm
 from sites.models import Site
@@ -71,8 +70,8 @@ def domain_claim(site: Site) -> HostClaim | None:
 def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
     """Look now for the DNS record that proves the site's domain."""
     claim = domain_claim(site_for(request, site_id, may="edit"))
-    if claim is not None and (wait := claim_check_now(claim)):
-        messages.error(request, throttle.refusal_message(wait, "checks"))
+    if claim is not None:
+        check_now(request, claim)
     return redirect("site-general", site_id)
 
 

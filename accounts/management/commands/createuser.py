@@ -4,15 +4,16 @@ import getpass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from accounts.invitations import accounts_adopt
+from accounts.management.installation import InstallationCommand
 from accounts.models import User
 from accounts.services import account_create, user_create
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Make a user and an account they own. Asks for the password unless --password gives it."
 
     def add_arguments(self, parser: CommandParser) -> None:

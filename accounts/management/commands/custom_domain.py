@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
 from accounts.custom_domains.models import HostClaim, Proof, Purpose
 from accounts.custom_domains.services import claim_approve, claim_revoke
 from accounts.host_names import host_name
+from accounts.management.installation import InstallationCommand
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "List claims on hosts, approve a claim without DNS, or withdraw its proof."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,8 +29,7 @@ class Command(BaseCommand):
             raise CommandError("Name the host, such as go.example.com.")
         claims = select_claims(host, options["account"], options["purpose"])
         if options["action"] == "list":
-            for claim in claims:
-                self.stdout.write(format_claim(claim))
+            self.stdout.write("\n".join(map(format_claim, claims)) or "No account claims such a host.")
         elif options["action"] == "approve":
             self.approve(host, claims)
         else:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.installation import InstallationCommand
 from accounts.models import Account
 from accounts.services import account_quota_set
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Show or set how many events an account may record in a month (0 = any number)."
 
     def add_arguments(self, parser: CommandParser) -> None:

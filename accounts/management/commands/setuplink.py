@@ -4,16 +4,17 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from accounts.invitations import setup_link
+from accounts.management.installation import InstallationCommand
 from accounts.models import User
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Print the set-up link of an installation without users, or with --email a link to a new password."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,7 +26,9 @@ class Command(BaseCommand):
             return
         link = setup_link(settings.BASE_URL)
         if not link:
-            raise CommandError("This installation has users. Use --email to let one of them choose a new password.")
+            raise CommandError(
+                "This installation has users. One of them can choose a new password: setuplink --email YOU@EXAMPLE.COM"
+            )
         self.stdout.write(link)
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.installation import InstallationCommand
 from config.demo.shop import ZONE, demo_site, end_the_month
 from config.demo.traffic import CROWD, expected, one_visit, starts
 from config.demo.watched import watch
@@ -23,7 +24,7 @@ from tracking import spool
 BAR = 40
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Make a demo account with 30 days of traffic. Prints the link to set a password where nobody has one yet."
 
     def add_arguments(self, parser: CommandParser) -> None:

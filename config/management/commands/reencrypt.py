@@ -5,15 +5,21 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from accounts.keys import key_hash
+from accounts.management.installation import InstallationCommand
 from accounts.models import Account, Membership
 from accounts.security.encrypted_fields import encrypted_columns, reencrypt_column
 from sites.models import ApiKey
-from sites.services import PROVISIONED, api_key_revoke
+from sites.services import PROVISIONED, api_key_revoke, provisioned_key
 
 
-class Command(BaseCommand):
+def stale_provisioned_keys() -> list[ApiKey]:
+    """The provisioned keys that work and were not derived from the present SECRET_KEY."""
+    working = ApiKey.objects.filter(name=PROVISIONED, revoked=None).select_related("site")
+    return [key for key in working if key.hash != key_hash(provisioned_key(key.site))]
+
+
+class Command(InstallationCommand):
     help = "Encrypt stored secrets with the new SECRET_KEY, and replace keys that were derived from the old one."
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -21,11 +27,11 @@ class Command(BaseCommand):
         for rows in (Account.objects.all(), Membership.objects.all()):
             for row in rows.iterator():
                 row.save(update_fields=["authkey_hash"])  # `save` computes the hash
-        for key in ApiKey.objects.filter(name=PROVISIONED, revoked=None):
+        stale = stale_provisioned_keys()
+        for key in stale:
             api_key_revoke(key=key)
-        self.stdout.write(
-            "Keys of accounts and members are now derived from the new SECRET_KEY; provisioned keys are revoked."
-        )
+        self.stdout.write("Keys of accounts and members are now derived from the present SECRET_KEY.")
+        self.stdout.write(f"Provisioned keys of an earlier SECRET_KEY that were revoked: {len(stale)}")
         if lost:
             self.stderr.write(
                 "Some values could not be decrypted and were left as they are: add their key to SECRET_KEY_FALLBACKS."

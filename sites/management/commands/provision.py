@@ -9,16 +9,17 @@ import json
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from accounts.management.installation import InstallationCommand
 from accounts.models import Account, Membership, Role, User
 from accounts.services import account_create, is_placeholder, user_create
 from sites.models import Site
 from sites.services import api_key_provision, site_provision
 
 
-class Command(BaseCommand):
+class Command(InstallationCommand):
     help = "Make a user, an account and a site if they are missing, and print their ids and keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
