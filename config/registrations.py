@@ -5,7 +5,7 @@ from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
 from accounts.invitations import OPEN_INVITATIONS
 from accounts.revocation import register_dependent_access, register_shared_keys
-from accounts.services import ACCOUNT_KEY
+from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from config.periods import PERIODS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
@@ -50,6 +50,7 @@ register_dependent_access(SHARES)
 register_dependent_access(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
+register_shared_keys(GUEST_KEYS)
 
 # Hosts of accounts: further reserved hosts, and caches that depend on claims
 register_reserved_hosts(is_former_link_domain)

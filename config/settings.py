@@ -104,11 +104,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE else "csrftoken"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
-HSTS = (
-    f"max-age={SECURE_HSTS_SECONDS}"  # `includeSubDomains` only on the host of BASE_URL: other hosts belong to accounts
-)
+# `includeSubDomains` is added only on the host of BASE_URL, since other hosts belong to accounts
+HSTS = f"max-age={SECURE_HSTS_SECONDS}"
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, depending on the host
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug_pages.ExceptionFilter"
 MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 for more
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

@@ -35,7 +35,7 @@ UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
 SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
 FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no navigation of the link's page
-SCRIPT_TAG = re.compile(r"<script\b(?![^>]*\bnonce=)", re.I)
+SCRIPT_TAG = re.compile(r"<script\b([^<>]*)", re.I)  # ends at the next tag: what accounts write may be slow to search
 
 
 @lru_cache(maxsize=64)
@@ -125,13 +125,20 @@ def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool)
         + f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' https:; style-src 'unsafe-inline' *; "
         "img-src * data:; connect-src *; frame-src *; font-src *; base-uri 'none'; frame-ancestors 'none'"
     )
-    marked = "".join(SCRIPT_TAG.sub(f'<script nonce="{nonce}"', as_html(snippet)) for snippet in snippets)
+    marked = "".join(with_nonce(as_html(snippet), nonce) for snippet in snippets)
     safe_url = escape(url)
     hidden = f' data-coded="{base64.b64encode(header(url)).decode()}"' if coded else ""
     link = f'<a id="go" href="{safe_url}" data-wait="600"{hidden} rel="noreferrer">Go on</a>'
     body = f'<main><p>One moment … {link}</p></main>{marked}<script nonce="{nonce}">{FORWARD}</script>'
     head = f'<noscript><meta http-equiv="refresh" content="1;url={safe_url}"></noscript>'
     return page("One moment", body, csp=csp, head=head)
+
+
+def with_nonce(html: str, nonce: str) -> str:
+    """HTML whose script tags may run under a policy with this nonce, except those that name another."""
+    return SCRIPT_TAG.sub(
+        lambda tag: tag[0] if "nonce=" in tag[1].lower() else f'<script nonce="{nonce}"{tag[1]}', html
+    )
 
 
 def as_html(snippet: str) -> str:

@@ -18,7 +18,7 @@ from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import host_name, is_public_host
 from accounts.limits import check_limit
 from accounts.models import Account, Membership, Right
-from accounts.services import account_update, grant_set
+from accounts.services import account_lock, account_update, grant_set
 from links import known
 from links.cleaned import conversion_fields, domain_fields, group_fields, named, text_of
 from links.models import (
@@ -143,6 +143,7 @@ def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONA
     host = host_name(named(name, most=253))
     if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
         raise ValidationError({"type": "A domain of your own is personal or dedicated."})
+    account_lock(account)
     own = Domain.objects.filter(account=account)
     there = own.filter(name=host).first()
     if there is not None and there.deleted is None:

@@ -228,6 +228,7 @@ class Datapoint(Numbered):
 
 
 MOST_CONVERSIONS = 5
+MAX_SCRIPTS = 20  # of one link; every click sends all of them
 
 
 class Attached(models.Model):

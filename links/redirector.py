@@ -32,6 +32,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 64 * 1024
+MAX_QR_ADDRESS = 300  # characters; whoever asks chooses the host, and a code of 2,000 takes two seconds to draw
 log = logging.getLogger(__name__)
 # Per link and client. There is no limit for all clients together: links do not know devices that opened them before, so
 # an attacker with many addresses could lock everybody out
@@ -175,13 +176,12 @@ def code(domain: DomainFacts, request: Request, alias: str) -> Reply:
     link = known.by_alias(domain.domain_id, alias)
     if link is None:
         return answers.unknown()
+    address = f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}"
+    if len(address) > MAX_QR_ADDRESS:
+        return answers.notice("No code", f"A QR code holds an address of at most {MAX_QR_ADDRESS} characters.", 400)
     fields = request.fields()
     scale = "".join(char for char in fields.get("scale", "8")[:2] if char in "0123456789")
-    return answers.qr_reply(
-        f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}",
-        fields.get("format", "png") == "svg",
-        int(scale or 8),
-    )
+    return answers.qr_reply(address, fields.get("format", "png") == "svg", int(scale or 8))
 
 
 def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:

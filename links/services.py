@@ -21,12 +21,14 @@ from django.db.models import Max, QuerySet
 
 from accounts.limits import account_limit, check_limit
 from accounts.models import Account
+from accounts.services import account_lock
 from links import known
 from links.addresses import system_domain
 from links.cleaned import money
 from links.destination import checked, optional
 from links.loops import refuse_loops
 from links.models import (
+    MAX_SCRIPTS,
     MOST_CONVERSIONS,
     ROTATORS,
     Attached,
@@ -173,6 +175,7 @@ def check_link_limit(account: Account) -> None:
     newest = Datapoint.objects.aggregate(Max("pk"))["pk__max"] or 0
     if newest < account_limit(account, "datapoints"):
         return  # all accounts together have fewer links than this one may have: no need to count
+    account_lock(account)
     used = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
     check_limit(account, "datapoints", used=used, field="id", what="links and pixels")
 
@@ -284,6 +287,8 @@ def attach(
     if tags is not None:
         row.tags.set(get_or_create_tags(row.account, tags))
     if scripts is not None:
+        if len(scripts) > MAX_SCRIPTS:
+            raise ValidationError({"scripts": f"A link has at most {MAX_SCRIPTS} retargeting scripts."})
         row.scripts.set(check_rows(row.account, scripts, "scripts", "retargeting script"))
     if conversions is not None:
         wanted = list(dict.fromkeys(check_rows(row.account, conversions, "conversions", "conversion")))

@@ -17,6 +17,7 @@ from accounts.keys import derived_key, key_hash, random_key
 from accounts.limits import check_limit
 from accounts.models import Account, User
 from accounts.revocation import exposed_keys_clear
+from accounts.services import account_lock
 from sites import known
 from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
 from sites.settings_fields import cleaned_settings
@@ -118,6 +119,7 @@ def api_key_create(
         raise ValidationError({"can_read": "A key must be allowed to read, to track, or both."})
     if expires is not None and expires <= clock.now():
         raise ValidationError({"expires": "The key would already be expired."})
+    account_lock(site.account)
     used = ApiKey.objects.filter(site=site, revoked=None).count()
     check_limit(site.account, "api_keys_per_site", used=used, field="name", what="keys on one site")
     plain = random_key("ck_")

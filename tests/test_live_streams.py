@@ -291,6 +291,19 @@ def test_a_stream_that_was_never_read_is_counted_no_more(stream: Callable[[User]
     assert len(open_streams) == 0, "nor one that was dropped on the way"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_stream_whose_browser_left_before_it_began_makes_room_by_itself(
+    stream: Callable[[User], Any], account: Account, alice: User
+) -> None:
+    account.limits = {"streams_per_user": 1}
+    account.save()
+    lost = stream(alice)  # nothing closes it, and something may hold it for long
+    with pytest.raises(live_streams.TooManyStreams):
+        stream(alice)
+    lost.made_at -= live_streams.START_SECONDS + 1
+    stream(alice)
+
+
 @pytest.mark.parametrize("count", [1, 8])
 def test_one_check_asks_for_all_streams(
     count: int, stream: Callable[[User], Any], account: Account, django_assert_num_queries: Any

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.views.debug import technical_500_response
 
 from accounts.models import Membership, Role, User
 from links import watch
@@ -315,3 +316,18 @@ def management_addresses(client: Client, site: Site) -> list[str]:
     found = [path for path, methods in paths.items() if path.startswith("/api/v1/") and "get" in methods]
     assert len(found) > 5
     return [re.sub(r"{(\w+)}", lambda name: str(known.get(name[1], 1)), path) for path in found]
+
+
+def broken(request: Any) -> None:
+    raise ValueError("something broke")
+
+
+def test_a_debug_page_shows_no_password_of_a_store(settings: Any, rf: Any) -> None:
+    word = "nobody-may-read".upper()  # the page shows the lines of this function
+    settings.DEBUG, settings.EVENTS_URL = True, f"clickhouse://user:{word}@db:8123/x"
+    settings.REDIS_URL = f"redis://:{word}@cache:6379"
+    settings.CACHES = {**settings.CACHES, "other": {"BACKEND": "x", "LOCATION": settings.REDIS_URL}}
+    with pytest.raises(ValueError) as raised:
+        broken(rf.get("/"))
+    page = technical_500_response(rf.get("/"), raised.type, raised.value, raised.tb.tb_next).content.decode()
+    assert "something broke" in page and "EVENTS_URL" in page and word not in page

@@ -36,6 +36,7 @@ from tracking.hit import Event
 
 CHECK_SECONDS = 4.0  # how long a check of access is valid; also the longest silence before a comment is sent
 MAX_STREAMS = 500  # per process
+START_SECONDS = 10.0  # in which a response begins to be sent; one whose browser is gone before may never be closed
 RETRY_MILLISECONDS = 3_000  # until a browser connects again
 RETRY_SECONDS = 30  # Retry-After when there are too many streams
 Scope = TypeVar("Scope")
@@ -84,9 +85,11 @@ class LiveStream(Generic[Scope]):
         self.viewer, self.feed_id = viewer, feed_id
         self.read_scope, self.format_event = read_scope, format_event
         self.scope: Scope | None = scope
-        self.checked_at = time.monotonic()
+        self.checked_at = self.made_at = time.monotonic()
+        self.started = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.started = True
         try:
             await sync_to_async(release_connections)()
             yield b"retry: %d\n\n: here\n\n" % RETRY_MILLISECONDS
@@ -103,6 +106,10 @@ class LiveStream(Generic[Scope]):
     def close(self) -> None:
         """Stop counting this stream. Django calls this at the end of the response."""
         open_streams.remove(self)
+
+    def never_started(self, now: float) -> bool:
+        """Whether nobody reads this stream, or ever will."""
+        return not self.started and now - self.made_at > START_SECONDS
 
     async def _current_scope(self) -> Scope | None:
         """What the viewer may see, checked at most CHECK_SECONDS ago; None ends the stream."""
@@ -131,7 +138,10 @@ class OpenStreams:
         viewer = stream.viewer
         of_user = account_limit(viewer.account, "streams_per_user")
         of_account = account_limit(viewer.account, "streams")
+        now = time.monotonic()
         with self._lock:
+            for one in [one for one in self._streams if one.never_started(now)]:
+                self._streams.discard(one)
             viewers = [one.viewer for one in self._streams]
             if sum(one.user_id == viewer.user_id for one in viewers) >= of_user:
                 raise TooManyStreams(

@@ -6,9 +6,7 @@ at most over all accounts; that mail has no text in which the sender could adver
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import re
 from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -19,6 +17,7 @@ from django.db import transaction
 from accounts import mail, throttle
 from accounts.brand import brand_of
 from accounts.limits import account_limit
+from accounts.mail import plain_brand, plain_name
 from accounts.models import Account
 from sites.alerts.models import Channel, ChannelKind
 
@@ -26,19 +25,12 @@ CONFIRM_LINK_LIFETIME = timedelta(days=7)
 DAY, HOUR = 86_400, 3_600  # seconds
 CONFIRM_ADDRESS = throttle.Limit("channel-confirm-address", 3, DAY)  # mails to one address, from all accounts together
 CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
-UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
-MAX_NAME_LENGTH = 60
 
 
 def is_member_address(account: Account, address: str) -> bool:
     """Whether the address belongs to a member of the account who can log in."""
     members = account.memberships.accepted().filter(user__email=address.strip().lower(), user__is_active=True)
     return members.exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
-
-
-def make_plain_name(text: str) -> str:
-    """Shorten a name and remove all that a mail program could turn into a link."""
-    return " ".join(UNSAFE_CHARACTERS.sub(" ", text).replace("_", " ").split())[:MAX_NAME_LENGTH].strip()
 
 
 def count_test_message(account: Account) -> None:
@@ -59,12 +51,12 @@ def confirmation_send(*, channel: Channel) -> None:
         raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
     if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
-    brand = brand_of(channel.account)
+    brand = plain_brand(brand_of(channel.account))
     mail.send(
         to=channel.target,
         template="channel_confirmation",
-        brand=dataclasses.replace(brand, name=make_plain_name(brand.name) or "Web analytics"),
-        account_name=make_plain_name(str(channel.account)),
+        brand=brand,
+        account_name=plain_name(str(channel.account)),
         link=f"{brand.base_url}/channels/confirm/{make_token(channel, CONFIRM_SALT)}",
         days=CONFIRM_LINK_LIFETIME.days,
     )
@@ -96,8 +88,11 @@ def find_channel_by_token(token: str, salt: str, lasts: timedelta | None = None)
 
 @transaction.atomic
 def channel_confirm(*, channel: Channel, now: datetime) -> None:
-    """Confirm the channel. Confirming twice does nothing."""
-    Channel.objects.filter(pk=channel.pk, confirmed=None).update(confirmed=now)
+    """Confirm the channel, unless its address has changed meanwhile. Confirming twice does nothing."""
+    row = Channel.objects.select_for_update().filter(pk=channel.pk, confirmed=None).first()
+    if row is not None and address_digest(row) == address_digest(channel):
+        row.confirmed = now
+        row.save(update_fields=["confirmed"])
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from accounts.limits import check_limit
 from accounts.models import Account
 from accounts.operations.fair_order import rank_by_account
 from accounts.operations.run import run_each
+from accounts.services import account_lock
 from sites.alerts.conditions import Firing
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
@@ -33,20 +34,24 @@ EDITABLE = (
 )  # fmt: skip
 
 
+@transaction.atomic
 def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: Any) -> Monitor:
     """A new monitor of `site`, first checked at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
+    account_lock(site.account)
     check_limit(site.account, "monitors", used=monitors_of(site.account).count(), field="url", what="monitors")
     validate(monitor)
     monitor.save()
     return monitor
 
 
+@transaction.atomic
 def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
     """Change the editable fields named in `changes`; the next check follows the new interval. Raises ValidationError
     with a sentence per field."""
     if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
         account = monitor.site.account
+        account_lock(account)
         running = monitors_of(account).filter(enabled=True).count()
         check_limit(account, "monitors", used=running, field="enabled", what="monitors that are on")
     for name in EDITABLE:
