@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.mail import plain_name
+from accounts.mail import make_plain_name
 from accounts.models import Account, Membership, User
 from sites.alerts.conditions import Firing
 from sites.alerts.deliver import deliver_due
@@ -78,7 +78,7 @@ def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, a
     ],
 )  # fmt: skip
 def test_a_name_in_that_mail_is_plain(name, shown):
-    assert plain_name(name) == shown
+    assert make_plain_name(name) == shown
 
 
 def test_whoever_reads_the_address_agrees_by_one_button(inside, site):

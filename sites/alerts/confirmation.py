@@ -17,7 +17,7 @@ from django.db import transaction
 from accounts import mail, throttle
 from accounts.brand import brand_of
 from accounts.limits import account_limit
-from accounts.mail import plain_brand, plain_name
+from accounts.mail import make_plain_name, with_plain_name
 from accounts.models import Account
 from sites.alerts.models import Channel, ChannelKind
 
@@ -51,12 +51,12 @@ def confirmation_send(*, channel: Channel) -> None:
         raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
     if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
-    brand = plain_brand(brand_of(channel.account))
+    brand = with_plain_name(brand_of(channel.account))
     mail.send(
         to=channel.target,
         template="channel_confirmation",
         brand=brand,
-        account_name=plain_name(str(channel.account)),
+        account_name=make_plain_name(str(channel.account)),
         link=f"{brand.base_url}/channels/confirm/{make_token(channel, CONFIRM_SALT)}",
         days=CONFIRM_LINK_LIFETIME.days,
     )

@@ -166,7 +166,10 @@ def send_confirmation(request: HttpRequest, channel: Channel) -> None:
     except OSError as error:
         messages.error(request, f"{channel} waits for confirmation, but the mail could not be sent: {error}")
     else:
-        messages.success(request, f"{channel} waits until whoever reads that address agrees: a mail asks them.")
+        messages.success(
+            request,
+            f"{channel} was saved. We have mailed the recipient a link to confirm it; nothing else is sent before.",
+        )
 
 
 @login_required
