@@ -74,7 +74,7 @@ class BodyTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
     def __init__(self, max_bytes: int) -> None:
-        size = f"{max_bytes / 1_000_000:.1f} MB" if max_bytes >= 1_000_000 else f"{max_bytes // 1024} KB"
+        size = f"{max_bytes / 2**20:g} MB" if max_bytes >= 2**20 else f"{max_bytes // 1024} KB"
         super().__init__(f"The body is too large; send at most {size}.")
 
 

@@ -212,7 +212,7 @@ class InvitationMail:
         if self.mailed:
             return "Invited. The link is on its way by e-mail."
         if self.link:
-            return "Invited. No mail could be sent: pass the link on yourself. It is shown only now."
+            return "Invited. No mail could be sent: pass the link on yourself. It is shown only once."
         return self.refusal
 
 
@@ -225,10 +225,10 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
     """
     account = invitation.account
     assert account is not None and invitation.token, "only a newly created invitation has its token"
-    brand = mail.plain_brand(brand_of(account))
+    brand = mail.with_plain_name(brand_of(account))
     link = brand.base_url + reverse("join", args=[invitation.token])
     context = {
-        "account_name": mail.plain_name(str(account)), "inviter": inviter_name(inviter), "days": DAYS,
+        "account_name": mail.make_plain_name(str(account)), "inviter": inviter_name(inviter), "days": DAYS,
         "role": invitation.get_role_display(),
     }  # fmt: skip
     try:
@@ -245,8 +245,8 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
 
 
 def inviter_name(inviter: object) -> str:
-    """How the mail calls a user, or an account whose key was shown."""
-    name = mail.plain_name(inviter.name if isinstance(inviter, User) else str(inviter))
+    """The inviter's name in the mail: a user, or the account if its key was used."""
+    name = mail.make_plain_name(inviter.name if isinstance(inviter, User) else str(inviter))
     return name or (inviter.email if isinstance(inviter, User) else "")
 
 

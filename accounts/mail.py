@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from accounts.brand import OURS, Brand, brand_of
 from accounts.models import Membership, User
 
-NOT_PLAIN = re.compile(r"[^\w\s&'’+-]")
+UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
 MAX_PLAIN_NAME = 60  # characters
 
 
@@ -19,14 +19,14 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def plain_name(text: str) -> str:
-    """A name without anything that a mail program could make a link of, and not long: for mails to strangers."""
-    return " ".join(NOT_PLAIN.sub(" ", text).replace("_", " ").split())[:MAX_PLAIN_NAME].strip()
+def make_plain_name(text: str) -> str:
+    """Shorten a name and remove all that a mail program could turn into a link: for mails to strangers."""
+    return " ".join(UNSAFE_CHARACTERS.sub(" ", text).replace("_", " ").split())[:MAX_PLAIN_NAME].strip()
 
 
-def plain_brand(brand: Brand) -> Brand:
-    """The brand with a plain name."""
-    return dataclasses.replace(brand, name=plain_name(brand.name) or "Web analytics")
+def with_plain_name(brand: Brand) -> Brand:
+    """The brand with its name made plain."""
+    return dataclasses.replace(brand, name=make_plain_name(brand.name) or "Web analytics")
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:

@@ -141,7 +141,7 @@ def account_usage_set(*, account: Account, used: int, now: datetime | None) -> N
 
 @transaction.atomic
 def account_key_rotate(*, account: Account) -> None:
-    """A new authkey; the old one stops working, and so do the open invitations that were sent with it."""
+    """Replace the authkey; the old one stops working. Open invitations that were sent with it are revoked."""
     account.key_generation += 1
     account.save()
     account.invitations.open().filter(invited_by=None).update(revoked=clock.now())
@@ -160,7 +160,7 @@ ACCOUNT_KEY = SharedKeys(
 
 
 def readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
-    """(guest, name of the key) of all guests of the account: ClickMeter's API shows the keys to who may edit links."""
+    """(guest id, name of the key) of all guests: ClickMeter's API shows their keys to members who may edit links."""
     if not membership_may(membership, "edit"):
         return set()
     guests = Membership.objects.filter(account=membership.account, role=Role.GUEST).exclude(pk=membership.pk)
@@ -168,13 +168,13 @@ def readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
 
 
 def guest_names(account: Account, ids: Collection[int]) -> dict[int, str]:
-    """What the guests are called."""
+    """The names of guests by membership id."""
     guests = account.memberships.filter(role=Role.GUEST, pk__in=list(ids)).select_related("user")
     return {guest.pk: guest.shown_name for guest in guests}
 
 
 def guest_key_replace(account: Account, object_id: int) -> None:
-    """A new key for a guest of the account; nothing for one who is gone."""
+    """Replace the key of a guest of the account; does nothing if the guest is gone."""
     guest = account.memberships.filter(role=Role.GUEST, pk=object_id).first()
     if guest is not None:
         member_key_rotate(membership=guest)

@@ -1,4 +1,4 @@
-"""The priority of threads that compute while others answer."""
+"""Lower priority for threads that compute in the background of requests."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import contextlib
 import os
 import threading
 
-NICENESS = 10  # of the 19 by which a thread can be nice
+NICENESS = 10  # 0 is normal, 19 the lowest priority
 
 
 def lower_thread_priority() -> None:
-    """Let this thread, and those it starts, give way to the ones that answer, where a thread has its own priority.
+    """Lower the priority of this thread and those it starts, on systems where threads have priorities of their own.
 
     With both cores busy, one click in a hundred took 8 ms instead of 27 beside the spool's writer, and one short
     computation in a hundred 3 ms instead of 9 beside password hashes.

@@ -1,7 +1,7 @@
-"""Limits of request bodies in front of Django, which would read any body whole before a view may refuse it.
+"""Limits on request bodies in front of Django, which reads a whole body before a view can refuse it.
 
-A body is counted while it is read: one that is too large gets 413 and is not kept, and when all bodies that are being
-read or worked on take too much memory together, or too much of one client, the next ones get 503.
+A body is counted while it is read. One that is too large gets 413. If all bodies in memory are too large together, or
+those of one client, further ones get 503.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-IMPORTS = frozenset({"/links/import"})  # addresses that take a file; their bodies may have MAX_IMPORT_BYTES
-SMALL_BYTES = 64 * 1024  # what every body may have, however much memory the others take: log-ins go on
-MAX_ALL_BYTES = 64 * 1024 * 1024  # of all bodies together, beyond SMALL_BYTES each
+IMPORT_PATHS = frozenset({"/links/import"})  # paths whose bodies may have MAX_IMPORT_BYTES
+UNCOUNTED_BYTES = 64 * 1024  # of every body, which need no free memory, so that small forms always work
+MAX_TOTAL_BYTES = 64 * 1024 * 1024  # of all bodies together, beyond UNCOUNTED_BYTES each
 MAX_CLIENT_BYTES = 16 * 1024 * 1024  # of the bodies of one client
 BUSY = "Too many large requests at the same time. Try again in some seconds."
 DISCONNECT = {"type": "http.disconnect"}
 
 
 class BodyMemory:
-    """The bytes that bodies take in this process, all together and by client."""
+    """The bytes of request bodies in the memory of this process, in total and by client."""
 
     def __init__(self) -> None:
         self.total = 0
         self.by_client: Counter[str] = Counter()
 
-    def take(self, client: str, size: int) -> bool:
-        """Whether there is room for `size` more bytes of this client, which are then counted."""
-        if self.total + size > MAX_ALL_BYTES or self.by_client[client] + size > MAX_CLIENT_BYTES:
+    def reserve(self, client: str, size: int) -> bool:
+        """Reserve `size` bytes for a client; returns False if that would exceed a limit."""
+        if self.total + size > MAX_TOTAL_BYTES or self.by_client[client] + size > MAX_CLIENT_BYTES:
             return False
         self.total += size
         self.by_client[client] += size
         return True
 
-    def give_back(self, client: str, size: int) -> None:
-        """The request that held these bytes is answered."""
+    def release(self, client: str, size: int) -> None:
+        """Release reserved bytes."""
         self.total -= size
         self.by_client[client] -= size
         if not self.by_client[client]:
@@ -58,28 +58,28 @@ memory = BodyMemory()
 
 
 def body_limit(path: str) -> int:
-    """The bytes that a body for this address may have."""
-    return int(settings.MAX_IMPORT_BYTES if path in IMPORTS else settings.MAX_BODY_BYTES)
+    """The maximum size of a body for this path, in bytes."""
+    return int(settings.MAX_IMPORT_BYTES if path in IMPORT_PATHS else settings.MAX_BODY_BYTES)
 
 
 def declared_length(scope: Scope) -> int:
-    """What Content-Length says; 0 without one."""
+    """The value of Content-Length; 0 without one."""
     found = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     return int(found) if found.isdigit() else 0
 
 
 class CountedBody:
-    """The body of one request while it is read. `refused` is the status that it must be answered with, or 0."""
+    """The body of one request while it is read. `refused` is the status of the error to answer with, or 0."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self.limit = body_limit(scope["path"])
         self.client = rate_limit_key((scope.get("client") or ("",))[0])
-        self.size = self.taken = self.refused = 0
+        self.size = self.reserved = self.refused = 0
         self.answering = False
 
     async def receive(self) -> Any:
-        """The next piece. A refused body ends as if the client had left: nobody works on it."""
+        """The next piece. A refused body ends like a disconnect, so that the application stops."""
         if self.refused:
             return DISCONNECT
         message = await self._receive()
@@ -88,26 +88,26 @@ class CountedBody:
         return DISCONNECT if self.refused else message
 
     async def send(self, message: Any) -> None:
-        """Pass the answer on."""
+        """Pass the response on."""
         self.answering = True
         await self._send(message)
 
     def count(self, size: int) -> None:
-        """Count a piece; refuse the body when it is too large or there is no room."""
+        """Count a piece; refuse the body if it is too large or exceeds the memory for bodies."""
         self.size += size
-        more = max(0, self.size - SMALL_BYTES) - self.taken
+        more = max(0, self.size - UNCOUNTED_BYTES) - self.reserved
         if self.size > self.limit:
             self.refused = 413
-        elif more and not memory.take(self.client, more):
+        elif more and not memory.reserve(self.client, more):
             self.refused = 503
         else:
-            self.taken += more
+            self.reserved += more
 
     def release(self) -> None:
-        """The request is answered: its memory is free."""
-        if self.taken:
-            memory.give_back(self.client, self.taken)
-            self.taken = 0
+        """Release the memory of the body after the response."""
+        if self.reserved:
+            memory.release(self.client, self.reserved)
+            self.reserved = 0
 
 
 async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:

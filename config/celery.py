@@ -27,7 +27,7 @@ from config.periods import PERIODS, Period
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")
-CONCURRENCY = 8  # tasks at the same time: rounds that wait for slow servers must not hold up the others
+CONCURRENCY = 8  # tasks at the same time, so that rounds that wait for slow servers do not delay other tasks
 patience = Patience()
 app.conf.update(
     broker_url=settings.REDIS_URL or "memory://",

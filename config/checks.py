@@ -76,7 +76,7 @@ def is_network(text: str) -> bool:
 
 @check
 def dns_servers() -> Iterator[CheckMessage]:
-    """Resolvers are addresses; names could only be resolved by another resolver."""
+    """DNS_SERVERS must be IP addresses: a name would have to be looked up first."""
     for text in settings.ENV.dns_servers:
         try:
             parse_dns_server(text)

@@ -1,14 +1,13 @@
-"""A limit on how many requests of one client Django works on at the same time, so that no client slows the others.
+"""A limit on how many requests of one client Django handles at the same time, so that no client slows down the others.
 
-Django answers every request on a thread of its own, and all threads share one interpreter: with dozens of requests of
-one client under way, everybody else's request waits for each of them. So a client has MAX_AT_ONCE requests under way;
-MAX_WAITING more wait for their turn, first in, first out, without a thread. One beyond that, or one that waited
-MAX_WAIT_SECONDS, is answered with 503 and Retry-After.
+Django handles every request on a thread of its own, and all threads share one interpreter: dozens of concurrent
+requests of one client delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time;
+MAX_WAITING more wait in a queue, without a thread. Further requests, and those that have waited MAX_WAIT_SECONDS, get
+503 and Retry-After.
 
-A request counts from the end of its body, so a slow upload keeps nobody waiting, to the end of its response; one that
-is streamed (a file, live events) only until its response starts, since its reader decides how long it takes. Clients
-are told apart by `rate_limit_key`. Requests without an address, or with that of a trusted proxy that forwards none, may
-come from anybody and are not limited.
+A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
+start of a streamed response (a file, live events). Clients are told apart by `rate_limit_key`. Requests without an
+address, or with that of a trusted proxy that forwards none, may come from anybody and are not limited.
 """
 
 from __future__ import annotations

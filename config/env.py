@@ -25,7 +25,8 @@ def words(text: str) -> tuple[str, ...]:
 class Env:
     """All settings an operator can make. Paths are absolute; an empty string means "not set".
 
-    What holds a key or may hold a password is left out of `repr`, which debug pages and logs show."""
+    Values that are or may contain secrets are left out of `repr`, which debug pages and logs show.
+    """
 
     host: str
     port: int

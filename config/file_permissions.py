@@ -1,4 +1,4 @@
-"""What this product writes is for its own user alone: databases, spool, mails with log-in links, keys."""
+"""File permissions: databases, spool, mails and keys are for the user who runs the server only."""
 
 from __future__ import annotations
 
@@ -8,45 +8,48 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-OTHERS = stat.S_IRWXG | stat.S_IRWXO  # permissions of the group and of everybody else
+GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO  # permissions of the group and of everybody else
 log = logging.getLogger(__name__)
 
 
 def restrict_new_files() -> None:
-    """Make what this process and its children create from now on readable by their user only."""
-    os.umask(OTHERS)
+    """Set the umask, so that new files of this process and its children are accessible to their user only."""
+    os.umask(GROUP_AND_OTHERS)
 
 
-def close_to_others(directory: Path) -> int:
-    """Take all permissions on `directory` and what is below it from the group and others; how many had some.
+def remove_others_access(directory: Path) -> int:
+    """Remove all permissions of the group and others below `directory`; returns how many paths were changed.
 
-    Links are not followed. What belongs to another user stays as it is, and the log says so."""
+    Symbolic links are not followed. Files of other users cannot be changed, which is logged.
+    """
     changed, refused = 0, []
-    for path, mode in open_to_others(directory):
+    for path, mode in find_accessible_to_others(directory):
         try:
-            path.chmod(mode & ~OTHERS)
+            path.chmod(mode & ~GROUP_AND_OTHERS)
             changed += 1
         except PermissionError:
             refused.append(path)
         except FileNotFoundError:  # it went away meanwhile
             continue
     if changed:
-        log.warning("%s: closed %d files and directories to other users of this machine", directory, changed)
+        log.warning("%s: removed the access of other users to %d files and directories", directory, changed)
     if refused:
         log.warning(
-            "%d files stay open to other users, as they belong to one; %s is the first", len(refused), refused[0]
+            "%d files of other users remain accessible to them; %s is the first",
+            len(refused),
+            refused[0],
         )
     return changed
 
 
-def open_to_others(directory: Path) -> Iterator[tuple[Path, int]]:
-    """The directory and everything below it on which the group or others have any permission, with its mode."""
+def find_accessible_to_others(directory: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the paths in a directory, itself included, on which the group or others have permissions, with the mode."""
     waiting = [directory]
     while waiting:
         path = waiting.pop()
         try:
             mode = path.lstat().st_mode
-            if mode & OTHERS and not stat.S_ISLNK(mode):
+            if mode & GROUP_AND_OTHERS and not stat.S_ISLNK(mode):
                 yield path, stat.S_IMODE(mode)
             if stat.S_ISDIR(mode):
                 waiting.extend(Path(entry.path) for entry in os.scandir(path))

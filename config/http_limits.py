@@ -1,7 +1,7 @@
-"""What one client may cost the server before its connection is closed: bytes, time, answers it never reads.
+"""Limits per connection and client, beyond which a connection is closed: bytes, time, responses that are not read.
 
-uvicorn limits none of these. Everything is counted where the parser reports it, so it does not matter how a client
-cuts its bytes into packets; times are the event loop's, and `watch_connections` looks at them once a second.
+uvicorn has none of these. Bytes are counted where the parser reports them, so it does not matter how a client splits
+them into packets. Times are the event loop's; `watch_connections` checks them once a second.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from tracking.address import trusted_proxy
 
 MAX_HEADER_BYTES = 128 * 1024  # address, headers and trailers of one request
 MAX_HEADERS = 200  # lines of headers and trailers
-MAX_FRAMING_PER_BODY_BYTE = 16  # a chunk of one byte needs five more around it; extensions may be a bit longer
-MAX_DISCARDED_BYTES = 1024 * 1024  # of a body that nobody reads because its request is answered already
+MAX_FRAMING_PER_BODY_BYTE = 16  # a chunk of one byte has five bytes of framing; extensions need more
+MAX_DISCARDED_BYTES = 1024 * 1024  # of a body that is not read because its request is answered already
 MAX_PIPELINED = 100  # requests of one connection that wait for the answer to an earlier one
-MAX_CONNECTIONS_PER_CLIENT = 2000  # thousands of visitors may share one address, but not all at the same moment
+MAX_CONNECTIONS_PER_CLIENT = 2000  # many visitors may share one address
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
-BODY_SECONDS = 30.0  # between two pieces of a body, and what a slow body may take at the beginning
-MIN_BODY_RATE = 2048  # bytes a second that a body must average after that
-WRITE_SECONDS = 30.0  # in which a client must read MIN_READ_BYTES of what waits for it
+BODY_SECONDS = 30.0  # between two pieces of a body, and before MIN_BODY_RATE applies
+MIN_BODY_RATE = 2048  # bytes a second on average
+WRITE_SECONDS = 30.0  # in which a client must read MIN_READ_BYTES of a response
 MIN_READ_BYTES = 16 * 1024
-LINGER_SECONDS = 2.0  # that a refused client has to stop sending and read why
-MAX_UNREAD_BYTES = 16 * 1024  # less may wait as long as the connection is open; the transport's low-water mark
+LINGER_SECONDS = 2.0  # for a refused client to stop sending and read the error
+MAX_UNREAD_BYTES = 16 * 1024  # less may stay unread while the connection is open; the transport's low-water mark
 SWEEP_SECONDS = 1.0
 
 
 class RefusedRequest(Exception):
-    """Ends the parsing of a connection: its request is refused. Only ever raised below `data_received`."""
+    """Stops the parser, because the request is refused. Only raised inside `data_received`."""
 
 
 class ConnectionCounter:
-    """The open connections of every client. Proxies that the operator trusts are not counted: they speak for many."""
+    """Counts open connections per client. Trusted proxies are not counted, since they serve many clients."""
 
     def __init__(self) -> None:
         self.by_client: Counter[str] = Counter()
 
     def add(self, address: str) -> str | None:
-        """Count one more: what to `remove` later, "" for a client without limit, None when it has too many."""
+        """Count a connection; returns the key to `remove` later ("" = unlimited client), None if it has too many."""
         if not address or trusted_proxy(address):
             return ""
         key = rate_limit_key(address)
@@ -54,7 +54,7 @@ class ConnectionCounter:
         return key
 
     def remove(self, key: str) -> None:
-        """One connection less."""
+        """Stop counting a closed connection."""
         self.by_client[key] -= 1
         if self.by_client[key] <= 0:
             del self.by_client[key]
@@ -69,7 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
     refused_since: float | None = None  # since when the connection only waits for its client to notice
     waiting_since: float | None = None  # since when headers or a body are being received; None between requests
     receiving_body = False
-    heard_at = 0.0  # when the last piece of the body came
+    last_body_at = 0.0  # when the last piece of the body arrived
     idle_since: float | None = None  # since when a new request may come; uvicorn's own timer covers some cases only
     framing_bytes = header_bytes = body_bytes = discarded_bytes = hosts = 0
     refusal = (400, "Invalid HTTP request received.")
@@ -92,7 +92,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; refuse it and close when it is no HTTP or more than a request may have around its body."""
+        """Parse received bytes; refuse invalid HTTP and too many bytes around bodies."""
         self._unset_keepalive_if_required()
         if self.refused_since is not None:
             self.discard(len(data))
@@ -101,15 +101,15 @@ class LimitedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # there is no other protocol to speak: the request is answered as it is
+            pass  # there is no other protocol: the request is answered as HTTP
         except httptools.HttpParserError:
             self.refuse(*self.refusal)
         if self.refused_since is not None or self.transport.is_closing():
             return
         if self.framing_bytes > MAX_HEADER_BYTES:
-            self.refuse(431, "Headers, chunk extensions or trailers without end.")
+            self.refuse(431, "The headers, chunk extensions or trailers are too large.")
         elif self.waiting_since is None and self.idle_since is None and self.is_answered():
-            self.idle_since = self.loop.time()  # empty lines between requests renew nothing
+            self.idle_since = self.loop.time()  # empty lines between requests do not extend it
 
     def on_message_begin(self) -> None:
         self.waiting_since, self.receiving_body = self.loop.time(), False
@@ -118,7 +118,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. A trailer is counted and dropped: it could pass for a header that a proxy has checked."""
+        """Store a header. Trailers are counted and dropped: they could imitate headers that a proxy has checked."""
         self.header_bytes += len(name) + len(value)
         if self.receiving_body:
             self.check_headers()
@@ -133,12 +133,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self.check_headers()
 
     def on_headers_complete(self) -> None:
-        """Check the head of a request, then let uvicorn start it."""
+        """Check the headers of a request, then let uvicorn start it."""
         self.check_head()
         self.start_request()
 
     def start_request(self) -> None:
-        """Hand a request whose head is good to uvicorn. Raises RefusedRequest when too many wait already."""
+        """Let uvicorn start a checked request. Raises RefusedRequest if too many are waiting."""
         super().on_headers_complete()
         if len(self.pipeline) > MAX_PIPELINED:
             self.transport.abort()
@@ -149,9 +149,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def check_head(self) -> None:
-        """Begin with the body. Raises RefusedRequest for a head that no server may accept."""
+        """Check the headers before the body begins. Raises RefusedRequest."""
         self.check_headers()
-        self.heard_at = self.waiting_since = self.loop.time()
+        self.last_body_at = self.waiting_since = self.loop.time()
         self.receiving_body, self.framing_bytes = True, 0
         if self.hosts != 1 and (self.hosts or self.parser.get_http_version() == "1.1"):
             self.fail(400, "A request needs exactly one Host header.")
@@ -159,14 +159,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.fail(405, "This server is no proxy.")
 
     def check_headers(self) -> None:
-        """Raise RefusedRequest when there is too much of headers and trailers."""
+        """Raise RefusedRequest if there are too many or too large headers and trailers."""
         if self.header_bytes + len(self.url) > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
             self.fail(431, f"At most {MAX_HEADERS} headers and trailers, {MAX_HEADER_BYTES // 1024} KB together.")
 
     def on_body(self, body: bytes) -> None:
-        """Count a piece of a body, which pays for a bit of chunked encoding around it."""
+        """Count a piece of a body; it allows for some bytes of chunked encoding around it."""
         size = len(body)
-        self.heard_at = self.loop.time()
+        self.last_body_at = self.loop.time()
         self.body_bytes += size
         self.framing_bytes = max(0, self.framing_bytes - size * (1 + MAX_FRAMING_PER_BODY_BYTE))
         if self.is_answered():
@@ -180,7 +180,7 @@ class LimitedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def is_answered(self) -> bool:
-        """Whether nothing is under way for the newest request of this connection."""
+        """Whether the newest request of this connection has been answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def fail(self, status: int, sentence: str) -> None:
@@ -189,13 +189,13 @@ class LimitedProtocol(HttpToolsProtocol):
         raise RefusedRequest(sentence)
 
     def discard(self, size: int) -> None:
-        """Count what is thrown away; close when it does not end."""
+        """Count discarded bytes; close the connection if there are too many."""
         self.discarded_bytes += size
         if self.discarded_bytes > MAX_DISCARDED_BYTES:
             self.transport.close()
 
     def refuse(self, status: int, sentence: str) -> None:
-        """Answer with an error where no other answer has begun, and close as soon as the client stops sending."""
+        """Answer with an error unless another response has begun, and close as soon as the client stops sending."""
         if self.transport.is_closing() or self.refused_since is not None:
             return
         begun = self.running is not None and not self.running.response_complete and self.running.response_started
@@ -207,7 +207,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.write_eof()
 
     def stop_answering(self) -> None:
-        """Tell whoever answers that nobody is there any more."""
+        """Signal to the running application that the client has disconnected."""
         self.pipeline.clear()
         for cycle in (self.running, self.cycle):
             if cycle is not None and not cycle.response_complete:
@@ -217,7 +217,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.resume_writing()
 
     def give_up(self, now: float) -> None:
-        """Close the connection of a client that is too slow, asks nothing more, or does not read its answers."""
+        """Close the connection if the client is too slow, idle, or does not read its responses."""
         idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
         refused = self.refused_since is not None and now - self.refused_since > LINGER_SECONDS
         if idle or refused or self.is_late(now):
@@ -226,18 +226,18 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def is_late(self, now: float) -> bool:
-        """Whether headers or body should be here by now."""
+        """Whether headers or body are taking too long."""
         if self.waiting_since is None:
             return False
-        if self.flow.read_paused:  # it is we who do not read
-            self.heard_at = self.waiting_since = now
+        if self.flow.read_paused:  # reading is paused on our side
+            self.last_body_at = self.waiting_since = now
         if not self.receiving_body:
             return now - self.waiting_since > HEADER_SECONDS
         slowest = BODY_SECONDS + self.body_bytes / MIN_BODY_RATE
-        return now - self.heard_at > BODY_SECONDS or now - self.waiting_since > slowest
+        return now - self.last_body_at > BODY_SECONDS or now - self.waiting_since > slowest
 
     def leaves_unread(self, now: float) -> bool:
-        """Whether answers have waited too long for the client to read them."""
+        """Whether the client has not read its responses for too long."""
         size = self.transport.get_write_buffer_size()
         if size <= (0 if self.transport.is_closing() else MAX_UNREAD_BYTES):
             self.unread_since = None
@@ -249,7 +249,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def error_bytes(status: int, sentence: str) -> bytes:
-    """A whole answer in plain text, after which the connection is closed."""
+    """A complete response in plain text, after which the connection is closed."""
     text = (sentence or HTTPStatus(status).phrase).encode()
     head = b"content-type: text/plain; charset=utf-8\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
     more = b"retry-after: 5\r\n" if status == 503 else b"allow: GET, HEAD, POST\r\n" if status == 405 else b""
@@ -257,7 +257,7 @@ def error_bytes(status: int, sentence: str) -> bytes:
 
 
 async def watch_connections(connections: set[Any]) -> None:
-    """Let every connection give up once a second where it should."""
+    """Once a second, close the connections that exceed a limit of time."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""What every Django answer has: headers, methods that no page answers, the way to https, and a way to say "busy"."""
+"""Middleware: security headers, redirects to https, 405 for OPTIONS on pages, 503 while password hashing is busy."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ POLICY = (
     "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 FRAMED = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
-PROGRAMS = ("/api/", "/clickmeter/", "/stats/api", "/ajax/")  # programs do not follow redirects, or lose their keys
+API_PREFIXES = ("/api/", "/clickmeter/", "/stats/api", "/ajax/")  # not redirected: clients would lose their keys
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -34,8 +34,8 @@ class ContentSecurityPolicy:
         return response
 
 
-class BusyAnswer:
-    """Answers 503 with Retry-After where a password could not be hashed because too many are at the moment."""
+class SyncMiddleware:
+    """Base of the middleware here: synchronous, and by itself without effect."""
 
     sync_capable = True
     async_capable = False
@@ -46,8 +46,12 @@ class BusyAnswer:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
+
+class HashingBusyMiddleware(SyncMiddleware):
+    """Answers 503 with Retry-After if a view raised HashingBusy."""
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Django calls this for what a view raised; None leaves it to others."""
+        """Called by Django with what a view raised; None leaves the exception to others."""
         if not isinstance(exception, HashingBusy):
             return None
         response = HttpResponse(f"{exception}\n", content_type="text/plain; charset=utf-8", status=503)
@@ -55,41 +59,29 @@ class BusyAnswer:
         return response
 
 
-class PageMethods:
-    """Answers OPTIONS for pages with 405; their views would take it for GET. APIs answer it themselves."""
-
-    sync_capable = True
-    async_capable = False
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
+class PageMethodsMiddleware(SyncMiddleware):
+    """Answers OPTIONS on pages with 405, since their views would treat it like GET. APIs answer it themselves."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method == "OPTIONS" and not for_programs(request):
+        if request.method == "OPTIONS" and not is_api_request(request):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         return self.get_response(request)
 
 
-def for_programs(request: HttpRequest) -> bool:
-    """Whether an API answers at this address, not a page for people."""
-    return request.path.startswith(PROGRAMS) or hasattr(request, "urlconf")  # set for hosts of the link API
+def is_api_request(request: HttpRequest) -> bool:
+    """Whether the request is for an API, not for a page."""
+    return request.path.startswith(API_PREFIXES) or hasattr(request, "urlconf")  # set for hosts of the link API
 
 
-class TransportSecurity:
-    """Leads people who come by http to https, and tells browsers to stay there and who may load what.
+class TransportSecurityMiddleware(SyncMiddleware):
+    """Redirects pages from http to https, and sets Strict-Transport-Security and Cross-Origin-Resource-Policy.
 
-    Somebody is led on only where a trusted proxy says that they came by http. A browser that sends Sec-Fetch headers
-    came by https whatever the proxy says: leading it on would never end.
+    Only requests that came by http according to a trusted proxy are redirected. Browsers send Sec-Fetch headers over
+    https only, so a request with them is not redirected whatever the proxy says: that would be an endless loop.
     """
 
-    sync_capable = True
-    async_capable = False
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if settings.SECURE and should_be_secure(request):
+        if settings.SECURE and should_redirect_to_https(request):
             return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")
         response = self.get_response(request)
         response.headers.setdefault("Cross-Origin-Resource-Policy", resource_policy(request, response))
@@ -98,19 +90,19 @@ class TransportSecurity:
         return response
 
 
-def should_be_secure(request: HttpRequest) -> bool:
-    """Whether a person asks for a page by http though it is there by https."""
+def should_redirect_to_https(request: HttpRequest) -> bool:
+    """Whether a page was requested by http although https is available."""
     scope = getattr(request, "scope", {})
     return (
         scope.get("forwarded_scheme") == "http"
         and request.method in ("GET", "HEAD")
-        and not for_programs(request)
+        and not is_api_request(request)
         and "Sec-Fetch-Mode" not in request.headers
     )
 
 
 def resource_policy(request: HttpRequest, response: HttpResponse) -> str:
-    """Which sites may load an answer into their pages: any, where it is made for that, else only our own."""
+    """The Cross-Origin-Resource-Policy of a response: any site may load what is made for embedding, else only ours."""
     kind = response.headers.get("Content-Type", "")
     open_to_all = (
         "Access-Control-Allow-Origin" in response.headers

@@ -16,14 +16,14 @@ class Period(NamedTuple):
     path: str
     seconds: float
     guarded: bool = True  # run once at a time over all workers, and written down; needs the database
-    longest: float = 600  # seconds after which the next one may begin although this one has not ended
+    longest: float = 600  # seconds after which the next run may begin even if this one has not ended
 
 
 MINUTE, HOUR = 60, 3600
 
 PERIODS: tuple[Period, ...] = (
     Period("heartbeat", "config.health.beat", 10, guarded=False),
-    # A round of these two claims for a while, then only waits for slow servers; the next one takes over meanwhile
+    # `uptime` and `deliveries` claim work for a while, then only wait for slow servers while the next run begins
     Period("uptime", "sites.uptime.services.monitors_check", 5, longest=50),
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
     Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE),

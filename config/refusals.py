@@ -1,4 +1,4 @@
-"""Errors that are answered before a view is reached, in the form that the clients of each address read."""
+"""Error responses outside of views, in the format of the API or page at the requested address."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from reports.clickport import errors as clickport
 from reports.clicky import outputs
 
 CLICKY = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
-RETRY_SECONDS = 5  # what a client is told to wait that gets 503
+RETRY_SECONDS = 5  # Retry-After of a 503
 JSON = "application/json; charset=utf-8"
 TOO_LARGE = "The body is too large."
 TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
-NOT_UNDERSTOOD = "The request could not be understood: its form, its fields or its encoding are broken."
+NOT_UNDERSTOOD = "The request could not be understood: its form, its fields or its encoding are invalid."
 
 
 class Refusal(NamedTuple):
-    """The body of an error, its content type, and whether programs on other sites may read it."""
+    """The body of an error response, its content type, and whether it is readable by scripts of other sites (CORS)."""
 
     body: bytes
     content_type: str
@@ -39,12 +39,12 @@ class Refusal(NamedTuple):
 
 
 def write_refusal(path: str, host: str, query: str, status: int, sentence: str) -> Refusal:
-    """Write an error as the dialect of this address has it; a small page where people read."""
+    """Format an error for the API at this address; for pages as a small HTML page."""
     if path.startswith("/clickmeter/") or is_api_host(host_name(host)):
         return Refusal(json.dumps(Failure(status, sentence).body()).encode(), JSON)
     if path.startswith("/api/v1/"):
-        told = {"error": {"code": CODES.get(status, "error"), "message": sentence}}
-        return Refusal(json.dumps(told).encode(), JSON, for_programs=False)
+        error = {"error": {"code": CODES.get(status, "error"), "message": sentence}}
+        return Refusal(json.dumps(error).encode(), JSON, for_programs=False)
     if path.startswith(CLICKY):
         output = parse_qs(query).get("output", ["xml"])[0].strip().lower()
         output = output if output in outputs.WRITERS else "xml"
@@ -67,42 +67,44 @@ async def send_refusal(
     """Answer an ASGI request with an error and close its connection. With `more_body` the caller ends the response."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     query = scope.get("query_string", b"").decode("latin-1")
-    told = write_refusal(scope["path"], host, query, status, sentence)
+    refusal = write_refusal(scope["path"], host, query, status, sentence)
     headers = [
-        (b"content-type", told.content_type.encode()), (b"content-length", str(len(told.body)).encode()),
+        (b"content-type", refusal.content_type.encode()), (b"content-length", str(len(refusal.body)).encode()),
         (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"connection", b"close"),
     ]  # fmt: skip
     if status == 503:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
-    if told.for_programs:
+    if refusal.for_programs:
         headers.append((b"access-control-allow-origin", b"*"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": told.body, "more_body": more_body})
+    await send({"type": "http.response.body", "body": refusal.body, "more_body": more_body})
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer what Django could not read (`handler400`): 413 for too large a body, else 400."""
+    """Answer a request that Django could not read (`handler400`): 413 if its body is too large, else 400."""
     status, sentence = (413, TOO_LARGE) if isinstance(exception, RequestDataTooBig) else (400, NOT_UNDERSTOOD)
     host, query = request.META.get("HTTP_HOST", ""), request.META.get("QUERY_STRING", "")
-    told = write_refusal(request.path, host, query, status, sentence)
-    response = HttpResponse(told.body, status=status, content_type=told.content_type)
-    if told.for_programs:
+    refusal = write_refusal(request.path, host, query, status, sentence)
+    response = HttpResponse(refusal.body, status=status, content_type=refusal.content_type)
+    if refusal.for_programs:
         response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404 (`handler404`)."""
-    return readable(page_not_found, request, exception)
+    return handle_broken_form(page_not_found, request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 403 (`handler403`)."""
-    return readable(permission_denied, request, exception)
+    return handle_broken_form(permission_denied, request, exception)
 
 
-def readable(handler: Callable[..., HttpResponse], request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Let Django's handler answer. It reads the form, which a view without form token left alone and may be broken."""
+def handle_broken_form(
+    handler: Callable[..., HttpResponse], request: HttpRequest, exception: Exception
+) -> HttpResponse:
+    """Call Django's handler. It reads the form, which may be broken and may not have been read by the view."""
     try:
         return handler(request, exception)
     except (SuspiciousOperation, MultiPartParserError) as error:

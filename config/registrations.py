@@ -38,12 +38,12 @@ from sites.services import claim_changed
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
-# What a guest can be given
+# Kinds of objects that guests can be granted
 register_kind(SITE_KIND)
 register_kind(GROUP_KIND)
 register_kind(DATAPOINT_KIND)
 
-# What ends with a member's access, and which keys they may still know
+# What ends with a member's access, and which keys are then listed as exposed
 register_dependent_access(OPEN_INVITATIONS)
 register_dependent_access(API_KEYS)
 register_dependent_access(SHARES)
@@ -52,7 +52,7 @@ register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
 register_shared_keys(GUEST_KEYS)
 
-# Hosts of accounts: which more are the installation's own, and who remembers whose hosts are whose
+# Hosts of accounts: further reserved hosts, and caches that depend on claims
 register_reserved_hosts(is_former_link_domain)
 register_claim_listener(claim_changed)
 register_claim_listener(known_links.claim_changed)
@@ -60,7 +60,7 @@ register_claim_listener(known_links.claim_changed)
 # Tracking code: what arrived lately
 register_traffic(traffic)
 
-# Goals: the engine says what a filter may be and which goals were named
+# Goals: the engine checks filters and says which goals were named
 register_filter_check(check_segment_filter)
 register_reader(named_goals)
 

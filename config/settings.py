@@ -7,14 +7,14 @@ from config.databases import database_settings
 from config.env import BASE_DIR, read_env, settled
 from config.file_permissions import restrict_new_files
 
-restrict_new_files()  # every process begins here: commands, ASGI servers, Celery; the next line makes files already
+restrict_new_files()  # every process imports this; the next line already creates files
 ENV = read_env()
 MISTAKES = list(ENV.mistakes)  # what could not be read; `config.checks` tells
 DATA_DIR = ENV.data_dir
 SECRET_KEY = ENV.secret_key
 SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
-# Encrypted columns have keys of their own, made from SECRET_KEY and this. It is the same everywhere and for ever:
-# several machines share nothing but SECRET_KEY, and it only keeps this use of SECRET_KEY apart from the others.
+# The keys of encrypted columns are derived from SECRET_KEY and this salt, which only separates this use of SECRET_KEY
+# from others. It is a constant, because several machines share nothing but SECRET_KEY.
 SALT_KEY = "footfall encrypted columns"
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
@@ -47,9 +47,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.middleware.TransportSecurity",
+    "config.middleware.TransportSecurityMiddleware",
     "config.middleware.ContentSecurityPolicy",
-    "config.middleware.PageMethods",
+    "config.middleware.PageMethodsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -57,7 +57,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "config.middleware.BusyAnswer",
+    "config.middleware.HashingBusyMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -100,15 +100,16 @@ SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-# A browser takes a cookie of such a name from this very host only, and only by https
+# Browsers accept cookies with the prefix __Host- only from this very host and over https
 SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE else "csrftoken"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
-HSTS = f"max-age={SECURE_HSTS_SECONDS}"  # subdomains only for BASE_URL's own host: others' hosts are not ours
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, host by host
+# `includeSubDomains` is added only on the host of BASE_URL, since other hosts belong to accounts
+HSTS = f"max-age={SECURE_HSTS_SECONDS}"
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, depending on the host
 X_FRAME_OPTIONS = "DENY"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug_pages.ExceptionFilter"
-MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 before anything larger is read
+MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 for more
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_IMPORT_BYTES  # so that no body is ever written to disk
@@ -130,7 +131,7 @@ STORAGES = {
 
 
 def cache_settings(redis_url: str, name: str, max_entries: int) -> dict[str, object]:
-    """One of Django's caches: in Redis where there is one, else (and while it is away) in this process."""
+    """Settings of a cache: in Redis if there is one, else (and while Redis is down) in the memory of this process."""
     if redis_url:
         options = {"ALONE": name, "MAX_ENTRIES": max_entries}
         return {"BACKEND": "config.cache.PatientCache", "LOCATION": redis_url, "OPTIONS": options}
@@ -140,7 +141,7 @@ def cache_settings(redis_url: str, name: str, max_entries: int) -> dict[str, obj
 
 CACHES = {
     "default": cache_settings(ENV.redis_url, "default", 20_000),
-    # Attempts to log in. Apart, so that nothing else fills it up and pushes their counters out
+    # Counters of attempts (`accounts.throttle`), in a cache of their own so that other entries cannot evict them
     "throttles": cache_settings(ENV.redis_url, "throttles", 100_000),
 }
 
@@ -165,7 +166,7 @@ def email_settings(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     return {
         "EMAIL_HOST": parts.hostname or "localhost",
-        "EMAIL_TIMEOUT": 20,  # seconds: a mail server that hangs must not hold up what is sent otherwise
+        "EMAIL_TIMEOUT": 20,  # seconds: a mail server that hangs must not delay other messages
         "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
         "EMAIL_HOST_USER": unquote(parts.username or ""),
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),

@@ -35,7 +35,9 @@ UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
 SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
 FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no navigation of the link's page
-SCRIPT_TAG = re.compile(r"<script\b([^<>]*)", re.I)  # ends at the next tag: what accounts write may be slow to search
+SCRIPT_TAG = re.compile(
+    r"<script\b([^<>]*)", re.I
+)  # ends at the next tag, so that hostile HTML cannot make the search slow
 
 
 @lru_cache(maxsize=64)
@@ -135,7 +137,7 @@ def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool)
 
 
 def with_nonce(html: str, nonce: str) -> str:
-    """HTML whose script tags may run under a policy with this nonce, except those that name another."""
+    """Add the nonce to script tags that have none, so that they may run under the page's policy."""
     return SCRIPT_TAG.sub(
         lambda tag: tag[0] if "nonce=" in tag[1].lower() else f'<script nonce="{nonce}"{tag[1]}', html
     )

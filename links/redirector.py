@@ -32,7 +32,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 64 * 1024
-MAX_QR_ADDRESS = 300  # characters; whoever asks chooses the host, and a code of 2,000 takes two seconds to draw
+MAX_QR_ADDRESS = 300  # characters; clients choose the host, and a code of 2,000 characters takes two seconds to draw
 log = logging.getLogger(__name__)
 # Per link and client. There is no limit for all clients together: links do not know devices that opened them before, so
 # an attacker with many addresses could lock everybody out
@@ -178,7 +178,9 @@ def code(domain: DomainFacts, request: Request, alias: str) -> Reply:
         return answers.unknown()
     address = f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}"
     if len(address) > MAX_QR_ADDRESS:
-        return answers.notice("No code", f"A QR code holds an address of at most {MAX_QR_ADDRESS} characters.", 400)
+        return answers.notice(
+            "No QR code", f"A QR code can hold an address of at most {MAX_QR_ADDRESS} characters.", 400
+        )
     fields = request.fields()
     scale = "".join(char for char in fields.get("scale", "8")[:2] if char in "0123456789")
     return answers.qr_reply(address, fields.get("format", "png") == "svg", int(scale or 8))

@@ -27,7 +27,7 @@ class TenantContent(Enum):
 
 
 MESSAGES = {
-    TenantContent.FREE: "On {host}, retargeting scripts and hidden destinations work without limits.",
+    TenantContent.FREE: "On {host}, retargeting scripts and hidden destinations work without restrictions.",
     TenantContent.SANDBOXED: (
         "On {host}, which all accounts share, retargeting scripts run without cookies, and hidden destinations "
         "without forms and pop-ups."
@@ -57,7 +57,7 @@ def content_on_domain(row: Domain) -> TenantContent:
 
 
 def join_names(names: list[str]) -> str:
-    """Names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    """Join names for a sentence: `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 

@@ -1,4 +1,4 @@
-"""Paths with `*` as a wildcard, as people write them to exclude pages."""
+"""Path patterns with `*` as wildcard, for excluding pages."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Iterable
 
 
 class PagePatterns:
-    """Tells which paths some patterns name.
+    """Matches paths against patterns.
 
-    They are matched piece by piece and not as a regular expression, in which a few wildcards make one hit take hours.
+    Patterns are matched piece by piece, because as regular expressions a few wildcards could take hours to match.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._patterns = tuple(tuple(text.strip().split("*")) for text in texts if text.strip())
 
     def match(self, path: str) -> bool:
-        """Tell whether one of the patterns names the whole path."""
+        """Whether one of the patterns matches the whole path."""
         return any(match_pieces(pieces, path) for pieces in self._patterns)
 
 
 def match_pieces(pieces: tuple[str, ...], path: str) -> bool:
-    """Tell whether the path is these pieces in this order with anything between them."""
+    """Whether the path consists of these pieces in this order with anything between them."""
     first, *middle = pieces
     if not middle:
         return path == first

@@ -162,7 +162,7 @@ def api_key_provision(*, site: Site) -> str:
 
 
 def provisioned_key(site: Site) -> str:
-    """The key of `api_key_provision` in readable form; another one once it is revoked or SECRET_KEY is changed."""
+    """The plain text of the key of `api_key_provision`; it changes when the key is revoked or SECRET_KEY is changed."""
     generation = ApiKey.objects.filter(site=site, name=PROVISIONED).exclude(revoked=None).count() + 1
     return "ck_" + derived_key("provision", site.pk, generation, 32)
 

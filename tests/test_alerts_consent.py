@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.mail import plain_name
+from accounts.mail import make_plain_name
 from accounts.models import Account, Membership, User
 from sites.alerts.conditions import Firing
 from sites.alerts.deliver import deliver_due
@@ -78,7 +78,7 @@ def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, a
     ],
 )  # fmt: skip
 def test_a_name_in_that_mail_is_plain(name, shown):
-    assert plain_name(name) == shown
+    assert make_plain_name(name) == shown
 
 
 def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
@@ -88,7 +88,7 @@ def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
     assert STRANGER in page and Channel.objects.get().confirmed is None, "a look is no consent"
     assert anybody.post(path).status_code == 403, "nor is another site's form"
     token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)[1]
-    assert "It is confirmed" in anybody.post(path, {"csrfmiddlewaretoken": token}).content.decode()
+    assert "Confirmed" in anybody.post(path, {"csrfmiddlewaretoken": token}).content.decode()
     assert fire(site) == 1
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
 
@@ -101,9 +101,9 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
     stop = link_in(letter, "stop")
     assert letter.extra_headers["List-Unsubscribe"] == f"<http://127.0.0.1:8000{stop}>"
     assert letter.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "End these messages?" in Client().get(stop).content.decode()
+    assert "Stop these messages?" in Client().get(stop).content.decode()
     assert (
-        "They are ended" in Client(enforce_csrf_checks=True).post(stop).content.decode()
+        "The messages are stopped" in Client(enforce_csrf_checks=True).post(stop).content.decode()
     )  # one click: no form of ours
     channel, count = Channel.objects.get(), len(mail.outbox)
     assert not channel.enabled and "ended the messages" in channel.switched_off

@@ -51,7 +51,7 @@ def test_what_is_only_kept_is_given_back_and_named_in_the_documentation(
     found = owner.get(address)
     assert (found[inside] if inside else found)[member] == value
     page = Client().get("/docs/clickmeter").content.decode()
-    assert f"<code>{member}</code>" in page[page.index("Some members are kept") : page.index("To keep a link to those")]
+    assert f"<code>{member}</code>" in page[page.index("Some members are stored") : page.index("To protect a link")]
 
 
 def test_a_whole_link_group_conversion_and_account_may_be_sent_back(owner: Program, world: dict[str, Any]) -> None:

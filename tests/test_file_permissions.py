@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.file_permissions import close_to_others, open_to_others
+from config.file_permissions import find_accessible_to_others, remove_others_access
 from tests.hits import CHROME
 from tests.test_serve import MANAGE, PORT, ROOT, URL, WEB
 
@@ -75,7 +75,7 @@ def use(data_dir: Path) -> None:
 
 
 def open_ones(data_dir: Path) -> list[str]:
-    return [f"{stat.filemode(mode)} {path}" for path, mode in open_to_others(data_dir)]
+    return [f"{stat.filemode(mode)} {path}" for path, mode in find_accessible_to_others(data_dir)]
 
 
 def test_nothing_below_the_data_directory_is_open_to_other_users(tmp_path: Path) -> None:
@@ -85,11 +85,11 @@ def test_nothing_below_the_data_directory_is_open_to_other_users(tmp_path: Path)
         assert open_ones(data_dir) == []
         names = {path.name for path in data_dir.iterdir()}
     assert {"footfall.sqlite3", "mail", "events", "spool", "secret.key", "serve.lock", "static"} <= names
-    assert open_ones(data_dir) == [] and "closed" not in log.read_text()
+    assert open_ones(data_dir) == [] and "removed the access" not in log.read_text()
     widen(data_dir)
     with serving(data_dir, log):
         assert open_ones(data_dir) == []
-    assert f"{data_dir}: closed " in log.read_text()
+    assert f"{data_dir}: removed the access of other users to " in log.read_text()
 
 
 def widen(data_dir: Path) -> None:
@@ -119,6 +119,6 @@ def test_links_are_not_followed_out_of_the_directory(tmp_path: Path) -> None:
     inside.chmod(0o750)
     (inside / "link").symlink_to(outside)
     (inside / "file").symlink_to(outside / "page.html")
-    assert close_to_others(inside) == 1 and open_ones(inside) == []
+    assert remove_others_access(inside) == 1 and open_ones(inside) == []
     assert stat.S_IMODE((outside / "page.html").stat().st_mode) == 0o644
-    assert close_to_others(inside) == 0
+    assert remove_others_access(inside) == 0

@@ -339,7 +339,7 @@ def test_the_domains_page_shows_the_record_and_check_now_proves_it(
     client.post("/links/domains", {"name": HOST})
     domain = Domain.objects.get(account=account)
     page = client.get("/links/domains").content.decode()
-    assert "Waiting for proof" in page and f"_footfall.{HOST}" in page and f"account={account.pk}<" in page
+    assert "Not proved yet" in page and f"_footfall.{HOST}" in page and f"account={account.pk}<" in page
     dns.prove(HOST, account.pk)
     dns.addresses[HOST] = ["127.0.0.1"]
     client.post(f"/links/domains/{domain.pk}", {"check": "1"})
@@ -351,7 +351,7 @@ def test_the_white_label_shows_once_it_is_proved(client: Client, alice: User, ac
     client.force_login(alice)
     client.post("/account/brand", {"host": "Stats.Shop.test", "name": "Shop Numbers"})
     page = client.get("/account/brand").content.decode()
-    assert "Waiting for proof" in page and "_footfall.stats.shop.test" in page
+    assert "Not proved yet" in page and "_footfall.stats.shop.test" in page
     assert brand_by_host("stats.shop.test") == OURS and brand_of(account) == OURS
     dns.prove("stats.shop.test", account.pk)
     client.post("/account/brand/check")

@@ -89,7 +89,7 @@ def test_a_hidden_destination_can_be_written_unreadably(account: Account) -> Non
 def test_the_editor_says_what_each_domain_shows(alice: User, client: Client, settings: Any) -> None:
     client.force_login(alice)
     page = client.get("/links/new").content.decode()
-    assert f"On {OWN}, retargeting scripts and hidden destinations work without limits." in page
+    assert f"On {OWN}, retargeting scripts and hidden destinations work without restrictions." in page
     assert f"On {SHARED}, which all accounts share, retargeting scripts run without cookies" in page
     settings.LINK_DOMAIN = ""
     follow_configuration()

@@ -75,7 +75,7 @@ def test_the_link_api_refuses_a_body_that_is_too_large(owner: Program) -> None:
         answer = owner.call(method, path, b'{"name": "' + b"x" * 3_000_000 + b'"}')
         assert answer.status_code == 413 and answer["Access-Control-Allow-Origin"] == "*"
         assert json.loads(answer.content) == {
-            "errorCode": "0413", "httpErrorCode": 413, "message": "The body is too large; send at most 2.6 MB.",
+            "errorCode": "0413", "httpErrorCode": 413, "message": "The body is too large; send at most 2.5 MB.",
         }  # fmt: skip
 
 

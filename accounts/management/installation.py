@@ -1,4 +1,4 @@
-"""Commands that work on an installation which was started before."""
+"""Base class of commands for an existing installation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class InstallationCommand(BaseCommand):
-    """A command that needs the database's tables as this version has them."""
+    """A command that needs a migrated database."""
 
     requires_migrations_checks = True
 
     def check_migrations(self) -> None:
-        """Raise CommandError where tables are missing, as before the first start and with another DATA_DIR."""
+        """Raise CommandError if migrations are missing, as before the first start or with a wrong DATA_DIR."""
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(
-                f"The database is empty or of an earlier version (DATA_DIR is {settings.DATA_DIR}). Name the DATA_DIR "
-                "and DATABASE_URL that the server uses, or start it once, which makes the tables: manage.py serve"
+                f"The database is empty or of an earlier version (DATA_DIR is {settings.DATA_DIR}). Set DATA_DIR and "
+                "DATABASE_URL as for the server, or start the server once, which migrates it: manage.py serve"
             )

@@ -1,4 +1,4 @@
-"""The “Check now” button beside a host that waits for its proof."""
+"""The “Check now” button of hosts that are not proved yet."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from accounts.custom_domains.models import HostClaim
 
 
 def check_now(request: HttpRequest, claim: HostClaim) -> bool:
-    """Look for the claim's DNS record and tell the person the result; False if the account asked too often."""
+    """Check the claim's DNS record and show the result as a message; returns False if the account checks too often."""
     if wait := claim_check_now(claim):
         messages.error(request, throttle.refusal_message(wait, "checks"))
         return False
-    now = HostClaim.objects.filter(pk=claim.pk).first()
-    if now is not None and now.proved:
-        messages.success(request, f"{now.host} is proved.")
-    elif now is not None:
-        messages.info(request, f"Looked just now. {now.check_result}")
+    checked = HostClaim.objects.filter(pk=claim.pk).first()
+    if checked is not None and checked.proved:
+        messages.success(request, f"{checked.host} is proved.")
+    elif checked is not None:
+        messages.info(request, f"Checked just now. {checked.check_result}")
     return True

@@ -125,8 +125,8 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
     try:
         raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
     except RequestDataTooBig:
-        most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 1_000_000
-        raise Failure(413, f"The body is too large; send at most {most:.1f} MB.", "0413") from None
+        most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 2**20
+        raise Failure(413, f"The body is too large; send at most {most:g} MB.", "0413") from None
     except UnreadablePostError:
         raise Failure(400, "The body is incomplete.", "0400") from None
     if not raw:

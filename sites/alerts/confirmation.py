@@ -1,4 +1,4 @@
-"""Confirmation of e-mail channels by their readers, who can also stop the messages at any time.
+"""Confirmation of e-mail channels by their recipients, who can also stop the messages at any time.
 
 Anybody can enter anybody's address. So an address that is not a member's first gets one mail with a link, a few a day
 at most over all accounts; that mail has no text in which the sender could advertise.
@@ -17,7 +17,7 @@ from django.db import transaction
 from accounts import mail, throttle
 from accounts.brand import brand_of
 from accounts.limits import account_limit
-from accounts.mail import plain_brand, plain_name
+from accounts.mail import make_plain_name, with_plain_name
 from accounts.models import Account
 from sites.alerts.models import Channel, ChannelKind
 
@@ -51,19 +51,19 @@ def confirmation_send(*, channel: Channel) -> None:
         raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
     if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
-    brand = plain_brand(brand_of(channel.account))
+    brand = with_plain_name(brand_of(channel.account))
     mail.send(
         to=channel.target,
         template="channel_confirmation",
         brand=brand,
-        account_name=plain_name(str(channel.account)),
+        account_name=make_plain_name(str(channel.account)),
         link=f"{brand.base_url}/channels/confirm/{make_token(channel, CONFIRM_SALT)}",
         days=CONFIRM_LINK_LIFETIME.days,
     )
 
 
 def stop_link(channel: Channel) -> str:
-    """The address at which the reader of the channel's e-mail stops its messages."""
+    """The address at which the recipient of the channel's e-mail stops its messages."""
     return f"{brand_of(channel.account).base_url}/channels/stop/{make_token(channel, STOP_SALT)}"
 
 
@@ -97,6 +97,6 @@ def channel_confirm(*, channel: Channel, now: datetime) -> None:
 
 @transaction.atomic
 def channel_stop(*, channel: Channel) -> None:
-    """Stop the channel for its reader: it must be confirmed again before anything more is sent."""
-    reason = "The recipient ended the messages. Switch it on to ask again."
+    """Stop the channel for its recipient: it must be confirmed again before anything more is sent."""
+    reason = "The recipient stopped the messages. Switch it on to ask again."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)

@@ -1,4 +1,4 @@
-"""Pages without log-in for the readers of e-mail channels: confirm the address, stop its messages."""
+"""Pages without log-in for the recipients of e-mail channels: confirm the address, stop its messages."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 class Channel(models.Model):
     """Where messages go. `failing_since` is set by the first failure in a row; a day of it switches the channel off.
 
-    Until its reader has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to.
+    Until its recipient has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
@@ -46,7 +46,7 @@ class Channel(models.Model):
     enabled = models.BooleanField(default=True)
     quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")
-    confirmed = models.DateTimeField(null=True, blank=True, help_text="When the reader of an e-mail address agreed")
+    confirmed = models.DateTimeField(null=True, blank=True, help_text="When the recipient confirmed an e-mail address")
     failing_since = models.DateTimeField(null=True, blank=True)
     switched_off = models.CharField(max_length=200, blank=True, help_text="Why it was switched off by itself")
     created = models.DateTimeField(auto_now_add=True)
@@ -66,7 +66,7 @@ class Channel(models.Model):
 
     @property
     def waits_for_confirmation(self) -> bool:
-        """Whether this is an e-mail channel that its reader has not confirmed."""
+        """Whether this is an e-mail channel that its recipient has not confirmed."""
         return self.kind == ChannelKind.EMAIL and self.confirmed is None
 
 

@@ -121,7 +121,7 @@ def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpRes
     site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
-        messages.error(request, "Nothing is sent to this address until its reader has confirmed it.")
+        messages.error(request, "Nothing is sent to this address until its recipient has confirmed it.")
         return redirect("alerts", site.pk)
     try:
         count_test_message(site.account)
@@ -158,7 +158,7 @@ def channel_ask(request: HttpRequest, site_id: int, channel_id: int) -> HttpResp
 
 
 def send_confirmation(request: HttpRequest, channel: Channel) -> None:
-    """Send the mail that asks the reader to confirm, and say on the next page whether it was sent."""
+    """Send the mail that asks the recipient to confirm, and say on the next page whether it was sent."""
     try:
         confirmation_send(channel=channel)
     except ValidationError as error:
@@ -166,7 +166,10 @@ def send_confirmation(request: HttpRequest, channel: Channel) -> None:
     except OSError as error:
         messages.error(request, f"{channel} waits for confirmation, but the mail could not be sent: {error}")
     else:
-        messages.success(request, f"{channel} waits until whoever reads that address agrees: a mail asks them.")
+        messages.success(
+            request,
+            f"{channel} was saved. We have mailed the recipient a link to confirm it; nothing else is sent before.",
+        )
 
 
 @login_required

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "channel",
             "confirmed",
-            models.DateTimeField(blank=True, null=True, help_text="When the reader of an e-mail address agreed"),
+            models.DateTimeField(blank=True, null=True, help_text="When the recipient confirmed an e-mail address"),
         ),
         migrations.AlterField(
             "monitor",

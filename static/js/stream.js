@@ -27,7 +27,7 @@
         const answer = await fetch(url, { signal: request.signal, redirect: "manual", cache: "no-store" });
         const wait = Number(answer.headers.get("Retry-After")) || LONG_SECONDS;
         if (answer.ok) later(SHORT_SECONDS, "Connecting again …");
-        else if (answer.status === 429) later(wait, "Too many live views are open. Close another one; this one starts as soon as there is a place.");
+        else if (answer.status === 429) later(wait, "Too many live views are open. Close another one; this one then starts by itself.");
         else if (answer.status >= 500) later(wait, "Connecting again …");
         else say("The stream ended; reload the page.");
       } catch {

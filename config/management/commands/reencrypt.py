@@ -1,4 +1,4 @@
-"""`manage.py reencrypt`: after SECRET_KEY was changed, let nothing rest on the old one any more."""
+"""`manage.py reencrypt`: after a change of SECRET_KEY, make stored secrets and keys depend on the new one only."""
 
 from __future__ import annotations
 
@@ -20,25 +20,27 @@ def stale_provisioned_keys() -> list[ApiKey]:
 
 
 class Command(InstallationCommand):
-    help = "Encrypt stored secrets anew with SECRET_KEY, and end the keys that were derived from SECRET_KEY_FALLBACKS."
+    help = "Encrypt stored secrets with the new SECRET_KEY, and replace keys that were derived from the old one."
 
     def handle(self, *args: Any, **options: Any) -> None:
         lost = sum(self.reencrypt(model, field) for model, field in encrypted_columns())
         for rows in (Account.objects.all(), Membership.objects.all()):
             for row in rows.iterator():
-                row.save(update_fields=["authkey_hash"])  # `save` works the hash out
+                row.save(update_fields=["authkey_hash"])  # `save` computes the hash
         stale = stale_provisioned_keys()
         for key in stale:
             api_key_revoke(key=key)
-        self.stdout.write("Keys of accounts and members are those of the present SECRET_KEY.")
+        self.stdout.write("Keys of accounts and members are now derived from the present SECRET_KEY.")
         self.stdout.write(f"Provisioned keys of an earlier SECRET_KEY that were revoked: {len(stale)}")
         if lost:
-            self.stderr.write("Some values were left as they are: name the key they need in SECRET_KEY_FALLBACKS.")
+            self.stderr.write(
+                "Some values could not be decrypted and were left as they are: add their key to SECRET_KEY_FALLBACKS."
+            )
             sys.exit(1)
 
     def reencrypt(self, model: Any, field: str) -> int:
-        """Encrypt a column anew; how many of its values cannot be read."""
+        """Encrypt a column again; returns how many of its values cannot be decrypted."""
         done, lost = reencrypt_column(model, field)
-        said = f", {lost} that no key decrypts" if lost else ""
-        self.stdout.write(f"{model._meta.label}.{field}: {done}{said}")
+        note = f", {lost} that no key decrypts" if lost else ""
+        self.stdout.write(f"{model._meta.label}.{field}: {done}{note}")
         return lost

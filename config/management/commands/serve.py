@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.security.encrypted_fields import unreadable_columns
-from config.file_permissions import close_to_others
+from config.file_permissions import remove_others_access
 from config.lock import AlreadyServing, serving_lock
 from config.server import Server, raise_file_limit, server_config
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         from sites.models import Site
         from tracking import store
 
-        close_to_others(settings.DATA_DIR)
+        remove_others_access(settings.DATA_DIR)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
         try:
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(f"\nSet your password (this link works once, for {SETUP_HOURS} hours): {link}\n")
 
     def warn_of_unreadable_secrets(self) -> None:
-        """Say so where SECRET_KEY is not the one that stored secrets were encrypted with."""
+        """Warn if stored secrets were encrypted with another SECRET_KEY."""
         if columns := unreadable_columns():
             self.stderr.write(
                 f"SECRET_KEY does not decrypt what is stored in {', '.join(columns)}. "
