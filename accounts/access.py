@@ -30,28 +30,28 @@ RIGHT_MAY: dict[str, frozenset[str]] = {
     Right.WRITE: frozenset({"view", "edit"}),
 }
 WORDS = frozenset({"view", "edit", "manage"})
-Things = Sequence[tuple[int, str]]  # (id, label)
+LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing a guest can be given.
+    """A kind of object a guest can be given.
 
-    `search(account, text, limit)` gives the first things whose name contains the text (all for an empty one);
-    `existing(account, ids)` those of the ids that are there, with their labels.
+    `search(account, text, limit)` returns the first `limit` objects whose name contains the text (any for an empty
+    text); `existing(account, ids)` returns those of the ids that exist in the account. Both with labels.
     """
 
     name: str
     label: str
-    search: Callable[[Account, str, int], Things]
-    existing: Callable[[Account, Collection[int]], Things]
+    search: Callable[[Account, str, int], LabelledObjects]
+    existing: Callable[[Account, Collection[int]], LabelledObjects]
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def register_kind(kind: Kind) -> None:
-    """Make its name a word that grants may use; called from `config.registrations`."""
+    """Let grants use this kind; called from `config.registrations`."""
     KINDS[kind.name] = kind
 
 
@@ -69,8 +69,8 @@ class Bearer:
     pk: int | None = None
 
 
-def person_behind(actor: Any) -> User | None:
-    """Who makes what this actor makes: a user, also one who shows their own key; None for an account's key."""
+def acting_user(actor: Any) -> User | None:
+    """The user who acts: logged in, or by a member's own key. None for an account's key."""
     if isinstance(actor, Bearer):
         return actor.membership.user if actor.membership.user_id else None
     return actor if isinstance(actor, User) else None
@@ -85,8 +85,8 @@ def memberships_of(actor: Actor) -> list[Membership]:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    found = Membership.objects.accepted().filter(user=actor)
-    return list(found.select_related("account").order_by("account__name", "pk"))
+    mine = Membership.objects.accepted().filter(user=actor)
+    return list(mine.select_related("account").order_by("account__name", "pk"))
 
 
 def membership_for(actor: Actor, account: Account) -> Membership | None:
@@ -113,7 +113,7 @@ def may(actor: Actor, account: Account, what: str) -> bool:
 
 
 def granted(membership: Membership, kind: str) -> dict[int, str]:
-    """What a guest was given of one kind: {object id: right}. Everybody else may what their role says, no more."""
+    """The grants of a guest for one kind: {object id: right}. Members have none: their role decides."""
     if membership.pk is None or membership.role != Role.GUEST:
         return {}
     return dict(Grant.objects.filter(membership=membership, kind=kind).values_list("object_id", "right"))
@@ -139,10 +139,10 @@ def account_for(request: HttpRequest, account_id: int, may: str = "view") -> Acc
 
 
 def current_membership(request: HttpRequest) -> Membership:
-    """The membership the person works in now. Raises Http404 without one.
+    """The membership in which the person works now. Raises Http404 if they have none.
 
-    It is the switcher's choice of this session, else the account used last, else the first one the person owns, else
-    the first they joined: what others do never changes which account opens.
+    The account is the one chosen in this session, else the one used last, else the first one they own, else the first
+    one they joined; so an invitation to another account does not change which one opens.
     """
     memberships = memberships_of(request.user)
     if not memberships:
@@ -150,15 +150,15 @@ def current_membership(request: HttpRequest) -> Membership:
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
     by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
-    found = by_account.get(chosen) or by_account.get(last)
-    return found or min(memberships, key=lambda one: (one.role != Role.OWNER, one.accepted, one.pk))
+    preferred = by_account.get(chosen) or by_account.get(last)
+    return preferred or min(memberships, key=lambda one: (one.role != Role.OWNER, one.accepted, one.pk))
 
 
 def work_in(request: HttpRequest, account: Account) -> None:
-    """From now on, and after the next log-in, the person works in this account: links and settings are its."""
+    """Make this the account whose links and settings the person sees, now and after the next log-in."""
     if SESSION_KEY not in request.session or request.session.get("account") == account.pk:
         return
-    if current_membership(request).account_id == account.pk:  # a page that changes nothing writes nothing either
+    if current_membership(request).account_id == account.pk:  # a GET that changes nothing must not write
         return
     request.session["account"] = account.pk
     user = request.user
@@ -176,9 +176,9 @@ def current_account(request: HttpRequest, may: str = "view") -> Account:
 
 
 def members_of(account: Account) -> QuerySet[Membership]:
-    """Everybody who accepted to be in the account, the earliest first."""
-    found: QuerySet[Membership] = account.memberships.accepted()
-    return found.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
+    """The accepted members of the account, by when they were added."""
+    rows: QuerySet[Membership] = account.memberships.accepted()
+    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
 
 
 def owner_of(account: Account) -> User | None:
@@ -191,13 +191,13 @@ def owner_of(account: Account) -> User | None:
 def bearer_of(authkey: str) -> Bearer | None:
     """Who an account's or a member's own authkey (GUID, any case) stands for; None for an unknown key.
 
-    The account's key never acts as an owner: many programs hold it, and owners are made by people.
+    The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners.
     """
     hashed = key_hash(authkey.strip().upper())
     account = Account.objects.filter(authkey_hash=hashed).first()
     if account is not None:
         return Bearer(Membership(account=account, role=Role.ADMIN))
-    # A pending guest's key is the account's own: whether that person has a log-in that works is not looked at
+    # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
     found = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
     return Bearer(found) if found else None

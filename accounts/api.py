@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -24,7 +25,7 @@ from rest_framework.views import APIView
 from accounts.access import Bearer, bearer_of, current_membership, members_of, membership_may
 from accounts.invitations import invitation_create, mail_invitation
 from accounts.models import Account, ExposedKey, Membership, Role
-from accounts.revocation import exposed_key_keep
+from accounts.revocation import exposed_key_dismiss
 from accounts.services import account_update, member_access_set, member_remove
 
 
@@ -67,28 +68,32 @@ class Somebody(BasePermission):
         return bool(request.user and request.user.is_authenticated)
 
 
-class TooLarge(exceptions.APIException):
-    """More than a body may have."""
+class BodyTooLarge(exceptions.APIException):
+    """The request body has more than `max_bytes`."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The body is too large; send at most 2.5 MB."
+
+    def __init__(self, max_bytes: int) -> None:
+        size = f"{max_bytes / 1_000_000:.1f} MB" if max_bytes >= 1_000_000 else f"{max_bytes // 1024} KB"
+        super().__init__(f"The body is too large; send at most {size}.")
 
 
-class JSONBody(JSONParser):
-    """A JSON body of bounded size and depth."""
+class BoundedJSONParser(JSONParser):
+    """Parses JSON bodies of bounded size; orjson bounds their depth."""
+
+    max_bytes: int = settings.MAX_BODY_BYTES
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """What the body says. Raises ParseError for what is no JSON or is nested very deep, TooLarge."""
-        raw = stream.read(MAX_BODY + 1)
-        if len(raw) > MAX_BODY:
-            raise TooLarge()
+        """Parse the body. Raises ParseError for invalid or too deeply nested JSON, and BodyTooLarge."""
+        raw = stream.read(self.max_bytes + 1)
+        if len(raw) > self.max_bytes:
+            raise BodyTooLarge(self.max_bytes)
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
 
 
-MAX_BODY = 2_500_000  # bytes
 CODES = {
     400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
     413: "too_large", 503: "busy",
@@ -106,7 +111,7 @@ def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, PermissionDenied):
         return _answer(403, str(error) or "You may not do this.")
     if isinstance(error, RequestDataTooBig):
-        error = TooLarge()
+        error = BodyTooLarge(settings.MAX_BODY_BYTES)
     if isinstance(error, SuspiciousOperation):
         return _answer(400, "The body has too many fields.")
     if not isinstance(error, exceptions.APIException):
@@ -121,7 +126,7 @@ def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def flatten_errors(detail: Any, name: str = "") -> dict[str, list[str]]:
-    """Sentences by field of a serializer's errors, members of lists and objects with their place: `grants.0.id`."""
+    """Flatten a serializer's errors to messages by field; nested fields are named by their path: `grants.0.id`."""
     if isinstance(detail, dict):
         parts = {str(key): value for key, value in detail.items()}
     elif any(isinstance(one, dict | list) for one in detail):
@@ -144,7 +149,7 @@ class ManagementView(APIView):
 
     authentication_classes = (BearerAuthentication, SessionAuthentication)
     permission_classes = (Somebody,)
-    parser_classes = (JSONBody, FormParser, MultiPartParser)
+    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
 
     def get_exception_handler(self) -> Any:
         return error_answer
@@ -206,7 +211,7 @@ class InviteSerializer(serializers.Serializer):
 class InvitationSerializer(serializers.Serializer):
     email = serializers.EmailField()
     role = serializers.CharField()
-    link = serializers.CharField(help_text="To be passed on by hand; empty when the mail went out")
+    link = serializers.CharField(help_text="Pass it on yourself; empty when the mail was sent")
     mailed = serializers.BooleanField()
 
 
@@ -260,7 +265,7 @@ class AccountDetail(ManagementView):
 
 
 class Members(ManagementView):
-    """Who is in the account; a POST invites somebody, who is a member once they open the link in their mail."""
+    """The members of the account. A POST invites a person, who becomes a member by opening the link in the mail."""
 
     @extend_schema(responses=MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -309,7 +314,7 @@ class MemberDetail(ManagementView):
 
 
 class ExposedKeys(ManagementView):
-    """Keys that all of the account share and that people who may not read them any more may still know."""
+    """Shared keys of the account that people without access to them any more may still know."""
 
     @extend_schema(responses=ExposedKeySerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -318,12 +323,12 @@ class ExposedKeys(ManagementView):
 
 
 class ExposedKeyDetail(ManagementView):
-    """One of them: DELETE lists it no more and leaves the key as it is. Replacing the key does so as well."""
+    """DELETE takes a key off the list without replacing it. Replacing the key takes it off as well."""
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, exposed_id: int) -> Response:
         found = self.membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
         if found is None:
             raise Http404("No such key.")
-        exposed_key_keep(exposed=found)
+        exposed_key_dismiss(exposed=found)
         return Response(status=status.HTTP_204_NO_CONTENT)

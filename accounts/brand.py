@@ -62,19 +62,19 @@ OURS = Brand()
 
 
 def brand_of(account: Account) -> Brand:
-    """The brand of an account; ours while it has not proved that a host is its own."""
+    """The brand of an account; ours until the account has proved the brand's host."""
     host = account.brand.get("host", "")
     return _brand_on(account, host) if has_proved(account, host, Purpose.BRAND) else OURS
 
 
 def brand_by_host(host: str) -> Brand:
-    """The brand whose proved host (with or without port) this is, else ours."""
+    """The brand that has proved this host (with or without port), else ours."""
     claim = proved_claim(host_name(host), Purpose.BRAND)
     return _brand_on(claim.account, claim.host) if claim else OURS
 
 
 def _brand_on(account: Account, host: str) -> Brand:
-    """The account's brand on a host it has proved; ours where the host is another one than the brand's, or reserved."""
+    """The account's brand on a host it has proved; ours if the brand names another host, or a reserved one."""
     chosen = account.brand
     if chosen.get("host") != host or is_installation_host(host):
         return OURS

@@ -28,8 +28,7 @@ def cleaned_zone(value: Any) -> str:
     return str(value)
 
 
-# What is stored in another form than it was typed
-STORED: dict[str, Callable[[str], str]] = {"host": host_name, "accent": str.lower}
+NORMALIZERS: dict[str, Callable[[str], str]] = {"host": host_name, "accent": str.lower}
 
 
 def cleaned_brand(brand: dict[str, Any]) -> dict[str, str]:
@@ -43,7 +42,7 @@ def cleaned_brand(brand: dict[str, Any]) -> dict[str, str]:
         if mistake:
             mistakes[key] = mistake
         elif text:
-            cleaned[key] = STORED.get(key, str)(text)
+            cleaned[key] = NORMALIZERS.get(key, str)(text)
     if mistakes:
         raise ValidationError(mistakes)
     return cleaned

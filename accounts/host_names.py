@@ -1,4 +1,4 @@
-"""Host names in the one form in which they are stored and compared."""
+"""Host names in the normalized form in which they are stored and compared."""
 
 import re
 from functools import lru_cache
@@ -8,9 +8,9 @@ PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0
 
 @lru_cache(maxsize=10_000)
 def host_name(text: str) -> str:
-    """A host name in the one form that is compared: lower case, ASCII (IDNA), no port, no final dot.
+    """Normalize a host name: lower case, ASCII (IDNA), no port, no final dot.
 
-    Accepts a bare name, a name with port, or a whole URL; what is no name at all becomes "".
+    Accepts a bare name, a name with port, or a whole URL; returns "" for what is no host name.
     """
     text = text.strip().lower()
     text = text.split("//", 1)[-1] if "//" in text else text
@@ -27,7 +27,7 @@ def host_name(text: str) -> str:
 
 
 def is_public_host(host: str) -> bool:
-    """Whether a host name (in its one form) is one the world could know: with a dot, and no address."""
+    """Whether a normalized host name can be public: with a dot, and no IP address."""
     return PUBLIC.match(host) is not None
 
 

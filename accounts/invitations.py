@@ -1,7 +1,7 @@
 """One-time links: to join an account, and (without one) to set up a fresh installation.
 
-Nobody becomes a member but by opening the link that was mailed to them. Only hashes of links are stored, so a link is
-known at its birth (`Invitation.token`) and never again; sending it again makes a new one.
+A person becomes a member only by opening the link that was mailed to them. Only hashes of tokens are stored: a link can
+be written only when its invitation was just created (`Invitation.token`), so sending it again creates a new one.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from accounts.keys import key_hash
 from accounts.limits import check_limit
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.operations import mailbox
-from accounts.revocation import MemberWork
+from accounts.revocation import DependentAccess
 from accounts.services import (
     account_create,
     account_lock,
     cleaned_grants,
-    existing_things,
+    existing_objects,
     member_key_rotate,
+    placeholder_user_delete,
     user_create,
-    user_placeholder_forget,
 )
 
 DAYS = 14
@@ -44,14 +44,14 @@ ALREADY_USED = "This link was already used."
 
 
 def setup_link(base_url: str, now: datetime | None = None) -> str:
-    """A new link to the set-up page, good for SETUP_HOURS, or "" once somebody can log in.
+    """Create a link to the set-up page that works for SETUP_HOURS; returns "" once somebody can log in.
 
-    Those printed before work as long as they would have; any one's use ends all.
+    Earlier links keep working until they expire. Using one of them ends all.
     """
     if User.objects.somebody_can_log_in():
         return ""
-    too_old = (now or clock.now()) - timedelta(hours=SETUP_HOURS)
-    Invitation.objects.filter(account=None, created__lt=too_old).delete()
+    expired = (now or clock.now()) - timedelta(hours=SETUP_HOURS)
+    Invitation.objects.filter(account=None, created__lt=expired).delete()
     return f"{base_url}/setup/{Invitation.objects.create(role=Role.OWNER).token}"
 
 
@@ -99,13 +99,13 @@ def invitation_create(
     pending = account.memberships.pending().filter(user__email=address).first()
     if role == Role.GUEST and pending is None:
         check_guest_limit(account, address)
-    given = [list(grant) for grant in cleaned_grants(account, grants)]  # refused whatever the role
-    return _issue(account, address, role, by, given if role == Role.GUEST else [], pending)
+    checked = [list(grant) for grant in cleaned_grants(account, grants)]  # wrong grants are refused for any role
+    return _issue(account, address, role, by, checked if role == Role.GUEST else [], pending)
 
 
 @transaction.atomic
 def pending_member_invite(*, membership: Membership, by: Membership) -> Invitation:
-    """Invite the person of a pending membership (again). Raises ValidationError when too many were invited today."""
+    """Invite the person of a pending membership again. Raises ValidationError above the limit for a day."""
     if membership.accepted is not None:
         raise ValidationError({"email": "This person is already a member."})
     return _issue(membership.account, membership.user.email, membership.role, by, [], membership)
@@ -113,9 +113,9 @@ def pending_member_invite(*, membership: Membership, by: Membership) -> Invitati
 
 @transaction.atomic
 def invitation_renew(*, invitation: Invitation, by: Membership) -> Invitation:
-    """The same invitation with a new link; the old link ends. Raises ValidationError.
+    """Replace an invitation by one with a new link; the old link stops working. Raises ValidationError.
 
-    Only an owner sends out an invitation to become owner.
+    Only an owner may renew an invitation to become owner.
     """
     if invitation.role == Role.OWNER and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can invite an owner."})
@@ -125,15 +125,15 @@ def invitation_renew(*, invitation: Invitation, by: Membership) -> Invitation:
 
 @transaction.atomic
 def invitation_revoke(*, invitation: Invitation, now: datetime) -> None:
-    """Take an invitation back: its link ends."""
+    """Revoke an invitation: its link stops working."""
     invitation.revoked = now
     invitation.save(update_fields=["revoked"])
 
 
 def check_guest_limit(account: Account, email: str = "") -> None:
-    """Refuse one guest more than the account may have; those invited count. Raises ValidationError.
+    """Raise ValidationError if the account may have no further guest. Invited guests count.
 
-    Must run inside the transaction that makes the guest.
+    Must run in the transaction that creates the guest.
     """
     account_lock(account)
     invited = account.invitations.open().filter(role=Role.GUEST, membership=None).exclude(email=email)
@@ -142,27 +142,27 @@ def check_guest_limit(account: Account, email: str = "") -> None:
 
 
 def check_invitation_limit(account: Account, now: datetime) -> None:
-    """Refuse one invitation more than the account may send in 24 hours. Raises ValidationError."""
+    """Raise ValidationError if the account has sent as many invitations as it may in 24 hours."""
     sent = account.invitations.filter(created__gt=now - timedelta(days=1)).count()
     check_limit(account, "invitations_per_day", used=sent, field="email", what="invitations in 24 hours")
 
 
 def grants_of_open_invitation(account: Account, email: str) -> list[tuple[str, int, str]]:
-    """(kind, id, right) that the guest invited at this address is waiting for, of what is still there."""
-    waiting = account.invitations.open().filter(email=email, role=Role.GUEST).first()
-    grants = [(kind, number, right) for kind, number, right in (waiting.grants if waiting else ())]
-    there = existing_things(account, {(kind, number) for kind, number, _ in grants})
-    return [grant for grant in grants if grant[:2] in there]
+    """The grants (kind, id, right) of the open invitation of a guest, without objects that no longer exist."""
+    invitation = account.invitations.open().filter(email=email, role=Role.GUEST).first()
+    grants = [(kind, number, right) for kind, number, right in (invitation.grants if invitation else ())]
+    existing = existing_objects(account, {(kind, number) for kind, number, _ in grants})
+    return [grant for grant in grants if grant[:2] in existing]
 
 
 def open_invitations_by(membership: Membership, leaves: bool) -> Sequence[Invitation]:
-    """The open invitations that the person sent, once they leave or manage the account no more."""
+    """The open invitations that the person sent, if they leave the account or may no longer manage it."""
     if not leaves and membership_may(membership, "manage"):
         return []
     return list(membership.account.invitations.open().filter(invited_by=membership.user_id))
 
 
-OPEN_INVITATIONS = MemberWork(
+OPEN_INVITATIONS = DependentAccess(
     "Open invitations", open_invitations_by, lambda invitation, now: invitation_revoke(invitation=invitation, now=now)
 )
 
@@ -170,102 +170,104 @@ OPEN_INVITATIONS = MemberWork(
 def _issue(
     account: Account, email: str, role: str, by: Membership, grants: list[list[object]], pending: Membership | None
 ) -> Invitation:
-    """A new invitation instead of the open ones of the address. Raises ValidationError above the day's limit."""
+    """Create an invitation and revoke the open ones of the address. Raises ValidationError above the daily limit."""
     now = clock.now()
     account_lock(account)
     check_invitation_limit(account, now)
-    _forget_old(account, now)
+    _delete_old_invitations(account, now)
     account.invitations.open().filter(email=email).update(revoked=now)
     return Invitation.objects.create(
         account=account, email=email, role=role, grants=grants, membership=pending, invited_by_id=by.user_id
     )
 
 
-def _forget_old(account: Account, now: datetime) -> None:
-    """Delete rows that neither open anything nor count against the limit."""
-    over = account.invitations.exclude(used=None, revoked=None)
-    over.filter(created__lt=now - timedelta(days=DAYS)).delete()
+def _delete_old_invitations(account: Account, now: datetime) -> None:
+    """Delete closed invitations that no longer count against the limit for a day."""
+    closed = account.invitations.exclude(used=None, revoked=None)
+    closed.filter(created__lt=now - timedelta(days=DAYS)).delete()
 
 
 # -- mailing ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class MailedInvitation:
-    """What became of an invitation's mail. `link` is to be passed on by hand: empty unless no mail could be sent."""
+class InvitationMail:
+    """The outcome of mailing an invitation. `link` is for the inviter to pass on; it is empty if a mail was sent."""
 
     mailed: bool
     link: str = ""
 
     @property
-    def sentence(self) -> str:
-        """What to tell the person who invited."""
+    def message(self) -> str:
+        """What the inviter reads."""
         if self.mailed:
             return "Invited. The link is on its way by e-mail."
         if self.link:
-            return "Invited. No mail could be sent: pass the link on yourself. It is shown only now."
-        return "The mail server does not take mail for this address. Look whether it is spelt right."
+            return "Invited. No mail could be sent. Pass the link on yourself; it is shown only once."
+        return "The mail server does not accept mail for this address. Check its spelling."
 
 
-def mail_invitation(invitation: Invitation, inviter: object) -> MailedInvitation:
-    """Mail the link to the invited person. Only where mail is not really sent, or fails, does the inviter get it:
-    otherwise they could choose the password of somebody else's address.
+def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
+    """Mail the link to the invited person.
+
+    The inviter gets the link only if mail fails or is written to files instead of sent: with the link they could choose
+    the password for somebody else's address.
     """
     account = invitation.account
-    assert account is not None and invitation.token, "a link can be mailed only by whoever just made it"
+    assert account is not None and invitation.token, "only a newly created invitation has its token"
     brand = brand_of(account)
     link = brand.base_url + reverse("join", args=[invitation.token])
-    facts = {"account": account, "invitation": invitation, "inviter": str(inviter), "days": DAYS}
+    context = {"account": account, "invitation": invitation, "inviter": str(inviter), "days": DAYS}
     try:
-        mail.send(to=invitation.email, template="invitation", brand=brand, link=link, **facts)
+        mail.send(to=invitation.email, template="invitation", brand=brand, link=link, **context)
     except SMTPRecipientsRefused:
-        return MailedInvitation(mailed=False)
+        return InvitationMail(mailed=False)
     except OSError:  # smtplib's errors are OSErrors
-        return MailedInvitation(mailed=False, link=link)
-    written_only = mailbox.folder() is not None
-    return MailedInvitation(mailed=not written_only, link=link if written_only else "")
+        return InvitationMail(mailed=False, link=link)
+    is_written_to_files = mailbox.folder() is not None
+    return InvitationMail(mailed=not is_written_to_files, link=link if is_written_to_files else "")
 
 
 # -- accepting ----------------------------------------------------------------------------------------------------
 
 
 def open_invitation(token: str, now: datetime) -> Invitation | None:
-    """The invitation behind a link, unless it was used or taken back or is too old (DAYS, SETUP_HOURS)."""
+    """The invitation of a link's token, unless it was used or revoked or has expired."""
     rows = Invitation.objects.open().filter(token_hash=key_hash(token))
     found: Invitation | None = rows.select_related("account", "membership__user").first()
-    if found is None or found.created < now - link_age(found):
+    if found is None or found.created < now - link_lifetime(found):
         return None
     return found
 
 
-def link_age(invitation: Invitation) -> timedelta:
+def link_lifetime(invitation: Invitation) -> timedelta:
     """How long the link works."""
     return timedelta(hours=SETUP_HOURS) if invitation.account_id is None else timedelta(days=DAYS)
 
 
 @transaction.atomic
 def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
-    """The user joins the account, with all that was granted to the invited person meanwhile.
+    """Make the user a member of the account, with all that was granted to the invited person meanwhile.
 
-    Raises ValidationError when somebody used the link a moment earlier, and for a member of the account, who keeps
-    what they have; the link then still works for the invited person. A guest invited as a guest gets the new grants.
+    A guest who is invited as a guest gets the new grants. Raises ValidationError if the link was just used, and for any
+    other member of the account: they keep their role, and the link still works for the invited person.
     """
     _use(invitation, now)
     if invitation.account is None:
         raise ValidationError("This link sets up an installation; it joins no account.")
     mine = invitation.account.memberships.filter(user=user).first()
     if mine is not None and mine.accepted is not None:
-        _check_may_merge(mine, invitation)
+        _check_can_merge(mine, invitation)
         membership = mine
     else:
         membership = _accepted_membership(invitation, user, mine, now)
     for kind, object_id, right in invitation.grants:
-        _give(membership, kind, object_id, right)
+        _add_grant(membership, kind, object_id, right)
     return membership
 
 
-def _check_may_merge(mine: Membership, invitation: Invitation) -> None:
-    """A guest may be given more as a guest. Raises ValidationError for whatever else would have to give way."""
+def _check_can_merge(mine: Membership, invitation: Invitation) -> None:
+    """Raise ValidationError unless the member is a guest who is invited as a guest."""
     if mine.role == invitation.role == Role.GUEST and invitation.membership is None:
         return
     raise ValidationError(
@@ -275,7 +277,7 @@ def _check_may_merge(mine: Membership, invitation: Invitation) -> None:
 
 
 def _accepted_membership(invitation: Invitation, user: User, mine: Membership | None, now: datetime) -> Membership:
-    """The membership that this acceptance makes or completes; `mine` is the user's own pending one."""
+    """Create the membership, or accept the pending one: the user's own (`mine`) or the invitation's."""
     assert invitation.account is not None
     linked = invitation.membership
     found = mine or (linked if linked is not None and linked.accepted is None else None)
@@ -283,17 +285,17 @@ def _accepted_membership(invitation: Invitation, user: User, mine: Membership | 
         return Membership.objects.create(user=user, account=invitation.account, role=invitation.role, accepted=now)
     invited = found.user
     if found.role == Role.GUEST != invitation.role:
-        member_key_rotate(membership=found)  # the team was shown the guest's key; a member's is theirs alone
+        member_key_rotate(membership=found)  # the team could read the guest's key; a member's key is private
     found.user, found.role, found.accepted = user, invitation.role, now
     found.save(update_fields=["user", "role", "accepted"])
     found.invitations.open().update(revoked=now)
     if invited != user:
-        user_placeholder_forget(user=invited)
+        placeholder_user_delete(user=invited)
     return found
 
 
-def _give(membership: Membership, kind: str, object_id: int, right: str) -> None:
-    """Add a grant; of two rights on one thing the larger stays."""
+def _add_grant(membership: Membership, kind: str, object_id: int, right: str) -> None:
+    """Add a grant; of two rights on one object the higher one stays."""
     grant, made = Grant.objects.get_or_create(
         membership=membership, kind=kind, object_id=object_id, defaults={"right": right}
     )

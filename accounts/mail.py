@@ -10,7 +10,7 @@ from accounts.models import Membership, User
 
 
 def one_line(text: str) -> str:
-    """Text for a header of a mail: names may contain line breaks, headers may not."""
+    """Join lines for a mail header: names may contain line breaks, headers may not."""
     return " ".join(text.split())
 
 
@@ -21,11 +21,11 @@ def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
     EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
 
 
-def brand_for_person(brand: Brand, user: User) -> Brand:
-    """The brand of the host that was asked, if all the person has here belongs to that brand's account; else ours.
+def brand_for_secret_link(brand: Brand, user: User) -> Brand:
+    """The brand whose host a secret link may name: `brand` if the user belongs to its account alone, else ours.
 
-    A mail with a secret link names only hosts of somebody the person trusts with everything they can open: who
-    controls the host reads the link. Operators' and several accounts' people therefore get the installation's own.
+    Whoever controls the host can read the link, and with it open everything that the user can open. So operators and
+    members of several accounts get a link to the installation's own host.
     """
     if not brand.white_label or user.is_operator:
         return OURS

@@ -97,19 +97,19 @@ class Account(models.Model):
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def accepted(self) -> MembershipQuerySet:
-        """Those whose person agreed to be a member."""
+        """Those that the person has accepted."""
         return self.filter(accepted__isnull=False)
 
     def pending(self) -> MembershipQuerySet:
-        """Those whose person was invited and has not agreed yet."""
+        """Those whose person was invited and has not accepted yet."""
         return self.filter(accepted__isnull=True)
 
 
 class Membership(models.Model):
     """A user in an account. A guest's key and options live here, since one person can be guest of many.
 
-    Until it is accepted a membership gives its person nothing and tells the account nothing about the person. Its own
-    key works at once: it is issued to the account and opens nothing but the account's own data.
+    Until it is accepted, a membership gives the person no access and shows the account nothing about the person. Its
+    own key works at once: it is issued to the account and opens only the account's data.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
@@ -146,9 +146,9 @@ class Membership(models.Model):
 
     @property
     def shown_name(self) -> str:
-        """What the account calls the member: its own name for a guest, else the person's name or e-mail.
+        """The name under which the account sees the member: the guest's name it wrote itself, else the user's.
 
-        Of somebody who has not accepted only what the account itself wrote: the guest's name, or the e-mail.
+        Before the person accepts, nothing of the user but the e-mail is shown.
         """
         own = str(self.options.get("guestName") or "")
         return own or (str(self.user) if self.accepted else self.user.email)
@@ -184,15 +184,15 @@ def invitation_token() -> str:
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> InvitationQuerySet:
-        """Those neither accepted nor taken back; some may be too old to be accepted."""
+        """Those neither used nor revoked; some of them may have expired."""
         return self.filter(used=None, revoked=None)
 
 
 class Invitation(models.Model):
     """A one-time link: to join an account, or (without one) to set up a fresh installation.
 
-    Only the token's hash is stored. `token` is its plain text on the instance that was just created, else empty.
-    Rows stay for a while after they were used or taken back: each is one mail that counts against a limit.
+    Only the token's hash is stored. `token` has the plain text on an instance that was just created, else it is empty.
+    Used and revoked rows are kept for a while, because they count against the limit of invitations.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="invitations")
@@ -223,16 +223,16 @@ class Invitation(models.Model):
 
 
 class ExposedKey(models.Model):
-    """A key that all of an account share and that somebody who may not see it any more may have written down.
+    """A shared key of an account that a person who has lost access to it may still know.
 
-    `kind` is a word registered in `accounts.revocation.SHARED_KEYS`; no foreign key to what the key belongs to, so that
-    this room need not know the rooms above it.
+    `kind` is registered in `accounts.revocation.SHARED_KEYS`. `object_id` is no foreign key, because the objects belong
+    to apps above this one.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="exposed_keys")
     kind = models.CharField(max_length=20)
     object_id = models.BigIntegerField()
-    person = models.CharField(max_length=400, help_text="Who may know it, in words: they may be no user any more")
+    person = models.CharField(max_length=400, help_text="Name and e-mail of who may know it: the user may be deleted")
     since = models.DateTimeField()
 
     class Meta:

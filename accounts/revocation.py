@@ -1,7 +1,8 @@
-"""What ends, and which keys somebody may still know, when a person's access to an account shrinks or ends.
+"""What happens when a person loses access to an account, or a part of it.
 
-Higher apps register two sorts of things: *work* of members that ends with their right to do it (API keys, shared
-links), and *shared keys*, which a person may have written down: only replacing them takes that knowledge away.
+Higher apps register two sorts of objects. *Dependent access*, such as API keys and shared links that a member created,
+ends with the member's right to create it. *Shared keys*, such as a site's, may be known to the person and stay valid
+until somebody replaces them, so they are listed as exposed.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from accounts.models import Account, ExposedKey, Membership, Role
 
 
 @dataclass(frozen=True)
-class MemberWork:
-    """Things that members make in an account and that must not outlive their right to make them.
+class DependentAccess:
+    """Access that depends on a membership and must end with it, such as API keys that the member created.
 
-    `ending(membership, leaves)` gives the open ones that end now: all of the person's when they leave the account, else
-    those they could not make any more. `end(thing, now)` ends one. `label` is a plural, such as "API keys".
+    `ending(membership, leaves)` returns the objects to end: all of the member's if they leave the account, else those
+    that their present role and grants no longer permit. `end(object, now)` ends one. `label` is a plural: "API keys".
     """
 
     label: str
@@ -33,10 +34,10 @@ class MemberWork:
 
 @dataclass(frozen=True)
 class SharedKeys:
-    """Keys that everybody with enough access to a thing can read, and that belong to nobody alone.
+    """Keys that everybody with enough access to an object can read.
 
-    `readable(membership)` gives (object id, name of the key) of all that the membership can read now; `labels(account,
-    ids)` what the things are called; `replace(account, object_id)` makes new keys of one thing.
+    `readable(membership)` returns (object id, name of the key) for all keys that the membership can read now;
+    `labels(account, ids)` returns the names of objects; `replace(account, object_id)` replaces the keys of one object.
     """
 
     kind: str
@@ -47,48 +48,48 @@ class SharedKeys:
     owners_only: bool = False
 
 
-KnownKeys = set[tuple[str, int, str]]  # (kind, object id, name of the key)
-MEMBER_WORK: list[MemberWork] = []
+ReadableKeys = set[tuple[str, int, str]]  # (kind, object id, name of the key)
+DEPENDENT_ACCESS: list[DependentAccess] = []
 SHARED_KEYS: dict[str, SharedKeys] = {}
 
 
-def register_member_work(work: MemberWork) -> None:
-    """End this sort of work with its maker's access; called from `config.registrations`."""
-    MEMBER_WORK.append(work)
+def register_dependent_access(access: DependentAccess) -> None:
+    """Register access that ends with a membership; called from `config.registrations`."""
+    DEPENDENT_ACCESS.append(access)
 
 
 def register_shared_keys(keys: SharedKeys) -> None:
-    """List keys of this kind when somebody who could read them leaves; called from `config.registrations`."""
+    """Register keys that are listed as exposed when a reader loses access; called from `config.registrations`."""
     SHARED_KEYS[keys.kind] = keys
 
 
-def readable_keys(membership: Membership) -> KnownKeys:
+def readable_keys(membership: Membership) -> ReadableKeys:
     """All shared keys that the membership can read now."""
     return {(keys.kind, number, name) for keys in SHARED_KEYS.values() for number, name in keys.readable(membership)}
 
 
-def work_ending(membership: Membership, leaves: bool = True) -> list[tuple[str, list[str]]]:
-    """(label, names) of the person's work that ends when they leave the account; only sorts they have any of."""
-    found = ((work.label, [str(thing) for thing in work.ending(membership, leaves)]) for work in MEMBER_WORK)
-    return [(label, names) for label, names in found if names]
+def list_ending_access(membership: Membership, leaves: bool = True) -> list[tuple[str, list[str]]]:
+    """List what ends when the person leaves the account: (label, names) of every sort that they have any of."""
+    sorts = ((access.label, [str(one) for one in access.ending(membership, leaves)]) for access in DEPENDENT_ACCESS)
+    return [(label, names) for label, names in sorts if names]
 
 
-def end_work(membership: Membership, *, leaves: bool, now: datetime) -> None:
-    """End what the person made and may not make any more."""
-    for work in MEMBER_WORK:
-        for thing in work.ending(membership, leaves):
-            work.end(thing, now)
+def end_dependent_access(membership: Membership, *, leaves: bool, now: datetime) -> None:
+    """End the dependent access that the membership no longer permits."""
+    for access in DEPENDENT_ACCESS:
+        for one in access.ending(membership, leaves):
+            access.end(one, now)
 
 
-def person_of(membership: Membership) -> str:
-    """How a list of keys names the person for good: "Zoe (zoe@example.org)"."""
+def describe_person(membership: Membership) -> str:
+    """Describe the person in words that stay when the user is deleted: "Zoe (zoe@example.org)"."""
     name, email = membership.shown_name, membership.user.email
     return email if name == email else f"{name[:120]} ({email})"
 
 
-def exposed_keys_add(*, membership: Membership, keys: KnownKeys, now: datetime) -> None:
-    """Write down that this person may know these keys, which they can read no more."""
-    person = person_of(membership)
+def exposed_keys_add(*, membership: Membership, keys: ReadableKeys, now: datetime) -> None:
+    """Record that the person may know these keys although they can no longer read them."""
+    person = describe_person(membership)
     ExposedKey.objects.bulk_create(
         [
             ExposedKey(account=membership.account, kind=kind, object_id=number, person=person, since=now)
@@ -99,27 +100,27 @@ def exposed_keys_add(*, membership: Membership, keys: KnownKeys, now: datetime) 
 
 
 @contextmanager
-def access_change(membership: Membership, now: datetime) -> Iterator[None]:
-    """Surround a change of a member's role or grants: ends the work, and lists the keys, that are theirs no more."""
+def revoke_lost_access(membership: Membership, now: datetime) -> Iterator[None]:
+    """Run a change of a member's role or grants, then end the dependent access and list the keys that they lost."""
     before = readable_keys(membership)
     with transaction.atomic():
         yield
-        end_work(membership, leaves=False, now=now)
+        end_dependent_access(membership, leaves=False, now=now)
         exposed_keys_add(membership=membership, keys=before - readable_keys(membership), now=now)
 
 
-def exposed_keys_forget(*, kind: str, object_id: int) -> None:
-    """The keys of a thing were replaced: what anybody knew opens nothing now."""
+def exposed_keys_clear(*, kind: str, object_id: int) -> None:
+    """Delete the entries for an object whose keys were replaced."""
     ExposedKey.objects.filter(kind=kind, object_id=object_id).delete()
 
 
-def exposed_key_keep(*, exposed: ExposedKey) -> None:
-    """Leave the key as it is, although that person may know it."""
+def exposed_key_dismiss(*, exposed: ExposedKey) -> None:
+    """Delete the entry without replacing the key."""
     exposed.delete()
 
 
 def exposed_key_replace(*, exposed: ExposedKey, by: Membership) -> None:
-    """Replace the key. Raises ValidationError for an account's key unless an owner does it."""
+    """Replace the key. Raises ValidationError if that is left to owners and `by` is none."""
     keys = SHARED_KEYS[exposed.kind]
     if keys.owners_only and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can replace the account's key."})
@@ -127,7 +128,7 @@ def exposed_key_replace(*, exposed: ExposedKey, by: Membership) -> None:
 
 
 def exposed_key_labels(account: Account, rows: Sequence[ExposedKey]) -> list[str]:
-    """What each key belongs to: "Site keys of example.com"; of something that is gone only the number."""
+    """Describe what each key belongs to: "Site keys of example.com"; by id if the object is gone."""
     numbers: dict[str, set[int]] = {}
     for row in rows:
         numbers.setdefault(row.kind, set()).add(row.object_id)

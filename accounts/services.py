@@ -21,11 +21,11 @@ from accounts.models import Account, Grant, Invitation, Membership, Right, Role,
 from accounts.revocation import (
     SHARED_KEYS,
     SharedKeys,
-    access_change,
-    end_work,
+    end_dependent_access,
     exposed_keys_add,
-    exposed_keys_forget,
+    exposed_keys_clear,
     readable_keys,
+    revoke_lost_access,
 )
 
 MAX_GRANTS = 10_000
@@ -33,17 +33,17 @@ Grants = Iterable[tuple[str, int, str]]  # (kind, id, right)
 
 
 def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
-    """A person who can log in: a new user, or one who was only ever invited.
+    """Create a user who can log in, or turn a placeholder (`is_placeholder`) into one.
 
-    The caller has made sure that the address is theirs. Raises ValidationError for a taken or wrong address or a weak
-    password.
+    The caller has made sure that the address is the person's. Raises ValidationError for a taken or invalid address or
+    a weak password.
     """
-    address, called = email.strip().lower(), " ".join(name.split())[:120]
+    address, full_name = email.strip().lower(), " ".join(name.split())[:120]
     _checked("email", validate_email, address)
     user = User.objects.filter(email=address).first() or User(email=address)
     if user.pk is not None and not is_placeholder(user):
         raise ValidationError({"email": "There is already a user with this address."})
-    user.name, user.is_operator = called, operator
+    user.name, user.is_operator = full_name, operator
     _checked("password", validate_password, password, user)
     user.set_password(password)
     user.save()
@@ -64,10 +64,10 @@ def user_password_set(*, user: User, password: str) -> None:
     user.save(update_fields=["password"])
 
 
-def user_placeholder(*, email: str) -> User:
-    """The person of this address; of an unknown one, a user as whom nobody can log in before they chose a password.
+def placeholder_user_get_or_create(*, email: str) -> User:
+    """The user with this address; for a new address, a placeholder without password, as which nobody can log in.
 
-    Raises ValidationError for text that is no address.
+    Raises ValidationError for an invalid address.
     """
     address = email.strip().lower()
     try:
@@ -78,13 +78,13 @@ def user_placeholder(*, email: str) -> User:
 
 
 def is_placeholder(user: User) -> bool:
-    """Whether the user was only ever invited: never logged in, cannot, and is a member of nothing."""
-    came = user.last_login is not None or user.has_usable_password()
-    return user.is_active and not came and not user.memberships.accepted().exists()
+    """Whether the user was only invited so far: no password, never logged in, and no accepted membership."""
+    has_log_in = user.last_login is not None or user.has_usable_password()
+    return user.is_active and not has_log_in and not user.memberships.accepted().exists()
 
 
-def user_placeholder_forget(*, user: User) -> None:
-    """Delete a user who never came and whom no account waits for any more; leave every other one."""
+def placeholder_user_delete(*, user: User) -> None:
+    """Delete a placeholder that has no membership left; does nothing for other users."""
     if is_placeholder(user) and not user.memberships.exists():
         user.delete()
 
@@ -112,7 +112,7 @@ def account_update(*, account: Account, name: str | None = None, timezone: str |
 def account_brand_set(*, account: Account, **brand: str) -> Account:
     """Set the white label (host, name, logo, accent; an empty host switches it off). ValidationError.
 
-    A new host is a claim: the label shows there once the account has proved that the host is its own.
+    A new host is claimed: the white label is shown on it once the account has proved that the host is its own.
     """
     cleaned = cleaned_brand(brand)
     before, host = account.brand.get("host", ""), cleaned.get("host", "")
@@ -143,10 +143,10 @@ def account_key_rotate(*, account: Account) -> None:
     """A new authkey; the old one stops working."""
     account.key_generation += 1
     account.save()
-    exposed_keys_forget(kind="account", object_id=account.pk)
+    exposed_keys_clear(kind="account", object_id=account.pk)
 
 
-# Listed when an owner leaves: nobody else is shown the account's key
+# Only owners can read the account's key, so it is exposed when one of them leaves
 ACCOUNT_KEY = SharedKeys(
     "account",
     "Authkey",
@@ -159,22 +159,22 @@ ACCOUNT_KEY = SharedKeys(
 
 def member_role_set(*, membership: Membership, role: str, by: Membership) -> Membership:
     """Give a member another role. Only owners make or unmake owners; the last owner stays."""
-    with access_change(membership, clock.now()):
+    with revoke_lost_access(membership, clock.now()):
         _set_role(membership, role, by)
     return membership
 
 
 def member_grants_set(*, membership: Membership, grants: Grants) -> None:
     """Replace what a guest was given of the registered kinds by (kind, id, right). Raises ValidationError."""
-    with access_change(membership, clock.now()):
+    with revoke_lost_access(membership, clock.now()):
         _replace_grants(membership, grants)
 
 
 def member_access_set(
     *, membership: Membership, by: Membership, role: str | None = None, grants: Grants | None = None
 ) -> Membership:
-    """Change role and grants (None: as they are) at once, so that nothing ends which the other one gives back."""
-    with access_change(membership, clock.now()):
+    """Change role and grants (None: unchanged) together, so that nothing ends which the two together still permit."""
+    with revoke_lost_access(membership, clock.now()):
         if role is not None:
             _set_role(membership, role, by)
         if grants is not None:
@@ -183,35 +183,35 @@ def member_access_set(
 
 
 def grant_set(*, membership: Membership, kind: str, object_id: int, right: str | None) -> None:
-    """Give one right on one thing, or take it away (None). ValidationError for another account's thing."""
-    if kind not in SHARED_KEYS:  # nothing with keys: no need to compare what the guest can read
+    """Grant a right on one object, or withdraw it (None). Raises ValidationError for an object of another account."""
+    if kind not in SHARED_KEYS:  # no keys of this kind, so access to them need not be compared
         return _set_grant(membership, kind, object_id, right)
-    with access_change(membership, clock.now()):
+    with revoke_lost_access(membership, clock.now()):
         _set_grant(membership, kind, object_id, right)
     return None
 
 
 def member_key_rotate(*, membership: Membership) -> None:
-    """A new key of the member's own; the old one stops working."""
+    """Replace the member's own key; the old one stops working."""
     membership.key_generation += 1
     membership.save(update_fields=["key_generation", "authkey_hash"])
 
 
 @transaction.atomic
 def member_remove(*, membership: Membership, by: Membership) -> None:
-    """Take a person out of the account, with their grants and what they made; the last owner stays.
+    """Remove a person from the account, with their grants and dependent access; the last owner stays.
 
-    Keys that all share and that the person could read are listed on the team's page, to be replaced.
+    Shared keys that the person could read are listed as exposed on the team's page.
     """
     if membership.role == Role.OWNER and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can remove an owner."})
     _keep_an_owner(membership)
     now, user = clock.now(), membership.user
     exposed_keys_add(membership=membership, keys=readable_keys(membership), now=now)
-    end_work(membership, leaves=True, now=now)
+    end_dependent_access(membership, leaves=True, now=now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
     membership.delete()
-    user_placeholder_forget(user=user)
+    placeholder_user_delete(user=user)
 
 
 @transaction.atomic
@@ -219,13 +219,15 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
     if role not in Role.values:
         raise ValidationError({"role": f"Must be one of: {', '.join(Role.values)}."})
     if membership.accepted is None and role != membership.role:
-        raise ValidationError({"role": "This person has not accepted yet. Take the invitation back and invite again."})
+        raise ValidationError(
+            {"role": "This person has not accepted yet. Take the invitation back, then invite them again."}
+        )
     if Role.OWNER in {membership.role, role} and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can make or change an owner."})
     if role != Role.OWNER:
         _keep_an_owner(membership)
     if membership.role == Role.GUEST != role:
-        member_key_rotate(membership=membership)  # the team was shown the guest's key; a member's is theirs alone
+        member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
     membership.role = role
     membership.save(update_fields=["role"])
 
@@ -248,29 +250,29 @@ def _set_grant(membership: Membership, kind: str, object_id: int, right: str | N
     Grant.objects.update_or_create(membership=membership, kind=kind, object_id=object_id, defaults={"right": right})
 
 
-def existing_things(account: Account, things: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of the (kind, id) that are there and belong to the account; asks for these ids only."""
+def existing_objects(account: Account, objects: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the (kind, id) that exist in the account. Queries for these ids only."""
     numbers: dict[str, set[int]] = {}
-    for kind, object_id in things:
+    for kind, object_id in objects:
         if kind in KINDS and 0 < object_id < 2**63:
             numbers.setdefault(kind, set()).add(object_id)
     return {(kind, number) for kind, ids in numbers.items() for number, _ in KINDS[kind].existing(account, ids)}
 
 
 def cleaned_grants(account: Account, grants: Grants) -> list[tuple[str, int, str]]:
-    """The grants, each once, if every one names a thing of this account. Raises ValidationError."""
+    """The grants without duplicates. Raises ValidationError unless each is for an object of this account."""
     wanted = {(kind, object_id): right for kind, object_id, right in grants}
     if len(wanted) > MAX_GRANTS:
-        raise ValidationError({"grants": f"At most {MAX_GRANTS:,} things can be given at once."})
-    there = existing_things(account, wanted)
+        raise ValidationError({"grants": f"At most {MAX_GRANTS:,} rights can be granted at once."})
+    existing = existing_objects(account, wanted)
     for (kind, object_id), right in wanted.items():
-        if right not in Right.values or (kind, object_id) not in there:
+        if right not in Right.values or (kind, object_id) not in existing:
             raise ValidationError({"grants": f"There is no {kind} {object_id} that could be given to {right}."})
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 
 def account_lock(account: Account) -> None:
-    """Let nobody else count or change this account's people until our transaction ends."""
+    """Lock the account, so that its members are not counted or changed elsewhere until the transaction ends."""
     Account.objects.select_for_update(no_key=True).values_list("pk").get(pk=account.pk)
 
 

@@ -1,7 +1,7 @@
 """Limits on attempts: each is counted before it is made, so that no number of attempts at once passes a limit.
 
-Counters live in a cache of their own (`CACHES["throttles"]`), which nothing else can push them out of; with REDIS_URL
-all processes count together.
+Counters are kept in a cache of their own (`CACHES["throttles"]`), so that no other entries can evict them; with
+REDIS_URL all processes share them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from dataclasses import dataclass
 
 from django.core.cache import caches
 
-from accounts.security.client_ip import client_key
-
-__all__ = ["Limit", "clear", "client_key", "give_back", "minutes", "take"]
-CACHE = "throttles"
+CACHE_ALIAS = "throttles"
 
 
 @dataclass(frozen=True)
@@ -27,11 +24,11 @@ class Limit:
     seconds: int
 
 
-Pair = tuple[Limit, str]
+LimitKey = tuple[Limit, str]  # a limit, and what it counts: an e-mail, a client, a user's id
 
 LOGIN_PAIR = Limit("login-pair", 5, 300)  # one person from one client
 LOGIN_DEVICE = Limit("login-device", 5, 300)  # one person from a device that logged in as them before
-LOGIN_EMAIL = Limit("login-email", 30, 900)  # one person from clients that nobody knows
+LOGIN_EMAIL = Limit("login-email", 30, 900)  # one person from clients that never logged in as them
 LOGIN_ADDRESS = Limit("login-address", 50, 900)  # one client trying many people
 RESET_EMAIL = Limit("reset-email", 3, 3600)  # mails that are sent; asking for more is not refused
 RESET_ADDRESS = Limit("reset-address", 20, 3600)
@@ -41,40 +38,45 @@ CHECK_USER = Limit("check-user", 20, 300)  # pages fetched on somebody's behalf
 CHECK_ACCOUNT = Limit("check-account", 20, 300)  # DNS records looked up on an account's behalf
 
 
-def take(*pairs: Pair) -> int:
-    """Count one attempt against each limit; 0 if it may be made, else the seconds to wait.
+def count_attempt(*keys: LimitKey) -> int:
+    """Count one attempt against each limit; returns 0 if it may be made, else the seconds to wait.
 
-    A refused attempt is not made, so it counts against none of the limits: what was taken before the one that is used
-    up is given back, and the rest is not asked. Name first what a guesser cannot choose freely (their address).
+    A refused attempt counts against none of the limits: those counted before the exceeded one are undone, those after
+    it are not counted. Put first what an attacker cannot choose freely (their address).
     """
-    for number, (limit, value) in enumerate(pairs):
+    for number, (limit, value) in enumerate(keys):
         if _add(_key(limit, value), 1, limit.seconds) > limit.most:
-            give_back(*pairs[: number + 1])
+            undo_attempt(*keys[: number + 1])
             return _remaining(limit, value)
     return 0
 
 
-def give_back(*pairs: Pair) -> None:
-    """Take back what `take` counted: the attempt was no guess, or was not made."""
-    cache = caches[CACHE]
-    for limit, value in pairs:
+def undo_attempt(*keys: LimitKey) -> None:
+    """Undo one `count_attempt`: the attempt succeeded, or was not made."""
+    cache = caches[CACHE_ALIAS]
+    for limit, value in keys:
         try:
             cache.decr(_key(limit, value))
         except ValueError:  # the window ended in between
             continue
 
 
-def clear(*pairs: Pair) -> None:
-    """Forget all attempts that were counted."""
-    cache = caches[CACHE]
-    for limit, value in pairs:
+def clear_attempts(*keys: LimitKey) -> None:
+    """Reset the counters to zero."""
+    cache = caches[CACHE_ALIAS]
+    for limit, value in keys:
         cache.delete(_key(limit, value))
 
 
-def minutes(seconds: int) -> str:
-    """A time to wait, in words: "1 minute", "12 minutes"."""
-    count = max(1, round(seconds / 60))
-    return "1 minute" if count == 1 else f"{count} minutes"
+def refusal_message(seconds: int, what: str = "attempts") -> str:
+    """What a person reads who has to wait: "Too many attempts. Try again in 12 minutes."."""
+    return f"Too many {what}. Try again in {format_wait(seconds)}."
+
+
+def format_wait(seconds: int) -> str:
+    """A time to wait in minutes, at least one: "1 minute", "12 minutes"."""
+    minutes = max(1, round(seconds / 60))
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _key(limit: Limit, value: str) -> str:
@@ -82,8 +84,8 @@ def _key(limit: Limit, value: str) -> str:
 
 
 def _add(key: str, count: int, seconds: int) -> int:
-    """The counter's new value. The window begins with the first attempt and is not made longer by later ones."""
-    cache = caches[CACHE]
+    """Add to a counter; returns its value. The window begins with the first attempt; later ones do not extend it."""
+    cache = caches[CACHE_ALIAS]
     if cache.add(key, count, seconds):
         cache.set(f"{key}:end", time.time() + seconds, seconds)
         return count
@@ -91,12 +93,12 @@ def _add(key: str, count: int, seconds: int) -> int:
         value = int(cache.incr(key, count))
     except ValueError:  # the window ended between the two calls
         return count if cache.add(key, count, seconds) else int(cache.incr(key, count))
-    if value <= count:  # Redis made the key anew, which had just ended, and such a key would stay for ever
+    if value <= count:  # the key had just expired and Redis created it without an expiry
         cache.touch(key, seconds)
     return value
 
 
 def _remaining(limit: Limit, value: str) -> int:
     """Whole seconds until the limit's window ends, at least 1."""
-    end = caches[CACHE].get(f"{_key(limit, value)}:end")
+    end = caches[CACHE_ALIAS].get(f"{_key(limit, value)}:end")
     return max(1, min(limit.seconds, round(end - time.time()))) if end else limit.seconds

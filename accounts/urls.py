@@ -33,7 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/team/<int:member_id>/remove", team.remove, name="member-remove"),
     path("account/team/<int:pending_id>/invite", team.invite_again, name="member-invite"),
     path("account/team/keys/<int:exposed_id>/replace", team.key_replace, name="exposed-key-replace"),
-    path("account/team/keys/<int:exposed_id>/keep", team.key_keep, name="exposed-key-keep"),
+    path("account/team/keys/<int:exposed_id>/dismiss", team.key_dismiss, name="exposed-key-dismiss"),
     path("account/invitations/<int:invitation_id>/renew", team.renew, name="invitation-renew"),
     path("account/invitations/<int:invitation_id>/revoke", team.revoke, name="invitation-revoke"),
     path("api/v1/me", api.Me.as_view()),

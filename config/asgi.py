@@ -14,7 +14,7 @@ from django.core.asgi import get_asgi_application
 
 django_app = get_asgi_application()  # before anything that needs the models
 
-from config import bodies, health, process, statics  # noqa: E402
+from config import bodies, client_concurrency, health, process, statics  # noqa: E402
 from config.together import AtOnce, never  # noqa: E402
 from links import redirector  # noqa: E402
 from tracking import collector, intake  # noqa: E402
@@ -67,7 +67,12 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
     for hot in HOT:
         if hot.claims(scope):
             return await hot.app(scope, receive, send)
-    return await bodies.limited(django_app, behind_proxy(scope), receive, send)
+    return await bodies.limited(take_turns, behind_proxy(scope), receive, send)
+
+
+async def take_turns(scope: Scope, receive: Any, send: Any) -> None:
+    """Let Django answer when it is the request's turn among those of its client."""
+    await client_concurrency.limited(django_app, scope, receive, send)
 
 
 async def refuse_method(send: Any) -> None:

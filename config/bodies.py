@@ -16,7 +16,7 @@ from django.conf import settings
 
 from accounts.security.client_ip import rate_limit_key
 from config.http_limits import LINGER_SECONDS, MAX_DISCARDED_BYTES
-from config.refusals import TOO_LARGE, write_refusal
+from config.refusals import TOO_LARGE, send_refusal
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -27,7 +27,6 @@ IMPORTS = frozenset({"/links/import"})  # addresses that take a file; their bodi
 SMALL_BYTES = 64 * 1024  # what every body may have, however much memory the others take: log-ins go on
 MAX_ALL_BYTES = 64 * 1024 * 1024  # of all bodies together, beyond SMALL_BYTES each
 MAX_CLIENT_BYTES = 16 * 1024 * 1024  # of the bodies of one client
-RETRY_SECONDS = 5
 BUSY = "Too many large requests at the same time. Try again in some seconds."
 DISCONNECT = {"type": "http.disconnect"}
 
@@ -127,20 +126,8 @@ async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
 
 async def refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
     """Answer with an error and close. What the client still sends is thrown away for a moment: it may read then."""
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     sentence = f"{TOO_LARGE} At most {body_limit(scope['path']) / 2**20:g} MB are read here." if status == 413 else BUSY
-    query = scope.get("query_string", b"").decode("latin-1")
-    told = write_refusal(scope["path"], host, query, status, sentence)
-    headers = [
-        (b"content-type", told.content_type.encode()), (b"content-length", str(len(told.body)).encode()),
-        (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"connection", b"close"),
-    ]  # fmt: skip
-    if status == 503:
-        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
-    if told.for_programs:
-        headers.append((b"access-control-allow-origin", b"*"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": told.body, "more_body": True})
+    await send_refusal(scope, send, status, sentence, more_body=True)
     await discard_rest(receive)
     await send({"type": "http.response.body", "body": b""})
 

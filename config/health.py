@@ -1,7 +1,7 @@
 """`GET /healthz`: is it ready, and what is wrong? Answers from memory, also while a store is away.
 
-Everybody gets the status. The whole report names tasks, numbers and errors of the store, so it goes only to programs
-on this machine and to operators who are logged in.
+Everybody gets the status. The full report names tasks, numbers and errors of the store, so only programs on this
+machine and logged-in operators get it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, parse_cookie
 
 from accounts.operations.run import summary
+from accounts.security.client_ip import normalize_address
 from tracking import feed, places, spool, store
-from tracking.address import clean
 from tracking.web import Header, security_headers
 
 BEAT_KEY = "footfall:last-beat"
 LATE_SECONDS = 60
 ASK_SECONDS = 2.0
 TASK_SECONDS = 5.0
-PROXIES_SEND = (b"forwarded", b"x-real-ip", b"via")  # and everything that begins with x-forwarded-
+PROXY_HEADERS = (b"forwarded", b"x-real-ip", b"via")  # and all that begin with x-forwarded-
 _answer: tuple[float, str] = (0.0, "not asked yet")
 _tasks: tuple[float, dict[str, Any]] = (-TASK_SECONDS, {})
 
@@ -93,18 +93,18 @@ def claims(scope: MutableMapping[str, Any]) -> bool:
 
 
 async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-    """Answer 200 with the status, and to those who may see it the report, once requests are served at all."""
+    """Answer 200 as soon as requests are served: the full report for those who may see it, else the status alone."""
     if scope["method"] not in ("GET", "HEAD"):
         await answer(scope, send, 405, b"", (b"allow", b"GET, HEAD"))
         return
     found = await asyncio.to_thread(report, datetime.now(UTC))
-    whole = is_on_this_machine(scope) or await asyncio.to_thread(is_operator, scope)
-    body = orjson.dumps(found if whole else {"status": found["status"]}, default=str)
+    may_see_all = is_on_this_machine(scope) or await asyncio.to_thread(is_operator, scope)
+    body = orjson.dumps(found if may_see_all else {"status": found["status"]}, default=str)
     await answer(scope, send, 200, body, (b"content-type", b"application/json"))
 
 
 async def answer(scope: MutableMapping[str, Any], send: Any, status: int, body: bytes, header: Header) -> None:
-    """Send an answer that nobody keeps."""
+    """Send a response that must not be cached."""
     length = (b"content-length", str(len(body)).encode())
     headers = [header, length, (b"cache-control", b"no-store"), *security_headers()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -112,22 +112,21 @@ async def answer(scope: MutableMapping[str, Any], send: Any, status: int, body: 
 
 
 def is_on_this_machine(scope: MutableMapping[str, Any]) -> bool:
-    """Whether a program on this machine asks for itself: from loopback, and no proxy asks for somebody else."""
-    address = clean((scope.get("client") or ("",))[0])
-    return (
-        bool(address) and ip_address(address).is_loopback and not any(is_proxys(name) for name, _ in scope["headers"])
-    )
+    """Whether the request comes from loopback and was not passed on by a proxy."""
+    address = normalize_address((scope.get("client") or ("",))[0])
+    is_loopback = bool(address) and ip_address(address).is_loopback
+    return is_loopback and not any(is_proxy_header(name) for name, _ in scope["headers"])
 
 
-def is_proxys(name: bytes) -> bool:
-    """Whether only proxies send a header of this name."""
-    return name.startswith(b"x-forwarded-") or name in (b"forwarded", b"x-real-ip", b"via")
+def is_proxy_header(name: bytes) -> bool:
+    """Whether a header of this name is sent by proxies only."""
+    return name.startswith(b"x-forwarded-") or name in PROXY_HEADERS
 
 
 def is_operator(scope: MutableMapping[str, Any]) -> bool:
     """Whether an operator of the installation is logged in; False while the database is away."""
-    told = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
-    key = parse_cookie(told).get(settings.SESSION_COOKIE_NAME)
+    cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
+    key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
     if not key:
         return False
     request = HttpRequest()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -23,6 +23,7 @@ from reports.clickport import errors as clickport
 from reports.clicky import outputs
 
 CLICKY = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
+RETRY_SECONDS = 5  # what a client is told to wait that gets 503
 JSON = "application/json; charset=utf-8"
 TOO_LARGE = "The body is too large."
 TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
@@ -54,6 +55,29 @@ def write_refusal(path: str, host: str, query: str, status: int, sentence: str) 
     text = f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Start page</a></p>"
     shown = page(title, f"<main>{text}</main>", status=status)
     return Refusal(shown.body, "text/html; charset=utf-8", for_programs=False)
+
+
+async def send_refusal(
+    scope: dict[str, Any],
+    send: Callable[[Any], Awaitable[None]],
+    status: int,
+    sentence: str,
+    more_body: bool = False,
+) -> None:
+    """Answer an ASGI request with an error and close its connection. With `more_body` the caller ends the response."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    query = scope.get("query_string", b"").decode("latin-1")
+    told = write_refusal(scope["path"], host, query, status, sentence)
+    headers = [
+        (b"content-type", told.content_type.encode()), (b"content-length", str(len(told.body)).encode()),
+        (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"connection", b"close"),
+    ]  # fmt: skip
+    if status == 503:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if told.for_programs:
+        headers.append((b"access-control-allow-origin", b"*"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": told.body, "more_body": more_body})
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

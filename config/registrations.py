@@ -4,7 +4,7 @@ from accounts.access import register_kind
 from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
 from accounts.invitations import OPEN_INVITATIONS
-from accounts.revocation import register_member_work, register_shared_keys
+from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY
 from config.periods import PERIODS
 from goals.discovery import register_reader
@@ -44,10 +44,10 @@ register_kind(GROUP_KIND)
 register_kind(DATAPOINT_KIND)
 
 # What ends with a member's access, and which keys they may still know
-register_member_work(OPEN_INVITATIONS)
-register_member_work(API_KEYS)
-register_member_work(SHARES)
-register_member_work(MAIL_CHANNELS)
+register_dependent_access(OPEN_INVITATIONS)
+register_dependent_access(API_KEYS)
+register_dependent_access(SHARES)
+register_dependent_access(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
 

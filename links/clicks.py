@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.host_names import host_name
+from accounts.security.client_ip import is_in_networks
 from links import known, thread, tokens, windows
 from links.choose import Asker, Choice, choose
 from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters
@@ -21,7 +22,6 @@ from links.pausing import note_click
 from sites import known as known_sites
 from sites.facts import SiteFacts
 from tracking import intake
-from tracking.address import within
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.agent import read_agent
 from tracking.steps.bots import crawler_name
@@ -202,7 +202,7 @@ def record(click: Click, url: str) -> Event | Refused | None:
     if link.redirect_only:
         return None
     intake.count_received(link.account_id, hit.now)
-    if click.account.blacklist and within(hit.ip, click.account.blacklist):
+    if click.account.blacklist and is_in_networks(hit.ip, click.account.blacklist):
         return intake.refuse(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:
         return intake.refuse(link.account_id, "over_quota", hit.now)

@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from accounts.security.client_ip import is_in_networks
 from links import clicks, known, thread, tokens, windows
 from links.facts import AccountFacts, ConversionFacts, LinkFacts
 from links.hits import Request
 from links.visitor import Visitor
 from tracking import intake
-from tracking.address import visitor_address, within
+from tracking.address import visitor_address
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.page import clip, money
 from tracking.steps.privacy import keep_less_of_the_address
@@ -46,7 +47,7 @@ def report(request: Request, *, browser: bool) -> Event | Refused:
     hit = hit_of(request, conversion, fields)
     if account is None or account.site.over_quota:
         return intake.refuse(conversion.account_id, "over_quota", request.now)
-    if account.blacklist and within(hit.ip, account.blacklist):
+    if account.blacklist and is_in_networks(hit.ip, account.blacklist):
         return intake.refuse(conversion.account_id, "excluded_ip", request.now)
     if browser and clicks.sign_of(hit, request.method):
         return intake.refuse(conversion.account_id, "bot", request.now)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from accounts.access import Kind
 from accounts.invitations import check_guest_limit, pending_member_invite
 from accounts.models import Account, Invitation, Membership, Role
-from accounts.services import member_remove, user_placeholder
+from accounts.services import member_remove, placeholder_user_get_or_create
 from links.grants import ALL_THINGS, DATAPOINT, GROUP
 from links.models import Datapoint, Group, Status
 
@@ -53,7 +53,7 @@ def guest_create(*, account: Account, email: str, name: str = "", options: dict[
 
     A password cannot be given: it would be one for somebody else's address. Raises ValidationError.
     """
-    user = user_placeholder(email=email)
+    user = placeholder_user_get_or_create(email=email)
     if account.memberships.filter(user=user).exists():
         raise ValidationError({"email": f"{user.email} is in this account already."})
     check_guest_limit(account, user.email)

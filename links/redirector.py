@@ -241,13 +241,13 @@ async def ask_password(link: LinkFacts, request: Request) -> Reply | None:
 def check_link_password(link: LinkFacts, given: str, client: str) -> Reply | None:
     """None for the right password. A try is counted before anything is hashed; blocks, so not for the event loop."""
     limit = (LINK_PASSWORD, f"{link.link_id} {client}")
-    if wait := throttle.take(limit):
+    if wait := throttle.count_attempt(limit):
         return answers.too_many(wait)
     try:
         if not check_password(given, link.password):
             return answers.password_form(wrong=True)
     except HashingBusy:
-        throttle.give_back(limit)
+        throttle.undo_attempt(limit)
         raise
-    throttle.give_back(limit)
+    throttle.undo_attempt(limit)
     return None

@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("links/scripts/<int:script_id>/delete", belongings.script_delete, name="link-script-delete"),
     path("links/lists", belongings.lists, name="link-lists"),
     path("links/guests", guests.matrix, name="link-guests"),
+    path("links/guests/<int:member_id>/key", guests.guest_key, name="link-guest-key"),
     path("links/toolbox", guests.toolbox, name="link-toolbox"),
     path("links/<int:datapoint_id>", report.report, name="link"),
     path("links/<int:datapoint_id>/edit", editor.edit, name="link-edit"),

@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import allowed, person_behind
+from accounts.access import acting_user, allowed
 from accounts.api import ManagementView, cleaned, page_of
 from sites.access import KIND, site_of, sites_of
 from sites.models import ApiKey, Site
@@ -110,7 +110,7 @@ class Keys(ManagementView):
     @extend_schema(request=KeySerializer, responses={201: NewKeySerializer})
     def post(self, request: Request, site_id: int) -> Response:
         site = site_of(request.user, site_id, may="edit")
-        user = person_behind(request.user)
+        user = acting_user(request.user)
         key, plain = api_key_create(site=site, user=user, **cleaned(KeySerializer(data=request.data)))
         key.api_key = plain  # type: ignore[attr-defined]
         return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)

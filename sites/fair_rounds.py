@@ -20,8 +20,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from django.db.models import F, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import QuerySet
+
+from accounts.operations.fair_order import rank_by_account
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -89,21 +90,12 @@ class Places:
         return chosen
 
 
-def ranked(rows: QuerySet[Any], account: str, order: str) -> QuerySet[Any]:
-    """The rows with their `rank` within their account (1 = first by `order`), every account's first ones first.
-
-    `account` is the lookup of the account's number, such as "site__account_id"."""
-    by = F(order[1:]).desc() if order.startswith("-") else F(order).asc()
-    rank = Window(RowNumber(), partition_by=F(account), order_by=[by, F("pk").asc()])
-    return rows.annotate(rank=rank).order_by("rank", order)
-
-
 def next_in_turn(rows: QuerySet[Any], account: str, order: str, places: Places) -> list[tuple[Any, int]]:
     """(key, account) of the rows that may begin now, in fair order."""
     if places.free <= 0:
         return []
     open_rows = rows.exclude(**{f"{account}__in": places.full_accounts()})
-    waiting = ranked(open_rows, account, order).filter(rank__lte=2 * places.per_account)
+    waiting = rank_by_account(open_rows, account, order).filter(rank__lte=2 * places.per_account)
     return places.choose(list(waiting.values_list("pk", account, "rank")[: 2 * places.total]))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from accounts.access import Bearer
 from accounts.models import Account, Membership
-from accounts.revocation import MemberWork, SharedKeys
+from accounts.revocation import DependentAccess, SharedKeys
 from sites.access import KIND, existing_sites, sites_of
 from sites.alerts.models import Channel, ChannelKind
 from sites.models import ApiKey, Site
@@ -62,6 +62,6 @@ def end_channel(channel: Channel, now: datetime) -> None:
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
 
 
-MAIL_CHANNELS = MemberWork("Alert channels that mail to them", ending_channels, end_channel)
-API_KEYS = MemberWork("API keys", ending_keys, end_key)
+MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", ending_channels, end_channel)
+API_KEYS = DependentAccess("API keys", ending_keys, end_key)
 SITE_KEYS = SharedKeys(KIND, "Site keys", readable_site_keys, site_names, replace_site_keys)

@@ -16,7 +16,7 @@ from accounts.host_names import host_name, is_public_host
 from accounts.keys import derived_key, key_hash, random_key
 from accounts.limits import check_limit
 from accounts.models import Account, User
-from accounts.revocation import exposed_keys_forget
+from accounts.revocation import exposed_keys_clear
 from sites import known
 from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
 from sites.settings_fields import cleaned_settings
@@ -88,7 +88,7 @@ def site_delete(*, site: Site, now: datetime | None = None) -> None:
     _release_domain(site)
     site.deleted = now or clock.now()
     site.save(update_fields=["deleted"])
-    exposed_keys_forget(kind="site", object_id=site.pk)
+    exposed_keys_clear(kind="site", object_id=site.pk)
     transaction.on_commit(known.nudge)
 
 
@@ -97,7 +97,7 @@ def site_keys_rotate(*, site: Site) -> Site:
     """New `sitekey` and `sitekey_admin`; the old ones stop working."""
     site.key_generation += 1
     site.save(update_fields=["key_generation"])
-    exposed_keys_forget(kind="site", object_id=site.pk)
+    exposed_keys_clear(kind="site", object_id=site.pk)
     transaction.on_commit(known.nudge)
     return site
 

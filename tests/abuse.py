@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+ADDRESS = "127.0.0.2"  # the client's own; everybody else comes from another one
 BLOCK = b"x" * 32_768
 HEAD = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 TRAILERS = b"T: aaaa\r\n" * 3640  # 32 KB
@@ -26,7 +27,7 @@ Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 async def connected(port: int) -> AsyncIterator[tuple[Reader, Writer]]:
     """A connection; whatever the server does to it is no error here."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(ADDRESS, 0))
         try:
             yield reader, writer
         finally:

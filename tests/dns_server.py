@@ -1,33 +1,43 @@
-"""A DNS server of this process, over UDP: what a test wrote into it is what the product reads."""
+"""A DNS server in this process, over UDP: the product asks it instead of real ones."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any
 
+import dns.asyncresolver
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+import pytest
+
+from sites.outbound import names
 
 
 class DnsServer:
-    """Answers from `texts` (name to TXT records, each a tuple of its strings) and `addresses` (name to IP addresses).
+    """Answers from `texts` (name to TXT records, each a tuple of its strings) and `addresses` (name to IP addresses, or
+    a function of "A" or "AAAA" that returns them).
 
-    A name in `broken` is answered with SERVFAIL, one in `silent` with nothing at all.
+    A name in `broken` is answered with SERVFAIL, one in `silent` with nothing at all; a server that `is_down` answers
+    nothing. `asked` has the names, `questions` also the kinds of records.
     """
 
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.texts: dict[str, list[tuple[str, ...]]] = {}
-        self.addresses: dict[str, list[str]] = {}
+        self.addresses: dict[str, list[str] | Callable[[str], list[str]]] = {}
         self.broken: set[str] = set()
         self.silent: set[str] = set()
         self.asked: list[str] = []
+        self.questions: list[tuple[str, str]] = []
+        self.is_down = False
         self.ending = threading.Event()
 
     @property
@@ -57,7 +67,8 @@ class DnsServer:
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         self.asked.append(name)
-        if name in self.silent:
+        self.questions.append((name, dns.rdatatype.to_text(question.rdtype)))
+        if self.is_down or name in self.silent:
             return None
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
@@ -67,15 +78,17 @@ class DnsServer:
         found = self.records(name, question.rdtype)
         if found:
             answer.answer.append(dns.rrset.from_text_list(question.name, 60, "IN", question.rdtype, found))
-        elif name not in self.texts and name not in self.addresses:
+        elif name and name not in self.texts and name not in self.addresses:  # the root of all names is there
             answer.set_rcode(dns.rcode.NXDOMAIN)
         return answer
 
     def records(self, name: str, kind: dns.rdatatype.RdataType) -> list[str]:
         if kind == dns.rdatatype.TXT:
             return [" ".join(f'"{text}"' for text in strings) for strings in self.texts.get(name, ())]
-        version = ":" if kind == dns.rdatatype.AAAA else "."
-        return [address for address in self.addresses.get(name, ()) if version in address]
+        given = self.addresses.get(name, [])
+        addresses = given(dns.rdatatype.to_text(kind)) if callable(given) else given
+        version = 6 if kind == dns.rdatatype.AAAA else 4
+        return [text for text in addresses if ip_address(text).version == version]
 
 
 @contextmanager
@@ -90,3 +103,15 @@ def dns_server() -> Iterator[DnsServer]:
         server.ending.set()
         thread.join(timeout=5)
         server.socket.close()
+
+
+@contextmanager
+def outbound_dns(monkeypatch: pytest.MonkeyPatch, **addresses: Any) -> Iterator[DnsServer]:
+    """A server that outbound requests ask instead of the machine's own. `addresses` are those of `<name>.example`."""
+    with dns_server() as server:
+        server.addresses = {f"{name}.example": found for name, found in addresses.items()}
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], server.socket.getsockname()[1]
+        monkeypatch.setattr(names, "name_resolver", lambda period: resolver)
+        monkeypatch.setattr(names, "_probe", (-names.PROBE_KEPT_SECONDS, True))
+        yield server

@@ -22,7 +22,7 @@ from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
-from tests import host_requests
+from tests import asgi
 from tests.doors import stored
 from tests.links_support import learn, make
 
@@ -130,31 +130,31 @@ WAYS: dict[str, Way] = {
 
 
 def redirector_root(who: Claimant, host: str) -> bool:
-    return b"from-charlie" in host_requests.request("/charlies", host=host).headers.get("location", "").encode()
+    return b"from-charlie" in asgi.browser_request("/charlies", host=host).headers.get("location", "").encode()
 
 
 def below_l(who: Claimant, host: str) -> bool:
-    return "from-charlie" in host_requests.request("/l/charlies", host=host).headers.get("location", "")
+    return "from-charlie" in asgi.browser_request("/l/charlies", host=host).headers.get("location", "")
 
 
 def dashboard(who: Claimant, host: str) -> bool:
-    return "Charlie" in host_requests.request("/login", host=host).text
+    return "Charlie" in asgi.browser_request("/login", host=host).text
 
 
 def tracker(who: Claimant, host: str) -> bool:
-    return '"n":"charlie"' in host_requests.request("/js", host=host).text.replace(" ", "")
+    return '"n":"charlie"' in asgi.browser_request("/js", host=host).text.replace(" ", "")
 
 
 def keyless_event(who: Claimant, host: str) -> bool:
     body = json.dumps({"url": f"https://{host}/secret"}).encode()
-    host_requests.request(
+    asgi.browser_request(
         "/api/event", host="tracker.example", method="POST", body=body, content_type="application/json"
     )
     return any(row["host"] == host for site in Site.objects.filter(account=who.account) for row in stored(site.pk))
 
 
 def keyless_beacon(who: Claimant, host: str) -> bool:
-    host_requests.request(f"/in.php?domain={host}&href=/beacon", host="tracker.example", referer=f"https://{host}/")
+    asgi.browser_request(f"/in.php?domain={host}&href=/beacon", host="tracker.example", referer=f"https://{host}/")
     return any(row["path"] == "/beacon" for site in Site.objects.filter(account=who.account) for row in stored(site.pk))
 
 

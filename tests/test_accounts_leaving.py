@@ -126,7 +126,7 @@ def test_a_key_is_kept_by_a_press_or_the_api_and_goes_with_its_site(inside: Clie
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
     api(inside, "delete", f"members/{guest.pk}")
     first, second = api(inside, "get", "exposed-keys").json()["results"]
-    inside.post(f"/account/team/keys/{first['id']}/keep")
+    inside.post(f"/account/team/keys/{first['id']}/dismiss")
     assert api(inside, "delete", f"exposed-keys/{first['id']}").status_code == 404
     old = {one.pk: one.sitekey for one in Site.objects.all()}
     api(inside, "delete", f"sites/{second['object_id']}")
@@ -174,11 +174,11 @@ def test_a_guest_made_a_member_of_the_team_has_a_key_the_team_does_not_know(insi
 def test_a_member_replaces_their_own_key(account, alice) -> None:
     erin = member(account, "erin", Role.EDITOR)
     client, old = logged_in(erin), erin.memberships.get().authkey
-    assert old in client.get("/links/toolbox").content.decode()
+    assert old in client.get("/account/own-key").content.decode()
     assert client.post("/account/own-key", {"next": "/links/toolbox"})["Location"] == "/links/toolbox"
     assert Program(old).call("GET", "/account").status_code == 401
     new = erin.memberships.get().authkey
-    assert new in client.get("/links/toolbox").content.decode()
+    assert new in client.get("/account/own-key").content.decode()
     assert Program(new).call("GET", "/account").status_code == 200
 
 

@@ -176,7 +176,7 @@ def test_the_switcher_changes_the_account_and_refuses_a_foreign_one(inside: Clie
     assert inside.post("/account/switch", {"account": foreign.pk}).status_code == 404
     Membership.objects.create(user=alice, account=foreign, role=Role.OWNER)
     assert inside.post("/account/switch", {"account": foreign.pk}).status_code == 302
-    assert foreign.authkey in inside.get("/account").content.decode()
+    assert foreign.authkey in inside.get("/account/key").content.decode()
 
 
 def test_replacing_the_authkey_ends_the_old_one(inside: Client, account) -> None:
@@ -185,7 +185,7 @@ def test_replacing_the_authkey_ends_the_old_one(inside: Client, account) -> None
     account.refresh_from_db()
     assert bearer_of(old) is None
     assert bearer_of(account.authkey) is not None
-    assert account.authkey in inside.get("/account").content.decode()
+    assert account.authkey in inside.get("/account/key").content.decode()
 
 
 def test_name_and_zone_are_saved_and_nonsense_is_named(inside: Client, account) -> None:

@@ -203,11 +203,11 @@ def test_a_password_kept_before_still_opens_and_is_kept_anew(old: str, settings,
 @pytest.mark.django_db
 def test_an_attempt_that_is_refused_counts_against_nobody() -> None:
     one, two = throttle.Limit("one", 5, 60), throttle.Limit("two", 3, 60)
-    assert [throttle.take((one, "a"), (two, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
-    assert [throttle.take((one, "a")) > 0 for _ in range(3)] == [False, False, True], "three of five were made"
-    throttle.give_back((two, "a"))
-    throttle.clear((one, "a"))
-    assert throttle.take((one, "a"), (two, "a")) == 0
+    assert [throttle.count_attempt((one, "a"), (two, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
+    assert [throttle.count_attempt((one, "a")) > 0 for _ in range(3)] == [False, False, True], "three of five were made"
+    throttle.undo_attempt((two, "a"))
+    throttle.clear_attempts((one, "a"))
+    assert throttle.count_attempt((one, "a"), (two, "a")) == 0
 
 
 def test_what_is_left_to_wait_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,20 +215,20 @@ def test_what_is_left_to_wait_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch
 
     limit = throttle.Limit("waits", 1, 900)
     with time_machine.travel("2026-03-02T12:00:00Z", tick=False) as clock:
-        assert throttle.take((limit, "a")) == 0
+        assert throttle.count_attempt((limit, "a")) == 0
         clock.shift(600)
-        assert throttle.take((limit, "a")) == 300
+        assert throttle.count_attempt((limit, "a")) == 300
         clock.shift(301)
-        assert throttle.take((limit, "a")) == 0
-    assert throttle.minutes(300) == "5 minutes" and throttle.minutes(20) == "1 minute"
+        assert throttle.count_attempt((limit, "a")) == 0
+    assert throttle.format_wait(300) == "5 minutes" and throttle.format_wait(20) == "1 minute"
 
 
 def test_filling_the_cache_of_pages_does_not_forget_attempts() -> None:
     limit = throttle.Limit("kept", 1, 900)
-    throttle.take((limit, "a"))
+    throttle.count_attempt((limit, "a"))
     for number in range(20_001):
         cache.set(f"filler:{number}", 1)
-    assert throttle.take((limit, "a")) > 0
+    assert throttle.count_attempt((limit, "a")) > 0
     cache.clear()
 
 
@@ -274,45 +274,45 @@ def besieged(db: None) -> User:
     """A person whose e-mail strangers tried from so many networks that the limit of the e-mail is used up."""
     user = User.objects.create_user(EMAIL, PASSWORD)
     for _ in range(throttle.LOGIN_EMAIL.most):
-        throttle.take((throttle.LOGIN_EMAIL, EMAIL))
+        throttle.count_attempt((throttle.LOGIN_EMAIL, EMAIL))
     return user
 
 
 def test_a_device_that_logged_in_before_is_let_in_whatever_strangers_try(client: Client, besieged: User) -> None:
-    throttle.clear((throttle.LOGIN_EMAIL, EMAIL))
+    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
     assert post_log_in(client, PASSWORD).status_code == 302
     cookie = client.cookies["known_device"]
     assert cookie["httponly"] and cookie["path"] == "/login" and cookie["samesite"] == "Lax" and cookie["max-age"] > 1e7
     assert EMAIL not in cookie.value and not cookie["secure"]
     client.post("/logout")
     for _ in range(throttle.LOGIN_EMAIL.most):
-        throttle.take((throttle.LOGIN_EMAIL, EMAIL))
+        throttle.count_attempt((throttle.LOGIN_EMAIL, EMAIL))
     assert post_log_in(Client(), PASSWORD, "203.0.113.5").status_code == 429, "an unknown device waits"
     assert post_log_in(client, PASSWORD, "203.0.113.6").status_code == 302, "the known one does not, from anywhere"
 
 
 def test_a_known_device_may_not_guess_without_end_and_is_known_for_its_own_people_only(client, besieged: User) -> None:
-    throttle.clear((throttle.LOGIN_EMAIL, EMAIL))
+    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
     post_log_in(client, PASSWORD)
     client.post("/logout")
     answers = [post_log_in(client, address=f"203.0.113.{number}").status_code for number in range(7)]
     assert answers == [200] * 5 + [429] * 2
     other = User.objects.create_user("eve@example.org", PASSWORD)
     for _ in range(throttle.LOGIN_EMAIL.most):
-        throttle.take((throttle.LOGIN_EMAIL, other.email))
+        throttle.count_attempt((throttle.LOGIN_EMAIL, other.email))
     form = {"email": other.email, "password": PASSWORD}
     assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 429
 
 
 def test_two_people_of_one_device_are_both_known(client: Client, besieged: User) -> None:
-    throttle.clear((throttle.LOGIN_EMAIL, EMAIL))
+    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
     other = User.objects.create_user("eve@example.org", PASSWORD)
     for email in (EMAIL, other.email):
         client.post("/login", {"email": email, "password": PASSWORD})
         client.post("/logout")
     for email in (EMAIL, other.email):
         for _ in range(throttle.LOGIN_EMAIL.most):
-            throttle.take((throttle.LOGIN_EMAIL, email))
+            throttle.count_attempt((throttle.LOGIN_EMAIL, email))
         form = {"email": email, "password": PASSWORD}
         assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 302
         client.post("/logout")
@@ -374,10 +374,10 @@ def test_a_program_that_logged_in_before_is_let_in_from_its_network(besieged: Us
     refused = listed("203.0.113.5")
     assert refused.status_code == 429 and int(refused["Retry-After"]) > 0
     assert "Too many attempts" in refused.json()[0]["error"]
-    throttle.clear((throttle.LOGIN_EMAIL, EMAIL))
+    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
     assert listed("203.0.113.5").json() == []
     for _ in range(throttle.LOGIN_EMAIL.most):
-        throttle.take((throttle.LOGIN_EMAIL, EMAIL))
+        throttle.count_attempt((throttle.LOGIN_EMAIL, EMAIL))
     assert listed("203.0.113.5").json() == [] and listed("203.0.113.6").status_code == 429
 
 
@@ -388,7 +388,7 @@ def test_guesses_at_a_shared_overview_keep_nobody_else_out(site: Site) -> None:
     guesses = [Client().post(path, {"password": "no"}, REMOTE_ADDR=neighbour(n)).status_code for n in range(12)]
     assert guesses == [403] * 10 + [429] * 2
     assert Client().post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.6").status_code == 302
-    while throttle.take((SHARE_LINK, str(share.pk))) == 0:
+    while throttle.count_attempt((SHARE_LINK, str(share.pk))) == 0:
         pass  # strangers from everywhere
     assert Client().post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.7").status_code == 429
     del knows.cookies["sessionid"]

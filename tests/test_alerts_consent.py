@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,13 +18,6 @@ from tests.older_database import ALIAS, database_before, migrate_to_newest
 
 STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"
-
-
-@pytest.fixture(autouse=True)
-def uncounted():
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from accounts.models import Account, User
 from config import bodies
 from config.asgi import application
 from links.models import Datapoint
-from tests.asgi_support import Answered, ask
+from tests import asgi
+from tests.asgi import Answer
 from tests.test_server_limits import repeated, told
 from tests.test_server_protocol import answer, request, talk
 
@@ -178,7 +179,7 @@ def test_a_connection_goes_on_after_a_body_that_was_read(transactional_db: None)
     assert all("API key" in one for one in talk(conversation, application))
 
 
-def upload(alice: User, part: bytes, more: bytes) -> Answered:
+def upload(alice: User, part: bytes, more: bytes) -> Answer:
     """What alice gets for a form with one part."""
     client = Client()
     client.force_login(alice)
@@ -186,7 +187,7 @@ def upload(alice: User, part: bytes, more: bytes) -> Answered:
     cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={token}"
     headers = {"cookie": cookies, "x-csrftoken": token, "content-type": "multipart/form-data; boundary=x"}
     body = b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n\r\n" + more + b"\r\n--x--\r\n"
-    return ask("/links/import", "POST", headers, body=body)
+    return asgi.request("/links/import", "POST", headers, body=body)
 
 
 def test_a_file_for_import_may_be_larger_than_a_form(alice: User, account: Account) -> None:

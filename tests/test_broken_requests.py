@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, User
 from sites.models import Site
-from tests.asgi_support import ask
+from tests import asgi
 from tests.clickmeter_support import master
 
 TOKEN = "a" * 32
@@ -111,7 +111,7 @@ def test_what_is_broken_is_never_an_error_of_ours(kind: str, known_to_all: dict[
         path = filled(route, site)
         cache.clear()  # limits of requests a minute
         with transaction.atomic():  # each meets the world as it was: with a session, with keys
-            found = ask(path, "POST", {**known_to_all, "content-type": content_type}, body=body)
+            found = asgi.request(path, "POST", {**known_to_all, "content-type": content_type}, body=body)
             transaction.set_rollback(True)
         if found.status >= 500 or (len(body) > 2_621_440 and "import" not in path and found.status != 413):
             wrong[path] = found.status, found.body[:100]
@@ -128,7 +128,7 @@ def test_a_broken_query_is_never_an_error_of_ours(kind: str, known_to_all: dict[
             continue
         cache.clear()
         with transaction.atomic():
-            found = ask(path, headers=known_to_all, query=QUERIES[kind])
+            found = asgi.request(path, headers=known_to_all, query=QUERIES[kind])
             transaction.set_rollback(True)
         if found.status >= 500:
             wrong[path] = found.status, found.body[:100]

@@ -169,8 +169,8 @@ def test_guests_may_what_they_were_granted_and_strangers_nothing(
     assert statuses["no key"] == 401
     reading, own = operation.method == "GET", "{" in operation.path
     managed = operation.path.startswith(MASTER_ONLY)
-    if operation.path.startswith("/domains"):  # everybody of the account sees where links may live
-        assert reading or {statuses[name] for name in CALLERS[1:5]} == {403}
+    if operation.path.startswith("/domains"):  # a guest sees the installation's and those of links he sees
+        assert reading or {statuses[name] for name in CALLERS[1:5]} <= {403, 404}
         return
     if managed:
         assert {statuses[name] for name in CALLERS[1:5]} == {403}

@@ -60,7 +60,7 @@ class World:
         own = belongings.group_create(account=account, name=f"g{number}", tags=[f"t{number}", self.tag])
         sale = belongings.conversion_create(account=account, name=f"c{number}")
         script = belongings.script_write(account=account, name=f"s{number}", text="var a=1")
-        belongings.domain_create(account=account, name=f"go{number}.own.test")
+        domain = belongings.domain_create(account=account, name=f"go{number}.own.test")
         if number < 50:  # there may be no more
             belongings.entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
             belongings.entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
@@ -69,8 +69,9 @@ class World:
             conversions=[self.sale, sale], tags=[self.tag, f"t{number}"],
         )  # fmt: skip
         scripted = datapoint_create(
-            account=account, alias=f"x{number}", url="https://a.test/", group=self.group, scripts=[self.script, script]
-        )
+            account=account, alias=f"x{number}", url="https://a.test/", group=self.group, domain=domain,
+            scripts=[self.script, script],
+        )  # fmt: skip
         member = guests.guest_create(account=account, email=f"g{number}@example.org", name=f"G{number}")
         Grant.objects.create(membership=member, kind="group", object_id=own.pk, right=Right.WRITE)
         for membership in (member, self.guest):

@@ -17,8 +17,8 @@ from django.utils import timezone as clock
 from accounts.brand import OURS, brand_by_host, brand_of
 from accounts.custom_domains.checks import claims_check
 from accounts.custom_domains.models import HostClaim, HostOwner, Proof, Purpose
-from accounts.custom_domains.services import claim_check_record, host_claim, host_provision, host_release
-from accounts.custom_domains.txt_records import DnsUnavailable, accounts_named_for, parse_dns_server
+from accounts.custom_domains.services import claim_record_lookup, host_claim, host_provision, host_release
+from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts, parse_dns_server
 from accounts.models import Account, User
 from accounts.services import account_brand_set
 from links import belongings
@@ -75,8 +75,8 @@ def check_all(now: datetime | None = None) -> None:
 )  # fmt: skip
 def test_a_record_names_accounts_exactly(dns: DnsServer, records: list[tuple[str, ...]], named: set[int]) -> None:
     dns.texts[f"_footfall.{HOST}"] = records
-    assert accounts_named_for(HOST) == named
-    assert accounts_named_for("nothing.test") == frozenset()
+    assert look_up_named_accounts(HOST) == named
+    assert look_up_named_accounts("nothing.test") == frozenset()
 
 
 def test_a_server_that_fails_or_says_nothing_is_no_answer(dns: DnsServer, monkeypatch: Any) -> None:
@@ -86,7 +86,7 @@ def test_a_server_that_fails_or_says_nothing_is_no_answer(dns: DnsServer, monkey
     dns.silent.add("_footfall.silent.test")
     for host in (HOST, "silent.test"):
         with pytest.raises(DnsUnavailable, match="did not answer"):
-            accounts_named_for(host)
+            look_up_named_accounts(host)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_of_two_proofs_at_the_same_moment_one_counts(account: Account, other: Ac
     def prove(claim: HostClaim) -> None:
         start.wait()
         try:
-            claim_check_record(claim=claim, named=frozenset({account.pk, other.pk}), now=clock.now())
+            claim_record_lookup(claim=claim, named=frozenset({account.pk, other.pk}), now=clock.now())
         except Exception as error:
             errors.append(error)
         finally:
@@ -249,7 +249,7 @@ def test_a_cleared_brand_a_deleted_site_and_a_changed_domain_free_their_names(ac
 def test_a_claim_given_up_during_the_look_up_stays_given_up(account: Account, dns: DnsServer) -> None:
     claim = host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
     host_release(account=account, host=HOST, purpose=Purpose.LINKS)
-    assert claim_check_record(claim=claim, named=frozenset({account.pk}), now=clock.now()) is None
+    assert claim_record_lookup(claim=claim, named=frozenset({account.pk}), now=clock.now()) is None
     assert not HostClaim.objects.exists() and not HostOwner.objects.exists()
 
 
@@ -313,9 +313,9 @@ def test_one_failure_does_not_stop_the_round(
     def failing(host: str) -> frozenset[int]:
         if host == "bad.test":
             raise RuntimeError("a mistake")
-        return accounts_named_for(host)
+        return look_up_named_accounts(host)
 
-    monkeypatch.setattr("accounts.custom_domains.checks.accounts_named_for", failing)
+    monkeypatch.setattr("accounts.custom_domains.checks.look_up_named_accounts", failing)
     claims_check(now=clock.now())
     assert (state(account), state(other, "bad.test")) == ("dns", "pending")
     assert claims_check(now=clock.now()) == 0  # and it does not come back at once

@@ -17,7 +17,7 @@ from links import known as known_links
 from sites import known
 from sites.models import Site
 from sites.services import site_create
-from tests import host_requests
+from tests import asgi
 from tests.links_support import learn, make
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_it_lists_claims_by_host_account_and_purpose(account: Account, other: Ac
         (("approve", HOST), "Several claims"),
         (("approve", "nobody.test"), "claims it first"),
         (("approve",), "Name the host"),
-        (("revoke", HOST), "is proved"),
+        (("revoke", HOST), "no proved claim"),
     ],
 )
 def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], said: str) -> None:
@@ -97,8 +97,8 @@ def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alic
         known.refresh_brands()
         known_links.catch_up()
         return [
-            host_requests.request("/offer", host=HOST).status == 301,
-            "Shop Numbers" in host_requests.request("/login", host="stats.shop.test").text,
+            asgi.browser_request("/offer", host=HOST).status == 301,
+            "Shop Numbers" in asgi.browser_request("/login", host="stats.shop.test").text,
             known.site_by_host("shop.test") == known.site(site.pk),
         ]
 

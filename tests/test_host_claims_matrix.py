@@ -20,7 +20,7 @@ from links.addresses import system_domain
 from links.api.operations import OPERATIONS
 from sites.models import Site
 from sites.services import site_create
-from tests import host_requests
+from tests import asgi
 from tests.dns_server import dns_server
 from tests.host_claims import (
     API,
@@ -74,12 +74,12 @@ def claimant(charlie: User, charlies_site: Site) -> Claimant:
 def still_serves_whom_it_should(host: str) -> bool:
     """The installation's own pages, links and API, or what alice has there."""
     if host == LINKS:
-        return "from-alice" in host_requests.request("/hers", host=host).headers["location"]
+        return "from-alice" in asgi.browser_request("/hers", host=host).headers["location"]
     if host in (SITE, SHARED):
         return True
     if host == API or host.startswith("apiv2."):
-        return host_requests.request("/datapoints", host=host).headers["content-type"].startswith("application/json")
-    page = host_requests.request("/login", host=host)
+        return asgi.browser_request("/datapoints", host=host).headers["content-type"].startswith("application/json")
+    page = asgi.browser_request("/login", host=host)
     return page.status in (200, 302) and (host != BRAND or "Alice Numbers" in page.text)
 
 
@@ -129,7 +129,7 @@ def test_what_nobody_has_is_served_once_it_is_proved_and_not_before(claimant: Cl
 def test_a_name_above_or_below_a_proved_site_is_nobodys(host: str, account: Account) -> None:
     learn()
     body = b'{"url":"https://%s/x"}' % host.encode()
-    answer = host_requests.request("/api/event", host=BASE, method="POST", body=body, content_type="application/json")
+    answer = asgi.browser_request("/api/event", host=BASE, method="POST", body=body, content_type="application/json")
     assert answer.status == 401
 
 

@@ -17,7 +17,7 @@ from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
-from tests import host_requests
+from tests import asgi
 from tests.doors import stored
 from tests.links_support import learn
 from tests.support import prove_host
@@ -35,9 +35,9 @@ def mallory(charlie: User) -> Client:
     return client
 
 
-def log_in_page(host: str) -> host_requests.Answer:
+def log_in_page(host: str) -> asgi.Answer:
     learn()
-    return host_requests.request("/login", host=host)
+    return asgi.browser_request("/login", host=host)
 
 
 def test_a_tenant_takes_over_the_dashboards_own_host(
@@ -93,9 +93,9 @@ def test_events_without_a_key_are_gathered_by_registering_a_name_first(charlie: 
     also = site_create(account=charlie.memberships.get().account, domain="example.com")
     learn()
 
-    def sent(url: str) -> host_requests.Answer:
+    def sent(url: str) -> asgi.Answer:
         body = json.dumps({"url": url}).encode()
-        return host_requests.request("/api/event", host="x", method="POST", body=body, content_type="application/json")
+        return asgi.browser_request("/api/event", host="x", method="POST", body=body, content_type="application/json")
 
     assert sent("https://shop.future.example/secret-order").status == 401
     assert sent("https://future.example/secret-order").status == 401
@@ -127,5 +127,5 @@ def test_a_log_in_page_is_published_under_the_dashboards_host(account: Account, 
         assert made.status_code == 200, made.content
     learn()
     for name in ("login", "signin"):
-        answer = host_requests.request(f"/l/{name}?{urlencode({'a': 1})}", host="127.0.0.1:8000")
+        answer = asgi.browser_request(f"/l/{name}?{urlencode({'a': 1})}", host="127.0.0.1:8000")
         assert (answer.status, answer.body) == (301, b"") and answer.headers["location"].startswith("https://evil.")

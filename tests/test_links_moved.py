@@ -10,7 +10,7 @@ from accounts.models import Account
 from links import known
 from links.addresses import follow_configuration, tracking_url
 from links.models import Datapoint, Domain, DomainKind
-from tests import host_requests
+from tests import asgi
 from tests.links_support import Browser, learn, make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -62,9 +62,9 @@ def test_a_link_domain_that_is_the_dashboards_host_leaves_the_dashboard_its_page
     settings.CLICKMETER_HOSTS = ("api.example.com",)
     for host in ("numbers.example.com", "api.example.com"):
         started(settings, "https://numbers.example.com", host)
-        assert host_requests.request("/login", host=host).status in (
+        assert asgi.browser_request("/login", host=host).status in (
             302,
             404,
         )  # Django's answers: to the set-up page, or the API's
-        assert host_requests.request("/login", host=host).headers.get("x-robots-tag") is None
+        assert asgi.browser_request("/login", host=host).headers.get("x-robots-tag") is None
         assert where(link) == "https://numbers.example.com/l/offer" and leads(where(link)) == "https://shop.test/p"

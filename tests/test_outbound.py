@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, allowed, fetch, names
 from sites.outbound.networks import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
 from tests.badserver import misbehaving, wrong_certificate
-from tests.nameserver import answering
+from tests.dns_server import outbound_dns
 
 FORBIDDEN = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200",
@@ -114,14 +114,14 @@ def test_a_name_that_turns_private_after_the_first_look_gains_nothing(server, mo
 
     monkeypatch.setattr("httpcore.AnyIOBackend.connect_tcp", connect)
     zone = {"rebinding": lambda kind: [next(answers)] if kind == "A" else []}
-    with answering(monkeypatch, **zone) as server_of_names, pytest.raises(OutboundError):
+    with outbound_dns(monkeypatch, **zone) as dns, pytest.raises(OutboundError):
         fetch("http://rebinding.example/")
-    assert (server_of_names.asked.count(("rebinding.example", "A")), reached) == (1, ["93.184.216.34"])
+    assert (dns.questions.count(("rebinding.example", "A")), reached) == (1, ["93.184.216.34"])
 
 
 @pytest.mark.parametrize("inner", ["192.168.0.1", "::ffff:10.0.0.1", "fd00::1"])
 def test_one_private_address_among_public_ones_is_enough_to_refuse(server, monkeypatch, connections, inner):
-    with answering(monkeypatch, both=["93.184.216.34", inner]), pytest.raises(OutboundForbidden):
+    with outbound_dns(monkeypatch, both=["93.184.216.34", inner]), pytest.raises(OutboundForbidden):
         fetch("http://both.example/")
     assert "93.184.216.34" not in connections
 
@@ -129,12 +129,12 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(server, monke
 def test_an_address_that_refuses_leaves_the_name_s_other_ones(server, settings, monkeypatch):
     port = server.server_port
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.0/30",))
-    with answering(monkeypatch, two=["127.0.0.2", "127.0.0.1"]):
+    with outbound_dns(monkeypatch, two=["127.0.0.2", "127.0.0.1"]):
         assert fetch(f"http://two.example:{port}/ok").status == 200
 
 
 def test_names_of_this_machine_need_no_name_server(server, monkeypatch):
-    with answering(monkeypatch) as answers:
+    with outbound_dns(monkeypatch) as answers:
         assert fetch(f"http://localhost:{server.server_port}/ok").status == 200
         assert fetch(f"http://shop.localhost:{server.server_port}/ok").status == 200
     assert answers.asked == []
@@ -142,17 +142,18 @@ def test_names_of_this_machine_need_no_name_server(server, monkeypatch):
 
 def test_a_name_that_is_not_there_is_told_from_a_name_server_that_is_not(monkeypatch):
     monkeypatch.setattr(names, "PROBE_SECONDS", 0.2)
-    with answering(monkeypatch) as answers:
+    with outbound_dns(monkeypatch) as answers:
         with pytest.raises(OutboundError, match="does not exist") as missing:
             fetch("http://missing.example/")
         assert not isinstance(missing.value, OutboundNotMade)
-        answers.dead = True
+        answers.is_down = True
         with pytest.raises(OutboundNotMade, match="name servers of this installation"):
             fetch("http://missing.example/", timeout=0.3)
 
 
 def test_a_name_whose_own_servers_are_silent_is_an_error_of_that_name(monkeypatch):
-    with answering(monkeypatch, mute="SILENT"), pytest.raises(OutboundError, match="in time") as error:
+    with outbound_dns(monkeypatch) as server, pytest.raises(OutboundError, match="in time") as error:
+        server.silent.add("mute.example")
         fetch("http://mute.example/", timeout=0.3)
     assert not isinstance(error.value, OutboundNotMade)
 

@@ -19,7 +19,7 @@ ELSEWHERE = {
     "explain": "of a number", "graph.svg": "a file", "heatmaps/page": "of a page", "settings": "leads to the first",
     "settings/tracking-code/first-hit": "waits", "spy/stream": "a stream", "bots/people": "a form",
     "segments": "a form", "settings/delete": "a form", "settings/api-keys/rotate": "a form",
-    "alerts/channels/new": "on Alerts",
+    "alerts/channels/new": "on Alerts", "settings/api-keys/show": "a part of a page", "settings/domain-check": "a form",
 }  # fmt: skip
 
 

@@ -97,6 +97,7 @@ def place(site: Site, account: Account, alice: User, store: Any) -> dict[str, An
         "datapoint_id": world["link"].pk, "group_id": world["group"].pk, "conversion_id": world["sale"].pk,
         "domain_id": world["domain"].pk, "script_id": world["script"].pk, "operation": "list", "condition": "traffic",
         "invitation_id": 1, "alert_id": 1, "channel_id": 1, "place": 1, "subscription_id": 1, "what": "x",
+        "exposed_id": 1, "pending_id": 1,
     }  # fmt: skip
 
 

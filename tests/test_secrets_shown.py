@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Membership, Role, User
 from links import watch
 from links.models import Datapoint
 from links.services import datapoint_create, datapoint_update
@@ -211,12 +211,8 @@ def test_a_webhooks_secret_is_fetched_when_asked_for_and_can_be_replaced(
     inside: Client, webhook: Channel, site: Site
 ) -> None:
     address = reverse("channel-secret", args=[site.pk, webhook.pk])
-    form = inside.get(reverse("channel-edit", args=[site.pk, webhook.pk])).content.decode()
-    assert f'hx-get="{address}"' in form and f'href="{address}"' in form
-    part, page = inside.get(address, headers={"HX-Request": "true"}), inside.get(address)
-    assert webhook.secret in part.content.decode() and "<html" not in part.content.decode()
-    assert webhook.secret in page.content.decode() and "<html" in page.content.decode()
-    assert "no-store" in part["Cache-Control"] and "no-store" in page["Cache-Control"]
+    form = reverse("channel-edit", args=[site.pk, webhook.pk])
+    assert_fetched_when_asked_for(inside, form, address, webhook.secret)
     assert inside.post(address).status_code == 302
     assert Channel.objects.get().secret not in ("", webhook.secret)
 
@@ -246,16 +242,42 @@ def test_what_is_written_about_a_failed_delivery_does_not_name_the_address(
 # -- keys of sites, proxies, APIs -------------------------------------------------------------------------------
 
 
-def test_keys_of_a_site_are_fetched_when_asked_for(inside: Client, site: Site) -> None:
-    address = reverse("site-keys-show", args=[site.pk])
-    page = inside.get(reverse("site-api-keys", args=[site.pk])).content.decode()
-    assert site.sitekey not in page and site.sitekey_admin not in page
-    assert f'hx-get="{address}"' in page and f'href="{address}"' in page
+def assert_fetched_when_asked_for(client: Client, page: str, address: str, *secrets: str) -> None:
+    """The page has a button that fetches the secrets from `address`, which answers a part or a page, and not them."""
+    text = client.get(page).content.decode()
+    assert f'hx-get="{address}"' in text and f'href="{address}"' in text
+    assert not [secret for secret in secrets if secret in text]
     for headers, whole in (({"HX-Request": "true"}, False), ({}, True)):
-        answer = inside.get(address, headers=headers)
+        answer = client.get(address, headers=headers)
         text = answer.content.decode()
-        assert site.sitekey in text and site.sitekey_admin in text and ("<html" in text) == whole
+        assert all(secret in text for secret in secrets) and ("<html" in text) == whole
         assert "no-store" in answer["Cache-Control"]
+
+
+def test_keys_of_a_site_are_fetched_when_asked_for(inside: Client, site: Site) -> None:
+    address, page = reverse("site-keys-show", args=[site.pk]), reverse("site-api-keys", args=[site.pk])
+    assert_fetched_when_asked_for(inside, page, address, site.sitekey, site.sitekey_admin)
+
+
+@pytest.mark.parametrize("page", ["/account", "/links/toolbox"])
+def test_the_accounts_key_is_fetched_when_its_owner_asks_for_it(inside: Client, site: Site, page: str) -> None:
+    assert_fetched_when_asked_for(inside, page, "/account/key", site.account.authkey)
+
+
+def test_a_members_own_key_is_fetched_when_they_ask_for_it(site: Site, charlie: User) -> None:
+    key = Membership.objects.create(user=charlie, account=site.account, role=Role.EDITOR).authkey
+    client = Client()
+    client.force_login(charlie)
+    client.post("/account/switch", {"account": site.account.pk})
+    assert_fetched_when_asked_for(client, "/links/toolbox", "/account/own-key?next=/links/toolbox", key)
+
+
+def test_a_guests_key_is_fetched_when_the_team_asks_for_it(inside: Client, bob: User, charlie: User) -> None:
+    guest = bob.memberships.get()
+    address = reverse("link-guest-key", args=[guest.pk])
+    assert_fetched_when_asked_for(inside, "/links/guests", address, guest.authkey)
+    for other in (inside.get(reverse("link-guest-key", args=[charlie.memberships.get().pk])), Client().get(address)):
+        assert other.status_code in (302, 404)
 
 
 def test_a_proxys_secret_word_is_not_shown_again_and_dots_keep_it(inside: Client, site: Site) -> None:

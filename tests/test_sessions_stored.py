@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.security.sessions import SessionStore, hashed_key
+from accounts.security.sessions import SessionStore, hash_session_key
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -115,8 +115,8 @@ def test_the_store_takes_and_finds_by_the_cookies_key() -> None:
     store["word"] = "kept"
     store.save()
     key = str(store.session_key)
-    assert store.exists(key) and not store.exists(hashed_key(key))
-    assert SessionStore(key)["word"] == "kept" and len(hashed_key(key)) == 40
+    assert store.exists(key) and not store.exists(hash_session_key(key))
+    assert SessionStore(key)["word"] == "kept" and len(hash_session_key(key)) == 40
     again = SessionStore(key)
     again.cycle_key()
     assert again["word"] == "kept" and not store.exists(key) and store.exists(str(again.session_key))
@@ -136,7 +136,7 @@ def test_the_same_without_waiting() -> None:
         await store.aset("word", "kept")
         await store.asave()
         key = str(store.session_key)
-        assert await store.aexists(key) and not await store.aexists(hashed_key(key))
+        assert await store.aexists(key) and not await store.aexists(hash_session_key(key))
         again = SessionStore(key)
         assert await again.aget("word") == "kept"
         await again.acycle_key()

@@ -79,7 +79,7 @@ def test_a_password_is_asked_for_once_and_guesses_are_counted(visited: Site) -> 
     guesser = Client()
     for _ in range(12):
         last = guesser.post(address, {"password": "guess"})
-    assert "Too many tries" in last.content.decode()
+    assert "Too many attempts" in last.content.decode()
     refused = guesser.post(address, {"password": PASSWORD})
     assert refused.status_code == 429 and 0 < int(refused["Retry-After"]) <= 60
 

@@ -99,7 +99,7 @@ def test_only_pages_of_the_site_are_fetched(inside: Client, site: Site, web: str
 def test_checks_are_not_a_tool_for_floods(inside: Client, site: Site, web: str) -> None:
     for _ in range(20):
         inside.post(path(site), {"url": "https://elsewhere.example/"})
-    assert "many checks" in inside.post(path(site), {"url": f"{web}/good"}).content.decode()
+    assert "Too many checks" in inside.post(path(site), {"url": f"{web}/good"}).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sites.uptime.run import run_round
 from sites.uptime.services import incident_tell, monitor_create
 from sites.uptime.state import Standing, Verdict, judged
 from tests.badserver import misbehaving
-from tests.nameserver import answering
+from tests.dns_server import outbound_dns
 from tests.test_account_limits import CHANNEL, MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
 
 
 def test_a_name_that_leads_inside_is_refused_and_one_that_leads_nowhere_yet_is_not(inside, site, monkeypatch):
-    with answering(monkeypatch, inner=["93.184.216.34", "10.0.0.1"], outer=["93.184.216.34"]):
+    with outbound_dns(monkeypatch, inner=["93.184.216.34", "10.0.0.1"], outer=["93.184.216.34"]):
         for url in ("https://inner.example/", "https://outer.example/", "https://later.example/"):
             inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url})
             inside.post(reverse("channel-new", args=[site.pk]), CHANNEL | {"target": url})
@@ -99,7 +99,7 @@ def rounds(monitor, verdict, count):
 
 def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outage(inside, site, alert, monkeypatch):
     monitor = monitor_create(site=site, url="https://inner.example/", public=True, now=NOW)
-    with answering(monkeypatch, inner=["10.0.0.1"]):
+    with outbound_dns(monkeypatch, inner=["10.0.0.1"]):
         rounds(monitor, None, 3)
     assert (monitor.state, monitor.checked) == ("unknown", None)
     assert "may not be reached" in monitor.cause
@@ -114,8 +114,8 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
 def test_name_servers_that_are_away_make_no_outage_of_anybody(site, alert, monkeypatch):
     monkeypatch.setattr("sites.outbound.names.PROBE_SECONDS", 0.2)
     monitor = monitor_create(site=site, url="https://shop.example/", now=NOW, timeout=1)
-    with answering(monkeypatch) as server:
-        server.dead = True
+    with outbound_dns(monkeypatch) as server:
+        server.is_down = True
         rounds(monitor, None, 2)
     assert (monitor.state, Incident.objects.count()) == ("unknown", 0)
     assert "name servers of this installation" in monitor.cause

@@ -19,7 +19,8 @@ from config.asgi import application, at_once
 from links import redirector
 from reports.share.services import share_create
 from sites.models import Site
-from tests.asgi_support import Answered, ask
+from tests import asgi
+from tests.asgi import Answer
 from tests.links_support import learn, make
 from tests.test_server_protocol import request, talk
 from tracking import collector, web
@@ -54,7 +55,7 @@ def secure(settings: Any, fresh_headers: None) -> None:
 def test_what_other_sites_embed_says_so_and_is_taken_as_what_it_is(path: str, account: Account) -> None:
     make(account)
     learn()
-    headers = ask(path).headers
+    headers = asgi.request(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-resource-policy"] == "cross-origin"
     assert "strict-transport-security" not in headers
@@ -65,7 +66,7 @@ def test_what_other_sites_embed_says_so_and_is_taken_as_what_it_is(path: str, ac
 def test_with_https_they_tell_browsers_to_stay_with_it_whoever_answers(path: str, account: Account) -> None:
     make(account)
     learn()
-    assert ask(path).headers["strict-transport-security"] == "max-age=31536000"
+    assert asgi.request(path).headers["strict-transport-security"] == "max-age=31536000"
     scope = {"method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"testserver")], "client": None}
     found = at_once.answer({**scope, "scheme": "http", "http_version": "1.1"})
     lines = found[1].lower().split(b"\r\n") if found else []
@@ -109,8 +110,8 @@ def test_pages_are_for_our_own_site_and_what_is_made_for_others_is_not(alice: Us
     "path", ["/js", "/in.php", "/l/offer", "/login", "/healthz", "/static/js/app.js", "/api/query"]
 )
 def test_methods_that_no_address_has_are_refused(method: str, path: str) -> None:
-    status, headers, _ = ask(path, method)
-    assert status == 405 and "GET" in headers["allow"]
+    answer = asgi.request(path, method)
+    assert answer.status == 405 and "GET" in answer.headers["allow"]
 
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(request(path, method, "connection: close\r\n"))
@@ -127,10 +128,10 @@ def test_a_page_has_no_options_and_an_api_has() -> None:
     assert Client().options("/datapoints", headers={"host": "apiv2.x.example"}).status_code == 200
 
 
-def behind_proxy(path: str, method: str = "GET", client: str = "192.0.2.1", **changes: str) -> Answered:
+def behind_proxy(path: str, method: str = "GET", client: str = "192.0.2.1", **changes: str) -> Answer:
     """A request that a proxy passes on; the operator trusts 192.0.2.1."""
     headers = {"x-forwarded-for": "203.0.113.9", **changes}
-    return ask(path, method, headers, client=client)
+    return asgi.request(path, method, headers, client=client)
 
 
 @pytest.mark.usefixtures("secure")
@@ -194,7 +195,7 @@ def test_cookies_belong_to_this_very_host_where_there_is_https(tmp_path: Path) -
 def health(client: str = "198.51.100.7", **headers: str) -> dict[str, Any]:
     """The report that somebody gets."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    found: dict[str, Any] = json.loads(ask("/healthz", headers=named, client=client).body)
+    found: dict[str, Any] = json.loads(asgi.request("/healthz", headers=named, client=client).body)
     return found
 
 
@@ -202,7 +203,7 @@ def health(client: str = "198.51.100.7", **headers: str) -> dict[str, Any]:
 def test_everybody_learns_whether_it_is_well_and_nothing_more() -> None:
     assert health().keys() == {"status"}
     assert health(cookie="sessionid=nobody").keys() == {"status"}
-    assert ask("/healthz", "HEAD").body == b"" and ask("/healthz", "POST").status == 405
+    assert asgi.request("/healthz", "HEAD").body == b"" and asgi.request("/healthz", "POST").status == 405
 
 
 @pytest.mark.usefixtures("store")

@@ -30,7 +30,7 @@ from accounts.access import Bearer
 from accounts.limits import account_limit
 from accounts.models import Account, Membership, User
 from accounts.security.connections import release_connections
-from accounts.security.sessions import hashed_key
+from accounts.security.sessions import hash_session_key
 from tracking import feed
 from tracking.hit import Event
 
@@ -60,7 +60,7 @@ class Viewer:
 
 def viewer_of(request: HttpRequest, user: User, account: Account) -> Viewer:
     """The viewer of a request by a user who is logged in."""
-    stored_key = hashed_key(request.session.session_key or "")
+    stored_key = hash_session_key(request.session.session_key or "")
     return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
 
 

@@ -1,4 +1,4 @@
-"""Looking into DNS for claims: a few due ones each minute, and one at once when somebody asks for it."""
+"""DNS checks of host claims: those that are due, every minute, and a single one on request."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import logging
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
 
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
 from django.utils import timezone as clock
 
 from accounts import throttle
 from accounts.custom_domains.models import HostClaim, Proof
-from accounts.custom_domains.services import claim_check_record, claim_note_unavailable
-from accounts.custom_domains.txt_records import DnsUnavailable, accounts_named_for
+from accounts.custom_domains.services import claim_record_lookup, claim_record_unavailable
+from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts
+from accounts.operations.fair_order import rank_by_account
 
 MAX_CLAIMS_PER_ROUND = 200
-MAX_CLAIMS_PER_ACCOUNT = 20  # of one round, so that nobody's slow name servers hold up the others
+MAX_CLAIMS_PER_ACCOUNT = 20  # per round, so that slow name servers of one account do not delay the others
 PARALLEL_LOOKUPS = 20
-UNFINISHED = timedelta(minutes=15)  # when a round that broke off is made good
+RETRY_INTERRUPTED_AFTER = timedelta(minutes=15)  # for claims of a round that was interrupted
 log = logging.getLogger(__name__)
-Named = frozenset[int] | DnsUnavailable
+LookupResult = frozenset[int] | DnsUnavailable  # ids of the accounts that the record names
 
 
 def claims_check(*, now: datetime) -> int:
-    """One round: look up what is due, write down each result as it comes; the number of claims looked at."""
+    """Look up the claims that are due and store each result as it arrives; returns the number of claims checked."""
     due = _due_claims(now)
-    HostClaim.objects.filter(pk__in=[claim.pk for claim in due]).update(next_check=now + UNFINISHED)
+    HostClaim.objects.filter(pk__in=[claim.pk for claim in due]).update(next_check=now + RETRY_INTERRUPTED_AFTER)
     by_host: dict[str, list[HostClaim]] = {}
     for claim in due:
         by_host.setdefault(claim.host, []).append(claim)
@@ -35,40 +34,39 @@ def claims_check(*, now: datetime) -> int:
         for done in as_completed(lookups):
             for claim in by_host[lookups[done]]:
                 try:
-                    _write_down(claim, done.result(), now)
+                    _store_result(claim, done.result(), now)
                 except Exception:
-                    log.exception("the check of a claim could not be written down: %s", claim)
+                    log.exception("the result of a check could not be stored: %s", claim)
     return len(due)
 
 
 def claim_check_now(claim: HostClaim) -> int:
-    """Look up one claim while somebody waits; seconds to wait instead where the account asked too often."""
-    if wait := throttle.take((throttle.CHECK_ACCOUNT, str(claim.account_id))):
+    """Look up one claim now; returns 0, or the seconds to wait if the account has asked too often."""
+    if wait := throttle.count_attempt((throttle.CHECK_ACCOUNT, str(claim.account_id))):
         return wait
-    _write_down(claim, _look_up(claim.host), clock.now())
+    _store_result(claim, _look_up(claim.host), clock.now())
     return 0
 
 
 def _due_claims(now: datetime) -> list[HostClaim]:
-    """Due claims, each account's oldest first, so that every account has its turn in a round."""
+    """The claims of one round: those due longest, with at most MAX_CLAIMS_PER_ACCOUNT of one account."""
     due = HostClaim.objects.filter(next_check__lte=now).exclude(proof=Proof.OPERATOR)
-    turn = Window(RowNumber(), partition_by="account_id", order_by=(F("next_check").asc(), F("pk").asc()))
-    fair = due.annotate(turn=turn).filter(turn__lte=MAX_CLAIMS_PER_ACCOUNT).order_by("turn", "next_check")
-    return list(fair[:MAX_CLAIMS_PER_ROUND])
+    ranked = rank_by_account(due, "account_id", "next_check").filter(rank__lte=MAX_CLAIMS_PER_ACCOUNT)
+    return list(ranked[:MAX_CLAIMS_PER_ROUND])
 
 
-def _look_up(host: str) -> Named:
+def _look_up(host: str) -> LookupResult:
     try:
-        return accounts_named_for(host)
+        return look_up_named_accounts(host)
     except DnsUnavailable as error:
         return error
     except Exception as error:
         log.exception("looking up the record of %s failed", host)
-        return DnsUnavailable(f"The record could not be read ({type(error).__name__}). It is asked again later.")
+        return DnsUnavailable(f"The record could not be read ({type(error).__name__}). We try again later.")
 
 
-def _write_down(claim: HostClaim, named: Named, now: datetime) -> None:
-    if isinstance(named, DnsUnavailable):
-        claim_note_unavailable(claim=claim, sentence=str(named), now=now)
+def _store_result(claim: HostClaim, result: LookupResult, now: datetime) -> None:
+    if isinstance(result, DnsUnavailable):
+        claim_record_unavailable(claim=claim, message=str(result), now=now)
     else:
-        claim_check_record(claim=claim, named=named, now=now)
+        claim_record_lookup(claim=claim, named=result, now=now)

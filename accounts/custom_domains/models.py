@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class Purpose(models.TextChoices):
-    """What an account wants a host for."""
+    """What an account uses a host for."""
 
     LINKS = "links", "Link domain"
     BRAND = "brand", "White label"
@@ -15,7 +15,7 @@ class Purpose(models.TextChoices):
 
 
 class Proof(models.TextChoices):
-    """How it became certain that a host is the account's."""
+    """How it was proved that a host is the account's."""
 
     DNS = "dns", "DNS record"
     OPERATOR = "operator", "Operator"
@@ -25,11 +25,11 @@ EXCLUSIVE = (Purpose.LINKS, Purpose.BRAND)  # a host serves links or the dashboa
 
 
 class HostClaim(models.Model):
-    """An account's wish to use a host for one purpose: pending until `proved`, and without effect until then.
+    """An account's claim to use a host for one purpose; it has no effect until it is `proved`.
 
-    `host` is in its one form (`accounts.host_names`). `check_result` is the sentence about the last look into DNS,
-    `next_check` when the next one is due (None: never), `failing_since` the first of the checks in a row that no
-    longer found the record of a proved claim.
+    `host` is normalized (`accounts.host_names.host_name`). `check_result` describes the last DNS check, `next_check`
+    is when the next one is due (None: never), `failing_since` is the first of the latest checks in a row that did not
+    find the record of a proved claim.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="host_claims")
@@ -69,14 +69,14 @@ class HostClaim(models.Model):
 
     @property
     def record_value(self) -> str:
-        """What the TXT record must say."""
+        """The text that the TXT record must contain."""
         return f"account={self.account_id}"
 
 
 class HostOwner(models.Model):
-    """The one account that has proved claims on a host; no row for a host nobody has proved.
+    """The one account that has proved claims on a host; there is no row for a host without proved claims.
 
-    Its key keeps a host from having proved claims of two accounts, and its row is what writers lock.
+    The primary key makes sure that two accounts cannot both have proved claims on a host; writers lock the row.
     """
 
     host = models.CharField(max_length=253, primary_key=True)

@@ -1,4 +1,4 @@
-"""Reads of claims: which hosts are whose, proved or not."""
+"""Reads of host claims. Hosts are normalized names."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from accounts.models import Account
 
 
 def proved_claims(purpose: str) -> QuerySet[HostClaim]:
-    """Every claim for this purpose that counts."""
+    """All proved claims for a purpose."""
     return HostClaim.objects.filter(purpose=purpose, proved__isnull=False)
 
 
 def proved_claim(host: str, purpose: str) -> HostClaim | None:
-    """The claim that counts for a host (in its one form), with its account; there is at most one."""
+    """The proved claim on a host, with its account; there is at most one."""
     return proved_claims(purpose).filter(host=host).select_related("account").first() if host else None
 
 
 def has_proved(account: Account, host: str, purpose: str) -> bool:
-    """Whether the account proved this host (in its one form) for the purpose."""
+    """Whether the account proved the host for the purpose."""
     return bool(host) and proved_claims(purpose).filter(account=account, host=host).exists()
 
 
@@ -29,5 +29,5 @@ def claims_of(account: Account, purpose: str) -> dict[str, HostClaim]:
 
 
 def claim_of(account: Account, host: str, purpose: str) -> HostClaim | None:
-    """The account's own claim on a host (in its one form), if there is one."""
+    """The account's claim on a host, pending or proved, if there is one."""
     return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()

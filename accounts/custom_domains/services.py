@@ -1,6 +1,6 @@
-"""Writes of claims. Every write that may change what a host serves is announced to the apps that serve it.
+"""Writes of host claims. Writes that change what a host may serve notify the listeners of other apps.
 
-Lock order: a claim's owner row first, the change number of `sites` (taken by whoever listens) after it.
+Lock order: the host's owner row first, then the change number of `sites`, which a listener locks.
 """
 
 from __future__ import annotations
@@ -18,75 +18,76 @@ from accounts.host_names import host_name, is_public_host
 from accounts.models import Account
 
 EXAMPLES = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}
-OTHER_USE = {
+EXCLUDED_USE = {
     Purpose.LINKS: "This host is your white label's; links need another one.",
     Purpose.BRAND: "Your links use this host; the white label needs another one.",
 }
-MIN_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(days=7)  # a quarter of a pending claim's age, within these
-RECHECK_PROVED, RECHECK_FAILING = timedelta(days=1), timedelta(hours=6)
-RETRY_UNAVAILABLE = timedelta(minutes=10)
-KEEP_FAILING = timedelta(days=3)  # a proved claim whose record is missing keeps its proof so long
-LISTENERS: list[Callable[[HostClaim], object]] = []
+# A pending claim is checked again after a quarter of its age, within these bounds
+MIN_RECHECK_AFTER, MAX_RECHECK_AFTER = timedelta(minutes=1), timedelta(days=7)
+RECHECK_PROVED_AFTER, RECHECK_FAILING_AFTER = timedelta(days=1), timedelta(hours=6)
+RETRY_UNAVAILABLE_AFTER = timedelta(minutes=10)
+GRACE_PERIOD = timedelta(days=3)  # a proved claim whose record is missing keeps its proof this long
+CLAIM_LISTENERS: list[Callable[[HostClaim], object]] = []
 
 
 def register_claim_listener(listener: Callable[[HostClaim], object]) -> None:
-    """Call `listener` inside the transaction of every change of what a claim allows; from `config.registrations`."""
-    LISTENERS.append(listener)
+    """Call `listener` in the transaction of every change to what a claim allows; used by `config.registrations`."""
+    CLAIM_LISTENERS.append(listener)
 
 
-def reserved_sentence(host: str) -> str:
-    """Why nobody can claim a reserved host."""
+def reserved_message(host: str) -> str:
+    """What a person reads who claims a reserved host."""
     return f"{host[:60]} belongs to this installation itself."
 
 
 @transaction.atomic
 def host_claim(*, account: Account, host: str, purpose: str, field: str = "host") -> HostClaim:
-    """Claim a host for a purpose; the claim the account has already, if it has one. Pending until it is proved.
+    """Claim a host for a purpose, or return the account's existing claim. A new claim is pending until it is proved.
 
-    Raises ValidationError (naming `field`) for what is no public host name, for a reserved host, and for a host that
-    the account uses for what excludes this purpose.
+    Raises ValidationError (for `field`) if it is no public host name, is reserved, or is used by the account for a
+    purpose that excludes this one.
     """
     name = host_name(host)
     if not is_public_host(name):
         raise ValidationError({field: f"“{host[:60]}” is not a host name such as {EXAMPLES[Purpose(purpose)]}."})
     if is_reserved_host(name):
-        raise ValidationError({field: reserved_sentence(name)})
-    _refuse_other_use(account, name, purpose, field)
+        raise ValidationError({field: reserved_message(name)})
+    _check_exclusive_use(account, name, purpose, field)
     claim, _ = HostClaim.objects.get_or_create(
         account=account, host=name, purpose=purpose, defaults={"next_check": clock.now()}
     )
     return claim
 
 
-def _refuse_other_use(account: Account, name: str, purpose: str, field: str) -> None:
+def _check_exclusive_use(account: Account, name: str, purpose: str, field: str) -> None:
     if purpose in EXCLUSIVE:
         others = [other for other in EXCLUSIVE if other != purpose]
         if HostClaim.objects.filter(account=account, host=name, purpose__in=others).exists():
-            raise ValidationError({field: OTHER_USE[Purpose(purpose)]})
+            raise ValidationError({field: EXCLUDED_USE[Purpose(purpose)]})
 
 
 @transaction.atomic
 def host_release(*, account: Account, host: str, purpose: str) -> None:
-    """Give a host up: the claim is deleted and the name is free. Nothing happens without a claim."""
+    """Delete the claim, if there is one, so that others can use the host."""
     name = host_name(host)
     owner = _lock_owner(name, account.pk)
     claim = HostClaim.objects.filter(account=account, host=name, purpose=purpose).first()
     if claim is not None:
         claim.delete()
-    _forget_owner_without_claims(owner)
+    _delete_owner_without_claims(owner)
     if claim is not None and claim.proved:
-        _announce(claim)
+        _notify_listeners(claim)
 
 
 @transaction.atomic
 def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
-    """Prove a claim by the operator's word.
+    """Prove a claim by the operator's approval, without DNS.
 
-    Raises ValidationError where another account has proved the host, and for links or a white label on a host that
-    serves the installation.
+    Raises ValidationError if another account has proved the host, and for links or a white label on a host of the
+    installation itself.
     """
     if claim.purpose in EXCLUSIVE and is_installation_host(claim.host):
-        raise ValidationError({"host": reserved_sentence(claim.host)})
+        raise ValidationError({"host": reserved_message(claim.host)})
     owner = _lock_owner(claim.host, claim.account_id)
     if owner.account_id != claim.account_id:
         hint = f"Take it away first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
@@ -96,15 +97,15 @@ def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
 
 @transaction.atomic
 def host_provision(*, account: Account, host: str, purpose: str) -> bool:
-    """Prove a host for an account by the operator's word, claimed or not; whether it is the account's now.
+    """Prove a host by the operator's approval, creating the claim if needed. Returns False if another account has it.
 
-    It is never taken from another account. Any host name will do for a website, also `localhost` or an address.
+    For a website any host name will do, also `localhost` or an IP address.
     """
     name = host_name(host)
     owner = _lock_owner(name, account.pk)
     if owner.account_id != account.pk:
         return False
-    _refuse_other_use(account, name, purpose, "host")
+    _check_exclusive_use(account, name, purpose, "host")
     claim, _ = HostClaim.objects.get_or_create(account=account, host=name, purpose=purpose)
     if claim.proof != Proof.OPERATOR:
         claim_approve(claim=claim)
@@ -113,19 +114,19 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
 
 @transaction.atomic
 def claim_revoke(*, claim: HostClaim, reason: str, now: datetime | None = None) -> None:
-    """Take the proof away: the claim is pending again and `reason` is what its owner reads."""
+    """Withdraw the proof: the claim is pending again, and `reason` is shown to the account."""
     owner = _lock_owner(claim.host, claim.account_id)
-    _disprove(claim, reason, now or clock.now())
-    _forget_owner_without_claims(owner)
+    _withdraw_proof(claim, reason, now or clock.now())
+    _delete_owner_without_claims(owner)
 
 
 @transaction.atomic
-def claim_check_record(*, claim: HostClaim, named: frozenset[int], now: datetime) -> HostClaim | None:
-    """Write down what the host's record said: `named` are the accounts that it names. None for a claim given up since.
+def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetime) -> HostClaim | None:
+    """Store the result of a lookup: `named` are the accounts that the host's record names.
 
-    A pending claim that is named is proved. A host another account proved by DNS moves here when the record no longer
-    names that account; what an operator gave to another account stays there. A proved claim that is no longer named
-    keeps its proof for KEEP_FAILING.
+    A pending claim of a named account is proved. A host that another account had proved by DNS changes hands if the
+    record no longer names that account, but not if an operator approved it. A proved claim whose account is no longer
+    named keeps its proof for GRACE_PERIOD. Returns None if the claim was deleted meanwhile.
     """
     owner = _lock_owner(claim.host, claim.account_id)
     row = HostClaim.objects.select_for_update().filter(pk=claim.pk).first()
@@ -133,19 +134,19 @@ def claim_check_record(*, claim: HostClaim, named: frozenset[int], now: datetime
         row.checked = now
         if row.account_id not in named:
             _note_missing_record(row, now)
-        elif owner.account_id == row.account_id or _take_over(owner, row, named, now):
+        elif owner.account_id == row.account_id or _transfer_host(owner, row, named, now):
             _prove(row, Proof.DNS, now)
         row.next_check = _next_check(row, now)
         row.save()
-    _forget_owner_without_claims(owner)
+    _delete_owner_without_claims(owner)
     return row
 
 
-def claim_note_unavailable(*, claim: HostClaim, sentence: str, now: datetime) -> None:
-    """Write down that DNS gave no answer, which says nothing about the claim: it keeps its state."""
-    pause = max(RETRY_UNAVAILABLE, _next_check(claim, now) - now)
+def claim_record_unavailable(*, claim: HostClaim, message: str, now: datetime) -> None:
+    """Store that DNS could not be asked. The claim keeps its state."""
+    pause = max(RETRY_UNAVAILABLE_AFTER, _next_check(claim, now) - now)
     pending = HostClaim.objects.filter(pk=claim.pk).exclude(proof=Proof.OPERATOR)
-    pending.update(checked=now, check_result=sentence, next_check=now + min(pause, RECHECK_FAILING))
+    pending.update(checked=now, check_result=message, next_check=now + min(pause, RECHECK_FAILING_AFTER))
 
 
 def _note_missing_record(row: HostClaim, now: datetime) -> None:
@@ -153,62 +154,62 @@ def _note_missing_record(row: HostClaim, now: datetime) -> None:
         row.check_result = "No TXT record names this account yet."
         return
     row.failing_since = row.failing_since or now
-    if now - row.failing_since >= KEEP_FAILING:
-        _disprove(row, "The record was missing for days, so the proof is lost.", now)
+    if now - row.failing_since >= GRACE_PERIOD:
+        _withdraw_proof(row, "The record was missing for days, so the proof is lost.", now)
     else:
-        row.check_result = f"The record is missing. The proof is lost on {row.failing_since + KEEP_FAILING:%-d %B}."
+        row.check_result = f"The record is missing. The proof is lost on {row.failing_since + GRACE_PERIOD:%-d %B}."
 
 
 def _next_check(row: HostClaim, now: datetime) -> datetime:
     if row.proved is not None:
-        return now + (RECHECK_FAILING if row.failing_since else RECHECK_PROVED)
-    return now + min(MAX_PAUSE, max(MIN_PAUSE, (now - row.created) / 4))
+        return now + (RECHECK_FAILING_AFTER if row.failing_since else RECHECK_PROVED_AFTER)
+    return now + min(MAX_RECHECK_AFTER, max(MIN_RECHECK_AFTER, (now - row.created) / 4))
 
 
-def _take_over(owner: HostOwner, claim: HostClaim, named: frozenset[int], now: datetime) -> bool:
-    """Move the locked host to the account of `claim`, unless the present owner still has a right to it."""
-    theirs = HostClaim.objects.filter(host=claim.host, account_id=owner.account_id, proved__isnull=False)
-    if theirs.filter(proof=Proof.OPERATOR).exists():
+def _transfer_host(owner: HostOwner, claim: HostClaim, named: frozenset[int], now: datetime) -> bool:
+    """Transfer the locked host to the account of `claim`, unless the present owner still has a right to it."""
+    present_claims = HostClaim.objects.filter(host=claim.host, account_id=owner.account_id, proved__isnull=False)
+    if present_claims.filter(proof=Proof.OPERATOR).exists():
         claim.check_result = "The operator gave this host to another account. Ask the operator of this installation."
         return False
     if owner.account_id in named:
         claim.check_result = "The record also names the account that has this host now. Remove that account from it."
         return False
-    for other in theirs:
-        _disprove(other, "The record names another account now.", now)
+    for other in present_claims:
+        _withdraw_proof(other, "The record names another account now.", now)
     owner.account_id = claim.account_id
     owner.save(update_fields=["account"])
     return True
 
 
 def _prove(claim: HostClaim, proof: Proof, now: datetime) -> None:
-    news = claim.proof != proof
+    changed = claim.proof != proof
     claim.proved, claim.proof, claim.failing_since = claim.proved or now, proof, None
     claim.check_result = "The record names this account." if proof == Proof.DNS else "Approved by the operator."
     claim.next_check = None
     claim.save()
-    if news:
-        _announce(claim)
+    if changed:
+        _notify_listeners(claim)
 
 
-def _disprove(claim: HostClaim, reason: str, now: datetime) -> None:
+def _withdraw_proof(claim: HostClaim, reason: str, now: datetime) -> None:
     claim.proved, claim.proof, claim.failing_since = None, "", None
-    claim.check_result, claim.next_check = reason, now + MIN_PAUSE
+    claim.check_result, claim.next_check = reason, now + MIN_RECHECK_AFTER
     claim.save()
-    _announce(claim)
+    _notify_listeners(claim)
 
 
 def _lock_owner(host: str, account_id: int) -> HostOwner:
-    """The row of the host's owner, locked until the transaction ends; made for this account where there was none."""
+    """Lock the row of the host's owner until the transaction ends; it is created for this account if missing."""
     owner, _ = HostOwner.objects.select_for_update().get_or_create(host=host, defaults={"account_id": account_id})
     return owner
 
 
-def _forget_owner_without_claims(owner: HostOwner) -> None:
+def _delete_owner_without_claims(owner: HostOwner) -> None:
     if not HostClaim.objects.filter(host=owner.host, account_id=owner.account_id, proved__isnull=False).exists():
         owner.delete()
 
 
-def _announce(claim: HostClaim) -> None:
-    for listener in LISTENERS:
+def _notify_listeners(claim: HostClaim) -> None:
+    for listener in CLAIM_LISTENERS:
         listener(claim)

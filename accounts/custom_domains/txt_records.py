@@ -1,4 +1,4 @@
-"""Which accounts does a host's TXT record name? Asked of the resolvers in DNS_SERVERS, or of the system's."""
+"""DNS lookups: the accounts that a host's TXT records name, by the resolvers in DNS_SERVERS or the system's own."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import dns.rdatatype
 import dns.resolver
 from django.conf import settings
 
-TIMEOUT = 1.5  # seconds for one question
-LIFETIME = 3.0  # seconds for an answer altogether, whatever number of servers is asked
+TIMEOUT = 1.5  # seconds for one query to one server
+LIFETIME = 3.0  # seconds for the whole lookup, however many servers are asked
 MAX_RECORDS = 50
 MAX_RECORD_BYTES = 2_000
 MAX_ADDRESSES = 20
-BETWEEN_WORDS = re.compile(r"[\s;,\"']+")
+SEPARATORS = re.compile(r"[\s;,\"']+")
 NAMED_ACCOUNT = re.compile(r"account=([1-9][0-9]{0,17})\Z")
 
 
 class DnsUnavailable(Exception):
-    """DNS could not be asked at the moment; the answer is unknown. Carries a sentence."""
+    """DNS gave no answer; the text says so to the person who asked."""
 
 
 def parse_dns_server(text: str) -> tuple[str, int]:
@@ -41,42 +41,42 @@ def parse_dns_server(text: str) -> tuple[str, int]:
     return str(ip_address(address)), int(port)
 
 
-def accounts_named_for(host: str) -> frozenset[int]:
-    """Numbers of the accounts that the TXT records at `_footfall.<host>` name; empty when there is no record.
+def look_up_named_accounts(host: str) -> frozenset[int]:
+    """Look up the ids of the accounts that the TXT records at `_footfall.<host>` name; empty without a record.
 
-    Raises DnsUnavailable when no server could be asked or none gave an answer.
+    Raises DnsUnavailable when no server answers.
     """
     named = set()
-    for text in _texts(f"_footfall.{host}"):
-        for word in BETWEEN_WORDS.split(text):
+    for text in _look_up_texts(f"_footfall.{host}"):
+        for word in SEPARATORS.split(text):
             if found := NAMED_ACCOUNT.match(word):
                 named.add(int(found[1]))
     return frozenset(named)
 
 
-def addresses_of(host: str) -> frozenset[str]:
-    """The IP addresses of a host name; an address is its own. Empty when it has none. Raises DnsUnavailable."""
+def look_up_addresses(host: str) -> frozenset[str]:
+    """Look up the IP addresses of a host name; an IP address is returned as it is. Raises DnsUnavailable."""
     try:
         return frozenset({str(ip_address(host))})
     except ValueError:
         pass
-    found = [str(record) for kind in ("A", "AAAA") for record in _records(host, kind)[:MAX_ADDRESSES]]
+    found = [str(record) for kind in ("A", "AAAA") for record in _look_up(host, kind)[:MAX_ADDRESSES]]
     return frozenset(found)
 
 
-def _texts(name: str) -> list[str]:
+def _look_up_texts(name: str) -> list[str]:
     """Every TXT record of a name, its strings joined."""
-    records = _records(name, "TXT")[:MAX_RECORDS]
+    records = _look_up(name, "TXT")[:MAX_RECORDS]
     return [b"".join(record.strings)[:MAX_RECORD_BYTES].decode("ascii", "replace") for record in records]
 
 
-def _records(name: str, kind: str) -> list[Any]:
+def _look_up(name: str, kind: str) -> list[Any]:
     try:
         answer = _resolver().resolve(dns.name.from_text(f"{name}."), kind, search=False, lifetime=LIFETIME)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     except (dns.exception.DNSException, OSError, ValueError) as error:
-        raise DnsUnavailable(f"DNS did not answer for {name}. It is asked again later.") from error
+        raise DnsUnavailable(f"DNS did not answer for {name}. We try again later.") from error
     return list(answer)
 
 

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 (
                     "person",
                     models.CharField(
-                        help_text="Who may know it, in words: they may be no user any more", max_length=400
+                        help_text="Name and e-mail of who may know it: the user may be deleted", max_length=400
                     ),
                 ),
                 ("since", models.DateTimeField()),

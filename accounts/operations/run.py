@@ -55,10 +55,10 @@ def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest:
 def run_each(
     items: Iterable[T], job: Callable[[T], R], *, what: str, stop_for: tuple[type[Exception], ...] = ()
 ) -> list[R]:
-    """Run `job` on every item, such as a tenant's row; the results of those that did not fail.
+    """Run `job` on every item, such as a tenant's row; returns the results of those that succeeded.
 
-    One that fails is logged as `what` with its number and does not stop the others. What would fail for all of them,
-    a database that is away and errors to `stop_for`, is raised: the task comes by again.
+    An item that fails is logged (as `what` with its id) and does not stop the others. Errors that would repeat for all
+    of them are raised: those of the database connection, and those in `stop_for`.
     """
     results: list[R] = []
     for item in items:
@@ -67,10 +67,10 @@ def run_each(
         except Exception as error:
             if isinstance(error, (OperationalError, InterfaceError, *stop_for)):
                 raise
-            log.exception("%s %s failed; the others go on", what, name_of(item))
+            log.exception("%s %s failed; the others continue", what, id_of(item))
     return results
 
 
-def name_of(item: Any) -> Any:
-    """The number of a row, else the item itself: enough to find it, and nothing that a tenant wrote."""
+def id_of(item: Any) -> Any:
+    """The id of a row, or an item that is an id itself: what tenants wrote must not get into the log."""
     return getattr(item, "pk", item if isinstance(item, int) else "")

@@ -1,6 +1,6 @@
-"""Whose request is it: the client's address behind proxies, and which clients a limit counts as one.
+"""The address of the client that made a request, and which addresses a rate limit counts as one client.
 
-A proxy's word counts only when the operator named that proxy in TRUSTED_PROXIES, or when the caller vouches for it.
+X-Forwarded-For is read only from proxies that are trusted: by the operator (TRUSTED_PROXIES), or by the caller.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.http import HttpRequest
 
 IPV6_PREFIX = 64  # one customer's smallest network: every host in it may choose among 2**64 addresses
 MAX_HOPS = 20  # of X-Forwarded-For, from the right
-MAX_ADDRESS_LENGTH = 100  # characters of what may be an address; longer text is none, and is not remembered
-UNKNOWN = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
+MAX_ADDRESS_LENGTH = 100  # characters; longer text is no address and is not cached
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -39,7 +39,7 @@ def rate_limit_key(address: str) -> str:
 
 @lru_cache(maxsize=64)
 def parse_networks(texts: tuple[str, ...]) -> Networks:
-    """The networks that `texts` name; whatever is no network is left out."""
+    """Parse addresses and CIDR networks; text that is neither is left out (the system checks report it)."""
     found: list[IPv4Network | IPv6Network] = []
     for text in texts:
         try:
@@ -50,8 +50,8 @@ def parse_networks(texts: tuple[str, ...]) -> Networks:
 
 
 @lru_cache(maxsize=50_000)
-def is_within(address: str, networks: Networks) -> bool:
-    """Whether the address (any text) lies in one of the networks."""
+def is_in_networks(address: str, networks: Networks) -> bool:
+    """Whether an address lies in one of the networks; False for text that is no address."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -60,7 +60,7 @@ def is_within(address: str, networks: Networks) -> bool:
 
 
 def normalize_address(text: str) -> str:
-    """The address in its normal form; "" for anything else. A port is cut off, mapped IPv4 is unwrapped."""
+    """Normalize an address: without port and zone, mapped IPv4 as IPv4. Returns "" for anything else."""
     return _normalize(text) if len(text) <= MAX_ADDRESS_LENGTH else ""
 
 
@@ -79,22 +79,22 @@ def _normalize(text: str) -> str:
     return str(mapped or found)
 
 
-def address_behind_proxies(
+def find_client_address(
     peer: str,
     forwarded: str,
     trusted: Networks,
-    believed: Callable[[str], bool] | None = None,
+    is_trusted: Callable[[str], bool] | None = None,
     skip: int = 0,
 ) -> str:
-    """The first address, from the connection and then X-Forwarded-For from its right end, that is no known proxy.
+    """Find the first address that is not a proxy's: `peer`, then X-Forwarded-For (`forwarded`) from right to left.
 
-    Proxies are the addresses in `trusted`, those that `believed` says yes to, and the first `skip` others. Hops that
-    are no addresses are passed over.
+    Proxies are the addresses in `trusted`, those for which `is_trusted` returns True, and the first `skip` others.
+    Entries that are no addresses are ignored.
     """
-    address = normalize_address(peer) or UNKNOWN
+    address = normalize_address(peer) or UNKNOWN_ADDRESS
     hops: Iterable[str] = reversed(forwarded.split(",")[-MAX_HOPS:]) if forwarded else ()
     for hop in hops:
-        if not is_within(address, trusted) and not (believed and believed(address)):
+        if not is_in_networks(address, trusted) and not (is_trusted and is_trusted(address)):
             if skip <= 0:
                 break
             skip -= 1
@@ -103,12 +103,12 @@ def address_behind_proxies(
 
 
 def client_address(request: HttpRequest) -> str:
-    """The address of whoever made the request, behind the proxies that the operator named."""
+    """The address of the client that made the request, behind the proxies in TRUSTED_PROXIES."""
     meta = request.META
     trusted = parse_networks(tuple(settings.TRUSTED_PROXIES))
-    return address_behind_proxies(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted)
+    return find_client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted)
 
 
 def client_key(request: HttpRequest) -> str:
-    """What a limit per client counts of a request: `rate_limit_key` of its `client_address`."""
+    """What a limit per client counts: the `rate_limit_key` of the request's `client_address`."""
     return rate_limit_key(client_address(request))

@@ -1,4 +1,4 @@
-"""Database connections of a thread that waits for something else."""
+"""Database connections of threads that wait for something other than the database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from django.db import connections
 
 
 def release_connections() -> None:
-    """Give this thread's connections back, so that others have them while it waits. Django opens them again.
+    """Close this thread's connections, so that others can use them while it waits. Django reopens them when needed.
 
-    A connection inside a transaction is kept.
+    A connection inside a transaction stays open.
     """
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:

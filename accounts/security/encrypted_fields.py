@@ -1,12 +1,12 @@
 """Model fields whose values are encrypted in the database, with keys made from SECRET_KEY.
 
-This is the one module that knows the library (django-fernet-encrypted-fields). The library makes the keys: PBKDF2 over
+Only this module uses the library (django-fernet-encrypted-fields). The library derives the keys: PBKDF2 over
 SECRET_KEY, and over each of SECRET_KEY_FALLBACKS for values that were encrypted before the key was changed. Its own
 fields are not used as they are, because
 
-- they make the keys anew for each field, which takes some 30 ms each: here they are made once in a process;
-- while a form is validated in one thread, they hand the *encrypted* text to every other thread that reads a row;
-- they store an empty text as NULL, and hand out the encrypted text where no key fits.
+- they derive the keys again for each field, which takes some 30 ms each; here it is done once per process;
+- while one thread validates a form, every other thread that reads a row gets the *encrypted* text;
+- they store an empty text as NULL, and return the encrypted text if no key decrypts it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from encrypted_fields.fields import EncryptedFieldMixin
 from encrypted_fields.fields import EncryptedTextField as LibraryTextField
 
 log = logging.getLogger(__name__)
-CHECKED_ROWS = 100  # of each column, when it is asked whether the keys fit
+MAX_CHECKED_ROWS = 100  # of each column, when we check whether SECRET_KEY decrypts them
 
 
 class Unreadable:
-    """What a row has instead of a secret that no key decrypts: empty, and stored again as it was by `save`."""
+    """The value of a secret that no key decrypts: it is empty, and `save` stores the encrypted text unchanged."""
 
     stored: str
 
@@ -60,7 +60,7 @@ def cipher() -> Fernet | MultiFernet:
 
 @lru_cache(maxsize=4)
 def _cipher_of(secret_key: str, fallbacks: tuple[str, ...], salt: str) -> Fernet | MultiFernet:
-    """The cipher of these settings; the library reads them itself, they are arguments to be remembered by."""
+    """The cipher of these settings. The library reads them itself; as arguments they are the key of the cache."""
     return EncryptedFieldMixin().f
 
 
@@ -79,12 +79,12 @@ def decrypt(stored: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def log_unreadable(column: str) -> None:
-    """Write to the log, once in a process, that a column has values which no key decrypts."""
+    """Log, once per process, that a column has values which no key decrypts."""
     log.error("%s: a stored secret was encrypted with another SECRET_KEY; name that in SECRET_KEY_FALLBACKS", column)
 
 
 class EncryptedField:
-    """What the fields below have in common. A lookup by such a column is refused: equal values differ when stored."""
+    """Base of the fields below. Lookups by such a column are refused, because equal values are stored differently."""
 
     @property
     def f(self) -> Fernet | MultiFernet:
@@ -160,7 +160,7 @@ class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):
 
 
 def encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
-    """Every model of the project with the name of an encrypted field."""
+    """Yield every encrypted field of the project: its model and its name."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, EncryptedField):
@@ -168,36 +168,37 @@ def encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
 
 
 def stored_texts(model: type[models.Model], field: str, using: str = "default") -> models.QuerySet[Any, Any]:
-    """(primary key, text as the database has it) of every row that has something there, the newest first."""
+    """(primary key, stored text) of every row with a value in the field, the newest first."""
     rows = model._default_manager.using(using).annotate(stored=Cast(field, models.TextField()))
     return rows.exclude(stored="").order_by("-pk").values_list("pk", "stored")
 
 
-def value_of(model: type[models.Model], field: str, text: str) -> Any:
-    """What a row has in an encrypted field for a decrypted text."""
+def parse_decrypted(model: type[models.Model], field: str, text: str) -> Any:
+    """Parse a decrypted text to the field's Python value."""
     return json.loads(text) if isinstance(model._meta.get_field(field), EncryptedDictField) else text
 
 
 def encrypt_stored(model: type[models.Model], field: str, using: str) -> None:
-    """Encrypt the readable texts of a column, for the migration that makes it an encrypted one."""
+    """Encrypt the plain texts of a column, in the migration that turns it into an encrypted one."""
     for pk, text in list(stored_texts(model, field, using)):
-        model._default_manager.using(using).filter(pk=pk).update(**{field: value_of(model, field, text)})
+        model._default_manager.using(using).filter(pk=pk).update(**{field: parse_decrypted(model, field, text)})
 
 
 def unreadable_columns() -> list[str]:
-    """The encrypted columns, as `app.Model.field`, among whose newest values is one that no key decrypts."""
+    """The encrypted columns (`app.Model.field`) that have, among their newest values, one that no key decrypts."""
     found = []
     for model, field in encrypted_columns():
-        newest = stored_texts(model, field)[:CHECKED_ROWS]
+        newest = stored_texts(model, field)[:MAX_CHECKED_ROWS]
         if any(decrypt(text) is None for _, text in newest):
             found.append(f"{model._meta.label}.{field}")
     return found
 
 
 def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
-    """Encrypt every value of a column anew with SECRET_KEY: how many were, and how many no key decrypts.
+    """Encrypt every value of a column again with SECRET_KEY; returns how many were, and how many no key decrypts.
 
-    A value that somebody else stores meanwhile is left alone: it is encrypted with SECRET_KEY already."""
+    A value that is stored by somebody else meanwhile is left alone: it is encrypted with SECRET_KEY already.
+    """
     done = failed = 0
     for pk, stored in list(stored_texts(model, field)):
         text = decrypt(stored)
@@ -205,5 +206,5 @@ def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
             failed += 1
             continue
         same = model._default_manager.annotate(stored=Cast(field, models.TextField())).filter(pk=pk, stored=stored)
-        done += same.update(**{field: value_of(model, field, text)})
+        done += same.update(**{field: parse_decrypted(model, field, text)})
     return done, failed

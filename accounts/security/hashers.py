@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
 
 from accounts.security.connections import release_connections
+from accounts.thread_priority import lower_thread_priority
 
 MAX_HASHES_AT_ONCE = min(4, max(2, os.cpu_count() or 1))
 MAX_WAITING = 64  # callers; at some 40 ms a hash the last of them waits about a second
@@ -73,6 +74,7 @@ class HashingThreads:
         return future
 
     def _enter(self) -> None:
+        lower_thread_priority()
         self._inside.here = True
 
     def _leave(self, _: Future[Any]) -> None:

@@ -1,7 +1,7 @@
-"""Devices and networks that gave the right password before: limits that count strangers' guesses never refuse them.
+"""Devices and networks from which the right password was sent before: limits on strangers do not apply to them.
 
-A device shows a signed cookie that no script reads; it opens nothing by itself. A network is remembered in the cache
-of counters, for programs that keep no cookies.
+A device has a signed, HTTP-only cookie, which grants no access by itself. Networks are kept in the throttles' cache,
+for programs without cookies.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from accounts.throttle import CACHE
+from accounts.throttle import CACHE_ALIAS
 
 DEVICE_SECONDS = 365 * 86_400
 NETWORK_SECONDS = 30 * 86_400
-MAX_SUBJECTS = 5  # people (or shared links) one device is remembered for
+MAX_SUBJECTS = 5  # people or shared links per device
 SALT = "known-device"
 
 
 @dataclass(frozen=True)
 class DeviceCookie:
-    """A cookie that names its device, and for whom it gave the right password."""
+    """A cookie with the id of a device and the subjects whose password was sent from it."""
 
     name: str
 
     def device(self, request: HttpRequest, subject: str) -> str:
-        """The device's id if it is known for `subject` (an e-mail, a link's id), else ""."""
+        """The id of the request's device if it is known for `subject` (an e-mail, a link's id), else ""."""
         device, subjects = self._read(request)
         return device if _digest(subject) in subjects else ""
 
     def remember(self, request: HttpRequest, response: HttpResponseBase, subject: str, path: str) -> None:
-        """Send the cookie: from now on the device is known for `subject`, at the pages below `path`."""
+        """Set the cookie that makes the device known for `subject`; browsers send it below `path`."""
         device, subjects = self._read(request)
         digest = _digest(subject)
-        kept = [digest, *(one for one in subjects if one != digest)][:MAX_SUBJECTS]
+        newest = [digest, *(one for one in subjects if one != digest)][:MAX_SUBJECTS]
         response.set_cookie(
             self.name,
-            signing.dumps([device or secrets.token_hex(8), kept], salt=SALT),
+            signing.dumps([device or secrets.token_hex(8), newest], salt=SALT),
             max_age=DEVICE_SECONDS,
             path=path,
             secure=request.is_secure() or settings.SESSION_COOKIE_SECURE,
@@ -64,13 +64,13 @@ SHARE_DEVICES = DeviceCookie("share_device")
 
 
 def remember_network(subject: str, client: str) -> None:
-    """Note that this client (a `client_key`) gave the right password of `subject`."""
-    caches[CACHE].set(_network_key(subject, client), 1, NETWORK_SECONDS)
+    """Remember that this client (a `client_key`) sent the right password of `subject`."""
+    caches[CACHE_ALIAS].set(_network_key(subject, client), 1, NETWORK_SECONDS)
 
 
 def is_known_network(subject: str, client: str) -> bool:
-    """Whether the client gave the right password of `subject` in the last 30 days."""
-    return caches[CACHE].get(_network_key(subject, client)) is not None
+    """Whether the client sent the right password of `subject` in the last 30 days."""
+    return caches[CACHE_ALIAS].get(_network_key(subject, client)) is not None
 
 
 def _network_key(subject: str, client: str) -> str:

@@ -1,4 +1,4 @@
-"""Stored secrets in forms: dots stand for them, and dots that come back keep them. Nobody gets to see them again."""
+"""Stored secrets in forms: the form shows dots instead, and dots that are sent back keep the stored secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DOTS = "••••••••"
 
 
 def mask(secret: str) -> str:
-    """Show that there is a secret, not which."""
+    """Dots for a secret, "" for none."""
     return DOTS if secret else ""
 
 
@@ -21,7 +21,7 @@ def unmask(entered: str, stored: str) -> str:
     if entered == DOTS and stored:
         return stored
     if not entered and isinstance(stored, Unreadable):
-        return stored  # saved again as it was: a key that reads it may yet be named
+        return stored  # kept as it is: the key that decrypts it may be added to SECRET_KEY_FALLBACKS later
     if "•" in entered:
-        raise ValidationError("Type or paste this anew; the dots only stand for what is stored.")
+        raise ValidationError("Enter this again. The dots only stand for the stored value.")
     return entered

@@ -1,4 +1,4 @@
-"""Checking an e-mail and a password: counted before the password is hashed, wherever it was typed."""
+"""Checking an e-mail and a password. Every attempt is counted before the password is hashed."""
 
 from __future__ import annotations
 
@@ -8,63 +8,64 @@ from django.http.response import HttpResponseBase
 
 from accounts import throttle
 from accounts.models import User
+from accounts.security.client_ip import client_key
 from accounts.security.hashers import HashingBusy
 from accounts.security.known_devices import LOGIN_DEVICES, is_known_network, remember_network
 
-COOKIE_PATH = "/login"  # the only page that asks for the cookie
+COOKIE_PATH = "/login"  # the only page that reads the cookie
 
 
 class TooManyAttempts(Exception):
     """A limit is used up; another attempt may be made in `seconds`."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many attempts. Try again in {throttle.minutes(seconds)}.")
+        super().__init__(throttle.refusal_message(seconds))
         self.seconds = seconds
 
 
 def check_credentials(request: HttpRequest, email: str, password: str) -> User | None:
-    """The user with this e-mail (lower case) and password, or None; either way one attempt is counted first.
+    """The user with this e-mail (lower case) and password, or None. The attempt is counted first.
 
-    Raises TooManyAttempts and HashingBusy, and in both cases no password was checked.
+    Raises TooManyAttempts or HashingBusy if the password was not checked.
     """
     limits = login_limits(request, email)
-    if wait := throttle.take(*limits):
+    if wait := throttle.count_attempt(*limits):
         raise TooManyAttempts(wait)
     try:
         user = authenticate(request, username=email, password=password)
     except HashingBusy:
-        throttle.give_back(*limits)
+        throttle.undo_attempt(*limits)
         raise
     if user is None:
         return None
-    throttle.give_back(*limits)
-    throttle.clear(_narrowest(limits))
-    remember_network(email, throttle.client_key(request))
+    throttle.undo_attempt(*limits)
+    throttle.clear_attempts(_narrowest(limits))
+    remember_network(email, client_key(request))
     return user
 
 
-def login_limits(request: HttpRequest, email: str) -> tuple[throttle.Pair, ...]:
-    """What an attempt counts against: a device or network that logged in as this person before has limits of its own.
+def login_limits(request: HttpRequest, email: str) -> tuple[throttle.LimitKey, ...]:
+    """The limits for an attempt: known devices and networks (`known_devices`) have limits of their own.
 
-    LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse the person whose e-mail it is.
+    LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse a device or network of the person.
     """
     if device := LOGIN_DEVICES.device(request, email):
         return ((throttle.LOGIN_DEVICE, f"{email} {device}"),)
-    client = throttle.client_key(request)
+    client = client_key(request)
     own = ((throttle.LOGIN_ADDRESS, client), (throttle.LOGIN_PAIR, f"{email} {client}"))
     return own if is_known_network(email, client) else (*own, (throttle.LOGIN_EMAIL, email))
 
 
-def _narrowest(limits: tuple[throttle.Pair, ...]) -> throttle.Pair:
+def _narrowest(limits: tuple[throttle.LimitKey, ...]) -> throttle.LimitKey:
     narrow = (throttle.LOGIN_DEVICE, throttle.LOGIN_PAIR)
     return next(pair for pair in limits if pair[0] in narrow)
 
 
 def remember_login(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
-    """Let this device log in as the user whatever strangers try. Call it on the answer to a successful log-in."""
+    """Make this device known for the user. Call it with the response to a successful log-in."""
     LOGIN_DEVICES.remember(request, response, user.email, COOKIE_PATH)
 
 
 def forget_attempts(user: User) -> None:
-    """Forget what strangers tried: the person proved by a mailed link who they are."""
-    throttle.clear((throttle.LOGIN_EMAIL, user.email))
+    """Reset the attempts of strangers, after the person has shown by a mailed link who they are."""
+    throttle.clear_attempts((throttle.LOGIN_EMAIL, user.email))

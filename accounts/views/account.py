@@ -8,9 +8,10 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import throttle
 from accounts.access import current_account, current_membership, memberships_of, work_in
@@ -29,6 +30,7 @@ from accounts.services import (
 )
 from accounts.views.entry import next_page
 from accounts.views.host_proof import check_now
+from accounts.views.secrets import render_secrets
 
 
 def _switch(request: HttpRequest) -> dict[str, object]:
@@ -47,7 +49,7 @@ def settings_start(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def account_settings(request: HttpRequest) -> HttpResponse:
-    """Name and time zone of the account one works in; its owners also see the authkey."""
+    """Name and time zone of the account one works in; its owners can also show and replace the authkey."""
     account = current_account(request, may="manage")
     form = AccountForm(request.POST or None, initial={"name": account.name, "timezone": account.timezone})
     if request.method == "POST" and form.is_valid():
@@ -64,7 +66,7 @@ def account_settings(request: HttpRequest) -> HttpResponse:
         {
             "account": account,
             "form": form,
-            "authkey": account.authkey if current_membership(request).role == Role.OWNER else "",
+            "is_owner": current_membership(request).role == Role.OWNER,
             **_switch(request),
             "settings_nav": account_rows(request, "account"),
             "section": "settings",
@@ -73,22 +75,31 @@ def account_settings(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def account_key(request: HttpRequest) -> HttpResponse:
-    """Replace the authkey, as one of the account's owners."""
+    """Show the account's authkey to its owners; a POST replaces it."""
     account = current_account(request, may="manage")
     if current_membership(request).role != Role.OWNER:
         raise Http404("No such account.")
+    if request.method != "POST":
+        key = {"authkey": account.authkey}
+        return render_secrets(request, f"Authkey of {account}", key, back=reverse("account"))
     account_key_rotate(account=account)
     messages.success(request, "The account has a new authkey. The old one no longer works.")
     return redirect("account")
 
 
 @login_required
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def own_key(request: HttpRequest) -> HttpResponse:
-    """Replace one's own key, with which programs do what one may oneself in the account one works in."""
-    member_key_rotate(membership=current_membership(request))
+    """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
+    membership = current_membership(request)
+    if request.method != "POST":
+        title = f"Your key for {membership.account}"
+        return render_secrets(request, title, {"authkey": membership.authkey}, back=next_page(request))
+    member_key_rotate(membership=membership)
     messages.success(request, "You have a new key. The old one no longer works.")
     return redirect(next_page(request))
 
@@ -171,13 +182,13 @@ def password(request: HttpRequest) -> HttpResponse:
 
 
 def _check_current_password(request: HttpRequest, form: ChangePasswordForm) -> int:
-    """200 for the current password; else 403 (wrong) or 429 (asked too often), with the reason in the form."""
+    """Check the current password: returns 200, 403 (wrong) or 429 (too many attempts), with the reason in the form."""
     limit = (throttle.PASSWORD_USER, str(request.user.pk))
-    if wait := throttle.take(limit):
-        form.add_error("current", f"Too many attempts. Try again in {throttle.minutes(wait)}.")
+    if wait := throttle.count_attempt(limit):
+        form.add_error("current", throttle.refusal_message(wait))
         return 429
     if not request.user.check_password(form.cleaned_data["current"]):
         form.add_error("current", "This is not your current password.")
         return 403
-    throttle.clear(limit)
+    throttle.clear_attempts(limit)
     return 200

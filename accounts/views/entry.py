@@ -21,12 +21,13 @@ from accounts import mail, throttle
 from accounts.brand import Brand, brand_for
 from accounts.forms import LoginForm, NewPasswordForm, ResetForm, add_mistakes
 from accounts.models import User
+from accounts.security.client_ip import client_key
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials, forget_attempts, remember_login
 from accounts.services import user_password_set
 
 SESSION_RESET_TOKEN = "password_reset_token"  # noqa: S105 - a name
-TOKEN_KEPT = "choose"  # noqa: S105 - what stands in the address in the token's place
+TOKEN_PLACEHOLDER = "choose"  # noqa: S105 - in the address, instead of the token
 
 
 def next_page(request: HttpRequest) -> str:
@@ -45,51 +46,51 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" and not User.objects.somebody_can_log_in():
         return redirect("setup-hint")
     form = LoginForm(request.POST or None)
-    refusal = NOT_REFUSED
+    status = OK
     if request.method == "POST" and form.is_valid():
-        refusal = _try_login(request, form)
+        status = _try_login(request, form)
         if request.user.is_authenticated:
             response = redirect(next_page(request))
             remember_login(request, response, request.user)
             return response
-    return _page(request, "accounts/login.html", form, refusal)
+    return _page(request, "accounts/login.html", form, status)
 
 
-class Refusal(NamedTuple):
-    """The status of a page, and after how many seconds (0 = at once) another attempt makes sense."""
+class FormStatus(NamedTuple):
+    """The HTTP status of a form's page; `wait` seconds go into Retry-After (0 = no such header)."""
 
     status: int
     wait: int
 
 
-NOT_REFUSED = Refusal(200, 0)
+OK = FormStatus(200, 0)
 
 
-def _try_login(request: HttpRequest, form: LoginForm) -> Refusal:
-    """Log in, or add to the form what is wrong and say how the page is answered."""
+def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
+    """Log in, or add to the form what is wrong; returns the status of the form's page."""
     email = form.cleaned_data["email"].lower()
     try:
         user = check_credentials(request, email, form.cleaned_data["password"])
     except TooManyAttempts as error:
-        form.add_error(None, f"{error} Or choose a new password: we mail you a link.")
-        return Refusal(429, error.seconds)
+        form.add_error(None, f"{error} Or reset your password: we mail you a link.")
+        return FormStatus(429, error.seconds)
     except HashingBusy as error:
         form.add_error(None, str(error))
-        return Refusal(503, RETRY_SECONDS)
+        return FormStatus(503, RETRY_SECONDS)
     if user is None:
         form.add_error(None, "This e-mail and password do not belong together.")
     else:
         login(request, user)
-    return NOT_REFUSED
+    return OK
 
 
-def _page(request: HttpRequest, template: str, form: object, refusal: Refusal = NOT_REFUSED) -> HttpResponse:
-    """A form's page, with Retry-After when it was refused for a while."""
+def _page(request: HttpRequest, template: str, form: object, status: FormStatus = OK) -> HttpResponse:
+    """Render a form's page, with Retry-After if the person has to wait."""
     wanted = next_page(request)
     context = {"form": form, "next": wanted, "invited": wanted.startswith("/join/")}
-    answer = render(request, template, context, status=refusal.status)
-    if refusal.wait:
-        answer["Retry-After"] = str(refusal.wait)
+    answer = render(request, template, context, status=status.status)
+    if status.wait:
+        answer["Retry-After"] = str(status.wait)
     return answer
 
 
@@ -105,33 +106,35 @@ def reset(request: HttpRequest) -> HttpResponse:
     """Ask for a new password. The answer is the same whether or not the address is known."""
     form = ResetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if wait := throttle.take((throttle.RESET_ADDRESS, throttle.client_key(request))):
-            form.add_error(None, f"Too many requests. Try again in {throttle.minutes(wait)}.")
-            return _page(request, "accounts/reset.html", form, Refusal(429, wait))
+        if wait := throttle.count_attempt((throttle.RESET_ADDRESS, client_key(request))):
+            form.add_error(None, throttle.refusal_message(wait, "requests"))
+            return _page(request, "accounts/reset.html", form, FormStatus(429, wait))
         email = form.cleaned_data["email"].lower()
-        if _mail_reset_once_more(request, form, email):
+        if _mail_reset_unless_limited(request, form, email):
             return render(request, "accounts/reset_sent.html", {"email": email, "most": throttle.RESET_EMAIL.most})
     return _page(request, "accounts/reset.html", form)
 
 
-def _mail_reset_once_more(request: HttpRequest, form: ResetForm, email: str) -> bool:
-    """Mail a link unless this person got as many as one may get in an hour; the links of those mails still work.
+def _mail_reset_unless_limited(request: HttpRequest, form: ResetForm, email: str) -> bool:
+    """Mail a link unless the person has got as many as RESET_EMAIL allows, whose links still work.
 
-    Nobody is refused: a stranger who asks for the person's links would else keep the person from getting one.
+    Above the limit the page still answers as if a mail was sent: otherwise strangers could use up the person's limit
+    and keep them from resetting the password.
     """
     limit = (throttle.RESET_EMAIL, email)
-    if throttle.take(limit):
+    if throttle.count_attempt(limit):
         return True
     sent = _mail_reset(form, email, brand_for(request))
     if not sent:
-        throttle.give_back(limit)
+        throttle.undo_attempt(limit)
     return sent
 
 
 def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
     """Mail the link to a known, active address; False (and a sentence in the form) if mail does not work.
 
-    `brand` is that of the host which was asked; anybody may ask at any host, so it counts only for its own people.
+    `brand` is that of the request's host. Anybody can send a request to any host, so the mail uses it only for people
+    who belong to it alone.
     """
     user = User.objects.filter(email=email, is_active=True).first()
     if user is None:
@@ -140,7 +143,7 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
         "reset-confirm",
         args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
     )
-    brand = mail.brand_for_person(brand, user)
+    brand = mail.brand_for_secret_link(brand, user)
     try:
         mail.send(to=user.email, template="password_reset", brand=brand, user=user, link=brand.base_url + path)
     except (OSError, SMTPException):
@@ -154,16 +157,16 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
 def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Choose the new password behind the mailed link.
 
-    The link's token moves into the session and the address is replaced, so that no history and no referrer keeps it.
+    The token is moved from the address into the session, so that it is in no browser history and no Referer header.
     """
     user = _user_of(uid)
-    kept = token == TOKEN_KEPT
-    given = request.session.get(SESSION_RESET_TOKEN, "") if kept else token
+    is_in_session = token == TOKEN_PLACEHOLDER
+    given = request.session.get(SESSION_RESET_TOKEN, "") if is_in_session else token
     if user is None or not default_token_generator.check_token(user, given):
         return render(request, "accounts/link_dead.html", status=404)
-    if not kept:
+    if not is_in_session:
         request.session[SESSION_RESET_TOKEN] = token
-        return redirect("reset-confirm", uid, TOKEN_KEPT)
+        return redirect("reset-confirm", uid, TOKEN_PLACEHOLDER)
     form = NewPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -13,7 +13,7 @@ from accounts.custom_domains.models import HostClaim
 def check_now(request: HttpRequest, claim: HostClaim) -> bool:
     """Look for the claim's DNS record and tell the person the result; False if the account asked too often."""
     if wait := claim_check_now(claim):
-        messages.error(request, f"Too many checks. Try again in {throttle.minutes(wait)}.")
+        messages.error(request, throttle.refusal_message(wait, "checks"))
         return False
     now = HostClaim.objects.filter(pk=claim.pk).first()
     if now is not None and now.proved:

@@ -16,20 +16,21 @@ from accounts import throttle
 from accounts.forms import JoinForm, SetupForm, add_mistakes
 from accounts.invitations import SETUP_HOURS, installation_setup, invitation_accept, open_invitation
 from accounts.models import Invitation, User
+from accounts.security.client_ip import client_key
 from accounts.security.password_login import remember_login
 from accounts.services import is_placeholder, user_create
 
 
-def may_try(request: HttpRequest, form: Form) -> bool:
-    """Whether this client may use a one-time link once more; if not, the form says for how long not."""
-    wait = throttle.take((throttle.JOIN_ADDRESS, throttle.client_key(request)))
+def count_link_attempt(request: HttpRequest, form: Form) -> bool:
+    """Count an attempt of this client to use a one-time link; returns False, with an error in the form, if too many."""
+    wait = throttle.count_attempt((throttle.JOIN_ADDRESS, client_key(request)))
     if wait:
-        form.add_error(None, ValidationError(f"Too many attempts. Try again in {throttle.minutes(wait)}.", "throttled"))
+        form.add_error(None, ValidationError(throttle.refusal_message(wait), "throttled"))
     return not wait
 
 
-def status_of(form: Form) -> int:
-    """The status of the form's page: 429 after `may_try` said no."""
+def form_status(form: Form) -> int:
+    """The status of the form's page: 429 after `count_link_attempt` returned False."""
     return 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
 
 
@@ -51,7 +52,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     if invitation is None or not is_setup or User.objects.somebody_can_log_in():
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and may_try(request, form):
+    if request.method == "POST" and form.is_valid() and count_link_attempt(request, form):
         try:
             user = installation_setup(invitation=invitation, now=clock.now(), **form.cleaned_data)
         except ValidationError as error:
@@ -61,7 +62,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             response = redirect("/")
             remember_login(request, response, user)
             return response
-    return render(request, "accounts/setup.html", {"form": form}, status=status_of(form))
+    return render(request, "accounts/setup.html", {"form": form}, status=form_status(form))
 
 
 @never_cache
@@ -83,11 +84,11 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         response = redirect("/")
         remember_login(request, response, joined)
         return response
-    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=status_of(form))
+    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=form_status(form))
 
 
 def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> User | None:
-    if not may_try(request, form):
+    if not count_link_attempt(request, form):
         return None
     try:
         with transaction.atomic():

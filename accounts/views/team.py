@@ -18,21 +18,21 @@ from django.views.decorators.http import require_POST
 from accounts.access import KINDS, current_account, current_membership, members_of
 from accounts.forms import InviteForm, RoleForm, add_mistakes
 from accounts.invitations import (
-    MailedInvitation,
+    InvitationMail,
     invitation_create,
     invitation_renew,
     invitation_revoke,
-    link_age,
+    link_lifetime,
     mail_invitation,
     pending_member_invite,
 )
 from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
 from accounts.navigation import account_rows
-from accounts.revocation import exposed_key_keep, exposed_key_labels, exposed_key_replace, work_ending
+from accounts.revocation import exposed_key_dismiss, exposed_key_labels, exposed_key_replace, list_ending_access
 from accounts.services import member_access_set, member_remove
 
-MAX_CHOICES = 200  # of a kind of things, on one page
-MAX_EXPOSED = 100  # rows of exposed keys on one page
+MAX_CHOICES = 200  # objects of one kind on a page
+MAX_EXPOSED = 100  # exposed keys on a page
 
 
 def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
@@ -47,35 +47,34 @@ def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
 
 
 def grant_choices(account: Account, given: dict[tuple[str, int], str], search: str = "") -> list[dict[str, Any]]:
-    """For every registered kind what was given, then the first MAX_CHOICES other things whose name contains `search`.
+    """For every kind the objects that are granted, then up to MAX_CHOICES others whose name contains `search`.
 
-    Each has the right it is given with ("" = none). What was given always stands there: a form replaces all of it.
+    Each has the right that is granted on it ("" = none). Granted objects are always included, because saving the form
+    replaces all grants.
     """
-    found = []
+    choices = []
     for kind in KINDS.values():
-        mine = {number: right for (name, number), right in given.items() if name == kind.name}
+        granted = {number: right for (name, number), right in given.items() if name == kind.name}
         offered = kind.search(account, search, MAX_CHOICES + 1)
-        rows = [*kind.existing(account, mine), *(row for row in offered[:MAX_CHOICES] if row[0] not in mine)]
-        things = [
-            {"name": f"grant-{kind.name}-{number}", "label": label, "right": mine.get(number, "")}
+        rows = [*kind.existing(account, granted), *(row for row in offered[:MAX_CHOICES] if row[0] not in granted)]
+        objects = [
+            {"name": f"grant-{kind.name}-{number}", "label": label, "right": granted.get(number, "")}
             for number, label in rows
         ]
-        found.append({"label": kind.label, "things": things, "more": len(offered) > MAX_CHOICES})
-    return found
+        choices.append({"label": kind.label, "objects": objects, "more": len(offered) > MAX_CHOICES})
+    return choices
 
 
 def choices_context(request: HttpRequest, account: Account, given: dict[tuple[str, int], str]) -> dict[str, Any]:
-    """What the table of rights needs; `?q=` searches, offered only where there is more than one page shows."""
+    """Context of the table of rights. `?q=` searches; the search field is shown if there is more than a page shows."""
     search = request.GET.get("q", "").strip()[:200]
     kinds = grant_choices(account, given, search)
-    more = bool(search) or any(kind["more"] for kind in kinds)
-    return {"kinds": kinds, "rights": Right.choices, "search": search, "searchable": more}
+    searchable = bool(search) or any(kind["more"] for kind in kinds)
+    return {"kinds": kinds, "rights": Right.choices, "search": search, "searchable": searchable}
 
 
-def team_page(
-    request: HttpRequest, form: InviteForm | None = None, sent: MailedInvitation | None = None
-) -> HttpResponse:
-    """The team's page; `sent` is what became of an invitation that was just made."""
+def team_page(request: HttpRequest, form: InviteForm | None = None, sent: InvitationMail | None = None) -> HttpResponse:
+    """The team's page; `sent` is the outcome of an invitation that was just created."""
     account = current_account(request, may="manage")
     mine = current_membership(request)
     context = {
@@ -83,7 +82,7 @@ def team_page(
         "form": form or InviteForm(may_own=mine.role == Role.OWNER),
         "sent": sent,
         "members": members_of(account),
-        "waiting": waiting_rows(account, clock.now()),
+        "pending": pending_rows(account, clock.now()),
         "exposed": exposed_rows(account, mine),
         "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED),
         **choices_context(request, account, {}),
@@ -93,37 +92,37 @@ def team_page(
     return render(request, "accounts/team.html", context)
 
 
-def waiting_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
-    """Those invited: open invitations, then pending members to whom none is open. Nowhere stands a link."""
+def pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
+    """Open invitations, then pending members without one. The rows contain no invitation links."""
     rows = [
         {
             "email": one.email,
             "role": one.get_role_display(),
-            "note": "the link has expired" if one.created < now - link_age(one) else "",
-            "send": "Send again",
-            "again": reverse("invitation-renew", args=[one.pk]),
-            "back": reverse("invitation-revoke", args=[one.pk]),
+            "state": "the link has expired" if one.created < now - link_lifetime(one) else "",
+            "send_label": "Send again",
+            "send_again_url": reverse("invitation-renew", args=[one.pk]),
+            "take_back_url": reverse("invitation-revoke", args=[one.pk]),
         }
         for one in account.invitations.open().order_by("-created")
     ]
     linked = account.invitations.open().exclude(membership=None)
-    alone = account.memberships.pending().exclude(pk__in=linked.values("membership"))
+    without_invitation = account.memberships.pending().exclude(pk__in=linked.values("membership"))
     rows += [
         {
             "email": one.user.email,
             "role": one.get_role_display(),
-            "note": "no invitation sent yet",
-            "send": "Send an invitation",
-            "again": reverse("member-invite", args=[one.pk]),
-            "back": reverse("member-remove", args=[one.pk]),
+            "state": "no invitation sent yet",
+            "send_label": "Send an invitation",
+            "send_again_url": reverse("member-invite", args=[one.pk]),
+            "take_back_url": reverse("member-remove", args=[one.pk]),
         }
-        for one in alone.select_related("user").order_by("pk")
+        for one in without_invitation.select_related("user").order_by("pk")
     ]
     return rows
 
 
 def exposed_rows(account: Account, mine: Membership) -> list[dict[str, Any]]:
-    """Keys that people who left may know, by person; an account's own key only owners can replace."""
+    """Exposed keys with what they belong to; only owners can replace the account's own key."""
     rows = list(account.exposed_keys.order_by("-since", "person", "kind", "object_id")[:MAX_EXPOSED])
     labels = exposed_key_labels(account, rows)
     return [
@@ -135,7 +134,7 @@ def exposed_rows(account: Account, mine: Membership) -> list[dict[str, Any]]:
 @login_required
 @never_cache
 def team(request: HttpRequest) -> HttpResponse:
-    """Members, guests and invitations; the form invites one more."""
+    """Members, guests and invitations; the form invites one more person."""
     account = current_account(request, may="manage")
     mine = current_membership(request)
     form = InviteForm(request.POST or None, may_own=mine.role == Role.OWNER)
@@ -145,16 +144,16 @@ def team(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             add_mistakes(form, error)
         else:
-            return invited(request, made)
+            return send_invitation(request, made)
     return team_page(request, form)
 
 
-def invited(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Mail an invitation that was just made. A link to be passed on by hand is shown at once, and never again."""
+def send_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """Mail an invitation that was just created. If no mail could be sent, the page shows the link, this once."""
     sent = mail_invitation(invitation, request.user)
     if sent.link:
         return team_page(request, sent=sent)
-    (messages.success if sent.mailed else messages.error)(request, sent.sentence)
+    (messages.success if sent.mailed else messages.error)(request, sent.message)
     return redirect("team")
 
 
@@ -190,7 +189,7 @@ def member(request: HttpRequest, member_id: int) -> HttpResponse:
     context = {
         "member": found,
         "form": form,
-        "ending": work_ending(found),
+        "ending": list_ending_access(found),
         **choices_context(request, found.account, given),
         "settings_nav": account_rows(request, "team"),
         "section": "settings",
@@ -216,15 +215,20 @@ def remove(request: HttpRequest, member_id: int) -> HttpResponse:
 @require_POST
 @never_cache
 def invite_again(request: HttpRequest, pending_id: int) -> HttpResponse:
-    """Send a pending member an invitation."""
+    """Send an invitation to a pending member."""
     found = member_for(request, pending_id)
     if found.accepted is not None:
         raise Http404("No such invitation.")
     try:
-        return invited(request, pending_member_invite(membership=found, by=current_membership(request)))
+        return send_invitation(request, pending_member_invite(membership=found, by=current_membership(request)))
     except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-        return redirect("team")
+        return show_refusal(request, error)
+
+
+def show_refusal(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Say on the team's page why an action was refused."""
+    messages.error(request, " ".join(error.messages))
+    return redirect("team")
 
 
 def invitation_for(request: HttpRequest, invitation_id: int) -> Invitation:
@@ -244,16 +248,15 @@ def renew(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Send an invitation again, with a new link."""
     try:
         found = invitation_for(request, invitation_id)
-        return invited(request, invitation_renew(invitation=found, by=current_membership(request)))
+        return send_invitation(request, invitation_renew(invitation=found, by=current_membership(request)))
     except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-        return redirect("team")
+        return show_refusal(request, error)
 
 
 @login_required
 @require_POST
 def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
-    """Take an open invitation back; a guest who did not accept goes with it, key and all."""
+    """Take an open invitation back; the pending guest it belongs to is removed with it."""
     found = invitation_for(request, invitation_id)
     if found.membership is not None and found.membership.accepted is None:
         member_remove(membership=found.membership, by=current_membership(request))
@@ -264,7 +267,7 @@ def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
 
 
 def exposed_key_for(request: HttpRequest, exposed_id: int) -> ExposedKey:
-    """A listed key of the account one manages. Raises Http404 otherwise."""
+    """An exposed key of the account one manages. Raises Http404 otherwise."""
     account = current_account(request, may="manage")
     found: ExposedKey | None = account.exposed_keys.filter(pk=exposed_id).select_related("account").first()
     if found is None:
@@ -275,19 +278,19 @@ def exposed_key_for(request: HttpRequest, exposed_id: int) -> ExposedKey:
 @login_required
 @require_POST
 def key_replace(request: HttpRequest, exposed_id: int) -> HttpResponse:
-    """Replace a key that somebody who left may know."""
+    """Replace an exposed key."""
     try:
         exposed_key_replace(exposed=exposed_key_for(request, exposed_id), by=current_membership(request))
-        messages.success(request, "Replaced. Programs with the old key no longer work.")
     except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
+        return show_refusal(request, error)
+    messages.success(request, "Replaced. Programs with the old key no longer work.")
     return redirect("team")
 
 
 @login_required
 @require_POST
-def key_keep(request: HttpRequest, exposed_id: int) -> HttpResponse:
-    """Leave a key as it is, and list it no more."""
-    exposed_key_keep(exposed=exposed_key_for(request, exposed_id))
+def key_dismiss(request: HttpRequest, exposed_id: int) -> HttpResponse:
+    """Take an exposed key off the list without replacing it."""
+    exposed_key_dismiss(exposed=exposed_key_for(request, exposed_id))
     messages.success(request, "The key stays as it is.")
     return redirect("team")

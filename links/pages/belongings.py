@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.selectors import claims_of
 from accounts.custom_domains.services import host_claim
-from accounts.custom_domains.txt_records import DnsUnavailable, addresses_of
+from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account
 from accounts.views.host_proof import check_now
 from links import belongings, known
@@ -142,7 +142,7 @@ def conversion_delete(request: HttpRequest, sight: Sight, conversion_id: int) ->
 def dns_answer(name: str) -> str:
     """Where the name leads, compared with where this installation's own name leads."""
     try:
-        there, here = addresses_of(name), addresses_of(known.system_host())
+        there, here = look_up_addresses(name), look_up_addresses(known.system_host())
     except DnsUnavailable as error:
         return str(error)
     if not there:

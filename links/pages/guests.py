@@ -8,11 +8,15 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.invitations import MailedInvitation, mail_invitation, pending_member_invite
+from accounts.invitations import InvitationMail, mail_invitation, pending_member_invite
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
+from accounts.views.secrets import render_secrets
 from links import guests as services
 from links.api.operations import by_tag
 from links.grants import DATAPOINT, GROUP, Sight, rights_of_guests
@@ -56,12 +60,12 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Guests across, groups and links down; every cell a right. Also invites and removes guests."""
     guests = guests_of(sight)
     listed = things(sight, request.GET.get("q", "").strip())
-    sent: MailedInvitation | None = None
+    sent: InvitationMail | None = None
     if request.method == "POST":
         try:
             sent = write(request, sight, guests, listed)
             if sent is None or not sent.link:
-                messages.success(request, sent.sentence if sent else "Saved.")
+                messages.success(request, sent.message if sent else "Saved.")
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         if sent is None or not sent.link:
@@ -92,7 +96,7 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
 
 def write(
     request: HttpRequest, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str, str]]
-) -> MailedInvitation | None:
+) -> InvitationMail | None:
     """One of: a new guest, one invited again, one less, one's options, or the cells of the matrix.
 
     Gives what became of an invitation's mail, where one was sent. Raises ValidationError.
@@ -128,9 +132,19 @@ def write_cells(given: Any, guests: list[Membership], listed: list[tuple[str, in
 
 
 @require_safe
+@never_cache
+@links_page("guests", may="manage")
+def guest_key(request: HttpRequest, sight: Sight, member_id: int) -> HttpResponse:
+    """Show the key of one of the account's guests."""
+    guest = get_object_or_404(Membership, account=sight.account, role=Role.GUEST, pk=member_id)
+    title = f"Key of {guest.shown_name}"
+    return render_secrets(request, title, {"authkey": guest.authkey}, back=reverse("link-guests"))
+
+
+@require_safe
 @links_page("toolbox", may="view")
 def toolbox(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Every operation, to be tried with one's own key: the account's for its owners, else the member's."""
+    """Every operation, to be tried with the account's key (owners) or the member's own; it is fetched when needed."""
     owner = sight.membership.role == Role.OWNER
-    key = sight.account.authkey if owner else sight.membership.authkey
-    return shown(request, sight, "toolbox", key=key, owner=owner, by_tag=by_tag())
+    address = reverse("account-key") if owner else f"{reverse('own-key')}?next={request.path}"
+    return shown(request, sight, "toolbox", address=address, owner=owner, by_tag=by_tag())

@@ -11,7 +11,6 @@ import orjson
 from django.utils import timezone as clock
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -19,13 +18,13 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from reports.clickport.errors import Forbidden, TooLarge, body, handle
+from accounts.api import BoundedJSONParser
+from reports.clickport.errors import MAX_BODY_BYTES, Forbidden, body, handle
 from reports.limits import per_minute, take
 from sites import known
 from sites.facts import KeyFacts
 
 HEADER = "x-api-key"
-MOST_BODY = 256 * 1024  # bytes
 FAIR_USE = 600  # requests a minute and key; `Account.limits["clickport_per_minute"]`
 log = logging.getLogger(__name__)
 
@@ -78,19 +77,14 @@ class FairUse(BaseThrottle):
         return self.retry_after
 
 
-class JSONBody(BaseParser):
+class JSONBody(BoundedJSONParser):
     """A JSON object, whatever Content-Type the client forgot to set."""
 
     media_type = "*/*"
+    max_bytes = MAX_BODY_BYTES
 
-    def parse(self, stream: Any, media_type: str | None = None, context: Any = None) -> dict[str, Any]:
-        raw = stream.read(MOST_BODY + 1)
-        if len(raw) > MOST_BODY:
-            raise TooLarge()
-        try:
-            found = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        found = super().parse(stream, media_type, parser_context)
         if not isinstance(found, dict):
             raise exceptions.ParseError("The body is not a JSON object.")
         return found

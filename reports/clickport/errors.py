@@ -13,9 +13,11 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from accounts.api import BodyTooLarge
 from reports.engine.refusal import QueryRefused
 from tracking.store import StoreError
 
+MAX_BODY_BYTES = 256 * 1024
 log = logging.getLogger(__name__)
 
 
@@ -23,11 +25,6 @@ class Forbidden(exceptions.APIException):
     """The key is good, but not for this."""
 
     status_code = 403
-
-
-class TooLarge(exceptions.APIException):
-    status_code = 413
-    default_detail = "The body is larger than 256 KB."
 
 
 def body(status: int, message: str) -> dict[str, str]:
@@ -47,7 +44,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, RequestDataTooBig):
-        error = TooLarge()
+        error = BodyTooLarge(MAX_BODY_BYTES)
     if isinstance(error, SuspiciousOperation):  # Django would not read the request: too many parameters
         error = exceptions.ParseError(str(error))
     if not isinstance(error, exceptions.APIException):

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import throttle
 from accounts.keys import key_hash
 from accounts.models import Account
+from accounts.security.client_ip import client_key
 from reports.clicky import outputs
 from reports.clicky.views import parameters
 from reports.engine import Period, Query, ask
@@ -29,11 +30,11 @@ WRONG_KEY = throttle.Limit("whitelabel-auth", 20, 300)
 @require_http_methods(["GET", "HEAD", "POST"])
 def whitelabel(request: HttpRequest, operation: str) -> HttpResponse:
     """`/api/whitelabel/<operation>?auth=`."""
-    given, limit = parameters(request), (WRONG_KEY, throttle.client_key(request))
-    account = None if throttle.take(limit) else account_of(given.get("auth", ""))
+    given, limit = parameters(request), (WRONG_KEY, client_key(request))
+    account = None if throttle.count_attempt(limit) else account_of(given.get("auth", ""))
     if account is None:
         return refused(*NO_KEY)
-    throttle.give_back(limit)
+    throttle.undo_attempt(limit)
     name = operation.strip("/").lower()
     if name == "sites":
         return sites(account)

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from accounts.invitations import DAYS
 from accounts.limits import DEFAULT_LIMITS
-from accounts.revocation import MEMBER_WORK
+from accounts.revocation import DEPENDENT_ACCESS
 from goals.models import GoalKind, PatternKind
 from reports.docs import Page, apis
 from reports.engine.registry import DIMENSIONS, METRICS
@@ -54,7 +54,7 @@ def people(request: HttpRequest) -> dict[str, Any]:
         "days": DAYS,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
-        "work": [work.label for work in MEMBER_WORK],
+        "work": [work.label for work in DEPENDENT_ACCESS],
     }
 
 

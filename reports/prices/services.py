@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from babel import Locale
 from babel.numbers import format_decimal
 
+from accounts.operations.fair_order import rank_by_account
 from accounts.operations.run import run_each
 from reports.baseline import WEEK, WEEKS, earlier, measure, usual
 from reports.engine import Period, Query, ask
 from reports.pages.numbers import money
 from reports.prices.models import IncidentPrice
-from sites.fair_rounds import ranked
 from sites.uptime.models import Incident
 from tracking.store import StoreAway
 
@@ -37,7 +37,7 @@ def incidents_price(*, now: datetime) -> int:
     done = IncidentPrice.objects.filter(final=True).values("incident")
     recent = Incident.objects.filter(start__gte=now - OLDEST, start__lt=now, monitor__link_id=None)
     waiting = recent.exclude(pk__in=done).select_related("monitor__site")
-    rows = ranked(waiting, "monitor__site__account_id", "-start")[:MOST]  # no account before the newest of another
+    rows = rank_by_account(waiting, "monitor__site__account_id", "-start")[:MOST]
     priced = run_each(
         rows, lambda incident: incident_price(incident=incident, now=now), what="Incident", stop_for=(StoreAway,)
     )

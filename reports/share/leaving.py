@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accounts.access import Bearer
 from accounts.models import Membership
-from accounts.revocation import MemberWork
+from accounts.revocation import DependentAccess
 from reports.share.models import Share
 from reports.share.services import share_revoke
 from sites.access import sites_of
@@ -18,4 +18,4 @@ def ending_shares(membership: Membership, leaves: bool) -> list[Share]:
     return list(rows)
 
 
-SHARES = MemberWork("Shared links", ending_shares, lambda share, now: share_revoke(share=share, now=now))
+SHARES = DependentAccess("Shared links", ending_shares, lambda share, now: share_revoke(share=share, now=now))

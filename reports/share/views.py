@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import throttle
 from accounts.forms import add_mistakes
 from accounts.models import User
+from accounts.security.client_ip import client_key
 from accounts.security.known_devices import SHARE_DEVICES
 from reports.engine.refusal import QueryRefused
 from reports.pages.details import columns_of, exported, page_of, table_named
@@ -180,10 +181,10 @@ def password(request: HttpRequest, share: Share) -> HttpResponse:
     form, wait = PasswordForm(request.POST or None), 0
     if request.method == "POST" and form.is_valid():
         limits = guess_limits(request, share)
-        if wait := throttle.take(*limits):
-            form.add_error("password", f"Too many tries. Try again in {throttle.minutes(wait)}.")
+        if wait := throttle.count_attempt(*limits):
+            form.add_error("password", throttle.refusal_message(wait))
         elif opens(share, form.cleaned_data["password"]):
-            throttle.give_back(*limits)
+            throttle.undo_attempt(*limits)
             request.session[f"share:{share.pk}"] = proof(share)
             home = f"/share/{share.token}/"
             response = HttpResponseRedirect(home)
@@ -198,11 +199,11 @@ def password(request: HttpRequest, share: Share) -> HttpResponse:
     return answer
 
 
-def guess_limits(request: HttpRequest, share: Share) -> tuple[throttle.Pair, ...]:
+def guess_limits(request: HttpRequest, share: Share) -> tuple[throttle.LimitKey, ...]:
     """What a guess counts against: the client, and all clients together unless this one opened the link before."""
     if device := SHARE_DEVICES.device(request, f"share {share.pk}"):
         return ((SHARE_DEVICE, f"{share.pk} {device}"),)
-    client = (SHARE_CLIENT, f"{share.pk} {throttle.client_key(request)}")
+    client = (SHARE_CLIENT, f"{share.pk} {client_key(request)}")
     return (client,) if f"share:{share.pk}" in request.session else (client, (SHARE_LINK, str(share.pk)))
 
 

@@ -13,19 +13,18 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core import signing
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import mail
+from accounts import mail, throttle
 from accounts.brand import brand_of
 from accounts.limits import account_limit
 from accounts.models import Account
 from sites.alerts.models import Channel, ChannelKind
 
 LINK_LASTS = timedelta(days=7)
-MAX_A_DAY = 3  # confirmation mails to one address, from all accounts together
-DAY, HOUR = 86_400, 3_600
+DAY, HOUR = 86_400, 3_600  # seconds
+CONFIRM_ADDRESS = throttle.Limit("channel-confirm-address", 3, DAY)  # mails to one address, from all accounts together
 CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
 NOT_PLAIN = re.compile(r"[^\w\s&'’+-]")
 MAX_NAME = 60
@@ -42,32 +41,23 @@ def plain_name(text: str) -> str:
     return " ".join(NOT_PLAIN.sub(" ", text).replace("_", " ").split())[:MAX_NAME].strip()
 
 
-def take(name: str, value: str, *, most: int, seconds: int) -> bool:
-    """Count one use; whether it is still among the first `most` of this stretch of time."""
-    key = f"alerts:{name}:{hashlib.sha256(value.encode()).hexdigest()[:32]}"
-    if cache.add(key, 1, seconds):
-        return most >= 1
-    try:
-        return int(cache.incr(key)) <= most
-    except ValueError:  # the stretch ended between the two calls
-        cache.set(key, 1, seconds)
-        return most >= 1
-
-
-def take_test_message(account: Account) -> None:
-    """Count one test message of the account. Raises ValidationError when it has sent enough in this hour."""
+def count_test_message(account: Account) -> None:
+    """Count one test message of the account. Raises ValidationError above its limit for an hour."""
     most = account_limit(account, "test_messages_per_hour")
-    if not take("test", str(account.pk), most=most, seconds=HOUR):
+    if throttle.count_attempt((throttle.Limit("channel-test", most, HOUR), str(account.pk))):
         raise ValidationError(f"This account may send {most} test messages an hour. Try again later.")
 
 
 def confirmation_send(*, channel: Channel) -> None:
-    """Ask the reader of the channel's address to agree. Raises ValidationError when that was asked often enough, and
-    OSError when the mail server is away."""
+    """Mail the link that confirms the channel's address.
+
+    Raises ValidationError above the limits for the account and for the address, and OSError when the mail server
+    cannot be reached.
+    """
     most = account_limit(channel.account, "invitations_per_day")
-    if not take("confirm-account", str(channel.account_id), most=most, seconds=DAY):
+    if throttle.count_attempt((throttle.Limit("channel-confirm-account", most, DAY), str(channel.account_id))):
         raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
-    if not take("confirm-address", channel.target.strip().lower(), most=MAX_A_DAY, seconds=DAY):
+    if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
     brand = brand_of(channel.account)
     mail.send(

@@ -7,15 +7,17 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import account_for
 from accounts.forms import add_mistakes
+from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, Firing
-from sites.alerts.confirmation import confirmation_send, take_test_message
+from sites.alerts.confirmation import confirmation_send, count_test_message
 from sites.alerts.deliver import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
@@ -101,16 +103,15 @@ def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = No
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
-    """Show the secret that a webhook is signed with, alone or on a page of its own; a POST replaces it."""
+    """Show the secret that a webhook is signed with; a POST replaces it."""
     site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account, kind=ChannelKind.WEBHOOK)
     if request.method == "POST":
         channel_secret_replace(channel=channel)
         messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
         return redirect("channel-edit", site.pk, channel.pk)
-    part = request.headers.get("HX-Request")
-    context = {"site": site, "section": "uptime", "channel": channel}
-    return render(request, "sites/_channel_secret.html" if part else "sites/channel_secret.html", context)
+    back = reverse("channel-edit", args=[site.pk, channel.pk])
+    return render_secrets(request, f"Secret of “{channel.name}”", {"secret": channel.secret}, back=back)
 
 
 @login_required
@@ -123,7 +124,7 @@ def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpRes
         messages.error(request, "Nothing is sent to this address until whoever reads it has confirmed it.")
         return redirect("alerts", site.pk)
     try:
-        take_test_message(site.account)
+        count_test_message(site.account)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("alerts", site.pk)

@@ -9,6 +9,7 @@ allow networks (ALLOWED_OUTBOUND).
 from sites.outbound.addresses import allowed
 from sites.outbound.client import Answer, fetch, fetch_async
 from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
+from sites.outbound.origins import origin_of
 from sites.outbound.reachable import check_host, check_reachable
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "check_reachable",
     "fetch",
     "fetch_async",
+    "origin_of",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 
+from accounts.security.client_ip import parse_networks
 from sites.outbound import networks
 
 Address = IPv4Address | IPv6Address
@@ -17,33 +17,21 @@ SPECIAL: tuple[Network, ...] = tuple(
 )
 GLOBAL_UNICAST = IPv6Network(networks.GLOBAL_UNICAST)
 NAT64 = IPv6Network(networks.NAT64)
-IPV4_AT_THE_END = tuple(map(IPv6Network, (networks.NAT64, "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96")))
+IPV4_IN_LAST_BITS = tuple(map(IPv6Network, (networks.NAT64, "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96")))
 ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address whose last one is an IPv4 address (RFC 5214)
 
 
 def allowed(text: str) -> bool:
-    """Whether a request may go to the address `text`, with or without a zone (`%eth0`). No address at all: no."""
+    """Whether a request may go to the address `text`, with or without a zone (`%eth0`); False for any other text."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    given = allowed_networks(settings.ENV.allowed_outbound)
-    carried = embedded_ipv4(address) if isinstance(address, IPv6Address) else []
-    if inside(address, given) or (carried and all(inside(inner, given) for inner in carried)):
+    given = parse_networks(settings.ENV.allowed_outbound)
+    embedded = embedded_ipv4(address) if isinstance(address, IPv6Address) else []
+    if inside(address, given) or (embedded and all(inside(inner, given) for inner in embedded)):
         return True
-    return is_public(address) and all(is_public(inner) for inner in carried)
-
-
-@lru_cache(maxsize=8)
-def allowed_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
-    """The networks an operator allows; what is none is reported by the system checks and allows nothing."""
-    found = []
-    for text in texts:
-        try:
-            found.append(ip_network(text, strict=False))
-        except ValueError:
-            continue
-    return tuple(found)
+    return is_public(address) and all(is_public(inner) for inner in embedded)
 
 
 def inside(address: Address, among: tuple[Network, ...]) -> bool:
@@ -51,16 +39,16 @@ def inside(address: Address, among: tuple[Network, ...]) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address, whatever it carries, belongs to the public internet."""
+    """Whether an address belongs to the public internet, without looking at an IPv4 address embedded in it."""
     if inside(address, SPECIAL):
         return False
     return isinstance(address, IPv4Address) or address in GLOBAL_UNICAST or address in NAT64
 
 
 def embedded_ipv4(address: IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses that an IPv6 address carries: mapped, compatible, translated, NAT64, 6to4, Teredo, ISATAP."""
+    """The IPv4 addresses embedded in an IPv6 address: mapped, compatible, translated, NAT64, 6to4, Teredo, ISATAP."""
     found = []
-    if inside(address, IPV4_AT_THE_END) or (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
+    if inside(address, IPV4_IN_LAST_BITS) or (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     if address.sixtofour is not None:
         found.append(address.sixtofour)
@@ -68,7 +56,7 @@ def embedded_ipv4(address: IPv6Address) -> list[IPv4Address]:
 
 
 def address_of(host: str) -> str | None:
-    """The address that a URL's host is; None for a name. Old spellings count: `127.1`, `2130706433`, `0x7f000001`."""
+    """The IP address that a URL's host stands for, also as `127.1`, `2130706433` or `0x7f000001`; None for a name."""
     bare = host.removeprefix("[").removesuffix("]")
     try:
         return str(ip_address(bare.partition("%")[0]))

@@ -1,4 +1,4 @@
-"""Redirects as browsers follow them, except that nothing private goes along to another origin."""
+"""Redirects as browsers follow them, except that another origin gets no private headers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-FOLLOWED = frozenset({301, 302, 303, 307, 308})
-# All that another origin is told: neither Authorization nor cookies, signatures, or a header of the sender's own
-TOLD_TO_OTHERS = frozenset({"user-agent", "accept", "accept-language"})
-OF_CONTENT = frozenset({"content-type", "content-language", "content-location"})
-# Written by the HTTP client itself; a stranger's value would contradict what is sent
-CLIENTS_OWN = frozenset((
+from sites.outbound.origins import origin_of
+
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+# All that another origin gets: neither Authorization nor cookies, signatures, or a header of the sender's own
+SENT_TO_OTHER_ORIGINS = frozenset({"user-agent", "accept", "accept-language"})
+CONTENT_HEADERS = frozenset({"content-type", "content-language", "content-location"})
+# Set by the HTTP client itself; a value from elsewhere would contradict what is sent
+CLIENT_HEADERS = frozenset((
     "accept-encoding", "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
     "transfer-encoding", "upgrade",
 ))  # fmt: skip
@@ -30,7 +32,7 @@ class Hop:
 
 def first_hop(url: str, method: str, headers: Mapping[str, str], content: bytes | None) -> Hop:
     """The request that was asked for. Raises httpx.InvalidURL."""
-    return Hop(httpx.URL(url), method, without(headers, CLIENTS_OWN), content)
+    return Hop(httpx.URL(url), method, without(headers, CLIENT_HEADERS), content)
 
 
 def without(headers: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
@@ -38,19 +40,14 @@ def without(headers: Mapping[str, str], names: frozenset[str]) -> dict[str, str]
     return {name: value for name, value in headers.items() if name.lower() not in names}
 
 
-def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port, written or implied."""
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
-
-
 def next_hop(hop: Hop, status: int, location: str | None) -> Hop | None:
     """The request that an answer redirects to, if it does. Raises httpx.InvalidURL."""
-    if status not in FOLLOWED or not location:
+    if status not in REDIRECT_STATUSES or not location:
         return None
     following = replace(hop, url=hop.url.join(location))
     if (status == 303 and hop.method != "HEAD") or (status in {301, 302} and hop.method == "POST"):
-        following = replace(following, method="GET", content=None, headers=without(hop.headers, OF_CONTENT))
-    if origin(following.url) != origin(hop.url):
-        kept = {name: value for name, value in following.headers.items() if name.lower() in TOLD_TO_OTHERS}
-        following = replace(following, content=None, headers=kept)
+        following = replace(following, method="GET", content=None, headers=without(hop.headers, CONTENT_HEADERS))
+    if origin_of(following.url) != origin_of(hop.url):
+        headers = {name: value for name, value in following.headers.items() if name.lower() in SENT_TO_OTHER_ORIGINS}
+        following = replace(following, content=None, headers=headers)
     return following

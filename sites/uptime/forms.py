@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 
 from accounts.security.masking import DOTS
-from sites.outbound import OutboundError, check_reachable
-from sites.uptime.headers import fill_stored_values, mask_headers, origin, parse_header_lines
+from sites.outbound import OutboundError, check_reachable, origin_of
+from sites.uptime.headers import fill_stored_values, mask_headers, parse_header_lines
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE
 
@@ -55,7 +55,7 @@ class MonitorForm(forms.ModelForm):
     def clean_headers(self) -> dict[str, str]:
         """Lines `Name: value` as a dictionary, with the stored values where they were left as dots."""
         headers = parse_header_lines(self.cleaned_data["headers"])
-        same = origin(self.cleaned_data.get("url", self.stored_url)) == origin(self.stored_url)
+        same = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
         return fill_stored_values(headers, self.stored_headers, same)
 
     def clean_interval(self) -> int:

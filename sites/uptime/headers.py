@@ -7,20 +7,11 @@ origin (scheme, host and port): else whoever may edit the monitor could have the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
 from accounts.security.encrypted_fields import Unreadable
 from accounts.security.masking import DOTS
-
-PORTS = {"http": 80, "https": 443}
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address; ports that a scheme implies are filled in."""
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or PORTS.get(parts.scheme)
 
 
 def mask_headers(headers: Mapping[str, str]) -> str:

@@ -14,15 +14,14 @@ from django.utils import timezone
 
 from accounts.limits import check_limit
 from accounts.models import Account
+from accounts.operations.fair_order import rank_by_account
 from accounts.operations.run import run_each
 from sites.alerts.conditions import Firing
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
-from sites.fair_rounds import ranked
 from sites.models import Site
-from sites.outbound import OutboundError, check_host
+from sites.outbound import OutboundError, check_host, origin_of
 from sites.uptime.check import check
-from sites.uptime.headers import origin
 from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, UptimeHour
 from sites.uptime.run import FIELDS, apply, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
@@ -61,7 +60,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
 
 def monitor_move(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Let a monitor ask another address; its headers were meant for the old origin, and no other gets them."""
-    headers: dict[str, str] = monitor.headers if origin(url) == origin(monitor.url) else {}
+    headers: dict[str, str] = monitor.headers if origin_of(url) == origin_of(monitor.url) else {}
     Monitor.objects.filter(pk=monitor.pk).update(url=url, enabled=enabled, headers=headers)
 
 
@@ -151,5 +150,5 @@ def monitors_check(*, now: datetime | None = None) -> int:
 def incidents_tell_late(*, now: datetime) -> int:
     """Tell what a worker that died between writing and telling left untold; the number of deliveries queued."""
     untold = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
-    rows = ranked(untold.select_related("monitor__site"), "monitor__site__account_id", "start")[:MAX_TOLD_LATE]
+    rows = rank_by_account(untold.select_related("monitor__site"), "monitor__site__account_id", "start")[:MAX_TOLD_LATE]
     return sum(run_each(rows, lambda incident: incident_tell(incident, now=now), what="Incident"))

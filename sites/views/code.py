@@ -47,8 +47,8 @@ def tracking_code(request: HttpRequest, site_id: int) -> HttpResponse:
 def checked(request: HttpRequest, site: Site, url: str, host: str) -> Finding:
     """Check the page, not too often for one person."""
     limit = (throttle.CHECK_USER, str(request.user.pk))
-    if wait := throttle.take(limit):
-        return Finding(False, f"Too many checks. Try again in {throttle.minutes(wait)}.")
+    if wait := throttle.count_attempt(limit):
+        return Finding(False, throttle.refusal_message(wait, "checks"))
     return check(site, url, host)
 
 

@@ -11,11 +11,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.forms import add_mistakes
+from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.forms import KeyForm
 from sites.models import Site
@@ -65,10 +67,10 @@ def revoke(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
 @never_cache
 @require_safe
 def show(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Show `sitekey` and `sitekey_admin`, alone or on a page of their own."""
+    """Show the site's number and its two keys."""
     site = site_for(request, site_id, may="edit")
-    template = "sites/_site_keys.html" if request.headers.get("HX-Request") else "sites/site_keys.html"
-    return render(request, template, settings_context(request, site, "api-keys"))
+    keys = {"site_id": str(site.pk), "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin}
+    return render_secrets(request, f"Site keys of {site}", keys, back=reverse("site-api-keys", args=[site_id]))
 
 
 @login_required

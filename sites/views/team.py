@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from accounts.access import members_of, membership_for
 from accounts.forms import add_mistakes
 from accounts.invitations import (
-    MailedInvitation,
+    InvitationMail,
     grants_of_open_invitation,
     invitation_create,
     mail_invitation,
@@ -32,7 +32,7 @@ def team(request: HttpRequest, site_id: int) -> HttpResponse:
     """Everybody who may open the site; the form shares it with one more person."""
     site = site_for(request, site_id, may="manage")
     form = ShareForm(request.POST or None)
-    sent: MailedInvitation | None = None
+    sent: InvitationMail | None = None
     if request.method == "POST" and form.is_valid():
         try:
             sent, sentence = share(request, site, **form.cleaned_data)
@@ -61,7 +61,7 @@ def people(site: Site) -> list[dict[str, object]]:
     return found
 
 
-def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[MailedInvitation | None, str]:
+def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMail | None, str]:
     """Give a guest of the account the right, or invite the person: (the mail, if one was due; the sentence to show).
 
     Raises ValidationError.
@@ -81,7 +81,7 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Mai
     grants = [*grants_of_open_invitation(site.account, address), (KIND, site.pk, right)]  # the last one counts
     made = invitation_create(account=site.account, email=address, role=Role.GUEST, by=mine, grants=grants)
     sent = mail_invitation(made, request.user)
-    return sent, sent.sentence
+    return sent, sent.message
 
 
 @login_required

@@ -42,7 +42,20 @@
   if (!form) return;
   var method = document.getElementById("tool-method");
   var path = document.getElementById("tool-path");
-  var ownKey = document.querySelector("[data-toolbox-key]").textContent.trim();
+  var ownKey = "";
+  // The key is not in the page: it is fetched, as behind "Show", when the first operation is sent
+  function readKey() {
+    var typed = document.getElementById("tool-key").value;
+    if (typed || ownKey) return Promise.resolve(typed || ownKey);
+    return fetch(form.dataset.keyAddress, { headers: { "HX-Request": "true" } }).then(function (response) {
+      return response.text();
+    }).then(function (html) {
+      var secret = new DOMParser().parseFromString(html, "text/html").querySelector(".secret");
+      if (!secret) throw new Error("Your key could not be read. Reload the page and log in again.");
+      ownKey = secret.textContent.trim();
+      return ownKey;
+    });
+  }
   document.querySelectorAll("[data-operation]").forEach(function (link) {
     link.addEventListener("click", function (event) {
       event.preventDefault();
@@ -54,14 +67,16 @@
   form.addEventListener("submit", function (event) {
     event.preventDefault();
     var body = document.getElementById("tool-body").value.trim();
-    var key = document.getElementById("tool-key").value || ownKey;
-    var options = { method: method.value, headers: { "X-Clickmeter-Authkey": key } };
+    var options = { method: method.value, headers: {} };
     if (body && method.value !== "GET") {
       options.body = body;
       options.headers["Content-Type"] = "application/json";
     }
     var answer = document.querySelector("[data-toolbox-answer]");
-    fetch("/clickmeter" + path.value, options).then(function (response) {
+    readKey().then(function (key) {
+      options.headers["X-Clickmeter-Authkey"] = key;
+      return fetch("/clickmeter" + path.value, options);
+    }).then(function (response) {
       return response.text().then(function (text) {
         try { text = JSON.stringify(JSON.parse(text), null, 2); } catch (error) { /* shown as it came */ }
         answer.textContent = response.status + "\n" + text;

@@ -233,3 +233,17 @@ def test_keys_behind_show_come_when_they_are_opened(
         page.get_by_text("sitekey_admin").wait_for()
         keys = page.locator("details .secret").all_inner_texts()
         assert len(keys) == 3 and all(keys) and page.locator("details .copy").count() == 3
+
+
+def test_the_toolbox_sends_ones_own_key_though_the_page_does_not_hold_it(
+    served: tuple[str, str, dict[str, str]], chromium: Browser, state: dict
+) -> None:
+    with opened(chromium, state) as context:
+        page = context.new_page()
+        arrived(page, f"{served[0]}/links/toolbox")
+        page.get_by_role("button", name="Send").click()
+        page.locator("[data-toolbox-answer]", has_text=re.compile(r"^200")).wait_for()
+        assert EMAIL in page.locator("[data-toolbox-answer]").inner_text()
+        assert page.locator("details .secret").count() == 0
+        page.get_by_text("Show the key").first.click()
+        page.locator("details .secret").wait_for()

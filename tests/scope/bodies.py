@@ -47,7 +47,7 @@ BODIES: dict[str, Body] = {
     "POST account/invitations/<int:invitation_id>/revoke": NOTHING,
     "POST account/invitations/<int:invitation_id>/renew": NOTHING,
     "POST account/team/<int:pending_id>/invite": NOTHING,
-    "POST account/team/keys/<int:exposed_id>/keep": NOTHING,
+    "POST account/team/keys/<int:exposed_id>/dismiss": NOTHING,
     "POST account/team/keys/<int:exposed_id>/replace": NOTHING,
     f"DELETE {V1}exposed-keys/<int:exposed_id>": NOTHING,
     "POST account/own-key": NOTHING,

@@ -67,7 +67,7 @@ NEEDS: dict[str, str] = {
         "account/team/<int:member_id>/remove", "account/invitations/<int:invitation_id>/revoke", "sites/new",
         f"{V1}members", f"{V1}members/<int:member_id>", "account/brand/check",
         "account/invitations/<int:invitation_id>/renew", "account/team/<int:pending_id>/invite",
-        "account/team/keys/<int:exposed_id>/keep", "account/team/keys/<int:exposed_id>/replace",
+        "account/team/keys/<int:exposed_id>/dismiss", "account/team/keys/<int:exposed_id>/replace",
         f"{V1}exposed-keys", f"{V1}exposed-keys/<int:exposed_id>",
     ), "account"),
     f"{V1}account": "account-view",
@@ -116,6 +116,7 @@ NEEDS: dict[str, str] = {
         "links/conversions/<int:conversion_id>/delete", "links/domains", "links/domains/<int:domain_id>",
         "links/domains/<int:domain_id>/delete", "links/scripts", "links/scripts/<int:script_id>",
         "links/scripts/<int:script_id>/delete", "links/lists", "links/guests", "links/<int:datapoint_id>/watch",
+        "links/guests/<int:member_id>/key",
     ), "links!"),
     **dict.fromkeys((
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",

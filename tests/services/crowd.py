@@ -62,7 +62,7 @@ def limited() -> int:
 def guesses() -> int:
     """How many attempts were let through by a limit of fifty."""
     limit = throttle.Limit("crowd", 50, 600)
-    return sum(throttle.take((limit, "somebody")) == 0 for _ in range(ROUNDS))
+    return sum(throttle.count_attempt((limit, "somebody")) == 0 for _ in range(ROUNDS))
 
 
 def visits() -> list[list[int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from accounts.security.client_ip import normalize_address
 from sites.facts import SiteFacts
-from tracking.address import clean
 from tracking.doors.common import new_hit, number
 from tracking.hit import Hit
 from tracking.steps.page import split_address
@@ -107,7 +107,7 @@ def trust(hit: Hit, data: dict[str, Any], request: Request) -> Hit:
     """What only a trusted key may state: time, address and user agent of the visitor."""
     hit.trusted = True
     hit.at = moment(data.get("timestamp"), request.now)
-    hit.ip = clean(word(data, "ip")) or hit.ip
+    hit.ip = normalize_address(word(data, "ip")) or hit.ip
     if "user_agent" in data:
         hit.user_agent, hit.headers = word(data, "user_agent"), {}
     return hit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracking.address import clean
+from accounts.security.client_ip import normalize_address
 from tracking.doors.common import named, number, one, page_url, utm_of
 from tracking.hit import Hit
 from tracking.steps.page import is_absolute
@@ -84,7 +84,7 @@ def fill_trusted(hit: Hit, fields: Fields) -> bool:
     """The same from a server with the admin key; False when the address breaks Clicky's rules."""
     hit.trusted = True
     hit.session = one(fields, "session_id")
-    hit.ip = clean(one(fields, "ip_address"))
+    hit.ip = normalize_address(one(fields, "ip_address"))
     hit.user_agent = one(fields, "ua")
     hit.do_not_track, hit.headers = False, {}  # those of the server, not of its visitor
     href = one(fields, "href")

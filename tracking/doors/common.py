@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from urllib.parse import parse_qsl
 
+from accounts.security.client_ip import is_in_networks
 from sites.facts import SiteFacts
-from tracking.address import visitor_address, within
+from tracking.address import visitor_address
 from tracking.hit import Hit
 from tracking.steps.page import is_absolute, split_address
 from tracking.web import Fields, Request
@@ -47,7 +48,7 @@ def address_of(request: Request, facts: SiteFacts | None) -> str:
         return visitor_address(request.peer, "")
     nets = facts.proxy_networks if facts else ()
     secret = bool(facts and facts.proxy_secret and request.secret == facts.proxy_secret)
-    believed = (lambda address: within(address, nets)) if nets else None
+    believed = (lambda address: is_in_networks(address, nets)) if nets else None
     return visitor_address(request.peer, forwarded, believed, int(secret))
 
 

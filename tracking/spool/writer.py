@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from accounts.thread_priority import lower_thread_priority
 from tracking import store
 from tracking.spool.files import token
 from tracking.spool.quarantine import Quarantine
@@ -22,15 +21,7 @@ PATIENT = 3600.0  # while the store is away: few large segments
 TICK = 0.1
 LONGEST_PAUSE = 5.0
 LATE = 60.0  # seconds after which waiting rows are worth a warning
-STEP_BACK = 10  # of the 19 by which a thread can be nice
 log = logging.getLogger(__name__)
-
-
-def step_back() -> None:
-    """This thread, and those of the engine it starts, give way to the one that answers: with both cores busy, one
-    click in a hundred took 8 ms instead of 27. Where a thread has no priority of its own, nothing changes."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STEP_BACK)
 
 
 class Writer:
@@ -116,7 +107,7 @@ class Writer:
     # -- the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        step_back()
+        lower_thread_priority()  # also of the engine's threads
         looked = 0.0
         while not self.ending.is_set():
             self.segments.wake.wait(TICK)

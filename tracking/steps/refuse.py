@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from accounts.security.client_ip import is_in_networks
 from sites.facts import SiteFacts
-from tracking.address import within
 from tracking.bots.hosting import COUNTRY, is_hosting
 from tracking.bots.lists import spam_hosts
 from tracking.hit import Event, Hit, Refused
@@ -45,7 +45,7 @@ def refuse_unwilling(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None
 
 def refuse_excluded(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Addresses and pages the site excludes."""
-    if facts.excluded_networks and within(hit.ip, facts.excluded_networks):
+    if facts.excluded_networks and is_in_networks(hit.ip, facts.excluded_networks):
         return Refused("excluded_ip")
     if facts.excluded_pages:
         path = event["path"]
