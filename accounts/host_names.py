@@ -5,6 +5,8 @@ from functools import lru_cache
 
 PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
 
+FINAL_DOTS = ".\u3002\uff0e\uff61"  # the dot, and what IDNA takes for one
+
 
 @lru_cache(maxsize=10_000)
 def host_name(text: str) -> str:
@@ -17,11 +19,11 @@ def host_name(text: str) -> str:
     text = text.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rsplit("@", 1)[-1]
     if text.startswith("["):  # an IPv6 address
         return text[1:].split("]", 1)[0]
-    text = text.split(":", 1)[0].rstrip(".")
+    text = text.split(":", 1)[0].rstrip(FINAL_DOTS)
     if text.isascii():
         return text
     try:
-        return text.encode("idna").decode()
+        return text.encode("idna").decode().rstrip(".")
     except UnicodeError:
         return ""
 

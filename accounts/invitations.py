@@ -6,10 +6,11 @@ be written only when its invitation was just created (`Invitation.token`), so se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from smtplib import SMTPRecipientsRefused
+from smtplib import SMTPDataError, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPSenderRefused
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -38,6 +39,9 @@ from accounts.services import (
 DAYS = 14
 SETUP_HOURS = 24
 ALREADY_USED = "This link was already used."
+ADDRESS_REFUSED = "The mail server does not accept mail for this address. Check its spelling."
+MAIL_REFUSED = "The mail server refused this mail. Ask the operator of this installation, whose log says why."
+log = logging.getLogger(__name__)
 
 
 # -- setting up ---------------------------------------------------------------------------------------------------
@@ -156,10 +160,11 @@ def grants_of_open_invitation(account: Account, email: str) -> list[tuple[str, i
 
 
 def open_invitations_by(membership: Membership, leaves: bool) -> Sequence[Invitation]:
-    """The open invitations that the person sent, if they leave the account or may no longer manage it."""
+    """The open invitations that the person sent: all once they leave, else those they could not send any more."""
+    sent = membership.account.invitations.open().filter(invited_by=membership.user_id)
     if not leaves and membership_may(membership, "manage"):
-        return []
-    return list(membership.account.invitations.open().filter(invited_by=membership.user_id))
+        return [] if membership.role == Role.OWNER else list(sent.filter(role=Role.OWNER))
+    return list(sent)
 
 
 OPEN_INVITATIONS = DependentAccess(
@@ -192,10 +197,14 @@ def _delete_old_invitations(account: Account, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class InvitationMail:
-    """The outcome of mailing an invitation. `link` is for the inviter to pass on; it is empty if a mail was sent."""
+    """The outcome of mailing an invitation. `link` is for the inviter to pass on; it is empty if a mail was sent.
+
+    `refusal` says why the mail server would not accept this mail.
+    """
 
     mailed: bool
     link: str = ""
+    refusal: str = ""
 
     @property
     def message(self) -> str:
@@ -203,29 +212,42 @@ class InvitationMail:
         if self.mailed:
             return "Invited. The link is on its way by e-mail."
         if self.link:
-            return "Invited. No mail could be sent. Pass the link on yourself; it is shown only once."
-        return "The mail server does not accept mail for this address. Check its spelling."
+            return "Invited. No mail could be sent: pass the link on yourself. It is shown only now."
+        return self.refusal
 
 
 def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
     """Mail the link to the invited person.
 
-    The inviter gets the link only if mail fails or is written to files instead of sent: with the link they could choose
-    the password for somebody else's address.
+    The inviter gets the link only if no mail server can be reached, or mail is written to files instead of sent: with
+    the link they could choose the password for somebody else's address. A mail that the server refuses is not such a
+    case, for what it refuses (address, sender, names) the inviter chose.
     """
     account = invitation.account
     assert account is not None and invitation.token, "only a newly created invitation has its token"
-    brand = brand_of(account)
+    brand = mail.plain_brand(brand_of(account))
     link = brand.base_url + reverse("join", args=[invitation.token])
-    context = {"account": account, "invitation": invitation, "inviter": str(inviter), "days": DAYS}
+    context = {
+        "account_name": mail.plain_name(str(account)), "inviter": inviter_name(inviter), "days": DAYS,
+        "role": invitation.get_role_display(),
+    }  # fmt: skip
     try:
         mail.send(to=invitation.email, template="invitation", brand=brand, link=link, **context)
     except SMTPRecipientsRefused:
-        return InvitationMail(mailed=False)
+        return InvitationMail(mailed=False, refusal=ADDRESS_REFUSED)
+    except (SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError) as error:
+        log.warning("the mail server refused an invitation of account %s: %s", account.pk, error)
+        return InvitationMail(mailed=False, refusal=MAIL_REFUSED)
     except OSError:  # smtplib's errors are OSErrors
         return InvitationMail(mailed=False, link=link)
     is_written_to_files = mailbox.folder() is not None
     return InvitationMail(mailed=not is_written_to_files, link=link if is_written_to_files else "")
+
+
+def inviter_name(inviter: object) -> str:
+    """How the mail calls a user, or an account whose key was shown."""
+    name = mail.plain_name(inviter.name if isinstance(inviter, User) else str(inviter))
+    return name or (inviter.email if isinstance(inviter, User) else "")
 
 
 # -- accepting ----------------------------------------------------------------------------------------------------

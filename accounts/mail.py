@@ -1,5 +1,7 @@
 """Mails of this room: a template's first line is the subject, the rest the text; the brand sends it."""
 
+import dataclasses
+import re
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -8,10 +10,23 @@ from django.template.loader import render_to_string
 from accounts.brand import OURS, Brand, brand_of
 from accounts.models import Membership, User
 
+NOT_PLAIN = re.compile(r"[^\w\s&'’+-]")
+MAX_PLAIN_NAME = 60  # characters
+
 
 def one_line(text: str) -> str:
     """Join lines for a mail header: names may contain line breaks, headers may not."""
     return " ".join(text.split())
+
+
+def plain_name(text: str) -> str:
+    """A name without anything that a mail program could make a link of, and not long: for mails to strangers."""
+    return " ".join(NOT_PLAIN.sub(" ", text).replace("_", " ").split())[:MAX_PLAIN_NAME].strip()
+
+
+def plain_brand(brand: Brand) -> Brand:
+    """The brand with a plain name."""
+    return dataclasses.replace(brand, name=plain_name(brand.name) or "Web analytics")
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:

@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.access import KINDS
+from accounts.access import KINDS, membership_may
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.fields import cleaned_brand, cleaned_name, cleaned_zone
@@ -115,6 +115,7 @@ def account_brand_set(*, account: Account, **brand: str) -> Account:
     A new host is claimed: the white label is shown on it once the account has proved that the host is its own.
     """
     cleaned = cleaned_brand(brand)
+    account_lock(account)
     before, host = account.brand.get("host", ""), cleaned.get("host", "")
     if "host" in brand and host != before:
         if host:
@@ -140,9 +141,10 @@ def account_usage_set(*, account: Account, used: int, now: datetime | None) -> N
 
 @transaction.atomic
 def account_key_rotate(*, account: Account) -> None:
-    """A new authkey; the old one stops working."""
+    """A new authkey; the old one stops working, and so do the open invitations that were sent with it."""
     account.key_generation += 1
     account.save()
+    account.invitations.open().filter(invited_by=None).update(revoked=clock.now())
     exposed_keys_clear(kind="account", object_id=account.pk)
 
 
@@ -155,6 +157,30 @@ ACCOUNT_KEY = SharedKeys(
     lambda account, object_id: account_key_rotate(account=account),
     owners_only=True,
 )
+
+
+def readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
+    """(guest, name of the key) of all guests of the account: ClickMeter's API shows the keys to who may edit links."""
+    if not membership_may(membership, "edit"):
+        return set()
+    guests = Membership.objects.filter(account=membership.account, role=Role.GUEST).exclude(pk=membership.pk)
+    return {(number, "authkey") for number in guests.values_list("pk", flat=True)}
+
+
+def guest_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """What the guests are called."""
+    guests = account.memberships.filter(role=Role.GUEST, pk__in=list(ids)).select_related("user")
+    return {guest.pk: guest.shown_name for guest in guests}
+
+
+def guest_key_replace(account: Account, object_id: int) -> None:
+    """A new key for a guest of the account; nothing for one who is gone."""
+    guest = account.memberships.filter(role=Role.GUEST, pk=object_id).first()
+    if guest is not None:
+        member_key_rotate(membership=guest)
+
+
+GUEST_KEYS = SharedKeys("guest", "Guest key", readable_guest_keys, guest_names, guest_key_replace)
 
 
 def member_role_set(*, membership: Membership, role: str, by: Membership) -> Membership:
@@ -191,10 +217,12 @@ def grant_set(*, membership: Membership, kind: str, object_id: int, right: str |
     return None
 
 
+@transaction.atomic
 def member_key_rotate(*, membership: Membership) -> None:
     """Replace the member's own key; the old one stops working."""
     membership.key_generation += 1
     membership.save(update_fields=["key_generation", "authkey_hash"])
+    exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
 
 
 @transaction.atomic
@@ -210,6 +238,7 @@ def member_remove(*, membership: Membership, by: Membership) -> None:
     exposed_keys_add(membership=membership, keys=readable_keys(membership), now=now)
     end_dependent_access(membership, leaves=True, now=now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
+    exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
     membership.delete()
     placeholder_user_delete(user=user)
 

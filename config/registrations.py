@@ -5,7 +5,7 @@ from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
 from accounts.invitations import OPEN_INVITATIONS
 from accounts.revocation import register_dependent_access, register_shared_keys
-from accounts.services import ACCOUNT_KEY
+from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from config.periods import PERIODS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
@@ -21,19 +21,19 @@ from reports.arrivals import traffic
 from reports.docs import Page
 from reports.docs import pages as docs_pages
 from reports.docs import register as register_docs
+from reports.filter_access import check_segment_filter
 from reports.goal_names import named_goals
-from reports.named import check_segment_filter
 from reports.pages.arrived import register_links
 from reports.pages.places import register_places
 from reports.prices.services import costs
-from reports.share.leaving import SHARES
+from reports.share.revocation import SHARES
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
-from sites.leaving import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
+from sites.revocation import API_KEYS, MAIL_CHANNELS, SITE_KEYS
 from sites.services import claim_changed
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
@@ -50,6 +50,7 @@ register_dependent_access(SHARES)
 register_dependent_access(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
+register_shared_keys(GUEST_KEYS)
 
 # Hosts of accounts: which more are the installation's own, and who remembers whose hosts are whose
 register_reserved_hosts(is_former_link_domain)

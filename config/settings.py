@@ -107,6 +107,7 @@ SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 HSTS = f"max-age={SECURE_HSTS_SECONDS}"  # subdomains only for BASE_URL's own host: others' hosts are not ours
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, host by host
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug_pages.ExceptionFilter"
 MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 before anything larger is read
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

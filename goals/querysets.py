@@ -23,7 +23,7 @@ def goal_of(site_ids: Iterable[int], number: int) -> Goal | None:
 
 
 def segments_of(site_ids: Iterable[int], user_id: int | None) -> QuerySet[Segment]:
-    """The shared segments of some sites and the user's own, by name; without a user the shared ones."""
+    """The shared segments of some sites and the user's own, by name; without a user only the shared ones."""
     mine = Q(owner_id=user_id) if user_id else Q(pk__in=[])
     return Segment.objects.filter(Q(shared=True) | mine, site_id__in=list(site_ids)).order_by("name", "pk")
 

@@ -15,7 +15,7 @@ from goals.models import Goal, GoalKind, PatternKind, Segment
 from sites.models import Site
 
 MOST_FILTER = 20_000  # characters of a segment's JSON
-# What a filter may say is known above this room: check(filter, site id, owner's id) raises ValueError with a sentence.
+# The app above this one checks filters: check(filter, site id, owner's id) raises ValueError with a sentence.
 FilterCheck = Callable[[Any, int, int | None], object]
 _filter_checks: list[FilterCheck] = []
 NEEDS_THRESHOLD = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}

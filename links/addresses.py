@@ -39,7 +39,7 @@ def system_domain() -> Domain:
 
 
 def is_former_link_domain(host: str) -> bool:
-    """Whether links of the installation were printed with this host, and it still leads to them."""
+    """Whether this host is or was the installation's link domain, so that links with it still work."""
     return Domain.objects.filter(account=None, name=host).exists()
 
 

@@ -34,8 +34,8 @@ FORWARD = (
 UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
 SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
-FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no leading away from the link's page
-SCRIPT_TAG = re.compile(r"<script\b(?![^>]*\bnonce=)", re.I)
+FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no navigation of the link's page
+SCRIPT_TAG = re.compile(r"<script\b([^<>]*)", re.I)  # ends at the next tag: what accounts write may be slow to search
 
 
 @lru_cache(maxsize=64)
@@ -103,14 +103,14 @@ def password_form(wrong: bool = False) -> Reply:
 
 
 def too_many(seconds: int) -> Reply:
-    """Somebody guessed too often; they may try again in `seconds`."""
+    """429 for too many attempts at a password; `seconds` go into Retry-After."""
     reply = notice("Too many attempts", "Wait a minute, then try again.", 429)
     reply.headers.append((b"retry-after", str(seconds).encode()))
     return reply
 
 
 def busy() -> Reply:
-    """So many passwords are being checked that this one was not."""
+    """503: the password was not checked, because too many are being checked at the moment."""
     reply = notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
     reply.headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     return reply
@@ -118,20 +118,27 @@ def busy() -> Reply:
 
 def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
     """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' links the snippets run
-    in a sandbox, where they reach no cookies and no form can be sent."""
+    in a sandbox, without access to cookies and forms."""
     nonce = secrets.token_urlsafe(16)
     csp = (
         (SANDBOX if sandboxed else "")
         + f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' https:; style-src 'unsafe-inline' *; "
         "img-src * data:; connect-src *; frame-src *; font-src *; base-uri 'none'; frame-ancestors 'none'"
     )
-    marked = "".join(SCRIPT_TAG.sub(f'<script nonce="{nonce}"', as_html(snippet)) for snippet in snippets)
+    marked = "".join(with_nonce(as_html(snippet), nonce) for snippet in snippets)
     safe_url = escape(url)
     hidden = f' data-coded="{base64.b64encode(header(url)).decode()}"' if coded else ""
     link = f'<a id="go" href="{safe_url}" data-wait="600"{hidden} rel="noreferrer">Go on</a>'
     body = f'<main><p>One moment … {link}</p></main>{marked}<script nonce="{nonce}">{FORWARD}</script>'
     head = f'<noscript><meta http-equiv="refresh" content="1;url={safe_url}"></noscript>'
     return page("One moment", body, csp=csp, head=head)
+
+
+def with_nonce(html: str, nonce: str) -> str:
+    """HTML whose script tags may run under a policy with this nonce, except those that name another."""
+    return SCRIPT_TAG.sub(
+        lambda tag: tag[0] if "nonce=" in tag[1].lower() else f'<script nonce="{nonce}"{tag[1]}', html
+    )
 
 
 def as_html(snippet: str) -> str:

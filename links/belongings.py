@@ -18,7 +18,7 @@ from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import host_name, is_public_host
 from accounts.limits import check_limit
 from accounts.models import Account, Membership, Right
-from accounts.services import account_update, grant_set
+from accounts.services import account_lock, account_update, grant_set
 from links import known
 from links.cleaned import conversion_fields, domain_fields, group_fields, named, text_of
 from links.models import (
@@ -36,7 +36,7 @@ from links.models import (
     Status,
     Tag,
 )
-from links.services import tag_of_name, tags_of
+from links.services import get_or_create_tags, tag_of_name
 from sites.facts import network
 from sites.models import next_change
 
@@ -55,11 +55,11 @@ def group_create(
     shared_with: Membership | None = None,
     **fields: Any,
 ) -> Group:
-    """A new group; `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who made it and may
-    write to it."""
+    """A new group; `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
+    and gets the right to write."""
     group = Group.objects.create(account=account, name=named(name), **group_fields(fields))
     if tags:
-        group.tags.set(tags_of(account, tags))
+        group.tags.set(get_or_create_tags(account, tags))
     if shared_with is not None:
         grant_set(membership=shared_with, kind="group", object_id=group.pk, right=Right.WRITE)
     return group
@@ -75,7 +75,7 @@ def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **cha
         setattr(group, field, value)
     group.save()
     if tags is not None:
-        group.tags.set(tags_of(group.account, tags))
+        group.tags.set(get_or_create_tags(group.account, tags))
     touch(group.datapoints)
     transaction.on_commit(known.nudge)
     return group
@@ -114,20 +114,20 @@ def tag_delete(*, tag: Tag) -> None:
     tag.delete()
 
 
-def tag_put(*, tag: Tag, row: Datapoint | Group) -> None:
-    """Put the tag on a link or group of its account."""
+def tag_add(*, tag: Tag, row: Datapoint | Group) -> None:
+    """Add the tag to a link or group of its account."""
     if row.account_id != tag.account_id:
         raise ValidationError({"id": "Specified tag does not exist."})
     row.tags.add(tag)
 
 
-def tag_take(*, tag: Tag, row: Datapoint | Group) -> None:
-    """Take the tag from a link or group."""
+def tag_remove(*, tag: Tag, row: Datapoint | Group) -> None:
+    """Remove the tag from a link or group."""
     row.tags.remove(tag)
 
 
 def tag_clear(*, tag: Tag, links: bool = False, groups: bool = False) -> None:
-    """Take the tag from all links, or from all groups."""
+    """Remove the tag from all links, or from all groups."""
     if links:
         tag.datapoints.clear()
     if groups:
@@ -143,6 +143,7 @@ def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONA
     host = host_name(named(name, most=253))
     if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
         raise ValidationError({"type": "A domain of your own is personal or dedicated."})
+    account_lock(account)
     own = Domain.objects.filter(account=account)
     there = own.filter(name=host).first()
     if there is not None and there.deleted is None:
@@ -218,7 +219,7 @@ def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: 
     """Count the conversion for a link, in the place of `replace` or in the first free one."""
     if conversion.account_id != datapoint.account_id or conversion.deleted:
         raise ValidationError({"id": "Specified conversion does not exist."})
-    Datapoint.objects.select_for_update().get(pk=datapoint.pk)  # two at once would choose the same place
+    Datapoint.objects.select_for_update().get(pk=datapoint.pk)  # concurrent changes would choose the same position
     taken = {one.position: one for one in datapoint.attached.all()}
     if any(one.conversion_id == conversion.pk for one in taken.values()):
         return
@@ -243,7 +244,7 @@ def conversion_detach(*, conversion: Conversion, datapoint: Datapoint) -> None:
 
 @transaction.atomic
 def conversion_patch(*, conversion: Conversion, changes: Sequence[tuple[Datapoint, bool]]) -> None:
-    """Count the conversion for some links (True) and for others not any more (False), in this order: all or nothing."""
+    """Attach the conversion to links (True) or detach it (False), in this order: all or nothing."""
     for datapoint, counted in changes:
         if counted:
             conversion_attach(conversion=conversion, datapoint=datapoint)
@@ -304,7 +305,7 @@ def entry_delete(*, entry: Entry) -> None:
 
 @transaction.atomic
 def profile_update(*, account: Account, profile: dict[str, str], timezone: str | None = None) -> Account:
-    """Change what the account says of itself (names and phone, as the old dialect calls them) and its time zone."""
+    """Change the account's profile (ClickMeter's names and phone) and its time zone."""
     if timezone is not None:
         account_update(account=account, timezone=timezone)
     account.profile = {**account.profile, **profile}

@@ -101,14 +101,14 @@ def stopped(link: LinkFacts, asker: Asker) -> tuple[str, str]:
     if link.status != Status.ACTIVE:
         return "blocked", ""
     if link.expiration_date and asker.now >= link.expiration_date:
-        return ended(link.pause_after_date, link.url_after_date)
+        return after_end(link.pause_after_date, link.url_after_date)
     if link.expiration_clicks and asker.turn(link) > link.expiration_clicks:
-        return ended(link.pause_after_clicks, link.url_after_clicks)
+        return after_end(link.pause_after_clicks, link.url_after_clicks)
     return "", ""
 
 
-def ended(pause: bool, url: str) -> tuple[str, str]:
-    """What a link does after its last day or click: it is paused where that was asked for, else it leads to `url`."""
+def after_end(pause: bool, url: str) -> tuple[str, str]:
+    """The (state, url) of a link after its last day or click: paused, a redirect to `url`, or expired."""
     if pause:
         return "paused", ""
     return ("", url) if url else ("expired", "")

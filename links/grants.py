@@ -16,12 +16,12 @@ from accounts.models import Account, Grant, Membership, Right, Role
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
-ALL_THINGS = "all_things"  # a guest's option: may see and edit all links and groups, and nothing else
-NEVER = datetime(2098, 12, 30)
+ALL_LINKS = "all_things"  # a guest's option: may see and edit all links and groups (the key in stored options)
+FAR_FUTURE = datetime(2098, 12, 30)
 
 
-def rights_of_guests(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
-    """What several guests were given of this room, in one question: guest -> kind -> number -> right."""
+def rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
+    """The link rights of several guests, in one query: guest id -> kind -> object id -> right."""
     found: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
     rows = Grant.objects.filter(membership__in=guests, kind__in=(GROUP, DATAPOINT))
     for guest_id, kind, number, right in rows.values_list("membership_id", "kind", "object_id", "right"):
@@ -36,8 +36,8 @@ class Sight:
     A right on a group is a right on all its links. `whole`: sees everything; `writes`: may change everything;
     `master`: owner or member of the team, who may also manage guests, plan, lists, conversions and tags.
 
-    The query sets are the only way from a number or name that a caller sends to a row: what they leave out does not
-    exist for the caller, for reading as for putting it on a link.
+    Ids and names that a caller sends are looked up in these query sets only. What they leave out does not exist for the
+    caller, neither for reading nor for putting it on a link.
     """
 
     membership: Membership
@@ -117,29 +117,29 @@ class Sight:
         return self.links.get(row.pk) == Right.WRITE or self.groups.get(row.group_id) == Right.WRITE
 
     def granted_ids(self, kind: str, write: bool) -> QuerySet[Grant, int]:
-        """The numbers of the groups or links it was granted (to change); a subquery, since there may be very many."""
+        """The ids of granted groups or links (`write`: with the right to write), as a subquery: there may be many."""
         grants = Grant.objects.filter(membership=self.membership, kind=kind)
-        if self.whole:  # a viewer changes nothing, whatever was granted to the guest they once were
+        if self.whole:  # needs no grants to view, and those of an earlier role do not count
             grants = grants.none()
         elif write:
             grants = grants.filter(right=Right.WRITE)
         return grants.values_list("object_id", flat=True)
 
     @property
-    def since(self) -> datetime | None:
-        """The moment before which a guest sees no numbers (timeframeMinDate, in the account's zone); None: no bound."""
+    def visible_since(self) -> datetime | None:
+        """The moment from which a guest sees numbers (timeframeMinDate, in the account's zone); None: no limit."""
         text = str(self.membership.options.get("timeframeMinDate") or "") if self.guest else ""
-        if not text or text.startswith("0001"):  # the old dialect writes year 1 for no date
+        if not text or text.startswith("0001"):  # ClickMeter writes year 1 for no date
             return None
         try:
-            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), NEVER)
+            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), FAR_FUTURE)
         except ValueError:
-            day = NEVER  # what cannot be read must not open everything
+            day = FAR_FUTURE  # an invalid date must not show everything
         return day.replace(tzinfo=ZoneInfo(self.account.timezone))
 
     @property
     def sees_conversions(self) -> bool:
-        """Whether it may see what came of clicks (a guest's option hideCount)."""
+        """Whether it may see conversions (a guest's option hideCount)."""
         return not self.option("conversionOptions", "hideCount")
 
     def option(self, group: str, name: str) -> Any:
@@ -149,9 +149,9 @@ class Sight:
 
 def sight(membership: Membership) -> Sight:
     """What the membership sees: everything by its role, or by a guest's option; else what it was granted."""
-    of_all = membership.role == Role.GUEST and bool(membership.options.get(ALL_THINGS))
-    whole = of_all or membership_may(membership, "view")
-    writes = of_all or membership_may(membership, "edit")
+    sees_all = membership.role == Role.GUEST and bool(membership.options.get(ALL_LINKS))
+    whole = sees_all or membership_may(membership, "view")
+    writes = sees_all or membership_may(membership, "edit")
     master = writes and membership.role != Role.GUEST
     if whole:
         return Sight(membership, whole, writes, master)

@@ -13,7 +13,7 @@ from accounts.access import Kind
 from accounts.invitations import check_guest_limit, pending_member_invite
 from accounts.models import Account, Invitation, Membership, Role
 from accounts.services import member_remove, placeholder_user_get_or_create
-from links.grants import ALL_THINGS, DATAPOINT, GROUP
+from links.grants import ALL_LINKS, DATAPOINT, GROUP
 from links.models import Datapoint, Group, Status
 
 TEXTS = ("notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate")
@@ -43,15 +43,15 @@ def options_of(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for name in PERCENTS:
         if name in percents:
             found["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
-    found[ALL_THINGS] = bool(found.get("extendedGrants", {}).get("allowAllGrants"))
+    found[ALL_LINKS] = bool(found.get("extendedGrants", {}).get("allowAllGrants"))
     return found
 
 
 @transaction.atomic
 def guest_create(*, account: Account, email: str, name: str = "", options: dict[str, Any] | None = None) -> Membership:
-    """A pending guest of the account, who has no more than the guest's own key until they accept an invitation.
+    """Create a pending guest of the account. Until they accept an invitation, only the guest's own key works.
 
-    A password cannot be given: it would be one for somebody else's address. Raises ValidationError.
+    There is no parameter for a password, since it would be one for somebody else's address. Raises ValidationError.
     """
     user = placeholder_user_get_or_create(email=email)
     if account.memberships.filter(user=user).exists():
@@ -65,7 +65,7 @@ def guest_create(*, account: Account, email: str, name: str = "", options: dict[
 def guest_invite(
     *, account: Account, by: Membership, email: str, name: str = "", options: dict[str, Any] | None = None
 ) -> tuple[Membership, Invitation]:
-    """A pending guest and the invitation to mail to them. Raises ValidationError, also above a limit."""
+    """Create a pending guest and the invitation to mail. Raises ValidationError, also above a limit."""
     guest = guest_create(account=account, email=email, name=name, options=options)
     return guest, pending_member_invite(membership=guest, by=by)
 
@@ -85,7 +85,7 @@ def guest_delete(*, guest: Membership, by: Membership) -> None:
     member_remove(membership=guest, by=by)
 
 
-# -- what guests can be given --------------------------------------------------------------------------------------
+# -- objects of grants ---------------------------------------------------------------------------------------------
 
 
 def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
@@ -95,7 +95,7 @@ def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, st
 
 
 def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of those of the ids that are groups of the account."""
+    """(id, name) of the groups of the account among these ids."""
     rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
     return [(group.pk, group.name) for group in rows]
 
@@ -109,7 +109,7 @@ def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int
 
 
 def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of those of the ids that are links or pixels of the account."""
+    """(id, name) of the links and pixels of the account among these ids."""
     rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
     return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
 

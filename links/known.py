@@ -62,12 +62,12 @@ def system_host() -> str:
 
 
 def is_installation_link_host(host: str) -> bool:
-    """Whether `/l/<alias>` on this host (in its one form) is a link of the installation's own domain."""
+    """Whether `/l/<alias>` on this normalized host is a link of the installation's own domain."""
     return host in _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
 
 
 def has_link_domain() -> bool:
-    """Whether the installation's own links have a host to themselves, apart from the dashboard."""
+    """Whether the installation's own links have a host of their own, other than the dashboard's and the API's."""
     link_host, base = _own_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
     return link_host != base and not is_api_host(link_host)
 
@@ -81,8 +81,8 @@ def _own_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
 def domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
     """Every link domain that is served; the former names of the installation's own mean that one.
 
-    An account's domain is served where the account has proved it and it is no host of the installation. With an
-    account, those of its own that are still to be proved are there as well.
+    An account's domain is served if the account has proved it and it is no host of the installation. With `account_id`,
+    domains of that account are included even if they are not proved yet.
     """
     found = _domains_of_accounts(account_id)
     rows = {row.name: row for row in Domain.objects.filter(account=None, deleted=None)}
@@ -99,7 +99,7 @@ def _domains_of_accounts(account_id: int | None) -> dict[str, Domain]:
 
 
 def claim_changed(claim: HostClaim) -> None:
-    """Read again which domains are served, once the change of a claim is committed."""
+    """Reload the served domains once the change of a claim is committed."""
     transaction.on_commit(nudge)
 
 
@@ -152,7 +152,7 @@ def rooted(found: DomainFacts) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_rooted(name: str, base_url: str, api_hosts: tuple[str, ...]) -> bool:  # settings, so that a change counts
+def _is_rooted(name: str, base_url: str, api_hosts: tuple[str, ...]) -> bool:  # settings are part of the cache key
     return not (is_dashboard_host(name) or is_api_host(name))
 
 

@@ -1,7 +1,6 @@
-"""From what a caller sends, numbers and names, to rows of the caller's scope.
+"""Looking up rows of the caller's scope by the ids and names that a caller sends.
 
-A number outside the scope and one that does not exist are refused with the same sentence, so that nobody learns which
-of the two it was.
+Ids outside the scope and ids that do not exist get the same error, so that callers cannot tell them apart.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from links.grants import Sight
 from links.models import Tag
 
 Row = TypeVar("Row", bound=Model)
-MAX_NUMBER = 2**63
+MAX_ID = 2**63
 
 
 def does_not_exist(what: str, field: str) -> ValidationError:
@@ -24,14 +23,14 @@ def does_not_exist(what: str, field: str) -> ValidationError:
 
 
 def find_row(rows: QuerySet[Row], number: Any, what: str, field: str) -> Row:
-    """The row of that number among `rows`. Raises ValidationError {field: …} when there is none."""
+    """The row with this id. Raises ValidationError {field: …} if there is none."""
     return find_rows(rows, [number], what, field)[0]
 
 
 def find_rows(rows: QuerySet[Row], numbers: Iterable[Any], what: str, field: str) -> list[Row]:
-    """The rows of those numbers, in the order given, each once. Raises ValidationError {field: …} if one is missing."""
+    """The rows with these ids, in the order given, each once. Raises ValidationError {field: …} if one is missing."""
     wanted = list(dict.fromkeys(numbers))
-    if not all(isinstance(number, int) and 0 < number < MAX_NUMBER for number in wanted):
+    if not all(isinstance(number, int) and 0 < number < MAX_ID for number in wanted):
         raise does_not_exist(what, field)
     found: dict[Any, Row] = rows.in_bulk(wanted)
     if len(found) < len(wanted):
@@ -40,10 +39,10 @@ def find_rows(rows: QuerySet[Row], numbers: Iterable[Any], what: str, field: str
 
 
 def find_tags(sight: Sight, given: Sequence[int | str], field: str = "tags") -> list[Tag | str]:
-    """The tags of those numbers and names that the caller may use.
+    """The tags with these ids and names that the caller may use.
 
-    Names that are new stay names, for the service to make, where the caller may make tags; to anybody else they do not
-    exist, like the names of tags out of their scope. Raises ValidationError {field: …}.
+    A new name is returned as it is, for the service to create, if the caller may create tags. Raises ValidationError
+    {field: …} for other new names and for tags outside the caller's scope.
     """
     rows = sight.tags()
     numbers = [one for one in given if isinstance(one, int)]

@@ -28,7 +28,7 @@ class DomainKind(models.IntegerChoices):
 class Domain(Numbered):
     """A host name whose paths are aliases. Without an account it serves every account.
 
-    An account's is served while the account has proved that the host is its own (`accounts.custom_domains`).
+    An account's domain is served while the account has proved that the host is its own (`accounts.custom_domains`).
     """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="link_domains")
@@ -228,6 +228,7 @@ class Datapoint(Numbered):
 
 
 MOST_CONVERSIONS = 5
+MAX_SCRIPTS = 20  # of one link; every click sends all of them
 
 
 class Attached(models.Model):

@@ -32,9 +32,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 64 * 1024
+MAX_QR_ADDRESS = 300  # characters; whoever asks chooses the host, and a code of 2,000 takes two seconds to draw
 log = logging.getLogger(__name__)
-# Of one link by one client. Nothing counts all clients together: a link cannot tell who opened it before, so whoever
-# guessed from many addresses would keep everybody out
+# Per link and client. There is no limit for all clients together: links do not know devices that opened them before, so
+# an attacker with many addresses could lock everybody out
 LINK_PASSWORD = throttle.Limit("link-password", 10, 60)
 
 
@@ -175,13 +176,12 @@ def code(domain: DomainFacts, request: Request, alias: str) -> Reply:
     link = known.by_alias(domain.domain_id, alias)
     if link is None:
         return answers.unknown()
+    address = f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}"
+    if len(address) > MAX_QR_ADDRESS:
+        return answers.notice("No code", f"A QR code holds an address of at most {MAX_QR_ADDRESS} characters.", 400)
     fields = request.fields()
     scale = "".join(char for char in fields.get("scale", "8")[:2] if char in "0123456789")
-    return answers.qr_reply(
-        f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}",
-        fields.get("format", "png") == "svg",
-        int(scale or 8),
-    )
+    return answers.qr_reply(address, fields.get("format", "png") == "svg", int(scale or 8))
 
 
 def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
@@ -207,18 +207,18 @@ def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
 
 
 def onward(link: LinkFacts, domain: DomainFacts, url: str, host: str) -> Reply:
-    """The way the link goes on from `host`: a page in between, a frame, or a plain redirect."""
+    """The response of a link that is opened on `host`: a page in between, a frame, or a plain redirect."""
     if link.scripts or link.hide_url:
         allowed = content_allowed(domain, link.account_id, host)
-        if allowed is not TenantContent.NONE and (own := own_page(link, url, allowed is TenantContent.SANDBOXED)):
-            return own
+        if allowed is not TenantContent.NONE and (shown := content_page(link, url, allowed is TenantContent.SANDBOXED)):
+            return shown
     if link.referrer_clean == 2:
         return answers.own_referrer(url)
     return answers.redirect(url, link.redirect_type, clean=link.referrer_clean == 1)
 
 
-def own_page(link: LinkFacts, url: str, sandboxed: bool) -> Reply | None:
-    """The page that the link's account has put before the destination, if there is one."""
+def content_page(link: LinkFacts, url: str, sandboxed: bool) -> Reply | None:
+    """The page with the account's own content (scripts, frame), if the link has one."""
     if link.scripts and (snippets := known.scripts(link.scripts)):
         return answers.interstitial(url, snippets, coded=link.encode_url, sandboxed=sandboxed)
     if link.hide_url:
@@ -239,7 +239,7 @@ async def ask_password(link: LinkFacts, request: Request) -> Reply | None:
 
 
 def check_link_password(link: LinkFacts, given: str, client: str) -> Reply | None:
-    """None for the right password. A try is counted before anything is hashed; blocks, so not for the event loop."""
+    """Check a link's password; None if it is right. The attempt is counted first. Blocks: not for the event loop."""
     limit = (LINK_PASSWORD, f"{link.link_id} {client}")
     if wait := throttle.count_attempt(limit):
         return answers.too_many(wait)

@@ -1,8 +1,8 @@
 """Writes of this room: links and pixels. What belongs to them is written in `links.belongings`.
 
 Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope (`links.lookups`);
-here it is only made sure that they are the link's own account's. Every refusal is a ValidationError {field: sentence};
-a refused write changes nothing.
+services only check that they belong to the link's account. Every refusal is a ValidationError {field: sentence}; a
+refused write changes nothing.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from django.db.models import Max, QuerySet
 
 from accounts.limits import account_limit, check_limit
 from accounts.models import Account
+from accounts.services import account_lock
 from links import known
 from links.addresses import system_domain
 from links.cleaned import money
 from links.destination import checked, optional
 from links.loops import refuse_loops
 from links.models import (
+    MAX_SCRIPTS,
     MOST_CONVERSIONS,
     ROTATORS,
     Attached,
@@ -139,21 +141,21 @@ def one_field(name: str, value: Any) -> Any:
 
 
 def check_group(account: Account, group: Group | None) -> Group:
-    """A group of this account that is not deleted. Raises ValidationError."""
+    """Raise ValidationError unless the group is the account's and not deleted; returns it."""
     if group is None or group.account_id != account.pk or group.deleted:
         raise ValidationError({"group": "Specified group does not exist."})
     return group
 
 
 def check_domain(account: Account, domain: Domain, field: str = "domain") -> Domain:
-    """A domain the account may use. Raises ValidationError."""
+    """Raise ValidationError unless the account may use the domain; returns it."""
     if domain.deleted or domain.account_id not in (None, account.pk):
         raise ValidationError({field: "Specified domain does not exist."})
     return domain
 
 
-def home_of(account: Account, domain: Domain | None) -> Domain:
-    """The domain a new link is made on: none, and a former name of the installation's, mean the installation's own."""
+def domain_for_new_link(account: Account, domain: Domain | None) -> Domain:
+    """The domain of a new link. None, and a former domain of the installation, mean the installation's present one."""
     return system_domain() if domain is None or domain.former else check_domain(account, domain)
 
 
@@ -168,13 +170,14 @@ def consistent(row: Datapoint) -> None:
     refuse_loops(row)
 
 
-def check_room(account: Account) -> None:
-    """Refuse one more link than the account may have. Raises ValidationError."""
+def check_link_limit(account: Account) -> None:
+    """Raise ValidationError if the account may have no further link."""
     newest = Datapoint.objects.aggregate(Max("pk"))["pk__max"] or 0
     if newest < account_limit(account, "datapoints"):
-        return  # there are not that many links of all accounts together: counting can be saved
-    there = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
-    check_limit(account, "datapoints", used=there, field="id", what="links and pixels")
+        return  # all accounts together have fewer links than this one may have: no need to count
+    account_lock(account)
+    used = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
+    check_limit(account, "datapoints", used=used, field="id", what="links and pixels")
 
 
 @transaction.atomic
@@ -191,8 +194,8 @@ def datapoint_create(
     **fields: Any,
 ) -> Datapoint:
     """A new link or pixel. Without an alias it gets one, without a group the account's first."""
-    check_room(account)
-    place = home_of(account, domain)
+    check_link_limit(account)
+    place = domain_for_new_link(account, domain)
     row = Datapoint(account=account, kind=whole(kind, "kind", Kind.values), domain=place)
     row.group = check_group(account, group) if group else default_group(account)
     if row.kind == Kind.PIXEL:
@@ -238,7 +241,9 @@ def datapoint_update(
     **changes: Any,
 ) -> Datapoint:
     """Change fields; what is not named stays. The alias and the domain stay for ever."""
-    datapoint.refresh_from_db(from_queryset=Datapoint.objects.select_for_update())  # another's change is not undone
+    datapoint.refresh_from_db(
+        from_queryset=Datapoint.objects.select_for_update()
+    )  # so that a concurrent change is kept
     if datapoint.status == Status.DELETED:
         raise ValidationError({"id": "A deleted link cannot be changed."})
     if changes.get("status") == Status.DELETED:
@@ -261,7 +266,7 @@ def datapoint_delete(*, datapoint: Datapoint) -> None:
 
 
 def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
-    """Pause those of the links that are active; how many."""
+    """Pause the active links among `rows`; returns how many."""
     active = rows.filter(status=Status.ACTIVE)
     if not active.exists():
         return 0
@@ -278,11 +283,12 @@ def attach(
     conversions: Sequence[Conversion] | None,
     scripts: Sequence[Script] | None,
 ) -> None:
-    """Set tags (rows, or names that are made when they are new), conversions in their places and scripts; None leaves
-    them."""
+    """Set tags (rows, or names to create), conversions in their positions, and scripts; None leaves them unchanged."""
     if tags is not None:
-        row.tags.set(tags_of(row.account, tags))
+        row.tags.set(get_or_create_tags(row.account, tags))
     if scripts is not None:
+        if len(scripts) > MAX_SCRIPTS:
+            raise ValidationError({"scripts": f"A link has at most {MAX_SCRIPTS} retargeting scripts."})
         row.scripts.set(check_rows(row.account, scripts, "scripts", "retargeting script"))
     if conversions is not None:
         wanted = list(dict.fromkeys(check_rows(row.account, conversions, "conversions", "conversion")))
@@ -295,15 +301,15 @@ def attach(
 
 
 def check_rows(account: Account, rows: Sequence[Owned], field: str, what: str) -> Sequence[Owned]:
-    """The rows, if every one is the account's and not deleted. Raises ValidationError."""
+    """Raise ValidationError unless all rows are the account's and not deleted; returns them."""
     for row in rows:
         if row.account_id != account.pk or getattr(row, "deleted", None):
             raise ValidationError({field: f"Specified {what} does not exist."})
     return rows
 
 
-def tags_of(account: Account, given: Sequence[Tag | str]) -> list[Tag]:
-    """The tags; names that are new are made, so who passes names may make tags. Raises ValidationError."""
+def get_or_create_tags(account: Account, given: Sequence[Tag | str]) -> list[Tag]:
+    """The tags; new names are created, so only pass names for callers who may create tags. Raises ValidationError."""
     if len(given) > MAX_TAGS:
         raise ValidationError({"tags": f"At most {MAX_TAGS} tags, not {len(given):,}."})
     check_rows(account, [one for one in given if isinstance(one, Tag)], "tags", "tag")

@@ -17,13 +17,13 @@ COUNTS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
-MAX_CHOSEN = 50_000  # values one question names; their address at the event store stays below a megabyte
+MAX_CHOSEN = 50_000  # values in one filter; the request to the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
 
 
 def one(dimension: str, *values: object) -> Row:
-    """A filter: the dimension is one of the values, of which the engine takes a thousand in one condition."""
+    """A filter: the dimension is one of the values, split into conditions of as many values as the engine accepts."""
     texts = [str(value) for value in values]
     parts = [
         {"dimension": dimension, "operator": "is", "value": texts[first : first + MOST_VALUES]}
@@ -45,10 +45,10 @@ def seen_by(sight: Sight) -> Where:
 
 
 def seen_period(sight: Sight, period: Period) -> Period:
-    """The period as far back as the membership may see; at least a day, so that it stays a period."""
-    if sight.since is None or period.start >= sight.since:
+    """Cut off the part of a period that the membership may not see; at least one day remains."""
+    if sight.visible_since is None or period.start >= sight.visible_since:
         return period
-    return replace(period, start=sight.since, end=max(period.end, sight.since + timedelta(days=1)))
+    return replace(period, start=sight.visible_since, end=max(period.end, sight.visible_since + timedelta(days=1)))
 
 
 def totals(account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS) -> Row:

@@ -1,8 +1,8 @@
-"""What of an account's own making a link may show in the browser, by the host it is opened on.
+"""What content of its account (scripts, frames) a link may show, by the host on which it is opened.
 
-Scripts and frames run freely on a link domain that the account has proved to be its own. On the link domain that all
-accounts share they run in a sandbox without forms. On the hosts of the dashboard, of white labels and of the API a
-link only redirects: what is shown there, people take for the dashboard.
+On a link domain that the account has proved, content is not restricted. On the link domain that all accounts share it
+is sandboxed, without forms. On hosts of the dashboard, of white labels and of the API a link only redirects, because
+people would take its content for the dashboard.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from links import known
 from links.facts import DomainFacts
 from links.models import Domain
 
-MAX_NAMED = 5  # hosts in one sentence
+MAX_NAMED_HOSTS = 5  # in one sentence
 
 
 class TenantContent(Enum):
-    """How much of an account's own content a host shows."""
+    """How much content of an account a host may show."""
 
     FREE = "free"
     SANDBOXED = "sandboxed"
     NONE = "none"
 
 
-SENTENCES = {
+MESSAGES = {
     TenantContent.FREE: "On {host}, retargeting scripts and hidden destinations work without limits.",
     TenantContent.SANDBOXED: (
         "On {host}, which all accounts share, retargeting scripts run without cookies, and hidden destinations "
@@ -49,24 +49,26 @@ def content_allowed(domain: DomainFacts, account_id: int, host: str) -> TenantCo
     return TenantContent.SANDBOXED
 
 
-def content_of_links_on(row: Domain) -> TenantContent:
-    """What links of a domain's account may show at their own address; a domain still to be proved counts as proved."""
+def content_on_domain(row: Domain) -> TenantContent:
+    """What links on a domain may show once the domain is proved."""
     if row.account_id:
         return TenantContent.FREE
     return TenantContent.SANDBOXED if known.has_link_domain() else TenantContent.NONE
 
 
-def listed(names: list[str]) -> str:
-    """Names as a sentence has them: `a`, `a and b`, `a, b and c`."""
+def join_names(names: list[str]) -> str:
+    """Names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def content_sentences(rows: Iterable[Domain]) -> list[str]:
-    """What the link editor says about the domains that can be chosen: a sentence for all that are alike."""
+def content_messages(rows: Iterable[Domain]) -> list[str]:
+    """What the link editor says about the domains that can be chosen: one sentence for all that work alike."""
     hosts: dict[TenantContent, list[str]] = {}
     for row in rows:
-        hosts.setdefault(content_of_links_on(row), []).append(row.name)
+        hosts.setdefault(content_on_domain(row), []).append(row.name)
     return [
-        SENTENCES[content].format(host=listed(names[:MAX_NAMED] + (["others"] if names[MAX_NAMED:] else [])))
+        MESSAGES[content].format(
+            host=join_names(names[:MAX_NAMED_HOSTS] + (["others"] if names[MAX_NAMED_HOSTS:] else []))
+        )
         for content, names in hosts.items()
     ]

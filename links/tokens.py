@@ -41,13 +41,13 @@ def _keyed(secret: str) -> blake2b:
 
 
 def _mac(body: bytes, secret: str = "") -> bytes:
-    digest = _keyed(secret or setting("SECRET_KEY")).copy()  # the key is worked in already
+    digest = _keyed(secret or setting("SECRET_KEY")).copy()  # the key is hashed already
     digest.update(body)
     return digest.digest()
 
 
-def _ours(body: bytes, mac: bytes) -> bool:
-    """Whether this installation made the hash, also with a key that it had before."""
+def _is_authentic(body: bytes, mac: bytes) -> bool:
+    """Whether the MAC was made with SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
     if hmac.compare_digest(mac, _mac(body)):
         return True
     return any(hmac.compare_digest(mac, _mac(body, old)) for old in setting("SECRET_KEY_FALLBACKS"))
@@ -77,6 +77,6 @@ def read(word: str) -> Click | None:
     except (binascii.Error, ValueError):
         return None
     body, mac = raw[:16], raw[16:]
-    if not _ours(body, mac) or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != word:
+    if not _is_authentic(body, mac) or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != word:
         return None  # the last letter has bits to spare; each click has one word all the same
     return Click(int.from_bytes(body[:7], "big"), int.from_bytes(body[7:12], "big"), int.from_bytes(body[12:], "big"))

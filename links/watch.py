@@ -17,17 +17,17 @@ from links.known import domains_by_name
 from links.loops import destinations, place_of
 from links.models import Datapoint, Destination, Domain, Kind, Status
 from sites.alerts.models import Alert
-from sites.fair_rounds import Done, Job, Places, next_in_turn, run_fair_round
+from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 from sites.outbound import OutboundError, OutboundNotMade, fetch_async
 from sites.uptime.check import AGENT
 from sites.uptime.models import Monitor
-from sites.uptime.services import monitor_move
+from sites.uptime.services import monitor_url_set
 
 CONDITION = "link"
 EVERY, AGAIN = timedelta(hours=6), timedelta(minutes=10)
 MOST_LINKS = 2_000  # of one account: those made last
 MOST_ADDRESSES = 10  # of one link
-SIDE_BY_SIDE, MAX_OF_ACCOUNT = 30, 10
+MAX_RUNNING, MAX_PER_ACCOUNT = 30, 10
 ROUND_SECONDS = 240.0
 TIMEOUT, MOST_BYTES = 10.0, 2_000
 TURNED_AWAY = frozenset({401, 403, 407, 429, 999})
@@ -37,12 +37,12 @@ def destinations_check(*, now: datetime) -> int:
     """One round: what is watched is brought up to date, what is due is asked; the number of addresses asked."""
     follow(now)
 
-    def write(done: list[Done[Destination, str | None]]) -> None:
-        run_each(done, lambda one: write_down(one.job.item, one.result, now), what="Destination")
+    def write(done: list[FinishedJob[Destination, str | None]]) -> None:
+        run_each(done, lambda one: store_result(one.job.item, one.result, now), what="Destination")
 
     return run_fair_round(
-        claim=lambda places, at: claim_due(places, now), work=ask, write=write,
-        places=Places(SIDE_BY_SIDE, MAX_OF_ACCOUNT), seconds=ROUND_SECONDS, now=now,
+        claim=lambda slots, at: claim_due(slots, now), work=check_destination, write=write,
+        slots=Slots(MAX_RUNNING, MAX_PER_ACCOUNT), seconds=ROUND_SECONDS, now=now,
     )  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def destinations_check(*, now: datetime) -> int:
 
 
 def follow(now: datetime) -> None:
-    """Watch every address of every active link of the accounts that asked for it, and nothing else. A link whose
-    addresses cannot be read keeps what was watched."""
+    """Watch the addresses of all active links of the accounts that asked for it, and no others. If the addresses of a
+    link cannot be read, the ones watched so far stay."""
     accounts = Alert.objects.filter(condition=CONDITION, enabled=True, site__deleted=None)
     domains = domains_by_name()
     kept: set[int] = set()
@@ -88,16 +88,16 @@ def follow_monitors() -> None:
     for link in Datapoint.objects.filter(pk__in=list(monitors)):
         monitor, active = monitors[link.pk], link.status == Status.ACTIVE
         if link.url and (monitor.url, monitor.enabled) != (link.url, active):
-            monitor_move(monitor=monitor, url=link.url[:2000], enabled=active)
+            monitor_url_set(monitor=monitor, url=link.url[:2000], enabled=active)
 
 
 # -- asking -------------------------------------------------------------------------------------------------------
 
 
-def claim_due(places: Places, now: datetime) -> list[Job[Destination]]:
-    """What is due, may be asked now, and is ours alone."""
+def claim_due(slots: Slots, now: datetime) -> list[Job[Destination]]:
+    """Claim addresses that are due, as far as there are slots."""
     due = Destination.objects.filter(next_due__lte=now)
-    turn = dict(next_in_turn(due, "datapoint__account_id", "next_due", places))
+    turn = dict(choose_rows(due, "datapoint__account_id", "next_due", slots))
     rows = (row for row in due.filter(pk__in=list(turn)) if claimed(row, now))
     return [Job(turn[row.pk], row.pk, row) for row in rows]
 
@@ -107,8 +107,8 @@ def claimed(row: Destination, now: datetime) -> bool:
     return bool(mine.update(next_due=now + AGAIN))  # a worker that dies leaves it to the round after the next
 
 
-async def ask(row: Destination) -> str | None:
-    """What is wrong with the address, "" = nothing, None = it could not be asked."""
+async def check_destination(row: Destination) -> str | None:
+    """Check an address; returns what is wrong, "" if nothing is, None if the request could not be sent."""
     try:
         return await problem(row.url)
     except OutboundNotMade:
@@ -127,9 +127,9 @@ async def problem(url: str) -> str:
 
 
 @transaction.atomic
-def write_down(row: Destination, cause: str | None, now: datetime) -> None:
-    """The verdict: a first failure is asked again soon, a second one is believed. One that could not be asked keeps
-    what is known of it."""
+def store_result(row: Destination, cause: str | None, now: datetime) -> None:
+    """Store the result of a check: the first failure is checked again soon, the second one counts. If the request could
+    not be sent, the state stays."""
     if cause is None:
         Destination.objects.filter(pk=row.pk).update(next_due=now + EVERY)
         return

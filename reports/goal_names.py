@@ -16,14 +16,14 @@ MOST_NAMES = 5_000
 def named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:
     """(site id, name) of every goal that was named between two instants, on any site.
 
-    Sites that have as many goals as they may are left out: their names would take the places of others'.
+    Sites that have reached the limit of goals are left out: their names would use up the limit of rows.
     """
     from goals.models import Goal
     from reports.engine import Period, Query, ask
 
-    full = Goal.objects.values("site").annotate(count=Count("pk")).filter(count__gte=MOST_GOALS)
-    no_room = set(full.values_list("site_id", flat=True))
-    sites = tuple(facts.site_id for facts in known.all_sites() if facts.site_id not in no_room)
+    at_limit = Goal.objects.values("site").annotate(count=Count("pk")).filter(count__gte=MOST_GOALS)
+    excluded = set(at_limit.values_list("site_id", flat=True))
+    sites = tuple(facts.site_id for facts in known.all_sites() if facts.site_id not in excluded)
     if not sites:
         return
     query = Query(

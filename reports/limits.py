@@ -1,4 +1,7 @@
-"""How many requests a minute: counted in the cache, in windows by the clock, mostly of one minute."""
+"""Rate limits of requests: counted in the cache per window of the clock, usually a minute.
+
+Unlike `accounts.throttle`, which limits attempts at secrets, these say how many requests are left.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def take(name: str, who: str, most: int, now: datetime) -> Allowance:
 
 
 def count_request(name: str, who: str, window: int, seconds: int) -> int:
-    """How many requests `who` made in the window with this number, this one included; remembered for `seconds`."""
+    """Count one request of `who`; returns how many there were in this window. The counter is kept for `seconds`."""
     key = f"limit:{name}:{hashlib.sha256(who.encode(errors='replace')).hexdigest()[:32]}:{window}"
     cache.add(key, 0, seconds)
     try:

@@ -22,8 +22,8 @@ from accounts.security.client_ip import client_key
 from reports.engine import Period, Query, ask, heat, lists
 from reports.engine.dimensions import dimension
 from reports.engine.refusal import QueryRefused
+from reports.filter_access import check_goals_and_segments
 from reports.limits import take
-from reports.named import check_named
 from reports.pages import people
 from reports.pages.heatmaps import outcome_filter
 from reports.pages.names import value_name
@@ -54,7 +54,7 @@ def onsite_stats(request: HttpRequest, what: str = "") -> HttpResponse:
         return script("/* no such site, or no key to it */", 403)
     facts, user_id = opened
     try:
-        check_named(chosen(request.GET), (facts.site_id,), user_id)
+        check_goals_and_segments(chosen(request.GET), (facts.site_id,), user_id)
         found = answer(facts, request.GET, now)
     except QueryRefused as error:
         found = {"failed": error.sentence}
@@ -74,7 +74,7 @@ def script(text: str, status: int = 200) -> HttpResponse:
 
 
 def site_shown(given: QueryDict) -> tuple[SiteFacts, int | None] | None:
-    """The site asked about, if the key or the word is one that opens it, and whose word it is."""
+    """(site, user id) for the key or the token of a user; user id None for a site's key. None if it gives no access."""
     number, key = given.get("site_id", ""), given.get("sitekey", "")
     facts = known.site(int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else None
     if facts is None or not key:

@@ -41,6 +41,6 @@ def quotas_count(*, now: datetime) -> int:
 
 
 def usage_set(account: Account, used: int, now: datetime | None) -> None:
-    """Store what an account used and whether that is too much; 0 and no moment for one without a quota."""
+    """Store what an account used and whether it exceeds its quota. Without a quota: 0 and None."""
     account_usage_set(account=account, used=used, now=now)
     quota_flag_set(account=account, over=0 < account.monthly_events <= used)

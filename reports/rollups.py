@@ -42,7 +42,7 @@ def catch_up(now: datetime | None = None) -> int:
     now = now or datetime.now(UTC)
     begun = time.monotonic()
     large = {site_id: first for site_id, first, events in rolled.sites_with_events() if events >= rolled_above()}
-    order = random.sample(sorted(large), len(large))  # a site with much to build is not first in every round
+    order = random.sample(sorted(large), len(large))  # so that a site with much to build is not first in every round
     rounds = run_each(
         order, lambda site_id: build_site(site_id, large[site_id], now, begun + BUDGET), what="Rollups of site",
         stop_for=(store.StoreAway,),
@@ -56,8 +56,10 @@ def catch_up(now: datetime | None = None) -> int:
 
 
 def build_site(site_id: int, first: datetime, now: datetime, until: float) -> tuple[int, bool]:
-    """Build the stale days of one site until the clock (monotonic) says `until`; how many were built, and whether one
-    of them replaces another build."""
+    """Build the stale days of one site, at most until `until` (`time.monotonic`).
+
+    Returns how many days were built, and whether one of them replaces an earlier build.
+    """
     facts, built, again = known.site(site_id), 0, False
     if facts is None or time.monotonic() > until:
         return 0, False

@@ -50,10 +50,10 @@ def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str
 
 
 def existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of those of the ids that are sites of the account."""
+    """(id, name) of the sites of the account among these ids."""
     rows = Site.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("domain", "pk")
     return [(site.pk, str(site)) for site in rows]
 
 
-# What a guest can be given
+# Sites as objects of grants
 SITE_KIND = Kind(KIND, "Site", find_sites, existing_sites)

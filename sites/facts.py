@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any
 from accounts.host_names import host_name
 from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
+from sites.page_patterns import PagePatterns
 
 Network = IPv4Network | IPv6Network
 
@@ -28,12 +28,6 @@ def network(text: str) -> Network | None:
         return ip_network(text.strip(), strict=False)
     except ValueError:
         return None
-
-
-def page_pattern(texts: Iterable[str]) -> re.Pattern[str] | None:
-    """Paths with `*` for anything, as one expression over a whole path; None when there are none."""
-    parts = [".*".join(re.escape(piece) for piece in text.strip().split("*")) for text in texts if text.strip()]
-    return re.compile("|".join(parts), re.DOTALL) if parts else None
 
 
 @dataclass(frozen=True)
@@ -63,15 +57,15 @@ class SiteFacts:
         frozenset()
     )  # `device:<number>` and `agent:<user agent>` that are people, whatever it looks
     robots: frozenset[str] = frozenset()  # and those that are none
-    domain_proof: str = ""  # how the account proved that the domain is its own (`Proof`), "" while it has not
+    domain_proof: str = ""  # how the account proved the domain (`Proof`), "" if it has not
 
     @cached_property
-    def _pages(self) -> re.Pattern[str] | None:
-        return page_pattern(self.excluded_pages)
+    def _pages(self) -> PagePatterns:
+        return PagePatterns(self.excluded_pages)
 
     def excludes_page(self, path: str) -> bool:
         """Whether the site's exclusions name this path."""
-        return self._pages is not None and self._pages.fullmatch(path) is not None
+        return self._pages.match(path)
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ class KeyFacts:
     trusted: bool
     expires: datetime | None
     hash: str
-    user_id: int | None = None  # who made it
+    user_id: int | None = None  # who created it
 
 
 def site_facts(site: Site) -> SiteFacts:

@@ -1,7 +1,7 @@
-"""Work for many accounts side by side, in which no account takes the places of the others.
+"""Run jobs of many accounts concurrently, so that no account takes the slots of the others.
 
-The database is the queue: a round claims only as much as can begin at once, in fair order, and claims again while the
-first pieces of work are under way. What has ended is written down in small batches, whatever is still going on.
+The database is the queue: a round claims only as many jobs as can begin at once, in fair order, and claims again while
+these are running. Results are stored in small batches while other jobs are still running.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from accounts.operations.fair_order import rank_by_account
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
-CLAIM_PAUSE = 0.5  # seconds between two claims while nothing ends
-BATCH_SECONDS = 0.1  # in which what ends is written down together
+CLAIM_INTERVAL = 0.5  # seconds between two claims while no job finishes
+BATCH_SECONDS = 0.1  # jobs that finish within this time are stored together
 MAX_BATCH = 200
 
 
 @dataclass(frozen=True)
 class Job(Generic[T]):
-    """A piece of work, for which account, and the key of its row."""
+    """A job of an account; `key` is the primary key of its row."""
 
     account_id: int
     key: Any
@@ -42,8 +42,8 @@ class Job(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Done(Generic[T, R]):
-    """A piece of work that has ended, with its result, and when."""
+class FinishedJob(Generic[T, R]):
+    """A job with its result and when it finished."""
 
     job: Job[T]
     result: R
@@ -51,88 +51,90 @@ class Done(Generic[T, R]):
 
 
 @dataclass
-class Places:
-    """How much may be under way: `total` altogether, `per_account` for one account; and what is."""
+class Slots:
+    """How many jobs may run at the same time, in total and per account, and which ones do."""
 
     total: int
     per_account: int
-    held: Counter[int] = field(default_factory=Counter)
+    in_use: Counter[int] = field(default_factory=Counter)
     keys: set[Any] = field(default_factory=set)
 
     @property
     def free(self) -> int:
         return self.total - len(self.keys)
 
-    def take(self, job: Job[Any]) -> None:
-        """A piece of work begins."""
-        self.held[job.account_id] += 1
+    def occupy(self, job: Job[Any]) -> None:
+        """Occupy a slot with a job that begins."""
+        self.in_use[job.account_id] += 1
         self.keys.add(job.key)
 
-    def leave(self, job: Job[Any]) -> None:
-        """A piece of work has ended; nothing happens for one that had no place here."""
+    def release(self, job: Job[Any]) -> None:
+        """Release the slot of a finished job; does nothing for a job without one."""
         if job.key in self.keys:
-            self.held[job.account_id] -= 1
+            self.in_use[job.account_id] -= 1
             self.keys.discard(job.key)
 
     def full_accounts(self) -> list[int]:
-        return [account_id for account_id, count in self.held.items() if count >= self.per_account]
+        return [account_id for account_id, count in self.in_use.items() if count >= self.per_account]
 
     def choose(self, waiting: Sequence[tuple[Any, int, int]]) -> list[tuple[Any, int]]:
-        """Which of (key, account, rank in its account) get a place, as (key, account): each account's next one before
-        any account's second, where what is under way counts."""
-        held, chosen = Counter(self.held), list[tuple[Any, int]]()
-        for key, account_id, _ in sorted(waiting, key=lambda row: self.held[row[1]] + row[2]):
+        """Choose the rows that get a slot, as (key, account), from (key, account, rank in its account).
+
+        Every account's next row comes before any account's second one; running jobs count.
+        """
+        in_use, chosen = Counter(self.in_use), list[tuple[Any, int]]()
+        for key, account_id, _ in sorted(waiting, key=lambda row: self.in_use[row[1]] + row[2]):
             if len(chosen) >= self.free:
                 break
-            if held[account_id] < self.per_account and key not in self.keys:
-                held[account_id] += 1
+            if in_use[account_id] < self.per_account and key not in self.keys:
+                in_use[account_id] += 1
                 chosen.append((key, account_id))
         return chosen
 
 
-def next_in_turn(rows: QuerySet[Any], account: str, order: str, places: Places) -> list[tuple[Any, int]]:
-    """(key, account) of the rows that may begin now, in fair order."""
-    if places.free <= 0:
+def choose_rows(rows: QuerySet[Any], account: str, order: str, slots: Slots) -> list[tuple[Any, int]]:
+    """Choose the rows whose jobs may begin now, as (key, account) in fair order."""
+    if slots.free <= 0:
         return []
-    open_rows = rows.exclude(**{f"{account}__in": places.full_accounts()})
-    waiting = rank_by_account(open_rows, account, order).filter(rank__lte=2 * places.per_account)
-    return places.choose(list(waiting.values_list("pk", account, "rank")[: 2 * places.total]))
+    open_rows = rows.exclude(**{f"{account}__in": slots.full_accounts()})
+    waiting = rank_by_account(open_rows, account, order).filter(rank__lte=2 * slots.per_account)
+    return slots.choose(list(waiting.values_list("pk", account, "rank")[: 2 * slots.total]))
 
 
 def run_fair_round(
     *,
-    claim: Callable[[Places, datetime], list[Job[T]]],
+    claim: Callable[[Slots, datetime], list[Job[T]]],
     work: Callable[[T], Coroutine[Any, Any, R]],
-    write: Callable[[list[Done[T, R]]], object],
-    places: Places,
+    write: Callable[[list[FinishedJob[T, R]]], object],
+    slots: Slots,
     seconds: float,
     now: datetime,
 ) -> int:
-    """Claim and work for `seconds`, then finish what is under way; how many pieces of work ended.
+    """Claim and run jobs for `seconds`, then finish those that are running; returns the number of finished jobs.
 
-    `claim` and `write` run in this thread, `work` in an event loop of another one. Work that raises is logged and not
-    written. Safe to run side by side with another round, if `claim` is.
+    `claim` and `write` run in this thread, `work` in an event loop of another thread. A job that raises is logged and
+    not passed to `write`. Rounds may run concurrently if `claim` allows it.
     """
     begun, elapsed, count = time.monotonic(), 0.0, 0
-    ended: SimpleQueue[tuple[Job[T], Future[R], float]] = SimpleQueue()
+    finished: SimpleQueue[tuple[Job[T], Future[R], float]] = SimpleQueue()
 
     def note(job: Job[T], future: Future[R]) -> None:
-        ended.put((job, future, time.monotonic() - begun))
+        finished.put((job, future, time.monotonic() - begun))
 
     with event_loop() as loop:
         while True:
-            for job in claim(places, now + timedelta(seconds=elapsed)) if elapsed < seconds else ():
-                places.take(job)
+            for job in claim(slots, now + timedelta(seconds=elapsed)) if elapsed < seconds else ():
+                slots.occupy(job)
                 asyncio.run_coroutine_threadsafe(work(job.item), loop).add_done_callback(partial(note, job))
-            if not places.keys:
+            if not slots.keys:
                 return count
-            batch = take_batch(ended)
+            batch = take_batch(finished)
             for job, _, _ in batch:
-                places.leave(job)
+                slots.release(job)
             done = [
-                Done(job, future.result(), now + timedelta(seconds=at))
+                FinishedJob(job, future.result(), now + timedelta(seconds=at))
                 for job, future, at in batch
-                if succeeded(future)
+                if has_result(future)
             ]
             if done:
                 write(done)
@@ -141,7 +143,7 @@ def run_fair_round(
 
 @contextmanager
 def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop that runs in a thread of its own; what is under way at the end is cancelled."""
+    """Run an event loop in a thread of its own; tasks that are still running at the end are cancelled."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fair-round", daemon=True)
     thread.start()
@@ -163,21 +165,21 @@ async def cancel_others() -> None:
     await asyncio.get_running_loop().shutdown_default_executor()
 
 
-def succeeded(future: Future[Any]) -> bool:
-    """Whether a piece of work has a result; an error is logged."""
+def has_result(future: Future[Any]) -> bool:
+    """Whether a job has a result; an error is logged."""
     error = future.exception() if not future.cancelled() else asyncio.CancelledError()
     if error is not None:
-        log.error("Work of a round failed", exc_info=error)
+        log.error("A job of a round failed", exc_info=error)
     return error is None
 
 
-def take_batch(ended: SimpleQueue[T]) -> list[T]:
-    """What has ended, waiting a moment for the first, and a shorter one for what ends together with it."""
+def take_batch(finished: SimpleQueue[T]) -> list[T]:
+    """Take the finished jobs: wait CLAIM_INTERVAL for the first one, then BATCH_SECONDS for further ones."""
     batch: list[T] = []
-    end = time.monotonic() + CLAIM_PAUSE
+    end = time.monotonic() + CLAIM_INTERVAL
     while len(batch) < MAX_BATCH:
         try:
-            batch.append(ended.get(timeout=max(0.0, end - time.monotonic())))
+            batch.append(finished.get(timeout=max(0.0, end - time.monotonic())))
         except Empty:
             break
         if len(batch) == 1:

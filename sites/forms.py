@@ -69,7 +69,7 @@ class ProxyForm(SiteForm):
         label="Secret word",
         required=False,
         max_length=40,
-        help_text="Instead of addresses: 12 to 40 letters and digits. Dots keep the one that is stored",
+        help_text="Instead of addresses: 12 to 40 letters and digits. Leave the dots to keep the stored one",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -78,7 +78,7 @@ class ProxyForm(SiteForm):
         self.initial["proxy_secret"] = mask(self.stored_secret)
 
     def clean_proxy_secret(self) -> str:
-        """The word as entered, or the stored one where its dots were left."""
+        """The word as entered; dots keep the stored one."""
         return unmask(self.cleaned_data["proxy_secret"], self.stored_secret)
 
 

@@ -1,4 +1,4 @@
-"""Which site does a host name mean? Every key leads to all sites that have it, the oldest first."""
+"""An index of sites by host name. A key may have several sites; the oldest one is found."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class HostIndex(Generic[Key]):
-    """Keys to site numbers. Written by one thread at a time, read by any."""
+    """Maps keys to site ids. One thread writes at a time; any thread may read."""
 
     def __init__(self) -> None:
         self._sites: dict[Key, tuple[int, ...]] = {}
 
     def add(self, keys: Iterable[Key], site_id: int) -> None:
-        """Let every key lead to the site as well."""
+        """Add the site to every key."""
         for key in keys:
             self._sites[key] = tuple(sorted({*self._sites.get(key, ()), site_id}))
 
     def remove(self, keys: Iterable[Key], site_id: int) -> None:
-        """Let no key lead to the site any more."""
+        """Remove the site from every key."""
         for key in keys:
             left = tuple(number for number in self._sites.get(key, ()) if number != site_id)
             if left:
@@ -29,6 +29,6 @@ class HostIndex(Generic[Key]):
                 self._sites.pop(key, None)
 
     def find(self, key: Key) -> int | None:
-        """The number of the oldest site of a key."""
+        """The id of the key's oldest site."""
         found = self._sites.get(key)
         return found[0] if found else None

@@ -11,7 +11,7 @@ from sites.outbound import Answer, OutboundError, fetch
 
 MOST_BYTES = 2_000_000
 AGENT = "Mozilla/5.0 (compatible; installation check)"
-SCRIPT = re.compile(r"<script\b[^<>]{0,5000}>", re.I)  # bounded: a page may be written to be slow to search
+SCRIPT = re.compile(r"<script\b[^<>]{0,5000}>", re.I)  # bounded, since a page could be made to be slow to search
 DATA_ID = re.compile(r"data-id\s*=\s*[\"']?(\d+)", re.I)
 OTHER_FORMS = r"(?:/{id}\.js\b|/{id}ns\.gif\b|_site_ids\.push\(\s*{id}\s*\)|site_id\s*[=:]\s*[\"']?{id}\b)"
 
@@ -45,7 +45,7 @@ def judge(site: Site, answer: Answer, our_host: str) -> Finding:
         return Finding(False, f"The page answered {answer.status}.", "Check the address.")
     if answer.encoding:
         return Finding(
-            False, f"The page cannot be read: it is compressed ({answer.encoding}) though that was not asked for.",
+            False, f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for.",
             "Watch for the first hit below instead.",
         )  # fmt: skip
     html = answer.body.decode(errors="replace")

@@ -36,7 +36,9 @@ class Memory:
     change: int = -1  # -1: nothing was ever read
     sites: dict[int, SiteFacts] = field(default_factory=dict)
     proved_domains: HostIndex[str] = field(default_factory=HostIndex)
-    accounts_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # account, allowed host or pattern
+    account_hosts: HostIndex[tuple[int, str]] = field(
+        default_factory=HostIndex
+    )  # (account id, allowed host or `*` + suffix)
     keys: dict[str, KeyFacts] = field(default_factory=dict)
     brands: dict[str, str] = field(default_factory=dict)
 
@@ -52,9 +54,9 @@ def site(site_id: int) -> SiteFacts | None:
 
 
 def site_by_host(host: str) -> SiteFacts | None:
-    """The site whose domain is `host`, with or without `www.`, of the account that proved the domain.
+    """The site whose domain is `host`, with or without `www.`, if its account has proved the domain.
 
-    This is for hits that name no site number and no key: only who proved a name receives what its pages send.
+    For hits without a site id and key: they go only to the account that has proved the domain.
     """
     memory, name = _loaded(), host_name(host)
     found = memory.proved_domains.find(name) or memory.proved_domains.find(other_www_form(name))
@@ -62,11 +64,11 @@ def site_by_host(host: str) -> SiteFacts | None:
 
 
 def site_of_account(account_id: int, host: str) -> SiteFacts | None:
-    """The account's oldest site to which pages on `host` belong: its domain, a name below it, or an allowed host."""
+    """The account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
     memory, name = _loaded(), host_name(host)
-    found = memory.accounts_hosts.find((account_id, name))
+    found = memory.account_hosts.find((account_id, name))
     while found is None and name:
-        found = memory.accounts_hosts.find((account_id, f"*{name}"))
+        found = memory.account_hosts.find((account_id, f"*{name}"))
         name = name.partition(".")[2]
     return memory.sites.get(found) if found else None
 
@@ -96,7 +98,7 @@ def refresh() -> None:
     global _memory
     with _loading:
         fresh = Memory(change=_newest())
-        for row in _rows(deleted=None):
+        for row in _sites_with_proof(deleted=None):
             _learn_site(fresh, site_facts(row))
         for row_key in ApiKey.objects.filter(revoked=None):
             fresh.keys[row_key.hash] = key_facts(row_key)
@@ -118,7 +120,7 @@ def catch_up() -> bool:
         refresh()
         return True
     with _loading:
-        for row in _rows(change__gt=known):
+        for row in _sites_with_proof(change__gt=known):
             _forget_site(_memory, row.pk)
             if row.deleted is None:
                 _learn_site(_memory, site_facts(row))
@@ -153,8 +155,8 @@ def _newest() -> int:
     return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
-def _rows(**conditions: Any) -> QuerySet[Site]:
-    """Sites with what `site_facts` needs of them."""
+def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
+    """Sites annotated with `domain_proof`, for `site_facts`."""
     claims = proved_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
     rows = Site.objects.filter(**conditions).select_related("account")
     return rows.annotate(domain_proof=Subquery(claims.values("proof")[:1]))
@@ -162,15 +164,15 @@ def _rows(**conditions: Any) -> QuerySet[Site]:
 
 def _learn_site(memory: Memory, facts: SiteFacts) -> None:
     memory.sites[facts.site_id] = facts
-    memory.accounts_hosts.add(_hosts_of(facts), facts.site_id)
-    if _receives_its_domain(facts):
+    memory.account_hosts.add(_hosts_of(facts), facts.site_id)
+    if _receives_keyless_hits(facts):
         memory.proved_domains.add([facts.domain], facts.site_id)
 
 
 def _forget_site(memory: Memory, site_id: int) -> None:
     facts = memory.sites.pop(site_id, None)
     if facts is not None:
-        memory.accounts_hosts.remove(_hosts_of(facts), site_id)
+        memory.account_hosts.remove(_hosts_of(facts), site_id)
         memory.proved_domains.remove([facts.domain], site_id)
 
 
@@ -179,8 +181,8 @@ def _hosts_of(facts: SiteFacts) -> list[tuple[int, str]]:
     return [(facts.account_id, name) for name in names]
 
 
-def _receives_its_domain(facts: SiteFacts) -> bool:
-    """Whether the domain is proved; a host of the installation itself can only be a site by the operator's word."""
+def _receives_keyless_hits(facts: SiteFacts) -> bool:
+    """Whether the site's domain is proved; a host of the installation itself needs the operator's approval."""
     by_operator = facts.domain_proof == Proof.OPERATOR
     return by_operator or (facts.domain_proof == Proof.DNS and not is_installation_host(facts.domain))
 

@@ -17,6 +17,7 @@ from accounts.keys import derived_key, key_hash, random_key
 from accounts.limits import check_limit
 from accounts.models import Account, User
 from accounts.revocation import exposed_keys_clear
+from accounts.services import account_lock
 from sites import known
 from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
 from sites.settings_fields import cleaned_settings
@@ -38,7 +39,7 @@ def site_create(
 ) -> Site:
     """A new site with the next free number. `settings` are fields of Site. Raises ValidationError.
 
-    Its domain is claimed, and proved if the operator makes the site and no other account has the host.
+    Its domain is claimed, and proved if the operator creates the site and no other account has the host.
     """
     fields = cleaned_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
     _claim_domain(account, fields["domain"], by_operator)
@@ -118,6 +119,7 @@ def api_key_create(
         raise ValidationError({"can_read": "A key must be allowed to read, to track, or both."})
     if expires is not None and expires <= clock.now():
         raise ValidationError({"expires": "The key would already be expired."})
+    account_lock(site.account)
     used = ApiKey.objects.filter(site=site, revoked=None).count()
     check_limit(site.account, "api_keys_per_site", used=used, field="name", what="keys on one site")
     plain = random_key("ck_")
@@ -167,7 +169,7 @@ def provisioned_key(site: Site) -> str:
 
 @transaction.atomic
 def site_provision(*, account: Account, domain: str, timezone: str = "UTC") -> Site:
-    """The account's site of this domain, made if it is missing; the domain is proved unless another account has it."""
+    """Get or create the account's site of this domain, and prove the domain unless another account has it."""
     name = host_name(domain)
     site = Site.objects.filter(account=account, domain=name, deleted=None).order_by("pk").first()
     if site is None:
@@ -177,27 +179,27 @@ def site_provision(*, account: Account, domain: str, timezone: str = "UTC") -> S
 
 
 def _claim_domain(account: Account, domain: str, by_operator: bool) -> None:
-    """Claim a site's domain. What is no public name, such as localhost, is nobody's to claim.
+    """Claim a site's domain. Names that are not public, such as localhost, cannot be claimed.
 
-    Raises ValidationError for a reserved host; the operator may make a site of one.
+    Raises ValidationError for a reserved host, on which only the operator may create a site.
     """
     if by_operator:
-        mine = host_provision(account=account, host=domain, purpose=Purpose.SITE)
-        if mine or is_reserved_host(domain):
+        is_proved = host_provision(account=account, host=domain, purpose=Purpose.SITE)
+        if is_proved or is_reserved_host(domain):
             return
     if is_public_host(domain) and not domain.endswith(".localhost"):
         host_claim(account=account, host=domain, purpose=Purpose.SITE, field="domain")
 
 
 def _release_domain(site: Site) -> None:
-    """Give the domain up, unless another site of the account has it too."""
+    """Delete the claim on the domain, unless another site of the account has the same domain."""
     others = Site.objects.filter(account=site.account_id, domain=site.domain, deleted=None).exclude(pk=site.pk)
     if not others.exists():
         host_release(account=site.account, host=site.domain, purpose=Purpose.SITE)
 
 
 def claim_changed(claim: HostClaim) -> None:
-    """Let everybody who remembers hosts read again what this claim allows; the sites of its domain are read anew."""
+    """Make all caches of hosts reload after a change of this claim, and reload the sites of its domain."""
     newest = next_change()
     if claim.purpose == Purpose.SITE:
         Site.objects.filter(account=claim.account_id, domain=claim.host).update(change=newest)

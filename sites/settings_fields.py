@@ -145,7 +145,7 @@ TRACKER_SETTINGS = (
 
 
 def tracker(value: Any) -> dict[str, Any]:
-    """What the tracker and the pipeline do on this site, by the names in TRACKER_SETTINGS."""
+    """Settings of the tracker and the pipeline for this site, by the names in TRACKER_SETTINGS."""
     if not isinstance(value, dict) or len(repr(value)) > 8000:
         raise ValidationError("Must be a small object of settings.")
     if unknown := sorted(set(value) - set(TRACKER_SETTINGS)):

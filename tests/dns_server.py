@@ -113,5 +113,5 @@ def outbound_dns(monkeypatch: pytest.MonkeyPatch, **addresses: Any) -> Iterator[
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.socket.getsockname()[1]
         monkeypatch.setattr(names, "name_resolver", lambda period: resolver)
-        monkeypatch.setattr(names, "_probe", (-names.PROBE_KEPT_SECONDS, True))
+        monkeypatch.setattr(names, "_probe", (-names.PROBE_CACHE_SECONDS, True))
         yield server

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -16,7 +17,7 @@ import sites.alerts.urls
 import sites.uptime.urls
 import sites.urls
 from accounts.access import allowed
-from accounts.models import Account, ExposedKey, Grant, Membership, Right, Role, User
+from accounts.models import Account, ExposedKey, Grant, Invitation, Membership, Right, Role, User
 from accounts.services import grant_set
 from links import belongings
 from links.services import datapoint_create
@@ -272,3 +273,52 @@ def test_what_is_not_of_the_account_cannot_be_given(inside: Client, bob, charlie
     grants = [{"kind": "site", "id": wanted, "right": "read"}]
     answer = api(inside, "patch", f"members/{bob.memberships.get().pk}", {"grants": grants})
     assert answer.status_code == 400 and "There is no site" in answer.content.decode()
+
+
+# -- keys of guests, which the team is shown ----------------------------------------------------------------------
+
+
+def test_an_editor_who_leaves_may_know_the_keys_of_guests(inside: Client, account, site, bob) -> None:
+    erin, guest = member(account, "erin", Role.EDITOR).memberships.get(), bob.memberships.get()
+    master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
+    (shown,) = Program(erin.authkey).get("/account/guests?_expand=true")["entities"]
+    assert api(inside, "delete", f"members/{erin.pk}").status_code == 204
+    assert Program(shown["apiKey"]).get("/datapoints") == {"entities": []}
+    assert ("guest", guest.pk, "Erin (erin@example.com)") in exposed()
+    assert "Guest key of Bob" in inside.get("/account/team").content.decode()
+    inside.post(f"/account/team/keys/{ExposedKey.objects.get(kind='guest').pk}/replace")
+    assert Program(shown["apiKey"]).call("GET", "/datapoints").status_code == 401
+    assert not ExposedKey.objects.filter(kind="guest").exists()
+
+
+def test_a_viewer_and_a_guest_know_no_keys_of_guests_and_a_guest_who_goes_leaves_none(
+    inside: Client, account, site, bob
+) -> None:
+    vera, erin = (member(account, *who).memberships.get() for who in (("vera", Role.VIEWER), ("erin", Role.EDITOR)))
+    for one in (vera, erin):
+        api(inside, "delete", f"members/{one.pk}")
+    assert {person for kind, _, person in exposed() if kind == "guest"} == {"Erin (erin@example.com)"}
+    api(inside, "delete", f"members/{bob.memberships.get().pk}")
+    assert "guest" not in {kind for kind, _, _ in exposed()}
+
+
+# -- what somebody prepared to come back --------------------------------------------------------------------------
+
+
+def test_an_owner_who_becomes_less_leaves_no_invitation_to_become_owner(inside: Client, account) -> None:
+    olga = member(account, "olga", Role.OWNER)
+    for email, role in (("second@example.org", "owner"), ("third@example.org", "admin")):
+        api(logged_in(olga), "post", "members", {"email": email, "role": role})
+    assert api(inside, "patch", f"members/{olga.memberships.get().pk}", {"role": "admin"}).status_code == 200
+    assert [one.email for one in Invitation.objects.open()] == ["third@example.org"]
+    (link, _) = [re.search(r"/join/\w+", str(letter.body))[0] for letter in mail.outbox]
+    assert Client().get(link).status_code == 404
+
+
+def test_invitations_that_were_sent_with_the_accounts_key_end_with_it(inside: Client, account) -> None:
+    headers = {"Authorization": f"Bearer {account.authkey}"}
+    body = {"email": "second@example.org", "role": "admin"}
+    Client().post("/api/v1/members", body, content_type="application/json", headers=headers)
+    api(inside, "post", "members", {"email": "third@example.org", "role": "viewer"})
+    inside.post("/account/key")
+    assert [one.email for one in Invitation.objects.open()] == ["third@example.org"]

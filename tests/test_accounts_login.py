@@ -198,3 +198,13 @@ def test_a_form_of_an_earlier_session_is_refused_with_a_way_on(db: None) -> None
     answer = Client(enforce_csrf_checks=True).post("/login", {"email": "a@example.org", "password": "x"})
     page = " ".join(answer.content.decode().split())
     assert answer.status_code == 403 and "reload the page and send it again" in page and "CSRF" not in page
+
+
+@pytest.mark.parametrize("wanted", ["99", "logout", "reset-confirm", "accounts.views", "/links?q=1", "me#x"])
+def test_where_somebody_wanted_to_go_is_an_address_and_no_name_of_a_page(
+    client: Client, dora: User, wanted: str
+) -> None:
+    inside = log_in(client)
+    assert inside.status_code == 302
+    for answer in (client.get("/login", {"next": wanted}), client.post("/account/own-key", {"next": wanted})):
+        assert answer.status_code == 404 or answer["Location"] == wanted

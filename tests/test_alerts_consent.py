@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.mail import plain_name
 from accounts.models import Account, Membership, User
 from sites.alerts.conditions import Firing
-from sites.alerts.confirmation import plain_name
 from sites.alerts.deliver import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire
@@ -106,7 +106,7 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
         "They are ended" in Client(enforce_csrf_checks=True).post(stop).content.decode()
     )  # one click: no form of ours
     channel, count = Channel.objects.get(), len(mail.outbox)
-    assert not channel.enabled and "ended the messages" in channel.switched_off
+    assert not channel.enabled and "stopped the messages" in channel.switched_off
     save_channel(inside, site, channel=channel)
     assert fire(site, "again") == 0
     assert [letter.subject for letter in mail.outbox[count:]] == ["Confirm that this address may get alerts"]

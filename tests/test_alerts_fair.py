@@ -65,14 +65,14 @@ def test_a_message_that_nobody_can_send_holds_up_no_other(charlie, site, server)
     assert out.deliver_due(now=NOW) == 1
     assert state(good) == "sent"
     assert {state(delivery) for delivery in poisoned} == {"waiting"}
-    assert all("not an address that can be asked" in delivery.error for delivery in poisoned)
+    assert all("not an address that can be requested" in delivery.error for delivery in poisoned)
 
 
 def test_a_test_message_to_such_an_address_is_answered_by_a_sentence(client, alice, site):
     client.force_login(alice)
     channel = hook(site.account, POISON)
     page = client.post(reverse("channel-test", args=[site.pk, channel.pk]), follow=True)
-    assert "not an address that can be asked" in page.content.decode()
+    assert "not an address that can be requested" in page.content.decode()
 
 
 def test_a_message_that_cannot_even_be_prepared_is_tried_again_and_given_up_after_a_day(site, server):
@@ -110,15 +110,15 @@ def test_slow_hooks_of_several_accounts_do_not_delay_an_alert(site, server):
     assert state(alert) == "sent" and {state(delivery) for delivery in slow} == {"sent"}
     assert all(server.waited), "the alert was sent while the slow hooks were being waited for"
     before = [path for _, path, _, _ in server.seen].index("/ok")
-    assert before <= 3 * out.MAX_OF_ACCOUNT
+    assert before <= 3 * out.MAX_PER_ACCOUNT
 
 
 def test_an_alert_that_becomes_due_while_slow_hooks_are_under_way_is_sent_by_the_same_round(site, server, monkeypatch):
     queue(hook(Account.objects.create(name="Slow"), f"{server.base}/wait"), 3)
     late, claim = hook(site.account, f"{server.base}/ok"), out.claim_due
 
-    def claim_and_fire(places, mails, now):
-        found = claim(places, mails, now)
+    def claim_and_fire(slots, mails, now):
+        found = claim(slots, mails, now)
         if found and not Delivery.objects.filter(channel=late).exists():
             queue(late, now=now)
         return found

@@ -81,7 +81,7 @@ def test_nothing_is_sent_before_six_in_the_sites_morning(weekly):
 
 
 def test_one_click_stops_it_without_a_log_in(client, weekly):
-    url = reverse("digest-stop", args=[weekly.stop_token])
+    url = reverse("digest-stop", args=[weekly.unsubscribe_token])
     assert "Stop this report?" in client.get(url).content.decode()
     weekly.refresh_from_db()
     assert weekly.enabled
@@ -93,15 +93,15 @@ def test_one_click_stops_it_without_a_log_in(client, weekly):
 
 @pytest.mark.parametrize("token", ["1", "nonsense", "{pk}", "{pk}.AAAA", "{token}x", "{other}"])
 def test_nobody_makes_up_the_link_that_stops_it(client, weekly, token):
-    other = f"{weekly.pk + 1}.{weekly.stop_token.partition('.')[2]}"
-    made_up = token.format(pk=weekly.pk, token=weekly.stop_token, other=other)
+    other = f"{weekly.pk + 1}.{weekly.unsubscribe_token.partition('.')[2]}"
+    made_up = token.format(pk=weekly.pk, token=weekly.unsubscribe_token, other=other)
     assert client.post(reverse("digest-stop", args=[made_up])).status_code == 404
     weekly.refresh_from_db()
     assert weekly.enabled
 
 
 def test_the_link_of_a_mail_works_after_the_key_was_changed(client, weekly, settings):
-    url = reverse("digest-stop", args=[weekly.stop_token])
+    url = reverse("digest-stop", args=[weekly.unsubscribe_token])
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, long enough for " * 2, [settings.SECRET_KEY]
     assert client.post(url).status_code == 200
     weekly.refresh_from_db()

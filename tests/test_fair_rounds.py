@@ -12,7 +12,7 @@ from accounts.models import Account
 from accounts.operations.run import run_guarded
 from config.periods import PERIODS
 from sites.alerts import deliver
-from sites.fair_rounds import Job, Places, next_in_turn, run_fair_round
+from sites.fair_rounds import Job, Slots, choose_rows, run_fair_round
 from sites.services import site_create
 from sites.uptime import run
 from sites.uptime.models import Monitor
@@ -33,19 +33,19 @@ def rows_of(counts):
     st.lists(st.integers(0, 8), max_size=8),
 )
 def test_places_go_round_the_accounts(counts, total, per_account, under_way):
-    places = Places(total, per_account)
+    slots = Slots(total, per_account)
     for account, count in enumerate(under_way):
         for number in range(count):
-            places.take(Job(account, ("old", account, number), None))
-    chosen = places.choose(rows_of(counts))
+            slots.occupy(Job(account, ("old", account, number), None))
+    chosen = slots.choose(rows_of(counts))
     given_to = Counter(account for _, account in chosen)
-    assert len(chosen) <= max(0, places.free)
+    assert len(chosen) <= max(0, slots.free)
     for account, count in enumerate(counts):
-        holds = places.held[account] + given_to[account]
+        holds = slots.in_use[account] + given_to[account]
         assert not given_to[account] or holds <= per_account
-        if given_to[account] < min(count, max(0, per_account - places.held[account])):  # it wanted more
-            assert len(chosen) == max(0, places.free)
-            others = [places.held[other] + got for other, got in given_to.items() if got]
+        if given_to[account] < min(count, max(0, per_account - slots.in_use[account])):  # it wanted more
+            assert len(chosen) == max(0, slots.free)
+            others = [slots.in_use[other] + got for other, got in given_to.items() if got]
             assert all(other <= holds + 1 for other in others)
 
 
@@ -57,14 +57,14 @@ def test_what_has_ended_is_written_while_others_are_waited_for():
             await asyncio.to_thread(may_end.wait, 20)
         return item
 
-    def claim(places, at, first=[True]):  # noqa: B006
+    def claim(slots, at, first=[True]):  # noqa: B006
         return [Job(1, "slow", "slow"), Job(2, "quick", "quick")] if first and first.pop() else []
 
     def write(done):
         written.extend(one.result for one in done)
         may_end.set()  # a round that waited for the slow one would end after 20 seconds, with another order
 
-    assert run_fair_round(claim=claim, work=work, write=write, places=Places(5, 5), seconds=60, now=NOW) == 2
+    assert run_fair_round(claim=claim, work=work, write=write, slots=Slots(5, 5), seconds=60, now=NOW) == 2
     assert written == ["quick", "slow"]
 
 
@@ -76,13 +76,13 @@ def test_work_that_breaks_stops_nothing():
             raise RuntimeError("boom")
         return item
 
-    def claim(places, at, left=[[1, 2, 3]]):  # noqa: B006
+    def claim(slots, at, left=[[1, 2, 3]]):  # noqa: B006
         return [Job(1, item, item) for item in (left.pop() if left else [])]
 
     def write(done):
         written.extend(one.result for one in done)
 
-    assert run_fair_round(claim=claim, work=work, write=write, places=Places(5, 5), seconds=60, now=NOW) == 3
+    assert run_fair_round(claim=claim, work=work, write=write, slots=Slots(5, 5), seconds=60, now=NOW) == 3
     assert sorted(written) == [2, 3]
 
 
@@ -96,10 +96,10 @@ def test_the_database_gives_every_account_its_turn(db):
         Monitor.objects.bulk_create(rows)
     names = dict(Account.objects.values_list("pk", "name"))
     due = Monitor.objects.filter(next_due__lte=NOW)
-    turn = next_in_turn(due, "site__account_id", "next_due", Places(12, 10))
+    turn = choose_rows(due, "site__account_id", "next_due", Slots(12, 10))
     assert Counter(names[account] for _, account in turn) == {"big": 5, "small": 2, "other": 5}
     assert [names[account] for _, account in turn[:3]] == ["big", "other", "small"]
-    turn = next_in_turn(due, "site__account_id", "next_due", Places(100, 10))
+    turn = choose_rows(due, "site__account_id", "next_due", Slots(100, 10))
     assert Counter(names[account] for _, account in turn) == {"big": 10, "small": 2, "other": 5}
 
 

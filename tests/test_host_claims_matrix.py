@@ -92,6 +92,14 @@ def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: s
         assert not Site.objects.filter(account=claimant.account, domain=host).exists(), host
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dot", ["\u3002", "\uff0e.", ".\uff61"])
+def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: str, dot: str) -> None:
+    said = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
+    assert "belongs to this installation itself" in said, said[:300]
+    assert not Site.objects.filter(account=claimant.account, domain__startswith=BASE).exists()
+
+
 @pytest.mark.parametrize("purpose", SERVED)
 def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Claimant, purpose: Purpose) -> None:
     proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": Proof.DNS}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
+from django.core.exceptions import ValidationError
 
 from accounts.models import Account
-from links import redirector
+from links import answers, redirector
+from links.belongings import script_write
+from links.hits import Request
 from links.models import Kind
 from links.services import datapoint_create
 from tests.links_support import CHROME, NOON, Browser, counts, learn, make
@@ -65,3 +71,33 @@ def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> Non
     make(account, "nested", url="http://127.0.0.1:8000/l/inner")
     assert Browser().open("/l/outer").location == "https://shop.test/l/inner"
     assert Browser().open("/l/nested").location == "https://elsewhere.test/"
+
+
+@pytest.mark.parametrize("answered", [redirector.answer_now, lambda request: asyncio.run(redirector.answer(request))])
+def test_a_code_of_an_address_without_end_is_not_drawn(account: Account, answered: Any) -> None:
+    """Whoever asks chooses the host, and drawing 2,000 characters holds up everybody else for seconds."""
+    make(account)
+    for host, path, status in (
+        ("a" * 200, "/l/offer.qr", 200), ("a" * 2000, "/l/offer.qr", 400), ("go.test", f"/l{'/' * 2000}offer.qr", 400),
+    ):  # fmt: skip
+        request = Request("GET", path, b"scale=40", {"host": host}, "203.0.113.9", NOON)
+        assert answered(request).status == status
+
+
+def test_scripts_that_are_slow_to_search_hold_up_nobody() -> None:
+    reply = answers.interstitial("https://shop.test/", ["<script " * 300_000], coded=False, sandboxed=True)
+    assert reply.body.count(b"<script nonce=") == 300_001
+
+
+def test_a_script_tag_gets_the_nonce_once_unless_it_names_one() -> None:
+    html = '<SCRIPT async src="https://x.test/a.js"></script><script\nNonce="mine">1</script><scripts>'
+    assert answers.with_nonce(html, "n") == (
+        '<script nonce="n" async src="https://x.test/a.js"></script><script\nNonce="mine">1</script><scripts>'
+    )
+
+
+def test_a_link_has_so_many_scripts(account: Account) -> None:
+    scripts = [script_write(account=account, name=str(number), text="x()") for number in range(21)]
+    make(account, scripts=scripts[:20])
+    with pytest.raises(ValidationError, match="at most 20 retargeting scripts"):
+        make(account, "more", scripts=scripts)

@@ -169,8 +169,11 @@ def test_all_links_go_out_however_many_there_are(alice: User, account: Account, 
 
 FILES = {
     "too many lines": ("url\n" + "https://a.test\n" * 30, b"At most 20 lines at once"),
-    "no CSV": ("url\nhttps://a.test\n" + "x" * 200_000 + "\n", b"This is no CSV file from here on"),
-    "too large": ("url,title\n" + "y" * 6_000_000, b"A file has at most 5 MB; divide it. Nothing was made."),
+    "no CSV": ("url\nhttps://a.test\n" + "x" * 200_000 + "\n", b"From this line on this is not CSV"),
+    "too large": (
+        "url,title\n" + "y" * 6_000_000,
+        b"A file may have at most 5 MB. Split it into several. Nothing was imported.",
+    ),
     "a line that is refused": ("url,group\njavascript:x,Fresh\n", b"Line 2"),
 }
 

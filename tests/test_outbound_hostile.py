@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sites.outbound import Answer, OutboundError, OutboundForbidden, OutboundNotMade, check_host, fetch
-from sites.outbound.client import sentence
+from sites.outbound.client import describe_error
 from tests.badserver import misbehaving
 
 GIB = 1 << 30
@@ -260,7 +260,7 @@ class Unspeakable(Exception):
 
 @given(URLS, st.sampled_from([ValueError("x"), Unspeakable(), ExceptionGroup("g", [OSError("x")]), RecursionError()]))
 def test_words_are_found_for_every_error(url, error):
-    assert sentence(error, url)
+    assert describe_error(error, url)
 
 
 @given(

@@ -7,6 +7,7 @@ import pytest
 from sites.hosts import HostMatcher
 from tests.hits import BROWSER, NOW, event, facts, forget, hit, reason
 from tracking import places
+from tracking.heat import page_is_off
 from tracking.pipeline import SetApart, process
 
 
@@ -117,3 +118,20 @@ def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
 def test_referrer_spam_is_refused(referrer: str) -> None:
     assert reason(referrer=referrer) == "spam"
     assert reason(referrer="https://notsemalt.com/") == ""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("*", "/any", True), ("/a*", "/a", True), ("/a*a", "/a", False), ("/a*b*c", "/a-b-b-c", True), ("/", "/", True),
+        ("/a*b*c", "/a-c-b", False), ("**x**", "/x/", True), ("*.pdf", "/a.pdf/", False), ("/a.c", "/abc", False),
+        ("/*/x/*", "/x/", False), ("/*/x/*", "/a/x/b", True), ("*ab*ba", "/aba", False), ("*\n*", "/a\nb", True),
+    ],
+)  # fmt: skip
+def test_a_star_stands_for_anything_and_nothing(pattern: str, path: str, matches: bool) -> None:
+    assert facts(excluded_pages=(pattern,)).excludes_page(path) is matches
+
+
+def test_wildcards_that_are_slow_to_search_hold_up_nobody() -> None:
+    site = facts(excluded_pages=("*a*a*a*a*a*a*a*a*a*a*b",), tracker={"heatmap_off": ["*a*a*a*a*a*a*a*a*a*a*b"]})
+    assert reason("/" + "a" * 120, site) == "" and not page_is_off(site, "/" + "a" * 300)

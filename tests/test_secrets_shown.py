@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.views.debug import technical_500_response
 
 from accounts.models import Membership, Role, User
 from links import watch
@@ -106,7 +107,7 @@ def test_a_line_left_as_it_was_keeps_the_stored_value(inside: Client, monitor: M
     "line", [f"X-Other: {DOTS}", f"Authorization: Bearer {DOTS}", "Authorization: •", f"Authorization: {DOTS}•"]
 )
 def test_dots_that_stand_for_nothing_are_refused(inside: Client, monitor: Monitor, line: str) -> None:
-    assert f"Type the values of these headers: {line.partition(':')[0]}." in save(inside, monitor, line)
+    assert f"Enter the values of these headers: {line.partition(':')[0]}." in save(inside, monitor, line)
     assert stored(monitor)["Authorization"] == VALUE
 
 
@@ -119,7 +120,7 @@ def test_dots_that_stand_for_nothing_are_refused(inside: Client, monitor: Monito
 )  # fmt: skip
 def test_stored_values_do_not_go_along_to_another_host(writer: Client, monitor: Monitor, url: str) -> None:
     page = save(writer, monitor, f"Authorization: {DOTS}\nX-Kind: check", url=url)
-    assert "on another host now, so type the values of these headers again: Authorization." in page
+    assert "on another host now. Enter the values of these headers again: Authorization." in page
     assert "header-word" not in page
     found = Monitor.objects.get()
     assert (found.url, found.headers["Authorization"]) == (FORM["url"], VALUE)
@@ -315,3 +316,18 @@ def management_addresses(client: Client, site: Site) -> list[str]:
     found = [path for path, methods in paths.items() if path.startswith("/api/v1/") and "get" in methods]
     assert len(found) > 5
     return [re.sub(r"{(\w+)}", lambda name: str(known.get(name[1], 1)), path) for path in found]
+
+
+def broken(request: Any) -> None:
+    raise ValueError("something broke")
+
+
+def test_a_debug_page_shows_no_password_of_a_store(settings: Any, rf: Any) -> None:
+    word = "nobody-may-read".upper()  # the page shows the lines of this function
+    settings.DEBUG, settings.EVENTS_URL = True, f"clickhouse://user:{word}@db:8123/x"
+    settings.REDIS_URL = f"redis://:{word}@cache:6379"
+    settings.CACHES = {**settings.CACHES, "other": {"BACKEND": "x", "LOCATION": settings.REDIS_URL}}
+    with pytest.raises(ValueError) as raised:
+        broken(rf.get("/"))
+    page = technical_500_response(rf.get("/"), raised.type, raised.value, raised.tb.tb_next).content.decode()
+    assert "something broke" in page and "EVENTS_URL" in page and word not in page

@@ -67,7 +67,7 @@ def test_no_secret_lies_in_the_database_in_clear(alice: User, site: Site, channe
     digest = subscription_save(user=alice, every="week", sites=[], attach_csv=False)
     secrets = {
         "hook": "hook-word-nobody", "webhook secret": channel.secret, "header": "header-word-nobody", "proxy": WORD,
-        "share": share.token, "digest": digest.stop_token, "session": client.cookies["sessionid"].value,
+        "share": share.token, "digest": digest.unsubscribe_token, "session": client.cookies["sessionid"].value,
         "account key": site.account.authkey, "site key": site.sitekey, "password": PASSWORD,
     }  # fmt: skip
     everything = database()

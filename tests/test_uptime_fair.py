@@ -38,14 +38,14 @@ class World:
         self.under_way, self.most = 0, 0
         self.claim, self.write = run.claim_due, run.write_results
         monkeypatch.setattr(fair_rounds, "time", SimpleNamespace(monotonic=lambda: self.seconds))
-        monkeypatch.setattr(fair_rounds, "CLAIM_PAUSE", 0.01)
+        monkeypatch.setattr(fair_rounds, "CLAIM_INTERVAL", 0.01)
         monkeypatch.setattr(fair_rounds, "BATCH_SECONDS", 0.0)
         monkeypatch.setattr(run, "claim_due", self.claim_due)
         monkeypatch.setattr(run, "write_results", self.write_results)
 
-    def claim_due(self, now, places):
+    def claim_due(self, now, slots):
         self.seconds += 0 if self.pending else TICK
-        found = self.claim(now, places)
+        found = self.claim(now, slots)
         self.pending |= {monitor.pk for monitor in found if "mallory" not in monitor.url}
         return found
 
@@ -91,7 +91,7 @@ def test_a_crowd_that_never_answers_leaves_others_their_rhythm(site, world):
         due, moment = [*due, (moment - NOW).total_seconds()], next_moment(monitor.pk, 30, moment)
     assert [key for key, _ in world.written] == [monitor.pk] * len(due)
     assert all(at - should <= 2 * TICK for (_, at), should in zip(world.written, due, strict=True))
-    assert world.most == run.MAX_OF_ACCOUNT
+    assert world.most == run.MAX_PER_ACCOUNT
 
 
 def test_the_second_look_at_a_failure_is_on_time_beside_a_crowd(site, world):

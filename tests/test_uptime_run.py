@@ -51,7 +51,7 @@ def play(monitor, *verdicts, start=NOW):
             incident_tell(incident, now=at)
 
 
-async def verdict_of(site, server, path, **fields):
+async def run_check(site, server, path, **fields):
     return await check(Monitor(site=site, url=f"{server.base}/{path}", next_due=NOW, **{"timeout": 1, **fields}))
 
 
@@ -74,7 +74,7 @@ async def verdict_of(site, server, path, **fields):
     ],
 )
 async def test_the_verdict_on(server, path, fields, cause):
-    verdict = await verdict_of(None, server, path, **fields)
+    verdict = await run_check(None, server, path, **fields)
     assert verdict.ok == (not cause)
     assert cause in verdict.cause
 
@@ -82,7 +82,7 @@ async def test_the_verdict_on(server, path, fields, cause):
 async def test_a_wrong_certificate_is_a_failure(settings):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving(tls=wrong_certificate()) as server:
-        assert "certificate" in (await verdict_of(None, server, "ok")).cause
+        assert "certificate" in (await run_check(None, server, "ok")).cause
 
 
 def test_two_claimers_never_have_the_same_monitor(site):

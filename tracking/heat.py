@@ -13,7 +13,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sites.facts import SiteFacts, page_pattern
+from sites.facts import SiteFacts
+from sites.page_patterns import PagePatterns
 from tracking import intake, seen, spool
 from tracking.doors.clicky_fields import fill
 from tracking.doors.common import Fields, new_hit, number, one, page_url
@@ -41,15 +42,14 @@ def sampled(facts: SiteFacts, device: int) -> bool:
 
 
 @lru_cache(maxsize=2000)
-def _off(patterns: tuple[str, ...]) -> Any:
-    return page_pattern(patterns)
+def _off(patterns: tuple[str, ...]) -> PagePatterns:
+    return PagePatterns(patterns)
 
 
 def page_is_off(facts: SiteFacts, path: str) -> bool:
     """Whether the site records nothing on this page."""
     chosen = facts.tracker.get("heatmap_off") or ()
-    pattern = _off(tuple(map(str, chosen))) if isinstance(chosen, list | tuple) else None
-    return pattern is not None and pattern.fullmatch(path) is not None
+    return isinstance(chosen, list | tuple) and _off(tuple(map(str, chosen))).match(path)
 
 
 def wanted(facts: SiteFacts, event: Event) -> bool:

@@ -1,11 +1,11 @@
-"""Live views: server-sent events of what is stored, for as long as the viewer may see it.
+"""Live views: server-sent events of stored events, for as long as the viewer may see them.
 
-Whoever opened a stream may be logged out, lose a right or change the password while it is open. So the answer to "may
-they still see this" is never older than CHECK_SECONDS when an event is delivered, and a stream that nobody may see
-any more ends. One check asks for all open streams of the process, however many of them want to know.
+A viewer may log out, lose a right or change the password while a stream is open. So before an event is sent, the
+viewer's access has been checked within the last CHECK_SECONDS, and a stream without access ends. One check covers all
+open streams of the process.
 
-How many streams may be open is limited per user and account (`accounts.limits`) and per process. They are counted in
-the process that serves them: with several processes each allows as many.
+The number of open streams is limited per user and account (`accounts.limits`) and per process. Every process counts its
+own streams, so with several processes the limits of users and accounts apply to each.
 """
 
 from __future__ import annotations
@@ -34,23 +34,25 @@ from accounts.security.sessions import hash_session_key
 from tracking import feed
 from tracking.hit import Event
 
-CHECK_SECONDS = 4.0  # the longest that a check is good for; also of silence before a comment says that we are here
-MAX_STREAMS = 500  # of this process
-RETRY_MILLISECONDS = 3_000  # before a browser connects again
-RETRY_SECONDS = 30  # before it asks again for a stream that was one too many
+CHECK_SECONDS = 4.0  # how long a check of access is valid; also the longest silence before a comment is sent
+MAX_STREAMS = 500  # per process
+START_SECONDS = 10.0  # in which a response begins to be sent; one whose browser is gone before may never be closed
+RETRY_MILLISECONDS = 3_000  # until a browser connects again
+RETRY_SECONDS = 30  # Retry-After when there are too many streams
 Scope = TypeVar("Scope")
 log = logging.getLogger(__name__)
 
 
 class TooManyStreams(Exception):
-    """One more stream than may be open; the text says whose."""
+    """The limit of open streams is reached; the text says which limit."""
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who opened a stream, in which account, and by which log-in: the session's key as the database has it.
+    """Who opened a stream, in which account and session (its key as stored in the database).
 
-    Another password makes another `login_hash`."""
+    `login_hash` changes when the user changes the password.
+    """
 
     user_id: int
     account: Account
@@ -65,10 +67,10 @@ def viewer_of(request: HttpRequest, user: User, account: Account) -> Viewer:
 
 
 class LiveStream(Generic[Scope]):
-    """The bytes of one open stream, as streaming content of a response.
+    """One open stream: the streaming content of a response.
 
-    `allow(bearer)` reads what the viewer may see now; it raises Http404 for nothing. `write(scope, event)` makes the
-    bytes of one event, b"" for an event outside of that scope.
+    `read_scope(bearer)` reads what the viewer may see now; it raises Http404 if that is nothing. `format_event(scope,
+    event)` returns the bytes of an event, b"" for one outside of that scope.
     """
 
     def __init__(
@@ -77,14 +79,17 @@ class LiveStream(Generic[Scope]):
         feed_id: int,
         scope: Scope,
         *,
-        allow: Callable[[Bearer], Scope],
-        write: Callable[[Scope, Event], bytes],
+        read_scope: Callable[[Bearer], Scope],
+        format_event: Callable[[Scope, Event], bytes],
     ) -> None:
-        self.viewer, self.feed_id, self.allow, self.write = viewer, feed_id, allow, write
+        self.viewer, self.feed_id = viewer, feed_id
+        self.read_scope, self.format_event = read_scope, format_event
         self.scope: Scope | None = scope
-        self.checked_at = time.monotonic()
+        self.checked_at = self.made_at = time.monotonic()
+        self.started = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.started = True
         try:
             await sync_to_async(release_connections)()
             yield b"retry: %d\n\n: here\n\n" % RETRY_MILLISECONDS
@@ -93,28 +98,32 @@ class LiveStream(Generic[Scope]):
                     scope = await self._current_scope()
                     if scope is None:
                         return
-                    if written := b": still here\n\n" if event is None else self.write(scope, event):
+                    if written := b": still here\n\n" if event is None else self.format_event(scope, event):
                         yield written
         finally:
             self.close()
 
     def close(self) -> None:
-        """Count this stream no more. Django calls it at the end of the response."""
+        """Stop counting this stream. Django calls this at the end of the response."""
         open_streams.remove(self)
 
+    def never_started(self, now: float) -> bool:
+        """Whether nobody reads this stream, or ever will."""
+        return not self.started and now - self.made_at > START_SECONDS
+
     async def _current_scope(self) -> Scope | None:
-        """What the viewer may see, asked at most CHECK_SECONDS ago; None ends the stream."""
+        """What the viewer may see, checked at most CHECK_SECONDS ago; None ends the stream."""
         if time.monotonic() - self.checked_at >= CHECK_SECONDS:
             try:
                 await sync_to_async(open_streams.check)()
             except DatabaseError as error:
-                log.warning("a live stream ends, its viewer's rights cannot be read: %s", error)
+                log.warning("a live stream ends, because its viewer's access cannot be checked: %s", error)
                 return None
         return self.scope
 
 
 class OpenStreams:
-    """The streams of this process. One that is dropped without being closed is not kept."""
+    """The open streams of this process. The references are weak: a stream that is dropped unclosed does not count."""
 
     def __init__(self) -> None:
         self._streams: WeakSet[LiveStream[Any]] = WeakSet()
@@ -125,33 +134,38 @@ class OpenStreams:
         return len(self._streams)
 
     def add(self, stream: LiveStream[Any]) -> None:
-        """Count one more. Raises TooManyStreams."""
+        """Add a stream. Raises TooManyStreams."""
         viewer = stream.viewer
         of_user = account_limit(viewer.account, "streams_per_user")
         of_account = account_limit(viewer.account, "streams")
+        now = time.monotonic()
         with self._lock:
+            for one in [one for one in self._streams if one.never_started(now)]:
+                self._streams.discard(one)
             viewers = [one.viewer for one in self._streams]
             if sum(one.user_id == viewer.user_id for one in viewers) >= of_user:
-                raise TooManyStreams(f"You have {of_user} live views open, the most one person may have. Close one.")
+                raise TooManyStreams(
+                    f"You have {of_user} live views open, which is the limit for one person. Close one."
+                )
             if sum(one.account.pk == viewer.account.pk for one in viewers) >= of_account:
-                raise TooManyStreams(f"{of_account} live views of this account are open, the most it may have.")
+                raise TooManyStreams(f"{of_account} live views of this account are open, which is its limit.")
             if len(viewers) >= MAX_STREAMS:
-                raise TooManyStreams("As many live views are open as this server can carry.")
+                raise TooManyStreams("This server has as many live views open as it can handle.")
             self._streams.add(stream)
 
     def remove(self, stream: LiveStream[Any]) -> None:
-        """Count it no more; may be called twice."""
+        """Remove a stream; may be called twice."""
         with self._lock:
             self._streams.discard(stream)
 
     def check(self) -> None:
-        """Ask what the viewers of all streams may see now, unless another thread just did. Raises DatabaseError."""
+        """Check the access of all streams whose last check is old enough. Raises DatabaseError."""
         with self._checking:
             now = time.monotonic()
             with self._lock:
                 due = [stream for stream in self._streams if now - stream.checked_at >= CHECK_SECONDS / 2]
             try:
-                renew(due, now)
+                refresh_scopes(due, now)
             finally:
                 release_connections()
 
@@ -159,36 +173,36 @@ class OpenStreams:
 open_streams = OpenStreams()
 
 
-def renew(streams: list[LiveStream[Any]], now: float) -> None:
-    """Set each stream's scope to what its viewer may see: two queries for all, and what each `allow` asks."""
+def refresh_scopes(streams: list[LiveStream[Any]], now: float) -> None:
+    """Set every stream's scope to what its viewer may see: two queries for all, and those of each `read_scope`."""
     if not streams:
         return
-    logins, members = open_logins(streams), memberships(streams)
+    session_keys, members = valid_session_keys(streams), memberships_by_viewer(streams)
     for stream in streams:
         member = members.get((stream.viewer.user_id, stream.viewer.account.pk))
-        stream.scope = scope_for(stream, member) if member and stream.viewer.session_key in logins else None
+        stream.scope = scope_for(stream, member) if member and stream.viewer.session_key in session_keys else None
         stream.checked_at = now
 
 
 def scope_for(stream: LiveStream[Scope], member: Membership) -> Scope | None:
-    """What the member may see of the stream's events; None for nothing, and after a change of the password."""
+    """What the member may see in the stream; None if nothing, or if the password has changed."""
     if not constant_time_compare(member.user.get_session_auth_hash(), stream.viewer.login_hash):
         return None
     try:
-        return stream.allow(Bearer(member))
+        return stream.read_scope(Bearer(member))
     except Http404:
         return None
 
 
-def open_logins(streams: list[LiveStream[Any]]) -> set[str]:
-    """The session keys that neither ended by a log-out nor by their age."""
+def valid_session_keys(streams: list[LiveStream[Any]]) -> set[str]:
+    """The session keys (as stored) of viewers whose session has neither ended nor expired."""
     keys = {stream.viewer.session_key for stream in streams}
     found = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     return set(found.values_list("session_key", flat=True))
 
 
-def memberships(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Membership]:
-    """What active users are in the streams' accounts, by user and account."""
+def memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Membership]:
+    """The memberships of active viewers in the streams' accounts, by (user id, account id)."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
     found = Membership.objects.accepted().filter(user__in=users, account__in=accounts, user__is_active=True)
@@ -196,7 +210,7 @@ def memberships(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Members
 
 
 def live_response(stream: LiveStream[Any]) -> HttpResponse | StreamingHttpResponse:
-    """The stream as a response, or 429 with a sentence where it is one too many."""
+    """The response with the stream, or 429 if there are too many."""
     try:
         open_streams.add(stream)
     except TooManyStreams as error:

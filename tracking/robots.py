@@ -12,14 +12,14 @@ from tracking import spool
 from tracking.steps.bots import BY_HAND
 from tracking.store.correct import Selection
 from tracking.store.move import bring_back, set_apart
-from tracking.store.people import devices_apart, devices_of_visit, has_any
+from tracking.store.people import devices_apart, devices_of_visit, has_events
 
 BY_AGENT = ("signature", "form", "ai_live", "ai_search", "ai_training")
 MOST_DEVICES = 200
 
 
 class NoSuchVisitor(LookupError):
-    """The site has no event of this device or visit."""
+    """The site has no events of this device or visit."""
 
 
 def visitor_set_apart(*, site: Site, device: int) -> int:
@@ -28,7 +28,7 @@ def visitor_set_apart(*, site: Site, device: int) -> int:
     Raises NoSuchVisitor, StoreError.
     """
     spool.flush()
-    if not has_any(site.pk, "device", device):
+    if not has_events(site.pk, "device", device):
         raise NoSuchVisitor
     visitors_mark(site=site, marks=[f"device:{device}"], robots=True)
     return set_apart(Selection(site.pk, {"device": [device]}), BY_HAND)
@@ -40,7 +40,7 @@ def visit_set_apart(*, site: Site, visit: int) -> int:
     Raises NoSuchVisitor, StoreError.
     """
     spool.flush()
-    if not has_any(site.pk, "visit", visit):
+    if not has_events(site.pk, "visit", visit):
         raise NoSuchVisitor
     marks = [f"device:{device}" for device in devices_of_visit(site.pk, visit)]
     visitors_mark(site=site, marks=marks, robots=True)

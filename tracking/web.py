@@ -139,7 +139,7 @@ class Reply:
 
 @lru_cache(maxsize=1)
 def security_headers() -> tuple[Header, ...]:
-    """What every answer here says to browsers: take its type as it is, any site may load it, stay with https."""
+    """Security headers of hot endpoints and static files: no sniffing, loading by any site, HSTS with https."""
     always: tuple[Header, ...] = (NOSNIFF, (b"cross-origin-resource-policy", b"cross-origin"))
     return (*always, (b"strict-transport-security", settings.HSTS.encode())) if settings.SECURE else always
 

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -101,7 +101,7 @@ def own_key(request: HttpRequest) -> HttpResponse:
         return render_secrets(request, title, {"authkey": membership.authkey}, back=next_page(request))
     member_key_rotate(membership=membership)
     messages.success(request, "You have a new key. The old one no longer works.")
-    return redirect(next_page(request))
+    return HttpResponseRedirect(next_page(request))
 
 
 @login_required
@@ -147,7 +147,7 @@ def account_switch(request: HttpRequest) -> HttpResponse:
     if chosen is None:
         raise Http404("No such account.")
     work_in(request, chosen)
-    return redirect(next_page(request))
+    return HttpResponseRedirect(next_page(request))
 
 
 @login_required

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.contrib.auth import login, logout
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -42,7 +42,7 @@ def next_page(request: HttpRequest) -> str:
 def log_in(request: HttpRequest) -> HttpResponse:
     """The log-in page; a fresh installation is sent to its set-up page first."""
     if request.user.is_authenticated:
-        return redirect(next_page(request))
+        return HttpResponseRedirect(next_page(request))
     if request.method != "POST" and not User.objects.somebody_can_log_in():
         return redirect("setup-hint")
     form = LoginForm(request.POST or None)
@@ -50,7 +50,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         status = _try_login(request, form)
         if request.user.is_authenticated:
-            response = redirect(next_page(request))
+            response = HttpResponseRedirect(next_page(request))
             remember_login(request, response, request.user)
             return response
     return _page(request, "accounts/login.html", form, status)

@@ -98,7 +98,7 @@ def pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
         {
             "email": one.email,
             "role": one.get_role_display(),
-            "state": "the link has expired" if one.created < now - link_lifetime(one) else "",
+            "note": "the link has expired" if one.created < now - link_lifetime(one) else "",
             "send_label": "Send again",
             "send_again_url": reverse("invitation-renew", args=[one.pk]),
             "take_back_url": reverse("invitation-revoke", args=[one.pk]),
@@ -111,7 +111,7 @@ def pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
         {
             "email": one.user.email,
             "role": one.get_role_display(),
-            "state": "no invitation sent yet",
+            "note": "no invitation sent yet",
             "send_label": "Send an invitation",
             "send_again_url": reverse("member-invite", args=[one.pk]),
             "take_back_url": reverse("member-remove", args=[one.pk]),

@@ -31,7 +31,7 @@ from reports.engine import Period
 Json = dict[str, Any]
 PROFILE = {"firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
            "phone": "phone"}  # fmt: skip
-UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # there is no limit of these; the old dialect needs a number
+UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # not limited here, but clients expect a number
 MOUNTAIN = 82  # the one number of the old server's table that is known
 
 
@@ -73,7 +73,7 @@ def account_get(call: Call) -> Json:
 def account_post(call: Call) -> Json:
     call.only_master()
     body = call.body
-    check_fixed(call, body)
+    check_unchangeable_fields(call, body)
     profile = {
         kept: parse.text_of(body[name]).replace("\x00", "")[:200] for name, kept in PROFILE.items() if name in body
     }
@@ -82,8 +82,8 @@ def account_post(call: Call) -> Json:
     return account_get(call)
 
 
-def check_fixed(call: Call, body: Json) -> None:
-    """Refuse members that cannot be changed here, unless they say what is so already. Raises Failure (400)."""
+def check_unchangeable_fields(call: Call, body: Json) -> None:
+    """Raise Failure (400) for fields that cannot be changed here, unless they have the present value."""
     email = parse.text_of(body.get("email")).strip().lower()
     if email and email != account_get(call)["email"].lower():
         raise invalid("Email", "The e-mail address is how its owner logs in; it is not changed here.", email[:200])
@@ -161,7 +161,7 @@ def entry_delete(listing: str) -> Any:
 # -- guests -------------------------------------------------------------------------------------------------------
 
 
-# What `guest_name` says, for the database: nobody learns a person's own name by searching or sorting before they accept
+# `guest_name` as a database expression, so that search and sorting do not reveal the name of a pending guest's user
 GUEST_NAME = Coalesce(
     NullIf(KT("options__guestName"), Value("")),
     Case(When(accepted=None, then=Value("")), default=F("user__name")),
@@ -170,7 +170,7 @@ GUEST_NAME = Coalesce(
 
 
 def guest_name(row: Membership) -> str:
-    """What the account calls its guest, else the name of a guest who accepted."""
+    """The name that the account gave its guest, else the user's name if the guest has accepted."""
     return str(row.options.get("guestName") or (row.user.name if row.accepted else ""))
 
 
@@ -195,12 +195,12 @@ def guest_of(call: Call, number: int) -> Membership:
 
 
 def guest_json(row: Membership) -> Json:
-    """A guest as their master sees them; of one who has not accepted only what the master wrote."""
+    """A guest as the account sees them; of a pending guest only what the account wrote."""
     return guests_json([row])[0]
 
 
 def guests_json(rows: list[Membership]) -> list[Json]:
-    """Guests as their master sees them; what they were granted is read for all of them at once."""
+    """Guests as the account sees them; their grants are read in one query."""
     prefetch_related_objects(rows, "grants")
     granted = Grant.objects.filter(membership__in=rows, kind="datapoint").values("object_id")
     accounts = {row.account_id for row in rows}
@@ -270,7 +270,7 @@ def guest_options(body: Json) -> Json:
 
 
 def guest_create(call: Call) -> Json:
-    """A guest who is asked by mail; a password in the body is ignored, since only the person chooses one."""
+    """Invite a guest by mail. A password in the body is ignored, since only the person may choose one."""
     call.only_master()
     body, by = call.body, call.sight.membership
     made, invitation = guests.guest_invite(
@@ -311,11 +311,11 @@ def grants(call: Call, guest: Membership) -> QuerySet[Grant]:
 
 
 def grants_json(call: Call, rows: list[Grant]) -> list[Json]:
-    """What was granted, with the names of the things, which are read for all of them at once."""
+    """Grants with the names of their objects, which are read in one query per kind."""
     groups = call.sight.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
     links = call.sight.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
-    things: dict[str, Any] = {"group": groups, "datapoint": links}
-    return [grant_json(row, things[row.kind].get(row.object_id)) for row in rows]
+    objects: dict[str, Any] = {"group": groups, "datapoint": links}
+    return [grant_json(row, objects[row.kind].get(row.object_id)) for row in rows]
 
 
 def grant_json(row: Grant, thing: Any) -> Json:

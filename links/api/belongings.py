@@ -26,7 +26,7 @@ DOMAIN_KINDS = {
 
 
 def conversion_list(call: Call) -> Json:
-    return entities.listed(call, entities.conversions(call), "conversions", entities.each(wire.conversion))
+    return entities.listed(call, entities.conversions(call), "conversions", entities.describe_each(wire.conversion))
 
 
 def conversion_count(call: Call) -> Json:
@@ -111,7 +111,7 @@ def domain_rows(call: Call) -> QuerySet[Domain]:
 
 
 def domain_list(call: Call) -> Json:
-    return entities.listed(call, domain_rows(call), "domains", entities.each(wire.domain))
+    return entities.listed(call, domain_rows(call), "domains", entities.describe_each(wire.domain))
 
 
 def domain_count(call: Call) -> Json:
@@ -152,7 +152,7 @@ def domain_delete(call: Call, id: int) -> Json:
 
 
 def script_list(call: Call) -> Json:
-    return entities.listed(call, call.sight.scripts(), "retargeting", entities.each(wire.script))
+    return entities.listed(call, call.sight.scripts(), "retargeting", entities.describe_each(wire.script))
 
 
 def script_count(call: Call) -> Json:

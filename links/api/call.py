@@ -28,7 +28,7 @@ from links.grants import Sight, sight
 
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 MOST = 1000
-MAX_DEPTH = 32  # of objects in objects; the deepest member that means something lies in six
+MAX_DEPTH = 32  # levels of nested objects; valid requests have at most six
 MAX_FIELDS = 1000  # of a form
 TRUE = {"true", "1", "yes", "on"}
 DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
@@ -108,7 +108,7 @@ def truth(value: Any) -> bool:
 
 
 def lowered(value: Any, depth: int = 0) -> Any:
-    """JSON with every member's name in lower case. Raises Failure (400) for what is nested deeper than any request."""
+    """JSON with all member names in lower case. Raises Failure (400) for more than MAX_DEPTH levels."""
     if depth > MAX_DEPTH:
         raise too_deep()
     if isinstance(value, dict):
@@ -128,7 +128,7 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
         most = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / 1_000_000
         raise Failure(413, f"The body is too large; send at most {most:.1f} MB.", "0413") from None
     except UnreadablePostError:
-        raise Failure(400, "The body ended before its end.", "0400") from None
+        raise Failure(400, "The body is incomplete.", "0400") from None
     if not raw:
         return {}
     if raw[:1] in b"{[":
@@ -139,7 +139,7 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """A JSON object; a bare list is what a batch holds. Raises Failure (400)."""
+    """Parse a JSON object; a bare list stands for the items of a batch. Raises Failure (400)."""
     try:
         found = lowered(orjson.loads(raw))
     except orjson.JSONDecodeError:
@@ -179,12 +179,12 @@ def read_form(text: str) -> dict[str, Any]:
         if len(parts) > MAX_DEPTH:
             raise too_deep()
         if parts:
-            put(found, parts, value, many=name.endswith("[]"))
+            set_field(found, parts, value, many=name.endswith("[]"))
     return found
 
 
-def put(found: dict[str, Any], parts: list[str], value: str, *, many: bool) -> None:
-    """Set one field of a form where its name says; `many`: one more of a list."""
+def set_field(found: dict[str, Any], parts: list[str], value: str, *, many: bool) -> None:
+    """Set a form field at its path in nested objects; `many`: append to a list there."""
     place = found
     for part in parts[:-1]:
         inner = place.setdefault(part, {})

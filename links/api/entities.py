@@ -109,8 +109,8 @@ def conversions(call: Call) -> QuerySet[Conversion]:
     return created_between(patterned(rows, call.text("name")), call)
 
 
-def each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
-    """For rows whose description asks the database nothing: all of them, one by one."""
+def describe_each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
+    """Turn a function for one row into one for a list of rows; for descriptions that need no query."""
     return lambda rows: [describe(row) for row in rows]
 
 
@@ -123,7 +123,7 @@ def listed(
 ) -> Json:
     """{entities: […]} of one page: references, or whole objects with `_expand=true`.
 
-    `whole` describes all rows of the page at once, so that it asks the database as often for one as for a thousand.
+    `whole` describes all rows of the page together, so that the number of queries does not grow with the rows.
     """
     offset, limit = call.page()
     rows = rows.order_by(*order) if order else rows

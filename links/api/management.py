@@ -39,10 +39,11 @@ def datapoint_create(call: Call) -> Json:
     return wire.uri("datapoints", create(call, call.body, None).pk)
 
 
-def related_rows(call: Call, fields: Json, row: Datapoint | None = None) -> Json:
-    """The fields with rows of the caller's scope in place of the numbers a client sent.
+def replace_ids_with_rows(call: Call, fields: Json, row: Datapoint | None = None) -> Json:
+    """Replace the ids that a client sent by rows of the caller's scope.
 
-    What the link has already it may be given again, since clients send back whole objects. Raises ValidationError.
+    The present domains of `row` are accepted even outside the scope, since clients send back whole objects. Raises
+    ValidationError.
     """
     sight, found = call.sight, dict(fields)
     if row is not None and found.get("domain") == row.domain_id:
@@ -80,7 +81,11 @@ def create(call: Call, body: Json, group: GroupRow | None) -> Datapoint:
         raise invalid("TypeTL", "A tracking link needs typeTL with a url.")
     fields.setdefault("title", parse.text_of(body.get("name")))
     return services.datapoint_create(
-        account=call.account, group=home, kind=kind, alias=parse.text_of(body.get("name")), **related_rows(call, fields)
+        account=call.account,
+        group=home,
+        kind=kind,
+        alias=parse.text_of(body.get("name")),
+        **replace_ids_with_rows(call, fields),
     )
 
 
@@ -96,7 +101,7 @@ def update(call: Call, number: int, body: Json) -> Datapoint:
         fields.pop("group")
     if "group" in fields:
         fields["group"] = entities.group(call, fields["group"], write=True)
-    fields = related_rows(call, fields, row)
+    fields = replace_ids_with_rows(call, fields, row)
     if fields.pop("domain", row.domain) != row.domain:
         raise invalid("DomainId", "A link stays on its domain; make another link on the other domain.")
     return services.datapoint_update(datapoint=row, **fields)
@@ -141,7 +146,7 @@ def batch(call: Call, items: list[Any], one: Any) -> Json:
 
 
 def fill_in_entities(call: Call, results: list[Json]) -> None:
-    """Describe the rows that a batch made or changed, all of them together."""
+    """Add descriptions of the rows that a batch created or changed, read together."""
     numbers = [one["entityData"].pk for one in results if "entityData" in one]
     rows = list(call.sight.datapoints().filter(pk__in=numbers))
     described = dict(zip([row.pk for row in rows], wire.datapoints(rows, call.sight), strict=True))
@@ -185,7 +190,7 @@ def group_get(call: Call, id: int) -> Json:
 
 
 def group_fields(call: Call) -> Json:
-    """A group's members, with tags of the caller's scope. Raises ValidationError."""
+    """A group's fields, with tags of the caller's scope. Raises ValidationError."""
     fields = parse.group_fields(call.body)
     return fields | {"tags": find_tags(call.sight, fields["tags"])} if "tags" in fields else fields
 

@@ -40,7 +40,7 @@ def about_groups(call: Call) -> stats.Where:
 
 
 def chosen_rows(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
-    """A filter for exactly these rows. Raises Failure (400) where they are more than one question can name."""
+    """A filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
     numbers = list(rows.values_list("pk", flat=True)[: stats.MAX_CHOSEN + 1])
     if len(numbers) > stats.MAX_CHOSEN:
         sentence = f"This selects more than {stats.MAX_CHOSEN:,} {what}; narrow it by type, status, tag or favourite."
@@ -191,7 +191,7 @@ HIDDEN_BY = {
 
 
 def hidden_metrics(call: Call) -> set[str]:
-    """The counts a guest must not see."""
+    """The metrics that are hidden from a guest."""
     return set().union(*(names for name, names in HIDDEN_BY.items() if call.sight.option("conversionOptions", name)))
 
 
@@ -203,7 +203,7 @@ def summary(
     numbers = stats.by_number(call.account, dimension, period, stats.seen_by(call.sight), call.now)
     offset, limit = call.page()
     metric = SORTED_BY.get(call.text("sortBy").lower())
-    metric = None if metric in hidden_metrics(call) else metric  # the order would tell what is not shown
+    metric = None if metric in hidden_metrics(call) else metric  # the order would reveal hidden values
     down = call.word("sortDirection", ("", "asc", "desc")) == "desc"
     order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", named)]
     order.sort(key=lambda pair: (pair[1], pair[0]), reverse=down and metric is None)

@@ -20,7 +20,7 @@ def numbers_of(call: Call, name: str) -> list[int]:
 
 
 def tag_rows(call: Call) -> QuerySet[Tag]:
-    """The tags a list or count is about; what they are on counts only as far as the caller sees it."""
+    """The tags of a list or count. Filters by links and groups only consider those that the caller may see."""
     links, groups = call.sight.datapoints(), call.sight.all_groups()
     rows = entities.patterned(call.sight.tags(), call.text("name"))
     if numbers := numbers_of(call, "datapoints"):
@@ -107,6 +107,6 @@ def tag_groups_patch(call: Call, tagId: int) -> Json:
 
 
 def patched(call: Call, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
-    change = belongings.tag_put if parse.action_of(call.body) == "add" else belongings.tag_take
+    change = belongings.tag_add if parse.action_of(call.body) == "add" else belongings.tag_remove
     change(tag=tag, row=row)
     return wire.uri(kind, row.pk)

@@ -51,7 +51,7 @@ def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = RE
 
 
 def describe_entities(call: Call, kind: str, items: list[Json]) -> None:
-    """Say of the links or groups that a report is about what they are, as far as the caller sees them."""
+    """Add descriptions of the links or groups in a report, if the caller may see them."""
     if kind not in ("datapoints", "groups"):
         return
     numbers = [int(item["id"] or 0) for item in items]

@@ -43,14 +43,14 @@ def tag_names(row: Datapoint | Group) -> list[Json]:
 
 
 def datapoints(rows: list[Datapoint], sight: Sight) -> list[Json]:
-    """Links and pixels, whole; what belongs to them is read for all of them at once."""
+    """Links and pixels with all fields; related rows are read for all of them together."""
     attached = Prefetch("attached", queryset=Attached.objects.select_related("conversion"))
     prefetch_related_objects(rows, "group", "domain", "tags", "scripts", attached)
     return [datapoint(row, sight) for row in rows]
 
 
 def datapoint(row: Datapoint, sight: Sight) -> Json:
-    """One of them."""
+    """One link or pixel with all fields."""
     found: Json = {"id": row.pk, "name": row.alias}
     found |= lean(type=row.kind, status=row.status)
     found |= {
@@ -103,7 +103,7 @@ def link_specifics(row: Datapoint) -> Json:
 
 
 def groups(rows: list[Group], sight: Sight) -> list[Json]:
-    """Groups, whole."""
+    """Groups with all fields."""
     prefetch_related_objects(rows, "tags")
     return [group(row, sight) for row in rows]
 
@@ -123,7 +123,7 @@ def conversion(row: Conversion) -> Json:
 
 
 def tags(rows: list[Tag], sight: Sight) -> list[Json]:
-    """Tags with the numbers of what carries them, as far as the caller may see."""
+    """Tags with the ids of their links and groups, as far as the caller may see them."""
     on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=sight.datapoints())
     on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=sight.all_groups())
     links: dict[int, list[int]] = {}
@@ -153,13 +153,13 @@ def entry(row: Entry) -> Json:
 
 
 def datapoints_data(rows: list[Datapoint]) -> list[Json]:
-    """What numbers and hits say of their links."""
+    """Short descriptions of links, for numbers and hits."""
     prefetch_related_objects(rows, "group", "domain", "tags")
     return [datapoint_data(row) for row in rows]
 
 
 def datapoint_data(row: Datapoint) -> Json:
-    """What numbers and hits say of one link."""
+    """The short description of one link."""
     found: Json = {
         "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
         "datapointType": TYPES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
@@ -174,7 +174,7 @@ def datapoint_data(row: Datapoint) -> Json:
 
 
 def groups_data(rows: list[Group]) -> list[Json]:
-    """What numbers say of their groups."""
+    """Short descriptions of groups, for numbers."""
     prefetch_related_objects(rows, "tags")
     there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
     counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
@@ -190,7 +190,7 @@ def group_data(row: Group, links: int) -> Json:
 
 
 def conversions_data(rows: list[Conversion]) -> list[Json]:
-    """What numbers say of their conversions."""
+    """Short descriptions of conversions, for numbers."""
     return [conversion_data(row) for row in rows]
 
 

@@ -23,7 +23,7 @@ from links.addresses import base
 from links.grants import Sight, group_for
 from links.models import Domain, Listing, Status
 from links.pages.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.pages.frame import links_page, number_in, shown, told
+from links.pages.frame import links_page, parse_number, shown, told
 
 GONE = HttpResponseRedirect
 
@@ -52,7 +52,7 @@ def removed(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
 
 
 def own(rows: QuerySet[Any], number: int) -> Any:
-    """The row of that number among those of the caller's scope, else Http404."""
+    """The row with this id in the caller's scope, else Http404."""
     row = rows.filter(pk=number).first()
     if row is None or getattr(row, "deleted", None):
         raise Http404("Nothing here.")
@@ -95,7 +95,7 @@ def tags(request: HttpRequest, sight: Sight) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = own(sight.tags(), number_in(number))
+                row = own(sight.tags(), parse_number(number))
                 if "delete" in request.POST:
                     belongings.tag_delete(tag=row)
                 else:
@@ -153,7 +153,7 @@ def dns_answer(name: str) -> str:
 
 
 def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
-    """Look for the record that proves the domain, and at where its name leads."""
+    """Check the record that proves the domain, and where its name points."""
     try:
         claim = host_claim(account=account, host=row.name, purpose=Purpose.LINKS)
     except ValidationError as error:
@@ -226,7 +226,7 @@ def lists(request: HttpRequest, sight: Sight) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                belongings.entry_delete(entry=own(sight.entries(), number_in(number)))
+                belongings.entry_delete(entry=own(sight.entries(), parse_number(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
                 belongings.entry_create(account=sight.account, listing=listing, value=request.POST.get("value", ""))

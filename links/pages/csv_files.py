@@ -1,4 +1,4 @@
-"""Links as CSV files: out, part by part however many there are, and in, line by line."""
+"""Export of links to CSV, streamed in parts, and import from CSV, line by line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from links.models import Group, Status
 from links.pages.frame import links_page, shown
 from links.pages.listing import chosen, numbers
 
-EXPORT_ROWS = 1000  # of one part: as many links as one question to the event store may name in a condition
+EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
 COLUMNS = ("alias", "title", "url", "group", "tags", "domain", "status", "clicks", "unique_clicks", "tracking_url")
@@ -38,7 +38,7 @@ def safe_cell(value: object) -> str:
 @require_safe
 @links_page("list")
 def export(request: HttpRequest, sight: Sight) -> StreamingHttpResponse:
-    """The list as CSV, with the last 30 days' clicks; all of it, whatever its length."""
+    """The whole list as CSV, with the clicks of the last 30 days."""
     found = list(chosen(request, sight).values_list("pk", flat=True))
     response = StreamingHttpResponse(csv_parts(sight, found), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="links.csv"'
@@ -46,14 +46,14 @@ def export(request: HttpRequest, sight: Sight) -> StreamingHttpResponse:
 
 
 async def csv_parts(sight: Sight, found: list[int]) -> AsyncIterator[bytes]:
-    """The head of the file, then a thousand links at a time, each read when the one before was sent."""
+    """The header line, then EXPORT_ROWS links at a time; a part is read after the one before was sent."""
     yield csv_text([COLUMNS])
     for first in range(0, len(found), EXPORT_ROWS):
         yield await sync_to_async(csv_part)(sight, found[first : first + EXPORT_ROWS])
 
 
 def csv_part(sight: Sight, found: list[int]) -> bytes:
-    """The lines of some links, in the order of their numbers given."""
+    """The lines of the links with these ids, in this order."""
     rows = sight.datapoints().prefetch_related("tags").in_bulk(found)
     listed = [rows[number] for number in found if number in rows]
     counts = numbers(sight, listed, ("clicks", "unique_clicks"))
@@ -76,7 +76,7 @@ def csv_text(rows: Iterable[Iterable[object]]) -> bytes:
 
 @links_page("list", may="edit")
 def import_csv(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Links from a CSV file with at least a column `url`; what is wrong is told by line, the rest is made."""
+    """Links from a CSV file with at least a column `url`; errors are shown by line, the other lines are imported."""
     made, wrong = 0, Refusals()
     if request.method == "POST":
         try:
@@ -90,17 +90,19 @@ def import_csv(request: HttpRequest, sight: Sight) -> HttpResponse:
 
 
 def uploaded_text(request: HttpRequest) -> str:
-    """The file's text, or the one written into the form. Raises ValidationError for a file that is too large."""
+    """The text of the uploaded file, or of the form field. Raises ValidationError for a file that is too large."""
     file = request.FILES.get("file")
     if file is None:
         return request.POST.get("text", "")
     if (file.size or 0) > MAX_IMPORT_BYTES:
-        raise ValidationError(f"A file has at most {MAX_IMPORT_BYTES // 1_000_000} MB; divide it. Nothing was made.")
+        raise ValidationError(
+            f"A file may have at most {MAX_IMPORT_BYTES // 1_000_000} MB. Split it into several. Nothing was imported."
+        )
     return file.read().decode("utf-8-sig", "replace")
 
 
 def import_lines(sight: Sight, text: str) -> tuple[int, Refusals]:
-    """How many links were made, and what was wrong with the other lines: (number, sentence)."""
+    """Create links; returns how many, and the errors of the other lines as (line number, sentence)."""
     made, number, wrong = 0, 1, Refusals()
     try:
         for number, line in enumerate(csv.DictReader(io.StringIO(text)), 2):
@@ -109,12 +111,12 @@ def import_lines(sight: Sight, text: str) -> tuple[int, Refusals]:
                 wrong.append((number, rest))
                 break
             try:
-                make(sight, cells_of(line))
+                import_line(sight, cells_of(line))
                 made += 1
             except ValidationError as error:
                 wrong.append((number, " ".join(error.messages)))
     except csv.Error as error:
-        wrong.append((number + 1, f"This is no CSV file from here on: {error}."))
+        wrong.append((number + 1, f"From this line on this is not CSV: {error}."))
     return made, wrong
 
 
@@ -126,8 +128,8 @@ def cells_of(line: dict[Any, Any]) -> dict[str, str]:
 
 
 @transaction.atomic
-def make(sight: Sight, line: dict[str, str]) -> None:
-    """The link of one line, and its group where the account has none of that name. Raises ValidationError."""
+def import_line(sight: Sight, line: dict[str, str]) -> None:
+    """Create the link of one line, and its group if there is none of that name. Raises ValidationError."""
     group: Group | None = None
     if name := line.get("group"):
         group = sight.all_groups(write=True).filter(name__iexact=name, deleted=None).first()

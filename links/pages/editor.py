@@ -19,7 +19,7 @@ from links.grants import Sight, datapoint_for
 from links.models import Datapoint, Kind, Status
 from links.pages.forms import LinkForm, initial_of
 from links.pages.frame import links_page, shown, told
-from links.tenant_content import content_sentences
+from links.tenant_content import content_messages
 
 WHO: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Somebody at a desk", {"device": "Desktop", "languages": ("en",)}),
@@ -60,9 +60,9 @@ def ready(form: LinkForm) -> dict[str, Any]:
     return fields
 
 
-def content_notes(form: LinkForm) -> list[str]:
-    """What links may show on the domains that the form offers."""
-    return content_sentences(form.fields["domain"].queryset)  # type: ignore[attr-defined]
+def domain_notes(form: LinkForm) -> list[str]:
+    """Notes on what links may show on the domains that the form offers."""
+    return content_messages(form.fields["domain"].queryset)  # type: ignore[attr-defined]
 
 
 @links_page("list", may="edit")
@@ -85,7 +85,7 @@ def new(request: HttpRequest, sight: Sight) -> HttpResponse:
             except ValidationError as error:
                 told(form, error)
     return shown(
-        request, sight, "edit", form=form, row=None, status=400 if form.errors else 200, content=content_notes(form)
+        request, sight, "edit", form=form, row=None, status=400 if form.errors else 200, content=domain_notes(form)
     )
 
 
@@ -111,7 +111,7 @@ def edit(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
             row.refresh_from_db()
     return shown(
         request, sight, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
-        content=content_sentences([row.domain]),
+        content=content_messages([row.domain]),
         preview=preview(row, timezone.now()) if row.kind == Kind.LINK and row.status != Status.DELETED else [],
     )  # fmt: skip
 

@@ -125,19 +125,19 @@ class LinkForm(forms.Form):
             self.fields[name] = forms.CharField(max_length=200, required=False, label=name)
         own = sight.domains().exclude(kind=DomainKind.GO)
         groups = Q(pk__in=sight.all_groups(write=True).filter(deleted=None).values("pk"))
-        if row is not None:  # where it is already, it may stay
+        if row is not None:  # its present domain and group may stay
             own, groups = Domain.objects.filter(pk=row.domain_id), groups | Q(pk=row.group_id)
-        self.choose_from("domain", own.order_by("kind", "name"))
-        self.choose_from("group", Group.objects.filter(groups).order_by("name"))
-        self.choose_from("conversions", sight.conversions().filter(deleted=None).order_by("name"))
-        self.choose_from("scripts", sight.scripts().order_by("name"))
+        self.offer_rows("domain", own.order_by("kind", "name"))
+        self.offer_rows("group", Group.objects.filter(groups).order_by("name"))
+        self.offer_rows("conversions", sight.conversions().filter(deleted=None).order_by("name"))
+        self.offer_rows("scripts", sight.scripts().order_by("name"))
 
-    def choose_from(self, name: str, rows: QuerySet[Any]) -> None:
-        """Offer these rows, and take no others."""
+    def offer_rows(self, name: str, rows: QuerySet[Any]) -> None:
+        """Offer these rows as choices and accept no others."""
         self.fields[name].queryset = rows  # type: ignore[attr-defined]
 
     def clean_tags(self) -> list[Tag | str]:
-        """The tags of the words; a word that is nobody's tag yet makes one, for those who may make tags."""
+        """The tags with these names. New names are kept, to be created, if the user may create tags."""
         words = [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
         try:
             return find_tags(self.sight, words)

@@ -70,8 +70,8 @@ def shown(request: HttpRequest, sight: Sight, template: str, status: int = 200, 
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
 
 
-def number_in(text: str | None) -> int:
-    """The number a form or address holds; 0, which is nobody's, for anything else."""
+def parse_number(text: str | None) -> int:
+    """Parse an id from a form or URL; 0, which no row has, for anything else."""
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 

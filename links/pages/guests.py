@@ -19,7 +19,7 @@ from accounts.services import grant_set
 from accounts.views.secrets import render_secrets
 from links import guests as services
 from links.api.operations import by_tag
-from links.grants import DATAPOINT, GROUP, Sight, rights_of_guests
+from links.grants import DATAPOINT, GROUP, Sight, rights_by_guest
 from links.models import Datapoint, Status
 from links.pages.frame import links_page, shown
 
@@ -71,7 +71,7 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
         if sent is None or not sent.link:
             return HttpResponseRedirect(request.get_full_path())
         guests = guests_of(sight)
-    rights = rights_of_guests(guests)
+    rights = rights_by_guest(guests)
     rows = [
         (
             kind,
@@ -97,9 +97,9 @@ def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
 def write(
     request: HttpRequest, sight: Sight, guests: list[Membership], listed: list[tuple[str, int, str, str]]
 ) -> InvitationMail | None:
-    """One of: a new guest, one invited again, one less, one's options, or the cells of the matrix.
+    """Do what the form asks: invite a guest, invite one again, remove one, change options, or change rights.
 
-    Gives what became of an invitation's mail, where one was sent. Raises ValidationError.
+    Returns the outcome of an invitation's mail, if one was sent. Raises ValidationError.
     """
     given, by_number = request.POST, {str(guest.pk): guest for guest in guests}
     if "email" in given:
@@ -122,8 +122,8 @@ def write(
 
 
 def write_cells(given: Any, guests: list[Membership], listed: list[tuple[str, int, str, str]]) -> None:
-    """The rights that were changed in the matrix."""
-    rights = rights_of_guests(guests)
+    """Save the rights that were changed in the matrix."""
+    rights = rights_by_guest(guests)
     for guest in guests:
         for kind, number, _, _ in listed:
             right = given.get(f"{guest.pk}-{kind}-{number}")

@@ -20,7 +20,7 @@ from links.addresses import tracking_url
 from links.grants import Sight
 from links.lookups import find_row, find_tags
 from links.models import Datapoint, Kind, Status
-from links.pages.frame import links_page, number_in, shown
+from links.pages.frame import links_page, parse_number, shown
 from reports.engine import Period
 from reports.pages.names import reader_locale
 
@@ -40,7 +40,7 @@ def chosen(request: HttpRequest, sight: Sight) -> QuerySet[Datapoint]:
         rows = rows.filter(
             Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
         )
-    if group := number_in(given.get("group")):
+    if group := parse_number(given.get("group")):
         rows = rows.filter(group_id=group)
     if tag := given.get("tag", "").strip():
         rows = rows.filter(tags__name__iexact=tag)
@@ -89,7 +89,7 @@ def listing(request: HttpRequest, sight: Sight) -> HttpResponse:
 @links_page("list", may="edit")
 def bulk(request: HttpRequest, sight: Sight) -> HttpResponse:
     """One change for many links: all or nothing."""
-    picked = [number_in(one) for one in request.POST.getlist("link")]
+    picked = [parse_number(one) for one in request.POST.getlist("link")]
     rows = list(sight.datapoints(write=True).filter(pk__in=picked).exclude(status=Status.DELETED))
     try:
         with transaction.atomic():
@@ -108,7 +108,7 @@ def change(row: Datapoint, sight: Sight, action: str, given: Any) -> None:
         services.datapoint_delete(datapoint=row)
     elif action == "group":
         groups = sight.all_groups(write=True).filter(deleted=None)
-        group = find_row(groups, number_in(given.get("group")), "group", "group")
+        group = find_row(groups, parse_number(given.get("group")), "group", "group")
         services.datapoint_update(datapoint=row, group=group)
     elif action == "tag":
         services.datapoint_update(datapoint=row, tags=[*row.tags.all(), *find_tags(sight, words_of(given))])
@@ -120,5 +120,5 @@ def change(row: Datapoint, sight: Sight, action: str, given: Any) -> None:
 
 
 def words_of(given: Any) -> list[str]:
-    """The tags written into the field beside the actions."""
+    """The tag names in the field beside the actions."""
     return [word.strip() for word in given.get("word", "").split(",") if word.strip()]

@@ -68,11 +68,11 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     request.user = user
     seen = await sync_to_async(sight_of)(request)
     viewer = viewer_of(request, user, seen.account)
-    return live_response(LiveStream(viewer, seen.account.pk, seen, allow=current_sight, write=message))
+    return live_response(LiveStream(viewer, seen.account.pk, seen, read_scope=current_sight, format_event=message))
 
 
 def current_sight(bearer: Bearer) -> Sight:
-    """What the viewer of an open stream sees now. Raises Http404 for nothing at all."""
+    """What the viewer of an open stream sees now. Raises Http404 if that is nothing."""
     found = grants.sight(bearer.membership)
     if not (found.whole or found.groups or found.links):
         raise Http404("No such page.")
@@ -80,7 +80,7 @@ def current_sight(bearer: Bearer) -> Sight:
 
 
 def message(sight: Sight, event: dict[str, Any]) -> bytes:
-    """One event as a message, if the membership sees it."""
+    """Format an event as a message; b"" if the membership may not see it."""
     if not visible(sight, event):
         return b""
     link = known.link(int(event.get("link_id") or 0))

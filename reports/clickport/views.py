@@ -15,7 +15,7 @@ from reports.clickport.ledger import ledger_body
 from reports.clickport.questions import answer, question
 from reports.clickport.realtime import realtime_body
 from reports.engine import ask
-from reports.named import check_named
+from reports.filter_access import check_goals_and_segments
 
 ERRORS = shapes.ERRORS
 
@@ -34,7 +34,7 @@ class QueryView(KeyView):
     )
     def post(self, request: Request) -> Response:
         asked = question(dict(request.data or {}), self.site_id, self.now)
-        check_named(asked.query.where, asked.query.sites, request.auth.user_id, "filters")  # type: ignore[union-attr]
+        check_goals_and_segments(asked.query.where, asked.query.sites, request.auth.user_id, "filters")  # type: ignore[union-attr]
         return Response(answer(asked, ask(asked.query, now=self.now)))
 
 

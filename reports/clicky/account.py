@@ -33,16 +33,16 @@ def sites(request: HttpRequest) -> HttpResponse:
     except ClickyError as refused:
         return answered(outputs.error(str(refused), output), output, given, None)
     except TooManyAttempts as refused:
-        return wait(outputs.error(str(refused), output), output, given, 429, refused.seconds)
+        return retry_later(outputs.error(str(refused), output), output, given, 429, refused.seconds)
     except HashingBusy as refused:
-        return wait(outputs.error(str(refused), output), output, given, 503, RETRY_SECONDS)
+        return retry_later(outputs.error(str(refused), output), output, given, 503, RETRY_SECONDS)
     return answered(written(rows, output), output, given, None)
 
 
 def opened(request: HttpRequest, given: Any) -> list[tuple[Site, bool]]:
-    """(site, may edit) of the person who showed a name and password.
+    """(site, may edit) for the user with the given name and password.
 
-    Raises ClickyError for a wrong one, TooManyAttempts and HashingBusy when it was not looked at.
+    Raises ClickyError for a wrong one, TooManyAttempts or HashingBusy if the password was not checked.
     """
     name, password = given.get("username", "").strip().lower(), given.get("password", "")
     user = check_credentials(request, name, password) if "\x00" not in name else None
@@ -52,8 +52,8 @@ def opened(request: HttpRequest, given: Any) -> list[tuple[Site, bool]]:
     return [(site, site.pk in editable) for site in sites_of(user)]
 
 
-def wait(body: bytes, output: str, given: Any, status: int, seconds: int) -> HttpResponse:
-    """A refusal that ends after some seconds: unlike other errors of this API, with a status of its own."""
+def retry_later(body: bytes, output: str, given: Any, status: int, seconds: int) -> HttpResponse:
+    """An error with Retry-After; unlike other errors of this API it has an HTTP status of its own (429, 503)."""
     response = answered(body, output, given, None, status)
     response["Retry-After"] = str(seconds)
     return response

@@ -1,7 +1,7 @@
 """Links that people and programs kept: `/stats/visitors?site_id=…&ip_address=…` leads to our page of the same.
 
-Whoever is not logged in is asked to, by the page it leads to: nothing is told here. Only a link with a date needs to
-know the site, for its time zone, so only those who may see the site get further.
+People who are not logged in are asked to by the page that the link leads to. Only a link with a date reads the site
+here, for its time zone, and only for people who may see the site.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
 
 
 def period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
-    """The days of `date`, where there is one that can be read. Raises Http404 for a site the reader may not see."""
+    """The days of `date`, if it is given and valid. Raises Http404 for a site that the user may not see."""
     given = request.GET.get("date", "")
     if not given:
         return []

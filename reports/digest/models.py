@@ -8,8 +8,8 @@ from django.core.signing import BadSignature, Signer
 from django.db import models
 
 
-def stop_signer() -> Signer:
-    """Signs the numbers of subscriptions for their unsubscribe links."""
+def unsubscribe_signer() -> Signer:
+    """Signs the ids of subscriptions in unsubscribe links."""
     return Signer(salt="reports.digest.stop", sep=".")
 
 
@@ -20,10 +20,10 @@ class Every(models.TextChoices):
 
 
 class DigestSubscriptionQuerySet(models.QuerySet["DigestSubscription"]):
-    def with_stop_token(self, token: str) -> DigestSubscriptionQuerySet:
-        """The one whose unsubscribe link carries `token`; none for a token that this installation did not sign."""
+    def with_unsubscribe_token(self, token: str) -> DigestSubscriptionQuerySet:
+        """The subscription of an unsubscribe link's token; none for a token that this installation did not sign."""
         try:
-            return self.filter(pk=int(stop_signer().unsign(token)))
+            return self.filter(pk=int(unsubscribe_signer().unsign(token)))
         except (BadSignature, ValueError):
             return self.none()
 
@@ -44,9 +44,9 @@ class DigestSubscription(models.Model):
         return f"{self.get_every_display()} to {self.user}"
 
     @property
-    def stop_token(self) -> str:
-        """The signed number that unsubscribe links carry: nobody else can make it, and nothing of it is stored."""
-        return stop_signer().sign(str(self.pk))
+    def unsubscribe_token(self) -> str:
+        """The token of unsubscribe links: the signed id, which is not stored and cannot be forged."""
+        return unsubscribe_signer().sign(str(self.pk))
 
 
 class DigestMail(models.Model):

@@ -54,7 +54,7 @@ def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
         DigestMail.objects.filter(pk=mail.pk).update(error=str(error)[:300])
         return False
     except StoreAway:
-        mail.delete()  # nothing has left: the next round tries again
+        mail.delete()  # nothing was sent: the next round tries again
         raise
     except Exception as error:
         DigestMail.objects.filter(pk=mail.pk).update(error=f"It could not be made: {type(error).__name__}")
@@ -97,7 +97,7 @@ class Letter(EmailMultiAlternatives):
 def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Letter:
     """The mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
     brand = brand_for_sites(digests)
-    stop = f"{brand.base_url}/digests/stop/{subscription.stop_token}"
+    stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
     context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = Letter(

@@ -17,7 +17,7 @@ def subscription_save(
     attach_csv: bool,
     existing: DigestSubscription | None = None,
 ) -> DigestSubscription:
-    """A new subscription of `user`, or `existing` changed. `sites`: such as the user may see; none means all."""
+    """A new subscription of `user`, or `existing` changed. `sites` are fetched for the user; none means all."""
     subscription = existing or DigestSubscription(user=user)
     subscription.every, subscription.sites = every, [site.pk for site in sites]
     subscription.attach_csv, subscription.enabled = attach_csv, True
@@ -27,7 +27,7 @@ def subscription_save(
 
 def subscription_stop(*, token: str) -> DigestSubscription | None:
     """End the subscription of an unsubscribe link; None when there is no such link. Ending twice is fine."""
-    subscription = DigestSubscription.objects.with_stop_token(token).first()
+    subscription = DigestSubscription.objects.with_unsubscribe_token(token).first()
     if subscription and subscription.enabled:
         subscription.enabled = False
         subscription.save(update_fields=["enabled"])

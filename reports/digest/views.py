@@ -83,7 +83,7 @@ def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
 @csrf_exempt
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """The link in a mail: GET asks, POST ends it at once, as RFC 8058 wants, for whoever holds the link."""
-    subscription = get_object_or_404(DigestSubscription.objects.with_stop_token(token))
+    subscription = get_object_or_404(DigestSubscription.objects.with_unsubscribe_token(token))
     if request.method == "POST":
         subscription_stop(token=token)
         subscription.refresh_from_db()

@@ -49,12 +49,12 @@ def privacy(request: HttpRequest) -> dict[str, Any]:
 
 
 def people(request: HttpRequest) -> dict[str, Any]:
-    """How long an invitation works, how many there may be, and what ends with a member."""
+    """Context of the page about people: lifetime and limits of invitations, and what ends with a membership."""
     return {
         "days": DAYS,
         "invitations": DEFAULT_LIMITS["invitations_per_day"],
         "guests": DEFAULT_LIMITS["guests"],
-        "work": [work.label for work in DEPENDENT_ACCESS],
+        "ending": [access.label for access in DEPENDENT_ACCESS],
     }
 
 

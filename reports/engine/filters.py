@@ -215,13 +215,13 @@ def leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
         yield from leaves(part, inside_visited)
 
 
-def named(tree: Node | None) -> Iterator[Named]:
-    """All goals and segments that a tree names by number, itself."""
+def find_references(tree: Node | None) -> Iterator[Named]:
+    """Yield the goals and segments that a tree refers to, without those inside the segments."""
     if isinstance(tree, Named):
         yield tree
     elif tree is not None:
         for part in children(tree):
-            yield from named(part)
+            yield from find_references(part)
 
 
 def both(one: Node | None, other: Node | None) -> Node | None:

@@ -42,8 +42,8 @@ def hits(
 ) -> list[Row]:
     """The newest `limit` hits of the account's links in the period, before a key if one is given.
 
-    `converted`: only those a conversion came of. `conversion`: only those this conversion came of, in a period of its
-    own. Raises QueryRefused for a filter that is none.
+    `converted`: only those a conversion came of. `conversion`: only those that led to this conversion, given by id
+    and the period of the conversion. Raises QueryRefused for a filter that is none.
     """
     scene = Scene((account_id,), period, period.end, filters.parse(where))
     conditions = [kinds_in(kinds), Conditions(scene).events(scene.tree)]

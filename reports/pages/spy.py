@@ -61,11 +61,14 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
     site = await sync_to_async(site_of)(user, site_id)
     conditions, locale = conditions_of(request.GET), reader_locale(request)
 
-    def write(shown: Site, event: Event) -> bytes:
+    def format_event(shown: Site, event: Event) -> bytes:
         return message(event, shown.pk, ZoneInfo(shown.timezone), locale) if passes(event, conditions) else b""
 
     viewer = viewer_of(request, user, site.account)
-    return live_response(LiveStream(viewer, site.pk, site, allow=lambda bearer: site_of(bearer, site_id), write=write))
+    stream = LiveStream(
+        viewer, site.pk, site, read_scope=lambda bearer: site_of(bearer, site_id), format_event=format_event
+    )
+    return live_response(stream)
 
 
 def passes(event: dict[str, Any], conditions: tuple[Condition, ...]) -> bool:

@@ -21,7 +21,7 @@ from reports.engine import Period, Query
 from reports.engine.dimensions import DIMENSIONS, dimension
 from reports.engine.filters import OPERATORS
 from reports.engine.refusal import QueryRefused
-from reports.named import check_named
+from reports.filter_access import check_goals_and_segments
 from reports.pages.names import reader_locale
 from sites.models import Site
 
@@ -180,8 +180,10 @@ class State:
 
 
 def read_state(request: HttpRequest, site: Site, now: datetime, path: str, among: tuple[int, ...] = ()) -> State:
-    """The state a URL describes. Raises QueryRefused with a sentence for one that makes no sense, or that names a goal
-    or a segment the reader cannot open. `among`: the sites asked together, where they are several."""
+    """The state a URL describes. `among` are the ids of the sites that are shown together, if there are several.
+
+    Raises QueryRefused for a URL that makes no sense or refers to a goal or segment that the user may not see.
+    """
     given = request.GET
     text = given.get("period") or DEFAULT_PERIOD
     if given.get("since"):
@@ -199,7 +201,7 @@ def read_state(request: HttpRequest, site: Site, now: datetime, path: str, among
         state = replace(state, comparison="none")
     _ = state.compare, state.query(("visitors",))  # refuses what cannot be asked
     reader = getattr(request, "user", None)
-    check_named(state.where(), state.ids, getattr(reader, "pk", None))
+    check_goals_and_segments(state.where(), state.ids, getattr(reader, "pk", None))
     return state
 
 

@@ -24,14 +24,15 @@ class ShareQuerySet(models.QuerySet["Share"]):
         return self.filter(lasting, revoked=None, site__deleted=None)
 
     def with_token(self, token: str) -> ShareQuerySet:
-        """The one whose address carries `token`, if there is one."""
+        """The link with this token, if there is one."""
         return self.filter(token_hash=key_hash(token))
 
 
 class Share(models.Model):
     """One link. Without a segment it shows the whole site; when its segment is deleted, it goes with it.
 
-    The token is looked up by its hash; it is kept encrypted as well, so that the link can be shown again."""
+    The token is looked up by its hash. It is also stored encrypted, so that the link can be shown again.
+    """
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="shares")
     name = models.CharField(max_length=120)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.limits import check_limit
 from accounts.models import User
+from accounts.services import account_lock
 from goals.models import Segment
 from reports.share.models import Share
 from sites.models import Site
@@ -33,6 +34,7 @@ def share_create(
         raise ValidationError({"segment": "This segment belongs to another site."})
     if embed and password:
         raise ValidationError({"embed": "A link with a password cannot be embedded: frames cannot log in."})
+    account_lock(site.account)
     used = Share.objects.open(timezone.now()).filter(site=site).count()
     check_limit(site.account, "shares_per_site", used=used, field="name", what="open links on one site")
     share = Share(site=site, name=name.strip(), segment=segment, embed=embed, expires=expires, created_by=user)

@@ -39,7 +39,7 @@ from sites.navigation import settings_context
 
 SHARE_CLIENT = throttle.Limit("share-client", 10, 60)  # one link's password from one client
 SHARE_DEVICE = throttle.Limit("share-device", 10, 60)  # the same from a device that opened the link before
-SHARE_LINK = throttle.Limit("share-link", 300, 3600)  # one link's password from all clients that never opened it
+SHARE_LINK = throttle.Limit("share-link", 300, 3600)  # one link's password from all unknown clients
 
 
 def share_of(token: str) -> Share:
@@ -48,7 +48,7 @@ def share_of(token: str) -> Share:
     share = found.select_related("site__account", "segment").first()
     if share is None:
         raise Http404("No such link.")
-    share.token = token  # as it was asked for: the pages link to each other by it, even when it cannot be decrypted
+    share.token = token  # for links between its pages; the stored one may be impossible to decrypt
     return share
 
 
@@ -200,7 +200,7 @@ def password(request: HttpRequest, share: Share) -> HttpResponse:
 
 
 def guess_limits(request: HttpRequest, share: Share) -> tuple[throttle.LimitKey, ...]:
-    """What a guess counts against: the client, and all clients together unless this one opened the link before."""
+    """The limits for a guess: of the client, and of all clients together unless this one has opened the link before."""
     if device := SHARE_DEVICES.device(request, f"share {share.pk}"):
         return ((SHARE_DEVICE, f"{share.pk} {device}"),)
     client = (SHARE_CLIENT, f"{share.pk} {client_key(request)}")

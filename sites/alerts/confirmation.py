@@ -1,14 +1,12 @@
-"""Consent of those who read an e-mail address: asked for before anything is sent there, taken back at any time.
+"""Confirmation of e-mail channels by their readers, who can also stop the messages at any time.
 
-Anybody may type anybody's address. So an address that is no member's first gets one mail with a link, which carries
-nothing its sender could write an advertisement with, and at most a few of them a day whoever asks.
+Anybody can enter anybody's address. So an address that is not a member's first gets one mail with a link, a few a day
+at most over all accounts; that mail has no text in which the sender could advertise.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import re
 from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -19,26 +17,20 @@ from django.db import transaction
 from accounts import mail, throttle
 from accounts.brand import brand_of
 from accounts.limits import account_limit
+from accounts.mail import plain_brand, plain_name
 from accounts.models import Account
 from sites.alerts.models import Channel, ChannelKind
 
-LINK_LASTS = timedelta(days=7)
+CONFIRM_LINK_LIFETIME = timedelta(days=7)
 DAY, HOUR = 86_400, 3_600  # seconds
 CONFIRM_ADDRESS = throttle.Limit("channel-confirm-address", 3, DAY)  # mails to one address, from all accounts together
 CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
-NOT_PLAIN = re.compile(r"[^\w\s&'’+-]")
-MAX_NAME = 60
 
 
 def is_member_address(account: Account, address: str) -> bool:
-    """Whether the address is that of somebody who is in the account and can log in."""
+    """Whether the address belongs to a member of the account who can log in."""
     members = account.memberships.accepted().filter(user__email=address.strip().lower(), user__is_active=True)
     return members.exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
-
-
-def plain_name(text: str) -> str:
-    """A name without anything that a mail program could make a link of, and not long."""
-    return " ".join(NOT_PLAIN.sub(" ", text).replace("_", " ").split())[:MAX_NAME].strip()
 
 
 def count_test_message(account: Account) -> None:
@@ -59,24 +51,24 @@ def confirmation_send(*, channel: Channel) -> None:
         raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
     if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
-    brand = brand_of(channel.account)
+    brand = plain_brand(brand_of(channel.account))
     mail.send(
         to=channel.target,
         template="channel_confirmation",
-        brand=dataclasses.replace(brand, name=plain_name(brand.name) or "Web analytics"),
+        brand=brand,
         account_name=plain_name(str(channel.account)),
-        link=f"{brand.base_url}/channels/confirm/{token_of(channel, CONFIRM_SALT)}",
-        days=LINK_LASTS.days,
+        link=f"{brand.base_url}/channels/confirm/{make_token(channel, CONFIRM_SALT)}",
+        days=CONFIRM_LINK_LIFETIME.days,
     )
 
 
 def stop_link(channel: Channel) -> str:
-    """Where the reader of the channel's address ends its messages."""
-    return f"{brand_of(channel.account).base_url}/channels/stop/{token_of(channel, STOP_SALT)}"
+    """The address at which the reader of the channel's e-mail stops its messages."""
+    return f"{brand_of(channel.account).base_url}/channels/stop/{make_token(channel, STOP_SALT)}"
 
 
-def token_of(channel: Channel, salt: str) -> str:
-    """A signed word for this channel while it has this address."""
+def make_token(channel: Channel, salt: str) -> str:
+    """Make a signed token for this channel, valid while it has its present address."""
     return signing.dumps([channel.pk, address_digest(channel)], salt=salt)
 
 
@@ -84,8 +76,8 @@ def address_digest(channel: Channel) -> str:
     return hashlib.sha256(channel.target.strip().lower().encode()).hexdigest()[:32]
 
 
-def channel_of_token(token: str, salt: str, lasts: timedelta | None = None) -> Channel | None:
-    """The channel of a signed word; None when the word is wrong or too old, or the channel has another address."""
+def find_channel_by_token(token: str, salt: str, lasts: timedelta | None = None) -> Channel | None:
+    """Find the channel of a token; None if the token is invalid or expired, or the channel has another address."""
     try:
         key, digest = signing.loads(token, salt=salt, max_age=lasts)
     except (signing.BadSignature, ValueError, TypeError):
@@ -96,12 +88,15 @@ def channel_of_token(token: str, salt: str, lasts: timedelta | None = None) -> C
 
 @transaction.atomic
 def channel_confirm(*, channel: Channel, now: datetime) -> None:
-    """The reader agrees; agreeing twice is fine."""
-    Channel.objects.filter(pk=channel.pk, confirmed=None).update(confirmed=now)
+    """Confirm the channel, unless its address has changed meanwhile. Confirming twice does nothing."""
+    row = Channel.objects.select_for_update().filter(pk=channel.pk, confirmed=None).first()
+    if row is not None and address_digest(row) == address_digest(channel):
+        row.confirmed = now
+        row.save(update_fields=["confirmed"])
 
 
 @transaction.atomic
 def channel_stop(*, channel: Channel) -> None:
-    """The reader wants no more: nothing is sent until they agree again, whoever switches the channel on."""
+    """Stop the channel for its reader: it must be confirmed again before anything more is sent."""
     reason = "The recipient ended the messages. Switch it on to ask again."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)

@@ -1,4 +1,4 @@
-"""Pages for those who read an e-mail address that somebody typed: agree to its messages, end them. No log-in."""
+"""Pages without log-in for the readers of e-mail channels: confirm the address, stop its messages."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from sites.alerts.confirmation import (
+    CONFIRM_LINK_LIFETIME,
     CONFIRM_SALT,
-    LINK_LASTS,
     STOP_SALT,
     channel_confirm,
-    channel_of_token,
     channel_stop,
+    find_channel_by_token,
 )
 
 
 @never_cache
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the mail that asks: GET shows a button, POST agrees."""
-    channel = channel_of_token(token, CONFIRM_SALT, LINK_LASTS)
+    """The link in the confirmation mail: GET shows a button, POST confirms."""
+    channel = find_channel_by_token(token, CONFIRM_SALT, CONFIRM_LINK_LIFETIME)
     if channel is not None and request.method == "POST":
         channel_confirm(channel=channel, now=timezone.now())
         channel.refresh_from_db()
@@ -31,8 +31,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 @csrf_exempt
 @never_cache
 def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in every message: GET shows a button, POST ends them at once, as RFC 8058 wants, for its holder."""
-    channel = channel_of_token(token, STOP_SALT)
+    """The link in every message: GET shows a button, POST stops the messages at once, as RFC 8058 requires."""
+    channel = find_channel_by_token(token, STOP_SALT)
     if channel is not None and request.method == "POST":
         channel_stop(channel=channel)
         channel.refresh_from_db()

@@ -23,61 +23,63 @@ from accounts.mail import one_line
 from accounts.operations.run import run_each
 from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
 from sites.alerts.senders import SENDERS, DeliveryFailed, Send
-from sites.fair_rounds import Done, Job, Places, next_in_turn, run_fair_round
+from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 
 log = logging.getLogger(__name__)
 PAUSES = [timedelta(seconds=s) for s in (10, 30, 120, 600, 1800, 3600)]
 CLAIM = timedelta(minutes=2)
 GIVE_UP_AFTER = timedelta(days=1)
-MAX_UNDER_WAY = 40  # messages at the same time
-MAX_OF_ACCOUNT = 8
-MAX_MAILS, MAX_MAILS_OF_ACCOUNT = 4, 1  # among them: what is under way when a worker dies is never sent again
-ROUND_SECONDS = 30.0  # after which a round only finishes; the next one is allowed to begin a little earlier
+MAX_RUNNING = 40  # messages that are sent at the same time
+MAX_PER_ACCOUNT = 8
+MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # of these: mails that a dying worker was sending are not sent again
+ROUND_SECONDS = 30.0  # then a round claims nothing more; the next one may begin a little earlier
 
 
 @dataclass(frozen=True)
-class Outgoing:
+class PreparedMessage:
     """A claimed message, ready to be sent."""
 
     delivery: Delivery
     send: Send
 
 
-Sent = Done[Outgoing, DeliveryFailed | None]
+Sent = FinishedJob[PreparedMessage, DeliveryFailed | None]
 
 
 def deliver_due(*, now: datetime) -> int:
-    """Send what is due and what becomes due meanwhile; the number of messages that arrived.
+    """Send the messages that are due or become due meanwhile; returns the number of messages that arrived.
 
-    Safe to run twice and side by side. No message holds up those of others: each account has a limited number under
-    way, and one that fails, however it fails, is tried again later by itself.
+    Safe to run twice and concurrently. Messages do not delay those of other accounts: each account has a limited number
+    of slots, and a message that fails in whatever way is retried later by itself.
     """
-    give_up_lost(now)
+    close_undeliverable(now)
     arrived: list[Delivery] = []
 
-    places, mails = Places(MAX_UNDER_WAY, MAX_OF_ACCOUNT), Places(MAX_MAILS, MAX_MAILS_OF_ACCOUNT)
+    slots, mails = Slots(MAX_RUNNING, MAX_PER_ACCOUNT), Slots(MAX_MAILS, MAX_MAILS_PER_ACCOUNT)
 
     def write(done: list[Sent]) -> None:
         for one in done:
-            mails.leave(one.job)
-        run_each(done, lambda one: arrived.append(one.job.item.delivery) if write_down(one) else None, what="Delivery")
+            mails.release(one.job)
+        run_each(
+            done, lambda one: arrived.append(one.job.item.delivery) if record_result(one) else None, what="Delivery"
+        )
 
     run_fair_round(
-        claim=lambda places, at: claim_due(places, mails, at), work=send_one, write=write, places=places,
+        claim=lambda slots, at: claim_due(slots, mails, at), work=send_one, write=write, slots=slots,
         seconds=ROUND_SECONDS, now=now,
     )  # fmt: skip
     return len(arrived)
 
 
-def waiting(now: datetime) -> QuerySet[Delivery]:
-    """What may be sent now."""
-    open_ones = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
-    return Delivery.objects.filter(open_ones, next_try__lte=now, channel__in=Channel.objects.usable())
+def deliverable(now: datetime) -> QuerySet[Delivery]:
+    """Messages that may be sent now."""
+    unsent = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
+    return Delivery.objects.filter(unsent, next_try__lte=now, channel__in=Channel.objects.usable())
 
 
-def give_up_lost(now: datetime) -> None:
-    """Close what will not be sent: a mail whose worker died with it, since sending it again could make it two; a hook
-    whose workers died with it for a day; what waited a day for a channel that is off or not confirmed."""
+def close_undeliverable(now: datetime) -> None:
+    """Close messages that will not be sent: mails whose worker died while sending, since a retry could send them twice;
+    hooks whose workers died for a day; messages that waited a day for a channel that is off or not confirmed."""
     lost = Delivery.objects.filter(state=DeliveryState.SENDING, next_try__lte=now)
     old = now - GIVE_UP_AFTER
     useless = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
@@ -92,23 +94,26 @@ def give_up_lost(now: datetime) -> None:
         Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
 
 
-def claim_due(places: Places, mails: Places, now: datetime) -> list[Job[Outgoing]]:
-    """The messages that begin now, each claimed and ready; e-mails have few places of their own."""
+def claim_due(slots: Slots, mails: Slots, now: datetime) -> list[Job[PreparedMessage]]:
+    """Claim and prepare the messages that can be sent now; e-mails have a few slots of their own."""
     is_mail = Q(channel__kind=ChannelKind.EMAIL)
-    jobs: list[Job[Outgoing]] = []
-    for rows, free in ((waiting(now).filter(is_mail), mails), (waiting(now).filter(~is_mail), places)):
-        turn = next_in_turn(rows, "channel__account_id", "next_try", free)
+    jobs: list[Job[PreparedMessage]] = []
+    for rows, free in ((deliverable(now).filter(is_mail), mails), (deliverable(now).filter(~is_mail), slots)):
+        turn = choose_rows(rows, "channel__account_id", "next_try", free)
         found = run_each(turn, lambda row: (row[1], claim(row[0], now)), what="Delivery")
         jobs += [Job(account_id, out.delivery.pk, out) for account_id, out in found if out is not None]
     for job in jobs:
         if job.item.delivery.channel.kind == ChannelKind.EMAIL:
-            mails.take(job)
+            mails.occupy(job)
     return jobs
 
 
-def claim(key: Any, now: datetime) -> Outgoing | None:
-    """Claim one message and prepare it. None when somebody else has it, its channel has quiet hours, or it cannot be
-    prepared, which counts as a failed try. Each claim lasts longer, in case that it is what ends its workers."""
+def claim(key: Any, now: datetime) -> PreparedMessage | None:
+    """Claim one message and prepare it.
+
+    Returns None if another worker has it, its channel has quiet hours, or it cannot be prepared (a failed try). Every
+    claim lasts longer than the one before, in case the message crashes its workers.
+    """
     row = Delivery.objects.filter(pk=key).values_list("next_try", "attempts").first()
     if row is None:
         return None
@@ -122,7 +127,7 @@ def claim(key: Any, now: datetime) -> Outgoing | None:
             release = {"state": DeliveryState.WAITING, "next_try": hold, "attempts": row[1]}
             Delivery.objects.filter(pk=key).update(**release)
             return None
-        return Outgoing(delivery, SENDERS[delivery.channel.kind](delivery, now))
+        return PreparedMessage(delivery, SENDERS[delivery.channel.kind](delivery, now))
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -131,8 +136,8 @@ def claim(key: Any, now: datetime) -> Outgoing | None:
         return None
 
 
-async def send_one(out: Outgoing) -> DeliveryFailed | None:
-    """Send one message; why it did not arrive, or None. Never raises."""
+async def send_one(out: PreparedMessage) -> DeliveryFailed | None:
+    """Send one message; returns why it did not arrive, or None. Never raises."""
     try:
         await out.send()
     except DeliveryFailed as failure:
@@ -143,23 +148,23 @@ async def send_one(out: Outgoing) -> DeliveryFailed | None:
     return None
 
 
-def write_down(one: Sent) -> bool:
-    """Store how a message fared; whether it arrived."""
+def record_result(one: Sent) -> bool:
+    """Store the result of sending a message; returns whether it arrived."""
     delivery = one.job.item.delivery
     if one.result is None:
         note_success(delivery, one.at)
         return True
-    note_failure(delivery, str(one.result), one.at, ours=one.result.ours)
+    note_failure(delivery, str(one.result), one.at, internal=one.result.internal)
     return False
 
 
 def deliver(delivery: Delivery, now: datetime) -> bool:
-    """Claim and send one message at once; whether it arrived."""
+    """Claim and send one message now; returns whether it arrived."""
     out = claim(delivery.pk, now)
     if out is None:
         return False
     result = asyncio.run(send_one(out))
-    return write_down(Done(Job(delivery.channel.account_id, delivery.pk, out), result, now))
+    return record_result(FinishedJob(Job(delivery.channel.account_id, delivery.pk, out), result, now))
 
 
 def quiet_end(channel: Channel, now: datetime) -> datetime | None:
@@ -181,12 +186,12 @@ def note_success(delivery: Delivery, now: datetime) -> None:
     Channel.objects.filter(pk=delivery.channel_id).update(failing_since=None)
 
 
-def note_failure(delivery: Delivery, error: str, now: datetime, *, ours: bool = False) -> None:
-    """Plan the next try; after a day of failures in a row give up and switch the channel off, saying so. A failure of
-    `ours`, such as a mail server that is away, is no reason to switch it off."""
+def note_failure(delivery: Delivery, error: str, now: datetime, *, internal: bool = False) -> None:
+    """Plan the next try; after a day of failures in a row give up and switch the channel off, saying so. An
+    `internal` failure, such as a mail server that is down, does not count against the channel."""
     plan_next_try(delivery.pk, delivery.attempts, error, now)
     channel = delivery.channel
-    if ours:
+    if internal:
         return
     Channel.objects.filter(pk=channel.pk, failing_since=None).update(failing_since=now)
     channel.refresh_from_db()
@@ -195,7 +200,7 @@ def note_failure(delivery: Delivery, error: str, now: datetime, *, ours: bool = 
 
 
 def plan_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
-    """Let a failed message wait for its next try, or give it up a day after it was made."""
+    """Schedule the next try of a failed message, or give it up a day after it was created."""
     row = Delivery.objects.filter(pk=key)
     expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()
     row.update(
@@ -206,7 +211,7 @@ def plan_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
 
 
 def pause_after(attempts: int) -> timedelta:
-    """How long to wait after so many tries."""
+    """How long to wait after that many tries."""
     return PAUSES[min(max(attempts, 1), len(PAUSES)) - 1]
 
 

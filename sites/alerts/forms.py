@@ -15,7 +15,7 @@ from sites.outbound import OutboundError, check_reachable
 
 
 class ChannelForm(forms.ModelForm):
-    """Where messages go. The address of a stored hook is shown as dots: whoever has it can send messages too."""
+    """A channel. The address of a stored hook is shown as dots, because it is a secret: with it anybody can send."""
 
     class Meta:
         model = Channel
@@ -35,7 +35,7 @@ class ChannelForm(forms.ModelForm):
             self.fields["target"].help_text = "It is not shown again. Leave the dots to keep it, or paste another."
 
     def clean_target(self) -> str:
-        """The address as entered; of a stored hook, dots and nothing at all mean the stored one."""
+        """The address as entered; for a stored hook, dots or an empty field keep the stored one."""
         entered: str = self.cleaned_data["target"]
         return unmask(entered, self.hidden_target) or self.hidden_target
 

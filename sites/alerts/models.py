@@ -28,14 +28,14 @@ def webhook_secret() -> str:
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def usable(self) -> ChannelQuerySet:
-        """Those that messages may be sent to: switched on, and confirmed where that is needed."""
+        """Channels that may be sent to: switched on, and confirmed if they are e-mail addresses."""
         return self.filter(USABLE, enabled=True)
 
 
 class Channel(models.Model):
     """Where messages go. `failing_since` is set by the first failure in a row; a day of it switches the channel off.
 
-    An e-mail address gets nothing but a request to confirm until whoever reads it has done so (`confirmed`).
+    Until its reader has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
@@ -58,7 +58,7 @@ class Channel(models.Model):
 
     @property
     def shown_target(self) -> str:
-        """The target as pages show it: an e-mail address whole, of a hook the host only, for its address is a key."""
+        """The target as pages show it: an e-mail address in full; of a hook, whose URL is a secret, only the host."""
         if self.kind == ChannelKind.EMAIL:
             return self.target
         host = urlsplit(self.target).hostname or ""
@@ -66,7 +66,7 @@ class Channel(models.Model):
 
     @property
     def waits_for_confirmation(self) -> bool:
-        """Whether nobody has agreed yet to get mail by this channel."""
+        """Whether this is an e-mail channel that its reader has not confirmed."""
         return self.kind == ChannelKind.EMAIL and self.confirmed is None
 
 

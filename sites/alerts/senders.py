@@ -1,7 +1,7 @@
-"""How a message leaves by each kind of channel.
+"""Preparing and sending a message, by kind of channel.
 
-A sender prepares the message, which may read the database, and gives back what sends it, which may not: that runs in
-an event loop beside many others.
+`prepare_…` may read the database. It returns a coroutine function that sends the message and may not, because it runs
+in an event loop with many others.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from sites.alerts.models import ChannelKind, Delivery
 from sites.outbound import OutboundError, OutboundNotMade, fetch_async
 
 HOOK_SECONDS = 15
-MAX_ANSWER = 2_000  # bytes; nobody reads them
+MAX_ANSWER_BYTES = 2_000  # of a hook; they are not used
 Send = Callable[[], Awaitable[None]]
 
 
 class DeliveryFailed(Exception):
-    """Why a message did not arrive, as a sentence. `ours` = for a reason that says nothing about the channel."""
+    """Why a message did not arrive, as a sentence. `internal`: for a reason that has nothing to do with the channel."""
 
-    def __init__(self, sentence: str, *, ours: bool = False) -> None:
-        super().__init__(sentence)
-        self.ours = ours
+    def __init__(self, message: str, *, internal: bool = False) -> None:
+        super().__init__(message)
+        self.internal = internal
 
 
 def prepare_email(delivery: Delivery, now: datetime) -> Send:
@@ -49,7 +49,7 @@ async def send_letter(message: EmailMultiAlternatives) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         raise DeliveryFailed(f"The mail server refused the address: {error}") from error
     except OSError as error:  # smtplib's other errors are OSErrors too
-        raise DeliveryFailed(f"The mail server did not take it: {error}", ours=True) from error
+        raise DeliveryFailed(f"The mail server did not take it: {error}", internal=True) from error
 
 
 def letter(delivery: Delivery) -> EmailMultiAlternatives:
@@ -70,11 +70,11 @@ def letter(delivery: Delivery) -> EmailMultiAlternatives:
 
 def prepare_slack(delivery: Delivery, now: datetime) -> Send:
     subject, text = escape_slack(one_line(delivery.subject)), escape_slack(delivery.text)
-    return partial(post, delivery, {"text": f"*{subject}*\n{text}"}, {})
+    return partial(post_to_hook, delivery, {"text": f"*{subject}*\n{text}"}, {})
 
 
 def escape_slack(text: str) -> str:
-    """Text that Slack shows as it is: without links in disguise and calls such as <!channel>."""
+    """Escape text for Slack: without it, text could contain disguised links and mentions such as <!channel>."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -88,7 +88,7 @@ def prepare_webhook(delivery: Delivery, now: datetime) -> Send:
     }
     stamp = str(int(now.timestamp()))
     signature = sign(delivery.channel.secret, stamp, json.dumps(body).encode())
-    return partial(post, delivery, body, {"X-Timestamp": stamp, "X-Signature": f"sha256={signature}"})
+    return partial(post_to_hook, delivery, body, {"X-Timestamp": stamp, "X-Signature": f"sha256={signature}"})
 
 
 def sign(secret: str, stamp: str, body: bytes) -> str:
@@ -96,20 +96,22 @@ def sign(secret: str, stamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-async def post(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
-    """Send a body to the channel's hook. Redirects are not followed: signature and text are for the address that was
-    typed. Raises DeliveryFailed."""
+async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
+    """POST a JSON body to the channel's hook. Redirects are not followed, because signature and text are meant for the
+    address that was entered. Raises DeliveryFailed."""
     if not (delivery.channel.target and delivery.channel.secret):
-        raise DeliveryFailed("The channel's stored address or secret cannot be decrypted; enter it again.", ours=True)
+        raise DeliveryFailed(
+            "The channel's stored address or secret cannot be decrypted; enter it again.", internal=True
+        )
     given = {"Content-Type": "application/json", "X-Delivery-Id": str(delivery.pk), **headers}
     content = json.dumps(body).encode()
     try:
         answer = await fetch_async(
             delivery.channel.target, method="POST", headers=given, content=content, timeout=HOOK_SECONDS,
-            follow=False, most_bytes=MAX_ANSWER,
+            follow=False, most_bytes=MAX_ANSWER_BYTES,
         )  # fmt: skip
     except OutboundError as error:
-        raise DeliveryFailed(str(error), ours=isinstance(error, OutboundNotMade)) from error
+        raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotMade)) from error
     if 300 <= answer.status < 400:
         raise DeliveryFailed(f"The hook answered {answer.status}. Enter the address that it redirects to.")
     if not 200 <= answer.status < 300:

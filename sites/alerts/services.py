@@ -13,21 +13,23 @@ from django.utils import timezone
 from accounts.limits import check_limit
 from accounts.mail import one_line
 from accounts.operations.run import run_each
+from accounts.services import account_lock
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.confirmation import is_member_address
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, webhook_secret
 from sites.outbound import OutboundError, check_host
 
 
+@transaction.atomic
 def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     """Store a channel; switching it on again forgets why it was switched off.
 
-    The address of an e-mail channel counts as confirmed while it stays what it was; a new one does when it is a
-    member's. Raises ValidationError for an address that may not be asked and for more channels than the account may
-    have.
+    An e-mail channel stays confirmed while its address does not change; a new address is confirmed if it is a member's.
+    Raises ValidationError for a hook that may not be reached from here, and above the limit of channels.
     """
-    before = Channel.objects.filter(pk=channel.pk).first() if channel.pk else None
+    before = Channel.objects.select_for_update().filter(pk=channel.pk).first() if channel.pk else None
     if before is None:
+        account_lock(channel.account)
         used = Channel.objects.filter(account=channel.account).count()
         check_limit(channel.account, "channels", used=used, field="name", what="channels")
     if channel.enabled and channel.kind != ChannelKind.EMAIL:
@@ -35,6 +37,8 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
     if before is None or (before.kind, before.target) != (channel.kind, channel.target):
         member = channel.kind == ChannelKind.EMAIL and is_member_address(channel.account, channel.target)
         channel.confirmed = (now or timezone.now()) if member else None
+    else:
+        channel.confirmed = before.confirmed  # what the caller read may have been confirmed for another address
     if channel.enabled:
         channel.failing_since, channel.switched_off = None, ""
     channel.save()
@@ -42,24 +46,25 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
 
 
 def channel_secret_replace(*, channel: Channel) -> None:
-    """Sign with a new secret from now on; receivers that still check with the old one refuse what is sent."""
+    """Replace the secret that webhooks are signed with; receivers with the old one will reject them."""
     channel.secret = webhook_secret()
     channel.save(update_fields=["secret"])
 
 
 def check_hook(channel: Channel) -> None:
-    """Raise ValidationError for a hook's address that may not be asked, as far as can be said without a look-up."""
+    """Raise ValidationError for a hook that may not be reached, as far as can be told without a DNS lookup."""
     try:
         check_host(channel.target)
     except OutboundError as error:
         raise ValidationError({"target": str(error)}) from error
 
 
+@transaction.atomic
 def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterable[Channel]) -> Alert:
-    """Store an alert with its condition's parameters and whom it tells. Raises ValidationError for more alerts than
-    the account may have."""
+    """Store an alert with its condition's parameters and channels. Raises ValidationError above the limit of alerts."""
     if alert.pk is None:
         account = alert.site.account
+        account_lock(account)
         used = Alert.objects.filter(site__account=account, site__deleted=None).count()
         check_limit(account, "alerts", used=used, field="name", what="alerts")
     alert.parameters = dict(parameters)

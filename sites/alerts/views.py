@@ -57,9 +57,9 @@ def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id
         raise Http404("No such condition.")
     form = AlertForm(request.POST or None, instance=alert, site=site, condition=row)
     if request.method == "POST" and form.is_valid():
-        made, told = form.save(commit=False), form.cleaned_data["channels"]
+        saved, channels = form.save(commit=False), form.cleaned_data["channels"]
         try:
-            alert_save(alert=made, parameters=form.parameters(), channels=told)
+            alert_save(alert=saved, parameters=form.parameters(), channels=channels)
         except ValidationError as error:
             add_mistakes(form, error)
         else:
@@ -91,7 +91,7 @@ def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = No
             add_mistakes(form, error)
         else:
             if saved.enabled and saved.waits_for_confirmation:
-                ask_to_confirm(request, saved)
+                send_confirmation(request, saved)
             else:
                 messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
             return redirect("alerts", site.pk)
@@ -121,20 +121,20 @@ def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpRes
     site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
-        messages.error(request, "Nothing is sent to this address until whoever reads it has confirmed it.")
+        messages.error(request, "Nothing is sent to this address until its reader has confirmed it.")
         return redirect("alerts", site.pk)
     try:
         count_test_message(site.account)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("alerts", site.pk)
-    said, arrived = send_test(site, channel)
-    messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, said)
+    message, arrived = send_test(site, channel)
+    messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, message)
     return redirect("alerts", site.pk)
 
 
 def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
-    """Send a test message; what became of it, and whether it arrived."""
+    """Send a test message; returns a sentence about the outcome, and whether the message arrived."""
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
     delivery = delivery_queue(channel=channel, firing=Firing(f"test-{now.timestamp()}", "Test message", text), now=now)
@@ -149,16 +149,16 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
 @login_required
 @require_POST
 def channel_ask(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
-    """Send the mail again that asks the channel's reader to confirm."""
+    """Send the confirmation mail again."""
     site = site_of_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
-        ask_to_confirm(request, channel)
+        send_confirmation(request, channel)
     return redirect("alerts", site.pk)
 
 
-def ask_to_confirm(request: HttpRequest, channel: Channel) -> None:
-    """Send the mail that asks to confirm, and say so on the next page."""
+def send_confirmation(request: HttpRequest, channel: Channel) -> None:
+    """Send the mail that asks the reader to confirm, and say on the next page whether it was sent."""
     try:
         confirmation_send(channel=channel)
     except ValidationError as error:

@@ -1,9 +1,8 @@
-"""Requests to addresses that strangers chose: monitors, hooks, installation checks, destinations of links.
+"""Requests to URLs that users enter: monitors, hooks, installation checks, destinations of links.
 
-No request may reach into the network this product runs in, and no answer may cost more than it is allowed to. A name
-is looked up once, every address it gives is judged, and the connection is made to the very address that was judged,
-so a name that changes its answer gains nothing. Every redirect is a new request and is judged again. An operator can
-allow networks (ALLOWED_OUTBOUND).
+No request may reach the network that this product runs in (SSRF), and time, bytes and redirects are limited. A name is
+looked up once, all its addresses are checked, and the connection is made to an address that was checked, so that DNS
+rebinding does not work. Every redirect is checked again. An operator can allow networks (ALLOWED_OUTBOUND).
 """
 
 from sites.outbound.addresses import allowed

@@ -1,4 +1,4 @@
-"""`fetch`: one request with everything it may cost bounded. It raises OutboundError and nothing else."""
+"""`fetch`: one request, redirects included, with limits on time and bytes. It raises only OutboundError."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from typing import Any
 import httpcore
 import httpx
 
-from sites.outbound.body import INFLATED, encoding_of, read_body
-from sites.outbound.connection import GuardedBackend, GuardedTransport, Meter, is_ours
+from sites.outbound.body import INFLATABLE, encoding_of, read_body
+from sites.outbound.connection import ByteLimit, GuardedBackend, GuardedTransport, is_local_error
 from sites.outbound.errors import OutboundError, OutboundNotMade
 from sites.outbound.names import check_name_servers
 from sites.outbound.redirects import Hop, first_hop, next_hop
 
 MAX_HOPS = 5
 MAX_BYTES = 1_000_000
-MAX_OVERHEAD = 500_000  # bytes of headers, framing and redirects beside twice the body
+MAX_OVERHEAD = 500_000  # bytes of headers, framing and redirects, in addition to twice the body
 DEFAULT_HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; outbound request)", "Accept": "*/*"}
-# What the other side can cause; any other error is one of this installation
-THEIR_ERRORS = (
+# Errors that the remote server can cause; all others are of this installation
+REMOTE_ERRORS = (
     httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.ProtocolError, httpcore.NetworkError,
     TimeoutError, OSError, ValueError, zlib.error,
 )  # fmt: skip
-OUR_ERRORS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)  # among those: a request that cannot be sent
-NO_ADDRESS = "This is not an address that can be asked."
+LOCAL_ERRORS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)  # of these: requests that cannot be sent
+INVALID_URL = "This is not an address that can be requested."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer: `body` cut at the limit, `milliseconds` until it was read, `tls_expires` of the last hop (UTC).
+    """A response: `body` cut at the limit, `milliseconds` until it was read, `tls_expires` of the last hop (UTC).
 
-    `encoding` names a compression that was not undone: the body is then empty.
+    `encoding` is a content encoding that was not decoded; the body is then empty.
     """
 
     status: int
@@ -61,9 +61,11 @@ async def fetch_async(
     follow: bool = True,
     most_bytes: int = MAX_BYTES,
 ) -> Answer:
-    """The answer to one request within `timeout` seconds altogether. Raises OutboundError with a sentence, of the kind
-    OutboundNotMade where that says nothing about the address."""
-    backend, hops = GuardedBackend(Meter(2 * most_bytes + MAX_OVERHEAD)), [url]
+    """Send one request and follow redirects, within `timeout` seconds altogether.
+
+    Raises OutboundError with a sentence for the user; OutboundNotMade if it has nothing to do with the address.
+    """
+    backend, hops = GuardedBackend(ByteLimit(2 * most_bytes + MAX_OVERHEAD)), [url]
     try:
         async with asyncio.timeout(timeout):
             first = first_hop(url, method, with_defaults(headers or {}), content)
@@ -73,11 +75,11 @@ async def fetch_async(
     except Exception as error:
         if backend.looking_up:
             await check_name_servers()
-        raise explained(error, hops[-1], backend.looking_up) from error
+        raise to_outbound_error(error, hops[-1], backend.looking_up) from error
 
 
 def with_defaults(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers, and the default ones that are missing."""
+    """Add the default headers that are missing."""
     given = {name.lower() for name in headers}
     return {**{name: value for name, value in DEFAULT_HEADERS.items() if name.lower() not in given}, **headers}
 
@@ -85,15 +87,15 @@ def with_defaults(headers: Mapping[str, str]) -> dict[str, str]:
 async def follow_hops(
     hop: Hop, backend: GuardedBackend, hops: list[str], timeout: float, follow: bool, most_bytes: int
 ) -> Answer:
-    """The answer at the end of the redirects. `hops` gets every address on the way, the one being asked last."""
+    """Follow redirects to the final response. `hops` gets the URL of every request, the present one last."""
     started, cookies = time.monotonic(), httpx.Cookies()
     async with GuardedTransport(backend) as transport:
         while True:
-            response = await ask(transport, hop, cookies, timeout)
+            response = await send_request(transport, hop, cookies, timeout)
             try:
                 following = next_hop(hop, response.status_code, response.headers.get("location")) if follow else None
                 if following is None:
-                    return await finish(response, hop, hops, started, most_bytes)
+                    return await read_answer(response, hop, hops, started, most_bytes)
             finally:
                 await response.aclose()
             if len(hops) > MAX_HOPS:
@@ -102,11 +104,11 @@ async def follow_hops(
             hops.append(str(hop.url))
 
 
-async def ask(transport: GuardedTransport, hop: Hop, cookies: httpx.Cookies, timeout: float) -> httpx.Response:
-    """Send one request; its answer, the body still unread. Cookies of earlier hops go along where they belong."""
+async def send_request(transport: GuardedTransport, hop: Hop, cookies: httpx.Cookies, timeout: float) -> httpx.Response:
+    """Send one request; returns the response with an unread body. Cookies of earlier hops are sent where they apply."""
     if hop.url.scheme not in {"http", "https"}:
-        raise OutboundError("Only http:// and https:// addresses can be asked.")
-    request = request_of(hop, timeout)
+        raise OutboundError("Only http:// and https:// addresses can be requested.")
+    request = build_request(hop, timeout)
     cookies.set_cookie_header(request)
     response = await transport.handle_async_request(request)
     response.request = request
@@ -114,8 +116,8 @@ async def ask(transport: GuardedTransport, hop: Hop, cookies: httpx.Cookies, tim
     return response
 
 
-def request_of(hop: Hop, timeout: float) -> httpx.Request:
-    """The request of a hop; a name and a password in its address are sent as such. Raises OutboundNotMade."""
+def build_request(hop: Hop, timeout: float) -> httpx.Request:
+    """Build a hop's request; a name and password in its URL become Basic authentication. Raises OutboundNotMade."""
     limits = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
     headers = {**hop.headers, "Accept-Encoding": "identity"}
     try:
@@ -123,17 +125,17 @@ def request_of(hop: Hop, timeout: float) -> httpx.Request:
             hop.method, hop.url, headers=headers, content=hop.content, extensions={"timeout": limits}
         )
     except (ValueError, TypeError) as error:
-        raise OutboundNotMade("The headers of this request contain letters that no header may have.") from error
+        raise OutboundNotMade("The headers of this request contain characters that headers may not have.") from error
     if hop.url.userinfo and "authorization" not in request.headers:
         next(httpx.BasicAuth(hop.url.username, hop.url.password).auth_flow(request))
     return request
 
 
-async def finish(response: httpx.Response, hop: Hop, hops: list[str], started: float, most_bytes: int) -> Answer:
-    """The answer, its body read."""
+async def read_answer(response: httpx.Response, hop: Hop, hops: list[str], started: float, most_bytes: int) -> Answer:
+    """Read the body and build the answer."""
     encoding = encoding_of(response)
-    unread = encoding if encoding not in INFLATED else ""
-    body, truncated = (b"", False) if unread else await read_body(response, most_bytes)
+    undecoded = encoding if encoding not in INFLATABLE else ""
+    body, truncated = (b"", False) if undecoded else await read_body(response, most_bytes)
     return Answer(
         status=response.status_code,
         headers=dict(response.headers),
@@ -143,7 +145,7 @@ async def finish(response: httpx.Response, hop: Hop, hops: list[str], started: f
         tls_expires=certificate_end(response),
         hops=tuple(hops),
         truncated=truncated,
-        encoding=unread,
+        encoding=undecoded,
     )
 
 
@@ -154,26 +156,26 @@ def certificate_end(response: httpx.Response) -> datetime | None:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC) if end else None
 
 
-def explained(error: Exception, url: str, looking_up: bool = False) -> OutboundError:
-    """The error to raise instead of `error`, whatever that is. Never raises itself."""
-    text = sentence(error, url, looking_up)
-    ours = text == NO_ADDRESS or isinstance(error, OUR_ERRORS) or is_ours(error)
-    theirs = isinstance(error, THEIR_ERRORS) and not ours
-    return OutboundError(text) if theirs else OutboundNotMade(text)
+def to_outbound_error(error: Exception, url: str, looking_up: bool = False) -> OutboundError:
+    """Convert any error to the OutboundError to raise instead. Never raises itself."""
+    text = describe_error(error, url, looking_up)
+    is_local = text == INVALID_URL or isinstance(error, LOCAL_ERRORS) or is_local_error(error)
+    is_remote = isinstance(error, REMOTE_ERRORS) and not is_local
+    return OutboundError(text) if is_remote else OutboundNotMade(text)
 
 
-def sentence(error: Exception, url: str, looking_up: bool = False) -> str:
-    """What went wrong at `url`, in words. Never raises."""
+def describe_error(error: Exception, url: str, looking_up: bool = False) -> str:
+    """Describe in a sentence what went wrong at `url`. Never raises."""
     try:
         host = httpx.URL(url).host[:80] or "The address"
     except Exception:  # the parser raises more than it documents
-        return NO_ADDRESS
+        return INVALID_URL
     try:
         text = str(error)[:120]
     except Exception:  # an error that cannot even be written down
         text = ""
-    if is_ours(error):
-        return f"{host} could not be asked: this installation has no connection to it."
+    if is_local_error(error):
+        return f"{host} could not be reached: this installation has no connection to it."
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"The name {host} could not be resolved in time." if looking_up else f"{host} did not answer in time."
     if isinstance(error, zlib.error):
@@ -186,7 +188,7 @@ def sentence(error: Exception, url: str, looking_up: bool = False) -> str:
         return f"{host} refused the connection."
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return f"{host} broke the connection off."
-    return f"{host} could not be asked: {type(error).__name__}"
+    return f"{host} could not be reached: {type(error).__name__}"
 
 
 def fetch(url: str, **options: Any) -> Answer:

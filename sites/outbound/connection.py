@@ -1,4 +1,4 @@
-"""Connections that go only to addresses that were judged, and that count what comes in."""
+"""Connections to checked IP addresses only, with a limit on the bytes that are received."""
 
 from __future__ import annotations
 
@@ -21,30 +21,28 @@ from sites.outbound.errors import OutboundError, OutboundForbidden
 if find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
-MAX_TRIED = 3  # addresses of one name
-# What this machine lacks, as opposed to what the other one refuses
-OUR_ERRORS = frozenset((
+MAX_ADDRESSES_TRIED = 3  # addresses of one name
+# Errors of this machine, such as no route, as opposed to those of the remote one
+LOCAL_ERRNOS = frozenset((
     errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
     errno.EACCES, errno.EPERM,
 ))  # fmt: skip
 
 
-def is_ours(error: BaseException) -> bool:
-    """Whether an error, or one behind it, says that this machine could not connect to anybody there.
-
-    Errors of TLS have numbers of their own."""
+def is_local_error(error: BaseException) -> bool:
+    """Whether an error, or a cause of it, is one of this machine. TLS errors are not; their numbers differ."""
     seen: BaseException | None = error
     for _ in range(10):
         if seen is None:
             return False
-        if isinstance(seen, OSError) and not isinstance(seen, ssl.SSLError) and seen.errno in OUR_ERRORS:
+        if isinstance(seen, OSError) and not isinstance(seen, ssl.SSLError) and seen.errno in LOCAL_ERRNOS:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
 
 
-class Meter:
-    """Counts the bytes that come in over all connections of one request, headers and framing included."""
+class ByteLimit:
+    """Counts the bytes received over all connections of one request, headers and framing included."""
 
     def __init__(self, most: int) -> None:
         self.most, self.count = most, 0
@@ -53,18 +51,18 @@ class Meter:
         """Count bytes. Raises OutboundError beyond the limit."""
         self.count += count
         if self.count > self.most:
-            raise OutboundError(f"It sent more than {self.most:,} bytes around its answer.")
+            raise OutboundError(f"It sent more than {self.most:,} bytes in all.")
 
 
-class MeteredStream(httpcore.AsyncNetworkStream):
+class LimitedStream(httpcore.AsyncNetworkStream):
     """A stream whose incoming bytes are counted."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream, meter: Meter) -> None:
-        self._inner, self._meter = inner, meter
+    def __init__(self, inner: httpcore.AsyncNetworkStream, limit: ByteLimit) -> None:
+        self._inner, self._limit = inner, limit
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = await self._inner.read(max_bytes, timeout)
-        self._meter.add(len(data))
+        self._limit.add(len(data))
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -76,17 +74,17 @@ class MeteredStream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        return MeteredStream(await self._inner.start_tls(ssl_context, server_hostname, timeout), self._meter)
+        return LimitedStream(await self._inner.start_tls(ssl_context, server_hostname, timeout), self._limit)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects only to addresses that were judged, by the address, never by the name again."""
+    """Connects only to IP addresses that were checked, without looking the name up again."""
 
-    def __init__(self, meter: Meter) -> None:
-        self._inner, self._meter = httpcore.AnyIOBackend(), meter
+    def __init__(self, limit: ByteLimit) -> None:
+        self._inner, self._limit = httpcore.AnyIOBackend(), limit
         self.looking_up = False
 
     async def connect_tcp(
@@ -98,17 +96,17 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         failures: list[Exception] = []
-        for address in (await self.judged_addresses(host))[:MAX_TRIED]:
+        for address in (await self.allowed_addresses(host))[:MAX_ADDRESSES_TRIED]:
             try:
                 stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except httpcore.ConnectError as error:
                 failures.append(error)
             else:
-                return MeteredStream(stream, self._meter)
-        raise next((error for error in failures if not is_ours(error)), failures[0])
+                return LimitedStream(stream, self._limit)
+        raise next((error for error in failures if not is_local_error(error)), failures[0])
 
-    async def judged_addresses(self, host: str) -> list[str]:
-        """The addresses of `host`, every one of which may be reached. Raises OutboundForbidden."""
+    async def allowed_addresses(self, host: str) -> list[str]:
+        """Look up the addresses of `host`. Raises OutboundForbidden if one of them may not be reached."""
         self.looking_up = True
         addresses = await names.resolve(host)
         self.looking_up = False

@@ -1,14 +1,14 @@
-"""Why a request to a stranger's address gave no answer."""
+"""Errors of outbound requests."""
 
 from __future__ import annotations
 
 
 class OutboundError(Exception):
-    """Why there is no answer, as a sentence for the person who typed the address."""
+    """A request without response; the text is a sentence for the person who entered the URL."""
 
 
 class OutboundNotMade(OutboundError):
-    """The request could not be made for a reason of this installation; it says nothing about the address."""
+    """The request could not be sent for a reason on this side; that says nothing about the remote server."""
 
 
 class OutboundForbidden(OutboundNotMade):
@@ -17,5 +17,5 @@ class OutboundForbidden(OutboundNotMade):
     def __init__(self, host: str) -> None:
         super().__init__(
             f"{host[:80]} lies in a network that may not be reached from here."
-            " Whoever runs this installation can allow it with ALLOWED_OUTBOUND."
+            " The operator of this installation can allow it with ALLOWED_OUTBOUND."
         )

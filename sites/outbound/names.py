@@ -1,7 +1,7 @@
-"""Addresses of names: from the machine's hosts file, else from its name servers.
+"""Lookups of host names: in the machine's hosts file, else by its name servers.
 
-The name servers are asked directly and not through the C library, which needs a thread for every name and does not let
-go of it: a few hundred names whose servers never answer would hold up the look-ups of everybody else.
+The name servers are queried directly and not through the C library, which blocks a thread for every name: a few hundred
+names whose servers never answer would delay all other lookups.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from sites.outbound.errors import OutboundError, OutboundNotMade
 
 LOOK_UP_SECONDS = 5.0
 PROBE_SECONDS = 2.0
-PROBE_KEPT_SECONDS = 10.0
-CONFIGURATION_KEPT_SECONDS = 30
+PROBE_CACHE_SECONDS = 10.0
+CONFIGURATION_CACHE_SECONDS = 30
 HOSTS_FILE = Path("/etc/hosts")
 LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
-_probe: tuple[float, bool] = (-PROBE_KEPT_SECONDS, True)
+_probe: tuple[float, bool] = (-PROBE_CACHE_SECONDS, True)
 
 
 async def resolve(host: str, seconds: float = LOOK_UP_SECONDS) -> list[str]:
-    """All addresses of `host`, IPv4 first. Raises OutboundError when it has none or its name servers fail, and
-    OutboundNotMade when nobody could be asked."""
-    known = known_addresses(host)
-    if known:
-        return known
+    """Look up all addresses of `host`, IPv4 first.
+
+    Raises OutboundError if it has none or its name servers fail, OutboundNotMade if our name servers do not answer.
+    """
+    local = local_addresses(host)
+    if local:
+        return local
     try:
-        found = await ask_name_servers(host, seconds)
+        found = await query_name_servers(host, seconds)
     except dns.resolver.NXDOMAIN as error:
         raise OutboundError(f"The name {host[:80]} could not be resolved: it does not exist.") from error
     except (dns.exception.DNSException, OSError, ValueError) as error:
@@ -45,8 +47,8 @@ async def resolve(host: str, seconds: float = LOOK_UP_SECONDS) -> list[str]:
     return found
 
 
-def known_addresses(host: str) -> list[str]:
-    """The addresses that need no look-up: of an address itself, of this machine, of names in the hosts file."""
+def local_addresses(host: str) -> list[str]:
+    """The addresses that need no name server: an IP address itself, names of this machine and of the hosts file."""
     literal = address_of(host)
     if literal is not None:
         return [literal]
@@ -54,14 +56,14 @@ def known_addresses(host: str) -> list[str]:
     if name in LOCAL_NAMES or name.endswith(".localhost"):
         return ["127.0.0.1"]
     try:
-        return list(hosts_file(HOSTS_FILE, HOSTS_FILE.stat().st_mtime_ns).get(name, ()))
+        return list(read_hosts_file(HOSTS_FILE, HOSTS_FILE.stat().st_mtime_ns).get(name, ()))
     except OSError:
         return []
 
 
 @lru_cache(maxsize=2)
-def hosts_file(path: Path, changed: int) -> dict[str, list[str]]:
-    """name -> addresses, of a hosts file as it was at `changed`."""
+def read_hosts_file(path: Path, changed: int) -> dict[str, list[str]]:
+    """Parse a hosts file: name -> addresses. `changed`, its time of change, is part of the cache key."""
     found: dict[str, list[str]] = {}
     for line in path.read_text(errors="replace").splitlines():
         address, *names = line.partition("#")[0].split() or [""]
@@ -71,9 +73,9 @@ def hosts_file(path: Path, changed: int) -> dict[str, list[str]]:
     return found
 
 
-async def ask_name_servers(host: str, seconds: float) -> list[str]:
-    """The A and AAAA records of `host`, asked for at the same time. Raises DNSException when both look-ups fail."""
-    resolver = name_resolver(int(time.monotonic()) // CONFIGURATION_KEPT_SECONDS)
+async def query_name_servers(host: str, seconds: float) -> list[str]:
+    """Query the A and AAAA records of `host` concurrently. Raises DNSException if both queries fail."""
+    resolver = name_resolver(int(time.monotonic()) // CONFIGURATION_CACHE_SECONDS)
     asked = (
         resolver.resolve(host, kind, search=True, lifetime=seconds, raise_on_no_answer=False) for kind in ("A", "AAAA")
     )
@@ -87,15 +89,15 @@ async def ask_name_servers(host: str, seconds: float) -> list[str]:
 
 @lru_cache(maxsize=1)
 def name_resolver(period: int) -> dns.asyncresolver.Resolver:
-    """The machine's name servers, read anew in every period."""
+    """A resolver with the machine's name servers, read again in every `period`."""
     return dns.asyncresolver.Resolver()
 
 
 async def check_name_servers() -> None:
-    """Raise OutboundNotMade unless this machine's name servers answer at all, asked for the root of all names."""
+    """Raise OutboundNotMade unless this machine's name servers answer a query for the root zone."""
     global _probe
     asked, answered = _probe
-    if time.monotonic() - asked >= PROBE_KEPT_SECONDS:
+    if time.monotonic() - asked >= PROBE_CACHE_SECONDS:
         answered = await name_servers_answer()
         _probe = (time.monotonic(), answered)
     if not answered:
@@ -104,7 +106,7 @@ async def check_name_servers() -> None:
 
 async def name_servers_answer() -> bool:
     try:
-        resolver = name_resolver(int(time.monotonic()) // CONFIGURATION_KEPT_SECONDS)
+        resolver = name_resolver(int(time.monotonic()) // CONFIGURATION_CACHE_SECONDS)
         await resolver.resolve(".", "NS", lifetime=PROBE_SECONDS, raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
         return True

@@ -1,9 +1,9 @@
-"""Networks that no request may reach, network -> what it is for.
+"""Networks that no request may reach: network -> what it is for.
 
 From the IANA IPv4 and IPv6 Special-Purpose Address Registries
 (https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry), without exceptions for the
-few anycast addresses inside them, together with multicast and what was withdrawn; and the addresses at which clouds
-answer with credentials of the machine that asks.
+few anycast addresses inside them, together with multicast and withdrawn networks; and the metadata addresses of clouds,
+which return credentials of the machine that asks.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SPECIAL_IPV6 = {
     "ff00::/8": "multicast (RFC 4291)",
 }
 
-# Where clouds tell a machine its own credentials; most lie in networks above, and are named so that none is missed
+# Metadata addresses of clouds; most lie in networks above and are listed so that none is missed
 METADATA = {
     "169.254.169.254/32": "Amazon, Azure, DigitalOcean, Google, OpenStack, Oracle",
     "169.254.170.2/32": "Amazon ECS",

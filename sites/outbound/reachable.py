@@ -1,4 +1,4 @@
-"""The check when somebody saves an address: may it be asked at all?"""
+"""Checks of a URL when it is saved: may this installation request it at all?"""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ import httpx
 
 from sites.outbound.addresses import allowed
 from sites.outbound.errors import OutboundError, OutboundForbidden
-from sites.outbound.names import known_addresses, resolve
+from sites.outbound.names import local_addresses, resolve
 
 LOOK_UP_SECONDS = 3.0
 
 
 def check_host(url: str) -> str:
-    """The host of `url`, unless it may not be asked as far as can be said without a look-up.
+    """Check a URL as far as possible without a DNS lookup; returns its host.
 
-    Raises OutboundForbidden for an address or a name of this machine, OutboundError for what is no address on the web.
+    Raises OutboundForbidden for an IP address or a local name that may not be reached, OutboundError for text that is
+    no http(s) URL.
     """
     try:
         parsed = httpx.URL(url)
-        host, web = parsed.raw_host.decode("ascii"), parsed.scheme in {"http", "https"}
+        host, is_http = parsed.raw_host.decode("ascii"), parsed.scheme in {"http", "https"}
     except Exception as error:  # the parser raises more than it documents
-        raise OutboundError("This is not an address that can be asked. Write it as https://example.com/.") from error
-    if not host or not web:
-        raise OutboundError("Only http:// and https:// addresses can be asked.")
-    if not all(allowed(address) for address in known_addresses(host)):
+        raise OutboundError(
+            "This is not an address that can be requested. Write it as https://example.com/."
+        ) from error
+    if not host or not is_http:
+        raise OutboundError("Only http:// and https:// addresses can be requested.")
+    if not all(allowed(address) for address in local_addresses(host)):
         raise OutboundForbidden(host)
     return host
 
 
 def check_reachable(url: str) -> None:
-    """Refuse an address that would never be asked, looking its name up. A name without an address is accepted: it may
-    get one later. Raises OutboundError with a sentence."""
+    """Check a URL with a DNS lookup of its host. A name that cannot be resolved is accepted: it may exist later.
+
+    Raises OutboundError with a sentence.
+    """
     host = check_host(url)
     try:
         addresses = asyncio.run(resolve(host, LOOK_UP_SECONDS))

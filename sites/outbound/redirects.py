@@ -31,12 +31,12 @@ class Hop:
 
 
 def first_hop(url: str, method: str, headers: Mapping[str, str], content: bytes | None) -> Hop:
-    """The request that was asked for. Raises httpx.InvalidURL."""
+    """The first request. Raises httpx.InvalidURL."""
     return Hop(httpx.URL(url), method, without(headers, CLIENT_HEADERS), content)
 
 
 def without(headers: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
-    """The headers except those of these names (in small letters)."""
+    """The headers without those of these names (in lower case)."""
     return {name: value for name, value in headers.items() if name.lower() not in names}
 
 

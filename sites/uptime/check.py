@@ -29,7 +29,7 @@ def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
         return f"Answered {answer.status}; expected {monitor.expected_status}."
     text = answer.body.decode(errors="replace")
     if answer.encoding and (monitor.must_contain or monitor.must_not_contain):
-        return f"The page cannot be read: it is compressed ({answer.encoding}) though that was not asked for."
+        return f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for."
     if monitor.must_contain and monitor.must_contain not in text:
         return f"The page does not contain “{monitor.must_contain}”."
     if monitor.must_not_contain and monitor.must_not_contain in text:
@@ -40,8 +40,8 @@ def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
 
 
 async def check(monitor: Monitor) -> Verdict:
-    """The verdict on `monitor`, within its timeout. What this installation cannot or may not ask is no failure of the
-    address: such a check was not made."""
+    """The verdict on `monitor`, within its timeout. If this installation cannot or may not send the request, that is no
+    failure of the monitored address: the verdict is then not `made`."""
     if isinstance(monitor.headers, Unreadable):
         return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", made=False)
     headers = {"User-Agent": AGENT, **monitor.headers}

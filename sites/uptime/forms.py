@@ -23,7 +23,7 @@ class MonitorForm(forms.ModelForm):
     headers = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
         required=False,
-        help_text=f"One per line: Name: value. Values are not shown again; {DOTS} keeps the one that is stored.",
+        help_text=f"One per line: Name: value. Values are not shown again; leave {DOTS} to keep the stored one.",
     )
 
     class Meta:
@@ -43,7 +43,7 @@ class MonitorForm(forms.ModelForm):
         self.initial["headers"] = mask_headers(self.stored_headers)
 
     def clean(self) -> dict[str, Any]:
-        """An address that would never be asked is refused, unless the monitor rests."""
+        """Refuse an address that may not be reached, unless the monitor is paused."""
         data = super().clean() or {}
         if data.get("enabled") and data.get("url"):
             try:
@@ -53,7 +53,7 @@ class MonitorForm(forms.ModelForm):
         return data
 
     def clean_headers(self) -> dict[str, str]:
-        """Lines `Name: value` as a dictionary, with the stored values where they were left as dots."""
+        """Lines `Name: value` as a dictionary; values that were left as dots are the stored ones."""
         headers = parse_header_lines(self.cleaned_data["headers"])
         same = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
         return fill_stored_values(headers, self.stored_headers, same)

@@ -1,7 +1,7 @@
-"""A monitor's headers as lines of text, without their values: those are often keys, and nobody gets to see them again.
+"""A monitor's headers as lines of text. Their values are often secrets, so they are shown as DOTS.
 
-A value is shown as DOTS. A line that still has them keeps the stored value, as long as the monitor asks the same
-origin (scheme, host and port): else whoever may edit the monitor could have the values sent to a server of their own.
+A line that still has the dots keeps the stored value, as long as the origin of the monitor's URL (scheme, host, port)
+stays the same: otherwise anybody who may edit the monitor could have the values sent to a server of their own.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ def parse_header_lines(text: str) -> dict[str, str]:
 
 
 def fill_stored_values(headers: Mapping[str, str], stored: Mapping[str, str], same_origin: bool) -> dict[str, str]:
-    """Put the stored values where DOTS stand. Raises ValidationError naming the headers that must be typed again."""
+    """Replace DOTS by the stored values. Raises ValidationError naming the headers whose values must be entered."""
     if not headers and isinstance(stored, Unreadable) and same_origin:
-        return stored  # type: ignore[return-value]  # saved again as it was: a key that reads it may yet be named
-    known = {name.lower(): value for name, value in stored.items()} if same_origin else {}
+        return stored  # type: ignore[return-value]  # kept as it is: the key may be added to SECRET_KEY_FALLBACKS later
+    stored_values = {name.lower(): value for name, value in stored.items()} if same_origin else {}
     missing = [
-        name for name, value in headers.items() if "•" in value and not (value == DOTS and name.lower() in known)
+        name
+        for name, value in headers.items()
+        if "•" in value and not (value == DOTS and name.lower() in stored_values)
     ]
     if missing and stored and not same_origin:
         raise ValidationError(
-            f"The address is on another host now, so type the values of these headers again: {', '.join(missing)}."
+            f"The address is on another host now. Enter the values of these headers again: {', '.join(missing)}."
         )
     if missing:
-        raise ValidationError(f"Type the values of these headers: {', '.join(missing)}.")
-    return {name: known[name.lower()] if value == DOTS else value for name, value in headers.items()}
+        raise ValidationError(f"Enter the values of these headers: {', '.join(missing)}.")
+    return {name: stored_values[name.lower()] if value == DOTS else value for name, value in headers.items()}

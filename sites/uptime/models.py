@@ -11,8 +11,8 @@ SHORTEST, LONGEST = 30, 3600  # seconds between two checks
 
 
 class State(models.TextChoices):
-    """UNSURE is a failure not yet confirmed by a second check: nobody is told. UNKNOWN is what was never checked, or
-    what this installation could not or may not ask; the cause then says why."""
+    """UNSURE is a failure not yet confirmed by a second check: nobody is told. UNKNOWN was never checked, or
+    this installation could not or may not check it; the cause then says why."""
 
     UNKNOWN = "unknown", "Not checked"
     UP = "up", "Up"

@@ -3,8 +3,8 @@
 Claiming is compare-and-swap on `next_due`: one UPDATE moves it to the next moment and leaves the claimer's word, so
 two workers never ping twice and a killed worker's monitors come up again at their next moment.
 
-No account holds up another one: each has a limited number of checks under way, what has answered is written while
-others are still being waited for, and what becomes due meanwhile is claimed by the same round.
+No account delays another: each has a limited number of checks running, results are stored while other checks still run,
+and monitors that become due meanwhile are claimed by the same round.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.operations.run import run_each
-from sites.fair_rounds import Done, Job, Places, next_in_turn, run_fair_round
+from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 from sites.uptime.history import bucket
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_moment
 
 log = logging.getLogger(__name__)
-MAX_UNDER_WAY = 400  # checks at the same time
-MAX_OF_ACCOUNT = 150
-ROUND_SECONDS = 55.0  # after which a round only finishes; the next one is allowed to begin a little earlier
+MAX_RUNNING = 400  # checks that run at the same time
+MAX_PER_ACCOUNT = 150
+ROUND_SECONDS = 55.0  # then a round claims nothing more; the next one may begin a little earlier
 Check = Callable[[Monitor], Awaitable[Verdict]]
 Tell = Callable[[Incident], object]
 
 
-def new_places() -> Places:
-    return Places(MAX_UNDER_WAY, MAX_OF_ACCOUNT)
+def new_slots() -> Slots:
+    return Slots(MAX_RUNNING, MAX_PER_ACCOUNT)
 
 
-def claim_due(now: datetime, places: Places | None = None) -> list[Monitor]:
-    """The monitors that are due, may be asked now, and are ours alone; `next_due` is already their next moment."""
+def claim_due(now: datetime, slots: Slots | None = None) -> list[Monitor]:
+    """Claim monitors that are due, as far as there are slots; `next_due` is then already their next moment."""
     due = Monitor.objects.filter(enabled=True, next_due__lte=now, site__deleted=None)
-    chosen = [key for key, _ in next_in_turn(due, "site__account_id", "next_due", places or new_places())]
+    chosen = [key for key, _ in choose_rows(due, "site__account_id", "next_due", slots or new_slots())]
     if not chosen:
         return []
     word = uuid.uuid4().hex
@@ -53,7 +53,7 @@ def claim_due(now: datetime, places: Places | None = None) -> list[Monitor]:
 
 
 def claimed_monitors(word: str) -> list[Monitor]:
-    """The monitors with this claim. One whose row cannot be read does not keep the others from being checked."""
+    """The monitors with this claim, without those whose row cannot be read."""
     mine = Monitor.objects.filter(claim=word).select_related("site")
     try:
         return list(mine)
@@ -64,8 +64,8 @@ def claimed_monitors(word: str) -> list[Monitor]:
         return run_each(keys, lambda key: mine.get(pk=key), what="Monitor")
 
 
-async def verdict_of(monitor: Monitor, check: Check) -> Verdict:
-    """The check's verdict. A check that breaks was not made: that is no failure of what it was to ask."""
+async def run_check(monitor: Monitor, check: Check) -> Verdict:
+    """Run one check. A check that raises is not `made`: that is no failure of the monitored address."""
     try:
         return await check(monitor)
     except Exception as error:
@@ -112,11 +112,13 @@ Results = Sequence[tuple[Monitor, Verdict, datetime]]
 
 
 def write_results(results: Results) -> list[Incident]:
-    """Store verdicts; the incidents they opened or closed, for telling. Each monitor is judged by what is stored of
-    it now, and one that is gone by now is left out."""
+    """Store verdicts; returns the incidents that they opened or closed, to be notified of.
+
+    Each verdict is applied to the monitor's present row; monitors that were deleted meanwhile are left out.
+    """
     with transaction.atomic():
-        there = Monitor.objects.select_for_update().in_bulk([monitor.pk for monitor, _, _ in results])
-        found = [(there[row.pk], verdict, at) for row, verdict, at in results if row.pk in there]
+        present = Monitor.objects.select_for_update().in_bulk([monitor.pk for monitor, _, _ in results])
+        found = [(present[row.pk], verdict, at) for row, verdict, at in results if row.pk in present]
         changed = [(monitor, apply(monitor, verdict, at), verdict) for monitor, verdict, at in found]
         Monitor.objects.bulk_update([monitor for monitor, _, _ in changed], FIELDS, batch_size=500)
         unsure = [monitor for monitor, change, _ in changed if change.confirm_at]
@@ -162,14 +164,14 @@ def count_verdicts(row: UptimeHour, verdicts: Sequence[Verdict]) -> None:
             row.failures += 1
 
 
-def write_and_tell(done: list[Done[Monitor, Verdict]], tell: Tell) -> None:
-    """Store what was found and tell of it; who cannot be told now is told late."""
+def record_and_notify(done: list[FinishedJob[Monitor, Verdict]], tell: Tell) -> None:
+    """Store results and notify of incidents; notifications that fail now are repeated later."""
     results = [(one.job.item, one.result, one.at) for one in done]
     try:
         incidents = write_results(results)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:  # one of them cannot be stored; the others can
+    except Exception:  # one result cannot be stored: store them one by one
         log.exception("Results of checks are stored one by one")
         alone = run_each(results, lambda row: write_results([row]), what="Result of a check")
         incidents = [incident for part in alone for incident in part]
@@ -177,16 +179,16 @@ def write_and_tell(done: list[Done[Monitor, Verdict]], tell: Tell) -> None:
 
 
 def run_round(check: Check, tell: Tell, now: datetime | None = None) -> int:
-    """Check what is due and what becomes due; the number of checks. Safe to run twice and side by side."""
+    """Check monitors that are due or become due; returns the number of checks. Safe to run twice and concurrently."""
 
-    def claim(places: Places, at: datetime) -> list[Job[Monitor]]:
-        return [Job(monitor.site.account_id, monitor.pk, monitor) for monitor in claim_due(at, places)]
+    def claim(slots: Slots, at: datetime) -> list[Job[Monitor]]:
+        return [Job(monitor.site.account_id, monitor.pk, monitor) for monitor in claim_due(at, slots)]
 
     return run_fair_round(
         claim=claim,
-        work=partial(verdict_of, check=check),
-        write=partial(write_and_tell, tell=tell),
-        places=new_places(),
+        work=partial(run_check, check=check),
+        write=partial(record_and_notify, tell=tell),
+        slots=new_slots(),
         seconds=ROUND_SECONDS,
         now=now or timezone.now(),
     )

@@ -16,6 +16,7 @@ from accounts.limits import check_limit
 from accounts.models import Account
 from accounts.operations.fair_order import rank_by_account
 from accounts.operations.run import run_each
+from accounts.services import account_lock
 from sites.alerts.conditions import Firing
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
@@ -26,27 +27,31 @@ from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, UptimeHour
 from sites.uptime.run import FIELDS, apply, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
 
-MAX_TOLD_LATE = 500  # incidents in one round
+MAX_LATE_NOTIFICATIONS = 500  # incidents per round
 EDITABLE = (
     "name", "url", "method", "interval", "timeout", "expected_status", "must_contain", "must_not_contain",
     "headers", "follow_redirects", "enabled", "public",
 )  # fmt: skip
 
 
+@transaction.atomic
 def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: Any) -> Monitor:
     """A new monitor of `site`, first checked at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
+    account_lock(site.account)
     check_limit(site.account, "monitors", used=monitors_of(site.account).count(), field="url", what="monitors")
     validate(monitor)
     monitor.save()
     return monitor
 
 
+@transaction.atomic
 def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
     """Change the editable fields named in `changes`; the next check follows the new interval. Raises ValidationError
     with a sentence per field."""
     if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
         account = monitor.site.account
+        account_lock(account)
         running = monitors_of(account).filter(enabled=True).count()
         check_limit(account, "monitors", used=running, field="enabled", what="monitors that are on")
     for name in EDITABLE:
@@ -58,8 +63,8 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
     return monitor
 
 
-def monitor_move(*, monitor: Monitor, url: str, enabled: bool) -> None:
-    """Let a monitor ask another address; its headers were meant for the old origin, and no other gets them."""
+def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
+    """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     headers: dict[str, str] = monitor.headers if origin_of(url) == origin_of(monitor.url) else {}
     Monitor.objects.filter(pk=monitor.pk).update(url=url, enabled=enabled, headers=headers)
 
@@ -70,8 +75,7 @@ def monitors_of(account: Account) -> QuerySet[Monitor]:
 
 
 def validate(monitor: Monitor) -> None:
-    """Raise ValidationError for what no monitor may be. Whether the name of its address leads into a forbidden network
-    is asked where it is typed (`check_reachable`)."""
+    """Raise ValidationError for an invalid monitor. Only forms look its host name up (`check_reachable`)."""
     monitor.full_clean(exclude=["next_due"])
     if not SHORTEST <= monitor.interval <= LONGEST:
         raise ValidationError({"interval": f"Choose {SHORTEST} to {LONGEST} seconds."})
@@ -80,7 +84,7 @@ def validate(monitor: Monitor) -> None:
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
     if "@" in urlsplit(monitor.url).netloc:
-        raise ValidationError({"url": "Leave name and password out of the address; put them into a header."})
+        raise ValidationError({"url": "The address must not contain a name and password; put them into a header."})
     try:
         if monitor.enabled:
             check_host(monitor.url)
@@ -150,5 +154,7 @@ def monitors_check(*, now: datetime | None = None) -> int:
 def incidents_tell_late(*, now: datetime) -> int:
     """Tell what a worker that died between writing and telling left untold; the number of deliveries queued."""
     untold = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
-    rows = rank_by_account(untold.select_related("monitor__site"), "monitor__site__account_id", "start")[:MAX_TOLD_LATE]
+    rows = rank_by_account(untold.select_related("monitor__site"), "monitor__site__account_id", "start")[
+        :MAX_LATE_NOTIFICATIONS
+    ]
     return sum(run_each(rows, lambda incident: incident_tell(incident, now=now), what="Incident"))

@@ -18,7 +18,7 @@ Word = Literal["unknown", "up", "unsure", "down"]
 class Verdict:
     """What one check found. `milliseconds` to the last byte read; `cause` is a sentence when not ok.
 
-    A check that was not `made`, for a reason of this installation, says nothing about the monitor's address.
+    A check that was not `made`, for a reason on this side, says nothing about the monitored address.
     """
 
     ok: bool
@@ -66,7 +66,7 @@ def judged(standing: Standing, verdict: Verdict, now: datetime) -> Change:
 
 
 def not_checked(standing: Standing, now: datetime) -> Change:
-    """Nothing is known of the address any more, except that what was down stays so until it is seen to answer."""
+    """The change when a check was not made: the state is unknown, but a monitor that was down stays down."""
     if standing.word == "down":
         return Change(standing)
     return Change(Standing("unknown", standing.since if standing.word == "unknown" else now))

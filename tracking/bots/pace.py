@@ -1,5 +1,5 @@
-"""How fast: page views a minute of one device and of one address, and whether anybody paid attention. Of IPv6 a /64
-counts as one address, as an office behind one IPv4 address does.
+"""How fast: page views a minute of one device and of one address, and whether anybody paid attention. An IPv6 /64
+network counts as one address, like an office behind one IPv4 address.
 
 Counts are of one process and one minute, in dictionaries that are emptied when the minute ends or they grow too
 large; what a person can do lies far below the limits of `bots.toml`. Pages opened before the limit was reached stay

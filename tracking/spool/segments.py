@@ -29,7 +29,7 @@ from tracking.spool.files import COUNTS, Segment, Tally, cut_torn_tail, measured
 MOST_OPEN = 24
 MOST_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
 SPARE_BYTES = 32 << 20  # left free on the disk, for the databases beside the spool
-MAX_DISK_SHARE = 0.25  # of the free bytes: a larger segment is sealed at once, since only its insert makes room
+MAX_DISK_SHARE = 0.25  # of the free bytes: a larger segment is sealed at once, since inserting it frees the space
 
 
 class SpoolFull(Exception):
@@ -54,7 +54,7 @@ class Segments:
         self.waiting_bytes = self.waiting_rows = 0
         self.owed: Counter[tuple[str, int, int, bytes]] = Counter()
         self.spare = True
-        self.free_bytes = float("inf")  # on the spool's disk, as last looked at
+        self.free_bytes = float("inf")  # on the spool's disk, when last measured
 
     # -- doors ----------------------------------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ class Segments:
                 segment.seal()
 
     def _is_due(self, segment: Segment, now: float, seconds: float) -> bool:
-        """Whether a segment is sealed now: by its age or size, or because the disk is nearly full."""
+        """Whether to seal a segment now: because of its age or size, or because the disk is nearly full."""
         return segment.due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
 
     def ready(self) -> list[Path]:

@@ -51,8 +51,8 @@ def rows_of(site_id: int, visits: list[int]) -> Iterator[dict[str, Any]]:
                 yield {"table": table, **{name: value for name, value in row.items() if value not in ("", 0, {}, None)}}
 
 
-def has_any(site_id: int, column: str, number: int) -> bool:
-    """Whether the site has an event of this number in `column` ("device" or "visit"), of people or set apart."""
+def has_events(site_id: int, column: str, number: int) -> bool:
+    """Whether the site has an event with this id in `column` ("device" or "visit"), of people or of bots."""
     if not 0 <= number < 2**63:
         return False
     found = " UNION ALL ".join(

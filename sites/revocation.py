@@ -1,4 +1,4 @@
-"""What a member made in an account's sites and which keys they could read there, for when their access ends."""
+"""What ends in an account's sites with a member's access: API keys, mail channels; site keys they could read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sites.services import api_key_revoke, site_keys_rotate
 
 
 def ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
-    """The open `ck_` keys the person made: all of the account's, or those of sites they may not edit any more."""
+    """The active API keys that the person created: all of the account's, or those of sites they may no longer edit."""
     rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not leaves:
         rows = rows.exclude(site__in=sites_of(Bearer(membership), "edit"))
@@ -23,12 +23,12 @@ def ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
 
 
 def end_key(key: ApiKey, now: datetime) -> None:
-    """Revoke one."""
+    """Revoke an API key."""
     api_key_revoke(key=key, now=now)
 
 
 def readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
-    """(site, name of the key): whoever sees a site is told its `sitekey`, whoever edits it also `sitekey_admin`."""
+    """(site id, name of the key): viewers of a site can read its `sitekey`, editors also its `sitekey_admin`."""
     actor = Bearer(membership)
     seen = sites_of(actor).values_list("pk", flat=True)
     edited = sites_of(actor, "edit").values_list("pk", flat=True)
@@ -36,19 +36,19 @@ def readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
 
 
 def site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
-    """What the sites are called."""
+    """The names of sites by id."""
     return dict(existing_sites(account, ids))
 
 
 def replace_site_keys(account: Account, site_id: int) -> None:
-    """New keys for a site of the account; nothing for one that is gone."""
+    """Replace the keys of a site of the account; does nothing if the site is gone."""
     site = Site.objects.filter(account=account, pk=site_id).first()
     if site is not None:
         site_keys_rotate(site=site)
 
 
 def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
-    """The channels that mail the account's alerts to somebody who leaves it."""
+    """The channels that mail the account's alerts to a person who leaves it."""
     if not leaves:
         return []
     email = membership.user.email
@@ -57,7 +57,7 @@ def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
 
 
 def end_channel(channel: Channel, now: datetime) -> None:
-    """Switch one off, saying why. The account's people can switch it on again; the person then has to agree first."""
+    """Switch a channel off, with the reason. If it is switched on again, the person has to confirm it first."""
     reason = "Switched off: the person it mails to left the account."
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
 

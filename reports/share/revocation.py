@@ -1,4 +1,4 @@
-"""Shared links of a member, for when their access ends."""
+"""The shared links that end when their creator loses access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sites.access import sites_of
 
 
 def ending_shares(membership: Membership, leaves: bool) -> list[Share]:
-    """The links the person made that were not ended: all of the account's, or those of sites they edit no more."""
+    """The active links that the person created: all of the account's, or those of sites they may no longer edit."""
     rows = Share.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not leaves:
         rows = rows.exclude(site__in=sites_of(Bearer(membership), "edit"))

@@ -1,0 +1,31 @@
+"""Access to the goals and segments that a filter refers to by id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from goals.querysets import goal_of, segments_of
+from reports.engine import filters
+from reports.engine.refusal import QueryRefused
+
+
+def check_goals_and_segments(where: Any, sites: Sequence[int], user_id: int | None, place: str = "where") -> None:
+    """Raise QueryRefused if a filter refers to a goal of another site, or to a segment that the user may not see.
+
+    Without a user (`user_id` None: anonymous visitors, programs) only shared segments are visible. The filter of a
+    segment itself was checked when it was saved. `place` is the part of the request that the error names.
+    """
+    for one in filters.find_references(filters.parse(where)):
+        if one.kind == "goal":
+            goal = goal_of(sites, one.number)
+            exists = goal is not None and goal.active
+        else:
+            exists = segments_of(sites, user_id).filter(pk=one.number).exists()
+        if not exists:
+            raise QueryRefused(f"There is no {one.kind} {one.number} on this site.", place)
+
+
+def check_segment_filter(where: Any, site_id: int, owner_id: int | None) -> None:
+    """The same for a filter that is saved as a segment."""
+    check_goals_and_segments(where, (site_id,), owner_id)
