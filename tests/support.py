@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.test import Client
 
 from accounts.custom_domains.services import host_provision
-from accounts.models import Account
+from accounts.models import Account, User
 from links import known as known_links
 from sites import known
 from sites.models import Site
@@ -22,6 +23,13 @@ from tracking.store.target import target
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 STEP = timedelta(seconds=10)  # between two pages of a visit
+
+
+def logged_in(user: User) -> Client:
+    """A client with a session of the user."""
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def number(*parts: object) -> int:

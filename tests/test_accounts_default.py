@@ -10,14 +10,9 @@ from accounts.models import Account, Membership, Role, User
 from sites.models import Site
 from sites.services import site_create
 from tests.conftest import member
+from tests.support import logged_in
 
 pytestmark = pytest.mark.django_db
-
-
-def logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def opens(client: Client) -> str:

@@ -24,6 +24,7 @@ from sites.services import site_create
 from tests.clickmeter_support import Program, master
 from tests.clickmeter_support import guest as program_of
 from tests.conftest import PASSWORD
+from tests.support import logged_in
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Zoe", "password": "a long enough password"}
@@ -45,12 +46,6 @@ def inside(alice: User) -> Client:
 def on_commit(django_capture_on_commit_callbacks: Any) -> Any:
     """What waits for the end of a transaction happens at the end of the block."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
-
-
-def logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def mailed() -> str:

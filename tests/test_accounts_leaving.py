@@ -28,6 +28,7 @@ from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.clickmeter_support import Program, master
 from tests.conftest import member
+from tests.support import logged_in
 
 pytestmark = pytest.mark.django_db
 
@@ -40,12 +41,6 @@ def no_attempts_yet() -> None:
 @pytest.fixture
 def inside(alice: User) -> Client:
     return logged_in(alice)
-
-
-def logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def exposed() -> set[tuple[str, int, str]]:

@@ -16,6 +16,7 @@ from sites import known
 from sites.models import Site
 from tests.clickmeter_support import Program, master
 from tests.conftest import PASSWORD, member
+from tests.support import logged_in
 
 pytestmark = pytest.mark.django_db
 EVIL = "evil-charlie.example"
@@ -31,12 +32,6 @@ def no_attempts_yet() -> None:
 @pytest.fixture
 def charlies(charlie: User) -> Account:
     return Account.objects.get(memberships__user=charlie)
-
-
-def logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def bearer(key: str) -> Client:
