@@ -16,6 +16,7 @@ from links.models import Tag
 
 Row = TypeVar("Row", bound=Model)
 MAX_ID = 2**63
+MAX_NAME = 200  # characters compared; no tag has so many
 
 
 def does_not_exist(what: str, field: str) -> ValidationError:
@@ -54,7 +55,7 @@ def find_tags(sight: Sight, given: Sequence[int | str], field: str = "tags") -> 
         elif sight.master:
             found.append(one)
         else:
-            tag = rows.filter(name__iexact=one).first()
+            tag = rows.filter(name__iexact=one[:MAX_NAME]).first()
             if tag is None:
                 raise does_not_exist("tag", field)
             found.append(tag)

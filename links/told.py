@@ -14,6 +14,7 @@ from sites.alerts.models import Alert
 from sites.alerts.services import quiet
 
 MOST_NAMED = 20
+MAX_WORDS = 500  # characters of an address that are looked for
 
 
 def watch_destinations(alert: Alert, now: datetime) -> Sequence[Firing]:
@@ -21,7 +22,7 @@ def watch_destinations(alert: Alert, now: datetime) -> Sequence[Firing]:
     if quiet(alert, now):  # what happens meanwhile is told together afterwards
         return []
     rows = Destination.objects.filter(datapoint__account_id=alert.site.account_id)
-    words = str(alert.parameters.get("contains") or "").strip()
+    words = str(alert.parameters.get("contains") or "").strip()[:MAX_WORDS]
     if words:
         rows = rows.filter(url__icontains=words)
     rows = rows.select_related("datapoint__domain")

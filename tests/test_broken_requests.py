@@ -76,10 +76,15 @@ QUERIES = {
     "many parameters": b"a=1&" * 5000,
     "bytes": b"\xff=\xff&%ff=%ff&a=%00",
     "long": b"a=" + b"b" * 60_000,
+    "long searches": b"&".join(b"%b=" % name + b"b" * 55_000 for name in (b"q", b"name", b"tag", b"textSearch")),
+    "many words": b"name=" + b"*a" * 1500 + b"&tags=" + b",".join(b"t%d" % number for number in range(3000)),
+    "days out of range": b"timeframe=custom&fromDay=00010101&toDay=99991231&date=0001-01-01,9999-12-31&period=custom"
+    b"&from=0001-01-01&to=9999-12-31&start=0001-01-01&end=9999-12-31&start_date=0001-01-01&end_date=9999-12-31",
     "numbers": b"limit=99999999999999999999&offset=-1&page=x&site_id=%00&from=9&to=9",
 }
 # One of every sort; the others are heavy, since each asks some hundred addresses
-ALWAYS = {"deep JSON", "JSON of some depth", "many fields", "no boundary", "many files", "too much", "many parameters"}
+ALWAYS = {"deep JSON", "JSON of some depth", "many fields", "no boundary", "many files", "too much", "many parameters",
+          "days out of range"}  # fmt: skip
 
 
 def in_turn(kinds: dict[str, Any]) -> list[Any]:

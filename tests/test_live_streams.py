@@ -13,6 +13,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import StreamingHttpResponse
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 
@@ -85,6 +86,31 @@ async def test_an_event_is_shown_the_moment_it_is_stored(site: Site, spied: str,
         told = (await browser.piece()).decode()
     assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
     assert "/&lt;b&gt;live&lt;/b&gt;" in told
+
+
+async def test_an_event_is_written_once_for_all_who_watch_in_one_zone_and_language(
+    site: Site, spied: str, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(spy, "render_to_string", lambda *args: made.append("one") or render_to_string(*args))
+    hers, his = await cookie(alice), await cookie(bob)
+    async with (
+        asgi.connected(spied, cookie=hers) as one,
+        asgi.connected(spied, cookie=his) as two,
+        asgi.connected(f"{spied}?country=DE", cookie=his) as elsewhere,
+    ):
+        for browser in (one, two, elsewhere):
+            await browser.piece()
+        for path, country in (("/first", "EE"), ("/second", "DE")):
+            feed.publish(event(site, path, at=timezone.now(), country=country))
+        for browser, paths in (
+            (one, (b"/first", b"/second")),
+            (two, (b"/first", b"/second")),
+            (elsewhere, (b"/second",)),
+        ):
+            for path in paths:
+                assert path in (await browser.piece())
+    assert len(made) == 2
 
 
 def logged_out(bob: User, site: Site, session_key: str) -> None:

@@ -82,6 +82,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
         while not reader.closed and not _closing.is_set():
             while reader.waiting:
                 yield reader.waiting.popleft()
+                await asyncio.sleep(0)  # others have their turn between two events, however many wait here
             reader.bell.clear()
             if reader.waiting:
                 continue

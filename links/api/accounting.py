@@ -178,7 +178,7 @@ def guest_rows(call: Call) -> QuerySet[Membership]:
     call.only_master()
     rows = Membership.objects.filter(account=call.account, role=Role.GUEST).select_related("user", "account")
     rows = rows.annotate(guest_name=GUEST_NAME)
-    if search := call.text("textSearch"):
+    if search := entities.search_text(call):
         rows = rows.filter(Q(user__email__icontains=search) | Q(guest_name__icontains=search))
     sign = "-" if call.word("sortDirection", ("", "asc", "desc")) == "desc" else ""
     column = {"email": "user__email", "name": "guest_name", "username": "user__email"}.get(

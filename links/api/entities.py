@@ -9,10 +9,12 @@ from django.db.models import Q, QuerySet
 
 from links.api import wire
 from links.api.call import Call
-from links.api.errors import forbidden, missing
+from links.api.errors import forbidden, invalid, missing
 from links.models import Conversion, Datapoint, Domain, Group, Kind, Script, Status, Tag
 
 Json = dict[str, Any]
+MAX_SEARCH = 500  # characters: longer ones, and very many parts, are more than a database compares
+MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
 DATAPOINT_STATUS = {
     "deleted": Status.DELETED, "active": Status.ACTIVE, "paused": Status.PAUSED, "spam": Status.BLOCKED,
@@ -31,10 +33,20 @@ def created_between(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
     return rows.filter(created__lte=before) if before else rows
 
 
+def search_text(call: Call) -> str:
+    """What `textSearch` looks for. Raises Failure (400) for more than anything is called."""
+    text = call.text("textSearch")
+    if len(text) > MAX_SEARCH:
+        raise invalid("textSearch", f"textSearch has at most {MAX_SEARCH} characters.", text[:60])
+    return text
+
+
 def patterned(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
-    """A name with `*` for anything, whatever the case; without a star it is the whole name."""
+    """A name with `*` for anything, whatever the case; without a star it is the whole name. Raises Failure (400)."""
     if not text:
         return rows
+    if len(text) > MAX_SEARCH or text.count("*") > MAX_STARS:
+        raise invalid("name", f"name has at most {MAX_SEARCH} characters and {MAX_STARS} stars.", text[:60])
     if "*" not in text:
         return rows.filter(**{f"{field}__iexact": text})
     for place, part in enumerate(parts := text.split("*")):
@@ -49,6 +61,8 @@ def tagged(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
     words = [word.strip() for word in (call.text("tags") or call.text("tag")).split(",") if word.strip()]
     if not words:
         return rows
+    if len(words) > MAX_WORDS or max(map(len, words)) > MAX_SEARCH:
+        raise invalid("tags", f"tags names at most {MAX_WORDS} tags of at most {MAX_SEARCH} characters.")
     wanted = Q(name__in=[])
     for word in words:
         wanted |= Q(name__iexact=word)
@@ -68,7 +82,7 @@ def datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> QuerySet[
         rows = rows.filter(status=DATAPOINT_STATUS[status])
     if call.flag("onlyFavorites") or call.flag("favourite"):
         rows = rows.filter(favourite=True)
-    if search := call.text("textSearch"):
+    if search := search_text(call):
         rows = rows.filter(
             Q(alias__icontains=search)
             | Q(title__icontains=search)
@@ -89,7 +103,7 @@ def groups(call: Call, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
     rows = alive(call, rows)
     if call.flag("onlyFavorites") or call.flag("favourite"):
         rows = rows.filter(favourite=True)
-    if search := call.text("textSearch"):
+    if search := search_text(call):
         rows = rows.filter(Q(name__icontains=search) | Q(notes__icontains=search))
     return created_between(tagged(patterned(rows, call.text("name")), call), call)
 
@@ -104,7 +118,7 @@ def alive(call: Call, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def conversions(call: Call) -> QuerySet[Conversion]:
     rows = alive(call, call.sight.conversions())
-    if search := call.text("textSearch"):
+    if search := search_text(call):
         rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
     return created_between(patterned(rows, call.text("name")), call)
 

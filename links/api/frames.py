@@ -67,7 +67,10 @@ def custom(call: Call, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def local_moment(text: str, name: str, zone: ZoneInfo) -> datetime:
     from links.api.call import read_moment
 
-    return read_moment(text, name).replace(tzinfo=zone).astimezone(UTC)
+    found = read_moment(text, name)
+    if not 1971 <= found.year <= 2098:
+        raise invalid(name, "Days lie between 1971 and 2098.", text)
+    return found.replace(tzinfo=zone).astimezone(UTC)
 
 
 def date14(moment: datetime | None) -> str:

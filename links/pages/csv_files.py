@@ -22,6 +22,7 @@ from links.models import Group, Status
 from links.pages.frame import links_page, shown
 from links.pages.listing import chosen, numbers
 
+MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
@@ -131,7 +132,7 @@ def cells_of(line: dict[Any, Any]) -> dict[str, str]:
 def import_line(sight: Sight, line: dict[str, str]) -> None:
     """Create the link of one line, and its group if there is none of that name. Raises ValidationError."""
     group: Group | None = None
-    if name := line.get("group"):
+    if name := line.get("group", "")[:MAX_GROUP_NAME]:
         group = sight.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
         if group is None and sight.writes:
             group = belongings.group_create(account=sight.account, name=name)

@@ -59,7 +59,7 @@ def guests_of(sight: Sight) -> list[Membership]:
 def matrix(request: HttpRequest, sight: Sight) -> HttpResponse:
     """Guests across, groups and links down; every cell a right. Also invites and removes guests."""
     guests = guests_of(sight)
-    listed = things(sight, request.GET.get("q", "").strip())
+    listed = things(sight, request.GET.get("q", "").strip()[:200])
     sent: InvitationMail | None = None
     if request.method == "POST":
         try:

@@ -25,6 +25,7 @@ from reports.engine import Period
 from reports.pages.names import reader_locale
 
 PER_PAGE = 50
+MAX_SEARCH = 500  # characters
 STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
 
 
@@ -36,13 +37,13 @@ def chosen(request: HttpRequest, sight: Sight) -> QuerySet[Datapoint]:
     rows = rows.exclude(status=Status.DELETED) if status is None else rows.filter(status=status)
     if given.get("kind") in ("link", "pixel"):
         rows = rows.filter(kind=Kind.PIXEL if given["kind"] == "pixel" else Kind.LINK)
-    if text := given.get("q", "").strip():
+    if text := given.get("q", "").strip()[:MAX_SEARCH]:
         rows = rows.filter(
             Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
         )
     if group := parse_number(given.get("group")):
         rows = rows.filter(group_id=group)
-    if tag := given.get("tag", "").strip():
+    if tag := given.get("tag", "").strip()[:MAX_SEARCH]:
         rows = rows.filter(tags__name__iexact=tag)
     if given.get("favourite"):
         rows = rows.filter(favourite=True)
