@@ -106,7 +106,7 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
         "The messages are stopped" in Client(enforce_csrf_checks=True).post(stop).content.decode()
     )  # one click: no form of ours
     channel, count = Channel.objects.get(), len(mail.outbox)
-    assert not channel.enabled and "ended the messages" in channel.switched_off
+    assert not channel.enabled and "stopped the messages" in channel.switched_off
     save_channel(inside, site, channel=channel)
     assert fire(site, "again") == 0
     assert [letter.subject for letter in mail.outbox[count:]] == ["Confirm that this address may get alerts"]
