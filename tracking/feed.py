@@ -84,7 +84,7 @@ async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> Async
                 yield reader.waiting.popleft()
                 await asyncio.sleep(0)  # others have their turn between two events, however many wait here
             reader.bell.clear()
-            if reader.waiting:
+            if reader.waiting or reader.closed:  # it rang before it was cleared
                 continue
             try:
                 await asyncio.wait_for(reader.bell.wait(), heartbeat)
