@@ -20,22 +20,23 @@ def restrict_new_files() -> None:
 def remove_others_access(directory: Path) -> int:
     """Remove all permissions of the group and others below `directory`; returns how many paths were changed.
 
-    Symbolic links are not followed. Files of other users cannot be changed, which is logged.
+    Symbolic links are not followed. What cannot be changed (files of other users, a read-only disk) is logged: a server
+    starts all the same.
     """
     changed, refused = 0, []
     for path, mode in find_accessible_to_others(directory):
         try:
             path.chmod(mode & ~GROUP_AND_OTHERS)
             changed += 1
-        except PermissionError:
-            refused.append(path)
         except FileNotFoundError:  # it went away meanwhile
             continue
+        except OSError:
+            refused.append(path)
     if changed:
         log.warning("%s: removed the access of other users to %d files and directories", directory, changed)
     if refused:
         log.warning(
-            "%d files of other users remain accessible to them; %s is the first",
+            "%d files and directories remain accessible to other users; %s is the first",
             len(refused),
             refused[0],
         )
@@ -53,5 +54,5 @@ def find_accessible_to_others(directory: Path) -> Iterator[tuple[Path, int]]:
                 yield path, stat.S_IMODE(mode)
             if stat.S_ISDIR(mode):
                 waiting.extend(Path(entry.path) for entry in os.scandir(path))
-        except (FileNotFoundError, PermissionError):
+        except OSError:  # it went away, or is not to be read
             continue
