@@ -36,7 +36,9 @@ MAX_GROWTH_MB = 300.0
 MAX_DISK_MB = 64.0
 MAX_SLOWER = 3.0
 # What still misses that figure, as last measured on a quiet machine; memory, disk and errors are held all the same
-KNOWN_TOO_SLOW = {"logins": "beacons take 3.9 times as long during a flood of log-ins: threads wait for the interpreter"}
+KNOWN_TOO_SLOW = {
+    "logins": "beacons take 3.9 times as long during a flood of log-ins: threads wait for the interpreter"
+}
 QUIET_FLOOR = 0.01  # seconds: twice as long as one thread may keep the interpreter while another one waits for it
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 9480
