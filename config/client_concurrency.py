@@ -1,18 +1,21 @@
-"""A limit on how many requests of one client Django handles at the same time, so that no client slows down the others.
+"""How many requests Django handles at the same time, of one client and in all, so that nobody slows down the others.
 
-Django handles every request on a thread of its own, and all threads share one interpreter: dozens of concurrent
-requests of one client delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time;
-MAX_WAITING more wait in a queue, without a thread. Further requests, and those that have waited MAX_WAIT_SECONDS, get
-503 and Retry-After.
+Django handles every request on a thread of its own, and all threads share one interpreter: a few concurrent requests
+that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
+while more than MANY_WAITING others wait: a browser loads its page in parallel, a flood is handled one by one. Waiting
+requests occupy no thread; at most MAX_WAITING of a client wait. Of all clients together at most MAX_IN_ALL requests
+run, first come, first served. What is more than that, or has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
 start of a streamed response (a file, live events). Clients are told apart by `rate_limit_key`. Requests without an
-address, or with that of a trusted proxy that forwards none, may come from anybody and are not limited.
+address, or with that of a trusted proxy that forwards none, may come from anybody: for them only MAX_IN_ALL holds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,57 +28,127 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MAX_AT_ONCE = 3  # in a flood of log-ins others' hits took 2.1 times as long as in quiet; with 4 of them 3.1 times
+MAX_AT_ONCE = 3
+MANY_WAITING = 10  # more than a browser has: six connections, of which MAX_AT_ONCE run
 MAX_WAITING = 60
+MAX_IN_ALL = 16
 MAX_WAIT_SECONDS = 10.0
 BUSY = "Too many requests from your address at the same time. Try again in some seconds."
-DISCONNECT = {"type": "http.disconnect"}
+ALL_BUSY = "Too many requests at the same time. Try again in some seconds."
 
 
-class ClientQueue:
-    """The requests of one client that are under way or wait."""
+class TooBusy(Exception):
+    """A request was refused; the text says why."""
+
+
+class Queue:
+    """Requests that run or wait for their turn, in the order in which they came. `limit` says how many may run."""
+
+    def __init__(self, limit: Callable[[int], int]) -> None:
+        self._limit = limit  # called with the number of waiting requests
+        self.running = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        """Wait for the next turn. `leave` must follow, unless this raises."""
+        if not self.waiting and self._has_room():
+            self.running += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self.waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                with contextlib.suppress(ValueError):  # passed over already
+                    self.waiting.remove(turn)
+                self._begin_next()
+            else:  # the turn came at the same moment
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """End a turn; the next begins."""
+        self.running -= 1
+        self._begin_next()
+
+    def size(self) -> int:
+        """How many requests run or wait."""
+        return self.running + len(self.waiting)
+
+    def _begin_next(self) -> None:
+        while self.waiting and self._has_room():
+            turn = self.waiting.popleft()
+            if not turn.done():
+                self.running += 1
+                turn.set_result(None)
+
+    def _has_room(self) -> bool:
+        return self.running < self._limit(len(self.waiting))
+
+
+def client_limit(waiting: int) -> int:
+    """How many requests of a client may run while so many of its others wait."""
+    return 1 if waiting > MANY_WAITING else MAX_AT_ONCE
+
+
+def total_limit(waiting: int) -> int:
+    """How many requests of all clients together may run."""
+    return MAX_IN_ALL
+
+
+class Queues:
+    """The queue of every client that has a request under way, and behind them the one of all."""
 
     def __init__(self) -> None:
-        self.turns = asyncio.Semaphore(MAX_AT_ONCE)
-        self.size = 0
+        self.by_client: dict[str, Queue] = {}
+        self.all = Queue(total_limit)
 
+    async def enter(self, client: str) -> None:
+        """Wait for the client's turn and then for the turn among all; `leave` must follow. Raises TooBusy.
 
-class ClientQueues:
-    """The queues of all clients that have a request under way."""
-
-    def __init__(self) -> None:
-        self.by_client: dict[str, ClientQueue] = {}
-
-    async def enter(self, client: str) -> bool:
-        """Wait for the client's turn; whether it came. If so, `leave` must follow."""
-        queue = self.by_client.setdefault(client, ClientQueue())
-        if queue.size >= MAX_AT_ONCE + MAX_WAITING:
-            return False
-        queue.size += 1
-        entered = False
+        Without a client ("") only for the latter.
+        """
+        reason = BUSY
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
-                entered = await queue.turns.acquire()
+                if client:
+                    await self._enter_client(client)
+                reason = ALL_BUSY
+                try:
+                    await self.all.enter()
+                except asyncio.CancelledError:
+                    self._leave_client(client)
+                    raise
         except TimeoutError:
-            return False
-        finally:
-            if not entered:
-                self._shrink(client, queue)
-        return True
+            raise TooBusy(reason) from None
 
     def leave(self, client: str) -> None:
-        """Let the client's next request begin."""
-        queue = self.by_client[client]
-        queue.turns.release()
-        self._shrink(client, queue)
+        """Let the next requests begin."""
+        self.all.leave()
+        self._leave_client(client)
 
-    def _shrink(self, client: str, queue: ClientQueue) -> None:
-        queue.size -= 1
-        if not queue.size:
+    async def _enter_client(self, client: str) -> None:
+        queue = self.by_client.setdefault(client, Queue(client_limit))
+        if queue.size() >= MAX_AT_ONCE + MAX_WAITING:
+            raise TooBusy(BUSY)
+        try:
+            await queue.enter()
+        finally:
+            self._forget_idle(client)
+
+    def _leave_client(self, client: str) -> None:
+        if client:
+            self.by_client[client].leave()
+            self._forget_idle(client)
+
+    def _forget_idle(self, client: str) -> None:
+        queue = self.by_client.get(client)
+        if queue is not None and not queue.size():
             del self.by_client[client]
 
 
-queues = ClientQueues()
+queues = Queues()
 
 
 class LimitedRequest:
@@ -83,16 +156,24 @@ class LimitedRequest:
 
     def __init__(self, client: str, receive: Receive, send: Send) -> None:
         self.client = client
+        self.begun = False
         self._receive, self._send = receive, send
-        self.begun = self.refused = False
+        self._first: Any = None
+
+    async def read_first(self) -> None:
+        """Read the first message. Most requests end with it and wait here, before Django does anything for them."""
+        self._first = await self.receive()
 
     async def receive(self) -> Any:
-        """The next message; the last of the body when it is this request's turn. Refused, it ends as by disconnect."""
-        message = DISCONNECT if self.refused else await self._receive()
+        """The next message; the last of the body when it is this request's turn. Raises TooBusy."""
+        if self._first is not None:
+            message, self._first = self._first, None
+            return message
+        message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
-            self.begun = await queues.enter(self.client)
-            self.refused = not self.begun
-        return DISCONNECT if self.refused else message
+            await queues.enter(self.client)
+            self.begun = True
+        return message
 
     async def send(self, message: Any) -> None:
         """Pass the response on."""
@@ -113,15 +194,14 @@ def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
 
 
 async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let `app` answer a request when it is its turn among those of its client."""
+    """Let `app` answer a request when it is its turn among those of its client and among all."""
     address = (scope.get("client") or ("",))[0]
-    if not address or trusted_proxy(address):
-        await app(scope, receive, send)
-        return
-    request = LimitedRequest(rate_limit_key(address), receive, send)
+    client = "" if not address or trusted_proxy(address) else rate_limit_key(address)
+    request = LimitedRequest(client, receive, send)
     try:
+        await request.read_first()
         await app(scope, request.receive, request.send)
+    except TooBusy as error:
+        await send_refusal(scope, send, 503, str(error))
     finally:
         request.end()
-    if request.refused:
-        await send_refusal(scope, send, 503, BUSY)

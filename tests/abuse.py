@@ -24,10 +24,10 @@ Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[Reader, Writer]]:
+async def connected(port: int, address: str = ADDRESS) -> AsyncIterator[tuple[Reader, Writer]]:
     """A connection; whatever the server does to it is no error here."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(ADDRESS, 0))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
         try:
             yield reader, writer
         finally:
@@ -102,6 +102,19 @@ async def log_in(port: int, person: str, token: str, cookie: str) -> None:
         await asyncio.wait_for(reader.read(), 60)
 
 
+async def crowd(port: int, end: float) -> None:
+    """200 clients that each ask for the log-in page again and again, as fast as it is answered."""
+
+    async def one(address: str) -> None:
+        while time.monotonic() < end:
+            async with connected(port, address) as (reader, writer):
+                writer.write(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                await asyncio.wait_for(reader.read(), 60)
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(one(f"127.0.1.{number}") for number in range(1, 201)))
+
+
 async def streams(port: int, end: float) -> None:
     """500 half-open connections, 100 that ask for a stream, 20 that ask for scripts and never read; 120 a second."""
     stream = b"GET /sites/101000001/spy/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -131,9 +144,10 @@ async def never_read(port: int, end: float) -> None:
 
 
 KINDS: dict[str, Callable[[int, float], Awaitable[None]]] = {
-    "trailers": trailers, "bodies": bodies, "logins": logins, "streams": streams,
+    "trailers": trailers, "bodies": bodies, "logins": logins, "streams": streams, "crowd": crowd,
 }  # fmt: skip
 
 if __name__ == "__main__":
-    os.nice(10)  # a stranger's machine would not take the server's processors
+    # A stranger's machine would not take the server's processors
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asyncio.run(KINDS[sys.argv[1]](int(sys.argv[2]), time.monotonic() + float(sys.argv[3])))  # type: ignore[arg-type]

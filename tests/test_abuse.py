@@ -1,5 +1,5 @@
 """One anonymous client sends trailers, bodies, log-ins and streams without end: memory and disk stay bounded, and
-nobody else waits. Figures are printed (`pytest -s`).
+nobody else waits. 200 clients at once make pages wait, but not hits. Figures are printed (`pytest -s`).
 
 The machine may have other things to do meanwhile, so quiet and attack alternate, each attack is compared with the quiet
 around it, and the median of these comparisons counts: what slows the server does so every time.
@@ -35,10 +35,7 @@ ROUNDS = 3  # attacks of each kind
 MAX_GROWTH_MB = 300.0
 MAX_DISK_MB = 64.0
 MAX_SLOWER = 3.0
-# What still misses that figure, as last measured on a quiet machine; memory, disk and errors are held all the same
-KNOWN_TOO_SLOW = {
-    "logins": "beacons take 3.9 times as long during a flood of log-ins: threads wait for the interpreter"
-}
+MAX_SLOWER_IN_CROWD = 15.0  # hits, while 200 clients ask for pages; without a limit on all of them it was 600
 QUIET_FLOOR = 0.01  # seconds: twice as long as one thread may keep the interpreter while another one waits for it
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 9480
@@ -216,7 +213,7 @@ def figures(measured: Measured, quiet: Measured) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_client_ends_nobody_elses_service(kind: str, server: Server) -> None:
+def test_strangers_end_nobody_elses_service(kind: str, server: Server) -> None:
     quiet, attacked = [watched(server)], []
     for _ in range(ROUNDS):
         attacked.append(watched(server, kind))
@@ -230,9 +227,10 @@ def test_one_client_ends_nobody_elses_service(kind: str, server: Server) -> None
     assert not any(measured.errors for measured in (*quiet, *attacked))
     assert max(measured.rss for measured in attacked) - quiet[0].rss < MAX_GROWTH_MB
     assert max(measured.disk for measured in attacked) - quiet[0].disk < MAX_DISK_MB
-    if kind in KNOWN_TOO_SLOW and max(slower.values()) > MAX_SLOWER:
-        pytest.xfail(f"{KNOWN_TOO_SLOW[kind]}; now {slower}")
-    assert max(slower.values()) <= MAX_SLOWER, slower
+    if kind == "crowd":  # no single client: pages wait for those that came before them, hits do not
+        assert slower["beacon"] <= MAX_SLOWER_IN_CROWD, slower
+    else:
+        assert max(slower.values()) <= MAX_SLOWER, slower
 
 
 def ratio(name: str, measured: Measured, quiet: Measured) -> float:

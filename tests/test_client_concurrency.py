@@ -13,7 +13,7 @@ import pytest
 from accounts.models import User
 from config import asgi as config_asgi
 from config import client_concurrency
-from config.client_concurrency import MAX_AT_ONCE, MAX_WAITING, queues
+from config.client_concurrency import MANY_WAITING, MAX_AT_ONCE, MAX_IN_ALL, MAX_WAITING, queues
 from sites.models import Site
 from tests import asgi
 from tests.test_live_streams import cookie
@@ -58,6 +58,7 @@ def nothing_left() -> Iterator[None]:
     """No request leaves anything behind, however it ends."""
     yield
     assert not queues.by_client
+    assert not queues.all.size()
 
 
 def ask(path: str, address: str = CLIENT) -> asyncio.Task[asgi.Answer]:
@@ -85,6 +86,51 @@ async def test_the_rest_of_a_clients_requests_wait_for_their_turn_in_order(behin
         assert behind.begun == paths[: MAX_AT_ONCE + ended + 1]
     behind.end(*paths)
     assert [(answer.status, answer.text) for answer in await asyncio.gather(*tasks)] == [(200, path) for path in paths]
+
+
+async def test_a_flood_is_handled_one_by_one_and_others_are_not_held_up(behind: Application) -> None:
+    paths = numbered(MAX_AT_ONCE + MANY_WAITING + 2)
+    tasks = [ask(path) for path in paths]
+    await all_wait()
+    behind.end(*paths[:MAX_AT_ONCE])
+    await all_wait()
+    assert behind.begun == paths[: MAX_AT_ONCE + 1]
+    behind.end(paths[MAX_AT_ONCE])
+    await all_wait()
+    assert behind.begun == paths[: MAX_AT_ONCE * 2 + 1]  # as many as a browser has wait now
+    tasks.append(ask("/other", OTHER))
+    await all_wait()
+    assert behind.begun[-1] == "/other"
+    behind.end(*paths, "/other")
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+
+
+async def test_many_clients_together_run_a_bounded_number_of_requests_first_come_first_served(
+    behind: Application,
+) -> None:
+    paths = numbered(MAX_IN_ALL + 2)
+    tasks = [ask(path, f"198.51.100.{number}") for number, path in enumerate(paths, 1)]
+    await all_wait()
+    assert behind.begun == paths[:MAX_IN_ALL]
+    behind.end(paths[3])
+    await all_wait()
+    assert behind.begun == paths[: MAX_IN_ALL + 1]
+    behind.end(*paths)
+    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+
+
+async def test_who_waits_too_long_for_the_others_is_told_so_and_keeps_no_place(
+    behind: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = numbered(MAX_IN_ALL)
+    tasks = [ask(path, f"198.51.100.{number}") for number, path in enumerate(paths, 1)]
+    await all_wait()
+    monkeypatch.setattr(client_concurrency, "MAX_WAIT_SECONDS", 0.01)
+    late = await ask("/login", "192.0.2.1")
+    assert late.status == 503 and client_concurrency.ALL_BUSY in late.text
+    assert "192.0.2.1" not in queues.by_client
+    behind.end(*paths)
+    await asyncio.gather(*tasks)
 
 
 @pytest.mark.parametrize(("one", "other", "together"), [
@@ -149,12 +195,12 @@ async def test_requests_that_fail_or_are_given_up_free_their_place(behind: Appli
 
 async def test_a_turn_that_comes_as_its_request_is_given_up_goes_to_the_next() -> None:
     for _ in range(MAX_AT_ONCE):
-        assert await queues.enter(CLIENT)
+        await queues.enter(CLIENT)
     given_up, following = (asyncio.create_task(queues.enter(CLIENT)) for _ in range(2))
     await all_wait()
     queues.leave(CLIENT)
     given_up.cancel()  # before it could go on
-    assert await following
+    await following
     for _ in range(MAX_AT_ONCE):
         queues.leave(CLIENT)
 
