@@ -26,14 +26,14 @@ from reports.goal_names import named_goals
 from reports.pages.arrived import register_links
 from reports.pages.places import register_places
 from reports.prices.services import costs
-from reports.share.revocation import SHARES
+from reports.share.revocation import SHARED_LINKS, SHARES
 from reports.watch import CONDITIONS as TRAFFIC_CONDITIONS
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register as register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
 from sites.live import register_traffic
 from sites.navigation import register_settings_page
-from sites.revocation import API_KEYS, MAIL_CHANNELS, SITE_KEYS
+from sites.revocation import API_KEYS, MAIL_CHANNELS, PROXY_SECRETS, SITE_KEYS, WEBHOOK_SECRETS
 from sites.services import claim_changed
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
@@ -51,6 +51,9 @@ register_dependent_access(MAIL_CHANNELS)
 register_shared_keys(SITE_KEYS)
 register_shared_keys(ACCOUNT_KEY)
 register_shared_keys(GUEST_KEYS)
+register_shared_keys(PROXY_SECRETS)
+register_shared_keys(WEBHOOK_SECRETS)
+register_shared_keys(SHARED_LINKS)
 
 # Hosts of accounts: further reserved hosts, and caches that depend on claims
 register_reserved_hosts(is_former_link_domain)

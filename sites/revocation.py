@@ -1,17 +1,18 @@
-"""What ends in an account's sites with a member's access: API keys, mail channels; site keys they could read."""
+"""What ends in an account's sites with a member's access, and which keys and secrets the member could read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
 
-from accounts.access import Bearer
+from accounts.access import Bearer, membership_may
 from accounts.models import Account, Membership
 from accounts.revocation import DependentAccess, SharedKeys
 from sites.access import KIND, existing_sites, sites_of
 from sites.alerts.models import Channel, ChannelKind
+from sites.alerts.services import WEBHOOK_KIND, channel_secret_replace
 from sites.models import ApiKey, Site
-from sites.services import api_key_revoke, site_keys_rotate
+from sites.services import PROXY_KIND, api_key_revoke, site_keys_rotate, site_proxy_secret_replace
 
 
 def ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
@@ -47,6 +48,39 @@ def replace_site_keys(account: Account, site_id: int) -> None:
         site_keys_rotate(site=site)
 
 
+def readable_proxy_secrets(membership: Membership) -> set[tuple[int, str]]:
+    """(site id, name of the secret): editors of a site can read the secret word in its proxied path."""
+    edited = sites_of(Bearer(membership), "edit")
+    return {(site.pk, "proxy_secret") for site in edited if site.proxy_secret}
+
+
+def replace_proxy_secret(account: Account, site_id: int) -> None:
+    """Replace the secret word of a site of the account; does nothing if the site is gone or has none."""
+    site = Site.objects.filter(account=account, pk=site_id).first()
+    if site is not None and site.proxy_secret:
+        site_proxy_secret_replace(site=site)
+
+
+def readable_webhook_secrets(membership: Membership) -> set[tuple[int, str]]:
+    """(channel id, name of the secret): the staff of an account can read what its webhooks are signed with."""
+    if not membership_may(membership, "edit"):
+        return set()
+    webhooks = Channel.objects.filter(account=membership.account, kind=ChannelKind.WEBHOOK)
+    return {(number, "secret") for number in webhooks.values_list("pk", flat=True)}
+
+
+def webhook_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """The names of channels by id."""
+    return dict(Channel.objects.filter(account=account, pk__in=list(ids)).values_list("pk", "name"))
+
+
+def replace_webhook_secret(account: Account, channel_id: int) -> None:
+    """Replace the secret of a channel of the account; does nothing if the channel is gone."""
+    channel = Channel.objects.filter(account=account, pk=channel_id).first()
+    if channel is not None:
+        channel_secret_replace(channel=channel)
+
+
 def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
     """The channels that mail the account's alerts to a person who leaves it."""
     if not leaves:
@@ -65,3 +99,9 @@ def end_channel(channel: Channel, now: datetime) -> None:
 MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", ending_channels, end_channel)
 API_KEYS = DependentAccess("API keys", ending_keys, end_key)
 SITE_KEYS = SharedKeys(KIND, "Site keys", readable_site_keys, site_names, replace_site_keys)
+PROXY_SECRETS = SharedKeys(
+    PROXY_KIND, "Secret word of the proxy", readable_proxy_secrets, site_names, replace_proxy_secret
+)
+WEBHOOK_SECRETS = SharedKeys(
+    WEBHOOK_KIND, "Webhook secret", readable_webhook_secrets, webhook_names, replace_webhook_secret
+)

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
+from django.utils.crypto import get_random_string
 
 from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.reserved import is_reserved_host
@@ -24,6 +25,7 @@ from sites.settings_fields import cleaned_settings
 
 PREFIX_LENGTH = 10
 PROVISIONED = "provision"
+PROXY_KIND = "proxy-secret"  # of exposed keys (`accounts.revocation`)
 MOST_MARKS = 500  # of visitors that people called bots, and of those they called people
 
 
@@ -61,6 +63,8 @@ def site_update(*, site: Site, **changes: Any) -> Site:
     if domain != before:
         _claim_domain(site.account, domain, by_operator=False)
         _release_domain(site)
+    if fields.get("proxy_secret", site.proxy_secret) != site.proxy_secret:
+        exposed_keys_clear(kind=PROXY_KIND, object_id=site.pk)
     for name, value in fields.items():
         setattr(site, name, value)
     site.save(update_fields=list(fields))
@@ -90,7 +94,14 @@ def site_delete(*, site: Site, now: datetime | None = None) -> None:
     site.deleted = now or clock.now()
     site.save(update_fields=["deleted"])
     exposed_keys_clear(kind="site", object_id=site.pk)
+    exposed_keys_clear(kind=PROXY_KIND, object_id=site.pk)
     transaction.on_commit(known.nudge)
+
+
+@transaction.atomic
+def site_proxy_secret_replace(*, site: Site) -> Site:
+    """A new secret word in the proxied path; hits with the old one count no more as forwarded by the proxy."""
+    return site_update(site=site, proxy_secret=get_random_string(24))
 
 
 @transaction.atomic

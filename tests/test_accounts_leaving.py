@@ -21,10 +21,11 @@ from accounts.models import Account, ExposedKey, Grant, Invitation, Membership, 
 from accounts.services import grant_set
 from links import belongings
 from links.services import datapoint_create
+from reports.share.services import share_create
 from sites import known
 from sites.alerts.models import Channel
 from sites.models import ApiKey, Site
-from sites.services import api_key_create, site_create
+from sites.services import api_key_create, site_create, site_update
 from sites.uptime.services import monitor_create
 from tests.clickmeter_support import Program, master
 from tests.conftest import member
@@ -127,6 +128,39 @@ def test_a_key_is_kept_by_a_press_or_the_api_and_goes_with_its_site(inside: Clie
     old = {one.pk: one.sitekey for one in Site.objects.all()}
     api(inside, "delete", f"sites/{second['object_id']}")
     assert not exposed() and {one.pk: one.sitekey for one in Site.objects.all()} == old
+
+
+def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
+    inside: Client, account, site, charlies_site
+) -> None:
+    erin = member(account, "erin", Role.EDITOR)
+    site_update(site=site, proxy_secret="a-word-of-the-proxy")
+    hook = Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
+    alice = User.objects.get(email="alice@example.com")
+    kept, own = (share_create(site=site, name=user.name, user=user) for user in (alice, erin))
+    share_create(site=charlies_site, name="other account")
+    secret = hook.secret
+    inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
+    person = "Erin (erin@example.com)"
+    site_keys = {("site", site.pk, person), ("proxy-secret", site.pk, person)}
+    assert exposed() == {*site_keys, ("webhook-secret", hook.pk, person), ("share", kept.pk, person)}
+    page = inside.get("/account/team").content.decode()
+    for label in (f"Secret word of the proxy of {site}", "Webhook secret of Pager", f"Shared link of Alice ({site})"):
+        assert label in page, label
+    for row in ExposedKey.objects.exclude(kind="site"):
+        inside.post(f"/account/team/keys/{row.pk}/replace")
+    assert exposed() == {("site", site.pk, person)}
+    for row in (site, hook, kept, own):
+        row.refresh_from_db()
+    assert site.proxy_secret not in ("", "a-word-of-the-proxy") and hook.secret != secret
+    assert kept.revoked and own.revoked
+
+
+def test_a_guest_without_write_access_could_read_no_webhook_secret(inside: Client, account, site, bob) -> None:
+    Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
+    share_create(site=site, name="kept")
+    inside.post(f"/account/team/{bob.memberships.get().pk}/remove")
+    assert {kind for kind, *_ in exposed()} <= {"site"}
 
 
 # -- everything of somebody who leaves ----------------------------------------------------------------------------

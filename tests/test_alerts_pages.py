@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from sites.alerts.conditions import CONDITIONS
-from sites.alerts.models import Alert
+from sites.alerts.models import Alert, Channel
 
 
 def test_an_address_that_is_none_is_refused_with_a_sentence(client, alice, site):
@@ -12,6 +12,14 @@ def test_an_address_that_is_none_is_refused_with_a_sentence(client, alice, site)
     form = {"kind": "email", "name": "me", "target": "https://nonsense", "enabled": "on"}
     page = client.post(reverse("channel-new", args=[site.pk]), form).content.decode()
     assert "This is not an e-mail address." in page
+
+
+def test_a_slack_hook_without_encryption_is_refused(client, site, alice):
+    client.force_login(alice)
+    form = {"kind": "slack", "name": "team", "target": "http://hooks.slack.com/services/T0/B0/x", "enabled": "on"}
+    page = client.post(reverse("channel-new", args=[site.pk]), form).content.decode()
+    assert "Slack&#x27;s hooks start with https://" in page
+    assert not Channel.objects.exists()
 
 
 @pytest.mark.parametrize("name", sorted(CONDITIONS))

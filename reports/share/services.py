@@ -12,10 +12,13 @@ from django.utils import timezone
 
 from accounts.limits import check_limit
 from accounts.models import User
+from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from goals.models import Segment
 from reports.share.models import Share
 from sites.models import Site
+
+SHARED_LINK_KIND = "share"  # of exposed keys (`accounts.revocation`)
 
 
 @transaction.atomic
@@ -49,6 +52,7 @@ def share_revoke(*, share: Share, now: datetime) -> None:
     """End a link at once; it never opens again."""
     share.revoked = now
     share.save(update_fields=["revoked"])
+    exposed_keys_clear(kind=SHARED_LINK_KIND, object_id=share.pk)
 
 
 def opens(share: Share, password: str) -> bool:

@@ -49,6 +49,8 @@ class ChannelForm(forms.ModelForm):
                 self.add_error("target", "This is not an e-mail address.")
         elif kind and not target.startswith(("https://", "http://")):
             self.add_error("target", "Paste the hook's whole address; it starts with https://.")
+        elif kind == ChannelKind.SLACK and not target.startswith("https://"):
+            self.add_error("target", "Slack's hooks start with https://; without it others could read what you send.")
         elif kind and data.get("enabled"):
             try:
                 check_reachable(target)

@@ -13,11 +13,14 @@ from django.utils import timezone
 from accounts.limits import check_limit
 from accounts.mail import one_line
 from accounts.operations.run import run_each
+from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.confirmation import is_member_address
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, webhook_secret
 from sites.outbound import OutboundError, check_host
+
+WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
 
 
 @transaction.atomic
@@ -49,6 +52,14 @@ def channel_secret_replace(*, channel: Channel) -> None:
     """Replace the secret that webhooks are signed with; receivers with the old one will reject them."""
     channel.secret = webhook_secret()
     channel.save(update_fields=["secret"])
+    exposed_keys_clear(kind=WEBHOOK_KIND, object_id=channel.pk)
+
+
+@transaction.atomic
+def channel_delete(*, channel: Channel) -> None:
+    """Delete a channel; alerts stay and no longer use it."""
+    exposed_keys_clear(kind=WEBHOOK_KIND, object_id=channel.pk)
+    channel.delete()
 
 
 def check_hook(channel: Channel) -> None:

@@ -177,5 +177,5 @@ def send_confirmation(request: HttpRequest, channel: Channel) -> None:
 def channel_delete(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Forget the channel and what was sent to it."""
     site = site_of_staff(request, site_id)
-    get_object_or_404(Channel, pk=channel_id, account=site.account).delete()
+    channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
     return redirect("alerts", site.pk)
