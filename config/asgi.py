@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-import django
+from django.core.asgi import get_asgi_application
 
-django.setup()  # before anything that needs the models
+django_app = get_asgi_application()  # before anything that needs the models
 
 from config import bodies, client_concurrency, health, process, statics  # noqa: E402
-from config.handler import ThreadedHandler  # noqa: E402
 from config.together import AtOnce, never  # noqa: E402
 from links import redirector  # noqa: E402
 from tracking import collector, intake  # noqa: E402
@@ -23,9 +22,9 @@ from tracking.address import trusted_proxy, visitor_address  # noqa: E402
 from tracking.turn import turn  # noqa: E402
 from tracking.web import NOSNIFF  # noqa: E402
 
-django_app = ThreadedHandler()
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
+
 
 Found = tuple[int, bytes, bytes]
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
