@@ -71,7 +71,7 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
 
 
 async def take_turns(scope: Scope, receive: Any, send: Any) -> None:
-    """Let Django answer when it is the request's turn among those of its client."""
+    """Let Django answer when it is the request's turn among those of its client, and among all."""
     await client_concurrency.limited(django_app, scope, receive, send)
 
 
