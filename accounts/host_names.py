@@ -3,14 +3,17 @@
 import re
 from functools import lru_cache
 
+import idna
+
 PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
 
+MAX_LABEL = 63
 FINAL_DOTS = ".\u3002\uff0e\uff61"  # the dot, and what IDNA takes for one
 
 
 @lru_cache(maxsize=10_000)
 def host_name(text: str) -> str:
-    """Normalize a host name: lower case, ASCII (IDNA), no port, no final dot.
+    """Normalize a host name: lower case, ASCII (IDNA 2008, as browsers send it), no port, no final dot.
 
     Accepts a bare name, a name with port, or a whole URL; returns "" for what is no host name.
     """
@@ -22,10 +25,36 @@ def host_name(text: str) -> str:
     text = text.split(":", 1)[0].rstrip(FINAL_DOTS)
     if text.isascii():
         return text
+    return ascii_host(text)
+
+
+def ascii_host(host: str) -> str:
+    """The ASCII form of a host name in lower case with letters of any script; "" for what is no host name."""
     try:
-        return text.encode("idna").decode().rstrip(".")
-    except UnicodeError:
+        return idna.encode(host, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return ascii_host_of_symbols(host)
+
+
+def ascii_host_of_symbols(host: str) -> str:
+    """As `ascii_host`, for names with symbols and underscores: IDNA forbids them, yet browsers open them."""
+    try:
+        labels = idna.uts46_remap(host, std3_rules=False).split(".")
+        written = [label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels]
+    except (idna.IDNAError, UnicodeError):
         return ""
+    return ".".join(written) if all(0 < len(label) <= MAX_LABEL for label in written) else ""
+
+
+@lru_cache(maxsize=10_000)
+def readable_host(host: str) -> str:
+    """A normalized host name as people read it: `xn--bcher-kva.example` becomes `bücher.example`."""
+    if "xn--" not in host:
+        return host
+    try:
+        return idna.decode(host)
+    except (idna.IDNAError, UnicodeError):
+        return host
 
 
 def is_public_host(host: str) -> bool:

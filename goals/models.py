@@ -59,6 +59,10 @@ class Goal(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def earns_in(self, currency: str) -> str:
+        """The currency of what it earned, where its events carried amounts in `currency`."""
+        return self.currency or currency if self.fixed_revenue is not None else currency
+
     def earned(self, times: int, carried: object) -> Decimal:
         """What the goal earned when it was reached so often: its fixed worth each time, else what events carried."""
         if self.fixed_revenue is not None:

@@ -182,6 +182,8 @@ class Asked:
         for number in valued:
             amount, currency = self.world.worths[number]
             reached = [e for e in events if (by_goal or self.reaches(e, number)) and (chosen or not has_amount(e))]
+            if self.currency is None and currency:  # rows of one currency each: the worth counts in its own row
+                reached = [e for e in reached if e.get("currency", "") == currency]
             times = len({e["visit"] for e in reached}) if once(self.world.goals[number]) else len(reached)
             total += amount * times if self.currency is None or currency in ("", self.currency) else 0
         if valued and chosen:

@@ -113,6 +113,7 @@ def test_a_ping_carries_attention_and_reach_of_its_view(site: Site) -> None:
 
 
 def test_video_split_test_properties_and_sticky_campaign_are_understood(site: Site) -> None:
+    beacon(site, "pageview", href="/", utm="utm_source=mag&utm_campaign=c1")
     beacon(site, "video", href="/film.mp4", title="Film", **{"video[action]": "play", "video[time]": "12"})
     beacon(
         site,
@@ -122,8 +123,7 @@ def test_video_split_test_properties_and_sticky_campaign_are_understood(site: Si
         currency="eur",
         **{"prop[plan]": "pro", "split[name]": "colour", "split[version]": "red"},
     )
-    beacon(site, "pageview", href="/", utm="utm_source=mag&utm_campaign=c1")
-    video, named, view = stored(site.pk)
+    view, video, named = stored(site.pk)
     assert (video["kind"], video["name"], video["target"], video["props"]) == (
         "video",
         "play",

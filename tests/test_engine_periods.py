@@ -165,6 +165,11 @@ def test_amounts_of_two_currencies_are_never_added_up(store: Any) -> None:
     assert (result.meta.currency, result.meta.other_currencies) == ("EUR", {"USD": Decimal(500)})
     by = ask(query(metrics=("revenue",), dimensions=("currency",)), now=NOW, source=NAMES).rows
     assert by == [{"currency": "USD", "revenue": Decimal(500)}, {"currency": "EUR", "revenue": Decimal(16)}]
+    whole = ask(
+        query(metrics=("revenue", "avg_order", "events"), dimensions=("currency",), totals=True),
+        now=NOW, source=NAMES,
+    )  # fmt: skip
+    assert whole.totals == {"revenue": None, "avg_order": None, "events": 4}
 
 
 def test_an_answer_is_kept_until_the_data_behind_it_changes(store: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.hits import CHROME, IPHONE, NOW, event, facts, forget, reason
 from tracking import salts, shared, visits
+from tracking.steps.visit import ORIGIN
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +151,32 @@ def test_all_events_of_a_visit_share_where_it_came_from() -> None:
     event("/a?utm_source=mag&utm_campaign=c1", referrer="https://www.google.com/search?q=x")
     second = event("/b", referrer="https://example.com/a")
     assert (second["source"], second["utm_campaign"]) == ("mag", "c1")
+
+
+@pytest.mark.parametrize(
+    "return_from", ["https://checkout.stripe.com/c/pay", "https://www.paypal.com/", "https://www.bing.com/search?q=a"]
+)
+@pytest.mark.parametrize("first", ["https://www.google.com/", ""])
+def test_a_referrer_or_a_campaign_in_the_middle_never_moves_a_visit(first: str, return_from: str) -> None:
+    begun = event("/shop", referrer=first)
+    back = event("/thanks?utm_source=mag&utm_medium=email&gclid=1", referrer=return_from, now=after(minutes=5))
+    later = event("/more", now=after(minutes=6))
+    assert back["visit"] == begun["visit"] == later["visit"]
+    for name in ORIGIN:
+        assert back.get(name) == begun.get(name) == later.get(name), name
+
+
+def test_a_conversion_after_the_payment_page_belongs_to_what_began_the_visit(store: Any) -> None:
+    from tests.support import ask, record
+
+    begun = event("/shop", referrer="https://www.google.com/")
+    back = event("/thanks", referrer="https://checkout.stripe.com/pay", now=after(minutes=3))
+    record(begun, back)
+    now = after(minutes=5)
+    assert ask(7, "visits", by="source", now=now) == {"Google": 1}
+    assert ask(7, "views", by="source", now=now) == {"Google": 2}
+    thanks = {"dimension": "page", "operator": "is", "value": ["/thanks"]}
+    assert ask(7, "visits", by="source", where=thanks, now=now) == {"Google": 1}
 
 
 def test_a_ping_belongs_to_the_view_it_names_and_never_begins_a_visit() -> None:

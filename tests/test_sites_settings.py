@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
+from accounts.host_names import readable_host
 from sites.facts import site_facts
 from sites.hosts import HostMatcher, host_name
 from sites.models import FIRST_SITE_ID, Site
@@ -20,10 +21,30 @@ def inside(client: Client, alice, account) -> Client:
     ("text", "name"),
     [("https://www.Example.org:8080/x?y#z", "www.example.org"), ("EXAMPLE.org.", "example.org"),
      ("münchen.example", "xn--mnchen-3ya.example"), ("//user:pw@example.org/", "example.org"),
-     ("[::1]:80", "::1"), ("", ""), ("a..b\u2026", "")],
+     ("https://straße.de/x", "xn--strae-oqa.de"), ("xn--strae-oqa.de", "xn--strae-oqa.de"),
+     ("faß。DE", "xn--fa-hia.de"),
+     ("BÜCHER.example:8080", "xn--bcher-kva.example"), ("☕.example", "xn--53h.example"),
+     ("a_b.münchen.example", "a_b.xn--mnchen-3ya.example"), ("[::1]:80", "::1"), ("", ""), ("a..b\u2026", ""),
+     ("ü" * 70 + ".de", ""), ("\ud800.de", "")],
 )  # fmt: skip
 def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
     assert host_name(text) == name
+
+
+def test_a_site_with_a_sharp_s_takes_the_hits_of_its_domain_and_none_of_another(account) -> None:
+    matcher = site_facts(site_create(account=account, domain="straße.de", allowed_hosts=["*größe.example"])).hosts
+    accepted = ("xn--strae-oqa.de", "straße.de", "www.xn--strae-oqa.de", "a.xn--gre-6ka8i.example")
+    assert all(matcher.accepts_host(host) for host in accepted)
+    assert not any(matcher.accepts_host(host) for host in ("strasse.de", "grosse.example", "groesse.example"))
+
+
+@pytest.mark.parametrize(
+    ("name", "readable"),
+    [("xn--bcher-kva.example", "bücher.example"), ("xn--strae-oqa.de", "straße.de"), ("a.example", "a.example"),
+     ("xn--zzzz.de", "xn--zzzz.de"), ("xn--", "xn--")],
+)  # fmt: skip
+def test_host_names_of_other_scripts_are_shown_in_them(name: str, readable: str) -> None:
+    assert readable_host(name) == readable
 
 
 @pytest.mark.parametrize(

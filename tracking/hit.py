@@ -35,6 +35,9 @@ class Hit:
     referrer: str = ""
     language: str = ""
     screen: str = ""  # "1920x1080"
+    touch_points: int = 0  # fingers the screen takes at once, as the tracker read it
+    platform_version: str = ""  # exact version of the system (`hep`), where the page asks for it
+    model: str = ""  # model of the device (`hem`)
     name: str = ""  # event name, goal name or id, form name, video action
     target: str = ""  # URL of an outbound link, a download or a video; selector or text of a click
     text: str = ""  # text of the clicked thing, page title of a target

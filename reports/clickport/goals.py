@@ -6,7 +6,7 @@ from typing import Any
 
 from goals.models import Goal, GoalKind
 from goals.querysets import goals_of
-from reports.clickport.names import two_places, whole
+from reports.clickport.names import amount, whole
 from reports.engine import Period, Query, ask
 
 TYPES = {GoalKind.PAGE: "pageview", GoalKind.EVENT: "custom", GoalKind.MANUAL: "custom"}
@@ -26,13 +26,14 @@ def goal_rows(site_id: int, period: Period, now: Any) -> list[dict[str, Any]]:
         dimensions=("goal",),
         limit=MOST_GOALS,
     )
-    reached = {int(row["goal"]): row for row in ask(query, now=now).rows}
-    rows = [goal_row(goal, reached.get(goal.pk, {})) for goal in goals]
+    result = ask(query, now=now)
+    reached = {int(row["goal"]): row for row in result.rows}
+    rows = [goal_row(goal, reached.get(goal.pk, {}), result.meta.currency) for goal in goals]
     return sorted(rows, key=lambda row: -row["visitors"])
 
 
-def goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
-    """One goal; `total_revenue` only where it has any."""
+def goal_row(goal: Goal, found: dict[str, Any], currency: str) -> dict[str, Any]:
+    """One goal; `total_revenue` only where it has any. `currency`: of what its events carried."""
     count = whole(found.get("conversions"))
     row = {
         "id": goal.pk,
@@ -42,5 +43,5 @@ def goal_row(goal: Goal, found: dict[str, Any]) -> dict[str, Any]:
         COUNTED_AS.get(GoalKind(goal.kind), "events"): count,
     }
     if total := goal.earned(count, found.get("revenue")):
-        row["total_revenue"] = two_places(total)
+        row["total_revenue"] = amount(total, goal.earns_in(currency))
     return row

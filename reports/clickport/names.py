@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any
+
+from babel.numbers import get_currency_precision
 
 from reports.engine.refusal import QueryRefused, one_of, shown
 from reports.engine.registry import DIMENSIONS, METRICS
@@ -23,6 +26,12 @@ def whole(value: Any) -> int:
 
 def two_places(value: Any) -> float:
     return float(Decimal(str(value or 0)).quantize(Decimal("0.01"), "ROUND_HALF_UP"))
+
+
+def amount(value: Any, currency: str = "") -> float:
+    """An amount with the decimals of its currency (JPY 0, EUR 2, KWD 3), two without one."""
+    digits = get_currency_precision(currency) if currency else 2
+    return float(Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-digits), "ROUND_HALF_UP"))
 
 
 OUR_METRIC = {
@@ -108,15 +117,23 @@ def our_dimension(name: object, where: str) -> str:
     raise QueryRefused(f"There is no dimension {shown(name)}; use one of {known}.", where)
 
 
-def writer(metric: str) -> Callable[[Any], Written]:
-    """How the values of a metric (in Clickport's word) are written."""
-    return two_places if metric in DECIMAL or OUR_METRIC[metric] in MONEY else whole
+def writer(metric: str, currency: str = "") -> Callable[[Any], Written]:
+    """How the values of a metric (in Clickport's word) are written; `currency` is that of its amounts."""
+    if OUR_METRIC[metric] in MONEY:
+        return partial(amount, currency=currency)
+    return two_places if metric in DECIMAL else whole
 
 
-def written_row(row: dict[str, Any], dimensions: Iterable[str], metrics: Iterable[str]) -> dict[str, Written]:
-    """A row of the engine in Clickport's words: its dimensions first, then its metrics, flat."""
+def written_row(
+    row: dict[str, Any], dimensions: Iterable[str], metrics: Iterable[str], currency: str = ""
+) -> dict[str, Written]:
+    """A row of the engine in Clickport's words: its dimensions first, then its metrics, flat.
+
+    Amounts are in the row's own currency where it has one, else in `currency`.
+    """
+    currency = row.get("currency") or currency
     found = {name: dimension_value(name, row) for name in dimensions}
-    return found | {name: writer(name)(row[OUR_METRIC[name]]) for name in metrics}
+    return found | {name: writer(name, currency)(row[OUR_METRIC[name]]) for name in metrics}
 
 
 def dimension_value(name: str, row: dict[str, Any]) -> Any:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reports.clickport.names import filter_values, our_dimension, our_metric, two_places, writer, written_row
+from reports.clickport.names import (
+    MONEY,
+    OUR_METRIC,
+    filter_values,
+    our_dimension,
+    our_metric,
+    two_places,
+    writer,
+    written_row,
+)
 from reports.engine import Period, Query
 from reports.engine.period import date_of
 from reports.engine.query import Meta, Result
@@ -187,35 +196,45 @@ def order_of(body: dict[str, Any], metrics: list[str], dimensions: list[str]) ->
 
 def answer(asked: Question, result: Result) -> dict[str, Any]:
     """The body of the answer: `results`, then what was asked for beside it, then `meta`."""
-    rows = [written_row(row, asked.dimensions, asked.metrics) for row in result.rows]
+    currency = result.meta.currency
+    rows = [written_row(row, asked.dimensions, asked.metrics, currency) for row in result.rows]
     body: dict[str, Any] = {"results": rows if asked.dimensions else rows[0]}
     if asked.query.compare is not None and result.comparison is not None:
         body |= compared(asked, result)
     if result.totals is not None:
-        body["totals"] = written_row(result.totals, (), asked.metrics)
+        body["totals"] = totals_of(asked, result.totals, currency)
     return body | {"meta": meta_of(result.meta, asked)}
+
+
+def totals_of(asked: Question, row: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The row without the breakdown; beside rows of several currencies its amounts are null."""
+    written = written_row(row, (), asked.metrics, currency)
+    if "currency" not in asked.query.dimensions:
+        return written
+    return {name: None if OUR_METRIC[name] in MONEY else value for name, value in written.items()}
 
 
 def compared(asked: Question, result: Result) -> dict[str, Any]:
     """`comparison` in the shape of `results`, and `change` in percent, null where there was nothing before."""
     if isinstance(result.comparison, dict):
-        before = written_row(result.comparison, (), asked.metrics)
-        return {"comparison": before, "change": changes(asked, result.rows[0], result.comparison)}
+        before = written_row(result.comparison, (), asked.metrics, result.meta.currency)
+        return {"comparison": before, "change": changes(asked, result.rows[0], result.comparison, result.meta.currency)}
     listed = result.comparison or []
     return {
-        "comparison": [written_row(row, asked.dimensions, asked.metrics) for row in listed],
+        "comparison": [written_row(row, asked.dimensions, asked.metrics, result.meta.currency) for row in listed],
         "change": [
-            {name: written_row(row, asked.dimensions, ())[name] for name in asked.dimensions} | changes(asked, row, old)
+            {name: written_row(row, asked.dimensions, ())[name] for name in asked.dimensions}
+            | changes(asked, row, old, result.meta.currency)
             for row, old in zip(result.rows, listed, strict=False)
         ],
     }
 
 
-def changes(asked: Question, row: dict[str, Any], old: dict[str, Any]) -> dict[str, float | None]:
+def changes(asked: Question, row: dict[str, Any], old: dict[str, Any], currency: str) -> dict[str, float | None]:
     """By how many percent each metric moved, from the numbers as they are shown."""
     found: dict[str, float | None] = {}
     for name in asked.metrics:
-        now, before = (writer(name)(of[our_metric(name, "")]) for of in (row, old))
+        now, before = (writer(name, row.get("currency") or currency)(of[our_metric(name, "")]) for of in (row, old))
         found[name] = two_places(100 * (now - before) / abs(before)) if before else None  # type: ignore
     return found
 

@@ -145,7 +145,10 @@ def chosen(item: Item, asked: Asked) -> Item:
 
 
 def goals_reached(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item]:
-    """visit -> `{"completed": [names], "revenue"}` of the goals these visits reached."""
+    """visit -> `{"completed": [names], "revenue"}` of the goals these visits reached.
+
+    The revenue is of one currency, the answer's: goals that earn in another add nothing to it.
+    """
     goals = {goal.pk: goal for goal in goals_of([asked.facts.site_id])}
     if not goals or not rows or (asked.details and "goals" not in asked.details):
         return {}
@@ -153,14 +156,16 @@ def goals_reached(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item
         around(dates, asked), ("conversions", "revenue"), [numbers("visit", rows)], dimensions=("visit", "goal"),
         limit=len(rows) * min(len(goals), 50),
     )  # fmt: skip
+    currency = found.meta.currency
     reached: dict[int, Item] = {}
     for row in found.rows:
         goal = goals.get(int(row["goal"]))
         if goal and row["conversions"]:
             item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": "0.00"})
             item["completed"].append(html.escape(goal.name))
-            earned = goal.earned(int(row["conversions"]), row["revenue"])
-            item["revenue"] = f"{Decimal(item['revenue']) + earned:.2f}"
+            if goal.earns_in(currency) in ("", currency):
+                earned = goal.earned(int(row["conversions"]), row["revenue"])
+                item["revenue"] = f"{Decimal(item['revenue']) + earned:.2f}"
     return reached
 
 

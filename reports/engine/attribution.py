@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from reports.engine.conditions import Conditions
+from reports.engine.filters import Node
 from reports.engine.lists import asked, scene_of
 from reports.engine.lookup import Source
 from reports.engine.people_sql import chosen, trees
@@ -51,7 +52,8 @@ def attribution(
     """How the conversions of a goal (filter JSON of events) came about in the period. `where` chooses their visits."""
     scene = scene_of((site_id,), period, where, now, source)
     reached = conversions(scene, goal, source)
-    rows = asked(scene, f"SELECT currency, sum(revenue) AS total FROM ({reached}) GROUP BY currency", 200, 0)
+    _, events = reaching(scene, goal, source)
+    rows = asked(scene, f"SELECT currency, sum(revenue) AS total {events} GROUP BY currency", 200, 0)
     revenue = {str(row["currency"]): Decimal(row["total"]) for row in rows if row["total"]}
     ways = touched(scene, reached)
     (sums,) = asked(
@@ -66,16 +68,18 @@ def attribution(
     )  # fmt: skip
 
 
-def conversions(scene: Scene, given: Any, source: Source | None) -> str:
-    """SQL: one row per conversion: number, who, ts, revenue, currency."""
+def reaching(scene: Scene, given: Any, source: Source | None) -> tuple[Node, str]:
+    """The goal's filter tree, and SQL of the events that reach it, from FROM on."""
     (tree,) = trees(scene.sites, [given], source, "goal")
-    events = scene.events(chosen(scene), Conditions(scene).events(tree))
+    return tree, scene.events(chosen(scene), Conditions(scene).events(tree))
+
+
+def conversions(scene: Scene, given: Any, source: Source | None) -> str:
+    """SQL: one row per conversion: number, who, ts."""
+    tree, events = reaching(scene, given, source)
     if not Goal(0, tree).once_per_visit:
-        return f"SELECT id AS number, {scene.visitor} AS who, ts, revenue, currency {events}"
-    return (
-        f"SELECT visit AS number, any({scene.visitor}) AS who, min(ts) AS ts, sum(revenue) AS revenue, "
-        f"max(currency) AS currency {events} GROUP BY visit"
-    )
+        return f"SELECT id AS number, {scene.visitor} AS who, ts {events}"
+    return f"SELECT visit AS number, any({scene.visitor}) AS who, min(ts) AS ts {events} GROUP BY visit"
 
 
 def touched(scene: Scene, reached: str) -> str:

@@ -152,7 +152,8 @@ class Meta:
 
 @dataclass(frozen=True)
 class Result:
-    """`rows`: name -> value; without dimensions exactly one. `totals`: the same without the breakdown.
+    """`rows`: name -> value; without dimensions exactly one. `totals`: the same without the breakdown,
+    amounts None where the breakdown is by currency.
 
     `comparison`: without dimensions a dict; by time a list of rows in the same order (the first bucket beside the
     first); else a list of rows, one for each row of `rows`, with the same dimension values.

@@ -53,13 +53,22 @@ def amount(goal: Goal, scene: Scene) -> str:
     return f"toDecimal128('{goal.worth:f}', 4)" if shown and goal.worth is not None else MONEY
 
 
+def in_its_currency(goal: Goal, scene: Scene, condition: str = "") -> str:
+    """The condition of a goal; where rows are of one currency each, its worth counts only in the row of its own."""
+    if scene.currency is not None or not goal.currency:
+        return condition
+    own = f"currency = {scene.params.text(goal.currency)}"
+    return f"({condition}) AND {own}" if condition else own
+
+
 def worth(scene: Scene, conditions: Conditions, goals: list[Goal]) -> str:
     """What is to be added to the amounts that events carry.
 
     In general, what events without an amount are worth for reaching goals. Where the filter chooses goals, those with
     a worth of their own count that and nothing else, so what their events carry is taken away.
     """
-    valued = [(goal, conditions.events(goal.tree)) for goal in goals if goal.worth is not None]
+    valued = [(goal, in_its_currency(goal, scene, conditions.events(goal.tree)))
+              for goal in goals if goal.worth is not None]  # fmt: skip
     if not valued:
         return MONEY
     if not scene.chosen_goals:
@@ -77,7 +86,8 @@ def worth_by_goal(scene: Scene, goals: list[Goal], column: str) -> str:
     """The same where every row is of one goal: its worth each time, in place of what its events carry."""
     carried = f"sumIf(toDecimal128(revenue, 4), {scene.in_currency()})"
     cases = [
-        f"{column} = {goal.number}, {amount(goal, scene)} * toInt64({times(goal)}) - {carried}"
+        f"{column} = {goal.number}, "
+        f"{amount(goal, scene)} * toInt64({times(goal, in_its_currency(goal, scene))}) - {carried}"
         for goal in goals
         if goal.worth is not None
     ]

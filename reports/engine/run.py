@@ -164,7 +164,7 @@ def answer(asked: Asked, told: tuple[Work, list[Row]] | None = None) -> Result:
         wanted = [{query.dimensions[0]: value} for value in query.values]
         rows = table(query, replace(scene, only=of_interest(query, wanted)), facts, work, wanted)
     plain = replace(query, dimensions=(), order=(), search="", values=())
-    totals = table(plain, scene, facts, work)[0] if query.totals else None
+    totals = totals_of(query, table(plain, scene, facts, work)[0]) if query.totals else None
     comparison = comparison_of(query, scene, other, asked.facts_then, work, rows) if other else None
     meta = Meta(
         range=(scene.period.start.isoformat(), scene.period.end.isoformat()),
@@ -182,6 +182,13 @@ def answer(asked: Asked, told: tuple[Work, list[Row]] | None = None) -> Result:
         comparison_range=(other.start.isoformat(), other.end.isoformat()) if other else None,
     )
     return Result(rows, totals, comparison, meta)
+
+
+def totals_of(query: Query, row: Row) -> Row:
+    """The row without the breakdown; amounts are None beside rows of several currencies, which are never added."""
+    if "currency" not in query.dimensions:
+        return row
+    return {**row, **{metric.name: None for metric in query.metric_rows() if metric.money}}
 
 
 def breakdown_of(query: Query) -> Breakdown:

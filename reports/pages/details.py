@@ -132,10 +132,11 @@ def turned(state: State, offset: int) -> str:
 
 def lines(state: State, name: str, columns: tuple[str, ...], result: Result) -> list[Line]:
     rows = rows_of(state, name, columns[:1], result)
-    return [
-        Line(row, [shown(one, values.get(one), state.locale, currency=result.meta.currency) for one in columns])
-        for row, values in zip(rows, result.rows, strict=True)
-    ]
+    found = []
+    for row, values in zip(rows, result.rows, strict=True):
+        currency = values.get("currency") or result.meta.currency
+        found.append(Line(row, [shown(one, values.get(one), state.locale, currency=currency) for one in columns]))
+    return found
 
 
 def heads(state: State, row: Dimension, columns: tuple[str, ...]) -> list[Head]:

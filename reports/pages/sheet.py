@@ -132,6 +132,7 @@ def one_row(
 ) -> Row:  # fmt: skip
     kind = dimension(name, "")
     value = str(row[name])
+    currency = row.get("currency") or currency
     return Row(
         value,
         goals.get(value) or value_name(kind, value),

@@ -100,4 +100,4 @@ def in_a_sentence(row: IncidentPrice, incident: Incident) -> str:
 
 
 def worded(amount: float, row: IncidentPrice) -> str:
-    return money(round(amount, 2), ENGLISH, row.currency)
+    return money(amount, ENGLISH, row.currency)

@@ -18,7 +18,8 @@ ORIGIN = (
     "referrer", "referrer_domain", "source", "channel", "search_term",
     "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 )  # fmt: skip
-CARRIED = (*ORIGIN, "link_id", "group_id", "click_id")
+LINK = ("link_id", "group_id", "click_id")
+CARRIED = (*ORIGIN, *LINK)
 NEEDS_VISIT = frozenset({"ping"})  # says nothing worth a visit of its own
 
 
@@ -86,6 +87,20 @@ def open_visit(event: Event, at: int) -> Visit:
     return Visit(new_number(), event["device"], at, at, is_new=int(fresh), origin=origin)
 
 
+def carry_origin(event: Event, visit: Visit) -> None:
+    """Give an event of an open visit the source the visit began with, whatever page the visitor returns from.
+
+    A payment page or a log-in elsewhere sends people back in the middle of a visit, and did not bring them. A view
+    that a click on a tracked link led to keeps that link.
+    """
+    for name in ORIGIN:
+        event.pop(name, None)
+    own_link = {name: event[name] for name in LINK if name in event} if event.get("click_id") else None
+    event.update(visit.origin)
+    if own_link:
+        event.update(own_link)
+
+
 def view_number(text: str) -> int:
     """A view's number from the hexadecimal one of tracker or door; 0 for anything else."""
     try:
@@ -105,8 +120,8 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
             return Refused("unknown_visit")
         mine = open_visit(event, at)
         visit = known.opened(key, mine)
-    if visit is not mine and "source" not in event and "utm_source" not in event:
-        event.update(visit.origin)
+    if visit is not mine:
+        carry_origin(event, visit)
     if at > visit.last:
         visit.last = at  # its start stays, however late what happened before it comes: events carry it
     view = view_number(hit.view_id) if hit.view_id else 0
