@@ -193,12 +193,12 @@ def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
         return answers.unknown()
     hit = hit_of(link, request, "link")
     query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
-    ddu = next((value for name, value in query if name.lower() == "ddu"), "") if query else ""
+    ddu = next((value for name, value in query if name.lower() == "ddu"), "")
     visitor = Visitor(request.headers.get("cookie", ""))
     click = clicks.begin(link, hit, account, request.method, ddu, visitor.walked)
     if click.choice.stop:
         return answers.stopped(click.choice.stop)
-    url = clicks.destination(click, query)
+    url = clicks.destination(click, hit.text)
     if request.method != "HEAD":
         clicks.record(click, url)
     reply = onward(link, domain, clicks.with_word(click, url), request.headers.get("host", ""))

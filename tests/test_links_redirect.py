@@ -135,7 +135,7 @@ def test_links_work_while_the_database_is_away(account: Account, monkeypatch: py
 def test_parameters_pass_on_and_utm_tags_are_added(account: Account) -> None:
     make(account, url="https://shop.test/p?a=1#top", append_query=True, rules={"utm": {"utm_source": "letter"}})
     location = Browser().open("/l/offer?b=2&a=9&ddu=x").location
-    assert location == "https://shop.test/p?utm_source=letter&b=2&a=9#top"
+    assert location == "https://shop.test/p?a=9&utm_source=letter&b=2#top"
 
 
 def test_the_visitors_parameters_are_recorded(account: Account) -> None:
