@@ -47,9 +47,13 @@ def digest(text: str) -> str:
 
 
 def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str = "", head: str = "") -> Reply:
-    """A whole page; `body` is HTML already escaped, `script` our own inline text."""
+    """A whole page; `body` is HTML already escaped, `script` our own inline text.
+
+    Its policy does not limit where forms may lead: browsers apply `form-action` to redirects after a form too, and the
+    form for a password leads to whatever destination the link has.
+    """
     policy = csp or (
-        f"default-src 'none'; style-src {digest(STYLE)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src {digest(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
         + (f"; script-src {digest(script)}" if script else "")
     )
     inline = f"<script>{script}</script>" if script else ""

@@ -70,8 +70,8 @@ def choose(link: LinkFacts, asker: Asker, find: Find) -> Choice:
         choice.way.append((current, url))
         parts = split(url)
         current = find(parts.hostname or "", parts.path)
-        if current is not None and current.kind:
-            current = None
+        if current is not None and (current.kind or current.password):
+            current = None  # a pixel leads nowhere, and a link with a password asks for it at its own address
     return choice
 
 
@@ -183,10 +183,10 @@ def by_nation(link: LinkFacts, asker: Asker) -> str:
 
 def by_browser(link: LinkFacts, asker: Asker) -> str:
     table = link.rules.get("browser", {})
+    if asker.email_client:  # before robots: mail programs fetch ahead what people are going to open
+        return str(table.get("email", ""))
     if asker.spider:
         return str(table.get("spiders", ""))
-    if asker.email_client:
-        return str(table.get("email", ""))
     return str(table.get("mobile", "")) if asker.device in ("Mobile", "Tablet") else ""
 
 

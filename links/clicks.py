@@ -16,7 +16,7 @@ from accounts.host_names import host_name
 from accounts.security.client_ip import is_in_networks
 from links import known, thread, tokens, windows
 from links.choose import Asker, Choice, choose
-from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters
+from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters, with_query
 from links.facts import AccountFacts, LinkFacts
 from links.pausing import note_click
 from sites import known as known_sites
@@ -167,15 +167,15 @@ def languages(accepted: str) -> tuple[str, ...]:
     return tuple(name for _, _, name in sorted(found))
 
 
-def destination(click: Click, query: list[tuple[str, str]]) -> str:
-    """The address as it is recorded: with the visitor's parameters and UTM tags."""
+def destination(click: Click, query: str) -> str:
+    """The address as it is recorded: with the parameters of the visitor's query string and UTM tags."""
     url = click.choice.url
     for link, _ in click.choice.way:
         utm = link.rules.get("utm")
         if utm:
             url = with_parameters(url, list(utm.items()), replace=True)
         if link.append_query and query:
-            url = with_parameters(url, [pair for pair in query if pair[0] != "ddu"], replace=True)
+            url = with_query(url, query)
     return url
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
 
 from django.core.exceptions import ValidationError
+
+from accounts.host_names import host_name
 
 LONGEST = 4000
 # What a Location header carries as it is.
@@ -23,9 +25,12 @@ USUAL = re.compile(
 S2S = "[s2sidentifier]"
 CLICK_PARAMETER = "ffclid"
 # What a browser strips or turns round while it reads an address: controls, blanks, backslashes.
-UNREADABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\<>\"`{}^\u2028\u2029\ufeff]")
+UNREADABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\<>\"`{}^\u2028\u2029\ufeff\ud800-\udfff]")
 SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 HOST_AND_PORT = re.compile(r"[^/:?#\s]*[.][^/:?#\s]*(?::\d{1,5})?(?:[/?#]|$)")
+# Blanks and what placeholders such as {clickid} are written with: escaped for the user, as browsers do.
+ESCAPED = str.maketrans({char: quote(char) for char in " {}^`"})
+PORT = re.compile(r":\d*\Z")
 HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/?#\[\]@!$&'()*+,;=%|]+)\Z")
 
 
@@ -46,7 +51,7 @@ def problem(url: str) -> str:
         return "A destination begins with http:// or https://; other schemes are refused, since browsers may run them."
     if "@" in parts.netloc:
         return "A destination must not carry a name or password before its host."
-    if not port_fine or not parts.hostname or not HOST.match(parts.netloc.rpartition(":")[0] or parts.netloc):
+    if not port_fine or not parts.hostname or not HOST.match(PORT.sub("", parts.netloc)):
         return "The destination has no host name."
     return ""
 
@@ -68,23 +73,25 @@ def _looked_at(url: str) -> bool:
 
 
 def checked(url: object, field: str = "url") -> str:
-    """The destination in the form it is kept: with a scheme, blanks escaped. Raises ValidationError {field: …}."""
+    """The destination in the form it is kept: with a scheme, its host as DNS knows it (punycode), blanks and braces
+    escaped; nothing else is rewritten. Raises ValidationError {field: …}."""
     text = str(url or "").strip()
     if text and not text.startswith(("http://", "https://")):
         if text.startswith("//"):
             text = f"http:{text}"
         elif not SCHEME.match(text) or HOST_AND_PORT.match(text):
             text = f"http://{text}"
-    text = text.replace(" ", "%20")
     scheme, mark, rest = text.partition("://")
-    text = f"{scheme.lower()}{mark}{rest}"
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if S2S in host:
         raise ValidationError({field: "The host of a destination is fixed; put [s2sidentifier] after it."})
-    sentence = problem(text.replace(S2S, "s2s"))
+    after = rest[len(host) :].translate(ESCAPED)
+    sentence = problem(f"{scheme.lower()}{mark}{host}{after}".replace(S2S, "s2s"))
     if sentence:
         raise ValidationError({field: sentence})
-    return text
+    if not ascii_host(host).isascii():
+        raise ValidationError({field: "The host name has characters that no domain may have."})
+    return f"{scheme.lower()}{mark}{ascii_host(host)}{after}"
 
 
 def optional(url: object, field: str) -> str:
@@ -103,21 +110,59 @@ def host_of(url: str) -> str:
     return parts[0] if parts else split(url).hostname or ""
 
 
+def ascii_host(host: str) -> str:
+    """A host (with or without port) in punycode; as it is where it is ASCII already or can be none."""
+    if host.isascii():
+        return host
+    bare, port = PORT.sub("", host), PORT.search(host)
+    name = host_name(bare)
+    return f"{name}{port[0] if port else ''}" if HOST.match(name) else host
+
+
+def parameter_name(piece: str) -> str:
+    """The decoded name of one `name=value` of a query string."""
+    return unquote_plus(piece.partition("=")[0])
+
+
 def with_parameters(url: str, pairs: list[tuple[str, str]], *, replace: bool = False) -> str:
     """The address with more parameters before its fragment. Names it has already stay unless `replace`."""
-    if not pairs:
+    return with_pieces(url, [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs], replace)
+
+
+def with_query(url: str, query: str) -> str:
+    """The address with a visitor's parameters as they were written, except `ddu`, which chose the destination. They
+    take the place of those of the same name."""
+    pieces = quote(query, safe="!$%&'()*+,-./:;=?@[]_|~", errors="replace").split("&")
+    return with_pieces(url, [one for one in pieces if one and parameter_name(one).lower() != "ddu"], replace=True)
+
+
+def with_pieces(url: str, pieces: list[str], replace: bool) -> str:
+    """Add encoded `name=value` pieces. The address's own bytes stay as they are, since a signature may cover them; a
+    replaced parameter keeps its place."""
+    if not pieces:
         return url
     base, hash_mark, fragment = url.partition("#")
-    path, _, query = base.partition("?")
-    names = {name for name, _ in pairs}
-    if replace:
-        query = urlencode([(n, v) for n, v in parse_qsl(query, keep_blank_values=True) if n not in names])
-    else:
-        there = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
-        pairs = [pair for pair in pairs if pair[0] not in there]
-    more = urlencode(pairs)
-    joined = f"{query}&{more}" if query and more else query or more
-    return f"{path}{'?' if joined else ''}{joined}{hash_mark}{fragment}"
+    path, mark, query = base.partition("?")
+    new: dict[str, list[str]] = {}
+    for piece in pieces:
+        new.setdefault(parameter_name(piece), []).append(piece)
+    kept: list[str] = []
+    replaced: set[str] = set()
+    for piece in query.split("&") if mark else ():
+        name = parameter_name(piece)
+        if not piece or name not in new:
+            kept.append(piece)
+        elif not replace:
+            replaced.add(name)
+            kept.append(piece)
+        elif name not in replaced:
+            replaced.add(name)
+            kept.extend(new[name])
+    more = [piece for name, found in new.items() if name not in replaced for piece in found]
+    if more and kept and not kept[-1]:  # a query that is empty or ends with &
+        kept.pop()
+    joined = "&".join([*kept, *more])
+    return f"{path}{'?' if mark or joined else ''}{joined}{hash_mark}{fragment}"
 
 
 def dynamic(ddu: str, allowed: frozenset[str]) -> str:
@@ -130,7 +175,10 @@ def dynamic(ddu: str, allowed: frozenset[str]) -> str:
 
 
 def header(url: str) -> bytes:
-    """The destination as the bytes of a Location header."""
+    """The destination as the bytes of a Location header: ASCII, the host in punycode."""
     if CARRIED.match(url):
         return url.encode()
-    return quote(url, safe="%/:=&?~#+!$,;'@()*[]|").encode("ascii", "ignore")
+    scheme, mark, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    carried = f"{scheme}{mark}{ascii_host(host)}{rest[len(host) :]}"
+    return quote(carried, safe="%/:=&?~#+!$,;'@()*[]|", errors="replace").encode("ascii", "ignore")

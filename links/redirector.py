@@ -7,6 +7,7 @@ doors of pixels and conversions. A click is in the spool before the browser is s
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,6 +34,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 64 * 1024
 MAX_QR_ADDRESS = 300  # characters; clients choose the host, and a code of 2,000 characters takes two seconds to draw
+GLUED = re.compile(
+    r"[^A-Za-z0-9_~-]+\Z"
+)  # what no alias ends with: punctuation that mail programs take for a part of it
 log = logging.getLogger(__name__)
 # Per link and client. There is no limit for all clients together: links do not know devices that opened them before, so
 # an attacker with many addresses could lock everybody out
@@ -152,7 +156,7 @@ def meant(request: Request) -> Reply | tuple[LinkFacts, DomainFacts]:
         return answers.unknown()
     if not alias or alias in ("favicon.ico", "robots.txt"):
         return home(domain, alias)
-    link = known.by_alias(domain.domain_id, alias)
+    link = known.by_alias(domain.domain_id, alias) or known.by_alias(domain.domain_id, GLUED.sub("", alias))
     if link is None and alias.lower().endswith(".qr"):
         return code(domain, request, alias[:-3])
     if link is None:
@@ -193,30 +197,35 @@ def follow(link: LinkFacts, domain: DomainFacts, request: Request) -> Reply:
         return answers.unknown()
     hit = hit_of(link, request, "link")
     query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
-    ddu = next((value for name, value in query if name.lower() == "ddu"), "") if query else ""
+    ddu = next((value for name, value in query if name.lower() == "ddu"), "")
     visitor = Visitor(request.headers.get("cookie", ""))
     click = clicks.begin(link, hit, account, request.method, ddu, visitor.walked)
     if click.choice.stop:
         return answers.stopped(click.choice.stop)
-    url = clicks.destination(click, query)
+    url = clicks.destination(click, hit.text)
     if request.method != "HEAD":
         clicks.record(click, url)
-    reply = onward(link, domain, clicks.with_word(click, url), request.headers.get("host", ""))
+    reply = onward(link, domain, clicks.with_word(click, url), request)
     if not click.sign and not link.light_tracking and not link.redirect_only:
         reply.headers.extend(visitor.cookies(click, request.scheme == "https"))
         reply.headers.extend(spillover_cookie(click, request.scheme == "https"))
     return reply
 
 
-def onward(link: LinkFacts, domain: DomainFacts, url: str, host: str) -> Reply:
-    """The response of a link that is opened on `host`: a page in between, a frame, or a plain redirect."""
+def onward(link: LinkFacts, domain: DomainFacts, url: str, request: Request) -> Reply:
+    """The response of a link: a page in between, a frame, or a plain redirect.
+
+    After a POST the redirect is a 303, so that the browser opens the destination with GET: what was posted (a
+    password) never goes there.
+    """
     if link.scripts or link.hide_url:
-        allowed = content_allowed(domain, link.account_id, host)
+        allowed = content_allowed(domain, link.account_id, request.headers.get("host", ""))
         if allowed is not TenantContent.NONE and (shown := content_page(link, url, allowed is TenantContent.SANDBOXED)):
             return shown
     if link.referrer_clean == 2:
         return answers.own_referrer(url)
-    return answers.redirect(url, link.redirect_type, clean=link.referrer_clean == 1)
+    status = 303 if request.method == "POST" else link.redirect_type
+    return answers.redirect(url, status, clean=link.referrer_clean == 1)
 
 
 def content_page(link: LinkFacts, url: str, sandboxed: bool) -> Reply | None:

@@ -39,7 +39,9 @@ class GeneralForm(SiteForm):
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
     timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
     allowed_hosts = LinesField(
-        label="More hosts", help_text="One per line; *example.org means it and its subdomains. The domain always may."
+        label="More hosts",
+        help_text="One per line; *example.org means it and its subdomains. The domain always may. Without a list, "
+        "events that programs send with a key of the site may name any host.",
     )
     any_host = forms.BooleanField(label="Accept hits from every host", required=False)
 

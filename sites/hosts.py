@@ -16,12 +16,13 @@ def host_pattern(text: str) -> str:
 class HostMatcher:
     """Which host names may send hits to a site. The domain and its subdomains always may."""
 
-    __slots__ = ("any_host", "exact", "judged", "suffixes")
+    __slots__ = ("any_host", "exact", "has_list", "judged", "suffixes")
 
     def __init__(self, domain: str, patterns: tuple[str, ...], any_host: bool) -> None:
         own = host_name(domain).removeprefix("www.")
         trees = [own, *(host_pattern(text)[1:] for text in patterns if text.strip().startswith("*"))]
         self.any_host = any_host
+        self.has_list = bool(patterns)  # the site's people named hosts beside its domain
         self.exact = frozenset(host_pattern(text) for text in patterns if not text.strip().startswith("*"))
         self.suffixes = tuple(tree for tree in trees if tree)
         self.judged: dict[str, bool] = {}  # spellings met so far

@@ -92,6 +92,8 @@ def test_a_network_that_rents_out_machines_is_set_apart_by_number_or_name(monkey
     assert sign(ip="203.0.113.1", site=facts(tracker={"data_centres": "count"})) == ""
     refused = process(hit(ip="203.0.113.1"), facts(excluded_countries=frozenset({"A1"})))
     assert refused.reason == "excluded_country"  # type: ignore[union-attr]
+    for site in (facts(), facts(excluded_countries=frozenset({"A1"}))):
+        assert sign(ip="203.0.113.1", keyed=True, site=site) == ""
 
 
 def test_referrer_spam_is_kept_apart_with_its_host() -> None:
@@ -122,14 +124,15 @@ def test_pace_remembers_no_more_than_it_may() -> None:
 
 
 def test_a_trusted_sender_is_judged_by_the_agent_it_states_only() -> None:
-    own = {"user_agent": "python-requests/2.32", "headers": {"x-api-key": "ck_x"}}
-    assert sign(trusted=True, **own) == ""
+    own = {"user_agent": "python-requests/2.32", "headers": {"accept": "*/*"}}
+    assert sign(trusted=True, keyed=True, **own) == ""
     assert sign(trusted=True, user_agent="curl/8", headers={}) == "signature: curl"
     assert sign(trusted=True, user_agent=CHROME, headers={}) == ""
 
 
 def test_a_program_with_a_key_may_call_itself_as_it_likes_and_sends_no_languages() -> None:
-    assert sign(user_agent="AcmeApp/3.2", headers={"x-api-key": "ck_x"}) == ""
+    assert sign(user_agent="AcmeApp/3.2", headers={"accept": "*/*"}, keyed=True) == ""
+    assert sign(user_agent="curl/8.5", headers={"accept": "*/*"}, keyed=True) == "signature: curl"
 
 
 def test_what_people_of_the_site_said_goes_before_every_layer() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sites import known
 from sites.models import Site
-from sites.services import api_key_create
+from sites.services import api_key_create, site_update
 from tests.doors import balanced, knock, ledger, post_event, stored
 from tests.hits import CHROME, forget
 from tracking import seen
@@ -195,6 +195,40 @@ def test_a_page_of_a_known_host_needs_no_key(site: Site) -> None:
 def test_a_page_cannot_send_for_another_site(site: Site, charlies_site: Site) -> None:
     answer = post_event({"url": "https://evil.org/", "domain": "example.com"}, origin="https://evil.org")
     assert answer.dropped == "wrong_host" and stored(site.pk) == []
+
+
+CLOUDS = {
+    "54.210.10.1": (14618, "Amazon.com, Inc."), "34.91.10.1": (396982, "Google LLC"),
+    "167.99.1.1": (14061, "DigitalOcean, LLC"), "95.216.1.1": (24940, "Hetzner Online GmbH"),
+    "51.38.1.1": (16276, "OVH SAS"), "172.104.1.1": (63949, "Akamai Connected Cloud"),
+    "45.76.1.1": (20473, "The Constant Company, LLC"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("peer", CLOUDS)
+@pytest.mark.parametrize("header", ["x-api-key", "authorization"])
+def test_an_event_with_a_key_may_come_from_any_network_with_any_headers(
+    site: Site, api_key: str, monkeypatch: pytest.MonkeyPatch, peer: str, header: str
+) -> None:
+    number, name = CLOUDS[peer]
+    monkeypatch.setattr("tracking.places.columns", lambda ip: {"asn": number, "organization": name})
+    shown = {"x-api-key": api_key, "authorization": f"Bearer {api_key}"}[header]
+    answer = post_event({"url": URL}, peer=peer, accept_language="", accept="", **{header.replace("-", "_"): shown})
+    assert answer.dropped == "" and [row["organization"] for row in stored(site.pk)] == [name]
+
+
+def test_a_wrong_key_is_refused_in_either_header(site: Site) -> None:
+    for header in ({"x_api_key": "ck_wrong"}, {"authorization": "Bearer ck_wrong"}):
+        assert post_event({"url": URL}, **header).status == 401
+
+
+def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_key: str) -> None:
+    elsewhere = {"url": "https://yoursite.com/checkout"}
+    assert post_event(elsewhere, api_key).dropped == ""
+    site_update(site=site, allowed_hosts=["shop.example"])
+    known.refresh()
+    assert post_event(elsewhere, api_key).dropped == "wrong_host"
+    assert post_event({"url": "https://shop.example/checkout"}, api_key).dropped == ""
 
 
 def test_browsers_may_ask_before_they_post(site: Site) -> None:

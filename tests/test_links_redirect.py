@@ -135,7 +135,7 @@ def test_links_work_while_the_database_is_away(account: Account, monkeypatch: py
 def test_parameters_pass_on_and_utm_tags_are_added(account: Account) -> None:
     make(account, url="https://shop.test/p?a=1#top", append_query=True, rules={"utm": {"utm_source": "letter"}})
     location = Browser().open("/l/offer?b=2&a=9&ddu=x").location
-    assert location == "https://shop.test/p?utm_source=letter&b=2&a=9#top"
+    assert location == "https://shop.test/p?a=9&utm_source=letter&b=2#top"
 
 
 def test_the_visitors_parameters_are_recorded(account: Account) -> None:
@@ -195,9 +195,43 @@ def test_a_password_is_asked_for_and_guessing_is_slowed(account: Account) -> Non
     browser = Browser()
     assert b'type="password"' in browser.open("/l/offer").body
     right = browser.open("/l/offer", method="POST", body=b"password=open+sesame")
-    assert right.location == "https://shop.test/p"
+    assert (right.status, right.location) == (303, "https://shop.test/p")
     statuses = [browser.open("/l/offer", method="POST", body=b"password=no").status for _ in range(12)]
     assert set(statuses[:9]) == {403} and statuses[-1] == 429
+
+
+@pytest.mark.parametrize("redirect_type", [301, 307])
+def test_what_was_posted_to_a_link_never_goes_to_its_destination(account: Account, redirect_type: int) -> None:
+    make(account, redirect_type=redirect_type)
+    make(account, "secret", redirect_type=redirect_type, password="open sesame")
+    for alias in ("offer", "secret"):
+        answer = Browser().open(f"/l/{alias}", method="POST", body=b"password=open+sesame")
+        assert (answer.status, answer.location) == (303, "https://shop.test/p")
+
+
+def test_the_form_for_a_password_may_lead_to_any_destination(account: Account) -> None:
+    make(account, password="open sesame")
+    assert "form-action" not in Browser().open("/l/offer").headers["content-security-policy"]
+
+
+def test_a_link_to_a_link_with_a_password_leads_to_its_question(account: Account) -> None:
+    make(account, "inner", password="open sesame")
+    make(account, "outer", url="http://127.0.0.1:8000/l/inner")
+    assert Browser().open("/l/outer").location == "http://127.0.0.1:8000/l/inner"
+
+
+@pytest.mark.parametrize("glued", [".", ",", ")", "'", "\u200b", ").", "!?", "…", "»", '">', "*"])
+def test_punctuation_that_mail_programs_glue_to_an_address_is_ignored(account: Account, glued: str) -> None:
+    make(account)
+    assert Browser().open(f"/l/offer{glued}").location == "https://shop.test/p"
+
+
+def test_an_alias_with_punctuation_inside_stays_an_alias_of_its_own(account: Account) -> None:
+    make(account)
+    make(account, "offer.b", url="https://other.test/")
+    assert Browser().open("/l/offer.b.").location == "https://other.test/"
+    assert Browser().open("/l/offer.c").status == 404
+    assert Browser().open("/l/...").status == 404
 
 
 def test_the_referrer_can_be_cleaned(account: Account) -> None:

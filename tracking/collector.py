@@ -187,7 +187,7 @@ def preflight(door: Door) -> list[Header]:
     """What a page may send."""
     return [
         (b"access-control-allow-methods", ", ".join((*door.methods, "OPTIONS")).encode()),
-        (b"access-control-allow-headers", b"content-type, x-api-key, x-requested-with"),
+        (b"access-control-allow-headers", b"content-type, authorization, x-api-key, x-requested-with"),
         (b"access-control-max-age", b"86400"),
     ]
 

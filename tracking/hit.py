@@ -59,6 +59,7 @@ class Hit:
     split: tuple[str, str] | None = None  # (test, version)
     timeout: int = 0  # minutes of idleness that end the visit, as the page chose (5-240); 0 = the site's
     brief_id: bool = False  # event_id only guards against a beacon repeated within minutes
+    keyed: bool = False  # came from a program with a key of the site: its network, headers and pace tell nothing
     trusted: bool = False  # came with an admin or trusted key: no host check, no bot filter on its own UA
     headers: dict[str, str] = field(default_factory=dict)  # lower-case; for bot checks
     http_version: str = "1.1"

@@ -42,7 +42,7 @@ def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = RE
     wheres = [*where, stats.one("kind", *kinds)] if kinds else where
     query = Query(
         sites=(call.account.pk,), period=period, metrics=stats.COUNTS, dimensions=reports[kind], where=wheres or None,
-        order=((leading(kinds), "desc"),), limit=TOP,
+        order=tuple((metric, "desc") for metric in leading(kinds)), limit=TOP,
     )  # fmt: skip
     rows = [] if hidden else ask(query, now=call.now).rows
     items = [top_item(call, row, kind, reports[kind]) for row in rows]
@@ -64,10 +64,12 @@ def describe_entities(call: Call, kind: str, items: list[Json]) -> None:
             item["entityData"] = described[item["id"]]
 
 
-def leading(kinds: tuple[str, ...] | None) -> str:
-    """The count a top report is ordered by."""
+def leading(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The counts a top report is ordered by; one about all kinds of hits may have no clicks."""
+    if kinds is None:
+        return "clicks", "pixel_views", "link_conversions"
     by_kind = {"pixel": "pixel_views", "conversion": "link_conversions", "spider": "spider_hits"}
-    return by_kind.get(kinds[0], "clicks") if kinds else "clicks"
+    return (by_kind.get(kinds[0], "clicks"),)
 
 
 def top_item(call: Call, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:

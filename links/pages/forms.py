@@ -73,9 +73,16 @@ class LinkForm(forms.Form):
     kind = forms.TypedChoiceField(choices=Kind.choices, coerce=int, initial=Kind.LINK, label="What")
     title = forms.CharField(max_length=200, required=False, label="Name")
     url = forms.CharField(
-        max_length=4000, required=False, label="Destination", help_text="[s2sidentifier] stands for the click’s word."
+        max_length=4000,
+        required=False,
+        label="Destination",
+        help_text="[s2sidentifier] stands for the click’s word. Blanks and braces are escaped, nothing else.",
     )
-    alias = forms.CharField(max_length=100, required=False, help_text="Empty = one is made. It can never be changed.")
+    alias = forms.CharField(
+        max_length=100,
+        required=False,
+        help_text="Letters, digits and - _ . ~ without a dot at the end. Empty = one is made. It can never be changed.",
+    )
     domain = forms.ModelChoiceField(Domain.objects.none(), empty_label=None, label="Domain")
     group = forms.ModelChoiceField(Group.objects.none(), empty_label=None, required=False, label="Group")
     tags = forms.CharField(max_length=500, required=False, help_text="Words with commas between them.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from reports.engine import filters, reached
 from reports.engine.breakdown import Breakdown, Part
 from reports.engine.conditions import Conditions
-from reports.engine.dimensions import Dimension
+from reports.engine.dimensions import Dimension, kinds_in
 from reports.engine.metrics import IN_CURRENCY, Atom
 from reports.engine.scene import LONGEST_VISIT, Scene, visit_table, visit_words
 
@@ -94,7 +94,7 @@ class Compiler:
         found: list[str] = []
         for row in dimensions:
             if row.kinds:
-                found.append(f"kind = '{row.kinds[0]}'")
+                found.append(kinds_in(row.kinds))
             if row.skip_empty and row.family != "goal":
                 found.append(f"{self.value(row)} != ''")
             if only := self.only(self.value(row), row):

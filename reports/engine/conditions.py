@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from reports.engine import filters
-from reports.engine.dimensions import Dimension
+from reports.engine.dimensions import Dimension, kinds_in
 from reports.engine.filters import NEGATIVE, Group, Leaf, Named, Node, Not, Visited
 from reports.engine.period import monday
 from reports.engine.refusal import QueryRefused, shown
@@ -113,7 +113,7 @@ class Conditions:
             return f"({value} IN ({wanted}))"
         if not kinds:
             return f"({self.texts(value, leaf)})"
-        of_kind = f"kind = '{kinds[0]}'"
+        of_kind = kinds_in(kinds)
         if "" in leaf.values:
             return f"({self.texts(f'if({of_kind}, {value}, {EMPTY})', leaf)})"
         return f"({of_kind} AND ({self.texts(value, leaf)}))"

@@ -56,6 +56,13 @@ class Dimension:
         return tuple(table for table, sql in (("events", self.event), ("visits", self.visit)) if sql)
 
 
+def kinds_in(kinds: tuple[str, ...]) -> str:
+    """SQL: an event is of one of these kinds."""
+    if len(kinds) == 1:
+        return f"kind = '{kinds[0]}'"
+    return "kind IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
+
+
 def of_visit(name: str, label: str, doc: str, **more: object) -> Dimension:
     return Dimension(name, label, "visit", event=name, visit=name, doc=doc, **more)  # type: ignore[arg-type]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from reports.engine import filters, limits
 from reports.engine.conditions import Conditions
+from reports.engine.dimensions import kinds_in
 from reports.engine.period import Period
 from reports.engine.scene import Scene, instant
 from tracking import store
@@ -75,10 +76,6 @@ def sales_of(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
     for row in asked(sql, scene):
         found.setdefault(row["click_id"], []).append(row)
     return found
-
-
-def kinds_in(kinds: tuple[str, ...]) -> str:
-    return "kind IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
 
 
 def asked(sql: str, scene: Scene) -> list[Row]:

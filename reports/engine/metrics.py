@@ -17,15 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.engine.dimensions import kinds_in
 from reports.engine.refusal import QueryRefused, one_of, shown
 from tracking.hit import ACTIONS
 
 Scope = Literal["events", "visits", "stays", "online", "goals", "base"]
 CLICKS = ("click", "outbound", "download")
-
-
-def kinds(names: tuple[str, ...]) -> str:
-    return "kind IN (" + ", ".join(f"'{name}'" for name in names) + ")"
+SALES = ("conversion", "refund")
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,9 @@ ATOMS: dict[str, Atom] = {
         distinct("visitors", "events", "visitor", seen=True, visits="uniqExact(visitor)"),
         distinct("seen_in", "events", "visit", seen=True),
         distinct("newcomers", "events", "visitor", "newcomer", seen=True),
-        distinct("clicking", "events", "visit", kinds(CLICKS)),
+        distinct("clicking", "events", "visit", kinds_in(CLICKS)),
         count("views", "events", "kind = 'view'", visits="sum(views)", rolled="views"),
-        count("actions", "events", kinds(ACTIONS), visits="sum(actions)", rolled="actions"),
+        count("actions", "events", kinds_in(ACTIONS), visits="sum(actions)", rolled="actions"),
         count("events", "events", "kind = 'event'", rolled="events"),
         count("entries", "visits", rolled="entries"),
         count("bounces", "visits", "bounce", rolled="bounces"),
@@ -99,8 +97,8 @@ ATOMS: dict[str, Atom] = {
         count("sales", "events", "kind = 'conversion'"),
         count("first_sales", "events", "kind = 'conversion' AND is_unique = 1"),
         distinct("converted_clicks", "events", "click_id", "kind = 'conversion'"),
-        total("sold", "events", "revenue", "kind IN ('conversion', 'refund')", zero=MONEY),
-        total("commissions", "events", "commission", "kind IN ('conversion', 'refund')", zero=MONEY),
+        total("sold", "events", "revenue", kinds_in(SALES), zero=MONEY),
+        total("commissions", "events", "commission", kinds_in(SALES), zero=MONEY),
         total("spent", "events", "cost", "kind = 'link'", zero=MONEY),
         Atom("last_hit", "events", "max", "toUnixTimestamp(ts)"),
         distinct("joined", "events", "click_id", "click_id != 0 AND kind = 'view'"),

@@ -28,7 +28,7 @@ limit = PerMinute("event", PER_MINUTE)
 
 def event(request: Request) -> Reply:
     """`POST /api/event`."""
-    plain_key = request.headers.get("x-api-key", "")
+    plain_key = presented_key(request)
     key = known.key(plain_key) if plain_key else None
     if plain_key and (key is None or not key.can_track):
         intake.turn_away(key.site_id if key else 0, "bad_key", request.now)
@@ -46,6 +46,13 @@ def event(request: Request) -> Reply:
         body = {"success": all(result["success"] for result in results), "results": results}
         return Reply(orjson.dumps(body), JSON)
     return Reply(orjson.dumps(results[0]), JSON, dropped=results[0].get("dropped", ""))
+
+
+def presented_key(request: Request) -> str:
+    """The key in the `x-api-key` header, or in `Authorization: Bearer ck_…`; "" without one."""
+    given = request.headers.get("x-api-key", "").strip()
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    return given or (bearer if bearer.startswith("ck_") else "")
 
 
 def parse(body: bytes) -> list[dict[str, Any]] | None:

@@ -81,6 +81,7 @@ def read_event(request: Request, facts: SiteFacts, data: dict[str, Any], keyed: 
     if kind is None:
         raise BadEvent("type is none of pageview, custom, click, form")
     hit = new_hit(request, facts, kind)
+    hit.keyed = keyed
     hit.url, hit.referrer, hit.name = word(data, "url"), word(data, "referrer"), word(data, "name")
     if not split_address(hit.url)[0]:
         if not hit.url:

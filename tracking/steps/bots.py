@@ -2,7 +2,8 @@
 
 A layer is `layer(hit, facts, event) -> sign | ""`; add one to LAYERS. A sign is `kind: detail`. A trusted sender is
 not judged by what it says of itself, only by the user agent that it states for its visitor. What the site's people
-said about a device or a user agent (`SiteFacts.people`, `SiteFacts.robots`) goes before every layer.
+said about a device or a user agent (`SiteFacts.people`, `SiteFacts.robots`) goes before every layer. A program with a
+key of the site sends from a server: only the user agent and the referrer that it passes on are judged.
 """
 
 from __future__ import annotations
@@ -49,8 +50,7 @@ def by_agent(hit: Hit, facts: SiteFacts, event: Event) -> str:
     """
     if not hit.user_agent or (hit.trusted and not speaks_for_itself(hit)):
         return ""
-    by_key = "x-api-key" in hit.headers
-    return agents.by_name(hit.user_agent) if by_key else agents.by_name_or_form(hit.user_agent)
+    return agents.by_name(hit.user_agent) if hit.keyed else agents.by_name_or_form(hit.user_agent)
 
 
 def by_signs(hit: Hit, facts: SiteFacts, event: Event) -> str:
@@ -70,15 +70,15 @@ def by_referrer(hit: Hit, facts: SiteFacts, event: Event) -> str:
 
 def by_pattern(hit: Hit, facts: SiteFacts, event: Event) -> str:
     """A browser asks otherwise."""
-    if hit.trusted or not hit.headers or "x-api-key" in hit.headers:
+    if hit.trusted or hit.keyed or not hit.headers:
         return ""
     return by_headers(hit.headers, hit.user_agent, hit.http_version)
 
 
 def by_network(hit: Hit, facts: SiteFacts, event: Event) -> str:
-    """The address belongs to a data centre, unless the site counts them."""
+    """The address belongs to a data centre, unless the site counts them. Programs with a key usually run in one."""
     number = event.get("asn")
-    if not number or hit.trusted or facts.tracker.get("data_centres") == "count":
+    if not number or hit.trusted or hit.keyed or facts.tracker.get("data_centres") == "count":
         return ""
     name = event.get("organization", "")
     return f"data_centre: {name}" if hosting.is_hosting(number, name) else ""
@@ -86,7 +86,7 @@ def by_network(hit: Hit, facts: SiteFacts, event: Event) -> str:
 
 def by_pace(hit: Hit, facts: SiteFacts, event: Event) -> str:
     """Nobody reads that fast."""
-    if hit.trusted or "x-api-key" in hit.headers:
+    if hit.trusted or hit.keyed:
         return ""
     if hit.kind == "view":
         return pace.view(facts.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)

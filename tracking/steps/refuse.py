@@ -27,8 +27,8 @@ def refuse_over_quota(hit: Hit, facts: SiteFacts, event: Event) -> Refused | Non
 
 
 def refuse_wrong_host(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """The page is not one of the site's; a trusted key may state any."""
-    if hit.trusted or facts.hosts.accepts_host(event["host"]):
+    """The page is not one of the site's. A trusted key may state any, and another key too unless hosts are listed."""
+    if hit.trusted or (hit.keyed and not facts.hosts.has_list) or facts.hosts.accepts_host(event["host"]):
         return None
     return Refused("wrong_host")
 
@@ -55,9 +55,9 @@ def refuse_excluded(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
 
 
 def refuse_excluded_country(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Countries the site excludes; A1 stands for data centres."""
+    """Countries the site excludes; A1 stands for data centres, where programs with a key may run."""
     excluded = facts.excluded_countries
     if not excluded:
         return None
-    hosted = COUNTRY in excluded and is_hosting(event.get("asn", 0), event.get("organization", ""))
+    hosted = COUNTRY in excluded and not hit.keyed and is_hosting(event.get("asn", 0), event.get("organization", ""))
     return Refused("excluded_country") if hosted or event.get("country") in excluded else None
