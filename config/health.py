@@ -48,7 +48,7 @@ def report(now: datetime) -> dict[str, Any]:
     last = cache.get(BEAT_KEY)
     sentence = store_answers()
     warnings = [text for text in (waiting.get("warning"), sentence) if text]
-    if last is not None and now.timestamp() - last > LATE_SECONDS:
+    if last is not None and abs(now.timestamp() - last) > LATE_SECONDS:
         warnings.append("Celery's beat or worker is silent.")
     warnings += task_warnings(tasks(), now)
     return {
