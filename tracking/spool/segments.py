@@ -68,7 +68,7 @@ class Segments:
                 segment = self.open.get(key) or self._new(key)
                 segment.append(line, rows)
             except OSError as error:
-                self.fullness.refuse(error.strerror)
+                self.fullness.refuse(error.strerror or str(error))
                 raise SpoolFull(f"The event spool at {self.root} takes nothing: {error.strerror}.") from error
             self.waiting_rows += rows
             self.waiting_bytes += len(line)
@@ -88,7 +88,7 @@ class Segments:
             tally = self.open.get(key) or self._new(key)
             added = tally.add(head, minute, hits)  # type: ignore[attr-defined]
         except OSError as error:
-            self.fullness.refuse(error.strerror)
+            self.fullness.refuse(error.strerror or str(error))
             self.owed[table, month, minute, head] += hits
             return
         if added:
