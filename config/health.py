@@ -23,6 +23,7 @@ from django.http import HttpRequest, parse_cookie
 
 from accounts.operations.run import summary
 from accounts.security.client_ip import normalize_address
+from config.periods import PERIODS
 from tracking import feed, places, spool, store
 from tracking.web import Header, security_headers
 
@@ -30,6 +31,7 @@ BEAT_KEY = "footfall:last-beat"
 LATE_SECONDS = 60
 ASK_SECONDS = 2.0
 TASK_SECONDS = 5.0
+FAILURES_TOLD = 3  # of a task in a row; a single one may be due to a short outage
 PROXY_HEADERS = (b"forwarded", b"x-real-ip", b"via")  # and all that begin with x-forwarded-
 _answer: tuple[float, str] = (0.0, "not asked yet")
 _tasks: tuple[float, dict[str, Any]] = (-TASK_SECONDS, {})
@@ -46,8 +48,9 @@ def report(now: datetime) -> dict[str, Any]:
     last = cache.get(BEAT_KEY)
     sentence = store_answers()
     warnings = [text for text in (waiting.get("warning"), sentence) if text]
-    if last is not None and now.timestamp() - last > LATE_SECONDS:
+    if last is not None and abs(now.timestamp() - last) > LATE_SECONDS:
         warnings.append("Celery's beat or worker is silent.")
+    warnings += task_warnings(tasks(), now)
     return {
         "status": "degraded" if warnings else "ok",
         "spool": waiting,
@@ -85,6 +88,21 @@ def tasks() -> dict[str, Any]:
             if not connection.in_atomic_block:  # this thread may never need it again
                 connection.close()
     return _tasks[1]
+
+
+def task_warnings(found: dict[str, Any], now: datetime) -> list[str]:
+    """A sentence for each periodic task that does not end, or that failed every time lately."""
+    sentences = []
+    for row in PERIODS:
+        run = found.get(row.name)
+        if run is None:
+            continue
+        minutes = (now - run["started"]).total_seconds() / 60 if run["started"] else 0.0
+        if run["running"] and minutes * 60 > row.longest + LATE_SECONDS:
+            sentences.append(f"The task “{row.name}” began {minutes:.0f} minutes ago and has not ended.")
+        elif run["failures_in_a_row"] >= FAILURES_TOLD:
+            sentences.append(f"The task “{row.name}” failed the last {run['failures_in_a_row']} times.")
+    return sentences
 
 
 def claims(scope: MutableMapping[str, Any]) -> bool:

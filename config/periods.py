@@ -16,7 +16,8 @@ class Period(NamedTuple):
     path: str
     seconds: float
     guarded: bool = True  # run once at a time over all workers, and written down; needs the database
-    longest: float = 600  # seconds after which the next run may begin even if this one has not ended
+    # Seconds after which the next run may begin even if this one goes on; that its worker died is noticed much earlier
+    longest: float = 600
 
 
 MINUTE, HOUR = 60, 3600
@@ -26,7 +27,7 @@ PERIODS: tuple[Period, ...] = (
     # `uptime` and `deliveries` claim work for a while, then only wait for slow servers while the next run begins
     Period("uptime", "sites.uptime.services.monitors_check", 5, longest=50),
     Period("incidents told late", "sites.uptime.services.incidents_tell_late", MINUTE),
-    Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE),
+    Period("incidents priced", "reports.prices.services.incidents_price", 5 * MINUTE, longest=HOUR),
     Period("uptime forgets", "sites.uptime.run.forget_old_hours", 24 * HOUR),
     Period("custom domains", "accounts.custom_domains.checks.claims_check", MINUTE),
     Period("links paused", "links.pausing.pause_expired", MINUTE),
@@ -34,10 +35,10 @@ PERIODS: tuple[Period, ...] = (
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5, longest=25),
     Period("goals named", "goals.discovery.discover", MINUTE),
-    Period("rollups", "reports.rollups.catch_up", 10 * MINUTE),
-    Period("quotas counted", "reports.quota.quotas_count", 5 * MINUTE),
+    Period("rollups", "reports.rollups.catch_up", 10 * MINUTE, longest=2 * HOUR),
+    Period("quotas counted", "reports.quota.quotas_count", 5 * MINUTE, longest=HOUR),
     Period("salts", "tracking.salts.rotate", HOUR),
-    Period("retention", "tracking.upkeep.retention", 6 * HOUR),
-    Period("corrections finished", "tracking.upkeep.finish", HOUR),
-    Period("digests", "reports.digest.send.digests_send", 10 * MINUTE),
+    Period("retention", "tracking.upkeep.retention", 6 * HOUR, longest=6 * HOUR),
+    Period("corrections finished", "tracking.upkeep.finish", HOUR, longest=6 * HOUR),
+    Period("digests", "reports.digest.send.digests_send", 10 * MINUTE, longest=2 * HOUR),
 )

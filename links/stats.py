@@ -10,7 +10,7 @@ from accounts.models import Account
 from links.grants import Sight
 from reports.engine import Period, Query, ask
 from reports.engine.filters import MOST_VALUES
-from reports.engine.query import MOST_OFFSET, MOST_ROWS
+from reports.engine.query import MOST_OFFSET, MOST_ROWS, MOST_SITES
 from sites.models import Site
 
 COUNTS = (
@@ -92,7 +92,7 @@ def by_number(
 
 def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
     """What the visits a link started did on the account's tracked sites, and the currency; None without a site."""
-    sites = tuple(Site.objects.filter(account=account, deleted=None).values_list("pk", flat=True)[:2000])
+    sites = sites_reached(account, period, link_id, now)
     if not sites:
         return None
     metrics = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
@@ -101,17 +101,35 @@ def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | 
     return {**result.rows[0], "currency": result.meta.currency}
 
 
+def chunks_of_sites(account: Account) -> list[tuple[int, ...]]:
+    """The numbers of the account's sites, in parts of as many as one question may name."""
+    numbers = list(Site.objects.filter(account=account, deleted=None).order_by("pk").values_list("pk", flat=True))
+    return [tuple(numbers[first : first + MOST_SITES]) for first in range(0, len(numbers), MOST_SITES)]
+
+
+def sites_reached(account: Account, period: Period, link_id: int, now: datetime) -> tuple[int, ...]:
+    """The account's sites for a question about a link: all, or with too many of them those that it led visits to."""
+    chunks = chunks_of_sites(account)
+    if len(chunks) <= 1:
+        return chunks[0] if chunks else ()
+    found: list[tuple[int, int]] = []
+    for sites in chunks:
+        query = Query(sites, period, ("visits",), ("site",), where=[one("link", link_id)], limit=MOST_SITES)
+        found += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
+    return tuple(number for _, number in sorted(found, reverse=True)[:MOST_SITES]) or chunks[0]
+
+
 def joined(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:
     """(clicks whose visit is known, clicks that went to one of the account's tracked sites)."""
-    sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:2000])
+    sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:50])
     if not sites:
         return 0, 0
     mine = [one("link", link_id)] if link_id else []
-    query = Query(sites=tuple(pk for pk, _ in sites), period=period, metrics=("joined_clicks",), where=mine or None)
-    known = ask(query, now=now).rows[0]["joined_clicks"]
+    questions = [Query(part, period, ("joined_clicks",), where=mine or None) for part in chunks_of_sites(account)]
+    known = sum(ask(query, now=now).rows[0]["joined_clicks"] for query in questions)
     hosts = {"or": [
         {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escaped(domain)}([:/?#]|$)"]}
-        for _, domain in sites[:50]
+        for _, domain in sites
     ]}  # fmt: skip
     sent = totals(account, period, [*mine, hosts], now, ("clicks",))["clicks"]
     return int(known), int(sent)

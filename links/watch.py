@@ -85,8 +85,11 @@ def watch_link(link: Datapoint, domains: dict[str, Domain], now: datetime) -> It
 def follow_monitors() -> None:
     """A monitor made for a link asks where the link leads now; it rests while the link does."""
     monitors = {row.link_id: row for row in Monitor.objects.exclude(link_id=None)}
-    for link in Datapoint.objects.filter(pk__in=list(monitors)):
-        monitor, active = monitors[link.pk], link.status == Status.ACTIVE
+    linked = Monitor.objects.exclude(link_id=None).values("link_id")
+    for link in Datapoint.objects.filter(pk__in=linked):
+        monitor, active = monitors.get(link.pk), link.status == Status.ACTIVE
+        if monitor is None:  # made since the line above
+            continue
         if link.url and (monitor.url, monitor.enabled) != (link.url, active):
             monitor_url_set(monitor=monitor, url=link.url[:2000], enabled=active)
 

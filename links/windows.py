@@ -63,7 +63,7 @@ class Window:
         with self._lock:
             for name in (key, *older):
                 seen = self._seen.get(name)
-                if seen is not None and at - seen < self.seconds:
+                if seen is not None and abs(at - seen) < self.seconds:  # later: the clock was set back since
                     return False
             self._note(key, at)
             return True

@@ -14,6 +14,8 @@ from reports.engine.usage import recorded
 from sites.models import Site
 from sites.services import quota_flag_set
 
+AT_ONCE = 1_000  # accounts that are counted together: a statement may name only so many
+
 
 def month(now: datetime) -> tuple[datetime, datetime]:
     """The running month of UTC."""
@@ -36,8 +38,13 @@ def quotas_count(*, now: datetime) -> int:
     lifted = Account.objects.filter(monthly_events=0).exclude(events_counted=None)
     run_each(lifted, lambda account: usage_set(account, 0, None), what="Quota of account")
     limited = list(Account.objects.filter(monthly_events__gt=0))
-    used = usage(limited, now)
-    return len(run_each(limited, lambda account: usage_set(account, used[account.pk], now), what="Quota of account"))
+    return sum(chunk_count(limited[first : first + AT_ONCE], now) for first in range(0, len(limited), AT_ONCE))
+
+
+def chunk_count(accounts: list[Account], now: datetime) -> int:
+    """Count some accounts together; returns how many could be stored."""
+    used = usage(accounts, now)
+    return len(run_each(accounts, lambda account: usage_set(account, used[account.pk], now), what="Quota of account"))
 
 
 def usage_set(account: Account, used: int, now: datetime | None) -> None:

@@ -2,14 +2,16 @@
 
 import os
 import re
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.urls import reverse
 
-from accounts.operations import mailbox
-from accounts.operations.run import run_guarded
+from accounts.operations import mailbox, run
+from accounts.operations.models import TaskRun
+from accounts.operations.run import claim_task, run_guarded
 from config import health
 from reports.digest.send import digests_send
 from tests.test_digest import MONDAY, weekly  # noqa: F401
@@ -110,3 +112,48 @@ def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, mon
     assert (told["good"]["runs"], told["good"]["failures"], told["good"]["started"]) == (1, 0, NOW)
     assert (told["bad"]["failures"], told["bad"]["last_failure"]) == (1, NOW)
     assert "secret" not in str(told)
+
+
+def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(db, monkeypatch):
+    def warnings(now):
+        monkeypatch.setattr(health, "_tasks", (-100.0, {}))
+        return [text for text in health.report(now)["warnings"] if "task" in text]
+
+    assert claim_task("alerts", NOW)
+    assert warnings(NOW + timedelta(minutes=5)) == []
+    assert warnings(NOW + timedelta(minutes=15)) == ["The task “alerts” began 15 minutes ago and has not ended."]
+    for _ in range(3):
+        run_guarded("goals named", lambda: 1 / 0, now=NOW)
+    assert "The task “goals named” failed the last 3 times." in warnings(NOW)
+    run_guarded("goals named", lambda: None, now=NOW)
+    run_guarded("alerts", lambda: None, now=NOW + timedelta(minutes=15))
+    assert warnings(NOW + timedelta(minutes=15)) == []
+    assert TaskRun.objects.get(name="goals named").failures == 3
+
+
+def test_the_task_of_a_worker_that_was_killed_begins_again_within_a_minute(db):
+    assert claim_task("retention", NOW, timedelta(hours=6))  # and nobody renews it
+    assert not run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=19), longest=timedelta(hours=6))
+    assert run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=21), longest=timedelta(hours=6))
+
+
+def test_a_claim_that_was_made_by_a_wrong_clock_does_not_hold_the_task(db):
+    assert claim_task("alerts", NOW + timedelta(hours=2))
+    assert claim_task("alerts", NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypatch):
+    monkeypatch.setattr(run, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(run, "RENEW_SECONDS", 0.1)
+    taken = []
+
+    def slow():
+        for after in (1.5, 2.5):
+            time.sleep(begun + after - time.monotonic())
+            taken.append(claim_task("slow", NOW + timedelta(seconds=after)) != "")
+
+    begun = time.monotonic()
+    assert run_guarded("slow", slow, now=NOW, longest=timedelta(seconds=2))
+    assert taken == [False, True]
+    assert TaskRun.objects.get(name="slow").running_until == NOW + timedelta(seconds=3.5), "the next one has it"

@@ -2,14 +2,18 @@
 
 import errno
 import os
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 
 from tests.support import NOW, event
 from tracking import spool
+from tracking.spool import fullness
 from tracking.spool.files import token
 from tracking.spool.segments import Segments
 
@@ -258,3 +262,46 @@ def test_what_waits_can_be_read_back_with_times(store: Any) -> None:
     assert list(spool.waiting(NOW.replace(hour=13))) == []
     spool.flush()
     assert list(spool.waiting()) == []
+
+
+def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(store: Any) -> None:
+    now = datetime.now(UTC)
+    with time_machine.travel(now + timedelta(hours=2), tick=True):
+        spool.write_event(event(SITE, "/ahead"))
+    segments = spool._segments
+    time.sleep(0.02)
+    assert 0.02 <= segments.oldest() < 60
+    segments.seal({"events": 0.01})
+    assert files("open") == [] and len(files("ready")) == 1
+    assert 0.02 <= segments.oldest() < 60
+    spool.flush()
+    assert stored(store) == ["/ahead"] and spool.health()["oldest"] == 0
+
+
+def test_the_age_of_what_a_dead_process_left_is_known(store: Any) -> None:
+    spool.write_event(event(SITE, "/a"))
+    (path,) = files("open")
+    die()
+    os.utime(path, (time.time() - 100, time.time() - 100))
+    segments = Segments(settings.SPOOL_DIR)
+    segments.adopt()
+    assert 100 <= segments.oldest() < 160
+    segments.close()
+
+
+def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_room_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", -1, raising=False)
+    for _ in range(50):
+        with pytest.raises(spool.SpoolFull):
+            spool.write_event(event(SITE, "/a"))
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "takes nothing" in caplog.text and str(settings.SPOOL_DIR) in caplog.text
+    assert spool.health()["full"] and spool.health()["refused"] == 50
+    monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", 1 << 30)
+    monkeypatch.setattr(fullness, "QUIET_SECONDS", 0)
+    spool.write_event(event(SITE, "/a"))
+    spool._segments.look_at_disk()
+    assert "has room again; 50 writes were refused" in caplog.text
+    assert not spool.health()["full"]

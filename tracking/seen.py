@@ -49,7 +49,7 @@ class Brief:
 
     def add(self, number: int, now: float) -> bool:
         """Note the id; False if it was there."""
-        if now - self.since > BRIEF_SECONDS or len(self.young) >= MOST_BRIEF:
+        if abs(now - self.since) > BRIEF_SECONDS or len(self.young) >= MOST_BRIEF:
             self.old, self.young, self.since = self.young, set(), now
         if number in self.young or number in self.old:
             return False

@@ -4,14 +4,16 @@ from django.db import models
 
 
 class TaskRun(models.Model):
-    """The last run of a task. `running_until` is the claim: nobody starts the task again before that."""
+    """The last run of a task. Who runs it has its `claim`, until `running_until` unless that is moved on."""
 
     name = models.CharField(max_length=60, primary_key=True)
     running_until = models.DateTimeField(null=True, blank=True)
+    claim = models.CharField(max_length=32, blank=True)
     started = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(default=0)
     runs = models.PositiveBigIntegerField(default=0)
     failures = models.PositiveBigIntegerField(default=0)
+    failures_in_a_row = models.PositiveBigIntegerField(default=0)
     last_failure = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=300, blank=True)
 

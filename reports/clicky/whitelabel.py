@@ -18,6 +18,7 @@ from accounts.security.client_ip import client_key
 from reports.clicky import outputs
 from reports.clicky.views import parameters
 from reports.engine import Period, Query, ask
+from reports.engine.query import MOST_SITES
 from sites.models import Site
 
 NO_KEY = (1, "Invalid auth key.")
@@ -81,5 +82,6 @@ def usage(account: Account, site_id: str) -> HttpResponse:
         if not ids:
             return refused(*NO_SITE)
     now = clock.now()
-    query = Query(sites=tuple(ids), period=Period.parse("this-month", "UTC", now), metrics=("views",)) if ids else None
-    return lines("OK", ask(query, now=now).rows[0]["views"] if query else 0)
+    month = Period.parse("this-month", "UTC", now)
+    chunks = [tuple(ids[first : first + MOST_SITES]) for first in range(0, len(ids), MOST_SITES)]
+    return lines("OK", sum(ask(Query(chunk, month, ("views",)), now=now).rows[0]["views"] for chunk in chunks))

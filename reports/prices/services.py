@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from babel import Locale
 from babel.numbers import format_decimal
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from accounts.operations.fair_order import rank_by_account
 from accounts.operations.run import run_each
@@ -20,6 +22,7 @@ from tracking.store import StoreAway
 
 SETTLED = timedelta(minutes=30)  # after the end, for what lay in spools
 OLDEST = timedelta(days=400)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 100  # priced in one round
 ENGLISH = Locale("en")
 
@@ -33,11 +36,16 @@ class Cost:
 
 
 def incidents_price(*, now: datetime) -> int:
-    """Price what has no final price yet; the number of prices made. A monitor of a link's destination has none."""
+    """Price what has no final price yet; the number of prices made. A monitor of a link's destination has none.
+
+    What was priced longest ago comes first, so that many incidents that go on do not keep the others from their price.
+    """
     done = IncidentPrice.objects.filter(final=True).values("incident")
     recent = Incident.objects.filter(start__gte=now - OLDEST, start__lt=now, monitor__link_id=None)
     waiting = recent.exclude(pk__in=done).select_related("monitor__site")
-    rows = rank_by_account(waiting, "monitor__site__account_id", "-start")[:MOST]
+    priced_until = IncidentPrice.objects.filter(incident=OuterRef("pk")).values("until")
+    waiting = waiting.annotate(priced_until=Coalesce(Subquery(priced_until[:1]), Value(NEVER)))
+    rows = rank_by_account(waiting, "monitor__site__account_id", "priced_until")[:MOST]
     priced = run_each(
         rows, lambda incident: incident_price(incident=incident, now=now), what="Incident", stop_for=(StoreAway,)
     )

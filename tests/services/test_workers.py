@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from accounts.models import Account
+from accounts.operations.run import LEASE
 from config import celery as celery_app
 from config.periods import Period
 from sites import known
@@ -37,6 +38,20 @@ from sites.uptime.services import monitor_create
 made = provision(email="a@example.com", password="correct horse battery", account_name="A", domain="a.example",
                  timezone="UTC")["site"]
 monitor_create(site=Site.objects.get(pk=made["site_id"]), url=sys.argv[1], interval=3600, now=datetime.now(UTC))
+"""
+
+HOLD = """
+import django, sys, time; django.setup()
+from datetime import UTC, datetime
+from accounts.operations.run import run_guarded
+run_guarded("held", lambda: (print("running", flush=True), time.sleep(600)), now=datetime.now(UTC))
+"""
+TAKE = """
+import django, time; django.setup()
+from datetime import UTC, datetime
+from accounts.operations.run import run_guarded
+while not run_guarded("held", lambda: None, now=datetime.now(UTC)):
+    time.sleep(0.5)
 """
 
 
@@ -117,6 +132,19 @@ def test_what_is_due_is_done_once_by_two_workers_and_two_beats(tmp_path: Path) -
     assert how["uptime"][0] >= 4 and how["deliveries"][0] >= 2 and beat, (tmp_path / "worker1.log").read_text()[-2000:]
     assert [row for row in how.values() if row[1] or row[2]] == []
     assert asked == ["/up"], "the monitor was due once"
+
+
+def test_a_task_is_its_workers_while_that_lives_and_soon_anothers_when_it_is_killed(tmp_path: Path) -> None:
+    env = {**os.environ, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    python(env, "-c", SET_UP.partition('call_command("events"')[0])
+    lease = LEASE.total_seconds()
+    with subprocess.Popen([sys.executable, "-c", HOLD], cwd=servers.ROOT, env=env, stdout=subprocess.PIPE) as first:
+        assert first.stdout and first.stdout.readline() == b"running\n"
+        with subprocess.Popen([sys.executable, "-c", TAKE], cwd=servers.ROOT, env=env) as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(lease + 5)  # a lease that nobody renewed would be over
+            first.kill()
+            assert second.wait(lease + 5) == 0
 
 
 def nothing() -> None:

@@ -45,9 +45,10 @@ class Pace:
         self.attentive.add((site_id, device))
 
     def turn(self, minute: int) -> None:
-        """Begin another minute. A hit of the minute before counts in this one."""
-        if minute > self.minute or len(self.views) > MOST or len(self.attentive) > MOST:
-            self.minute = max(minute, self.minute)
+        """Begin another minute. A hit of the minute before counts in this one; an earlier one means that the clock was
+        set back."""
+        if not -1 <= minute - self.minute <= 0 or len(self.views) > MOST or len(self.attentive) > MOST:
+            self.minute = minute
             self.views, self.addresses, self.attentive = {}, {}, set()
 
     def forget(self) -> None:

@@ -22,7 +22,7 @@ class Segment:
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | self.FLAGS, 0o600)
         self.path, self.table = path, table
         self.size = self.rows = 0
-        self.began = time.time()
+        self.began = time.monotonic()  # its age must not depend on a clock that may be set
 
     def append(self, line: bytes, rows: int = 1) -> None:
         """Write lines whole or not at all. Raises OSError."""
@@ -40,7 +40,7 @@ class Segment:
         return self.rows >= MOST_ROWS or self.size >= MOST_BYTES
 
     def due(self, now: float, seconds: float) -> bool:
-        """Whether it was open for so long, or longer where there is much to do, or is full."""
+        """Whether it is full or was open for so long at `now` (`time.monotonic`); longer where there is much to do."""
         age = now - self.began
         return self.full or (age >= seconds and (self.rows <= CROWD or age >= CROWDED_SECONDS))
 

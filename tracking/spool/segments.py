@@ -25,6 +25,7 @@ from pathlib import Path
 from django.conf import settings
 
 from tracking.spool.files import COUNTS, Segment, Tally, cut_torn_tail, measured, token
+from tracking.spool.fullness import Fullness
 
 MOST_OPEN = 24
 MOST_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
@@ -42,7 +43,7 @@ class Segments:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.lock = threading.Lock()
-        self.full_since = 0.0
+        self.fullness = Fullness(root)
         self.wake = threading.Event()
         self._begin()
 
@@ -50,6 +51,7 @@ class Segments:
         self.boot = self.root / uuid.uuid4().hex
         self.held = -1
         self.open: dict[tuple[str, int], Segment] = {}
+        self.sealed: dict[Path, float] = {}  # the files that wait for the writer: when they were begun
         self.counter = 0
         self.waiting_bytes = self.waiting_rows = 0
         self.owed: Counter[tuple[str, int, int, bytes]] = Counter()
@@ -66,11 +68,11 @@ class Segments:
                 segment = self.open.get(key) or self._new(key)
                 segment.append(line, rows)
             except OSError as error:
-                self.full_since = self.full_since or time.time()
+                self.fullness.refuse(error.strerror or str(error))
                 raise SpoolFull(f"The event spool at {self.root} takes nothing: {error.strerror}.") from error
             self.waiting_rows += rows
             self.waiting_bytes += len(line)
-            self.full_since = 0.0
+            self.fullness.full = False
         if segment.full and not self.wake.is_set():
             self.wake.set()
 
@@ -85,8 +87,8 @@ class Segments:
         try:
             tally = self.open.get(key) or self._new(key)
             added = tally.add(head, minute, hits)  # type: ignore[attr-defined]
-        except OSError:
-            self.full_since = self.full_since or time.time()
+        except OSError as error:
+            self.fullness.refuse(error.strerror or str(error))
             self.owed[table, month, minute, head] += hits
             return
         if added:
@@ -99,8 +101,7 @@ class Segments:
         if self.held < 0:
             self._take_boot()
         if len(self.open) >= MOST_OPEN:  # months of imported events
-            oldest = min(self.open, key=lambda each: self.open[each].began)
-            self.open.pop(oldest).seal()
+            self._seal(min(self.open, key=lambda each: self.open[each].began))
         self.counter += 1
         path = self.boot / f"{key[0]}-{key[1]}-{self.counter}.open"
         self.open[key] = (Tally if key[0] in COUNTS else Segment)(path, key[0])
@@ -122,20 +123,29 @@ class Segments:
 
     def seal(self, older: dict[str, float] | None = None, others: float = 1.0) -> None:
         """Seal the segments that are full or older than their table's (or `others`) seconds; without `older` all."""
-        now = time.time()
+        now = time.monotonic()
         with self.lock:
             due = [
                 key
                 for key, one in self.open.items()
                 if one.rows and (older is None or self._is_due(one, now, older.get(one.table, others)))
             ]
-            segments = [self.open.pop(key) for key in due]
-            for segment in segments:
-                segment.seal()
+            for key in due:
+                self._seal(key)
+
+    def _seal(self, key: tuple[str, int]) -> None:
+        segment = self.open.pop(key)
+        self.sealed[segment.seal()] = segment.began
 
     def _is_due(self, segment: Segment, now: float, seconds: float) -> bool:
         """Whether to seal a segment now: because of its age or size, or because the disk is nearly full."""
         return segment.due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
+
+    def oldest(self) -> float:
+        """Seconds since the oldest segment with rows was begun; 0 when nothing waits."""
+        with self.lock:
+            began = [one.began for one in self.open.values() if one.rows] + list(self.sealed.values())
+        return max(0.0, time.monotonic() - min(began)) if began else 0.0
 
     def ready(self) -> list[Path]:
         """Sealed segments of this process, oldest first."""
@@ -148,7 +158,8 @@ class Segments:
         with self.lock:
             self.waiting_bytes -= size
             self.waiting_rows -= rows
-            self.full_since = 0.0
+            self.fullness.full = False
+            self.sealed.pop(path, None)
 
     def adopt(self) -> list[Path]:
         """Take over the segments of processes that died; returns how they are called now."""
@@ -183,6 +194,7 @@ class Segments:
             if not rows:
                 path.unlink()
                 continue
+            self.sealed[goal] = time.monotonic() - max(0.0, time.time() - path.stat().st_mtime)
             path.rename(goal)
             self.waiting_bytes += size
             self.waiting_rows += rows
@@ -199,6 +211,7 @@ class Segments:
         free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
         self.spare = free > min(SPARE_BYTES, whole // 20)
         self.free_bytes = free
+        self.fullness.check_end()
         if self.spare and self.owed:
             with self.lock:
                 owed, self.owed = self.owed, Counter()

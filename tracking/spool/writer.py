@@ -69,7 +69,7 @@ class Writer:
 
     def health(self) -> dict[str, Any]:
         """The spool's numbers; `warning` is a sentence when something needs attention."""
-        oldest = self._oldest()
+        oldest = self.segments.oldest()
         found: dict[str, Any] = {
             "depth": self.segments.waiting_rows,
             "bytes": self.segments.waiting_bytes,
@@ -79,7 +79,8 @@ class Writer:
             "error": self.error,
             "last_insert": self.last_insert.isoformat() if self.last_insert else None,
             "inserted": self.inserted_rows,
-            "full": self.segments.full_since > 0,
+            "full": self.segments.fullness.full,
+            "refused": self.segments.fullness.refused,
         }
         found["warning"] = self._warning(found)
         return found
@@ -94,15 +95,6 @@ class Writer:
         if found["quarantined"]:
             return f"{found['quarantined']} lines could not be stored and lie in {self.quarantine.folder}."
         return ""
-
-    def _oldest(self) -> float:
-        began = [one.began for one in list(self.segments.open.values()) if one.rows]
-        for path in self.segments.ready()[:1]:
-            try:
-                began.append(path.stat().st_mtime)
-            except FileNotFoundError:
-                continue
-        return max(0.0, time.time() - min(began)) if began else 0.0
 
     # -- the thread -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,47 @@
+"""A clock that was ahead and is right again: what was noted meanwhile must not last for as long as it was ahead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from config import health
+from links.windows import Window
+from tracking.bots.pace import IDLE, Pace
+from tracking.seen import BRIEF_SECONDS, Brief
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+AHEAD = 2 * 3600.0
+
+
+def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
+    pace, minute = Pace(), int(NOW.timestamp()) // 60
+    pace.view(1, 7, "192.0.2.1", minute + 120)
+    told = {pace.view(1, 7, "192.0.2.1", minute + number) for number in range(IDLE + 5)}
+    assert told == {""}
+    pace.view(1, 7, "192.0.2.1", minute + 200)
+    pace.view(1, 7, "192.0.2.1", minute + 199)  # a hit that was under way when the minute began
+    assert pace.minute == minute + 200
+
+
+def test_an_address_that_clicked_meanwhile_is_unique_again() -> None:
+    window, now = Window("test", 1800), NOW.timestamp()
+    assert window.first("a", now + AHEAD)
+    assert window.first("a", now)
+    assert not window.first("a", now + 60)
+
+
+def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
+    brief, now = Brief(), NOW.timestamp()
+    brief.add(1, now + AHEAD)
+    brief.add(2, now)
+    assert brief.since == now
+    brief.add(3, now + BRIEF_SECONDS + 1)
+    assert brief.old == {2}
+
+
+def test_a_silent_worker_is_noticed(db: Any) -> None:
+    health.beat(NOW + timedelta(hours=2))
+    assert any("silent" in text for text in health.report(NOW)["warnings"])
+    health.beat(NOW)
+    assert not any("silent" in text for text in health.report(NOW)["warnings"])

@@ -1,0 +1,96 @@
+"""Installations and accounts with more sites than one statement may name: nothing stops, nothing is left out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Account
+from goals.discovery import discover
+from goals.models import Goal
+from links import stats
+from links.services import datapoint_create
+from reports.engine import Period
+from reports.engine.query import MOST_SITES
+from reports.engine.usage import AT_ONCE
+from reports.prices import services as prices
+from reports.prices.models import IncidentPrice
+from reports.quota import quotas_count
+from sites import known
+from sites.models import Site
+from sites.services import site_create
+from sites.uptime.models import Incident, Monitor
+from tests.support import NOW, browse, event, record
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+def make_sites(account: Account, count: int) -> list[Site]:
+    """So many sites of an account; the last one has the highest number."""
+    first = site_create(account=account, domain="first.example")
+    rows = [Site(pk=first.pk + 1 + index, account=account, domain=f"s{index}.example") for index in range(count - 1)]
+    Site.objects.bulk_create(rows, batch_size=500)
+    known.refresh()
+    return [first, *rows]
+
+
+def test_goals_are_named_on_the_first_and_the_last_of_very_many_sites(account: Account, store: Any) -> None:
+    sites = make_sites(account, AT_ONCE + 2)
+    for site in (sites[0], sites[-1]):
+        record(event(site, at=NOW - HOUR, kind="goal", name="Signed up"))
+    assert discover(NOW) == 2
+    assert set(Goal.objects.values_list("site_id", flat=True)) == {sites[0].pk, sites[-1].pk}
+
+
+def test_a_site_that_names_very_many_goals_takes_nothing_from_the_others(site: Site, charlies_site: Site, store: Any):
+    names = [event(site, at=NOW - HOUR, kind="goal", name=f"order {number}", visitor=number) for number in range(6000)]
+    record(*names, *[event(site, at=NOW - HOUR, kind="goal", name=str(n), visitor=n) for n in range(2000)])
+    record(event(charlies_site, at=NOW - HOUR, kind="goal", name="Signed up"))
+    discover(NOW)
+    assert Goal.objects.filter(site=charlies_site, name="Signed up").exists()
+    assert Goal.objects.filter(site=site).count() == 500
+
+
+def test_quotas_are_counted_of_very_many_accounts(monkeypatch: pytest.MonkeyPatch, store: Any, db: None) -> None:
+    Account.objects.bulk_create([Account(name=f"A{index}", monthly_events=5) for index in range(1_001)])
+    last = Account.objects.latest("pk")
+    browse(site_create(account=last, domain="last.example"), "/", at=NOW)
+    assert quotas_count(now=NOW) == 1_001
+    last.refresh_from_db()
+    assert last.events_used == 1
+
+
+def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account: Account, store: Any) -> None:
+    sites = make_sites(account, MOST_SITES + 1)
+    link = datapoint_create(account=account, alias="go", url="https://s1.example/")
+    for number, site in enumerate((sites[0], sites[-1])):
+        browse(site, "/", at=NOW, visitor=number, link_id=link.pk, click_id=number + 1)
+    period = Period(NOW - HOUR, NOW + HOUR, "UTC")
+    found = stats.web(account, period, link.pk, NOW)
+    assert found is not None
+    assert found["visits"] == 2
+    assert stats.joined(account, period, NOW)[0] == 2
+
+
+def test_the_usage_of_a_large_white_label_account_is_answered(client: Any, account: Account, store: Any) -> None:
+    sites = make_sites(account, MOST_SITES + 1)
+    for site in (sites[0], sites[-1]):
+        browse(site, "/", at=timezone.now().replace(day=1))
+    answer = client.get("/api/whitelabel/usage", {"auth": account.authkey})
+    assert answer.content.decode().split() == ["OK", "2"], answer.content
+
+
+def test_incidents_that_go_on_do_not_keep_others_from_their_price(
+    monkeypatch: pytest.MonkeyPatch, site: Site, charlies_site: Site, store: Any
+) -> None:
+    monkeypatch.setattr(prices, "MOST", 1)
+    for hours, where in ((1, site), (3, charlies_site)):
+        monitor = Monitor.objects.create(site=where, url="https://x.example/", next_due=NOW)
+        Incident.objects.create(monitor=monitor, start=NOW - hours * HOUR, cause="It broke.")
+    for round in range(2):
+        prices.incidents_price(now=NOW + round * timedelta(minutes=5))
+    assert IncidentPrice.objects.count() == 2
