@@ -271,11 +271,21 @@ def test_answers_can_be_wrapped_for_scripts(clicky: Clicky) -> None:
     assert hostile.content.startswith(b"[") and b"alert" not in hostile.content
 
 
-def test_time_offset_looks_at_the_last_seconds_only(clicky: Clicky, site: Site) -> None:
+def test_time_offset_shortens_lists_and_leaves_the_numbers_beside_them_alone(clicky: Clicky, site: Site) -> None:
     now = datetime.now(UTC)
+    today = {"date": f"{now - DAY:%Y-%m-%d},{now:%Y-%m-%d}"}  # whole days, whatever the time is
+    goal_create(site=site, name="Bought", kind="page", pattern="/*", pattern_kind="wildcard")
     browse(site, "/old", at=now - timedelta(minutes=20), visitor="old")
     browse(site, "/new", at=now - timedelta(seconds=60), visitor="new")
-    assert clicky.value("visitors", time_offset=600) == "1"
+    answer = clicky.json(
+        "visitors,visitors-unique,goals,pages,visitors-list,actions-list", time_offset=600, goal="*", **today
+    )
+    found = {block["type"]: block["dates"][0]["items"] for block in answer}
+    assert found["visitors"] == [{"value": "2"}] and found["visitors-unique"] == [{"value": "2"}]
+    assert [item["value"] for item in found["goals"]] == ["2"] and len(found["pages"]) == 2
+    assert [item["landing_page"] for item in found["visitors-list"]] == ["http://example.com/new"]
+    assert [item["action_url"] for item in found["actions-list"]] == ["http://example.com/new"]
+    assert len(clicky.items("visitors-list", time_offset=1800, daily=1, **today)) == 2
 
 
 def test_a_page_s_address_can_lead_to_its_heatmap(clicky: Clicky, traffic: None) -> None:

@@ -31,13 +31,18 @@ YES = {"1", "true", "yes", "on"}
 
 @dataclass(frozen=True)
 class Asked:
-    """One request. `where`: the visitor filters, which lists and segmentation obey and plain types ignore."""
+    """One request.
+
+    `where`: the visitor filters, which lists and segmentation obey and plain types ignore. `last_seconds` belongs to
+    lists alone: a tally asked for beside a list keeps counting the whole of its dates.
+    """
 
     facts: SiteFacts
     now: datetime
     types: tuple[str, ...]
     dates: Dates
     links: Links
+    last_seconds: int = 0  # of lists: only what happened so lately; 0 = everything of the dates
     limit: int = DEFAULT_LIMIT
     page: int = 1
     daily: bool = False
@@ -61,9 +66,19 @@ class Asked:
         """What gets a `dates` entry of its own."""
         return self.dates.each() if self.daily or self.hourly else [self.dates]
 
+    def listed_days(self) -> list[Dates]:
+        """What gets a `dates` entry of its own in a list."""
+        return self.dates.each() if self.daily and not self.last_seconds else [self.dates]
+
+    def listed_period(self, dates: Dates) -> Period:
+        """The instants that a list covers: the dates, or only the last seconds up to now."""
+        if not self.last_seconds:
+            return dates.period()
+        return Period(self.now - timedelta(seconds=self.last_seconds), self.now + timedelta(seconds=1), dates.zone)
+
     def ask(self, dates: Dates, metrics: tuple[str, ...], where: Any = (), **more: Any) -> Result:
         """A question to the engine about this site, under the segment's filters where there is one."""
-        return self.ask_period(dates.period(self.now), metrics, where, **more)
+        return self.ask_period(dates.period(), metrics, where, **more)
 
     def ask_period(self, period: Period, metrics: tuple[str, ...], where: Any = (), **more: Any) -> Result:
         conditions = [*where, *(self.where if self.segmented else ())]
@@ -90,14 +105,14 @@ def asked(facts: SiteFacts, given: Mapping[str, str], now: datetime, links: Link
     if len(types) > MOST_TYPES:
         raise ClickyError(f"At most {MOST_TYPES} types per request.")
     zone = facts.timezone if facts.timezone in zone_names() else "UTC"
-    offset = min(number(given.get("time_offset", ""), 0), MOST_OFFSET)
     limit = given.get("limit", "")
     return Asked(
         facts=facts,
         now=now,
         types=types,
-        dates=parse(given.get("date") or "today", zone, now, offset),
+        dates=parse(given.get("date") or "today", zone, now),
         links=links,
+        last_seconds=min(number(given.get("time_offset", ""), 0), MOST_OFFSET),
         limit=MOST_ROWS if limit == "all" else min(number(limit, DEFAULT_LIMIT) or DEFAULT_LIMIT, MOST_ROWS),
         page=min(max(number(given.get("page", ""), 1), 1), MOST_PAGE),
         daily=flag(given, "daily"),

@@ -17,12 +17,11 @@ MOST_NUMBER = 4  # digits of N in last-N-days
 
 @dataclass(frozen=True)
 class Dates:
-    """Days from `first` to `last`, both inclusive, in the site's zone; `offset` seconds up to now instead, if any."""
+    """Days from `first` to `last`, both inclusive, in the site's zone."""
 
     first: date
     last: date
     zone: str
-    offset: int = 0
 
     @property
     def label(self) -> str:
@@ -33,15 +32,13 @@ class Dates:
     def count(self) -> int:
         return (self.last - self.first).days + 1
 
-    def period(self, now: datetime) -> Period:
-        """The instants. With an offset only the last seconds up to now."""
-        if self.offset:
-            return Period(now - timedelta(seconds=self.offset), now + timedelta(seconds=1), self.zone)
+    def period(self) -> Period:
+        """The instants."""
         return Period.days(self.first, self.last + DAY, self.zone)
 
     def each(self) -> list[Dates]:
         """One for each day, newest first."""
-        return [Dates(self.last - n * DAY, self.last - n * DAY, self.zone, self.offset) for n in range(self.count)]
+        return [Dates(self.last - n * DAY, self.last - n * DAY, self.zone) for n in range(self.count)]
 
 
 Span = tuple[date, date]
@@ -63,7 +60,7 @@ NUMBERED: dict[str, Callable[[date, int], Span]] = {
 WRITTEN = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 
 
-def parse(text: str, zone: str, now: datetime, offset: int = 0) -> Dates:
+def parse(text: str, zone: str, now: datetime) -> Dates:
     """The days called `text`. A keyword nobody knows means today, as clients that send one expect.
 
     Raises ClickyError for a day that is none, or one outside the years 1970 to 2099.
@@ -77,7 +74,7 @@ def parse(text: str, zone: str, now: datetime, offset: int = 0) -> Dates:
         first, last = last, first
     if first < FIRST.date() or last >= LAST.date():
         raise ClickyError("Invalid date.")
-    return Dates(first, last, zone, offset)
+    return Dates(first, last, zone)
 
 
 def span(text: str, today: date) -> Span:
