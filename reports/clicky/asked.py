@@ -11,7 +11,7 @@ from uuid import UUID
 from accounts.keys import same_key
 from reports.clicky.dates import Dates, parse
 from reports.clicky.errors import ClickyError
-from reports.clicky.filters import filters_of
+from reports.clicky.filters import FILTERS, filters_of, is_filter
 from reports.clicky.links import Links
 from reports.engine import Period, Query, Result, ask
 from reports.engine.period import zone_names
@@ -26,6 +26,16 @@ MOST_TYPES = 40
 LONGEST_DAYS = 31  # of lists, segmentation and hourly answers
 LONGEST_TALLY = 750
 MOST_OFFSET = 31 * 86_400
+PARAMETERS = frozenset({
+    "site_id", "sitekey", "sitekey_admin", "type", "date", "output", "limit", "page", "daily", "hourly", "item",
+    "filter", "segments", "visitor-details", "visitor_details", "time_offset", "alert_id", "heatmap_url",
+    "json_callback", "json_var", "null_values",
+})  # fmt: skip
+SENT_BESIDE = frozenset({
+    "app", "callback", "cb", "cache", "nocache", "rand", "random", "timestamp", "ts", "t", "v", "version", "format",
+    "auth", "username", "password", "csrfmiddlewaretoken",
+})  # of clients, and against caches; they ask for nothing  # fmt: skip
+LISTS_OF_PEOPLE = ("visitors-list", "actions-list")  # which obey the visitor filters
 YES = {"1", "true", "yes", "on"}
 
 
@@ -104,6 +114,7 @@ def asked(facts: SiteFacts, given: Mapping[str, str], now: datetime, links: Link
         raise ClickyError("No type specified.")
     if len(types) > MOST_TYPES:
         raise ClickyError(f"At most {MOST_TYPES} types per request.")
+    check_names(given, types)
     zone = facts.timezone if facts.timezone in zone_names() else "UTC"
     limit = given.get("limit", "")
     return Asked(
@@ -143,6 +154,17 @@ def of_alert(facts: SiteFacts, given: Mapping[str, str]) -> Mapping[str, str]:
     days = f"{alert.created - timedelta(days=2):%Y-%m-%d},{alert.created + timedelta(days=1):%Y-%m-%d}"
     session = alert.payload.get("session_id") or "0"
     return {**given, "type": "visitors-list", "session_id": session, "date": given.get("date") or days}
+
+
+def check_names(given: Mapping[str, str], types: tuple[str, ...]) -> None:
+    """Refuse a filter that nobody knows where filters count: it would seem to choose all. Raises ClickyError."""
+    if not {*types} & {*LISTS_OF_PEOPLE, "segmentation"}:
+        return
+    for name, value in given.items():
+        known_name = name in PARAMETERS or name in SENT_BESIDE or is_filter(name)
+        if value and not known_name and not name.startswith("_") and not name.isdigit():
+            filters = ", ".join([*FILTERS, "goal", "custom[key]"])
+            raise ClickyError(f"Invalid filter: {name[:60]}. Use one of {filters}.")
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -57,28 +57,33 @@ NUMBERED: dict[str, Callable[[date, int], Span]] = {
     r"last-(\d+)-days?": lambda day, n: (day - (max(n, 1) - 1) * DAY, day),
     r"previous-(\d+)-days?": lambda day, n: (day - max(n, 1) * DAY, day - DAY),
 }
+EXAMPLES = "today, yesterday, 3-days-ago, last-7-days, this-month, 2026-03-01 or 2026-03-01,2026-03-31"
 WRITTEN = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 
 
 def parse(text: str, zone: str, now: datetime) -> Dates:
-    """The days called `text`. A keyword nobody knows means today, as clients that send one expect.
+    """The days called `text`. Raises ClickyError for a word or day that is none, or outside the years 1970 to 2099.
 
-    Raises ClickyError for a day that is none, or one outside the years 1970 to 2099.
+    Keywords are also known in the plural (`this-months`), as a client sends them.
     """
     today = now.astimezone(zone_of(zone)).date()
     try:
         first, last = span(text.strip().lower(), today)
     except (ValueError, OverflowError, QueryRefused):
-        raise ClickyError("Invalid date.") from None
+        raise invalid(text) from None
     if last < first:
         first, last = last, first
     if first < FIRST.date() or last >= LAST.date():
-        raise ClickyError("Invalid date.")
+        raise invalid(text)
     return Dates(first, last, zone)
 
 
+def invalid(text: str) -> ClickyError:
+    return ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.")
+
+
 def span(text: str, today: date) -> Span:
-    """First and last day."""
+    """First and last day. Raises ValueError, OverflowError or QueryRefused."""
     if named := NAMED.get(text) or NAMED.get(text.removesuffix("s")):
         return named(today)
     for pattern, days in NUMBERED.items():
@@ -87,7 +92,7 @@ def span(text: str, today: date) -> Span:
     first, _, last = text.partition(",")
     if WRITTEN.fullmatch(first.strip()):
         return written(first.strip())[0], written((last or first).strip())[1]
-    return today, today
+    raise ValueError(text)
 
 
 def written(text: str) -> Span:

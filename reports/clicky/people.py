@@ -13,7 +13,6 @@ from goals.querysets import goals_of
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
 from reports.clicky.filters import Filter, filters_of
-from reports.clicky.links import absolute
 from reports.clicky.outputs import Block, Day, Item
 from reports.clicky.popular import known
 from reports.clicky.words import (
@@ -205,7 +204,7 @@ def action(asked: Asked, row: Row) -> Item:
         "session_id": str(row["visit"]),
         "action_type": ACTION_TYPE.get(kind, kind),
         "action_title": html.escape(row["title"] if kind == "view" else row["text"] or row["name"]),
-        "action_url": absolute(row["target"]) or asked.links.page(row["path"], row["host"]),
+        "action_url": asked.links.address(row["target"], row["path"] or "/", row["host"]),
         **referrer(row),
         "stats_url": asked.links.visit(row["visit"]),
     }
