@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from reports.share.services import key_token
+from sites import known
 from sites.models import Site
+from sites.services import site_keys_rotate
 from tests.clicky import Clicky
 from tests.conftest import PASSWORD
 from tests.support import browse
@@ -123,3 +127,51 @@ def test_the_links_in_answers_open(alice: User, site: Site, store: Any) -> None:
     for type in ("pages", "countries", "traffic-sources"):
         (item,) = Clicky(site).items(type)
         assert client.get(item["stats_url"].removeprefix("http://testserver")).status_code == 200
+
+
+def framed(site: Site, **given: Any) -> Any:
+    asked = {"site_id": site.pk, "sitekey": site.sitekey, **given}
+    return Client().get("/stats/wp-iframe", asked)
+
+
+def test_the_overview_opens_in_a_frame_with_the_site_s_key(site: Site, store: Any) -> None:
+    browse(site, "/in-the-frame", at=datetime.now(UTC) - timedelta(days=1))
+    answer = framed(site, date="yesterday")
+    html = answer.content.decode()
+    assert answer.status_code == 200 and "/in-the-frame" in html
+    assert "X-Frame-Options" not in answer and "frame-ancestors *" in answer["Content-Security-Policy"]
+    assert answer.cookies.output() == "" and site.sitekey not in html
+    assert "/in-the-frame" not in framed(site, date="today").content.decode()
+
+
+def test_the_frame_s_own_links_open_without_the_key_and_end_with_it(site: Site, store: Any) -> None:
+    browse(site, "/in-the-frame", at=datetime.now(UTC))
+    home = f"/share/{key_token(site)}/embed"
+    html = framed(site).content.decode()
+    links = {link for link in re.findall(r'(?:href|hx-get)="(/[^"]*)"', html) if not link.startswith("/static/")}
+    assert links and all(link.startswith(home) for link in links)
+    for address in (home, f"{home}/panel/pages/top", f"{home}/details/page"):
+        answer = Client().get(address)
+        assert answer.status_code == 200 and "X-Frame-Options" not in answer
+    site_keys_rotate(site=site)
+    known.refresh()
+    assert Client().get(home).status_code == 404
+
+
+@pytest.mark.parametrize("key", ["", "wrong", "ckckckckckckckck"])
+def test_a_frame_with_a_wrong_key_is_refused_and_says_so_in_the_frame(site: Site, store: Any, key: str) -> None:
+    browse(site, "/in-the-frame", at=datetime.now(UTC))
+    answer = framed(site, sitekey=key)
+    assert answer.status_code == 403 and "X-Frame-Options" not in answer
+    assert "do not belong together" in answer.content.decode() and "/in-the-frame" not in answer.content.decode()
+
+
+def test_another_site_s_key_opens_no_frame(site: Site, charlies_site: Site, store: Any) -> None:
+    assert framed(site, sitekey=charlies_site.sitekey).status_code == 403
+    forged = key_token(charlies_site).replace(str(charlies_site.pk), str(site.pk))
+    assert Client().get(f"/share/{forged}/embed").status_code == 404
+
+
+def test_an_old_link_to_the_frame_without_a_key_leads_to_the_overview(site: Site) -> None:
+    answer = Client().get("/stats/wp-iframe", {"site_id": site.pk})
+    assert answer.headers["Location"] == f"/sites/{site.pk}/"

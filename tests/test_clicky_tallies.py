@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from goals.services import goal_create
+from reports.clicky.dates import EXAMPLES
 from reports.clicky.types import ALIASES, EMPTY
 from sites import known
 from sites.models import Site
@@ -209,8 +210,10 @@ def test_types_without_data_answer_with_no_items(clicky: Clicky, type: str) -> N
         ({"site_id": "x\x00"}, "Invalid sitekey."),
         ({"type": "nonsense"}, "Invalid type: nonsense."),
         ({"type": ""}, "No type specified."),
-        ({"date": "2026-02-30"}, "Invalid date."),
-        ({"date": "9999"}, "Invalid date."),
+        *(
+            ({"date": bad}, f"Invalid date: {bad}. Use one such as {EXAMPLES}.")
+            for bad in ("2026-02-30", "9999", "tomorrow", "11/28/2026", "last-99999-days", "2026-03-01,tomorrow")
+        ),
         ({"date": "2024-01-01,2026-12-31"}, "The maximum date range for any type is 750 days; you asked for 1096."),
     ],
 )
@@ -227,9 +230,8 @@ def test_the_key_of_another_site_opens_nothing(clicky: Clicky, charlies_site: Si
     assert clicky.error("visitors", sitekey=charlies_site.sitekey) == "Invalid sitekey."
 
 
-def test_a_keyword_nobody_knows_means_today_and_a_plural_is_understood(clicky: Clicky, site: Site) -> None:
+def test_a_keyword_in_the_plural_is_understood(clicky: Clicky, site: Site) -> None:
     today = str(datetime.now(UTC).date())
-    assert clicky.json("visitors", date="whenever")[0]["dates"][0]["date"] == today
     assert clicky.json("visitors", date="this-months")[0]["dates"][0]["date"] in (today, f"{today[:8]}01,{today}")
 
 
@@ -271,11 +273,21 @@ def test_answers_can_be_wrapped_for_scripts(clicky: Clicky) -> None:
     assert hostile.content.startswith(b"[") and b"alert" not in hostile.content
 
 
-def test_time_offset_looks_at_the_last_seconds_only(clicky: Clicky, site: Site) -> None:
+def test_time_offset_shortens_lists_and_leaves_the_numbers_beside_them_alone(clicky: Clicky, site: Site) -> None:
     now = datetime.now(UTC)
+    today = {"date": f"{now - DAY:%Y-%m-%d},{now:%Y-%m-%d}"}  # whole days, whatever the time is
+    goal_create(site=site, name="Bought", kind="page", pattern="/*", pattern_kind="wildcard")
     browse(site, "/old", at=now - timedelta(minutes=20), visitor="old")
     browse(site, "/new", at=now - timedelta(seconds=60), visitor="new")
-    assert clicky.value("visitors", time_offset=600) == "1"
+    answer = clicky.json(
+        "visitors,visitors-unique,goals,pages,visitors-list,actions-list", time_offset=600, goal="*", **today
+    )
+    found = {block["type"]: block["dates"][0]["items"] for block in answer}
+    assert found["visitors"] == [{"value": "2"}] and found["visitors-unique"] == [{"value": "2"}]
+    assert [item["value"] for item in found["goals"]] == ["2"] and len(found["pages"]) == 2
+    assert [item["landing_page"] for item in found["visitors-list"]] == ["http://example.com/new"]
+    assert [item["action_url"] for item in found["actions-list"]] == ["http://example.com/new"]
+    assert len(clicky.items("visitors-list", time_offset=1800, daily=1, **today)) == 2
 
 
 def test_a_page_s_address_can_lead_to_its_heatmap(clicky: Clicky, traffic: None) -> None:

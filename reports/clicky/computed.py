@@ -115,7 +115,7 @@ def most_active(asked: Asked, dates: Dates) -> list[Found]:
 def custom(asked: Asked, dates: Dates) -> list[Found]:
     """Visits by what was told of them: `plan: pro`."""
     where = list(asked.where) if asked.segmented else None
-    rows = tags(asked.facts.site_id, dates.period(asked.now), where, MOST)
+    rows = tags(asked.facts.site_id, dates.period(), where, MOST)
     return [Found(f"{row['key']}: {row['value']}", int(row["visits"])) for row in rows]
 
 

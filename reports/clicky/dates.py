@@ -17,12 +17,11 @@ MOST_NUMBER = 4  # digits of N in last-N-days
 
 @dataclass(frozen=True)
 class Dates:
-    """Days from `first` to `last`, both inclusive, in the site's zone; `offset` seconds up to now instead, if any."""
+    """Days from `first` to `last`, both inclusive, in the site's zone."""
 
     first: date
     last: date
     zone: str
-    offset: int = 0
 
     @property
     def label(self) -> str:
@@ -33,15 +32,13 @@ class Dates:
     def count(self) -> int:
         return (self.last - self.first).days + 1
 
-    def period(self, now: datetime) -> Period:
-        """The instants. With an offset only the last seconds up to now."""
-        if self.offset:
-            return Period(now - timedelta(seconds=self.offset), now + timedelta(seconds=1), self.zone)
+    def period(self) -> Period:
+        """The instants."""
         return Period.days(self.first, self.last + DAY, self.zone)
 
     def each(self) -> list[Dates]:
         """One for each day, newest first."""
-        return [Dates(self.last - n * DAY, self.last - n * DAY, self.zone, self.offset) for n in range(self.count)]
+        return [Dates(self.last - n * DAY, self.last - n * DAY, self.zone) for n in range(self.count)]
 
 
 Span = tuple[date, date]
@@ -60,28 +57,33 @@ NUMBERED: dict[str, Callable[[date, int], Span]] = {
     r"last-(\d+)-days?": lambda day, n: (day - (max(n, 1) - 1) * DAY, day),
     r"previous-(\d+)-days?": lambda day, n: (day - max(n, 1) * DAY, day - DAY),
 }
+EXAMPLES = "today, yesterday, 3-days-ago, last-7-days, this-month, 2026-03-01 or 2026-03-01,2026-03-31"
 WRITTEN = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 
 
-def parse(text: str, zone: str, now: datetime, offset: int = 0) -> Dates:
-    """The days called `text`. A keyword nobody knows means today, as clients that send one expect.
+def parse(text: str, zone: str, now: datetime) -> Dates:
+    """The days called `text`. Raises ClickyError for a word or day that is none, or outside the years 1970 to 2099.
 
-    Raises ClickyError for a day that is none, or one outside the years 1970 to 2099.
+    Keywords are also known in the plural (`this-months`), as a client sends them.
     """
     today = now.astimezone(zone_of(zone)).date()
     try:
         first, last = span(text.strip().lower(), today)
     except (ValueError, OverflowError, QueryRefused):
-        raise ClickyError("Invalid date.") from None
+        raise invalid(text) from None
     if last < first:
         first, last = last, first
     if first < FIRST.date() or last >= LAST.date():
-        raise ClickyError("Invalid date.")
-    return Dates(first, last, zone, offset)
+        raise invalid(text)
+    return Dates(first, last, zone)
+
+
+def invalid(text: str) -> ClickyError:
+    return ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.")
 
 
 def span(text: str, today: date) -> Span:
-    """First and last day."""
+    """First and last day. Raises ValueError, OverflowError or QueryRefused."""
     if named := NAMED.get(text) or NAMED.get(text.removesuffix("s")):
         return named(today)
     for pattern, days in NUMBERED.items():
@@ -90,7 +92,7 @@ def span(text: str, today: date) -> Span:
     first, _, last = text.partition(",")
     if WRITTEN.fullmatch(first.strip()):
         return written(first.strip())[0], written((last or first).strip())[1]
-    return today, today
+    raise ValueError(text)
 
 
 def written(text: str) -> Span:

@@ -9,16 +9,21 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
 from reports.clicky import dates
+from reports.clicky.asked import site_of
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import path_of
 from reports.clicky.words import country_code
 from reports.engine.period import zone_names
+from reports.share import views as share_views
+from reports.share.services import key_token
 from sites.access import site_for
+from sites.models import Site
 
 # Their page -> our section. What is not here leads to the overview, where everything starts.
 SECTIONS = {
@@ -27,7 +32,7 @@ SECTIONS = {
     "pages": "content", "pages-entrance": "content", "pages-exit": "content", "downloads": "content",
     "content": "content", "links": "sources", "links-domains": "sources", "searches": "sources",
     "traffic-sources": "sources", "campaigns": "sources", "links-outbound": "content", "events": "content",
-    "clicks": "content", "heatmaps": "heatmaps", "uptime": "uptime", "links-recent": "sources", "wp-iframe": "",
+    "clicks": "content", "heatmaps": "heatmaps", "uptime": "uptime", "links-recent": "sources",
 }  # fmt: skip
 FILTERS = {
     "ip_address": "ip", "uid": "visitor_id", "session_id": "visit", "href": "page", "country": "country",
@@ -35,6 +40,26 @@ FILTERS = {
     "search": "search_term", "landing": "entry_page", "exit": "exit_page",
 }  # fmt: skip
 PATHS = ("page", "entry_page", "exit_page")
+
+
+@require_safe
+def framed_overview(request: HttpRequest) -> HttpResponse:
+    """`/stats/wp-iframe?site_id=&sitekey=`: the overview in a frame of another site, such as WordPress's own pages.
+
+    The key in the address is all that is needed, so no cookie is read. Without a key it is a link like the others.
+    A wrong key is refused, with 403, in a page that may be framed too, so that the reader sees why.
+    """
+    if "sitekey" not in request.GET and "sitekey_admin" not in request.GET:
+        return stats(request)
+    try:
+        facts = site_of(request.GET)
+        site = Site.objects.get(pk=facts.site_id, deleted=None)
+    except (ClickyError, Site.DoesNotExist):
+        response = share_views.answered(render(request, "share/wrong_key.html", {"framed": True}, status=403))
+        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        return response
+    request.GET = QueryDict(urlencode(days_of(request.GET.get("date", ""), site)))
+    return share_views.embed(request, key_token(site))
 
 
 @require_safe
@@ -55,9 +80,14 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
 def period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
     """The days of `date`, if it is given and valid. Raises Http404 for a site that the user may not see."""
     given = request.GET.get("date", "")
+    return days_of(given, site_for(request, site_id)) if given else []
+
+
+def days_of(given: str, site: Site) -> list[tuple[str, str]]:
+    """The dashboard's parameter for days as Clicky writes them; none if they are not given or not valid."""
     if not given:
         return []
-    zone = site_for(request, site_id).timezone
+    zone = site.timezone
     try:
         found = dates.parse(given, zone if zone in zone_names() else "UTC", clock.now())
     except ClickyError:
@@ -84,6 +114,6 @@ def preferences(request: HttpRequest, page: str = "") -> HttpResponse:
 
 
 @require_safe
-def site(request: HttpRequest, site_id: int) -> HttpResponse:
+def site_home(request: HttpRequest, site_id: int) -> HttpResponse:
     """`/<site_id>`: where the badge leads."""
     return HttpResponseRedirect(f"/sites/{site_id}/")

@@ -32,6 +32,16 @@ class Links:
         """A page of the site, absolute."""
         return f"http://{host or self.facts.domain}{quote(path, safe=SAFE_PATH) if path else '/'}"
 
+    def address(self, target: str, path: str = "", host: str = "") -> str:
+        """Where an action led or what it was logged with, absolute; the page it was done on if that is no address."""
+        if target.startswith("//"):
+            return f"http:{target}"
+        if target.startswith("/"):
+            return self.page(target, host)
+        if not path or absolute(target):
+            return absolute(target)
+        return self.page(path, host) + (target if target.startswith("#") else "")
+
 
 def absolute(address: str) -> str:
     """A stranger's address if it is one that a link may lead to, else ""."""

@@ -13,7 +13,6 @@ from goals.querysets import goals_of
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
 from reports.clicky.filters import Filter, filters_of
-from reports.clicky.links import absolute
 from reports.clicky.outputs import Block, Day, Item
 from reports.clicky.popular import known
 from reports.clicky.words import (
@@ -56,13 +55,12 @@ def people_list(name: str, asked: Asked) -> Block:
         "visitors-list": visitors,
         "actions-list": actions,
     }.get(name) or (lambda asked, dates: recent(RECENT[name], asked, dates))
-    days = asked.dates.each() if asked.daily else [asked.dates]
-    return Block(name, [Day(day.label, make(asked, day)) for day in days])
+    return Block(name, [Day(day.label, make(asked, day)) for day in asked.listed_days()])
 
 
 def visits(asked: Asked, dates: Dates, where: Iterable[Filter], limit: int = 0, offset: int = 0) -> list[Row]:
     return lists.visits(
-        (asked.facts.site_id,), dates.period(asked.now), list(where), limit or asked.limit, offset, now=asked.now
+        (asked.facts.site_id,), asked.listed_period(dates), list(where), limit or asked.limit, offset, now=asked.now
     )
 
 
@@ -103,7 +101,7 @@ def visitor(asked: Asked, row: Row, reached: dict[int, Item], total: dict[str, A
 
 
 def dates_zone(asked: Asked) -> Any:
-    return asked.dates.period(asked.now).info
+    return asked.dates.period().info
 
 
 def moment(instant: datetime, zone: Any) -> Item:
@@ -171,7 +169,7 @@ def goals_reached(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item
 
 def around(dates: Dates, asked: Asked) -> Period:
     """The period up to now: a visit that began in it may have gone on after it."""
-    period = dates.period(asked.now)
+    period = asked.listed_period(dates)
     return Period(period.start, max(period.end, asked.now), period.zone)
 
 
@@ -197,7 +195,7 @@ def actions(asked: Asked, dates: Dates) -> list[Item]:
         *filters_of(asked.facts, asked.given, of_actions=True),
     ]
     rows = lists.actions(
-        (asked.facts.site_id,), dates.period(asked.now), where, asked.limit, asked.offset, now=asked.now
+        (asked.facts.site_id,), asked.listed_period(dates), where, asked.limit, asked.offset, now=asked.now
     )
     return [chosen(action(asked, row), asked) for row in rows]
 
@@ -211,7 +209,7 @@ def action(asked: Asked, row: Row) -> Item:
         "session_id": str(row["visit"]),
         "action_type": ACTION_TYPE.get(kind, kind),
         "action_title": html.escape(row["title"] if kind == "view" else row["text"] or row["name"]),
-        "action_url": absolute(row["target"]) or asked.links.page(row["path"], row["host"]),
+        "action_url": asked.links.address(row["target"], row["path"] or "/", row["host"]),
         **referrer(row),
         "stats_url": asked.links.visit(row["visit"]),
     }

@@ -9,8 +9,19 @@ from typing import Any
 
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
-from reports.clicky.filters import both, browser, city, is_any, matches, path_of, system
-from reports.clicky.links import absolute
+from reports.clicky.filters import (
+    address_forms,
+    browser,
+    city,
+    is_any,
+    named,
+    on_page,
+    path_of,
+    region,
+    split_test,
+    system,
+    target,
+)
 from reports.clicky.outputs import Block, Day, Item
 from reports.clicky.tallies import hours_of
 from reports.clicky.words import (
@@ -26,6 +37,7 @@ from reports.clicky.words import (
     place_title,
     whole,
 )
+from sites.facts import SiteFacts
 
 Row = dict[str, Any]
 Filter = dict[str, Any]
@@ -48,12 +60,16 @@ class Popular:
     url: Callable[[Asked, Row], str] | None = None
     one: Callable[[str], Filter] | None = None
     section: str = ""
+    logged: bool = False  # its items are the addresses that actions were logged with
 
     def title_of(self, row: Row) -> str:
         return self.title(row) if self.title else str(row[self.dimensions[0]]) or UNKNOWN
 
-    def item_filter(self, text: str) -> Filter:
-        return self.one(text) if self.one else is_any(self.dimensions[0], text)
+    def item_filter(self, facts: SiteFacts, text: str) -> Filter:
+        if self.one:
+            return self.one(text)
+        first = self.dimensions[0]
+        return target(first, facts, text) if self.logged else named(first, text)
 
 
 def kind(*names: str) -> tuple[Filter, ...]:
@@ -70,7 +86,7 @@ def of(dimension: str) -> Callable[[Row], str]:
 
 
 def linked(dimension: str) -> Callable[[Asked, Row], str]:
-    return lambda asked, row: absolute(str(row[dimension]))
+    return lambda asked, row: asked.links.address(str(row[dimension]))
 
 
 def hosted(dimension: str) -> Callable[[Asked, Row], str]:
@@ -81,34 +97,35 @@ def paged(dimension: str) -> Callable[[Asked, Row], str]:
     return lambda asked, row: asked.links.page(str(row[dimension]))
 
 
-def on_page(dimension: str) -> Callable[[str], Filter]:
-    return lambda text: matches(dimension, path_of(text))
+def one_page(dimension: str) -> Callable[[str], Filter]:
+    return lambda text: on_page(dimension, text)
 
 
 NOT_SEARCH = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
 
+PAGES = ("page", "entry_page", "exit_page")
+
 ROWS: tuple[Popular, ...] = (
-    Popular("pages", ("page",), "views", url=paged("page"), one=on_page("page"), section="content"),
-    Popular("pages-entrance", ("entry_page",), url=paged("entry_page"), one=on_page("entry_page")),
-    Popular("pages-exit", ("exit_page",), url=paged("exit_page"), one=on_page("exit_page")),
-    Popular("downloads", ("download",), "actions", kind("download"), url=linked("download")),
+    Popular("pages", ("page",), "views", url=paged("page"), one=one_page("page"), section="content"),
+    Popular("pages-entrance", ("entry_page",), url=paged("entry_page"), one=one_page("entry_page")),
+    Popular("pages-exit", ("exit_page",), url=paged("exit_page"), one=one_page("exit_page")),
+    Popular("downloads", ("download",), "actions", kind("download"), url=linked("download"), logged=True),
     Popular("events", ("name",), "actions", kind(*CLICKS)),
-    Popular("video", ("video",), "actions", kind("video"), url=linked("video")),
+    Popular("video", ("video",), "actions", kind("video"), url=linked("video"), logged=True),
     Popular("site-domains", ("host",), "views", url=hosted("host")),
     Popular("links", ("referrer",), where=NOT_SEARCH, url=linked("referrer"), section="sources"),
     Popular("links-domains", ("referrer_domain",), where=NOT_SEARCH, url=hosted("referrer_domain")),
-    Popular("links-outbound", ("outbound",), "actions", kind("outbound"), url=linked("outbound")),
+    Popular("links-outbound", ("outbound",), "actions", kind("outbound"), url=linked("outbound"),
+            logged=True),
     Popular("searches", ("search_term",), where=known("search_term")),
     Popular("searches-engines", ("source",), where=(is_any("channel", *SEARCH_CHANNELS),)),
     Popular("split-tests", ("split_test", "split_arm"), where=known("split_test"),
-            title=lambda row: f"{row['split_test']}: {row['split_arm']}",
-            one=lambda text: both(is_any("split_test", text.partition(": ")[0]),
-                                  *([is_any("split_arm", text.partition(": ")[2])] if ": " in text else []))),
+            title=lambda row: f"{row['split_test']}: {row['split_arm']}", one=split_test),
     Popular("campaigns", ("utm_campaign",)),
     Popular("countries", ("country",), title=lambda row: country_name(row["country"]),
             one=lambda text: is_any("country", country_code(text))),
     Popular("regions", ("region", "country"), title=lambda row: place_title(row["region"], row["country"]),
-            one=lambda text: is_any("region", text.rpartition(",")[0].strip() or text)),
+            one=region),
     Popular("cities", ("city", "country"), title=lambda row: place_title(row["city"], row["country"]), one=city),
     Popular("languages", ("language",), title=lambda row: language_title(row["language"]),
             one=lambda text: is_any("language", language_code(text))),
@@ -134,11 +151,17 @@ def conditions(row: Popular, asked: Asked) -> list[Filter]:
     """The type's own conditions, and `item` and `filter`."""
     found = list(row.where)
     if asked.item:
-        found.append(row.item_filter(asked.item))
+        found.append(row.item_filter(asked.facts, asked.item))
     if asked.filter:
-        text = path_of(asked.filter) if "://" in asked.filter else asked.filter
-        found.append({"dimension": row.dimensions[0], "operator": "contains", "value": [text]})
+        found.append({"dimension": row.dimensions[0], "operator": "contains", "value": parts_wanted(row, asked)})
     return found
+
+
+def parts_wanted(row: Popular, asked: Asked) -> list[str]:
+    """What `filter` looks for: of a page's address the path, since that is what is stored of pages."""
+    if row.dimensions[0] in PAGES:
+        return [path_of(asked.filter) if "://" in asked.filter else asked.filter]
+    return address_forms(asked.facts, asked.filter) if row.logged else [asked.filter]
 
 
 def items(row: Popular, asked: Asked, dates: Dates) -> list[Item]:
@@ -156,8 +179,12 @@ def rows_of(row: Popular, asked: Asked, dates: Dates) -> list[Row]:
 
 def written(row: Popular, asked: Asked, dates: Dates, rows: list[Row]) -> list[Item]:
     total = whole_of(row, asked, dates) if rows else 0
-    titles = page_titles(row, asked, dates, rows)
-    return [item(row, asked, dates, each, total, titles) for each in rows]
+    titles, addresses = page_titles(row, asked, dates, rows), logged_addresses(row, asked, dates, rows)
+    made = []
+    for each in rows:
+        address = addresses.get(str(each["name"]), "") if row.name == "events" else ""
+        made.append(item(row, asked, dates, each, total, titles) | ({"url": address} if address else {}))
+    return made
 
 
 def whole_of(row: Popular, asked: Asked, dates: Dates) -> float:
@@ -181,6 +208,19 @@ def item(row: Popular, asked: Asked, dates: Dates, found: Row, total: float, tit
     if row.url and (url := row.url(asked, found)):
         made["url"] = f"{url}#_heatmap" if asked.heatmap and row.name == "pages" else url
     return made
+
+
+def logged_addresses(row: Popular, asked: Asked, dates: Dates, rows: list[Row]) -> dict[str, str]:
+    """The address that most events of each name were logged with."""
+    if row.name != "events" or not rows:
+        return {}
+    wanted = [*row.where, is_any("name", *(str(each["name"]) for each in rows)), *known("target")]
+    found = asked.ask(dates, ("actions",), wanted, dimensions=("name", "target"), limit=len(rows) * 20)
+    addresses: dict[str, str] = {}
+    for each in found.rows:
+        if address := asked.links.address(str(each["target"])):
+            addresses.setdefault(str(each["name"]), address)
+    return addresses
 
 
 def page_titles(row: Popular, asked: Asked, dates: Dates, rows: list[Row]) -> dict[str, str]:

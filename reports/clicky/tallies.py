@@ -67,7 +67,7 @@ def tally(row: Tally, asked: Asked) -> Block:
         return Block(row.name, [Day(str(asked.dates.last), [item(row, value_of(row, asked, asked.dates))])])
     if asked.hourly:
         return Block(row.name, hours(row, asked), hourly=True)
-    if asked.daily and not asked.dates.offset:
+    if asked.daily:
         return Block(row.name, days(row, asked))
     return Block(row.name, [Day(asked.dates.label, [item(row, value_of(row, asked, asked.dates))])])
 
@@ -86,7 +86,7 @@ def number(row: Tally, found: dict[str, Any]) -> Any:
 
 def value_of(row: Tally, asked: Asked, dates: Dates) -> Any:
     """The number for all the days together."""
-    if row.summed and dates.count > 1 and not dates.offset:
+    if row.summed and dates.count > 1:
         return sum(by_time(row, asked, "day").values())
     return number(row, asked.ask(dates, metrics_of(row), row.where()).rows[0])
 

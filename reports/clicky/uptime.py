@@ -25,7 +25,7 @@ def uptime(name: str, asked: Asked) -> Block:
 
 
 def edges(asked: Asked, dates: Dates) -> list[datetime]:
-    period = dates.period(asked.now)
+    period = dates.period()
     return [period.start, min(period.end, asked.now)]
 
 

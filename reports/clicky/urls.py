@@ -10,7 +10,8 @@ urlpatterns = [
     re_path(r"^api/account/sites/?$", account.sites, name="clicky-sites"),
     path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="clicky-whitelabel"),
     path("stats/", deeplinks.stats, name="clicky-link-home"),
+    path("stats/wp-iframe", deeplinks.framed_overview, name="clicky-frame"),
     path("stats/<slug:page>", deeplinks.stats, name="clicky-link"),
     path("user/preferences/<slug:page>", deeplinks.preferences, name="clicky-link-preferences"),
-    re_path(r"^(?P<site_id>[1-9]\d{4,17})$", deeplinks.site, name="clicky-link-site"),
+    re_path(r"^(?P<site_id>[1-9]\d{4,17})$", deeplinks.site_home, name="clicky-link-site"),
 ]

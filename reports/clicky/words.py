@@ -10,6 +10,7 @@ from reports.pages.names import ENGLISH, language_name
 
 UNKNOWN = "Unknown"
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+COUNTRY_ALIASES = {"usa": "US", "united states of america": "US", "uk": "GB", "great britain": "GB"}
 BROWSERS = {"Chrome": "Google Chrome"}  # its own name for the most used one; the others are called alike
 ACTION_KINDS: dict[str, tuple[str, ...]] = {
     "pageview": ("view",),
@@ -66,15 +67,26 @@ def country_name(code: str) -> str:
 
 @cache
 def _codes() -> dict[str, str]:
-    return {str(name).lower(): code for code, name in ENGLISH.territories.items() if len(code) == 2}
+    names = {str(name).lower(): code for code, name in ENGLISH.territories.items() if code.isdigit()}
+    return names | {str(name).lower(): code for code, name in ENGLISH.territories.items() if len(code) == 2}
+
+
+def is_unknown(text: str) -> bool:
+    """Whether this is what an item without a value is called."""
+    return text.strip().lower() == UNKNOWN.lower()
 
 
 def country_code(text: str) -> str:
     """The code of a country's English name or code; "" for Unknown and xx."""
     text = text.strip()
-    if text.lower() in (UNKNOWN.lower(), "xx"):
+    if is_unknown(text) or text.lower() == "xx":
         return ""
-    return _codes().get(text.lower(), text.upper())
+    return COUNTRY_ALIASES.get(text.lower()) or _codes().get(text.lower(), text.upper())
+
+
+def is_country(text: str) -> bool:
+    """Whether this is a country's English name."""
+    return text.strip().lower() in _codes() or text.strip().lower() in COUNTRY_ALIASES
 
 
 @cache
@@ -83,22 +95,29 @@ def _languages() -> dict[str, str]:
 
 
 def language_code(text: str) -> str:
-    """The tag of a language's English name; anything else as it is."""
+    """The tag of a language's English name, "" for Unknown; anything else as it is."""
+    if is_unknown(text):
+        return ""
     name, _, territory = text.strip().partition(" (")
     code = _languages().get(name.lower())
     if code is None:
         return text.strip()
-    return f"{code}-{country_code(territory.rstrip(')'))}" if territory else code
+    return f"{code}-{country_code(territory.removesuffix(')'))}" if territory else code
 
 
 def language_title(tag: str) -> str:
     return language_name(tag) if tag else UNKNOWN
 
 
-def place_parts(text: str) -> tuple[str, str]:
-    """(`Tallinn`, `EE`) of `Tallinn, Estonia`; the country is empty where the text names none."""
-    name, comma, country = text.rpartition(",")
-    return (name.strip(), country_code(country)) if comma else (text.strip(), "")
+def place_parts(text: str) -> tuple[str, str, str]:
+    """City, region and country code of `Tallinn, Estonia` or `Austin, Texas, USA`; "" for what it does not say."""
+    city, comma, country = text.rpartition(",")
+    if not comma:
+        return text.strip(), "", ""
+    city, region_comma, region = city.rpartition(",")
+    if not region_comma:
+        return region.strip(), "", country_code(country)
+    return city.strip(), region.strip(), country_code(country)
 
 
 def place_title(name: str, code: str) -> str:

@@ -23,7 +23,8 @@ from reports.engine.filters import OPERATORS
 from reports.engine.refusal import QueryRefused
 from reports.filter_access import check_goals_and_segments
 from reports.pages.names import reader_locale
-from sites.models import Site
+from sites.models import Addresses, Site
+from tracking.steps.privacy import shortened
 
 DEFAULT_PERIOD = "7d"
 PERIODS = (
@@ -194,7 +195,7 @@ def read_state(request: HttpRequest, site: Site, now: datetime, path: str, among
     segment = given.get("segment", "")
     state = State(
         site, now, reader_locale(request), path, text, Period.parse(text, site.timezone, now), comparison,
-        conditions_of(given), int(segment) if segment.isdecimal() and len(segment) < 16 else 0, view_of(given),
+        site_conditions(given, site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0, view_of(given),
         among=among,
     )  # fmt: skip
     if comparison != "none" and state.text == "all" and not given.get("compare"):
@@ -216,6 +217,17 @@ def conditions_of(given: QueryDict) -> tuple[Condition, ...]:
     if (added := added_condition(given)) is not None:
         found.append(added)
     return tuple(found)
+
+
+def site_conditions(given: QueryDict, site: Site) -> tuple[Condition, ...]:
+    """The same for one site: an IP address is cut as the site cuts those of its visitors."""
+    return tuple(cut_addresses(one) if site.addresses == Addresses.TRUNCATE else one for one in conditions_of(given))
+
+
+def cut_addresses(condition: Condition) -> Condition:
+    if condition.dimension != "ip" or condition.operator not in ("is", "is_not"):
+        return condition
+    return replace(condition, values=tuple(dict.fromkeys(shortened(text) or text for text in condition.values)))
 
 
 def added_condition(given: QueryDict) -> Condition | None:

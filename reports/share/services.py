@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.limits import check_limit
 from accounts.models import User
@@ -19,6 +21,7 @@ from reports.share.models import Share
 from sites.models import Site
 
 SHARED_LINK_KIND = "share"  # of exposed keys (`accounts.revocation`)
+KEY_TOKEN = re.compile(r"site-([1-9]\d{0,17})-[0-9a-f]{40}", re.ASCII)
 
 
 @transaction.atomic
@@ -63,3 +66,21 @@ def opens(share: Share, password: str) -> bool:
 def proof(share: Share) -> str:
     """What a session keeps of somebody who gave the password; another password makes another proof."""
     return hashlib.sha256(f"{share.pk}:{share.password}".encode()).hexdigest()
+
+
+def key_token(site: Site) -> str:
+    """The token of the site's overview for those who showed its `sitekey`: the key itself stands in no link.
+
+    A new key makes another token, and the one before opens nothing any more.
+    """
+    digest = salted_hmac("reports.share.key_token", f"{site.pk}:{site.sitekey}", algorithm="sha256").hexdigest()[:40]
+    return f"site-{site.pk}-{digest}"
+
+
+def share_of_key_token(token: str) -> Share | None:
+    """The whole overview of a site, for frames and without a row of its own; None if the token is no `key_token`."""
+    found = KEY_TOKEN.fullmatch(token)
+    site = Site.objects.filter(pk=int(found[1]), deleted=None).select_related("account").first() if found else None
+    if site is None or not constant_time_compare(token, key_token(site)):
+        return None
+    return Share(site=site, name=str(site), embed=True, token=token)

@@ -32,7 +32,7 @@ from reports.pages.picture import picture
 from reports.pages.state import State
 from reports.share.forms import PasswordForm, ShareForm
 from reports.share.models import Share
-from reports.share.services import opens, proof, share_create, share_revoke
+from reports.share.services import opens, proof, share_create, share_of_key_token, share_revoke
 from reports.share.state import home_of, shared_bar, shared_state, shown_dimensions, without_people
 from sites.access import site_for
 from sites.navigation import settings_context
@@ -44,6 +44,8 @@ SHARE_LINK = throttle.Limit("share-link", 300, 3600)  # one link's password from
 
 def share_of(token: str) -> Share:
     """The link of that word, if it still shows something; whatever is wrong with it, it does not exist."""
+    if (of_key := share_of_key_token(token)) is not None:
+        return of_key
     found = Share.objects.open(timezone.now()).with_token(token)
     share = found.select_related("site__account", "segment").first()
     if share is None:
