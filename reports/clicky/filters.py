@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from goals.querysets import goals_of
 from reports.clicky.errors import ClickyError
-from reports.clicky.words import ACTION_KINDS, browser_parts, channels_of, country_code, language_code, place_parts
+from reports.clicky.words import ACTION_KINDS, browser_parts, channels_of, country_code, place_parts
+from reports.engine.filters import parse
+from reports.engine.refusal import QueryRefused
 from sites.facts import SiteFacts
 
 Filter = dict[str, Any]
@@ -165,7 +167,7 @@ FILTERS: dict[str, Callable[[str], Filter]] = {
     "resolution": plain("screen"),
     "country": code("country", country_code),
     "city": city,
-    "language": code("language", language_code),
+    "language": code("language", str.strip),
     "org": plain("organization"),
     "source": source,
     "title": visited(plain("title")),
@@ -189,9 +191,19 @@ def filters_of(facts: SiteFacts, given: Mapping[str, str], of_actions: bool = Fa
         elif name == "custom" or CUSTOM.fullmatch(name):
             found.append(custom(name, value))
         elif name in FILTERS:
-            made = FILTERS[name](value)
+            made = made_of(name, value)
             found.append(made["visited"] if of_actions and name in OF_ACTIONS else made)
     return tuple(found)
+
+
+def made_of(name: str, value: str) -> Filter:
+    """The filter of one parameter. Raises ClickyError for a value that names nothing, such as an unknown country."""
+    try:
+        made = FILTERS[name](value)
+        parse(made)
+    except QueryRefused as refused:
+        raise ClickyError(refused.sentence) from refused
+    return made
 
 
 def goal(facts: SiteFacts, value: str) -> Filter:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from reports.pages.names import ENGLISH, language_name
+from reports.engine.vocabulary import canonical_value, country_name, find_country, language_name
 
 UNKNOWN = "Unknown"
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 BROWSERS = {"Chrome": "Google Chrome"}  # its own name for the most used one; the others are called alike
 ACTION_KINDS: dict[str, tuple[str, ...]] = {
     "pageview": ("view",),
@@ -60,35 +58,14 @@ def channels_of(title: str) -> tuple[str, ...]:
     return next((channels for name, channels in TRAFFIC.items() if name.lower() == word), ())
 
 
-def country_name(code: str) -> str:
-    return str(ENGLISH.territories.get(code.upper(), code)) if code else UNKNOWN
-
-
-@cache
-def _codes() -> dict[str, str]:
-    return {str(name).lower(): code for code, name in ENGLISH.territories.items() if len(code) == 2}
+def country_title(code: str) -> str:
+    return country_name(code) if code else UNKNOWN
 
 
 def country_code(text: str) -> str:
-    """The code of a country's English name or code; "" for Unknown and xx."""
+    """The code of a country's code or English name; "" for Unknown and xx. Raises QueryRefused for any other text."""
     text = text.strip()
-    if text.lower() in (UNKNOWN.lower(), "xx"):
-        return ""
-    return _codes().get(text.lower(), text.upper())
-
-
-@cache
-def _languages() -> dict[str, str]:
-    return {str(name).lower(): code for code, name in ENGLISH.languages.items()}
-
-
-def language_code(text: str) -> str:
-    """The tag of a language's English name; anything else as it is."""
-    name, _, territory = text.strip().partition(" (")
-    code = _languages().get(name.lower())
-    if code is None:
-        return text.strip()
-    return f"{code}-{country_code(territory.rstrip(')'))}" if territory else code
+    return "" if text.lower() in (UNKNOWN.lower(), "xx", "") else canonical_value("country", text, "country")
 
 
 def language_title(tag: str) -> str:
@@ -98,12 +75,13 @@ def language_title(tag: str) -> str:
 def place_parts(text: str) -> tuple[str, str]:
     """(`Tallinn`, `EE`) of `Tallinn, Estonia`; the country is empty where the text names none."""
     name, comma, country = text.rpartition(",")
-    return (name.strip(), country_code(country)) if comma else (text.strip(), "")
+    code = find_country(country) if comma else None
+    return (name.strip(), code) if code else (text.strip(), "")
 
 
 def place_title(name: str, code: str) -> str:
     """`Tallinn, Estonia`"""
-    return f"{name}, {country_name(code)}" if name else country_name(code)
+    return f"{name}, {country_title(code)}" if name else country_title(code)
 
 
 def browser_title(name: str, version: str = "") -> str:
