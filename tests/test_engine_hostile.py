@@ -234,9 +234,9 @@ STRINGS = [
 def test_any_text_is_only_ever_a_value(traffic: Any, number: int, text: str) -> None:
     site = ODD + number
     traffic.insert_rows(
-        "events", [event(site, text, at=NOW, props={text[:100]: text}, country=text, visit=4, visitor="odd")]
+        "events", [event(site, text, at=NOW, props={text[:100]: text}, city=text, visit=4, visitor="odd")]
     )
-    for where in (is_("page", text), is_("country", [text, "x"]), is_("page", text, "contains"),
+    for where in (is_("page", text), is_("city", [text, "x"]), is_("page", text, "contains"),
                   is_("page", [text, "zz"], "starts_with")):  # fmt: skip
         rows = ask(Query((site,), TODAY, ("views",), ("page",), where), now=NOW, source=SOURCE).rows
         assert rows == [{"page": text, "views": 1}]

@@ -90,15 +90,6 @@ def shown_value(dimension: str, value: Any) -> Any:
     return NAMED_EMPTY[dimension] if value == "" and dimension in NAMED_EMPTY else value
 
 
-def filter_values(dimension: str, given: Any) -> Any:
-    """Values of a filter as they are stored: what was shown as Direct may be asked for as Direct."""
-    name = NAMED_EMPTY.get(dimension)
-    if name is None:
-        return given
-    listed = given if isinstance(given, list) else [given]
-    return [*listed, ""] if any(isinstance(one, str) and one == name for one in listed) else given
-
-
 def our_metric(name: object, where: str) -> str:
     """The engine's word for a Clickport metric. Raises QueryRefused with what there is."""
     if isinstance(name, str) and name in OUR_METRIC:

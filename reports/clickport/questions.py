@@ -9,16 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reports.clickport.names import (
-    MONEY,
-    OUR_METRIC,
-    filter_values,
-    our_dimension,
-    our_metric,
-    two_places,
-    writer,
-    written_row,
-)
+from reports.clickport.names import MONEY, OUR_METRIC, our_dimension, our_metric, two_places, writer, written_row
 from reports.engine import Period, Query
 from reports.engine.period import date_of
 from reports.engine.query import Meta, Result
@@ -164,8 +155,6 @@ def filter_of(one: object, where: str, depth: int) -> dict[str, Any]:
     found = dict(one)
     if "dimension" in found:
         found["dimension"] = our_dimension(found["dimension"], f"{where}.dimension")
-        if found.get("operator", "is") in ("is", "is_not") and "value" in found:
-            found["value"] = filter_values(found["dimension"], found["value"])
     for word in GROUPS:
         if isinstance(found.get(word), list):
             found[word] = [filter_of(part, f"{where}.{word}[{i}]", depth + 1) for i, part in enumerate(found[word])]

@@ -26,6 +26,8 @@ from reports.clicky.words import (
     language_code,
     place_parts,
 )
+from reports.engine.filters import parse
+from reports.engine.refusal import QueryRefused
 from sites.facts import SiteFacts
 from sites.models import Addresses
 from tracking.steps.privacy import shortened
@@ -231,11 +233,11 @@ def region(value: str) -> Filter:
 
 def language(value: str) -> Filter:
     """`French` and `fr` are French wherever it is spoken, `French (France)` and `fr-FR` only that."""
+    if "*" in value:
+        return matches("language", value)
     tag = language_code(value)
     if not tag:
         return is_any("language", "")
-    if "*" in tag:
-        return matches("language", tag)
     main, _, rest = tag.replace("_", "-").partition("-")
     end = f"[-_]{re.escape(rest)}" if rest else "([-_].*)?"
     return {"dimension": "language", "operator": "matches", "value": [f"^(?i:{re.escape(main)}{end})$"]}
@@ -275,7 +277,7 @@ def action_type(value: str) -> Filter:
 
 
 def country(value: str) -> Filter:
-    return matches("country", country_code(value))
+    return matches("country", value if "*" in value else country_code(value))
 
 
 def of_value(make: Callable[[str], Filter]) -> Maker:
@@ -327,9 +329,19 @@ def filters_of(facts: SiteFacts, given: Mapping[str, str], of_actions: bool = Fa
         elif name == "custom" or CUSTOM.fullmatch(name):
             found.append(custom(name, value))
         elif name in FILTERS:
-            made = FILTERS[name](facts, value)
+            made = made_of(facts, name, value)
             found.append(made["visited"] if of_actions and name in OF_ACTIONS else made)
     return tuple(found)
+
+
+def made_of(facts: SiteFacts, name: str, value: str) -> Filter:
+    """The filter of one parameter. Raises ClickyError for a value that names nothing, such as an unknown country."""
+    try:
+        made = FILTERS[name](facts, value)
+        parse(made)
+    except QueryRefused as refused:
+        raise ClickyError(refused.sentence) from refused
+    return made
 
 
 def goal(facts: SiteFacts, value: str) -> Filter:

@@ -20,7 +20,7 @@ from reports.clicky.words import (
     ACTION_TYPE,
     REFERRER_TYPES,
     browser_title,
-    country_name,
+    country_title,
     language_title,
     traffic_of,
     whole,
@@ -122,7 +122,7 @@ def referrer(row: Row) -> Item:
 def place(row: Row) -> Item:
     """`City, Country`, with the state in between for the USA, and the code (xx = unknown)."""
     code = row["country"]
-    named = [row["city"], row["region"] if code == "US" else "", "USA" if code == "US" else country_name(code)]
+    named = [row["city"], row["region"] if code == "US" else "", "USA" if code == "US" else country_title(code)]
     return {
         "geolocation": html.escape(", ".join(part for part in named if part)) if code else "",
         "country_code": code.lower() or "xx",

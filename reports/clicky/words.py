@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from reports.pages.names import ENGLISH, language_name
+from reports.engine.vocabulary import canonical_value, country_name, find_country, language_name
 
 UNKNOWN = "Unknown"
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-COUNTRY_ALIASES = {"usa": "US", "united states of america": "US", "uk": "GB", "great britain": "GB"}
 BROWSERS = {"Chrome": "Google Chrome"}  # its own name for the most used one; the others are called alike
 ACTION_KINDS: dict[str, tuple[str, ...]] = {
     "pageview": ("view",),
@@ -61,14 +58,8 @@ def channels_of(title: str) -> tuple[str, ...]:
     return next((channels for name, channels in TRAFFIC.items() if name.lower() == word), ())
 
 
-def country_name(code: str) -> str:
-    return str(ENGLISH.territories.get(code.upper(), code)) if code else UNKNOWN
-
-
-@cache
-def _codes() -> dict[str, str]:
-    names = {str(name).lower(): code for code, name in ENGLISH.territories.items() if code.isdigit()}
-    return names | {str(name).lower(): code for code, name in ENGLISH.territories.items() if len(code) == 2}
+def country_title(code: str) -> str:
+    return country_name(code) if code else UNKNOWN
 
 
 def is_unknown(text: str) -> bool:
@@ -77,32 +68,19 @@ def is_unknown(text: str) -> bool:
 
 
 def country_code(text: str) -> str:
-    """The code of a country's English name or code; "" for Unknown and xx."""
+    """The code of a country's code or English name; "" for Unknown and xx. Raises QueryRefused for any other text."""
     text = text.strip()
-    if is_unknown(text) or text.lower() == "xx":
-        return ""
-    return COUNTRY_ALIASES.get(text.lower()) or _codes().get(text.lower(), text.upper())
+    return "" if is_unknown(text) or text.lower() in ("xx", "") else canonical_value("country", text, "country")
 
 
 def is_country(text: str) -> bool:
-    """Whether this is a country's English name."""
-    return text.strip().lower() in _codes() or text.strip().lower() in COUNTRY_ALIASES
-
-
-@cache
-def _languages() -> dict[str, str]:
-    return {str(name).lower(): code for code, name in ENGLISH.languages.items()}
+    """Whether this is a country's code or English name."""
+    return find_country(text) is not None
 
 
 def language_code(text: str) -> str:
-    """The tag of a language's English name, "" for Unknown; anything else as it is."""
-    if is_unknown(text):
-        return ""
-    name, _, territory = text.strip().partition(" (")
-    code = _languages().get(name.lower())
-    if code is None:
-        return text.strip()
-    return f"{code}-{country_code(territory.removesuffix(')'))}" if territory else code
+    """The tag of a language's tag or English name; "" for Unknown. Raises QueryRefused for any other text."""
+    return "" if is_unknown(text) else canonical_value("language", text.strip(), "language")
 
 
 def language_title(tag: str) -> str:
@@ -110,19 +88,21 @@ def language_title(tag: str) -> str:
 
 
 def place_parts(text: str) -> tuple[str, str, str]:
-    """City, region and country code of `Tallinn, Estonia` or `Austin, Texas, USA`; "" for what it does not say."""
-    city, comma, country = text.rpartition(",")
-    if not comma:
+    """City, region and country code of `Tallinn, Estonia` or `Austin, Texas, USA`; "" for what it does not say.
+
+    Text that does not end with a country is a city's name as a whole.
+    """
+    name, comma, country = text.rpartition(",")
+    code = find_country(country) if comma else None
+    if code is None:
         return text.strip(), "", ""
-    city, region_comma, region = city.rpartition(",")
-    if not region_comma:
-        return region.strip(), "", country_code(country)
-    return city.strip(), region.strip(), country_code(country)
+    city, _, region = name.partition(",")
+    return city.strip(), region.strip(), code
 
 
 def place_title(name: str, code: str) -> str:
     """`Tallinn, Estonia`"""
-    return f"{name}, {country_name(code)}" if name else country_name(code)
+    return f"{name}, {country_title(code)}" if name else country_title(code)
 
 
 def browser_title(name: str, version: str = "") -> str:

@@ -5,6 +5,9 @@
     {"goal": 12}  {"segment": 3}                                          by number
     {"visited": {…}}                                                      the visit contains such an event
 
+A value is a code or a name: `Germany`, `de` and `DE` are one country (see `vocabulary`). Patterns (contains,
+starts_with, ends_with) look into the names that pages show as well as into the codes.
+
 A filter speaks of one event: "page is /a" are the events on /a. A visit, where visits are counted, satisfies it when
 it contains such an event; without anything only events have, when the visit itself does.
 """
@@ -12,12 +15,13 @@ it contains such an event; without anything only events have, when the visit its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from reports.engine.dimensions import Dimension, dimension
 from reports.engine.refusal import QueryRefused, one_of, shown
+from reports.engine.vocabulary import VOCABULARIES, canonical_value, codes_named, fold
 
 MOST_DEPTH = 8
 MOST_VALUES = 1_000
@@ -127,9 +131,32 @@ def leaf(given: dict[str, Any], where: str) -> Node:
     """One condition; one about goals becomes those goals."""
     found = condition(given, where)
     if found.dimension.family != "goal":
-        return found
+        return with_names(found)
     goals = Group("or", tuple(Named("goal", int(value)) for value in found.values))
     return Not(goals) if found.operator == "is_not" else goals
+
+
+NAME_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda name, text: text in name,
+    "starts_with": lambda name, text: name.startswith(text),
+    "ends_with": lambda name, text: name.endswith(text),
+}
+
+
+def with_names(found: Leaf) -> Node:
+    """A pattern over codes that looks into their names too: "country contains Germ" finds DE."""
+    operator = NEGATIVE.get(found.operator, found.operator)
+    if operator not in NAME_TESTS:
+        return found
+    holds, texts = NAME_TESTS[operator], [fold(text) for text in found.values]
+    codes = codes_named(found.dimension.name, lambda name: any(holds(name, text) for text in texts))
+    if not codes:
+        return found
+    parts = [Leaf(found.dimension, operator, found.values), Leaf(found.dimension, "is", codes)]
+    if found.dimension.name == "language" and operator != "ends_with":
+        parts.append(Leaf(found.dimension, "starts_with", tuple(f"{code}-" for code in codes)))
+    either = Group("or", tuple(parts))
+    return Not(either) if operator != found.operator else either
 
 
 def condition(given: dict[str, Any], where: str) -> Leaf:
@@ -166,9 +193,27 @@ def values_of(row: Dimension, operator: str, given: object, where: str) -> tuple
     if row.number or row.family == "goal":
         return tuple(number_value(value, where) for value in listed)
     texts = tuple(speakable(text_value(value, where), where) for value in listed)
-    if operator not in ("is", "is_not") and "" in texts:
+    if operator in ("is", "is_not"):
+        return tuple(dict.fromkeys(stored for text in texts for stored in stored_values(row, text, where)))
+    if "" in texts:
         raise QueryRefused(f"“{operator}” needs a value that is not empty.", where)
     return texts
+
+
+def stored_values(row: Dimension, text: str, where: str) -> tuple[str, ...]:
+    """The values in the store that a code or name stands for. Raises QueryRefused for one that names nothing.
+
+    What pages call the empty value (Direct, Unknown) is the empty value; languages may be stored in lower case, too.
+    """
+    if is_empty_name(row, text):
+        return ("",) if row.name in VOCABULARIES else (text, "")
+    found = canonical_value(row.name, text, where)
+    return (found, found.lower()) if row.name == "language" else (found,)
+
+
+def is_empty_name(row: Dimension, text: str) -> bool:
+    """Whether the text is what pages call the dimension's empty value, such as Direct or Unknown."""
+    return text != "" and fold(text) == fold(row.empty)
 
 
 def text_value(value: object, where: str) -> str:

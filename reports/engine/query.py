@@ -91,7 +91,7 @@ class Query:
         tree = filters.parse(self.where)
         if self.search and self.dimensions:
             found = filters.Leaf(self.dimension_rows()[0], "contains", (self.search,))
-            tree = filters.both(tree, found)
+            tree = filters.both(tree, filters.with_names(found))
         return tree
 
     def check_search(self) -> None:

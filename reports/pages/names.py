@@ -8,9 +8,7 @@ from babel import Locale, UnknownLocaleError
 from django.http import HttpRequest
 
 from reports.engine.registry import Dimension
-
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-ENGLISH = Locale("en")
+from reports.engine.vocabulary import ENGLISH, WEEKDAYS, country_name, language_name
 
 
 @lru_cache(maxsize=256)
@@ -34,18 +32,9 @@ def value_name(row: Dimension, value: object) -> str:
     if text == "":
         return row.empty
     if row.format == "country":
-        return str(ENGLISH.territories.get(text.upper(), text))
+        return country_name(text)
     if row.format == "language":
         return language_name(text)
     if row.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
         return WEEKDAYS[int(text) - 1]
     return text
-
-
-def language_name(tag: str) -> str:
-    language, _, territory = tag.replace("_", "-").partition("-")
-    name = ENGLISH.languages.get(language.lower())
-    if not name:
-        return tag
-    place = ENGLISH.territories.get(territory.upper()) if territory else None
-    return f"{name} ({place})" if place else str(name)

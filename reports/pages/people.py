@@ -12,8 +12,9 @@ from babel import Locale
 from babel.dates import format_date, format_time
 
 from reports.engine.dimensions import DIMENSIONS
+from reports.engine.vocabulary import country_name
 from reports.pages.arrived import Link
-from reports.pages.names import ENGLISH, value_name
+from reports.pages.names import value_name
 from reports.pages.numbers import duration, money
 
 Row = dict[str, Any]
@@ -70,7 +71,7 @@ class Person:
 
 def place_name(row: Row) -> str:
     code = str(row.get("country") or "")
-    country = str(ENGLISH.territories.get(code.upper(), code)) if code else ""
+    country = country_name(code)
     return ", ".join(part for part in (str(row.get("city") or ""), country) if part) or "Somewhere"
 
 

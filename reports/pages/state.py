@@ -19,8 +19,9 @@ from django.http import HttpRequest, QueryDict
 
 from reports.engine import Period, Query
 from reports.engine.dimensions import DIMENSIONS, dimension
-from reports.engine.filters import OPERATORS
+from reports.engine.filters import OPERATORS, is_empty_name
 from reports.engine.refusal import QueryRefused
+from reports.engine.vocabulary import canonical_value
 from reports.filter_access import check_goals_and_segments
 from reports.pages.names import reader_locale
 from sites.models import Addresses, Site
@@ -212,8 +213,7 @@ def conditions_of(given: QueryDict) -> tuple[Condition, ...]:
     for key in given:
         name, _, operator = key.rpartition("~") if "~" in key else (key, "", "is")
         if operator in OPERATORS and is_dimension(name):
-            values = tuple(dict.fromkeys(given.getlist(key)))
-            found.append(Condition(name, operator, values))
+            found.append(Condition(name, operator, named_values(name, operator, given.getlist(key))))
     if (added := added_condition(given)) is not None:
         found.append(added)
     return tuple(found)
@@ -235,7 +235,19 @@ def added_condition(given: QueryDict) -> Condition | None:
     name, what = given.get("add", ""), given.get("what", "")
     if not is_dimension(name) or not what:
         return None
-    return Condition(name, given.get("how") or "is", (what,))
+    operator = given.get("how") or "is"
+    return Condition(name, operator, named_values(name, operator, [what]))
+
+
+def named_values(name: str, operator: str, values: list[str]) -> tuple[str, ...]:
+    """The values as they are stored, whether they came as codes or as names. Raises QueryRefused for one that is none.
+
+    So `country=Germany`, `country=de` and `country=DE` are the same sheet, and what it is called is what it shows.
+    """
+    if operator in ("is", "is_not"):
+        row = dimension(name, name)
+        values = [one if is_empty_name(row, one) else canonical_value(name, one, name) for one in values]
+    return tuple(dict.fromkeys(values))
 
 
 def is_dimension(name: str) -> bool:

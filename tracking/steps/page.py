@@ -118,6 +118,13 @@ def money(amount: float) -> float:
     return round(amount, 4) if math.isfinite(amount) and abs(amount) < 1e13 else 0.0
 
 
+def in_usual_case(tag: str) -> str:
+    """A language tag as BCP 47 writes it (`de_ch` -> `de-CH`, `zh-hans` -> `zh-Hans`), so that each is stored once."""
+    first, *rest = tag.strip().replace("_", "-").split("-")
+    cases = {2: str.upper, 4: str.title}  # territories and scripts
+    return "-".join([first.lower(), *(cases.get(len(part), str)(part) for part in rest)])
+
+
 def pairs_of(data: dict[str, str], length: int) -> dict[str, str]:
     """At most 50 named values, each cut to `length`."""
     return {clip(key, 100): clip(value, length) for key, value in list(data.items())[:50] if key.strip()}
@@ -132,7 +139,7 @@ def read_words(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     if hit.text:
         event["text"] = clip(hit.text, 255)
     if hit.language:
-        event["language"] = clip(hit.language, 35)
+        event["language"] = in_usual_case(clip(hit.language, 35))
     if hit.screen:
         event["screen"] = clip(hit.screen, 20)
     if hit.engaged > 0:
