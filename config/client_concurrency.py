@@ -2,9 +2,10 @@
 
 Django handles every request on a thread of its own, and all threads share one interpreter: a few concurrent requests
 that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
-while more than MANY_WAITING others wait: a browser loads its page in parallel, a flood is handled one by one. Waiting
-requests occupy no thread; at most MAX_WAITING of a client wait. Of all clients together at most MAX_IN_ALL requests
-run, first come, first served. What is more than that, or has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
+after more than MANY_WAITING others have waited, until none of its requests is left: a browser loads its page in
+parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client wait. Of all
+clients together at most MAX_IN_ALL requests run, first come, first served. What is more than that, or has waited
+MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
 start of a streamed response (a file, live events). Clients are told apart by `rate_limit_key`. Requests without an
@@ -42,20 +43,20 @@ class TooBusy(Exception):
 
 
 class Queue:
-    """Requests that run or wait for their turn, in the order in which they came. `limit` says how many may run."""
+    """Requests that run, at most `limit` of them, and those that wait, in the order in which they came."""
 
-    def __init__(self, limit: Callable[[int], int]) -> None:
-        self._limit = limit  # called with the number of waiting requests
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.running = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
         """Wait for the next turn. `leave` must follow, unless this raises."""
-        if not self.waiting and self._has_room():
+        if not self.waiting and self.running < self.limit:
             self.running += 1
             return
         turn = asyncio.get_running_loop().create_future()
-        self.waiting.append(turn)
+        self.add_waiting(turn)
         try:
             await turn
         except asyncio.CancelledError:
@@ -67,6 +68,10 @@ class Queue:
                 self.leave()
             raise
 
+    def add_waiting(self, turn: asyncio.Future[None]) -> None:
+        """Put a request at the end of the queue."""
+        self.waiting.append(turn)
+
     def leave(self) -> None:
         """End a turn; the next begins."""
         self.running -= 1
@@ -77,32 +82,31 @@ class Queue:
         return self.running + len(self.waiting)
 
     def _begin_next(self) -> None:
-        while self.waiting and self._has_room():
+        while self.waiting and self.running < self.limit:
             turn = self.waiting.popleft()
             if not turn.done():
                 self.running += 1
                 turn.set_result(None)
 
-    def _has_room(self) -> bool:
-        return self.running < self._limit(len(self.waiting))
 
+class ClientQueue(Queue):
+    """The requests of one client: of a flood only one runs at a time, until the queue is empty and forgotten."""
 
-def client_limit(waiting: int) -> int:
-    """How many requests of a client may run while so many of its others wait."""
-    return 1 if waiting > MANY_WAITING else MAX_AT_ONCE
+    def __init__(self) -> None:
+        super().__init__(MAX_AT_ONCE)
 
-
-def total_limit(waiting: int) -> int:
-    """How many requests of all clients together may run."""
-    return MAX_IN_ALL
+    def add_waiting(self, turn: asyncio.Future[None]) -> None:
+        super().add_waiting(turn)
+        if len(self.waiting) > MANY_WAITING:
+            self.limit = 1
 
 
 class Queues:
     """The queue of every client that has a request under way, and behind them the one of all."""
 
     def __init__(self) -> None:
-        self.by_client: dict[str, Queue] = {}
-        self.all = Queue(total_limit)
+        self.by_client: dict[str, ClientQueue] = {}
+        self.all = Queue(MAX_IN_ALL)
 
     async def enter(self, client: str) -> None:
         """Wait for the client's turn and then for the turn among all; `leave` must follow. Raises TooBusy.
@@ -129,7 +133,7 @@ class Queues:
         self._leave_client(client)
 
     async def _enter_client(self, client: str) -> None:
-        queue = self.by_client.setdefault(client, Queue(client_limit))
+        queue = self.by_client.setdefault(client, ClientQueue())
         if queue.size() >= MAX_AT_ONCE + MAX_WAITING:
             raise TooBusy(BUSY)
         try:
