@@ -79,9 +79,10 @@ class Misbehaving(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def misbehaving(tls: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServer]:
-    """The server on a free port of 127.0.0.1; `server.seen` lists the requests, `server.base` its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
+def misbehaving(tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[ThreadingHTTPServer]:
+    """The server on a port of 127.0.0.1, a free one unless given; `server.seen` lists the requests, `server.base` its
+    address."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), Misbehaving)
     server.daemon_threads = True
     server.seen = []  # type: ignore[attr-defined]
     if tls:

@@ -1,5 +1,6 @@
 """No way in: what a stranger typed may not reach the network this runs in, and may cost only so much."""
 
+import contextlib
 import dataclasses
 import socket
 import time
@@ -120,10 +121,18 @@ def test_a_name_that_turns_private_after_the_first_look_gains_nothing(server, mo
 
 
 @pytest.mark.parametrize("inner", ["192.168.0.1", "::ffff:10.0.0.1", "fd00::1"])
-def test_one_private_address_among_public_ones_is_enough_to_refuse(server, monkeypatch, connections, inner):
-    with outbound_dns(monkeypatch, both=["93.184.216.34", inner]), pytest.raises(OutboundForbidden):
-        fetch("http://both.example/")
-    assert "93.184.216.34" not in connections
+def test_a_private_address_among_public_ones_is_never_reached_and_the_others_are(
+    server, monkeypatch, connections, inner
+):
+    with outbound_dns(monkeypatch, both=[inner, "127.0.0.1"]):
+        assert fetch(f"http://both.example:{server.server_port}/ok").status == 200
+    assert set(connections) == {"127.0.0.1"}
+
+
+def test_a_name_with_private_addresses_only_is_refused(monkeypatch, connections):
+    with outbound_dns(monkeypatch, inner=["10.0.0.1", "fd00::1"]), pytest.raises(OutboundForbidden):
+        fetch("http://inner.example/")
+    assert connections == []
 
 
 def test_an_address_that_refuses_leaves_the_name_s_other_ones(server, settings, monkeypatch):
@@ -131,6 +140,44 @@ def test_an_address_that_refuses_leaves_the_name_s_other_ones(server, settings, 
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.0/30",))
     with outbound_dns(monkeypatch, two=["127.0.0.2", "127.0.0.1"]):
         assert fetch(f"http://two.example:{port}/ok").status == 200
+
+
+@pytest.fixture
+def silent_address(settings):
+    """An address of this machine that leaves connections without an answer: its queue of connections is full."""
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.0/24",))
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.socket())
+        listener.bind(("127.0.0.9", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+def test_an_address_that_does_not_answer_leaves_the_name_s_other_ones(silent_address, monkeypatch):
+    silent, port = silent_address
+    with misbehaving(port=port) as server, outbound_dns(monkeypatch, two=[silent, "127.0.0.1"]):
+        started = time.monotonic()
+        assert fetch(f"http://two.example:{port}/ok", timeout=5).status == 200
+        assert fetch(f"http://two.example:{port}/ok", method="POST", content=b"{}", timeout=5).status == 200
+    assert time.monotonic() - started < 3
+    assert [method for method, _, _, _ in server.seen] == ["GET", "POST"]
+
+
+def test_every_address_of_a_name_is_tried(server, settings, monkeypatch):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.0/24",))
+    dead = [f"127.0.0.{last}" for last in range(101, 110)]
+    with outbound_dns(monkeypatch, many=[*dead, "127.0.0.1"]):
+        assert fetch(f"http://many.example:{server.server_port}/ok").status == 200
+
+
+def test_a_name_none_of_whose_addresses_answers_is_told_as_one(server, settings, monkeypatch):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.0/24",))
+    with outbound_dns(monkeypatch, dead=["127.0.0.101", "127.0.0.102"]), pytest.raises(OutboundError, match="refused"):
+        fetch(f"http://dead.example:{server.server_port}/ok")
 
 
 def test_names_of_this_machine_need_no_name_server(server, monkeypatch):

@@ -60,8 +60,8 @@ def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
     assert (monitor.enabled, channel.enabled) == (False, False)
 
 
-def test_a_name_that_leads_inside_is_refused_and_one_that_leads_nowhere_yet_is_not(inside, site, monkeypatch):
-    with outbound_dns(monkeypatch, inner=["93.184.216.34", "10.0.0.1"], outer=["93.184.216.34"]):
+def test_a_name_that_only_leads_inside_is_refused_and_one_that_leads_nowhere_yet_is_not(inside, site, monkeypatch):
+    with outbound_dns(monkeypatch, inner=["10.0.0.1", "fd00::1"], outer=["93.184.216.34", "10.0.0.1"]):
         for url in ("https://inner.example/", "https://outer.example/", "https://later.example/"):
             inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url})
             inside.post(reverse("channel-new", args=[site.pk]), CHANNEL | {"target": url})

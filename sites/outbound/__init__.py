@@ -1,8 +1,8 @@
 """Requests to URLs that users enter: monitors, hooks, installation checks, destinations of links.
 
 No request may reach the network that this product runs in (SSRF), and time, bytes and redirects are limited. A name is
-looked up once, all its addresses are checked, and the connection is made to an address that was checked, so that DNS
-rebinding does not work. Every redirect is checked again. An operator can allow networks (ALLOWED_OUTBOUND).
+looked up once, its addresses are checked, and connections are made only to those that passed, so that DNS rebinding
+does not work. Every redirect is checked again. An operator can allow networks (ALLOWED_OUTBOUND).
 """
 
 from sites.outbound.addresses import allowed

@@ -15,13 +15,14 @@ import httpx
 from sites.outbound import names
 from sites.outbound.addresses import allowed
 from sites.outbound.errors import OutboundError, OutboundForbidden
+from sites.outbound.happy_eyeballs import connect_to_first
 
 # httpcore tries to import this seven times per request; where it is missing, every try walks the whole path again,
 # a fifth of what a check costs. None says at once that it is not there.
 if find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
-MAX_ADDRESSES_TRIED = 3  # addresses of one name
+MAX_ADDRESSES_TRIED = 20  # addresses of one name
 # Errors of this machine, such as no route, as opposed to those of the remote one
 LOCAL_ERRNOS = frozenset((
     errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
@@ -95,24 +96,27 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        failures: list[Exception] = []
-        for address in (await self.allowed_addresses(host))[:MAX_ADDRESSES_TRIED]:
-            try:
-                stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-            except httpcore.ConnectError as error:
-                failures.append(error)
-            else:
-                return LimitedStream(stream, self._limit)
-        raise next((error for error in failures if not is_local_error(error)), failures[0])
+        addresses = (await self.allowed_addresses(host))[:MAX_ADDRESSES_TRIED]
+
+        async def connect(address: str) -> httpcore.AsyncNetworkStream:
+            return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+
+        try:
+            return LimitedStream(await connect_to_first(addresses, connect), self._limit)
+        except ExceptionGroup as errors:
+            failures = errors.exceptions  # the remote server's error says more than that IPv6 is missing here
+            raise next((error for error in failures if not is_local_error(error)), failures[0]) from None
 
     async def allowed_addresses(self, host: str) -> list[str]:
-        """Look up the addresses of `host`. Raises OutboundForbidden if one of them may not be reached."""
+        """Look up the addresses of `host`, without those that may not be reached. Raises OutboundForbidden if none is
+        left."""
         self.looking_up = True
         addresses = await names.resolve(host)
         self.looking_up = False
-        if not all(allowed(address) for address in addresses):
+        found = [address for address in addresses if allowed(address)]
+        if not found:
             raise OutboundForbidden(host)
-        return addresses
+        return found
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):

@@ -28,7 +28,8 @@ def check_host(url: str) -> str:
         ) from error
     if not host or not is_http:
         raise OutboundError("Only http:// and https:// addresses can be requested.")
-    if not all(allowed(address) for address in local_addresses(host)):
+    local = local_addresses(host)
+    if local and not any(map(allowed, local)):
         raise OutboundForbidden(host)
     return host
 
@@ -43,5 +44,5 @@ def check_reachable(url: str) -> None:
         addresses = asyncio.run(resolve(host, LOOK_UP_SECONDS))
     except OutboundError:
         return
-    if not all(allowed(address) for address in addresses):
+    if not any(map(allowed, addresses)):
         raise OutboundForbidden(host)

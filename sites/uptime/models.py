@@ -47,6 +47,7 @@ class Monitor(models.Model):
     milliseconds = models.PositiveIntegerField(default=0, help_text="Of the last check")
     cause = models.CharField(max_length=200, blank=True, help_text="Why the last check failed")
     tls_expires = models.DateTimeField(null=True, blank=True)
+    watched_since = models.DateTimeField(null=True, blank=True, help_text="Checked without a gap since then")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -75,6 +76,22 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.monitor} down since {self.start:%Y-%m-%d %H:%M}"
+
+
+class WatchedPeriod(models.Model):
+    """A time [start, end) during which a monitor was checked without a gap. The one that goes on is not among them:
+    it is `Monitor.watched_since`."""
+
+    monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="watched_periods")
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["monitor", "end"], name="sites_watch_monitor_end")]
+        constraints = [models.CheckConstraint(condition=models.Q(end__gt=models.F("start")), name="watched_for_a_time")]
+
+    def __str__(self) -> str:
+        return f"{self.monitor} watched from {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}"
 
 
 class UptimeHour(models.Model):

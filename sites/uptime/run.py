@@ -23,8 +23,9 @@ from django.utils import timezone
 from accounts.operations.run import run_each
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 from sites.uptime.history import bucket
-from sites.uptime.models import Incident, Monitor, UptimeHour
+from sites.uptime.models import Incident, Monitor, UptimeHour, WatchedPeriod
 from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_moment
+from sites.uptime.watched import record_check
 
 log = logging.getLogger(__name__)
 MAX_RUNNING = 400  # checks that run at the same time
@@ -105,7 +106,9 @@ def write_change(monitor: Monitor, change: Change, verdict: Verdict) -> Incident
     return None
 
 
-FIELDS = ["state", "state_since", "first_failure", "checked", "milliseconds", "cause", "tls_expires"]
+FIELDS = [
+    "state", "state_since", "first_failure", "checked", "milliseconds", "cause", "tls_expires", "watched_since",
+]  # fmt: skip
 
 
 Results = Sequence[tuple[Monitor, Verdict, datetime]]
@@ -114,18 +117,31 @@ Results = Sequence[tuple[Monitor, Verdict, datetime]]
 def write_results(results: Results) -> list[Incident]:
     """Store verdicts; returns the incidents that they opened or closed, to be notified of.
 
-    Each verdict is applied to the monitor's present row; monitors that were deleted meanwhile are left out.
+    Each verdict is applied to the monitor's present row; monitors that were deleted or paused meanwhile are left out.
     """
     with transaction.atomic():
-        present = Monitor.objects.select_for_update().in_bulk([monitor.pk for monitor, _, _ in results])
+        rows = Monitor.objects.select_for_update().filter(enabled=True)
+        present = rows.in_bulk([monitor.pk for monitor, _, _ in results])
         found = [(present[row.pk], verdict, at) for row, verdict, at in results if row.pk in present]
-        changed = [(monitor, apply(monitor, verdict, at), verdict) for monitor, verdict, at in found]
-        Monitor.objects.bulk_update([monitor for monitor, _, _ in changed], FIELDS, batch_size=500)
+        changed, ended = apply_all(found)
+        Monitor.objects.bulk_update(present.values(), FIELDS, batch_size=500)
+        WatchedPeriod.objects.bulk_create(ended, batch_size=500)
         unsure = [monitor for monitor, change, _ in changed if change.confirm_at]
         Monitor.objects.bulk_update(unsure, ["next_due"], batch_size=500)
         incidents = [write_change(monitor, change, verdict) for monitor, change, verdict in changed]
         add_to_hours([row for row in found if row[1].made])
     return [incident for incident in incidents if incident]
+
+
+def apply_all(results: Results) -> tuple[list[tuple[Monitor, Change, Verdict]], list[WatchedPeriod]]:
+    """Move monitors by their verdicts, in order (unsaved); the changes, and the watched periods that ended, unsaved."""
+    changed, ended = [], []
+    for monitor, verdict, at in results:
+        period = record_check(monitor, verdict, at)
+        if period is not None:
+            ended.append(period)
+        changed.append((monitor, apply(monitor, verdict, at), verdict))
+    return changed, ended
 
 
 def add_to_hours(results: Results) -> None:
@@ -195,5 +211,6 @@ def run_round(check: Check, tell: Tell, now: datetime | None = None) -> int:
 
 
 def forget_old_hours(now: datetime, keep: timedelta = timedelta(days=400)) -> int:
-    """Drop response times older than `keep`; the number of rows dropped."""
-    return UptimeHour.objects.filter(hour__lt=now - keep).delete()[0]
+    """Drop response times and watched periods older than `keep`; the number of rows dropped."""
+    periods, _ = WatchedPeriod.objects.filter(end__lt=now - keep).delete()
+    return periods + UptimeHour.objects.filter(hour__lt=now - keep).delete()[0]

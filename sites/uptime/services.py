@@ -23,9 +23,10 @@ from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
 from sites.uptime.check import check
-from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, UptimeHour
-from sites.uptime.run import FIELDS, apply, hours_of, run_round, write_change
+from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, State, UptimeHour, WatchedPeriod
+from sites.uptime.run import FIELDS, apply_all, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
+from sites.uptime.watched import end_watching
 
 MAX_LATE_NOTIFICATIONS = 500  # incidents per round
 EDITABLE = (
@@ -46,7 +47,7 @@ def monitor_create(*, site: Site, url: str, now: datetime | None = None, **field
 
 
 @transaction.atomic
-def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
+def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetime | None = None) -> Monitor:
     """Change the editable fields named in `changes`; the next check follows the new interval. Raises ValidationError
     with a sentence per field."""
     if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
@@ -58,15 +59,46 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any]) -> Monitor:
         if name in changes:
             setattr(monitor, name, changes[name])
     validate(monitor)
-    monitor.next_due = next_moment(monitor.pk, monitor.interval, timezone.now())
+    now = now or timezone.now()
+    before = Monitor.objects.select_for_update().get(pk=monitor.pk)
+    if not monitor.enabled:
+        monitoring_end(before, now)
+    elif monitor.interval < before.interval:
+        watching_end(before, now)  # its last check covers the time of the longer interval
+    for name in FIELDS:
+        setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
+    monitor.next_due = next_moment(monitor.pk, monitor.interval, now)
     monitor.save()
     return monitor
 
 
+def watching_end(monitor: Monitor, now: datetime) -> None:
+    """End the watched period that goes on: it is stored, the monitor is not."""
+    period = end_watching(monitor, now)
+    if period is not None:
+        period.save()
+
+
+def monitoring_end(monitor: Monitor, now: datetime) -> None:
+    """End what is known of a monitor that is paused (its row is not saved): its state, and an open incident without a
+    message, because nobody sees any longer whether it is down."""
+    watching_end(monitor, now)
+    monitor.incidents.filter(end=None).update(end=now, told_end=now)
+    if monitor.state != State.UNKNOWN:
+        monitor.state, monitor.state_since = State.UNKNOWN, now
+    monitor.first_failure, monitor.cause = None, ""
+
+
+@transaction.atomic
 def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
-    headers: dict[str, str] = monitor.headers if origin_of(url) == origin_of(monitor.url) else {}
-    Monitor.objects.filter(pk=monitor.pk).update(url=url, enabled=enabled, headers=headers)
+    row = Monitor.objects.select_for_update().get(pk=monitor.pk)
+    if origin_of(url) != origin_of(row.url):
+        row.headers = {}
+    if not enabled:
+        monitoring_end(row, timezone.now())
+    row.url, row.enabled = url, enabled
+    row.save(update_fields=["url", "enabled", "headers", *FIELDS])
 
 
 def monitors_of(account: Account) -> QuerySet[Monitor]:
@@ -97,12 +129,14 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetim
     """Write down checks of a new monitor that were made earlier, oldest first, as if each had just been made; the
     incidents they began or ended. Nobody is told of them: that would be news of the past."""
     found: dict[int, Incident] = {}
-    for verdict, at in verdicts:
-        incident = write_change(monitor, apply(monitor, verdict, at), verdict)
+    changed, ended = apply_all([(monitor, verdict, at) for verdict, at in verdicts])
+    for _, change, verdict in changed:
+        incident = write_change(monitor, change, verdict)
         if incident is not None:
             incident.told, incident.told_end = incident.start, incident.end
             incident.save(update_fields=["told", "told_end"])
             found[incident.pk] = incident
+    WatchedPeriod.objects.bulk_create(ended, batch_size=500)
     UptimeHour.objects.bulk_create(hours_of(monitor, verdicts), batch_size=500)
     monitor.save(update_fields=FIELDS)
     return list(found.values())

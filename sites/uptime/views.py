@@ -17,7 +17,7 @@ from sites.access import site_for
 from sites.models import Site
 from sites.uptime.costs import with_costs
 from sites.uptime.forms import MonitorForm
-from sites.uptime.history import Span, days
+from sites.uptime.history import Span, availability_of, days
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE, monitor_create, monitor_update
 
@@ -41,12 +41,10 @@ def summary(monitor: Monitor, zone: str) -> dict[str, Any]:
     """A monitor with its ninety days and their availability in percent."""
     spans = days(monitor, now=timezone.now(), zone=zone)
     checked = [span for span in spans if span.checks]
-    total = sum(span.seconds for span in checked)
-    down = sum(span.seconds_down for span in checked)
     return {
         "monitor": monitor,
         "bars": [bar(index, span) for index, span in enumerate(spans)],
-        "availability": 100 * (1 - down / total) if total else None,
+        "availability": availability_of(spans),
         "latest": checked[-1] if checked else None,
     }
 
