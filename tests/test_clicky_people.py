@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
 from tests.clicky import Clicky
-from tests.support import browse, event, number, record
+from tests.doors import knock
+from tests.support import browse, event, logged_in, number, record
+from tracking import spool
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -220,6 +223,37 @@ def test_custom_data_is_listed_with_its_visits(clicky: Clicky, traffic: None) ->
 def test_the_most_active_are_known_by_name_or_address(clicky: Clicky, traffic: None) -> None:
     found = {item["title"]: item["value"] for item in clicky.items("visitors-most-active", date="yesterday")}
     assert found == {"jane_doe": "3", "10.1.9.9": "1"}
+
+
+def test_a_username_that_was_sent_among_the_custom_data_counts_once(clicky: Clicky, site: Site) -> None:
+    query = {"site_id": site.pk, "type": "pageview", "href": "/", "custom[username]": "zoe", "custom[plan]": "pro"}
+    assert knock("/in.php", query).dropped == ""
+    spool.flush()
+    found = {item["title"]: (item["value"], item["value_percent"]) for item in clicky.items("custom")}
+    assert found == {"username: zoe": ("1", "50.0"), "plan: pro": ("1", "50.0")}
+
+
+def test_strangers_of_one_network_are_told_apart(clicky: Clicky, site: Site, alice: User) -> None:
+    browse(site, "/", "/a", at=NOON, visitor="one", ip="73.10.20.0")
+    browse(site, "/", at=NOON, visitor="two", ip="73.10.20.0")
+    browse(site, "/", "/a", "/b", at=NOON, visitor="three")
+    items = clicky.items("visitors-most-active", date="yesterday")
+    nameless = f"Visitor {number('device', site.pk, 'three') % 0x10000:04x}"
+    assert [(item["title"], item["value"]) for item in items] == [
+        (nameless, "3"), ("73.10.20.0", "2"), ("73.10.20.0", "1"),
+    ]  # fmt: skip
+    page = logged_in(alice).get(items[1]["stats_url"].removeprefix("http://testserver")).content.decode()
+    assert f"visitor_id={number('device', site.pk, 'one')}" in page
+
+
+def test_links_of_custom_data_lead_to_the_visits_that_have_it(
+    clicky: Clicky, site: Site, alice: User, traffic: None
+) -> None:
+    for item in clicky.items("custom", date="yesterday"):
+        address = item["stats_url"].removeprefix("http://testserver")
+        assert ("person=jane_doe" in address) or ("tag%3Aplan=pro" in address)
+        page = logged_in(alice).get(address).content.decode()
+        assert "/pricing" in page and "/blog" not in page
 
 
 def test_a_stranger_s_visit_is_not_found_by_its_number(clicky: Clicky, charlies_site: Site) -> None:

@@ -19,6 +19,7 @@ from reports.clicky.outputs import Block, Day, Item
 from reports.clicky.popular import known
 from reports.clicky.words import one_place, traffic_of, whole
 from reports.engine.tags import tags
+from reports.pages.people import nickname
 
 MOST = 10_000
 Bound = tuple[str, int, int]  # title, from, to (inclusive; 0 = no end)
@@ -104,19 +105,32 @@ def within(dimension: str, least: int, most: int, unit: float) -> list[dict[str,
 
 
 def most_active(asked: Asked, dates: Dates) -> list[Found]:
-    """Visitors by their actions: known people by name, others by address where the site keeps it."""
-    counts: Counter[str] = Counter()
-    for dimension, where in (("person", []), ("ip", [is_any("person", ""), *known("ip")])):
-        for row in asked.ask(dates, ("actions",), where, dimensions=(dimension,), limit=MOST).rows:
-            counts[str(row[dimension])] += int(row["actions"])
-    return [Found(title, count) for title, count in counts.most_common()]
+    """Visitors by their actions: known people by name, each of the others by address, else by nickname."""
+    found = [
+        Found(str(row["person"]), int(row["actions"]), filters={"person": str(row["person"])})
+        for row in asked.ask(dates, ("actions",), known("person"), dimensions=("person",), limit=MOST).rows
+    ]
+    nameless = [is_any("person", "")]
+    by_device = asked.ask(dates, ("actions",), nameless, dimensions=("visitor_id",), limit=MOST).rows
+    by_address = asked.ask(dates, ("actions",), nameless, dimensions=("visitor_id", "ip"), limit=MOST).rows
+    addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address}
+    for row in by_device:
+        device = str(row["visitor_id"])
+        title = addresses.get(device) or nickname(int(device))
+        found.append(Found(title, int(row["actions"]), filters={"visitor_id": device}))
+    return sorted((one for one in found if one.value), key=lambda one: -one.value)
 
 
 def custom(asked: Asked, dates: Dates) -> list[Found]:
     """Visits by what was told of them: `plan: pro`."""
     where = list(asked.where) if asked.segmented else None
     rows = tags(asked.facts.site_id, dates.period(), where, MOST)
-    return [Found(f"{row['key']}: {row['value']}", int(row["visits"])) for row in rows]
+    found = []
+    for row in rows:
+        name = "person" if row["key"] == "username" else f"tag:{row['key']}"
+        title = f"{row['key']}: {row['value']}"
+        found.append(Found(title, int(row["visits"]), filters={name: str(row["value"])}))
+    return found
 
 
 COMPUTED: dict[str, Computed] = {

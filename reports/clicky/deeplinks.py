@@ -56,7 +56,7 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
         site = Site.objects.get(pk=facts.site_id, deleted=None)
     except (ClickyError, Site.DoesNotExist):
         response = share_views.answered(render(request, "share/wrong_key.html", {"framed": True}, status=403))
-        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        response.xframe_options_exempt = True
         return response
     request.GET = QueryDict(urlencode(days_of(request.GET.get("date", ""), site)))
     return share_views.embed(request, key_token(site))

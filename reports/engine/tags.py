@@ -10,10 +10,14 @@ from reports.engine.period import Period
 
 
 def tags(site_id: int, period: Period, where: Any = None, limit: int = 100, offset: int = 0) -> list[Row]:
-    """key, value and in how many visits of the period, most first. A person's name is the key "username"."""
+    """key, value and in how many visits of the period, most first.
+
+    A person's name is the key "username", which a beacon may also have sent among the custom data: it counts once.
+    """
     scene = scene_of((site_id,), period, where, None, None)
     condition = Conditions(scene).visits(scene.tree)
-    told = "arrayConcat(if(person = '', [], [('username', person)]), arrayZip(mapKeys(tags), mapValues(tags)))"
+    sent = "if(person = '', tags, mapUpdate(CAST(tags, 'Map(String, String)'), map('username', person)))"
+    told = f"CAST({sent}, 'Array(Tuple(String, String))')"
     sql = (
         f"SELECT tag.1 AS key, tag.2 AS value, count() AS visits FROM {scene.visits()} ARRAY JOIN {told} AS tag "
         f"WHERE tag.2 != '' {'AND ' + condition if condition else ''} "
