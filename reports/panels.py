@@ -1,6 +1,6 @@
 """The panels pages are made of: one row each. A page is a layout of their names; adding a panel is one row here.
 
-A tab is a breakdown by one dimension (or, without one, something drawn by its own template).
+A tab is a breakdown by one dimension.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Tab:
     also: tuple[Any, ...] = ()
     teach: str = ""  # what would stand here and how to get it here
     map: bool = False
+    all_values: tuple[int, ...] = ()  # the values that always have a row, in this order, where they are few and known
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,6 @@ class Panel:
     label: str
     tabs: tuple[Tab, ...]
     shown_tabs: int = 4  # the others are behind "More"
-    wide: bool = False
 
     def tab(self, name: str) -> Tab:
         """The tab of that name, else the first."""
@@ -97,8 +97,8 @@ ROWS: tuple[Panel, ...] = (
     Panel("visitors", "Visitors", (
         Tab("people", "People", "person", metric="visits", second="views",
             teach="When your pages tell who is logged in (clicky_custom.visitor), people appear here by name."),
-        Tab("hours", "Hour of day", "hour_of_day", teach=VISITS_TEACH),
-        Tab("weekdays", "Weekday", "weekday", teach=VISITS_TEACH),
+        Tab("hours", "Hour of day", "hour_of_day", teach=VISITS_TEACH, all_values=tuple(range(24))),
+        Tab("weekdays", "Weekday", "weekday", teach=VISITS_TEACH, all_values=tuple(range(1, 8))),
     )),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -34,6 +34,7 @@ class Asked:
     dimensions: tuple[str, ...]
     where: Any
     currency: str | None = None
+    asked: Any = ...  # the filter as it was asked for, where goals in it made `where` another one
 
     @cached_property
     def used(self) -> list[str]:
@@ -68,7 +69,15 @@ class Asked:
 
     @cached_property
     def chosen_goals(self) -> tuple[int, ...]:
-        return top_goals(self.where)
+        return top_goals(self.where if self.asked is ... else self.asked)
+
+    def of_goal_events(self) -> Asked:
+        """The same of the events that reach the goals the filter asks for."""
+        return replace(self, where=goal_events(self.where, self.world.goals), asked=self.where)
+
+    def of_goal_visits(self) -> Asked:
+        """The same of everything in the visits in which they were reached."""
+        return replace(self, where=goal_visits(self.where, self.world.goals), asked=self.where)
 
     def reaches(self, event: Event, number: int) -> bool:
         return self.world.event_satisfies(event, self.world.goals[number])
@@ -215,12 +224,15 @@ class Asked:
 
     def converted(self) -> dict[Any, int]:
         goals = self.counted_goals()
+        of_events = {name for name in self.dimensions if family(name) == "event"} - {"site"}
+        if self.chosen_goals and of_events and "goal" not in self.dimensions:
+            return replace(self, where=self.asked, asked=...).of_goal_visits().visitors()
         return self.events_counted(
             lambda events: len({self.visitor(e) for e in events if any(self.reaches(e, number) for number in goals)})
         )
 
     def base(self) -> dict[Any, int]:
-        rest = without_goals(self.where)
+        rest = without_goals(self.where if self.asked is ... else self.asked)
         others = tuple(name for name in self.dimensions if name != "goal")
         under = Asked(self.world, others, rest)
         rows = under.visitors()
@@ -244,24 +256,60 @@ def once(goal: Any) -> bool:
     return any(found["operator"] in ("at_least", "at_most") for found in conditions(goal, {}))
 
 
-def top_goals(where: Any) -> tuple[int, ...]:
+def top_parts(where: Any) -> list[Any]:
     if isinstance(where, list):
-        return tuple(number for part in where for number in top_goals(part))
-    if isinstance(where, dict) and "goal" in where:
-        return (where["goal"],)
-    return top_goals(where["and"]) if isinstance(where, dict) and "and" in where else ()
+        return [each for part in where for each in top_parts(part)]
+    if isinstance(where, dict) and "and" in where:
+        return top_parts(where["and"])
+    return [where] if where else []
+
+
+def goals_in(part: Any) -> tuple[int, ...]:
+    if "goal" in part:
+        return (part["goal"],)
+    found = [goals_in(each) for each in part.get("or", [])]
+    return tuple(number for each in found for number in each) if found and all(found) else ()
+
+
+def top_goals(where: Any) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(number for part in top_parts(where) for number in goals_in(part)))
 
 
 def without_goals(where: Any) -> Any:
-    if isinstance(where, list):
-        return [kept for part in where if (kept := without_goals(part))]
-    if isinstance(where, dict) and "goal" in where:
-        return None
-    return (
-        {"and": rest}
-        if isinstance(where, dict) and "and" in where and (rest := without_goals(where["and"]))
-        else (None if isinstance(where, dict) and "and" in where else where)
-    )
+    return [part for part in top_parts(where) if not goals_in(part)]
+
+
+def event_names(part: Any, goals: dict[int, Any]) -> set[str]:
+    return {one["dimension"] for one in conditions(part, goals) if family(one["dimension"]) in ("event", "goal")}
+
+
+def of_pages(part: Any, goals: dict[int, Any]) -> bool:
+    names = event_names(part, goals)
+    return bool(names) and names <= {"page", "title"}
+
+
+def goal_events(where: Any, goals: dict[int, Any]) -> Any:
+    """Events that reach one of the goals, in visits that reach all of them and saw the pages of the filter."""
+    parts = top_parts(where)
+    chosen = [part for part in parts if goals_in(part)]
+    if not chosen:
+        return where
+    every = [{"visited": part} for part in chosen] if len(chosen) > 1 else []
+    rest = [{"visited": part} if of_pages(part, goals) else part for part in parts if not goals_in(part)]
+    return [{"or": chosen}, *every, *rest]
+
+
+def goal_visits(where: Any, goals: dict[int, Any]) -> Any:
+    """Everything in the visits in which they were reached, by an event of which the rest of the filter holds."""
+    parts = top_parts(where)
+    chosen = [part for part in parts if goals_in(part)]
+    if not chosen:
+        return where
+    rest = [part for part in parts if not goals_in(part)]
+    own = [part for part in rest if (event_names(part, goals) and not of_pages(part, goals))
+           or any(family(one["dimension"]) == "time" for one in conditions(part, goals))]  # fmt: skip
+    kept = [part for part in rest if of_pages(part, goals) or not event_names(part, goals)]
+    return [*kept, *({"visited": [part, *own]} for part in chosen)]
 
 
 def stay_ms(events: list[Event]) -> int:

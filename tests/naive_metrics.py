@@ -8,17 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 from tests.naive import ACTIONS, World, family
-from tests.naive_asked import Asked, deepest, points, ratio, stay_ms, top_goals
+from tests.naive_asked import Asked, deepest, goal_events, points, ratio, stay_ms, top_goals
 
 METRICS = (
     "visitors", "new_visitors", "visits", "views", "actions", "views_per_visit", "bounce_rate", "single_page_rate",
     "avg_duration", "total_duration", "avg_scroll", "engagement", "clickers", "events", "conversions",
     "conversion_rate", "revenue", "avg_order", "refunds", "online",
 )  # fmt: skip
+OF_GOALS = {"conversions", "conversion_rate", "revenue", "avg_order", "refunds"}  # of the events that reach one
 
 
 def counts(asked: Asked, metric: str) -> tuple[list[dict[Any, Any]], Callable[..., Any]]:
     """The counts a metric is made of, and how."""
+    asked = asked.of_goal_events() if metric in OF_GOALS else asked.of_goal_visits()
     by_page = "page" in asked.dimensions
     by_event = any(family(n) in ("event", "goal") and n != "site" for n in asked.dimensions)
     visits = asked.visits_counted
@@ -77,7 +79,7 @@ def main_currency(world: World, where: Any) -> str:
     orders: dict[str, int] = defaultdict(int)
     for event in world.during:
         amount = Decimal(str(event.get("revenue", 0)))
-        if amount and world.event_satisfies(event, where):
+        if amount and world.event_satisfies(event, goal_events(where, world.goals)):
             orders[event.get("currency", "")] += amount > 0
     goals = list(top_goals(where)) or sorted(world.goals)
     worths = (world.worths.get(number, (0, "")) for number in goals)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.core import mail
 from django.urls import reverse
 
@@ -11,7 +12,10 @@ from reports.digest.content import closed_period, site_digest
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.digest.send import digests_send
 from reports.digest.services import subscription_save
+from sites.services import site_update
+from sites.uptime.models import Incident, Monitor
 from tests.support import ask, browse
+from tracking.store import StoreAway, StoreError
 
 MONDAY = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)
 
@@ -68,12 +72,79 @@ def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypat
     def die(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reports.digest.send.message", die)
+    monkeypatch.setattr("reports.digest.send.Letter.send", die)
     with pytest.raises(KeyboardInterrupt):
         digests_send(now=MONDAY)
     monkeypatch.undo()
     assert digests_send(now=MONDAY) == 0
     assert DigestMail.objects.get().sent is None
+
+
+def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(weekly, site, bob, monkeypatch):
+    other = subscription_save(user=bob, every="week", sites=[site], attach_csv=False)
+    DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
+    for error in (StoreError("The event store took too long to answer."), RuntimeError("boom")):
+
+        def fail_first(*args, error=error, calls=[], **named):  # noqa: B006
+            calls.append(args)
+            if len(calls) == 1:
+                raise error
+            return site_digest(*args, **named)
+
+        monkeypatch.setattr("reports.digest.send.site_digest", fail_first)
+        digests_send(now=MONDAY)
+        monkeypatch.undo()
+    assert [letter.to[0] for letter in mail.outbox] == ["bob@example.com"]
+    assert list(DigestMail.objects.values_list("subscription", flat=True)) == [other.pk]
+    assert [digests_send(now=MONDAY), digests_send(now=MONDAY)] == [1, 0]
+    assert weekly.mails.get().sent == MONDAY
+
+
+def test_a_store_that_is_away_at_six_loses_no_digest(weekly, monkeypatch):
+    def away(*args):
+        raise StoreAway("The event store does not answer.")
+
+    monkeypatch.setattr("reports.digest.send.site_digest", away)
+    with pytest.raises(StoreAway):
+        digests_send(now=MONDAY)
+    monkeypatch.undo()
+    assert not DigestMail.objects.exists()
+    assert digests_send(now=MONDAY + timedelta(minutes=5)) == 1
+
+
+def test_a_mail_that_could_not_leave_says_why(weekly, monkeypatch):
+    def refuse(*args):
+        raise ConnectionRefusedError("connection refused")
+
+    monkeypatch.setattr("reports.digest.send.Letter.send", refuse)
+    assert digests_send(now=MONDAY) == 0
+    assert DigestMail.objects.get().error == "ConnectionRefusedError: connection refused"
+
+
+def test_incidents_are_told_in_the_sites_zone(weekly, site, client, alice):
+    site_update(site=site, timezone="Europe/Berlin")
+    monitor = Monitor.objects.create(site=site, url="https://example.com/", next_due=MONDAY)
+    start = MONDAY.replace(hour=19, minute=9) - timedelta(days=2)
+    Incident.objects.create(monitor=monitor, start=start, cause="No answer")
+    digests_send(now=MONDAY)
+    (letter,) = mail.outbox
+    assert "7 Mar 20:09" in letter.body and "7 Mar 20:09" in letter.alternatives[0][0]
+    assert "19:09" not in letter.body + letter.alternatives[0][0]
+
+
+def test_revenue_is_in_the_mail_in_its_currency(weekly, site):
+    at = MONDAY - timedelta(days=2)
+    browse(site, "/", at=at, visitor="buyer", kind="event", name="buy", revenue="12.50", currency="EUR")
+    digests_send(now=MONDAY)
+    assert "Revenue: €12.50" in mail.outbox[0].body and "Revenue" in mail.outbox[0].alternatives[0][0]
+
+
+def test_the_preview_shows_the_chart(client, alice, weekly, site):
+    client.force_login(alice)
+    with time_machine.travel(MONDAY, tick=False):
+        page = client.get(reverse("digest-preview", args=[site.pk, "week"]))
+    assert 'src="data:image/png;base64,' in page.content.decode() and "cid:" not in page.content.decode()
+    assert "img-src 'self' data:" in page.headers["Content-Security-Policy"]
 
 
 def test_nothing_is_sent_before_six_in_the_sites_morning(weekly):

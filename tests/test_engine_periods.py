@@ -45,9 +45,10 @@ def test_a_period_is_what_people_mean_by_it(text: str, start: datetime, end: dat
     assert (period.start, period.end, period.name) == (start, end, text)
 
 
-def test_realtime_is_the_last_half_hour_with_this_instant() -> None:
-    period = Period.parse("realtime", "UTC", NOW)
-    assert period.start < NOW < period.end and period.end - period.start == timedelta(minutes=30)
+def test_realtime_is_the_running_minute_and_the_twenty_nine_before_it() -> None:
+    period = Period.parse("realtime", "UTC", NOW + timedelta(seconds=20))
+    assert (period.start, period.end) == (NOW - timedelta(minutes=29), NOW + timedelta(seconds=21))
+    assert len(Clock(period).minutes()) == 30
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ PERIODS = ("realtime", "today", "yesterday", "7d", "14d", "30d", "90d", "12m", "
 COMPARISONS = ("previous", "year", "weekday")
 FIELDS = {"metrics", "dimensions", "period", "date_range", "filters", "order_by", "order_dir", "limit", "offset",
           "timezone", "include_comparison", "compare", "totals", "exact", "search"}  # fmt: skip
-TIMES = ("hour", "date", "week", "month")
+TIMES = ("minute", "hour", "date", "week", "month")
 DAY = timedelta(days=1)
 MOST_ROWS = 10_000
 GROUPS = ("and", "or")

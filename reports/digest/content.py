@@ -19,7 +19,7 @@ from sites.models import Site
 from sites.uptime.costs import with_costs
 from sites.uptime.models import Incident
 
-HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions")
+HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 PANELS = (
     ("Goals", "goal", "conversions"), ("Sources", "source", "visitors"), ("Pages", "page", "visitors"),
     ("Countries", "country", "visitors"),
@@ -88,7 +88,9 @@ def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
     query = Query(sites=(site.pk,), period=period, metrics=HEADLINE, compare="weekday")
     result = ask(query, now=now)
     new, old = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
-    return [Headline(METRICS[name].label, shown(name, new[name], LOCALE, old.get(name))) for name in HEADLINE]
+    told = [name for name in HEADLINE if name != "revenue" or new[name] or old.get(name)]
+    currency = result.meta.currency
+    return [Headline(METRICS[name].label, shown(name, new[name], LOCALE, old.get(name), currency)) for name in told]
 
 
 def top(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:

@@ -50,7 +50,8 @@ class DigestSubscription(models.Model):
 
 
 class DigestMail(models.Model):
-    """One mail of one closed period. The row is made before the mail leaves, so that it never leaves twice."""
+    """One mail of one closed period. The row is made when the mail is ready and before it leaves, so that it never
+    leaves twice, and what failed before is tried again."""
 
     subscription = models.ForeignKey(DigestSubscription, models.CASCADE, related_name="mails")
     period = models.CharField(max_length=24, help_text="Such as 2026-03-02..2026-03-08")

@@ -30,7 +30,11 @@ LATEST = timedelta(days=3)  # a digest this much too late is not sent any more
 
 
 def digests_send(*, now: datetime) -> int:
-    """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice."""
+    """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice.
+
+    One that cannot be made is logged and tried again in the next round; the others go out. Only a store that is away
+    ends the round, since it is away for all of them.
+    """
     due = DigestSubscription.objects.filter(enabled=True, user__is_active=True).select_related("user")
     return sum(run_each(due, lambda row: digest_send(subscription=row, now=now), what="Digest", stop_for=(StoreAway,)))
 
@@ -44,20 +48,23 @@ def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
     local = now.astimezone(ZoneInfo(sites[0].timezone))
     if local.hour < HOUR or now - period.end > LATEST or subscription.created > period.end:
         return False
+    if subscription.mails.filter(period=period_name(period)).exists():
+        return False
+    # What can fail and be tried again comes before the claim: a mail that was claimed is never tried again
+    digests = [site_digest(site, closed_period(subscription.every, site.timezone, now), now) for site in sites]
+    letter = message(subscription, digests)
     mail = claim(subscription, period)
-    if mail is None:
-        return False
+    return mail is not None and deliver(letter, mail, now)
+
+
+def deliver(letter: Letter, mail: DigestMail, now: datetime) -> bool:
+    """Send a claimed mail and write down how it went; whether it left."""
     try:
-        digests = [site_digest(site, closed_period(subscription.every, site.timezone, now), now) for site in sites]
-        message(subscription, digests).send()
-    except OSError as error:
-        DigestMail.objects.filter(pk=mail.pk).update(error=str(error)[:300])
-        return False
-    except StoreAway:
-        mail.delete()  # nothing was sent: the next round tries again
-        raise
+        letter.send()
     except Exception as error:
-        DigestMail.objects.filter(pk=mail.pk).update(error=f"It could not be made: {type(error).__name__}")
+        DigestMail.objects.filter(pk=mail.pk).update(error=f"{type(error).__name__}: {error}"[:300])
+        if isinstance(error, OSError):
+            return False
         raise
     DigestMail.objects.filter(pk=mail.pk).update(sent=now)
     return True
@@ -115,8 +122,13 @@ def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Lett
     return mail
 
 
+def digest_chart(digest: SiteDigest, brand: Brand) -> bytes:
+    """The digest's bars as a PNG, in the brand's color."""
+    return chart(digest.bars, brand.accent or "#4f6bed")
+
+
 def picture(digest: SiteDigest, brand: Brand) -> MIMEImage:
-    image = MIMEImage(chart(digest.bars, brand.accent or "#4f6bed"), "png")
+    image = MIMEImage(digest_chart(digest, brand), "png")
     image.add_header("Content-ID", f"<chart-{digest.site.pk}>")
     image.add_header("Content-Disposition", "inline", filename=f"chart-{digest.site.pk}.png")
     return image

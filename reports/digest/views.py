@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,6 +19,7 @@ from accounts.models import User
 from accounts.navigation import account_rows
 from reports.digest.content import closed_period, site_digest
 from reports.digest.models import DigestSubscription, Every
+from reports.digest.send import digest_chart
 from reports.digest.services import subscription_save, subscription_stop
 from sites.access import site_for, sites_of
 from sites.models import Site
@@ -67,14 +70,17 @@ def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
 
 @login_required
 def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
-    """The mail as it would leave now, as a page (the chart is only in the mail)."""
+    """The mail as it would leave now, as a page; what a mail carries as a part of its own stands in its place."""
     site = site_for(request, site_id)
     if every not in Every.values:
         raise Http404("A digest is sent every day, week or month.")
     now = timezone.now()
     digest = site_digest(site, closed_period(every, site.timezone, now), now)
-    context = {"digests": [digest], "others": [], "brand": brand_for(request), "stop": "/digests"}
-    response = HttpResponse(render_to_string("digest/digest.html", context))
+    brand = brand_for(request)
+    context = {"digests": [digest], "others": [], "brand": brand, "stop": "/digests"}
+    inline = "data:image/png;base64," + b64encode(digest_chart(digest, brand)).decode()
+    html = render_to_string("digest/digest.html", context).replace(f"cid:chart-{site.pk}", inline)
+    response = HttpResponse(html)
     # A letter carries its styles inline; nothing in it may run
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
     return response

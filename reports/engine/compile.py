@@ -49,7 +49,25 @@ class Compiler:
         return atom.scope
 
     def parts(self, atoms: Iterable[Atom]) -> list[Part]:
-        """The parts that count these atoms from events and visits."""
+        """The parts that count these atoms from events and visits.
+
+        Where the filter chooses goals, what is not of the goals is of the visits in which they were reached.
+        """
+        if not self.scene.chosen_goals:
+            return self.parts_of(atoms)
+        own, others = [], []
+        for atom in atoms:
+            (own if is_of_goals(atom) and not self.by_visits(atom) else others).append(atom)
+        of_visits = Compiler(self.scene.of_visits(), self.breakdown)
+        return [*self.parts_of(own), *of_visits.parts_of(map(as_visitors, others))]
+
+    def by_visits(self, atom: Atom) -> bool:
+        """Whether who reached the goals is counted by what their visits did, such as the pages they saw."""
+        events = {row.name for row in self.breakdown.dimensions if row.side == "event"} - {"site"}
+        return atom.how == "converters" and bool(events) and "goal" not in events
+
+    def parts_of(self, atoms: Iterable[Atom]) -> list[Part]:
+        """The parts that count these atoms under the scene's own filter."""
         by_scope: dict[str, list[Atom]] = {}
         for atom in atoms:
             by_scope.setdefault(self.scope(atom), []).append(atom)
@@ -254,6 +272,16 @@ class Compiler:
         ]
         columns = self.columns(keys, [f"inside.a_{atom.name} AS a_{atom.name}" for atom in atoms])
         return f"SELECT {columns} FROM ({inside}) AS inside"
+
+
+def is_of_goals(atom: Atom) -> bool:
+    """Whether a goal in the filter makes the atom one of the events that reach it: conversions and amounts."""
+    return atom.scope in ("goals", "base") or "revenue" in (atom.what + atom.when)
+
+
+def as_visitors(atom: Atom) -> Atom:
+    """The atom itself; those who reached a goal, counted as the visitors of the visits in which they did."""
+    return replace(atom, scope="events", how="uniqExact", what="visitor", seen=True) if atom.scope == "goals" else atom
 
 
 def entry_alias(row: Dimension) -> str:

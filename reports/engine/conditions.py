@@ -85,6 +85,8 @@ class Conditions:
         """SQL of the number of a time's bucket: days since 1970, the month's number, the hour's first second."""
         if name == "quarter":
             return f"toInt64(intDiv({unix}, {QUARTER}) * {QUARTER})"
+        if name == "minute":
+            return f"toInt64(intDiv({unix}, 60) * 60)"
         clock = self.scene.clock
         if name == "hour":
             return f"toInt64({clock.hour(unix)})"
@@ -166,7 +168,7 @@ def bucket(name: str, text: str) -> int:
     try:
         if name in ("hour_of_day", "weekday"):
             return int(text)
-        if name == "hour":
+        if name in ("minute", "hour"):
             begun = datetime.fromisoformat(text)
             return int((begun if begun.tzinfo else missing_offset()).timestamp())
         if name == "month":
@@ -175,6 +177,12 @@ def bucket(name: str, text: str) -> int:
         day = date.fromisoformat(text)
         return ((monday(day) if name == "week" else day) - EPOCH).days
     except (ValueError, OverflowError):
-        example = {"hour": "2026-03-31T14:00:00+02:00", "month": "2026-03", "hour_of_day": "14", "weekday": "1"}
+        example = {
+            "minute": "2026-03-31T14:05:00+02:00",
+            "hour": "2026-03-31T14:00:00+02:00",
+            "month": "2026-03",
+            "hour_of_day": "14",
+            "weekday": "1",
+        }
         wanted = example.get(name, "2026-03-31")
         raise QueryRefused(f"{shown(text)} is not a value of “{name}”; write it as {wanted}.", "where") from None

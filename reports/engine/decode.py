@@ -21,7 +21,7 @@ def shown_value(row: Dimension, value: Any, scene: Scene) -> Any:
     if row.family != "time":
         return int(value) if row.family == "goal" else value
     number = int(value)
-    if row.name == "hour":
+    if row.name in ("minute", "hour"):
         return hour_text(number, scene.period.info)
     if row.name == "month":
         year, month = divmod(number - 1, 12)
@@ -57,6 +57,8 @@ def nothing(breakdown: Breakdown) -> Row:
 def buckets(name: str, scene: Scene) -> list[int]:
     """The numbers of all buckets of an ordered time in the scene's period."""
     clock = scene.clock
+    if name == "minute":
+        return clock.minutes()
     if name == "hour":
         return clock.hours()
     days = clock.days()

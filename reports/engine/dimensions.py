@@ -169,6 +169,7 @@ ROWS: tuple[Dimension, ...] = (
     measure("duration", "Duration", "Seconds of the whole visit.", visit="seconds"),
     measure("visit_views", "Views of the visit", "How many pages the visit saw.", visit="views"),
     measure("visit_actions", "Actions of the visit", "How much the visit did.", visit="actions"),
+    of_time("minute", "Minute", "A minute of an hour, in periods of up to a day.", "hour"),
     of_time("hour", "Hour", "An hour of a day.", "hour"),
     of_time("hour_of_day", "Hour of day", "0 to 23.", "number"),
     of_time("weekday", "Weekday", "1 = Monday to 7 = Sunday.", "weekday"),
@@ -184,7 +185,7 @@ KEYED: dict[str, Dimension] = {
                      doc="Custom data of the visit; the latest value counts."),
 }  # fmt: skip
 TIMES = tuple(row.name for row in ROWS if row.family == "time")
-ORDERED_TIMES = ("hour", "day", "week", "month")  # those that pass once; gaps in them can be filled
+ORDERED_TIMES = ("minute", "hour", "day", "week", "month")  # those that pass once; gaps in them can be filled
 
 
 def dimension(name: object, where: str) -> Dimension:

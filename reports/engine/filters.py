@@ -15,7 +15,7 @@ it contains such an event; without anything only events have, when the visit its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,8 +132,9 @@ def leaf(given: dict[str, Any], where: str) -> Node:
     found = condition(given, where)
     if found.dimension.family != "goal":
         return with_names(found)
-    goals = Group("or", tuple(Named("goal", int(value)) for value in found.values))
-    return Not(goals) if found.operator == "is_not" else goals
+    named = tuple(Named("goal", int(value)) for value in found.values)
+    goals = named[0] if len(named) == 1 else Group("or", named)
+    return Not(Visited(goals)) if found.operator == "is_not" else goals
 
 
 NAME_TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -281,17 +282,71 @@ def about_events(tree: Node | None) -> bool:
     return any(found.dimension.side == "event" for found in leaves(tree, inside_visited=False))
 
 
+# -- goals that a filter asks for -------------------------------------------------------------------------------------
+#
+# A goal at the top of a filter chooses visits: those in which it was reached. Conversions, rates and amounts are of the
+# events that reach it, everything else is of what happened in those visits.
+
+
+def top_parts(tree: Node | None) -> tuple[Node, ...]:
+    """The parts that must all hold, those of segments included. Segments and goals are looked up already."""
+    if tree is None:
+        return ()
+    if isinstance(tree, Named) and tree.kind == "segment":
+        return top_parts(tree.part)
+    if not isinstance(tree, Group) or tree.word != "and":
+        return (tree,)
+    return tuple(each for part in tree.parts for each in top_parts(part))
+
+
+def goals_in(part: Node) -> tuple[int, ...]:
+    """The numbers of a part that is a goal, or one of several goals; nothing for any other part."""
+    if isinstance(part, Named) and part.kind == "goal":
+        return (part.number,)
+    if not isinstance(part, Group) or part.word != "or":
+        return ()
+    numbers = [goals_in(each) for each in part.parts]
+    return tuple(number for each in numbers for number in each) if all(numbers) else ()
+
+
+def joined(parts: Iterable[Node]) -> Node | None:
+    """All parts at once; None for no part."""
+    listed = tuple(parts)
+    return (listed[0] if len(listed) == 1 else Group("and", listed)) if listed else None
+
+
 def without_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
     """The filter without the goals it asks for at its top, and the numbers of those goals."""
-    if isinstance(tree, Named) and tree.kind == "goal":
-        return None, (tree.number,)
-    if not isinstance(tree, Group) or tree.word != "and":
-        return tree, ()
-    rest: list[Node] = []
-    numbers: tuple[int, ...] = ()
-    for part in tree.parts:
-        kept, found = without_goals(part)
-        numbers += found
-        if kept:
-            rest.append(kept)
-    return (Group("and", tuple(rest)) if rest else None), numbers
+    parts = top_parts(tree)
+    numbers = tuple(dict.fromkeys(number for part in parts for number in goals_in(part)))
+    return (joined(part for part in parts if not goals_in(part)), numbers) if numbers else (tree, ())
+
+
+def by_viewing(part: Node) -> bool:
+    """Whether it speaks of pages that were seen, and of nothing else that only events have."""
+    sides = [each.dimension for each in leaves(part, inside_visited=False) if each.dimension.side == "event"]
+    return bool(sides) and all(row.shown_by == "view" for row in sides)
+
+
+def of_goal_event(part: Node) -> bool:
+    """Whether it says something of the very event that reaches a goal, such as its amount or a property."""
+    times = any(each.dimension.family == "time" for each in leaves(part, inside_visited=False))
+    return times or (about_events(part) and not by_viewing(part))
+
+
+def goal_events(tree: Node | None) -> Node | None:
+    """The events that reach the goals chosen, in visits that satisfy the rest."""
+    chosen = [part for part in top_parts(tree) if goals_in(part)]
+    rest = [part for part in top_parts(tree) if not goals_in(part)]
+    reached = chosen[0] if len(chosen) == 1 else Group("or", tuple(chosen))
+    others = [Visited(part) for part in chosen] if len(chosen) > 1 else []
+    return joined([reached, *others, *(Visited(part) if by_viewing(part) else part for part in rest)])
+
+
+def goal_visits(tree: Node | None) -> Node | None:
+    """Everything in the visits in which the goals chosen were reached."""
+    rest = [part for part in top_parts(tree) if not goals_in(part)]
+    own = [part for part in rest if of_goal_event(part)]
+    kept = [part for part in rest if by_viewing(part) or not about_events(part)]
+    chosen = [part for part in top_parts(tree) if goals_in(part)]
+    return joined([*kept, *(Visited(joined([part, *own]) or part) for part in chosen)])

@@ -19,7 +19,7 @@ from reports.engine.refusal import QueryRefused, one_of, shown
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
 BEGINNING = date(2000, 1, 1)  # where "all" starts
-REALTIME = timedelta(minutes=30)
+REALTIME = timedelta(minutes=30)  # the minute that is running and those before it
 
 RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?", re.ASCII)
 
@@ -120,7 +120,8 @@ class Period:
         info = zone_of(zone)
         if text == "realtime":
             end = now.astimezone(UTC) + timedelta(seconds=1)
-            return cls(end - REALTIME, end, zone, text)
+            running = now.astimezone(UTC).replace(second=0, microsecond=0)
+            return cls(running + timedelta(minutes=1) - REALTIME, end, zone, text)
         if isinstance(text, str) and (named := NAMED.get(text)):
             first, after = named(now.astimezone(info).date())
             return cls.days(first, after, zone, text)

@@ -147,7 +147,7 @@ def coverage(scene: Scene, breakdown: Breakdown, facts: Facts) -> Coverage | Non
     if len(scene.sites) != 1 or scene.tree is not None or facts.rows < rolled_above() or len(values) > 1:
         return None
     zone = site_zone(scene.sites[0])
-    if zone is None or any(not row.rolled and row.name not in devices.SEEN for row in values):
+    if zone is None or "minute" in times or any(not row.rolled and row.name not in devices.SEEN for row in values):
         return None
     if (values and (zone != scene.period.zone or not times <= DAILY)) or not scene.clock.of_quarters():
         return None

@@ -9,7 +9,7 @@ Every mistake raises QueryRefused with a sentence and the place, before anything
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ MOST_DIMENSIONS = 4
 MOST_ROWS = 100_000
 MOST_VALUES = 1_000
 MOST_OFFSET = 10_000_000
+LONGEST_BY_MINUTE = timedelta(hours=26)  # a day, also where the clock is set back
 COMPARISONS = ("previous", "year", "weekday")
 Order = tuple[tuple[str, str], ...]
 
@@ -76,6 +77,7 @@ class Query:
         self.check_search()
         self.check_values()
         check_online(self.metrics, rows)
+        check_minutes(self.period, rows)
 
     def metric_rows(self) -> tuple[Metric, ...]:
         return tuple(metric(name, f"metrics[{index}]") for index, name in enumerate(self.metrics))
@@ -216,6 +218,11 @@ def checked_comparison(given: object) -> None:
         return
     if not isinstance(given, str) or given not in COMPARISONS:
         raise QueryRefused(f"A comparison is one of {one_of(COMPARISONS)}, or a period, not {shown(given)}.", "compare")
+
+
+def check_minutes(period: Period, rows: tuple[Dimension, ...]) -> None:
+    if any(row.name == "minute" for row in rows) and period.end - period.start > LONGEST_BY_MINUTE:
+        raise QueryRefused("A breakdown by minute is of at most a day; use a shorter period, or hour.", "dimensions")
 
 
 def check_online(metrics: tuple[str, ...], rows: tuple[Dimension, ...]) -> None:

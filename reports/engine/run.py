@@ -134,24 +134,24 @@ def cells(result: Result) -> int:
 def scene_of(query: Query, now: datetime, source: Source) -> Scene:
     """Look up what the question refers to by number."""
     lookup = Lookup(query.sites, source)
-    tree = query.tree()
-    without, chosen = filters.without_goals(tree)
-    resolved = lookup.resolved(tree, "where") if tree else None
+    asked = query.tree()
+    tree = lookup.resolved(asked, "where") if asked else None
+    rest, chosen = filters.without_goals(tree)
     wants_goals = OF_GOALS & set(query.metrics) or "goal" in query.dimensions
     goals = lookup.all_goals() if wants_goals or chosen else {}
     if "goal" not in query.dimensions and not chosen and wants_goals:
         headline = source.headline(query.sites)
         goals = {number: goal for number, goal in goals.items() if number in headline}
-    return Scene(
-        query.sites, query.period, now, resolved, goals, chosen, lookup.resolved(without, "where") if without else None
-    )
+    events, visits = (filters.goal_events(tree), filters.goal_visits(tree)) if chosen else (tree, None)
+    return Scene(query.sites, query.period, now, events, goals, chosen, rest, visits)
 
 
 def keyed(query: Query, scene: Scene, other: Period | None) -> tuple[Any, ...]:
     """Everything an answer depends on, the data aside."""
     plain = replace(query, where=None, compare=None)
     until = min(scene.now, scene.period.end).replace(minute=0, second=0, microsecond=0) if query.filled() else None
-    return (plain, repr(scene.tree), repr(scene.goals), scene.chosen_goals, other, scene.persons, until)
+    trees = repr((scene.tree, scene.tree_of_visits))
+    return (plain, trees, repr(scene.goals), scene.chosen_goals, other, scene.persons, until)
 
 
 def answer(asked: Asked, told: tuple[Work, list[Row]] | None = None) -> Result:

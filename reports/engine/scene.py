@@ -62,7 +62,11 @@ class Params:
 
 @dataclass(frozen=True)
 class Scene:
-    """The tenant, the period, the filter, and what was looked up for them."""
+    """The tenant, the period, the filter, and what was looked up for them.
+
+    Where the filter chooses goals, `tree` is of the events that reach them, and `tree_of_visits` of the visits in which
+    they were reached.
+    """
 
     sites: tuple[int, ...]
     period: Period
@@ -71,6 +75,7 @@ class Scene:
     goals: Mapping[int, Goal] = field(default_factory=dict)
     chosen_goals: tuple[int, ...] = ()  # those the filter asks for at its top
     tree_without_goals: Node | None = None
+    tree_of_visits: Node | None = None
     persons: bool = False  # whether any of the sites identifies people
     currency: str | None = None
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values of a dimension that matter
@@ -84,6 +89,10 @@ class Scene:
         """The goals that conversions count: those the filter names, else all."""
         numbers = self.chosen_goals or tuple(sorted(self.goals))
         return [self.goals[number] for number in numbers if number in self.goals]
+
+    def of_visits(self) -> Scene:
+        """The scene of what happened in the visits in which the chosen goals were reached; itself without any."""
+        return replace(self, tree=self.tree_of_visits) if self.chosen_goals else self
 
     def during(self, period: Period) -> Scene:
         return replace(self, period=period)

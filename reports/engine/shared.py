@@ -100,7 +100,7 @@ def kind_of(question: Question) -> str:
     if chosen.guessed or chosen.sums:
         return ""
     told = ["counted"] if chosen.counted else []
-    compiler = Compiler(question.scene, question.breakdown)
+    compiler = Compiler(question.scene.of_visits(), question.breakdown)
     told += dict.fromkeys(compiler.scope(atom) for atom in chosen.rest)
     kind = told[0] if len(told) == 1 else ""
     held = row is None or row.name in devices.HELD
@@ -114,8 +114,15 @@ def alike(question: Question, kind: str) -> tuple[Any, ...]:
     forms = (breakdown.by_page, breakdown.by_event)
     if all(row.form(*forms) == row.form(False, False) for row in breakdown.metrics):
         forms = (False, False)
-    seen = Compiler(scene, breakdown).seen() if kind == "events" else ""
-    world = (scene.sites, scene.period, scene.now, repr(scene.tree), repr(scene.goals), scene.chosen_goals)
+    seen = Compiler(scene.of_visits(), breakdown).seen() if kind == "events" else ""
+    world = (
+        scene.sites,
+        scene.period,
+        scene.now,
+        repr((scene.tree, scene.tree_of_visits)),
+        repr(scene.goals),
+        scene.chosen_goals,
+    )
     covered = repr(question.chosen.covered)
     return (kind, world, scene.persons, question.facts.version, covered, forms, seen)
 

@@ -123,6 +123,10 @@ class Clock:
             day += DAY
         return found
 
+    def minutes(self) -> list[int]:
+        """The beginnings (unix seconds) of the minutes of the period, in order."""
+        return list(range(self.start // 60 * 60, self.end, 60))
+
     def hours(self) -> list[int]:
         """The beginnings (unix seconds) of the local hours of the period, in order."""
         found: list[int] = []

@@ -23,6 +23,7 @@ PAGE = 50
 MOST_EXPORTED = 100_000
 COLUMNS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 EVENT_COLUMNS = ("visitors", "visits", "events", "revenue")
+OF_GOALS = ("conversions", "revenue")
 GOAL_COLUMNS = ("visitors", "conversions", "conversion_rate", "revenue")
 
 
@@ -40,11 +41,18 @@ class Line:
     cells: list[Shown]
 
 
-def columns_of(row: Dimension) -> tuple[str, ...]:
-    """The metrics that say something about a dimension."""
+def columns_of(row: Dimension, state: State) -> tuple[str, ...]:
+    """The metrics that say something about a dimension; with the rate of a goal where the filter asks for one.
+
+    A page does not reach a goal, its visitors do: there the rate stands alone.
+    """
     if row.name == "goal":
         return GOAL_COLUMNS
-    return EVENT_COLUMNS if row.kinds or row.name.startswith("prop:") else COLUMNS
+    columns = EVENT_COLUMNS if row.kinds or row.name.startswith("prop:") else COLUMNS
+    if not state.asks_for_goal:
+        return columns
+    of_goal = () if row.side == "event" else ("conversions", "revenue")
+    return ("visitors", "conversion_rate", *of_goal, *(name for name in columns[1:] if name not in OF_GOALS))
 
 
 @site_page
@@ -56,7 +64,7 @@ def details(request: HttpRequest, state: State, name: str) -> HttpResponse:
     context = {
         **bar(request, state),
         "no_compare": True,
-        **page_of(state, row, columns_of(row)),
+        **page_of(state, row, columns_of(row, state)),
         "section": "details",
         "dimension": row,
     }
@@ -77,7 +85,7 @@ def table_named(name: str) -> Dimension:
 
 def exported(state: State, row: Dimension, wanted: str) -> HttpResponse:
     """The whole table as a file."""
-    columns = columns_of(row)
+    columns = columns_of(row, state)
     result = ask(question(state, row, columns, limit=MOST_EXPORTED), now=state.now)
     return as_file(wanted, f"{state.site.domain}-{row.name}", (row.name, *columns), result.rows)
 
@@ -131,7 +139,8 @@ def turned(state: State, offset: int) -> str:
 
 
 def lines(state: State, name: str, columns: tuple[str, ...], result: Result) -> list[Line]:
-    rows = rows_of(state, name, columns[:1], result)
+    sorted_by, _ = order_of(state, columns, name)
+    rows = rows_of(state, name, (sorted_by if sorted_by in columns else columns[0],), result)
     found = []
     for row, values in zip(rows, result.rows, strict=True):
         currency = values.get("currency") or result.meta.currency

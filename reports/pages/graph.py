@@ -21,12 +21,11 @@ from reports.pages.numbers import NOTHING, Change, change, exact, short
 WIDTH, HEIGHT = 1000, 100
 TICKS = 4
 MOST_LABELS = 8
-MOST_TABLE = 400
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """One hour, day, week or month. `ghost`: not over yet."""
+    """One minute, hour, day, week or month. `ghost`: not over yet."""
 
     key: str
     label: str
@@ -108,7 +107,7 @@ def spark(values: list[float | None]) -> dict[str, str]:
 
 def bucket_label(by: str, key: str, locale: Locale) -> str:
     """A bucket's name in the reader's form: 14:00, 3 Mar, March 2026."""
-    if by == "hour":
+    if by in ("minute", "hour"):
         at = datetime.fromisoformat(key)
         return f"{format_date(at, 'EEE d MMM', locale=locale)} {format_time(at, 'short', locale=locale)}"
     if by == "month":
@@ -118,7 +117,7 @@ def bucket_label(by: str, key: str, locale: Locale) -> str:
 
 
 def tick_label(by: str, key: str, locale: Locale, single_day: bool) -> str:
-    if by == "hour":
+    if by in ("minute", "hour"):
         at = datetime.fromisoformat(key)
         return str(format_time(at, "short", locale=locale) if single_day else format_date(at, "d MMM", locale=locale))
     if by == "month":
@@ -181,7 +180,7 @@ def buckets(series: Series, locale: Locale, link: Any) -> list[Bucket]:
     rows, count = series.rows, len(series.rows)
     row = METRICS[series.metric]
     every = max(1, math.ceil(count / MOST_LABELS))
-    single_day = count <= 25 and series.by == "hour"
+    single_day = series.by == "minute" or (count <= 25 and series.by == "hour")
     found = []
     for i, one in enumerate(rows):
         key, value = str(one[series.by]), one.get(series.metric)

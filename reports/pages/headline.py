@@ -18,6 +18,10 @@ from reports.pages.sheet import error_of
 from reports.pages.state import State
 
 HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
+# Where the filter asks for a goal: who reached it, how often, of how many, and what those visits did
+GOAL_HEADLINE = ("visitors", "conversions", "conversion_rate", "revenue", "views", "bounce_rate", "avg_duration")
+BUCKETS = ("minute", "hour", "day", "week", "month")
+LONGEST_DAYS = {"minute": 1.1, "hour": 31}  # of a period by them
 GRAPHABLE = (*HEADLINE, "new_visitors", "actions", "views_per_visit", "engagement", "events", "conversion_rate")
 
 
@@ -51,7 +55,7 @@ class Headline:
 def waiting_headline(state: State) -> Headline:
     """The names of the numbers, before any is known."""
     blank = Shown("\u00a0", "")
-    numbers = [Number(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in HEADLINE]
+    numbers = [Number(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in headline_of(state)]
     chosen = state.option("metric", "visitors")
     metrics = [METRICS[one].label for one in (chosen, *second_of(state, chosen)) if one in METRICS]
     told = [(state.compare is not None, "before"), (state.period.end > state.now, "not over yet")]
@@ -59,13 +63,19 @@ def waiting_headline(state: State) -> Headline:
     return Headline(numbers, by=bucket_of(state), waits=True, legend=legend, picture=state.path)
 
 
+def headline_of(state: State) -> tuple[str, ...]:
+    """The metrics of the headline."""
+    return GOAL_HEADLINE if state.asks_for_goal else HEADLINE
+
+
 def bucket_of(state: State) -> str:
-    """Hours for up to two days, then days, weeks, months; the URL may say otherwise."""
-    if (chosen := state.option("by")) in ("hour", "day", "week", "month"):
-        days = (state.period.end - state.period.start) / timedelta(days=1)
-        if chosen != "hour" or days <= 31:
-            return chosen
+    """Minutes for up to an hour, hours for up to two days, then days, weeks, months; the URL may say otherwise."""
     days = (state.period.end - state.period.start) / timedelta(days=1)
+    chosen = state.option("by")
+    if chosen in BUCKETS and days <= LONGEST_DAYS.get(chosen, days):
+        return chosen
+    if days <= 1 / 24:
+        return "minute"
     return "hour" if days <= 2.1 else "day" if days <= 100 else "week" if days <= 400 else "month"
 
 
@@ -74,16 +84,16 @@ def headline_part(state: State) -> Part[Headline]:
     by, metric = bucket_of(state), metric_of(state)
 
     def questions() -> list[Query]:
-        wanted = tuple(dict.fromkeys((*HEADLINE, metric, *second_of(state, metric))))
+        wanted = tuple(dict.fromkeys((*headline_of(state), metric, *second_of(state, metric))))
         series = state.query(wanted, (by,), compare=state.compare, limit=10_000)
         known = summed(state)
-        total = tuple(name for name in HEADLINE if name not in known)
+        total = tuple(name for name in headline_of(state) if name not in known)
         return [state.query(total, compare=state.compare), series]
 
     def make(answers: list[Result]) -> Headline:
-        total, series = with_sums(*answers), answers[1]
+        total, series = with_sums(headline_of(state), *answers), answers[1]
         rows = until_now(series.rows, by, state)
-        numbers = [number(name, total, rows, state, metric) for name in HEADLINE]
+        numbers = [number(name, total, rows, state, metric) for name in headline_of(state)]
         picture = state.href(f"{state.home}/graph.svg")
         return Headline(numbers, drawn(state, by, metric, rows, series), by, total.meta, picture=picture)
 
@@ -107,11 +117,11 @@ def summed(state: State) -> tuple[str, ...]:
     return ("revenue",) if goals else ("conversions", "revenue")
 
 
-def with_sums(total: Result, series: Result) -> Result:
+def with_sums(wanted: tuple[str, ...], total: Result, series: Result) -> Result:
     """The total with what the buckets of `series` add up to."""
 
     def filled(row: dict[str, Any], buckets: list[dict[str, Any]]) -> dict[str, Any]:
-        missing = [name for name in HEADLINE if name not in row]
+        missing = [name for name in wanted if name not in row]
         return {**row, **{name: sum(one.get(name) or 0 for one in buckets) for name in missing}}
 
     before = total.comparison
@@ -155,7 +165,7 @@ def number(name: str, total: Result, rows: list[dict[str, Any]], state: State, c
 
 def bucket_start(by: str, key: str, state: State) -> datetime:
     """The instant a bucket begins."""
-    if by == "hour":
+    if by in ("minute", "hour"):
         return datetime.fromisoformat(key)
     text = f"{key[:7]}-01" if by == "month" else key[:10]
     return datetime.fromisoformat(text).replace(tzinfo=state.period.info)

@@ -35,6 +35,8 @@ def value_name(row: Dimension, value: object) -> str:
         return country_name(text)
     if row.format == "language":
         return language_name(text)
+    if row.name == "hour_of_day" and text.isdigit():
+        return f"{int(text):02d}:00"
     if row.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
         return WEEKDAYS[int(text) - 1]
     return text

@@ -78,19 +78,23 @@ def questions(state: State, tab: Tab, most: int) -> list[Query]:
     """The rows of a tab, and the whole they are shares of, which most tabs have in common. Nothing of no goals."""
     if tab.dimension == "goal" and not goals_of(state.ids):
         return []
-    limit = MOST if tab.map else most
-    rows = state.query(metrics_of(tab), (tab.dimension,), limit=limit, also=tab.also)
+    limit = MOST if tab.map else max(most, len(tab.all_values))
+    rows = state.query(metrics_of(state, tab), (tab.dimension,), limit=limit, also=tab.also)
     return [rows, state.query((tab.metric,), also=tab.also)]
 
 
-def metrics_of(tab: Tab) -> tuple[str, ...]:
-    return (tab.metric, tab.second) if tab.second else (tab.metric,)
+def metrics_of(state: State, tab: Tab) -> tuple[str, ...]:
+    """The tab's metric and, beside it, its second one; where a goal is asked for, the rate of those who reached it."""
+    second = tab.second
+    if state.asks_for_goal and tab.metric == "visitors" and tab.dimension != "goal":
+        second = "conversion_rate"
+    return (tab.metric, second) if second else (tab.metric,)
 
 
 def frame(state: State, panel: Panel, tab: Tab) -> Table:
     """The tab without its rows: what it is called, and where its links lead."""
     found = Table(panel, tab, label=dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
-    found.second = METRICS[tab.second].label if tab.second else ""
+    found.second = "".join(METRICS[name].label for name in metrics_of(state, tab)[1:])
     found.filtered = bool(state.conditions or state.segment)
     if not state.among:
         plain = state.shown_with({"from": "", "q": "", "order": ""})
@@ -106,15 +110,24 @@ def filled(state: State, panel: Panel, tab: Tab, answers: Sequence[Result]) -> T
     if not answers:
         return found
     result, whole = answers
-    rows = result.rows if tab.map else result.rows[:PANEL_ROWS]
-    found.rows = rows_of(state, tab.dimension, metrics_of(tab), replace(result, rows=rows, totals=whole.rows[0]))
+    rows = [row for row in result.rows if row.get(tab.metric)]
+    rows = every_value(tab, rows) if tab.all_values else rows if tab.map else rows[:PANEL_ROWS]
+    found.rows = rows_of(state, tab.dimension, metrics_of(state, tab), replace(result, rows=rows, totals=whole.rows[0]))
     found.estimated, found.why = error_of(tab.metric, result.meta, state), state.why(tab.metric, tab.dimension)
     return found
 
 
+def every_value(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row of every value the tab always shows, in their order; zeros where nothing happened."""
+    known = {row[tab.dimension]: row for row in rows}
+    if not known:
+        return []
+    return [known.get(value, {tab.dimension: value, tab.metric: 0}) for value in tab.all_values]
+
+
 def rows_of(state: State, name: str, metrics: tuple[str, ...], result: Result) -> list[Row]:
     """The rows of a breakdown as they are shown."""
-    values = [float(row.get(metrics[0]) or 0) for row in result.rows]
+    values = [max(float(row.get(metrics[0]) or 0), 0) for row in result.rows]
     largest = max(values, default=0) or 1
     whole = float((result.totals or {}).get(metrics[0]) or 0)
     goals = {str(goal.pk): goal.name for goal in goals_of(state.ids)} if name == "goal" else {}

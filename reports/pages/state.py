@@ -84,6 +84,11 @@ class State:
         return self.among or (self.site.pk,)
 
     @property
+    def asks_for_goal(self) -> bool:
+        """Whether the filter chooses a goal, so that rates are of those who reached it."""
+        return any(one.dimension == "goal" and one.operator == "is" for one in self.conditions)
+
+    @property
     def home(self) -> str:
         return self.root or f"/sites/{self.site.pk}"
 

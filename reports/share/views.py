@@ -139,7 +139,7 @@ def details(request: HttpRequest, share: Share, state: State, name: str) -> Http
     row = table_named(name)
     if (wanted := request.GET.get("format", "")) in FORMATS:
         return exported(state, row, wanted)
-    context = {**shared_bar(state, share), **page_of(state, row, columns_of(row)), "framed": framed(state)}
+    context = {**shared_bar(state, share), **page_of(state, row, columns_of(row, state)), "framed": framed(state)}
     context["no_compare"] = True
     part = asked_for(request) == "sheet"
     return render(request, "reports/_details.html" if part else "share/details.html", context)

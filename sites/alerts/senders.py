@@ -55,8 +55,9 @@ async def send_letter(message: EmailMultiAlternatives) -> None:
 def letter(delivery: Delivery) -> EmailMultiAlternatives:
     """The mail of a message, text and HTML, in the name of the account's brand, with the link that ends such mails."""
     brand, stop = brand_of(delivery.channel.account), stop_link(delivery.channel)
-    site_id = delivery.alert.site_id if delivery.alert else None
-    context = {"delivery": delivery, "brand": brand, "site_id": site_id, "stop": stop}
+    site = delivery.alert.site if delivery.alert else None
+    zone = site.timezone if site else "UTC"
+    context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}
     message = EmailMultiAlternatives(
         subject=one_line(delivery.subject),
         body=render_to_string("mail/alert.txt", context).strip() + "\n",
