@@ -18,6 +18,7 @@ from typing import Any
 
 from reports.engine.dimensions import Dimension, dimension
 from reports.engine.refusal import QueryRefused, one_of, shown
+from sites.page_paths import readable_path, typed_path, typed_source, typed_url
 
 MOST_DEPTH = 8
 MOST_VALUES = 1_000
@@ -29,6 +30,8 @@ NUMBER_OPERATORS = ("is", "is_not", "at_least", "at_most")
 TIME_OPERATORS = ("is", "is_not")
 OPERATORS = (*TEXT_OPERATORS, "at_least", "at_most")
 NEGATIVE = {"is_not": "is", "not_contains": "contains"}
+TYPED = {"path": typed_path, "url": typed_url}  # by format of the dimension
+WHOLE = ("is", "is_not", "starts_with")  # operators whose values may begin with scheme and host
 UNSPEAKABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -168,7 +171,16 @@ def values_of(row: Dimension, operator: str, given: object, where: str) -> tuple
     texts = tuple(speakable(text_value(value, where), where) for value in listed)
     if operator not in ("is", "is_not") and "" in texts:
         raise QueryRefused(f"“{operator}” needs a value that is not empty.", where)
-    return texts
+    return tuple(stored_form(row, operator, text) for text in texts)
+
+
+def stored_form(row: Dimension, operator: str, text: str) -> str:
+    """What somebody typed, as it is stored: the page `https://site/gr%C3%B6%C3%9Fe` is `/größe`."""
+    if row.name in ("source", "referrer_domain"):
+        return typed_source(text)
+    if row.format not in TYPED or row.name == "destination":
+        return text
+    return TYPED[row.format](text) if operator in WHOLE else readable_path(text)
 
 
 def text_value(value: object, where: str) -> str:
