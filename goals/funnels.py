@@ -10,6 +10,7 @@ from django.db import transaction
 from goals.models import Funnel, PatternKind
 from goals.predicates import Filter, is_one_of, matching
 from sites.models import Site
+from sites.page_paths import typed_path
 
 LEAST, MOST = 2, 8
 LONGEST = 500  # characters of a page pattern
@@ -47,7 +48,8 @@ def checked(site: Site, step: dict[str, Any]) -> dict[str, Any]:
         return {"goal": int(step["goal"])}
     page = step.get("page")
     if set(step) == {"page"} and isinstance(page, str) and 0 < len(page.strip()) <= LONGEST:
-        if page.strip()[0] not in "/*":
-            raise ValidationError({"steps": f"A page begins with /, or with * for anything: {page.strip()[:60]}"})
-        return {"page": page.strip()}
+        page = typed_path(page.strip())
+        if page[0] not in "/*":
+            raise ValidationError({"steps": f"A page begins with /, or with * for anything: {page[:60]}"})
+        return {"page": page}
     raise ValidationError({"steps": "A step is a goal of this site or a page."})

@@ -9,8 +9,10 @@ import re
 from typing import Any
 
 from goals.models import Goal, GoalKind, PatternKind
+from sites.page_paths import readable_path, typed_path, typed_url
 
 Filter = dict[str, Any]
+STORED = {"page": typed_path, "target": typed_url}  # how addresses that people type become what is stored
 
 # What of an event a goal's pattern is held against, and which kinds of events it may be.
 SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -54,9 +56,14 @@ def page_filter(goal: Goal) -> list[Filter]:
 
 
 def matching(subject: str, pattern_kind: str, pattern: str) -> Filter:
-    """`pattern` held against a dimension. `*` alone at the ends needs no regular expression."""
+    """`pattern` held against a dimension, addresses as they are stored.
+
+    `*` alone at the end needs no regular expression.
+    """
     if pattern_kind == PatternKind.REGEX:
+        pattern = readable_path(pattern) if subject in STORED else pattern
         return {"dimension": subject, "operator": "matches", "value": [pattern]}
+    pattern = STORED[subject](pattern) if subject in STORED else pattern
     if pattern_kind == PatternKind.EXACT or "*" not in pattern:
         return is_one_of(subject, pattern)
     if pattern.find("*") == len(pattern) - 1:

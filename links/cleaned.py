@@ -5,12 +5,13 @@ Each `…_fields` takes the fields that are named and gives their values. Raises
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from links.destination import optional
+from sites.amounts import parse_amount
 
 
 def named(value: Any, field: str = "name", most: int = 200) -> str:
@@ -22,11 +23,11 @@ def named(value: Any, field: str = "name", most: int = 200) -> str:
 
 
 def money(value: Any, field: str) -> Decimal:
-    """An amount with a dot or a comma."""
-    try:
-        found = Decimal(str(value or 0).replace(",", "."))
-    except InvalidOperation:
-        raise ValidationError({field: "This is an amount, such as 12.50."}) from None
+    """An amount as people write it: `12.50`, `12,50`, `1,299.00`."""
+    parsed = parse_amount(str(value or 0))
+    if parsed is None:
+        raise ValidationError({field: "This is an amount, such as 12.50."})
+    found = Decimal(str(parsed.value))
     if not found.is_finite() or abs(found) >= Decimal(10) ** 10:
         raise ValidationError({field: "This amount is too large."})
     return found

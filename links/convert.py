@@ -10,7 +10,6 @@ is its unique one. A refund (`refund=1` or a negative value) takes the value bac
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 from accounts.security.client_ip import is_in_networks
@@ -18,6 +17,7 @@ from links import clicks, known, thread, tokens, windows
 from links.facts import AccountFacts, ConversionFacts, LinkFacts
 from links.hits import Request
 from links.visitor import Visitor
+from sites.amounts import parse_amount
 from tracking import intake
 from tracking.address import visitor_address
 from tracking.hit import Event, Hit, Refused
@@ -28,12 +28,9 @@ NOTHING = {"", "empty"}
 
 
 def amount(text: str) -> float:
-    """A number as people write it, with a comma or a dot; 0 for anything else."""
-    try:
-        found = float(text.strip().replace(",", "."))
-    except ValueError:
-        return 0.0
-    return found if math.isfinite(found) else 0.0
+    """An amount as people write it; 0 for anything else."""
+    found = parse_amount(text)
+    return found.value if found else 0.0
 
 
 def report(request: Request, *, browser: bool) -> Event | Refused:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sites.page_paths import readable_path
+
 
 class PagePatterns:
     """Matches paths against patterns.
@@ -12,7 +14,7 @@ class PagePatterns:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._patterns = tuple(tuple(text.strip().split("*")) for text in texts if text.strip())
+        self._patterns = tuple(tuple(readable_path(text.strip()).split("*")) for text in texts if text.strip())
 
     def match(self, path: str) -> bool:
         """Whether one of the patterns matches the whole path."""

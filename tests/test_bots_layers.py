@@ -1,14 +1,17 @@
 """Who is set apart, by which sign; and who is not."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hits import BROWSER, CHROME, facts, forget, hit
+from tests.hits import BROWSER, CHROME, NOW, facts, forget, hit
+from tracking import newcomers, visits
 from tracking.bots import agents
 from tracking.bots.pace import ADDRESS, DEVICE, IDLE, pace
+from tracking.hit import Refused
 from tracking.pipeline import SetApart, process
 
 LISTS = Path(__file__).resolve().parent / "data" / "agents"
@@ -121,6 +124,29 @@ def test_pace_remembers_no_more_than_it_may() -> None:
     for device in range(250_000):
         pace.view(7, device, str(device), 5)
     assert len(pace.views) <= 100_001 and len(pace.addresses) <= 100_001
+
+
+def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
+    bot = {"user_agent": "CCBot/2.0 (https://commoncrawl.org/faq/)", "ip": "203.0.113.99"}
+    first, second = process(hit("/a", **bot), facts()), process(hit("/b", **bot), facts())
+    assert isinstance(first, SetApart) and isinstance(second, SetApart)
+    assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
+    assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
+    assert visits.windows().count() == 0 and not newcomers.known(7, first.event["device"])
+
+
+def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_prolong_it() -> None:
+    begun = process(hit("/a"), facts())
+    later = process(hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), facts())
+    assert isinstance(begun, dict) and isinstance(later, SetApart)
+    assert later.event["visit"] == begun["visit"]
+    back = process(hit("/c", now=NOW + timedelta(minutes=40)), facts())
+    assert isinstance(back, dict) and back["visit"] != begun["visit"]
+
+
+def test_a_ping_of_a_bot_that_nobody_knows_is_no_visit() -> None:
+    made = process(hit(kind="ping", user_agent="CCBot/2.0"), facts())
+    assert isinstance(made, Refused) and made.reason == "unknown_visit"
 
 
 def test_a_trusted_sender_is_judged_by_the_agent_it_states_only() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -292,3 +294,14 @@ def test_time_offset_shortens_lists_and_leaves_the_numbers_beside_them_alone(cli
 
 def test_a_page_s_address_can_lead_to_its_heatmap(clicky: Clicky, traffic: None) -> None:
     assert clicky.items("pages", date="yesterday", heatmap_url=1)[0]["url"].endswith("/#_heatmap")
+
+
+def test_a_table_of_values_has_no_escapes_for_html(site: Site, store: Any) -> None:
+    title = 'a,b "quoted" <b> & ü'
+    record(event(site, "/", at=NOON, title=title), event(site, "/f", at=NOON, title="=cmd()"))
+    answer = Clicky(site).raw("pages", output="csv", date=NOON.date().isoformat())
+    titles = {row["title"] for row in csv.DictReader(io.StringIO(answer.content.decode()))}
+    assert titles == {title, "'=cmd()"}
+    assert (
+        "&quot;quoted&quot;" in Clicky(site).raw("pages", output="json", date=NOON.date().isoformat()).content.decode()
+    )

@@ -49,6 +49,7 @@ def test_a_mail_has_text_html_chart_csv_and_a_way_out(weekly, site):
     assert "Google" in html and "What moved" in html
     assert "Google" in letter.body and "=cmd" in letter.body
     csv = next(part for part in letter.attachments if getattr(part, "filename", None) == "report.csv")
+    assert csv.content.startswith("\ufeffsite,")
     assert "Google" in csv.content and ",=cmd" not in csv.content
 
 

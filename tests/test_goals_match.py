@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,10 @@ from goals.models import Goal
 from goals.services import goal_create
 from sites import known
 from sites.models import Site
+from tests.doors import knock
+from tests.hits import forget
 from tests.support import NOW, ask, browse, event, record
+from tracking import spool
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +37,56 @@ def traffic(site: Site, store: Any) -> None:
         event(site, "/", at=at, kind="goal", name="vip", revenue=20, currency="EUR", **same),
     )
     browse(site, "/blog", "/blog", at=NOW, visitor="ben", visit=2, step=timedelta(seconds=5), scroll=20)
+
+
+@pytest.mark.parametrize(
+    ("fields", "times"),
+    [
+        ({"pattern": "/größe"}, 1),
+        ({"pattern": "/gr%C3%B6%C3%9Fe"}, 1),
+        ({"pattern": "https://example.com/gr%c3%b6%c3%9fe"}, 1),
+        ({"pattern": "https://example.com/größe"}, 1),
+        ({"pattern": "https://example.com/gr*", "pattern_kind": "wildcard"}, 1),
+        ({"pattern": "https://example.com/*ße", "pattern_kind": "wildcard"}, 1),
+        ({"pattern": "/gr%C3%B6.*e$", "pattern_kind": "regex"}, 1),
+        ({"pattern": "/my page"}, 1),
+        ({"kind": "event", "pattern": "größer"}, 1),
+        ({"kind": "outbound", "pattern": "https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe"}, 1),
+        ({"kind": "outbound", "pattern": "https://Bücher.example/größe"}, 1),
+    ],
+)
+def test_goals_that_people_type_match_what_browsers_send(
+    site: Site, store: Any, fields: dict[str, Any], times: int
+) -> None:
+    forget()
+    sent = {"site_id": site.pk, "host": "example.com"}
+    outbound = {"type": "outbound", "href": "https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe"}
+    for more in (
+        {"type": "pageview", "href": "/gr%C3%B6%C3%9Fe"},
+        {"type": "pageview", "href": "/my%20page"},
+        {"type": "event", "name": "größer"},
+        outbound,
+    ):
+        assert knock("/in.php", {**sent, **more}).dropped == ""
+    spool.flush()
+    goal = goal_create(site=site, name="Goal", **fields)
+    now = datetime.now(UTC)
+    assert ask(site, "conversions", where={"goal": goal.pk}, now=now) == times
+
+
+def test_pages_are_shown_and_found_as_people_read_them(site: Site, store: Any) -> None:
+    forget()
+    for href in ("/caf%C3%A9", "/caf%c3%a9", "/café"):
+        knock("/in.php", {"site_id": site.pk, "host": "example.com", "type": "pageview", "href": href})
+    spool.flush()
+    now = datetime.now(UTC)
+    assert ask(site, "views", by="page", now=now) == {"/café": 3}
+    for typed in ("/café", "/caf%C3%A9", "https://example.com/caf%C3%A9"):
+        where = {"dimension": "page", "operator": "is", "value": [typed]}
+        assert ask(site, "views", where=where, now=now) == 3, typed
+    for operator, typed in (("contains", "f%C3%A9"), ("starts_with", "/caf"), ("matches", "caf%C3%A9$")):
+        assert ask(site, "views", where={"dimension": "page", "operator": operator, "value": [typed]}, now=now) == 3
+    assert ask(site, "views", by="page", search="caf%c3%a9", now=now) == {"/café": 3}
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_many_links_change_at_once(page: Client, account: Account, link: Datapoi
 def test_csv_goes_out_and_comes_in(page: Client, account: Account, link: Datapoint) -> None:
     datapoint_create(account=account, alias="evil", title="=1+1", url="https://x.test/")
     text = b"".join(page.get("/links/export.csv")).decode()
+    assert text.startswith("\ufeffalias,")  # Excel needs the byte order mark to read letters beyond ASCII
     assert "'=1+1" in text and "https://shop.test/" in text
     lines = 'alias,url,group,tags\nin1,https://a.test,Autumn,"x,y"\noffer,https://b.test,,\n,javascript:x,,\n'
     answer = page.post("/links/import", {"file": SimpleUploadedFile("l.csv", lines.encode())})
@@ -161,7 +162,7 @@ def test_all_links_go_out_however_many_there_are(alice: User, account: Account, 
     Browser().open("/l/many2499")
     store_now()
     parts = exported(alice, "/links/export.csv?q=many")
-    lines = list(csv.DictReader(io.StringIO(b"".join(parts).decode())))
+    lines = list(csv.DictReader(io.StringIO(b"".join(parts).decode("utf-8-sig"))))
     assert len(parts) == 4, "the head, and a part of a thousand at a time"
     assert len(lines) == 2500 == len({line["alias"] for line in lines})
     assert [line["clicks"] for line in lines if line["clicks"] != "0"] == ["1"] and lines[0]["alias"] == "many2499"

@@ -1,10 +1,23 @@
 """Which page an event is stored under, and what is cut from its address."""
 
-import pytest
+from collections.abc import Iterator
+from urllib.parse import quote
 
-from tests.hits import event, facts, hit
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sites.page_paths import readable_path
+from tests.hits import event, facts, forget, hit, reason
 from tracking.pipeline import process
 from tracking.steps.page import CLICK_IDS, SESSION_IDS
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    forget()
+    yield
+    forget()
 
 
 @pytest.mark.parametrize("name", sorted(CLICK_IDS | SESSION_IDS))
@@ -40,11 +53,63 @@ def test_an_explicit_campaign_wins_over_the_address() -> None:
         ("/shop;jsessionid=A1B2?x=1", "/shop?x=1"),
         ("", "/"),
         ("/a?", "/a"),
-        ("/ä/ü?ö=1", "/ä/ü?%C3%B6=1"),
+        ("/ä/ü?ö=1", "/ä/ü?ö=1"),
+        ("/caf%C3%A9", "/café"),
+        ("/caf%c3%a9", "/café"),
+        ("/café", "/café"),
+        ("/%66oo%2Fbar%2fbaz%3F", "/foo%2Fbar%2Fbaz%3F"),
+        ("/a b", "/a%20b"),
+        ("/latin%E9", "/latin%E9"),
+        ("/zero%E2%80%8Bwidth%00", "/zero%E2%80%8Bwidth%00"),
+        ("/a?name=%E6%97%A5%E6%9C%AC&x=%26", "/a?name=日本&x=%26"),
+        ("/search?q=shoes", "/search"),
+        ("/search/results.php?q=shoes", "/search/results.php"),
+        ("/search.php?q=shoes", "/search.php"),
+        ("/de/Search?q=shoes", "/de/Search"),
+        ("/research/papers?id=1", "/research/papers?id=1"),
+        ("/job-searcher?id=1", "/job-searcher?id=1"),
+        ("/searches/saved?id=1", "/searches/saved?id=1"),
+        ("/g?utm_source=news&amp;utm_medium=email&amp;x=1", "/g?x=1"),
+        ("/g??x=1", "/g?x=1"),
+        ("/g?a=1?utm_source=news", "/g?a=1"),
+        ("/t?ref=producthunt", "/t"),
+        ("/t?ref=refs/heads/main", "/t?ref=refs/heads/main"),
+        ("/t?via=anna&si=abc&mibextid=x&hsa_cam=1&_branch_match_id=5", "/t"),
+        ("/t?sa=t&source=web&ust=170000&usg=AB&id=3", "/t?id=3"),
+        ("/t?sa=t&id=3", "/t?sa=t&id=3"),
     ],
 )
 def test_addresses_are_stored_as_documented(path: str, stored: str) -> None:
     assert event(path)["path"] == stored
+
+
+def test_addresses_are_cut_by_characters_and_never_inside_an_escape() -> None:
+    long = "%E8%A8%98%E4%BA%8B" * 30  # 60 letters, 540 encoded characters
+    assert event(f"/{long}%E4%B8%80")["path"] == f"/{'記事' * 30}一"
+    assert event(f"/{long}%E4%BA%8C")["path"] == f"/{'記事' * 30}二"
+    assert event(f"/{'p' * 125}%2F")["path"] == f"/{'p' * 125}"
+    assert len(event(f"/{'%E8%A8%98' * 300}")["path"]) == 128
+
+
+@given(st.text(max_size=60))
+def test_the_stored_form_of_an_address_is_its_own_stored_form(text: str) -> None:
+    assert readable_path(readable_path(text)) == readable_path(text)
+    assert readable_path(quote(text.encode("utf-8", "replace"))) == readable_path(
+        readable_path(quote(text.encode("utf-8", "replace")))
+    )
+
+
+@pytest.mark.parametrize("pattern", ["/größe*", "/gr%C3%B6%C3%9Fe*", "/gr%c3%b6%c3%9fe/x"])
+def test_pages_are_excluded_however_they_were_typed(pattern: str) -> None:
+    assert reason("/gr%C3%B6%C3%9Fe/x", facts(excluded_pages=(pattern,))) == "excluded_page"
+
+
+def test_targets_and_referrers_are_stored_as_people_read_them() -> None:
+    stored = event(kind="outbound", target="https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe?x=1",
+                   referrer="https://www.xn--bcher-kva.example/%C3%BC")  # fmt: skip
+    assert stored["target"] == "https://bücher.example/größe?x=1"
+    assert (stored["source"], stored["referrer_domain"]) == ("bücher.example", "bücher.example")
+    assert stored["referrer"] == "https://www.bücher.example/ü"
 
 
 def test_a_query_ends_after_250_characters() -> None:

@@ -65,6 +65,7 @@ class Hit:
     http_version: str = "1.1"
     signs: str = ""  # automation signs the tracker reported, e.g. "webdriver"
     click_ids: frozenset[str] = frozenset()  # of advertisers, in the page's address (filled by the pipeline)
+    source_word: str = ""  # `ref`, `source` or `via` of the page's address (filled by the pipeline)
     link: dict[str, Any] = field(default_factory=dict)  # columns of a click: link_id, group_id, account_id, …
 
 

@@ -44,9 +44,9 @@ STEPS: tuple[Step, ...] = (
     read_source,
     recognise_device,
     join_click,
-    join_visit,
     keep_less_of_the_address,
-    set_bots_apart,  # last: a bot's event is kept whole, so that it can be moved back
+    set_bots_apart,  # before visits: a bot opens none that people need the room of
+    join_visit,
 )
 
 

@@ -17,6 +17,7 @@ import orjson
 from tracking import shared
 
 MOST_OPEN = 400_000
+MOST_OF_BOTS = 20_000
 KEPT_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, and a little
 SETTLED_MS = 60_000  # a visit seen so short a time ago keeps its place among the least recently used
 OPENING_MS = 3_000  # two processes that meet a new visitor within this time open one visit
@@ -151,6 +152,7 @@ class InRedis:
 
 
 Windows = InMemory | InRedis
+visits_of_bots = InMemory(MOST_OF_BOTS)  # of this process alone: they are only read if somebody moves a bot back
 _windows: Windows | None = None
 
 
@@ -165,6 +167,7 @@ def windows() -> Windows:
 def forget() -> None:
     """Know nothing, as in a fresh process (tests)."""
     global _windows
+    visits_of_bots.clear()
     if _windows is not None:
         _windows.clear()
     _windows = None

@@ -26,6 +26,7 @@ MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
+BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel reads letters beyond ASCII wrongly
 COLUMNS = ("alias", "title", "url", "group", "tags", "domain", "status", "clicks", "unique_clicks", "tracking_url")
 Refusals = list[tuple[int, str]]
 
@@ -48,7 +49,7 @@ def export(request: HttpRequest, sight: Sight) -> StreamingHttpResponse:
 
 async def csv_parts(sight: Sight, found: list[int]) -> AsyncIterator[bytes]:
     """The header line, then EXPORT_ROWS links at a time; a part is read after the one before was sent."""
-    yield csv_text([COLUMNS])
+    yield BYTE_ORDER_MARK + csv_text([COLUMNS])
     for first in range(0, len(found), EXPORT_ROWS):
         yield await sync_to_async(csv_part)(sight, found[first : first + EXPORT_ROWS])
 
@@ -94,7 +95,7 @@ def uploaded_text(request: HttpRequest) -> str:
     """The text of the uploaded file, or of the form field. Raises ValidationError for a file that is too large."""
     file = request.FILES.get("file")
     if file is None:
-        return request.POST.get("text", "")
+        return request.POST.get("text", "").removeprefix("\ufeff")
     if (file.size or 0) > MAX_IMPORT_BYTES:
         raise ValidationError(
             f"A file may have at most {MAX_IMPORT_BYTES // 1_000_000} MB. Split it into several. Nothing was imported."

@@ -7,6 +7,7 @@ dict of text (or, of visitors, of dicts). Of an hourly block every value is a li
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterable
@@ -115,8 +116,13 @@ def as_csv(answer: Answer) -> bytes:
     out = io.StringIO()
     writer = csv.DictWriter(out, names, restval="", lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: harmless(plain(value)) for name, value in row.items()} for row in rows)
     return out.getvalue().encode(errors="replace")
+
+
+def plain(value: object) -> object:
+    """Text without the escapes for HTML that the other formats have: a table's cells are no HTML."""
+    return ESCAPE.sub(lambda found: html.unescape(found[0]), value) if isinstance(value, str) else value
 
 
 def csv_rows(block: Block) -> Iterable[Item]:
@@ -151,6 +157,7 @@ def number(text: str) -> bool:
     return re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is not None
 
 
+ESCAPE = re.compile("&(?:amp|lt|gt|quot|#x27);")  # what `html.escape` writes; `&copy=1` of an address is none
 WRITERS = {"xml": as_xml, "json": as_json, "php": as_php, "csv": as_csv}
 CONTENT_TYPES = {
     "xml": "text/xml; charset=utf-8",

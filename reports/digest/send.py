@@ -135,7 +135,7 @@ def picture(digest: SiteDigest, brand: Brand) -> MIMEImage:
 
 
 def csv_text(digests: list[SiteDigest]) -> str:
-    """All sites' headline numbers and top rows, formulas made harmless."""
+    """All sites' headline numbers and top rows, formulas made harmless; Excel reads it by its byte order mark."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["site", "report", "name", "value"])
@@ -145,4 +145,4 @@ def csv_text(digests: list[SiteDigest]) -> str:
         for label, rows in digest.panels:
             for row in rows:
                 writer.writerow([safe_cell(str(digest.site)), label, safe_cell(row["value"]), row["count"]])
-    return out.getvalue()
+    return "\ufeff" + out.getvalue()

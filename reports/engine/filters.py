@@ -22,6 +22,7 @@ from typing import Any
 from reports.engine.dimensions import Dimension, dimension
 from reports.engine.refusal import QueryRefused, one_of, shown
 from reports.engine.vocabulary import VOCABULARIES, canonical_value, codes_named, fold
+from sites.page_paths import readable_path, typed_path, typed_source, typed_url
 
 MOST_DEPTH = 8
 MOST_VALUES = 1_000
@@ -33,6 +34,8 @@ NUMBER_OPERATORS = ("is", "is_not", "at_least", "at_most")
 TIME_OPERATORS = ("is", "is_not")
 OPERATORS = (*TEXT_OPERATORS, "at_least", "at_most")
 NEGATIVE = {"is_not": "is", "not_contains": "contains"}
+TYPED = {"path": typed_path, "url": typed_url}  # by format of the dimension
+WHOLE = ("is", "is_not", "starts_with")  # operators whose values may begin with scheme and host
 UNSPEAKABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -198,7 +201,16 @@ def values_of(row: Dimension, operator: str, given: object, where: str) -> tuple
         return tuple(dict.fromkeys(stored for text in texts for stored in stored_values(row, text, where)))
     if "" in texts:
         raise QueryRefused(f"“{operator}” needs a value that is not empty.", where)
-    return texts
+    return tuple(stored_form(row, operator, text) for text in texts)
+
+
+def stored_form(row: Dimension, operator: str, text: str) -> str:
+    """What somebody typed, as it is stored: the page `https://site/gr%C3%B6%C3%9Fe` is `/größe`."""
+    if row.name in ("source", "referrer_domain"):
+        return typed_source(text)
+    if row.format not in TYPED or row.name == "destination":
+        return text
+    return TYPED[row.format](text) if operator in WHOLE else readable_path(text)
 
 
 def stored_values(row: Dimension, text: str, where: str) -> tuple[str, ...]:
@@ -208,7 +220,7 @@ def stored_values(row: Dimension, text: str, where: str) -> tuple[str, ...]:
     """
     if is_empty_name(row, text):
         return ("",) if row.name in VOCABULARIES else (text, "")
-    found = canonical_value(row.name, text, where)
+    found = canonical_value(row.name, stored_form(row, "is", text), where)
     return (found, found.lower()) if row.name == "language" else (found,)
 
 

@@ -92,9 +92,13 @@ class Query:
         """The filter as a tree, the search included; goals and segments are still only numbers."""
         tree = filters.parse(self.where)
         if self.search and self.dimensions:
-            found = filters.Leaf(self.dimension_rows()[0], "contains", (self.search,))
+            found = filters.Leaf(self.dimension_rows()[0], "contains", (self.searched(),))
             tree = filters.both(tree, filters.with_names(found))
         return tree
+
+    def searched(self) -> str:
+        """The text that is searched for, as the first dimension's values are stored."""
+        return filters.stored_form(self.dimension_rows()[0], "contains", self.search)
 
     def check_search(self) -> None:
         filters.speakable(self.search, "search")

@@ -25,7 +25,8 @@ class GoalForm(forms.ModelForm):
             "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",
         }  # fmt: skip
         help_texts = {
-            "pattern": "A path such as /thanks or /order/*, an event's name, or a link. Empty means any.",
+            "pattern": "A path such as /thanks or /order/*, an event's name, or a link. Empty means any. A page's path "
+            "includes its query: /thanks is not /thanks?order=1; with “matches”, /thanks* is both.",
             "threshold": "Percent for scrolling, seconds for the length of a visit.",
             "fixed_revenue": "Empty: what the event itself says.",
             "currency": "Three letters, such as EUR.",

@@ -22,11 +22,11 @@ from tracking.hit import REASONS
 
 MOST = 500
 BOT_WORDS = {
-    "signature": "Says that it is a bot", "ua": "Says that it is a bot", "form": "Has a name no browser has",
+    "signature": "Says that it is a bot", "form": "Has a name no browser has",
     "pattern": "Asks like a program", "behaviour": "Behaves like a program", "spam": "Referrer spam",
-    "data_centre": "Comes from a data centre", "datacenter": "Comes from a data centre",
-    "automation": "A driven browser", "webdriver": "A driven browser", "by hand": "Set apart by hand",
-    "ai_crawler": "Reads for an AI", "ai_live": "Reads for an AI, as somebody asks it",
+    "data_centre": "Comes from a data centre",
+    "automation": "A driven browser", "by hand": "Set apart by hand",
+    "ai_live": "Reads for an AI, as somebody asks it",
     "ai_search": "Reads for an AI, for its search", "ai_training": "Reads for an AI, to train it",
 }  # fmt: skip
 PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_training": "Training"}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from accounts.security.client_ip import normalize_address
 from sites.facts import SiteFacts
-from tracking.doors.common import new_hit, number
+from tracking.doors.common import new_hit, number, read_amount
 from tracking.hit import Hit
 from tracking.steps.page import split_address
 from tracking.web import Request
@@ -16,6 +19,7 @@ KINDS = {
     "pageview": "view", "custom": "event", "event": "event", "click": "click", "form": "form", "ping": "ping",
     "outbound": "outbound", "download": "download", "goal": "goal",
 }  # fmt: skip
+LONGEST_VALUE = 2000  # characters of a property
 OLDEST = timedelta(days=3653)
 SHORT = {"url": "u", "referrer": "r", "name": "n"}  # how small page scripts of this family say it
 
@@ -69,7 +73,31 @@ def properties(data: dict[str, Any]) -> dict[str, str]:
     pairs = dict(found) if isinstance(found, dict) else {}
     if isinstance(keys, list) and isinstance(values, list):
         pairs.update(zip([text_of(key) for key in keys], values, strict=False))
-    return {text_of(key): text_of(value)[:2000] for key, value in pairs.items() if text_of(key)}
+    return texts(pairs.items())
+
+
+def texts(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    """Named values as texts; null says that there is no value."""
+    return {name: value_text(value) for key, value in pairs if (name := text_of(key)) and value is not None}
+
+
+def value_text(value: Any) -> str:
+    """A JSON value as the text of a property: `true`, `a, b` for a list of words, JSON for what is nested."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
+        return ", ".join(value_text(item) for item in value if item is not None)[:LONGEST_VALUE]
+    if isinstance(value, list | dict):
+        return orjson.dumps(value).decode()[:LONGEST_VALUE]
+    return text_of(value)[:LONGEST_VALUE]
+
+
+def revenue_of(data: dict[str, Any]) -> tuple[float, str]:
+    """The amount and its currency, the stated one before the one the amount is written with. Raises BadEvent."""
+    found = read_amount(data.get("revenue_amount"))
+    if found is None:
+        raise BadEvent("revenue_amount is not an amount such as 19.99")
+    return found.value, word(data, "revenue_currency") or found.currency
 
 
 def read_event(request: Request, facts: SiteFacts, data: dict[str, Any], keyed: bool, trusted: bool) -> Hit:
@@ -92,7 +120,7 @@ def read_event(request: Request, facts: SiteFacts, data: dict[str, Any], keyed: 
     width = int(min(99_999, max(0, number(data.get("screen_width")))))
     height = int(min(99_999, max(0, number(data.get("screen_height")))))
     hit.screen = f"{width}x{height}" if width and height else str(width or "")
-    hit.revenue, hit.currency = number(data.get("revenue_amount")), word(data, "revenue_currency")
+    hit.revenue, hit.currency = revenue_of(data)
     hit.props, hit.event_id = properties(data), word(data, "event_id")[:200]
     hit.target = word(data, "click_url") or word(data, "cu")
     hit.text = word(data, "click_text") or word(data, "ct")
@@ -100,7 +128,7 @@ def read_event(request: Request, facts: SiteFacts, data: dict[str, Any], keyed: 
     hit.scroll = int(min(100, max(0, number(data.get("scroll")))))
     hit.engaged = max(0.0, number(data.get("engaged")))
     tags = data.get("visitor")
-    hit.tags = {text_of(k): text_of(v) for k, v in tags.items()} if isinstance(tags, dict) else {}
+    hit.tags = texts(tags.items()) if isinstance(tags, dict) else {}
     return trust(hit, data, request) if trusted else hit
 
 

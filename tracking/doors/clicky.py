@@ -10,7 +10,7 @@ from sites.facts import SiteFacts
 from tracking import heat, intake, switches
 from tracking.doors import scripts
 from tracking.doors.clicky_fields import KINDS, fill, fill_trusted
-from tracking.doors.common import named, new_hit, number, one, site_number
+from tracking.doors.common import NO_AMOUNT, named, new_hit, one, read_amount, site_number
 from tracking.hit import Event, Hit, Refused
 from tracking.web import Fields, Reply, Request, gif, script
 
@@ -69,15 +69,16 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     name = goal.get("id") or goal.get("name") or one(fields, "goal")
     if not name:
         return intake.receive(hit, facts)
-    revenue = number(goal.get("revenue", 0))
+    revenue, currency = read_amount(goal.get("revenue", "")) or NO_AMOUNT
+    currency = goal.get("currency", "") or currency or hit.currency
     if hit.kind == "goal":
-        hit.name, hit.revenue = name, revenue
+        hit.name, hit.revenue, hit.currency = name, revenue, currency
         return intake.receive(hit, facts)
     outcome = intake.receive(hit, facts)
     if isinstance(outcome, Refused):
         return outcome
     extra = replace(
-        hit, kind="goal", name=name, revenue=revenue, target="", text="", engaged=0.0,
+        hit, kind="goal", name=name, revenue=revenue, currency=currency, target="", text="", engaged=0.0,
         props={name: value for name, value in hit.props.items() if name == "split_goal"},
         event_id=f"{hit.event_id}:goal" if hit.event_id else "",
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.security.client_ip import normalize_address
-from tracking.doors.common import named, number, one, page_url, utm_of
+from tracking.doors.common import NO_AMOUNT, named, number, one, page_url, read_amount, utm_of
 from tracking.hit import Hit
 from tracking.steps.page import is_absolute
 from tracking.web import Fields
@@ -68,7 +68,8 @@ def common(hit: Hit, fields: Fields, href: str) -> None:
         hit.props = {"time": video["time"]} if "time" in video else {}
     if hit.kind in ("event", "form"):
         hit.props = named(fields, "prop")
-        hit.revenue, hit.currency = number(get("revenue", "")), get("currency", "")
+        hit.revenue, written_currency = read_amount(get("revenue", "")) or NO_AMOUNT
+        hit.currency = get("currency", "") or written_currency
     if fields.groups:
         grouped(hit, fields)
 

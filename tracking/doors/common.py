@@ -6,12 +6,14 @@ import math
 from urllib.parse import parse_qsl
 
 from accounts.security.client_ip import is_in_networks
+from sites.amounts import Amount, parse_amount
 from sites.facts import SiteFacts
 from tracking.address import visitor_address
 from tracking.hit import Hit
 from tracking.steps.page import is_absolute, split_address
 from tracking.web import Fields, Request
 
+NO_AMOUNT = Amount(0.0)
 NONE: dict[str, str] = {}
 
 
@@ -34,6 +36,17 @@ def number(text: object) -> float:
     except (TypeError, ValueError, OverflowError):
         return 0.0
     return found if math.isfinite(found) else 0.0
+
+
+def read_amount(value: object) -> Amount | None:
+    """An amount as a number or as people write it; nothing is 0, None is what is no amount."""
+    if value is None or value == "":
+        return NO_AMOUNT
+    if isinstance(value, str):
+        return parse_amount(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return Amount(number(value)) if math.isfinite(value) else None
 
 
 def site_number(text: str) -> int:

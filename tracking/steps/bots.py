@@ -18,6 +18,7 @@ from tracking.bots.pace import pace
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.refuse import is_spam
 from tracking.steps.source import stored_referrer
+from tracking.steps.visit import join_visit_of_bot
 
 Layer = Callable[[Hit, SiteFacts, Event], str]
 DRIVEN = {"webdriver": "webdriver", "tool": "tool", "nolang": "no languages", "softgpu": "software GPU"}
@@ -117,10 +118,12 @@ def sign_of(hit: Hit, facts: SiteFacts, event: Event) -> str:
 
 
 def set_bots_apart(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Ask every layer."""
+    """Ask every layer. A bot's event is kept whole, with a visit of its own, so that it can be moved back."""
     if not hit.user_agent and not hit.trusted:
         return Refused("no_user_agent")
     sign = sign_of(hit, facts, event)
     if not sign:
         return None
+    if refused := join_visit_of_bot(hit, facts, event):
+        return refused
     return SetApart(SPAM if sign.startswith(SPAM) else "bot", event, sign)

@@ -1,13 +1,15 @@
 """Which page: host, path with the query that is worth keeping, title, and the event's own words.
 
 Stored URLs follow what Clicky documents: click and session ids go, parameters with a name or value above 64
-characters go, a query ends after 250 characters and a path after 128, a path with "search" in it loses its
-query unless the site set up internal search, an anchor stays only if it is the whole address.
+characters go, a query ends after 250 characters and a path after 128, a search page loses its query unless the
+site keeps internal searches, an anchor stays only if it is the whole address. Letters of all scripts are stored as
+letters, and characters are counted after that.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from sites.facts import SiteFacts
 from sites.hosts import host_name
+from sites.page_paths import cut, readable_path, readable_url
 from tracking.hit import Event, Hit, Refused
 
 WORDS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parameters.toml").read_text())
@@ -23,17 +26,28 @@ CLICK_IDS = frozenset(WORDS["click_ids"])
 SESSION_IDS = frozenset(WORDS["session_ids"])
 UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 LONGEST_URL = 8000
+SHARED_PREFIXES = ("utm_", "hsa_")
+SOURCE_NAMES = ("ref", "source", "via")  # say who sent the visitor, where no utm_source does
+SOURCE_WORD = re.compile(r"[\w.+ -]{1,64}")
+SEARCH_PAGE = re.compile(
+    r"(?:site|internal|catalog)?[-_]?search(?:[-_]?(?:results?|pages?))?(?:\.[a-z]{2,5})?", re.IGNORECASE
+)
+MISPLACED_MARK = re.compile(r"\?+(?=utm_[a-z]+=)", re.IGNORECASE)  # `?a=1?utm_source=b`
 LONGEST_WORD, LONGEST_QUERY, LONGEST_PATH = 64, 250, 128
 
 
 class Page(NamedTuple):
-    """An address taken apart. `utm` has the five known names, `click_ids` which of CLICK_IDS were there."""
+    """An address taken apart. `utm` has the five known names, `click_ids` which of CLICK_IDS were there.
+
+    `source` is the word of one of SOURCE_NAMES.
+    """
 
     host: str
     path: str
     utm: dict[str, str]
     click_ids: frozenset[str]
     custom: dict[str, str]  # utm_custom[username]=… belongs to the visitor
+    source: str = ""
 
 
 def clip(text: str, length: int) -> str:
@@ -45,6 +59,7 @@ def clip(text: str, length: int) -> str:
 
 def kept_query(pairs: list[tuple[str, str]]) -> str:
     """The part of a query that tells pages apart, with its question mark; "" when nothing is left."""
+    redirected = any(name == "ust" for name, _ in pairs)  # by Google, which adds `sa` and `source`
     kept = [
         (name, value)
         for name, value in pairs
@@ -52,9 +67,32 @@ def kept_query(pairs: list[tuple[str, str]]) -> str:
         and len(value) <= LONGEST_WORD
         and (low := name.lower()) not in CLICK_IDS
         and low not in SESSION_IDS
-        and not low.startswith("utm_")
+        and not low.startswith(SHARED_PREFIXES)
+        and not (low in SOURCE_NAMES and SOURCE_WORD.fullmatch(value))
+        and not (redirected and low in ("sa", "ust", "usg"))
     ]
-    return f"?{urlencode(kept, safe='/:,[]@!$*()')}"[: LONGEST_QUERY + 1] if kept else ""
+    return cut(f"?{readable_path(urlencode(kept, safe='/:,[]@!$*()'))}", LONGEST_QUERY + 1) if kept else ""
+
+
+def query_pairs(query: str) -> list[tuple[str, str]]:
+    """The parameters of a query, also of one that was escaped for HTML (`&amp;`) or has its question mark twice."""
+    pairs = parse_qsl(MISPLACED_MARK.sub("&", query[:4000].lstrip("?")), keep_blank_values=True)
+    if "amp;" not in query and "amp%3B" not in query:
+        return pairs
+    return [(name.replace("amp;", ""), value) for name, value in pairs]
+
+
+def is_search_page(path: str) -> bool:
+    """Whether a segment of the path names a search page: `/search`, `/site-search/results.php`."""
+    return "search" in path.lower() and any(map(SEARCH_PAGE.fullmatch, path.split("/")))
+
+
+def source_word(named: dict[str, str]) -> str:
+    """Who sent the visitor, as the parameters `ref`, `source` or `via` say; "" where none says a word."""
+    if "ust" in named:  # `source=gmail` and such of Google's own redirects say nothing of the link
+        return ""
+    words = (named[name] for name in SOURCE_NAMES if name in named)
+    return next((word.strip() for word in words if SOURCE_WORD.fullmatch(word)), "")
 
 
 def is_absolute(url: str) -> bool:
@@ -78,7 +116,7 @@ def split_address(url: str) -> tuple[str, str, str, str]:
 def read_address(url: str, keep_search: bool) -> Page:
     """Take an address apart; `keep_search` keeps the query of search pages."""
     host, path, query, fragment = split_address(clip(url, LONGEST_URL))
-    pairs = parse_qsl(query[:4000], keep_blank_values=True) if query else []
+    pairs = query_pairs(query) if query else []
     hashed = parse_qsl(fragment[:2000].lstrip("?&/!")) if "utm_" in fragment else []
     named = {name.lower(): value for name, value in [*hashed, *pairs] if value}
     custom = {
@@ -90,17 +128,17 @@ def read_address(url: str, keep_search: bool) -> Page:
         path = f"#{fragment}"
     elif not path.startswith("/"):
         path = f"/{path}"
-    path = path.partition(";jsessionid=")[0][:LONGEST_PATH]
-    if keep_search or "search" not in path.lower():
+    path = cut(readable_path(path.partition(";jsessionid=")[0].replace(" ", "%20")), LONGEST_PATH)
+    if keep_search or not is_search_page(path):
         path += kept_query(pairs)
     utm = {name: clip(named[name], 255) for name in UTM_NAMES if name in named}
-    return Page(host, clip(path, 400), utm, frozenset(CLICK_IDS & named.keys()), custom)
+    return Page(host, clip(path, 400), utm, frozenset(CLICK_IDS & named.keys()), custom, source_word(named))
 
 
 def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill where it happened."""
     page = read_address(hit.url[:LONGEST_URL], bool(facts.tracker.get("internal_search")))
-    hit.click_ids = page.click_ids
+    hit.click_ids, hit.source_word = page.click_ids, page.source
     event["host"] = page.host or (facts.domain if hit.trusted else "")
     event["path"] = page.path
     if hit.title:
@@ -135,7 +173,7 @@ def read_words(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     if hit.name:
         event["name"] = clip(hit.name, 255)
     if hit.target:
-        event["target"] = clip(hit.target, 1000)
+        event["target"] = cut(readable_url(clip(hit.target, LONGEST_URL)), 1000)
     if hit.text:
         event["text"] = clip(hit.text, 255)
     if hit.language:

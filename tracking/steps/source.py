@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from accounts.host_names import readable_host
 from sites.facts import SiteFacts
 from sites.hosts import HostMatcher
+from sites.page_paths import cut, readable_path
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.page import CLICK_IDS, SESSION_IDS, UTM_NAMES, clip, split_address
 
@@ -26,15 +28,18 @@ CHANNELS: tuple[str, ...] = tuple(RULES["order"])
 PAID = re.compile(RULES["paid"]["medium"])
 PAID_SHOPPING = re.compile(RULES["paid"]["campaign_shopping"])
 MEDIUMS = {word: kind for kind, words in RULES["mediums"].items() for word in words}
-KINDS = ("search", "assistants", "social", "video", "shopping", "mail")
+KINDS = ("search", "assistants", "social", "video", "shopping", "mail", "referral")
+SUBDOMAINS = {kind: frozenset(words) for kind, words in SOURCES["subdomains"].items()}
 BY_DOMAIN = {domain: (name, kind) for kind in KINDS for name, domains in SOURCES[kind].items() for domain in domains}
 BY_NAME = {name.lower(): (name, kind) for kind in KINDS for name in SOURCES[kind]} | {
     domain.split(".")[0]: found for domain, found in BY_DOMAIN.items() if domain.count(".") == 1
 }
 BY_NAME |= {"ig": ("Instagram", "social"), "fb": ("Facebook", "social"), "adwords": ("Google", "search")}
+BY_NAME |= {"hn": BY_NAME["hacker news"], "hackernews": BY_NAME["hacker news"]}
 ORGANIC = {
     "search": "Organic Search", "assistants": "AI Assistants", "social": "Organic Social",
     "video": "Organic Video", "shopping": "Organic Shopping", "mail": "Email",
+    "referral": "Referral",
 }  # fmt: skip
 BOUGHT = {"search": "Paid Search", "social": "Paid Social", "video": "Paid Video", "shopping": "Paid Shopping"}
 BY_MEDIUM = {
@@ -61,15 +66,26 @@ def sender(host: str) -> tuple[str, str]:
     """(name, kind) of a referring host; ("", "") for one that no table knows."""
     labels = host.split(".")
     for at in range(len(labels)):
-        found = BY_DOMAIN.get(".".join(labels[at:]))
+        found = sender_of_domain(labels[at:])
         if found:
-            return found
-        rest = labels[at + 1 :]
-        if (rest and len(rest) <= 2 and all(len(label) <= 3 for label in rest)) or rest == ["com"]:
-            found = BY_DOMAIN.get(f"{labels[at]}.*")
-            if found:
-                return found
+            return found if covers(found[1], labels[:at]) else ("", "")
     return "", ""
+
+
+def sender_of_domain(labels: list[str]) -> tuple[str, str] | None:
+    """(name, kind) of a domain in the tables, by itself or as one country's of `name.*`."""
+    if found := BY_DOMAIN.get(".".join(labels)):
+        return found
+    rest = labels[1:]
+    if (rest and len(rest) <= 2 and all(len(label) <= 3 for label in rest)) or rest == ["com"]:
+        return BY_DOMAIN.get(f"{labels[0]}.*")
+    return None
+
+
+def covers(kind: str, subdomain: list[str]) -> bool:
+    """Whether a subdomain of a search engine or a shop is one too; countries (`fr`) are, other services are not."""
+    known = SUBDOMAINS.get(kind)
+    return known is None or all(label in known or len(label) <= 2 for label in subdomain)
 
 
 def paid_channel(kind: str, campaign: Campaign) -> str:
@@ -107,14 +123,16 @@ def judge(host: str, campaign: Campaign) -> tuple[str, str]:
         word = campaign.source.lower().removeprefix("www.")
         known = BY_NAME.get(word) or (sender(word) if "." in word else ("", ""))
         name, kind = (
-            known if known[0] else (campaign.source, "mail" if word in MEDIUMS and MEDIUMS[word] == "email" else kind)
+            known
+            if known[0]
+            else (campaign.source.lower(), "mail" if word in MEDIUMS and MEDIUMS[word] == "email" else kind)
         )
     if not name and not kind:
         for word in sorted(campaign.click_ids):
             if word in RULES["click_ids"]:
                 name, kind = RULES["click_ids"][word]
                 break
-    return name or host, channel_of(name or host, kind, campaign, bool(host))
+    return name or readable_host(host), channel_of(name or host, kind, campaign, bool(host))
 
 
 @lru_cache(maxsize=20_000)
@@ -131,7 +149,8 @@ def stored_referrer(url: str) -> tuple[str, str, str]:
     scheme = url.partition("//")[0].lower()
     if scheme not in ("http:", "https:"):
         scheme = "https:" if not scheme or ":" not in scheme else scheme
-    return clip(f"{scheme}//{host}{path or '/'}{'?' + kept if kept else ''}", 500), host, clip(term, 255)
+    address = f"{readable_host(host)}{path or '/'}{'?' + kept if kept else ''}"
+    return cut(readable_path(clip(f"{scheme}//{address}", LONGEST_REFERRER)), 500), host, clip(term, 255)
 
 
 def is_own(host: str, page_host: str, hosts: HostMatcher) -> bool:
@@ -147,7 +166,7 @@ def referrer_columns(referrer: str, page_host: str, hosts: HostMatcher) -> tuple
     url, host, term = stored_referrer(clip(referrer, 4000))
     if is_own(host, page_host, hosts):
         return "", {}
-    columns = {"referrer": url, "referrer_domain": host.removeprefix("www.")}
+    columns = {"referrer": url, "referrer_domain": readable_host(host.removeprefix("www."))}
     return host, {**columns, "search_term": term} if term else columns
 
 
@@ -158,8 +177,9 @@ def read_source(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
         host, columns = referrer_columns(hit.referrer[:LONGEST_REFERRER], event["host"], facts.hosts)
         event.update(columns)
     click_ids = hit.click_ids
-    if "utm_source" in event or "utm_medium" in event or "utm_campaign" in event:
+    if hit.source_word or "utm_source" in event or "utm_medium" in event or "utm_campaign" in event:
         source, medium, name = (event.get(word, "") for word in UTM_NAMES[:3])
+        source = source or hit.source_word
         found, event["channel"] = judge(host, Campaign(source, medium, name, click_ids))
     else:
         found, event["channel"] = judge(host, Campaign("", "", "", click_ids) if click_ids else UNNAMED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from tracking import newcomers
 from tracking.hit import Event, Hit, Refused
 from tracking.seen import event_number
 from tracking.steps.device import cookie_device, hashed_device
-from tracking.visits import Key, Visit, Windows, new_number, windows
+from tracking.visits import Key, Visit, Windows, new_number, visits_of_bots, windows
 
 IDLE_MINUTES = 30
 BACKDATED = timedelta(hours=1)
@@ -80,11 +81,10 @@ def before_consent(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int)
     return visit
 
 
-def open_visit(event: Event, at: int) -> Visit:
+def open_visit(event: Event, at: int, is_new: bool) -> Visit:
     """A new visit that begins with this event."""
     origin: dict[str, Any] = {name: event[name] for name in CARRIED if event.get(name)}
-    fresh = newcomers.first_time(event["site_id"], event["device"])
-    return Visit(new_number(), event["device"], at, at, is_new=int(fresh), origin=origin)
+    return Visit(new_number(), event["device"], at, at, is_new=int(is_new), origin=origin)
 
 
 def carry_origin(event: Event, visit: Visit) -> None:
@@ -118,12 +118,45 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     if visit is None:
         if hit.kind in NEEDS_VISIT or not hit.ip:
             return Refused("unknown_visit")
-        mine = open_visit(event, at)
+        mine = open_visit(event, at, newcomers.first_time(event["site_id"], event["device"]))
         visit = known.opened(key, mine)
     if visit is not mine:
         carry_origin(event, visit)
     if at > visit.last:
         visit.last = at  # its start stays, however late what happened before it comes: events carry it
+    fill_visit(hit, facts, event, visit)
+    known.put(key, visit)
+    return None
+
+
+def join_visit_of_bot(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+    """Fill the same of an event that is set apart.
+
+    It belongs to the open visit of its device, if there is one, and leaves that as it is; else to a visit of bots,
+    which takes no place among those of people and makes no device known.
+    """
+    at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
+    _, visit = find_open(windows(), hit, facts, event, at, idle)
+    if visit is not None:
+        carry_origin(event, visit)
+        fill_visit(hit, facts, event, replace(visit))
+        return None
+    key: Key = (facts.site_id, event["device"], 0)
+    visit = visits_of_bots.get(key)
+    if visit is not None and still_open(visit, at, idle):
+        carry_origin(event, visit)
+        visit.last = max(visit.last, at)
+    elif hit.kind in NEEDS_VISIT or not hit.ip:
+        return Refused("unknown_visit")
+    else:
+        visit = open_visit(event, at, not newcomers.known(facts.site_id, event["device"]))
+    fill_visit(hit, facts, event, visit)
+    visits_of_bots.put(key, visit)
+    return None
+
+
+def fill_visit(hit: Hit, facts: SiteFacts, event: Event, visit: Visit) -> None:
+    """Fill the event's columns of its visit, its view and its own number; a view becomes the visit's last one."""
     view = view_number(hit.view_id) if hit.view_id else 0
     if hit.kind == "view":
         visit.view = view or new_number()
@@ -132,5 +165,3 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
     event["id"] = event_number(facts.site_id, hit.event_id) if hit.event_id else new_number()
-    known.put(key, visit)
-    return None
