@@ -121,13 +121,18 @@ def zone(value: Any, field: str) -> str:
         raise ValidationError({field: f"There is no time zone “{str(value)[:60]}”."}) from None
 
 
+def country(code: str) -> str:
+    """An ISO 3166 code; the two codes that everybody writes for it although they are not in the norm."""
+    return {"UK": "GB", "EL": "GR"}.get(code.upper(), code.upper())
+
+
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "random": urls,
     "sequential": urls,
     "spillover": urls,
     "weighted": weighted,
     "languages": coded(r"[a-z]{2,3}(-[a-z0-9]{2,8})?", lambda code: code.lower().replace("_", "-"), "a language code"),
-    "nations": coded(r"[A-Z]{2}", str.upper, "a country code of two letters"),
+    "nations": coded(r"[A-Z]{2}", country, "a country code of two letters"),
     "browser": browser,
     "first": optional,
     "devices": devices,
