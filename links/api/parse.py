@@ -7,6 +7,7 @@ from typing import Any
 
 from links.api.call import read_moment, truth, whole
 from links.api.errors import Failure, invalid
+from links.cleaned import FIRST_YEAR, LAST_YEAR
 from links.models import DomainKind, Kind, Mode, ReferrerClean, Status
 
 Fields = dict[str, Any]
@@ -28,7 +29,6 @@ NAMES: dict[str, dict[str, int]] = {
 }  # fmt: skip
 ALLOWED = {name: frozenset(words.values()) for name, words in NAMES.items()}
 NO_DATES = ("00010101", "99991231")
-FIRST_YEAR, LAST_YEAR = 1971, 2098
 PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
