@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
 ]
 MIDDLEWARE = [
+    "links.middleware.ServedLinksMiddleware",
     "links.api.hosts.ClickmeterHosts",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too

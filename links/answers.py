@@ -31,6 +31,19 @@ FORWARD = (
     "var u=a.dataset.coded?atob(a.dataset.coded):a.href;"
     "setTimeout(function(){location.replace(u)},w)"
 )
+# In a sandbox `document.cookie` and the storages throw, and scripts such as Facebook's stop before they report the
+# visit. Here they get ones that last as long as the page.
+MEMORY_ONLY = (
+    "(function(){var j={};try{document.cookie}catch(e){Object.defineProperty(document,'cookie',{"
+    "get:function(){return Object.keys(j).map(function(n){return n+'='+j[n]}).join('; ')},"
+    "set:function(t){var p=String(t).split(';')[0],i=p.indexOf('=');j[p.slice(0,i).trim()]=p.slice(i+1).trim()}})}"
+    "['localStorage','sessionStorage'].forEach(function(n){try{window[n]}catch(e){var m=new Map();"
+    "Object.defineProperty(window,n,{value:{get length(){return m.size},"
+    "key:function(i){return Array.from(m.keys())[i]||null},"
+    "getItem:function(k){return m.has(String(k))?m.get(String(k)):null},"
+    "setItem:function(k,v){m.set(String(k),String(v))},removeItem:function(k){m.delete(String(k))},"
+    "clear:function(){m.clear()}}})}})})()"
+)
 UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
 SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
@@ -124,14 +137,17 @@ def busy() -> Reply:
 
 def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
     """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' links the snippets run
-    in a sandbox, without access to cookies and forms."""
+    in a sandbox, without access to forms, and with cookies and storage that last as long as the page."""
     nonce = secrets.token_urlsafe(16)
     csp = (
         (SANDBOX if sandboxed else "")
-        + f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' https:; style-src 'unsafe-inline' *; "
+        + f"default-src 'none'; script-src 'nonce-{nonce}' {digest(MEMORY_ONLY)} 'strict-dynamic' https:; "
+        "style-src 'unsafe-inline' *; "
         "img-src * data:; connect-src *; frame-src *; font-src *; base-uri 'none'; frame-ancestors 'none'"
     )
     marked = "".join(with_nonce(as_html(snippet), nonce) for snippet in snippets)
+    if sandboxed:
+        marked = f"<script>{MEMORY_ONLY}</script>{marked}"
     safe_url = escape(url)
     hidden = f' data-coded="{base64.b64encode(header(url)).decode()}"' if coded else ""
     link = f'<a id="go" href="{safe_url}" data-wait="600"{hidden} rel="noreferrer">Go on</a>'

@@ -92,10 +92,12 @@ def group_delete(*, group: Group, now: datetime | None = None) -> None:
 
 
 @transaction.atomic
-def tag_create(*, account: Account, name: str) -> Tag:
-    """The tag of that name; the one there is when it has been made before."""
+def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), groups: Sequence[Group] = ()) -> Tag:
+    """The tag of that name, the one there is when it has been made before, added to these links and groups."""
     tag = tag_of_name(account, named(name, most=100))
     assert tag is not None
+    for row in (*links, *groups):
+        tag_add(tag=tag, row=row)
     return tag
 
 

@@ -5,6 +5,7 @@ Each `…_fields` takes the fields that are named and gives their values. Raises
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +32,28 @@ def money(value: Any, field: str) -> Decimal:
     if not found.is_finite() or abs(found) >= Decimal(10) ** 10:
         raise ValidationError({field: "This amount is too large."})
     return found
+
+
+FIRST_YEAR, LAST_YEAR = 1971, 2098  # of times: neither a time zone nor the event store leads beyond what it can hold
+
+
+def check_year(value: datetime) -> None:
+    """Raise ValidationError for a time that lies too far away; also a validator of form fields."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValidationError(f"A time lies between the years {FIRST_YEAR} and {LAST_YEAR}.")
+
+
+def moment(value: Any, field: str) -> datetime | None:
+    """A time, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise ValidationError({field: "This is a date and time."})
+    try:
+        check_year(value)
+    except ValidationError as error:
+        raise ValidationError({field: error.messages}) from None
+    return value
 
 
 def text_of(value: Any, most: int = 10_000) -> str:

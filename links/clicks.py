@@ -23,8 +23,8 @@ from sites import known as known_sites
 from sites.facts import SiteFacts
 from tracking import intake
 from tracking.hit import Event, Hit, Refused
+from tracking.steps import bots
 from tracking.steps.agent import read_agent
-from tracking.steps.bots import crawler_name
 from tracking.steps.device import recognise_device
 from tracking.steps.page import LONGEST_PATH, read_page, read_words
 from tracking.steps.place import locate
@@ -49,6 +49,7 @@ PREVIEWS = (
     "viber", "snapchat", "mattermost", "microsoftpreview", "google-pagerenderer", "bitlybot", "mastodon",
 )  # fmt: skip
 EMAIL_CLIENTS = ("thunderbird", "outlook", "ms-office", "mailbird", "postbox", "lotus-notes", "emclient", "airmail")
+PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")  # headers of browsers that fetch ahead
 LONGEST_AGENT = 600
 random_source = random.SystemRandom()
 
@@ -89,13 +90,23 @@ class Click:
 
 
 def sign_of(hit: Hit, method: str) -> str:
-    """Why this is no person: a preview, a browser that only fetches ahead, a crawler; "" for a person."""
+    """Why this is no person, as far as method, purpose and user agent tell: a preview, a browser that only fetches
+    ahead, a crawler; "" for a person.
+
+    Pixels and conversions are judged by no more than that: mail programs and their proxies, which fetch pixels for
+    people, stand in data centres and send no languages.
+    """
     if method == "HEAD":
         return "preview: head"
-    purpose = hit.headers.get("sec-purpose") or hit.headers.get("purpose") or hit.headers.get("x-purpose") or ""
+    purpose = " ".join(hit.headers.get(name, "") for name in PURPOSES)
     if "prefetch" in purpose or "preview" in purpose:
         return "preview: prefetch"
     return agent_sign(hit.user_agent[:LONGEST_AGENT])
+
+
+def sign_of_click(hit: Hit, method: str, facts: SiteFacts, event: Event) -> str:
+    """Why a click is no person's: what `sign_of` tells, else the layers that judge visitors of pages."""
+    return sign_of(hit, method) or bots.sign_of(hit, facts, event)
 
 
 @lru_cache(maxsize=20_000)
@@ -107,7 +118,7 @@ def agent_sign(user_agent: str) -> str:
     for word in PREVIEWS:
         if word in low:
             return f"preview: {word}"
-    name = crawler_name(user_agent)
+    name = bots.crawler_name(user_agent)
     return f"signature: {name}" if name else ""
 
 
@@ -120,7 +131,8 @@ def begin(link: LinkFacts, hit: Hit, account: AccountFacts, method: str, ddu: st
     }  # fmt: skip
     for step in STEPS:
         step(hit, account.site, event)
-    click = Click(link, hit, account, event, sign_of(hit, method), walked=walked)
+    judged = sign_of_click(hit, method, account.site, event) if hit.kind == "link" else sign_of(hit, method)
+    click = Click(link, hit, account, event, judged, walked=walked)
     click.number = tokens.Click(tokens.new_click_id(), link.link_id, int(now.timestamp()))
     click.keys = windows.address_keys(hit.ip, now)
     if link.host and not known.is_link_domain(link.host):  # one address, and somebody else's

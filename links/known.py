@@ -29,6 +29,7 @@ from sites.models import Change
 from sites.quick import setting
 
 WHOLE_SECONDS = 3600.0
+LONGEST_WAIT = 2.0  # seconds that a request which wrote about links waits for them to be served
 COLUMNS = (
     "pk", "account_id", "group_id", "group__redirect_only", "domain_id", "kind", "status", "alias", "alias_key",
     "url", "first_url", "mode", "rules", "redirect_type", "append_query", "encode_url", "hide_url",
@@ -54,6 +55,7 @@ class Memory:
 
 _memory = Memory()
 _loading = threading.Lock()
+_written = threading.local()  # `links`: whether this thread's request wrote about links
 
 
 def system_host() -> str:
@@ -274,5 +276,26 @@ def _loaded() -> Memory:
     return _memory
 
 
+def nudge() -> None:
+    """Something about links was committed: learn it at once."""
+    _written.links = True
+    keeper.nudge()
+
+
+def forget_writes() -> None:
+    """Begin a request: nothing was written in it."""
+    _written.links = False
+
+
+def wait_for_writes() -> None:
+    """End a request: if it wrote about links, wait until this process serves what it wrote, for LONGEST_WAIT at most.
+
+    Other processes learn it within half a second.
+    """
+    if getattr(_written, "links", False):
+        _written.links = False
+        keeper.wait_for_nudges(LONGEST_WAIT)
+
+
 keeper = Keeper("links", ((refresh, WHOLE_SECONDS), (catch_up, 0.0)))
-start, stop, nudge = keeper.start, keeper.stop, keeper.nudge
+start, stop = keeper.start, keeper.stop

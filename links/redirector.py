@@ -34,9 +34,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 64 * 1024
 MAX_QR_ADDRESS = 300  # characters; clients choose the host, and a code of 2,000 characters takes two seconds to draw
-GLUED = re.compile(
-    r"[^A-Za-z0-9_~-]+\Z"
-)  # what no alias ends with: punctuation that mail programs take for a part of it
+GLUED = re.compile(r"[^A-Za-z0-9_~-]+\Z")  # no alias ends so; mail programs take it for a part of the address
 log = logging.getLogger(__name__)
 # Per link and client. There is no limit for all clients together: links do not know devices that opened them before, so
 # an attacker with many addresses could lock everybody out

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
+from links.cleaned import text_of
 from links.destination import checked, optional
 from links.models import Mode
 
@@ -34,6 +35,7 @@ NEEDS = {
     Mode.BROWSER: "browser",
     Mode.UNIQUE: "first",
 }
+WEEKDAYS = "1234567"
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 
 
@@ -43,6 +45,12 @@ def rows(value: Any, field: str) -> list[Any]:
     if len(value) > MOST_ITEMS:
         raise ValidationError({field: f"At most {MOST_ITEMS} destinations."})
     return list(value)
+
+
+def pair(row: Any) -> tuple[Any, Any]:
+    """The two parts of a row; empty ones for what has none."""
+    first, second = [*row, "", ""][:2] if isinstance(row, list | tuple) else ("", "")
+    return first, second
 
 
 def urls(value: Any, field: str) -> list[str]:
@@ -69,7 +77,7 @@ def coded(pattern: str, change: Callable[[str], str], what: str) -> Callable[[An
     def check(value: Any, field: str) -> list[list[str]]:
         found = []
         for row in rows(value, field):
-            code, url = [*row, ""][:2] if isinstance(row, list | tuple) else ("", "")
+            code, url = pair(row)
             code = change(str(code or "").strip())
             if not re.fullmatch(pattern, code):
                 raise ValidationError({field: f"“{code[:20]}” is not {what}."})
@@ -88,7 +96,7 @@ def browser(value: Any, field: str) -> dict[str, str]:
 def devices(value: Any, field: str) -> list[list[str]]:
     found = []
     for row in rows(value, field):
-        device, url = [*row, ""][:2]
+        device, url = pair(row)
         if device not in DEVICES:
             raise ValidationError({field: f"A device is one of {', '.join(DEVICES)}."})
         found.append([device, checked(url, field)])
@@ -101,8 +109,9 @@ def schedule(value: Any, field: str) -> list[Rules]:
         if not isinstance(row, dict):
             raise ValidationError({field: "Each time has days, from, until and url."})
         begin, end = str(row.get("from") or "00:00"), str(row.get("until") or "23:59")
-        days = sorted({int(day) for day in row.get("days") or range(1, 8) if str(day).isdigit()})
-        if not CLOCK.match(begin) or not CLOCK.match(end) or not days or days[0] < 1 or days[-1] > 7:
+        named = row.get("days") or range(1, 8)
+        days = sorted({int(day) for day in named if str(day) in WEEKDAYS}) if isinstance(named, list | range) else []
+        if not CLOCK.match(begin) or not CLOCK.match(end) or not days:
             raise ValidationError({field: "Times are written 09:00, days 1 (Monday) to 7."})
         found.append({"days": days, "from": begin, "until": end, "url": checked(row.get("url"), field)})
     return found
@@ -111,7 +120,7 @@ def schedule(value: Any, field: str) -> list[Rules]:
 def utm(value: Any, field: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ValidationError({field: "This has members such as utm_source."})
-    return {name: str(value[name]).strip()[:200] for name in UTM if str(value.get(name) or "").strip()}
+    return {name: text_of(value[name], 200) for name in UTM if text_of(value.get(name), 200)}
 
 
 def zone(value: Any, field: str) -> str:
@@ -121,13 +130,18 @@ def zone(value: Any, field: str) -> str:
         raise ValidationError({field: f"There is no time zone “{str(value)[:60]}”."}) from None
 
 
+def country(code: str) -> str:
+    """An ISO 3166 code; the two codes that everybody writes for it although they are not in the norm."""
+    return {"UK": "GB", "EL": "GR"}.get(code.upper(), code.upper())
+
+
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "random": urls,
     "sequential": urls,
     "spillover": urls,
     "weighted": weighted,
     "languages": coded(r"[a-z]{2,3}(-[a-z0-9]{2,8})?", lambda code: code.lower().replace("_", "-"), "a language code"),
-    "nations": coded(r"[A-Z]{2}", str.upper, "a country code of two letters"),
+    "nations": coded(r"[A-Z]{2}", country, "a country code of two letters"),
     "browser": browser,
     "first": optional,
     "devices": devices,

@@ -11,7 +11,6 @@ import re
 import secrets
 import string
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import make_password
@@ -24,7 +23,7 @@ from accounts.models import Account
 from accounts.services import account_lock
 from links import known
 from links.addresses import system_domain
-from links.cleaned import money
+from links.cleaned import moment, money
 from links.destination import checked, optional
 from links.loops import refuse_loops
 from links.models import (
@@ -56,6 +55,7 @@ FLAGS = (
 )  # fmt: skip
 TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
 MOMENTS = ("starts", "expiration_date")
+MAX_NUMBER = 2**63  # what the databases' columns hold
 MAX_TAGS = 100  # of one link or group
 Owned = TypeVar("Owned", Tag, Conversion, Script)
 FIELDS = frozenset(
@@ -88,12 +88,14 @@ def checked_alias(alias: str, domain: Domain) -> str:
 def whole(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
     try:
         found = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValidationError({field: "This is a whole number."}) from None
     if allowed is not None and found not in allowed:
         raise ValidationError({field: f"One of {', '.join(str(one) for one in allowed)}."})
     if found < 0:
         raise ValidationError({field: "This cannot be negative."})
+    if found >= MAX_NUMBER:
+        raise ValidationError({field: "This number is too large."})
     return found
 
 
@@ -110,9 +112,7 @@ def cleaned(changes: dict[str, Any], account: Account) -> dict[str, Any]:
         elif name in TEXTS:
             found[name] = str(value or "").replace("\x00", "").strip()[: TEXTS[name]]
         elif name in MOMENTS:
-            if value is not None and not isinstance(value, datetime):
-                raise ValidationError({name: "This is a date and time."})
-            found[name] = value
+            found[name] = moment(value, name)
         elif name == "group":
             found[name] = check_group(account, value)
         elif name == "go_domain":

@@ -27,6 +27,8 @@ class Keeper:
     def __init__(self, what: str, jobs: Sequence[tuple[Job, float]], at_end: Job | None = None) -> None:
         self.what, self.jobs, self.at_end = what, jobs, at_end
         self._wake, self._stop = threading.Event(), threading.Event()
+        self._rounds = threading.Condition()
+        self._nudges = self._followed = 0  # nudges so far, and how many of them a whole round has followed
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -46,7 +48,17 @@ class Keeper:
 
     def nudge(self) -> None:
         """Something changed in this process: look at once instead of at the next round."""
+        with self._rounds:
+            self._nudges += 1
         self._wake.set()
+
+    def wait_for_nudges(self, seconds: float) -> bool:
+        """Wait until what was nudged for before is known, at most so long; False where it is not, or nobody looks."""
+        if self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread():
+            return False
+        with self._rounds:
+            nudges = self._nudges
+            return self._rounds.wait_for(lambda: self._followed >= nudges, timeout=seconds)
 
     def attempt(self, job: Job) -> bool:
         """Run a job against the database; when it is away, say so in the log and go on with what is known."""
@@ -79,10 +91,13 @@ class Keeper:
     def _run(self) -> None:
         done = [time.monotonic()] * len(self.jobs)
         while not self._stop.is_set():
-            now = time.monotonic()
+            now, nudges = time.monotonic(), self._nudges
             for index, (job, seconds) in enumerate(self.jobs):
                 if now - done[index] >= seconds and self.attempt(job):
                     done[index] = now
+            with self._rounds:
+                self._followed = nudges
+                self._rounds.notify_all()
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
         if self.at_end is not None:

@@ -40,6 +40,8 @@ NAMING_ID = {
     ("PUT", "/tags/{tagId}/groups/patch"): "group", ("PUT", "/conversions/{conversionId}/datapoints/patch"): "link",
     ("PUT", "/conversions/{conversionId}/datapoints/batch/patch"): "link",
 }  # fmt: skip
+# Members that only this operation reads
+NAMING_HERE = {("POST", "/tags"): {"datapoints[]": "link", "groups[]": "group"}}
 # Members the server writes itself and never reads: they name something, and naming it must do nothing
 UNREAD_BODY = {
     "id": "link", "tags[].datapoints[]": "link", "tags[].groups[]": "group", "datapoints[]": "link",
@@ -141,6 +143,8 @@ def naming_members(operation: Operation) -> list[tuple[str, str]]:
     for name in members(operation):
         if name.lower() == "id" and key in NAMING_ID:
             found.append((name, NAMING_ID[key]))
+        elif name in NAMING_HERE.get(key, {}):
+            found.append((name, NAMING_HERE[key][name]))
         elif name == "Id":  # of a permission; what it names is in the address
             found.append((name, "group"))
         elif name in NAMING_BODY and (name != "groupId" or reads_group(operation)):

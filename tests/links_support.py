@@ -18,6 +18,7 @@ from links.models import Datapoint
 from links.services import datapoint_create
 from sites import known as known_sites
 from tests import support
+from tracking.bots.pace import pace
 
 HOST = "127.0.0.1:8000"  # the installation's own
 CHROME = (
@@ -27,6 +28,7 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 "
     "Mobile/15E148 Safari/604.1"
 )
+PERSON = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8"}  # what every browser sends
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -57,7 +59,8 @@ class Browser:
         if at is not None:
             with time_machine.travel(at, tick=False):
                 return self.open(path, host=host, method=method, body=body, **headers)
-        sent = {"host": host, "user-agent": self.agent, **self.headers, **headers}
+        said = {name.replace("_", "-"): value for name, value in (self.headers | headers).items()}
+        sent = {"host": host, "user-agent": self.agent, **PERSON, **said}
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = asyncio.run(request(path, sent, self.ip, method, body))
@@ -106,6 +109,7 @@ def forget() -> None:
     known.forget()
     windows.forget()
     pausing.forget()
+    pace.forget()
     thread.traces.forget()
     thread.landed.forget()
 

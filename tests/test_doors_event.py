@@ -11,8 +11,9 @@ from sites.models import Site
 from sites.services import api_key_create, site_update
 from tests.doors import balanced, knock, ledger, post_event, stored
 from tests.hits import CHROME, forget
-from tracking import seen
+from tracking import seen, spool, visits
 from tracking.doors import clickport
+from tracking.rebuild import rebuild
 
 pytestmark = pytest.mark.usefixtures("store")
 URL = "https://example.com/pricing"
@@ -229,6 +230,21 @@ def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_
     known.refresh()
     assert post_event(elsewhere, api_key).dropped == "wrong_host"
     assert post_event({"url": "https://shop.example/checkout"}, api_key).dropped == ""
+
+
+def test_events_without_screen_and_language_have_those_of_their_visit(site: Site, api_key: str) -> None:
+    post_event({"url": URL, "screen_width": 1440, "language": "de-AT"}, api_key)
+    post_event({"type": "custom", "name": "a", "url": URL}, api_key)
+    spool.flush()
+    visits.forget()
+    rebuild()  # what a restart forgets is read back
+    post_event({"type": "click", "url": URL, "screen_width": 390}, api_key)
+    assert {(row["screen"], row["language"]) for row in stored(site.pk)} == {("1440", "de-AT")}
+    forget()
+    post_event({"type": "custom", "name": "a", "url": URL}, api_key, peer="203.0.113.9")
+    post_event({"url": URL, "screen_width": 390}, api_key, peer="203.0.113.9")
+    post_event({"type": "custom", "name": "b", "url": URL}, api_key, peer="203.0.113.9")
+    assert [row["screen"] for row in stored(site.pk)[3:]] == ["", "390", "390"]
 
 
 def test_browsers_may_ask_before_they_post(site: Site) -> None:

@@ -13,6 +13,7 @@ from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from links import belongings
+from links.addresses import system_domain
 from links.models import Datapoint, Group, Mode, Status
 from links.services import datapoint_create
 from sites.models import Site
@@ -247,3 +248,18 @@ def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Clien
     assert b"/l/theirs" in client.get("/links").content
     assert client.get(f"/sites/{site.pk}/").status_code == 200
     assert b"/l/ours" in client.get("/links").content and b"/l/theirs" not in client.get("/links").content
+
+
+@pytest.mark.parametrize("field", ["starts", "expiration_date"])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Denver"])
+def test_a_time_that_no_calendar_here_has_is_refused(page: Client, account: Account, field: str, zone: str) -> None:
+    account.timezone = zone
+    account.save()
+    for moment in ("0001-01-01T00:00", "9999-12-31T23:59", "1970-12-31T00:00", "2099-06-01T00:00"):
+        form = {"kind": 0, "url": "https://a.test", "mode": 0, "status": 0, "redirect_type": 301, "referrer_clean": 0,
+                "domain": system_domain().pk, field: moment}  # fmt: skip
+        answer = page.post("/links/new", form)
+        assert answer.status_code == 400 and b"between the years 1971 and 2098" in answer.content, moment
+    form["expiration_clicks"] = 10**30
+    assert page.post("/links/new", {**form, field: "2026-06-01T00:00"}).status_code == 400
+    assert not Datapoint.objects.exists()

@@ -11,12 +11,13 @@ from django.core.exceptions import ValidationError
 from accounts.custom_domains.models import Purpose
 from accounts.models import Account
 from links import belongings, known, rebuild, windows
-from links.models import Datapoint, Group, Listing, Mode, Status
+from links.models import Datapoint, Group, Kind, Listing, Mode, Status
 from links.services import datapoint_delete, datapoint_update
 from sites.models import Site
 from tests.links_support import IPHONE, NOON, Browser, counts, learn, make, store_now
 from tests.support import ask, prove_host
 from tracking import store as event_store
+from tracking.bots.pace import DEVICE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -292,3 +293,42 @@ def test_deleting_a_group_ends_its_links(account: Account) -> None:
     belongings.group_delete(group=group)
     learn()
     assert Browser().open("/l/offer").status == 404
+
+
+CLOUDS = {"3.80.1.1": (14618, "Amazon.com, Inc."), "34.90.1.1": (396982, "Google LLC"), "82.131.1.1": (3249, "Telia")}
+NO_PERSONS: dict[str, dict[str, str]] = {
+    "pattern: no Accept-Language": {"accept_language": ""},
+    "pattern: client hints of another system": {"sec_ch_ua": '"Chromium";v="120"', "sec_ch_ua_platform": '"macOS"'},
+    "preview: prefetch": {"x_moz": "prefetch"},
+    "form: not what it says": {"user_agent": "Mozilla/4.0 (compatible; ms-office; MSOffice rmj)"},
+    "form: no browser": {"user_agent": "Amazon CloudFront"},
+    "form: contact": {"user_agent": "Friendica 'Red Hot Poker' 2023.05; https://social.test"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", NO_PERSONS)
+def test_a_click_is_judged_by_the_layers_that_judge_visitors_of_pages(account: Account, sign: str) -> None:
+    make(account)
+    assert Browser().open("/l/offer", at=NOON, **NO_PERSONS[sign]).status == 301
+    assert counts(account, "clicks", "spider_hits") == {"clicks": 0, "spider_hits": 1}
+    assert event_store.rows("SELECT name FROM events")[0]["name"] == sign
+
+
+def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tracking.places.columns", lambda ip: dict(zip(("asn", "organization"), CLOUDS[ip], strict=True))
+    )
+    make(account)
+    pixel = make(account, "", kind=Kind.PIXEL)
+    for ip in CLOUDS:
+        Browser(ip=ip).open("/l/offer", at=NOON)
+        Browser(ip=ip).open(f"/l/{pixel.alias}", at=NOON, accept_language="")  # a mail program's proxy, for a person
+    expected = {"clicks": 1, "spider_hits": 2, "pixel_views": 3}
+    assert counts(account, *expected) == expected
+
+
+def test_nobody_clicks_so_often_in_a_minute(account: Account) -> None:
+    make(account)
+    for _ in range(DEVICE + 2):
+        Browser().open("/l/offer", at=NOON)
+    assert counts(account, "clicks", "spider_hits") == {"clicks": DEVICE, "spider_hits": 2}

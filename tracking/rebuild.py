@@ -8,7 +8,7 @@ from typing import Any
 
 from tracking import newcomers, seen, shared, spool
 from tracking.hit import Event
-from tracking.steps.visit import CARRIED, milliseconds
+from tracking.steps.visit import CARRIED, TOLD, milliseconds
 from tracking.store import StoreError
 from tracking.store.recent import event_numbers, open_visits
 from tracking.visits import Visit, windows
@@ -43,7 +43,7 @@ def remember(row: dict[str, Any]) -> None:
     origin = {name: value for name, value in zip(CARRIED, row["origin"], strict=True) if value}
     visit = Visit(
         row["visit"], row["device"], milliseconds(row["began"]), milliseconds(row["seen"]),
-        row["view"], row["fresh"], origin,
+        row["view"], row["fresh"], origin, told={name: row[name] for name in TOLD if row[name]},
     )  # fmt: skip
     windows().put((row["site_id"], row["device"], 0), visit)
     newcomers.first_time(row["site_id"], row["device"])
@@ -57,6 +57,7 @@ def remember_event(event: Event) -> None:
         origin = {name: event[name] for name in CARRIED if event.get(name)}
         began = milliseconds(event["visit_start"])
         visit = Visit(event["visit"], event["device"], began, at, is_new=event.get("is_new", 0), origin=origin)
+    visit.told = {name: event[name] for name in TOLD if event.get(name)} | visit.told
     visit.last = max(visit.last, at)
     visit.view = event.get("view_id", 0) if event["kind"] == "view" else visit.view
     windows().put(key, visit)

@@ -37,6 +37,7 @@ class Visit:
     is_new: int = 0
     origin: dict[str, Any] = field(default_factory=dict)
     placed: int = 0  # `last` when it was put behind all others
+    told: dict[str, str] = field(default_factory=dict)  # screen and language, as its events first told them
 
 
 def new_number() -> int:

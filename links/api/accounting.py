@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
+from tzlocal.windows_tz import tz_win, win_tz
 
 from accounts.access import owner_of
 from accounts.invitations import mail_invitation
@@ -62,7 +63,7 @@ def account_get(call: Call) -> Json:
     found: Json = {
         "email": user.email if user else "", "firstName": profile.get("firstName") or name,
         "registrationDate": date14(account.created), "timezone": NUMBERS.get(account.timezone, 0),
-        "timezonename": account.timezone,
+        "timezonename": tz_win.get(account.timezone, account.timezone),
         "boGoVal": quote(base64.b64encode(f"{account.pk}".encode()).decode(), safe=""),
     }  # fmt: skip
     return found | wire.lean(
@@ -77,7 +78,7 @@ def account_post(call: Call) -> Json:
     profile = {
         kept: parse.text_of(body[name]).replace("\x00", "")[:200] for name, kept in PROFILE.items() if name in body
     }
-    zone = zone_of(body) if "timezone" in body or "timezonename" in body else None
+    zone = zone_of(call, body) if "timezone" in body or "timezonename" in body else None
     belongings.profile_update(account=call.account, profile=profile, timezone=zone)
     return account_get(call)
 
@@ -93,11 +94,13 @@ def check_unchangeable_fields(call: Call, body: Json) -> None:
         raise invalid("TimeframeMinDate", "How far back numbers are seen is set on guests, not on the account.")
 
 
-def zone_of(body: Json) -> str:
+def zone_of(call: Call, body: Json) -> str:
+    """The IANA zone of a number, an IANA name or a Windows name. Raises Failure (400)."""
     number = whole(body.get("timezone"), -1)
-    name = (
-        ZONES[number] if 0 <= number < len(ZONES) else parse.text_of(body.get("timezonename") or body.get("timezone"))
-    )
+    said = parse.text_of(body.get("timezonename") or body.get("timezone"))
+    present = call.account.timezone
+    named = present if said == tz_win.get(present) else win_tz.get(said, said)  # a Windows name stands for many zones
+    name = ZONES[number] if 0 <= number < len(ZONES) else named
     if name not in NUMBERS:
         raise invalid("TimeZone", "There is no such time zone.", name[:60])
     return name

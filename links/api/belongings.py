@@ -56,7 +56,7 @@ def conversion_delete(call: Call, conversionId: int) -> Json:
 
 def conversion_notes(call: Call, conversionId: int) -> Json:
     row = entities.conversion(call, conversionId, write=True)
-    services.conversion_update(conversion=row, description=parse.text_of(call.body.get("text")))
+    services.conversion_update(conversion=row, description=parse.needed_text(call.body, "text"))
     return wire.uri("conversions", conversionId)
 
 
@@ -129,6 +129,7 @@ def domain_fields(body: Json) -> Json:
 def domain_create(call: Call) -> Json:
     call.only_master()
     kind = parse.enumerated(call.body.get("type", DomainKind.PERSONAL), "domaintype", "Type")
+    kind = kind if kind == DomainKind.DEDICATED else DomainKind.PERSONAL  # as ClickMeter, which takes any type
     name = parse.text_of(call.body.get("name"))
     made = services.domain_create(account=call.account, name=name, kind=kind, **domain_fields(call.body))
     return wire.uri("domains", made.pk)

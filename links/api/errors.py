@@ -17,7 +17,7 @@ PROPERTIES = {
     "custom_404": "Custom404", "custom_homepage": "CustomHomepage", "url_after_date": "UrlAfterDateExpiration",
     "url_after_clicks": "UrlAfterClicksExpiration", "conversions": "FirstConversionId", "email": "Email",
     "password": "Password", "timezone": "TimeZone", "referrer_clean": "ReferrerClean", "scripts": "Scripts",
-    "expiration_clicks": "ExpirationClicks", "protocol": "Protocol",
+    "datapoints": "Datapoints", "groups": "Groups", "expiration_clicks": "ExpirationClicks", "protocol": "Protocol",
 }  # fmt: skip
 
 

@@ -8,15 +8,17 @@ from django.core.exceptions import ValidationError
 from django.db.models.functions import Lower
 
 from links import belongings, services
+from links.addresses import system_domain
 from links.api import entities, parse, wire
 from links.api.call import Call, whole
 from links.api.errors import Failure, forbidden, invalid, missing, rows_of
 from links.lookups import find_row, find_rows, find_tags
-from links.models import Datapoint, Kind
+from links.models import Datapoint, Domain, Kind
 from links.models import Group as GroupRow
 
 Json = dict[str, Any]
 MOST_BATCH = 100
+CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own domains, as its clients know them
 
 
 # -- datapoints ---------------------------------------------------------------------------------------------------
@@ -49,12 +51,12 @@ def replace_ids_with_rows(call: Call, fields: Json, row: Datapoint | None = None
     if row is not None and found.get("domain") == row.domain_id:
         found.pop("domain")
     if "domain" in found:
-        found["domain"] = find_row(sight.domains(), found["domain"], "domain", "domain")
+        found["domain"] = find_domain(call, found["domain"], "domain")
     if number := found.get("go_domain"):
         if row is not None and row.go_domain_id == number:
             found.pop("go_domain")
         else:
-            found["go_domain"] = find_row(sight.domains(), number, "domain", "go_domain")
+            found["go_domain"] = find_domain(call, number, "go_domain")
     if "conversions" in found:
         numbers = [number for number in found["conversions"] if number]
         alive = sight.conversions().filter(deleted=None)
@@ -64,6 +66,15 @@ def replace_ids_with_rows(call: Call, fields: Json, row: Datapoint | None = None
     if "tags" in found:
         found["tags"] = find_tags(sight, found["tags"])
     return found
+
+
+def find_domain(call: Call, number: int, field: str) -> Domain:
+    """A domain of the caller's scope. Ids of ClickMeter's own domains, which old clients keep as their default, mean
+    this installation's domain unless a domain here has that id. Raises ValidationError."""
+    rows = call.sight.domains()
+    if number in CLICKMETER_DOMAINS and not rows.filter(pk=number).exists():
+        return system_domain()
+    return find_row(rows, number, "domain", field)
 
 
 def create(call: Call, body: Json, group: GroupRow | None) -> Datapoint:
@@ -114,7 +125,7 @@ def datapoint_delete(call: Call, id: int) -> Json:
 
 def datapoint_notes(call: Call, id: int) -> Json:
     row = entities.datapoint(call, id, write=True)
-    services.datapoint_update(datapoint=row, notes=parse.text_of(call.body.get("text")))
+    services.datapoint_update(datapoint=row, notes=parse.needed_text(call.body, "text"))
     return wire.uri("datapoints", id)
 
 
@@ -218,7 +229,7 @@ def group_delete(call: Call, id: int) -> Json:
 
 def group_notes(call: Call, id: int) -> Json:
     row = entities.group(call, id, write=True)
-    belongings.group_update(group=row, notes=parse.text_of(call.body.get("text")))
+    belongings.group_update(group=row, notes=parse.needed_text(call.body, "text"))
     return wire.uri("groups", id)
 
 

@@ -215,7 +215,8 @@ def summary(
     entries = []
     for pk in page:
         counts = result(call, numbers[pk]) if pk in numbers else {}
-        entries.append({"entityId": str(pk), "entityData": described[pk]} | counts)
+        head = {"entityId": str(pk), "entityData": described[pk], "activityDay": date14(call.now)}
+        entries.append(head | counts)
     return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from links.api.call import read_moment, truth, whole
-from links.api.errors import invalid
+from links.api.errors import Failure, invalid
+from links.cleaned import FIRST_YEAR, LAST_YEAR
 from links.models import DomainKind, Kind, Mode, ReferrerClean, Status
 
 Fields = dict[str, Any]
@@ -26,6 +28,7 @@ NAMES: dict[str, dict[str, int]] = {
     "protocol": {"http": 0, "https": 1},
 }  # fmt: skip
 ALLOWED = {name: frozenset(words.values()) for name, words in NAMES.items()}
+NO_DATES = ("00010101", "99991231")
 PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -57,7 +60,23 @@ def list_of(value: Any) -> list[Any]:
 
 
 def text_of(value: Any) -> str:
+    """Text, or a number as text; "" for null. Raises Failure (400) for an object or a list."""
+    if isinstance(value, dict | list):
+        raise Failure(400, f"A text is expected instead of {'an object' if isinstance(value, dict) else 'a list'}.")
     return "" if value is None else str(value)
+
+
+def needed_text(body: Fields, name: str) -> str:
+    """A member that has to be there, possibly empty. Raises Failure (400) without it."""
+    if name not in body:
+        raise invalid(name, f'The body is an object with the member "{name}".')
+    return text_of(body[name])
+
+
+def ids_of(value: Any) -> list[int]:
+    """`[1, "2", {"id": 3}]` or `"1,2"` as numbers; 0 for what is no number."""
+    items = value.split(",") if isinstance(value, str) else list_of(value)
+    return [whole(one.get("id") if isinstance(one, dict) else one) for one in items if one not in ("", None)]
 
 
 def tags_of(value: Any) -> list[int | str]:
@@ -74,9 +93,15 @@ def tags_of(value: Any) -> list[int | str]:
     return [one for one in found if one]
 
 
-def moment_of(value: Any, name: str) -> Any:
+def moment_of(value: Any, name: str) -> datetime | None:
+    """A date; None for the earliest and the latest, with which .NET clients say that there is none. Raises Failure."""
     text = text_of(value).strip()
-    return read_moment(text, name) if text and text != "00010101000000" else None
+    if not text or text.startswith(NO_DATES):
+        return None
+    found = read_moment(text, name)
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise invalid(name, f"{name} lies between the years {FIRST_YEAR} and {LAST_YEAR}.", text)
+    return found
 
 
 COMMON = {

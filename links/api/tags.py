@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from links import belongings
 from links.api import entities, parse, wire
 from links.api.call import Call, whole
+from links.lookups import find_rows
 from links.models import Datapoint, Group, Kind, Tag
 
 Json = dict[str, Any]
@@ -46,8 +47,13 @@ def tag_count(call: Call) -> Json:
 
 
 def tag_create(call: Call) -> Json:
+    """A tag and what it is on. An existing tag is added to the links and groups that are named."""
     call.only_master()
-    return wire.uri("tags", belongings.tag_create(account=call.account, name=parse.text_of(call.body.get("name"))).pk)
+    links = find_rows(call.sight.datapoints(), parse.ids_of(call.body.get("datapoints")), "datapoint", "datapoints")
+    groups = find_rows(call.sight.all_groups(), parse.ids_of(call.body.get("groups")), "group", "groups")
+    name = parse.text_of(call.body.get("name"))
+    made = belongings.tag_create(account=call.account, name=name, links=links, groups=groups)
+    return wire.uri("tags", made.pk)
 
 
 def tag_get(call: Call, tagId: int) -> Json:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import Count, Prefetch, prefetch_related_objects
 
+from accounts.models import Grant
 from links.addresses import tracking_url
 from links.api.frames import date14
-from links.grants import Sight
+from links.grants import DATAPOINT, GROUP, Sight
 from links.models import (
     Attached,
     Conversion,
@@ -152,14 +154,23 @@ def entry(row: Entry) -> Json:
     return {"id": row.code, "ip" if row.listing == Listing.BLACKLIST else "name": row.value}
 
 
+def shared_numbers(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
+    """Which of these links or groups (by number, of the account of `rows`) are shared with a guest one by one."""
+    accounts = {row.account_id for row in rows}
+    grants = Grant.objects.filter(kind=kind, object_id__in=set(numbers), membership__account__in=accounts)
+    return set(grants.values_list("object_id", flat=True))
+
+
 def datapoints_data(rows: list[Datapoint]) -> list[Json]:
     """Short descriptions of links, for numbers and hits."""
     prefetch_related_objects(rows, "group", "domain", "tags")
-    return [datapoint_data(row) for row in rows]
+    links = shared_numbers(DATAPOINT, rows, [row.pk for row in rows])
+    groups = shared_numbers(GROUP, rows, [row.group_id for row in rows])
+    return [datapoint_data(row, row.pk in links or row.group_id in groups) for row in rows]
 
 
-def datapoint_data(row: Datapoint) -> Json:
-    """The short description of one link."""
+def datapoint_data(row: Datapoint, shared: bool) -> Json:
+    """The short description of one link; `shared` with a guest."""
     found: Json = {
         "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
         "datapointType": TYPES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
@@ -169,8 +180,9 @@ def datapoint_data(row: Datapoint) -> Json:
     if row.kind == Kind.LINK:
         found["destinationUrl"] = row.url
     return found | lean(
-        status=row.status, datapointFavourite=row.favourite, isPublic=row.is_public, isABTest=row.is_ab_test
-    )
+        status=row.status, datapointFavourite=row.favourite, isPublic=row.is_public, isABTest=row.is_ab_test,
+        isPrivateShared=shared,
+    )  # fmt: skip
 
 
 def groups_data(rows: list[Group]) -> list[Json]:
@@ -178,15 +190,17 @@ def groups_data(rows: list[Group]) -> list[Json]:
     prefetch_related_objects(rows, "tags")
     there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
     counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
-    return [group_data(row, counts.get(row.pk, 0)) for row in rows]
+    shared = shared_numbers(GROUP, rows, [row.pk for row in rows])
+    return [group_data(row, counts.get(row.pk, 0), row.pk in shared) for row in rows]
 
 
-def group_data(row: Group, links: int) -> Json:
+def group_data(row: Group, links: int, shared: bool) -> Json:
+    """The short description of a group with so many links; `shared` with a guest."""
     found: Json = {
         "groupId": row.pk, "groupName": row.name, "creationDate": date14(row.created), "tags": tag_names(row),
         "linksCount": links,
     }  # fmt: skip
-    return found | lean(groupFavourite=row.favourite, deleted=row.deleted is not None)
+    return found | lean(groupFavourite=row.favourite, deleted=row.deleted is not None, isPrivateShared=shared)
 
 
 def conversions_data(rows: list[Conversion]) -> list[Json]:

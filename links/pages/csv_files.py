@@ -17,8 +17,8 @@ from django.views.decorators.http import require_safe
 from links import belongings, services
 from links.addresses import tracking_url
 from links.grants import Sight
-from links.lookups import find_tags
-from links.models import Group, Status
+from links.models import Group
+from links.pages.csv_columns import COLUMNS, fields_of
 from links.pages.frame import links_page, shown
 from links.pages.listing import chosen, numbers
 
@@ -27,14 +27,21 @@ EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may na
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
 BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel reads letters beyond ASCII wrongly
-COLUMNS = ("alias", "title", "url", "group", "tags", "domain", "status", "clicks", "unique_clicks", "tracking_url")
+COUNTED = ("clicks", "unique_clicks", "tracking_url")  # columns that only the export has
+RUN = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
 Refusals = list[tuple[int, str]]
 
 
 def safe_cell(value: object) -> str:
     """A cell that a spreadsheet does not run."""
     text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in RUN else text
+
+
+def plain_cell(text: str) -> str:
+    """A cell as it was before `safe_cell`."""
+    text = text.strip()
+    return text[1:] if text[:1] == "'" and text[1:2] in RUN else text
 
 
 @require_safe
@@ -49,21 +56,21 @@ def export(request: HttpRequest, sight: Sight) -> StreamingHttpResponse:
 
 async def csv_parts(sight: Sight, found: list[int]) -> AsyncIterator[bytes]:
     """The header line, then EXPORT_ROWS links at a time; a part is read after the one before was sent."""
-    yield BYTE_ORDER_MARK + csv_text([COLUMNS])
+    yield BYTE_ORDER_MARK + csv_text([[*(column.name for column in COLUMNS), *COUNTED]])
     for first in range(0, len(found), EXPORT_ROWS):
         yield await sync_to_async(csv_part)(sight, found[first : first + EXPORT_ROWS])
 
 
 def csv_part(sight: Sight, found: list[int]) -> bytes:
     """The lines of the links with these ids, in this order."""
-    rows = sight.datapoints().prefetch_related("tags").in_bulk(found)
+    related = ("tags", "scripts", "attached__conversion")
+    rows = sight.datapoints().prefetch_related(*related).in_bulk(found)
     listed = [rows[number] for number in found if number in rows]
     counts = numbers(sight, listed, ("clicks", "unique_clicks"))
     return csv_text(
         (
-            row.alias, row.title, row.url, row.group.name, ",".join(tag.name for tag in row.tags.all()),
-            row.domain.name, Status(row.status).label.lower(), counted.get("clicks", 0),
-            counted.get("unique_clicks", 0), tracking_url(row),
+            *(column.write(row) for column in COLUMNS),
+            counted.get("clicks", 0), counted.get("unique_clicks", 0), tracking_url(row),
         )
         for row in listed
         for counted in [counts.get(row.pk, {})]
@@ -125,13 +132,17 @@ def import_lines(sight: Sight, text: str) -> tuple[int, Refusals]:
 def cells_of(line: dict[Any, Any]) -> dict[str, str]:
     """The cells of a line by their columns' names in lower case."""
     return {
-        str(name or "").strip().lower(): value.strip() if isinstance(value, str) else "" for name, value in line.items()
+        str(name or "").strip().lower(): plain_cell(value) if isinstance(value, str) else ""
+        for name, value in line.items()
     }
 
 
 @transaction.atomic
 def import_line(sight: Sight, line: dict[str, str]) -> None:
-    """Create the link of one line, and its group if there is none of that name. Raises ValidationError."""
+    """Create the link of one line, and its group if there is none of that name. Raises ValidationError.
+
+    Every column of the export is read but the counts. The link lies on the domain that the line names.
+    """
     group: Group | None = None
     if name := line.get("group", "")[:MAX_GROUP_NAME]:
         group = sight.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
@@ -139,8 +150,4 @@ def import_line(sight: Sight, line: dict[str, str]) -> None:
             group = belongings.group_create(account=sight.account, name=name)
     if group is None and not sight.writes:
         raise ValidationError({"group": "Name a group you may write to."})
-    services.datapoint_create(
-        account=sight.account, alias=line.get("alias", "").lstrip("'"), url=line.get("url", "").lstrip("'"),
-        title=line.get("title", "").lstrip("'"), group=group,
-        tags=find_tags(sight, [one.strip() for one in line.get("tags", "").split(",") if one.strip()]),
-    )  # fmt: skip
+    services.datapoint_create(account=sight.account, group=group, **fields_of(sight, line))

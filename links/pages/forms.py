@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
+from links.cleaned import check_year
 from links.grants import Sight
 from links.lookups import find_tags
 from links.models import (
@@ -101,9 +102,14 @@ class LinkForm(forms.Form):
     encode_url = forms.BooleanField(required=False, label="Do not write the destination into that page readably")
     referrer_clean = forms.TypedChoiceField(choices=ReferrerClean.choices, coerce=int, initial=0, label="Referrer")
     password = forms.CharField(max_length=100, required=False, label="Password", help_text="Empty = as it is.")
-    starts = forms.DateTimeField(required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
+    starts = forms.DateTimeField(
+        required=False, validators=[check_year], widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
     expiration_date = forms.DateTimeField(
-        required=False, label="Ends", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+        required=False,
+        label="Ends",
+        validators=[check_year],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
     url_after_date = forms.CharField(max_length=4000, required=False, label="Afterwards to")
     pause_after_date = forms.BooleanField(required=False, label="Pause the link then")

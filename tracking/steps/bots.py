@@ -89,6 +89,8 @@ def by_pace(hit: Hit, facts: SiteFacts, event: Event) -> str:
     """Nobody reads that fast."""
     if hit.trusted or hit.keyed:
         return ""
+    if hit.kind == "link":
+        return pace.click(facts.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind == "view":
         return pace.view(facts.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind != "ping" or hit.engaged:

@@ -21,6 +21,7 @@ ORIGIN = (
 )  # fmt: skip
 LINK = ("link_id", "group_id", "click_id")
 CARRIED = (*ORIGIN, *LINK)
+TOLD = ("screen", "language")  # of the visitor, yet not every event tells them
 NEEDS_VISIT = frozenset({"ping"})  # says nothing worth a visit of its own
 
 
@@ -109,6 +110,15 @@ def view_number(text: str) -> int:
         return 0
 
 
+def share_told(visit: Visit, event: Event) -> None:
+    """Give the event the screen and language of its visit, so that the visit counts under one value of each."""
+    for name in TOLD:
+        if found := visit.told.get(name):
+            event[name] = found
+        elif event.get(name):
+            visit.told[name] = event[name]
+
+
 def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill visit, its start, the view and the event's own number."""
     at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
@@ -161,6 +171,7 @@ def fill_visit(hit: Hit, facts: SiteFacts, event: Event, visit: Visit) -> None:
     if hit.kind == "view":
         visit.view = view or new_number()
     event["view_id"] = view or visit.view
+    share_told(visit, event)
     event["device"], event["visit"], event["is_new"] = visit.device, visit.number, visit.is_new
     event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""

@@ -15,6 +15,7 @@ def open_visits(since: datetime) -> list[dict[str, Any]]:
     return rows(
         "SELECT site_id, device, visit, min(visit_start) AS began, max(ts) AS seen, max(is_new) AS fresh,"
         " argMax(view_id, (kind = 'view', ts)) AS view,"
+        " argMinIf(screen, ts, screen != '') AS screen, argMinIf(language, ts, language != '') AS language,"
         " argMin((referrer, referrer_domain, source, channel, search_term, utm_source, utm_medium, utm_campaign,"
         " utm_content, utm_term, link_id, group_id, click_id), ts) AS origin"
         " FROM events WHERE ts >= {since:DateTime64(3, 'UTC')} AND site_id > 0 AND visit > 0"
