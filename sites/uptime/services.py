@@ -23,6 +23,7 @@ from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
 from sites.uptime.check import check
+from sites.uptime.expectations import expectation_errors
 from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, State, UptimeHour, WatchedPeriod
 from sites.uptime.run import FIELDS, apply_all, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
@@ -113,6 +114,8 @@ def validate(monitor: Monitor) -> None:
         raise ValidationError({"interval": f"Choose {SHORTEST} to {LONGEST} seconds."})
     if not 1 <= monitor.timeout <= 30:
         raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
+    if errors := expectation_errors(monitor):
+        raise ValidationError(errors)
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
     if "@" in urlsplit(monitor.url).netloc:
