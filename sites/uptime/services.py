@@ -68,6 +68,8 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
         watching_end(before, now)  # its last check covers the time of the longer interval
     for name in FIELDS:
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
+    if origin_of(monitor.url) != origin_of(before.url):
+        monitor.tls_expires = None
     monitor.next_due = next_moment(monitor.pk, monitor.interval, now)
     monitor.save()
     return monitor
@@ -95,7 +97,7 @@ def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     row = Monitor.objects.select_for_update().get(pk=monitor.pk)
     if origin_of(url) != origin_of(row.url):
-        row.headers = {}
+        row.headers, row.tls_expires = {}, None
     if not enabled:
         monitoring_end(row, timezone.now())
     row.url, row.enabled = url, enabled
