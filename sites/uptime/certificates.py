@@ -35,6 +35,11 @@ def watch_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
     return [firing for number, firing in due.items() if told.get(number) != firing.key]
 
 
+def days_left(expires: datetime, now: datetime) -> int:
+    """The days until then, a part of one counted as a whole; 0 or less afterwards."""
+    return math.ceil((expires - now) / timedelta(days=1))
+
+
 def expiring(site_id: int, days: int, now: datetime) -> list[Monitor]:
     """The site's monitors whose certificate expires within so many days, the first one first."""
     soon = Monitor.objects.filter(tls_expires__gt=now, tls_expires__lte=now + timedelta(days=days))
@@ -45,9 +50,8 @@ def warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Firing:
     """The words about a certificate, which expires within the last of `days`; the key names the one that is reached."""
     expires = monitor.tls_expires
     assert expires is not None  # `expiring` asked for it
-    left = expires - now
-    reached = next(day for day in days if left <= timedelta(days=day))
-    number = math.ceil(left / timedelta(days=1))
+    number = days_left(expires, now)
+    reached = next(day for day in days if number <= day)
     when = "within a day" if number == 1 else f"in {number} days"
     text = (
         f"A certificate that {monitor.url} needs, its own or one of an address it redirects to, is valid until"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.forms import add_mistakes
 from sites.access import site_for
 from sites.models import Site
+from sites.uptime.certificates import days_left
 from sites.uptime.costs import with_costs
 from sites.uptime.forms import MonitorForm
 from sites.uptime.history import Span, availability_of, days
@@ -42,8 +41,8 @@ def certificate(monitor: Monitor) -> dict[str, Any] | None:
     """When the first certificate expires that the monitor's address needs, and how many days are left."""
     if monitor.tls_expires is None:
         return None
-    left = math.floor((monitor.tls_expires - timezone.now()) / timedelta(days=1))
-    return {"expires": monitor.tls_expires, "days": left, "soon": left < CERTIFICATE_SOON}
+    left = days_left(monitor.tls_expires, timezone.now())
+    return {"expires": monitor.tls_expires, "days": left, "soon": left <= CERTIFICATE_SOON}
 
 
 def summary(monitor: Monitor, zone: str) -> dict[str, Any]:
