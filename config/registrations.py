@@ -35,6 +35,7 @@ from sites.live import register_traffic
 from sites.navigation import register_settings_page
 from sites.revocation import API_KEYS, MAIL_CHANNELS, PROXY_SECRETS, SITE_KEYS, WEBHOOK_SECRETS
 from sites.services import claim_changed
+from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
@@ -67,8 +68,8 @@ register_traffic(traffic)
 register_filter_check(check_segment_filter)
 register_reader(named_goals)
 
-# Alerts: what can be watched in traffic, of the account and of links
-register_conditions(*TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS, *LINK_CONDITIONS)
+# Alerts: what can be watched of uptime, in traffic, of the account and of links
+register_conditions(*UPTIME_CONDITIONS, *TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS, *LINK_CONDITIONS)
 
 # Uptime: what incidents cost
 register_costs(costs)

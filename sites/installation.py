@@ -48,7 +48,7 @@ def judge(site: Site, answer: Answer, our_host: str) -> Finding:
             False, f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for.",
             "Watch for the first hit below instead.",
         )  # fmt: skip
-    html = answer.body.decode(errors="replace")
+    html = answer.text
     ids = {found for tag in SCRIPT.findall(html) for found in DATA_ID.findall(tag)}
     own = str(site.pk)
     if own not in ids and not re.search(OTHER_FORMS.format(id=own), html):

@@ -20,6 +20,7 @@ PAGES: dict[str, tuple[int, dict[str, str], str]] = {
     "/good": (200, {}, f"<html>{SNIPPET}</html>"),
     "/classic": (200, {}, "<script>var clicky_site_ids = []; clicky_site_ids.push({id});</script>"),
     "/scriptless": (200, {}, '<img src="//stats.example/{id}ns.gif">'),
+    "/wide": (200, {"Content-Type": "text/html; charset=utf-16le"}, SNIPPET),
     "/none": (200, {}, "<html>{id} is only mentioned</html>"),
     "/other": (200, {}, SNIPPET.replace("{id}", "101999999")),
     "/broken": (500, {}, SNIPPET),
@@ -39,7 +40,8 @@ def web(site: Site, settings) -> Iterator[str]:
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, headers, text = PAGES[self.path]
-            body = text.replace("{id}", str(site.pk)).encode()
+            charset = headers.get("Content-Type", "charset=utf-8").partition("charset=")[2]
+            body = text.replace("{id}", str(site.pk)).encode(charset)
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -72,6 +74,7 @@ def path(site: Site) -> str:
     [
         ("/good", "The tracking code is in the page."),
         ("/classic", "The tracking code is in the page."),
+        ("/wide", "The tracking code is in the page."),
         ("/scriptless", "The tracking code is in the page."),
         ("/moved", "The tracking code is in the page."),
         ("/lenient", "The tracking code is in the page."),

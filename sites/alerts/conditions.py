@@ -22,12 +22,14 @@ class Firing:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number or word of a condition, as its form field shows it."""
+    """One number or word of a condition, as its form field shows it. `check` raises ValueError with a sentence."""
 
     name: str
     label: str
     default: Any
     help: str = ""
+    required: bool = True
+    check: Callable[[str], object] | None = None
 
 
 Watch = Callable[[Alert, datetime], Sequence[Firing]]
@@ -36,7 +38,7 @@ Watch = Callable[[Alert, datetime], Sequence[Firing]]
 @dataclass(frozen=True)
 class Condition:
     """A row of the registry. `watch` looks at the world and may keep what it saw in `alert.memory`; None = told
-    by events, such as an incident, and never polled."""
+    by events only and never polled."""
 
     name: str
     label: str
@@ -51,6 +53,3 @@ CONDITIONS: dict[str, Condition] = {}
 def register(*conditions: Condition) -> None:
     """Make conditions known; called once at start from the switchboard."""
     CONDITIONS.update({condition.name: condition for condition in conditions})
-
-
-register(Condition("uptime", "The site goes down or comes back", "Told when a second check confirms a failure."))

@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import validate_email
 
 from accounts.security.masking import mask, unmask
-from sites.alerts.conditions import Condition
+from sites.alerts.conditions import Condition, Parameter
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable
@@ -77,13 +77,24 @@ class AlertForm(forms.ModelForm):
         if not self.initial["name"]:
             self.initial["name"] = condition.label
         for parameter in condition.parameters:
-            self.fields[f"p_{parameter.name}"] = self.field_of(parameter.name, parameter.default, parameter.label)
-            self.fields[f"p_{parameter.name}"].help_text = parameter.help
+            self.fields[f"p_{parameter.name}"] = self.field_of(parameter)
 
-    def field_of(self, name: str, default: Any, label: str) -> forms.Field:
-        value = self.instance.parameters.get(name, default)
-        kind: type[forms.Field] = forms.FloatField if isinstance(default, int | float) else forms.CharField
-        return kind(label=label, initial=value, required=default != "")
+    def field_of(self, row: Parameter) -> forms.Field:
+        value = self.instance.parameters.get(row.name, row.default)
+        kind: type[forms.Field] = forms.FloatField if isinstance(row.default, int | float) else forms.CharField
+        required = row.required and row.default != ""
+        return kind(label=row.label, initial=value, required=required, help_text=row.help)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse parameters that their condition cannot read."""
+        data = super().clean() or {}
+        for row in self.condition.parameters:
+            try:
+                if row.check:
+                    row.check(data.get(f"p_{row.name}", ""))
+            except ValueError as error:
+                self.add_error(f"p_{row.name}", str(error))
+        return data
 
     def parameters(self) -> dict[str, Any]:
         """The condition's parameters as entered."""

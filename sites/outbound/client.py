@@ -7,7 +7,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from sites.outbound.connection import ByteLimit, GuardedBackend, GuardedTranspor
 from sites.outbound.errors import OutboundError, OutboundNotMade
 from sites.outbound.names import check_name_servers
 from sites.outbound.redirects import Hop, first_hop, next_hop
+from sites.outbound.text import decode_body
 
 MAX_HOPS = 5
 MAX_BYTES = 1_000_000
@@ -35,7 +36,8 @@ INVALID_URL = "This is not an address that can be requested."
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A response: `body` cut at the limit, `milliseconds` until it was read, `tls_expires` of the last hop (UTC).
+    """A response: `body` cut at the limit, `milliseconds` until it was read, `tls_expires` (UTC) when the first
+    certificate of all hops expires.
 
     `encoding` is a content encoding that was not decoded; the body is then empty.
     """
@@ -49,6 +51,11 @@ class Answer:
     hops: tuple[str, ...] = field(default=())
     truncated: bool = False
     encoding: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body in its character encoding."""
+        return decode_body(self.body, self.headers.get("content-type", ""))
 
 
 async def fetch_async(
@@ -88,14 +95,16 @@ async def follow_hops(
     hop: Hop, backend: GuardedBackend, hops: list[str], timeout: float, follow: bool, most_bytes: int
 ) -> Answer:
     """Follow redirects to the final response. `hops` gets the URL of every request, the present one last."""
-    started, cookies = time.monotonic(), httpx.Cookies()
+    started, cookies, certificates = time.monotonic(), httpx.Cookies(), list[datetime]()
     async with GuardedTransport(backend) as transport:
         while True:
             response = await send_request(transport, hop, cookies, timeout)
+            certificates += certificate_end(response)
             try:
                 following = next_hop(hop, response.status_code, response.headers.get("location")) if follow else None
                 if following is None:
-                    return await read_answer(response, hop, hops, started, most_bytes)
+                    answer = await read_answer(response, hop, hops, started, most_bytes)
+                    return replace(answer, tls_expires=min(certificates, default=None))
             finally:
                 await response.aclose()
             if len(hops) > MAX_HOPS:
@@ -142,18 +151,18 @@ async def read_answer(response: httpx.Response, hop: Hop, hops: list[str], start
         body=body,
         url=str(hop.url),
         milliseconds=round((time.monotonic() - started) * 1000),
-        tls_expires=certificate_end(response),
         hops=tuple(hops),
         truncated=truncated,
         encoding=undecoded,
     )
 
 
-def certificate_end(response: httpx.Response) -> datetime | None:
+def certificate_end(response: httpx.Response) -> list[datetime]:
+    """When the certificate of the server expires, if it has one."""
     stream = response.extensions.get("network_stream")
     tls = stream.get_extra_info("ssl_object") if stream else None
     end = (tls.getpeercert() or {}).get("notAfter") if tls else None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC) if end else None
+    return [datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC)] if end else []
 
 
 def to_outbound_error(error: Exception, url: str, looking_up: bool = False) -> OutboundError:

@@ -8,34 +8,36 @@ from django.utils import timezone
 
 from accounts.security.encrypted_fields import Unreadable
 from sites.outbound import Answer, OutboundError, OutboundNotMade, fetch_async
+from sites.uptime.expectations import expectation_errors, parse_statuses
 from sites.uptime.models import Monitor
 from sites.uptime.state import Verdict
 
 AGENT = "Mozilla/5.0 (compatible; uptime check)"  # without a brand: it is seen on white-labelled clients' servers
 
 
-def status_expected(status: int, pattern: str) -> bool:
-    """Whether `status` is one of `pattern`, such as "200-299, 401". Parts that are no numbers match nothing."""
-    for part in pattern.split(","):
-        low, _, high = part.strip().partition("-")
-        if low.isdigit() and (not high or high.isdigit()) and int(low) <= status <= int(high or low):
-            return True
-    return False
-
-
 def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
     """What is wrong with `answer`, as a sentence; empty when nothing is."""
-    if not status_expected(answer.status, monitor.expected_status):
+    if not any(low <= answer.status <= high for low, high in parse_statuses(monitor.expected_status)):
         return f"Answered {answer.status}; expected {monitor.expected_status}."
-    text = answer.body.decode(errors="replace")
-    if answer.encoding and (monitor.must_contain or monitor.must_not_contain):
-        return f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for."
-    if monitor.must_contain and monitor.must_contain not in text:
-        return f"The page does not contain “{monitor.must_contain}”."
-    if monitor.must_not_contain and monitor.must_not_contain in text:
-        return f"The page contains “{monitor.must_not_contain}”."
+    if wrong := wrong_words(monitor, answer):
+        return wrong
     if answer.tls_expires and answer.tls_expires < now + timedelta(hours=1):
         return "The certificate runs out within the hour."
+    return ""
+
+
+def wrong_words(monitor: Monitor, answer: Answer) -> str:
+    """What is wrong with the words of the page, as a sentence; empty when nothing is."""
+    if not monitor.must_contain and not monitor.must_not_contain:
+        return ""
+    if answer.encoding:
+        return f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for."
+    text = answer.text
+    if monitor.must_contain and monitor.must_contain not in text:
+        part = f" in its first {len(answer.body):,} bytes" if answer.truncated else ""
+        return f"The page does not contain “{monitor.must_contain}”{part}."
+    if monitor.must_not_contain and monitor.must_not_contain in text:
+        return f"The page contains “{monitor.must_not_contain}”."
     return ""
 
 
@@ -44,6 +46,9 @@ async def check(monitor: Monitor) -> Verdict:
     failure of the monitored address: the verdict is then not `made`."""
     if isinstance(monitor.headers, Unreadable):
         return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", made=False)
+    impossible = expectation_errors(monitor)
+    if impossible:
+        return Verdict(False, cause=f"Change its settings: {next(iter(impossible.values()))}", made=False)
     headers = {"User-Agent": AGENT, **monitor.headers}
     try:
         answer = await fetch_async(

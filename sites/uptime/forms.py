@@ -36,6 +36,10 @@ class MonitorForm(forms.ModelForm):
             "timeout": "Seconds to wait",
             "public": "Show on the public status page",
         }
+        help_texts = {
+            "must_contain": "Looked for in the first megabyte of the page, in the page's own character set.",
+            "must_not_contain": "Looked for in the same way.",
+        }
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -84,7 +84,8 @@ def apply(monitor: Monitor, verdict: Verdict, now: datetime) -> Change:
     monitor.cause = verdict.cause[:200]
     if verdict.made:
         monitor.checked, monitor.milliseconds = now, verdict.milliseconds
-    monitor.tls_expires = verdict.tls_expires or monitor.tls_expires
+    if verdict.ok or verdict.tls_expires:  # a failure without an answer says nothing about the certificate
+        monitor.tls_expires = verdict.tls_expires
     if change.confirm_at:
         monitor.next_due = change.confirm_at
     return change

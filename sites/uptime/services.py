@@ -23,6 +23,7 @@ from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
 from sites.uptime.check import check
+from sites.uptime.expectations import expectation_errors
 from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, State, UptimeHour, WatchedPeriod
 from sites.uptime.run import FIELDS, apply_all, hours_of, run_round, write_change
 from sites.uptime.state import Verdict, next_moment
@@ -67,6 +68,8 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
         watching_end(before, now)  # its last check covers the time of the longer interval
     for name in FIELDS:
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
+    if origin_of(monitor.url) != origin_of(before.url):
+        monitor.tls_expires = None
     monitor.next_due = next_moment(monitor.pk, monitor.interval, now)
     monitor.save()
     return monitor
@@ -94,7 +97,7 @@ def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     row = Monitor.objects.select_for_update().get(pk=monitor.pk)
     if origin_of(url) != origin_of(row.url):
-        row.headers = {}
+        row.headers, row.tls_expires = {}, None
     if not enabled:
         monitoring_end(row, timezone.now())
     row.url, row.enabled = url, enabled
@@ -113,6 +116,8 @@ def validate(monitor: Monitor) -> None:
         raise ValidationError({"interval": f"Choose {SHORTEST} to {LONGEST} seconds."})
     if not 1 <= monitor.timeout <= 30:
         raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
+    if errors := expectation_errors(monitor):
+        raise ValidationError(errors)
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
     if "@" in urlsplit(monitor.url).netloc:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.forms import add_mistakes
 from sites.access import site_for
 from sites.models import Site
+from sites.uptime.certificates import days_left
 from sites.uptime.costs import with_costs
 from sites.uptime.forms import MonitorForm
 from sites.uptime.history import Span, availability_of, days
@@ -22,8 +23,7 @@ from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE, monitor_create, monitor_update
 
 LEVELS = ((100.0, "good"), (99.0, "dented"), (0.0, "bad"))
-
-
+CERTIFICATE_SOON = 30  # days
 BAR_PITCH = 6  # of the drawing's units, 4 of them the bar
 
 
@@ -37,6 +37,14 @@ def bar(index: int, span: Span) -> dict[str, Any]:
     return {**place, "level": level, "text": f"{availability:.2f} %, typically {span.p50 or 0} ms"}
 
 
+def certificate(monitor: Monitor) -> dict[str, Any] | None:
+    """When the first certificate expires that the monitor's address needs, and how many days are left."""
+    if monitor.tls_expires is None:
+        return None
+    left = days_left(monitor.tls_expires, timezone.now())
+    return {"expires": monitor.tls_expires, "days": left, "soon": left <= CERTIFICATE_SOON}
+
+
 def summary(monitor: Monitor, zone: str) -> dict[str, Any]:
     """A monitor with its ninety days and their availability in percent."""
     spans = days(monitor, now=timezone.now(), zone=zone)
@@ -45,6 +53,7 @@ def summary(monitor: Monitor, zone: str) -> dict[str, Any]:
         "monitor": monitor,
         "bars": [bar(index, span) for index, span in enumerate(spans)],
         "availability": availability_of(spans),
+        "certificate": certificate(monitor),
         "latest": checked[-1] if checked else None,
     }
 
