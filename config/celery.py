@@ -16,7 +16,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from celery import Celery
+from celery import Celery, signals
 from celery.beat import Scheduler, Service
 from celery.worker import WorkController
 from django.conf import settings
@@ -70,6 +70,19 @@ def register(row: Period) -> None:
 
 for _row in PERIODS:
     register(_row)
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def refuse_another_key(**_: Any) -> None:
+    """End a worker or beat that has another SECRET_KEY than the installation."""
+    from accounts.security.secret_key import WrongSecretKey  # models: not before Django is set up
+    from config import process
+
+    try:
+        process.refuse_another_key()
+    except WrongSecretKey as error:
+        raise SystemExit(str(error)) from error
 
 
 class Threads:
