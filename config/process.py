@@ -59,7 +59,7 @@ PARTS: tuple[Part, ...] = (
     Part("links in memory", known_links.start, known_links.stop),
     Part("links that pause", pausing.start, pausing.stop),
     Part("geography", places.atlas, nothing),
-    Part("known devices", newcomers.bits, newcomers.save),
+    Part("known devices", newcomers.filters, newcomers.save),
     Part("spool writer", spool.start, spool.stop),
     Part("open visits", rebuild.rebuild, nothing),
     Part("interrupted corrections", upkeep.finish_at_start, nothing),
