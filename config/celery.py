@@ -39,8 +39,7 @@ app.conf.update(
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
     beat_schedule={
-        row.name: {"task": row.name, "schedule": row.seconds, "options": {"expires": row.seconds * 2}}
-        for row in PERIODS
+        row.name: {"task": row.name, "schedule": row.step, "options": {"expires": row.step * 2}} for row in PERIODS
     },
 )
 
@@ -55,7 +54,8 @@ def run(row: Period) -> None:
     if row.guarded:
         if settings.REDIS_URL:
             known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
-        run_guarded(row.name, job, now=now, longest=timedelta(seconds=row.longest))
+        longest, pause = timedelta(seconds=row.longest), timedelta(seconds=row.pause)
+        run_guarded(row.name, job, now=now, longest=longest, pause=pause)
     else:
         job()
 
