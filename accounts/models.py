@@ -248,3 +248,4 @@ class ExposedKey(models.Model):
 # Kept beside what uses it
 from accounts.custom_domains.models import HostClaim, HostOwner  # noqa: E402, F401
 from accounts.operations.models import TaskRun  # noqa: E402, F401
+from accounts.security.secret_key import SecretKeyFingerprint  # noqa: E402, F401

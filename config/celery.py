@@ -16,7 +16,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from celery import Celery
+from celery import Celery, signals
 from celery.beat import Scheduler, Service
 from celery.worker import WorkController
 from django.conf import settings
@@ -39,8 +39,7 @@ app.conf.update(
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
     beat_schedule={
-        row.name: {"task": row.name, "schedule": row.seconds, "options": {"expires": row.seconds * 2}}
-        for row in PERIODS
+        row.name: {"task": row.name, "schedule": row.step, "options": {"expires": row.step * 2}} for row in PERIODS
     },
 )
 
@@ -55,7 +54,8 @@ def run(row: Period) -> None:
     if row.guarded:
         if settings.REDIS_URL:
             known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
-        run_guarded(row.name, job, now=now, longest=timedelta(seconds=row.longest))
+        longest, pause = timedelta(seconds=row.longest), timedelta(seconds=row.pause)
+        run_guarded(row.name, job, now=now, longest=longest, pause=pause)
     else:
         job()
 
@@ -70,6 +70,19 @@ def register(row: Period) -> None:
 
 for _row in PERIODS:
     register(_row)
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def refuse_another_key(**_: Any) -> None:
+    """End a worker or beat that has another SECRET_KEY than the installation."""
+    from accounts.security.secret_key import WrongSecretKey  # models: not before Django is set up
+    from config import process
+
+    try:
+        process.refuse_another_key()
+    except WrongSecretKey as error:
+        raise SystemExit(str(error)) from error
 
 
 class Threads:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from accounts.custom_domains.txt_records import parse_dns_server
+from accounts.security.secret_key import is_key_from_file
 from tracking.store.errors import StoreError
 from tracking.store.target import parse
 
@@ -165,4 +166,15 @@ def one_machine() -> Iterator[CheckMessage]:
             "W004",
             "EVENTS_URL is a server but REDIS_URL is empty: several processes would cut visits in pieces.",
             "Set REDIS_URL, or run one process only.",
+        )
+
+
+@deploy_check
+def key_of_several_processes() -> Iterator[CheckMessage]:
+    """A database that several processes use, with a key that only this one has."""
+    if settings.ENV.database_url and is_key_from_file():
+        yield problem(
+            "W006",
+            f"DATABASE_URL is set but SECRET_KEY is not: this process has its own key, in {settings.DATA_DIR}.",
+            "Set the same SECRET_KEY for every process; one with another key does not start.",
         )

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
+# ClickHouse's settings that an operator may set for every question (QUERY_LIMITS)
+QUERY_LIMIT_NAMES = ("max_execution_time", "max_memory_usage", "max_rows_to_read", "max_threads")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 
 
@@ -48,6 +50,20 @@ class Env:
     dns_servers: tuple[str, ...]
     mistakes: tuple[tuple[str, str], ...] = ()
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
+    query_limits: dict[str, int] = field(default_factory=dict)
+
+
+def parse_query_limits(text: str) -> dict[str, int]:
+    """`max_execution_time=60,max_threads=4` as a dictionary. Raises ValueError for what is no limit or no number."""
+    found = {}
+    for word in words(text):
+        name, _, value = (part.strip() for part in word.partition("="))
+        if name not in QUERY_LIMIT_NAMES:
+            raise ValueError(f"{name!r} is no limit of a question; use {', '.join(QUERY_LIMIT_NAMES)}.")
+        if not (value.isascii() and value.isdigit() and int(value) > 0):
+            raise ValueError(f"{name} is a whole number above 0, such as {name}=60, not {value!r}.")
+        found[name] = int(value)
+    return found
 
 
 def kept_secret(path: Path) -> str:
@@ -75,6 +91,8 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
     host = env.get("HOST") or "127.0.0.1"
     mistakes: list[tuple[str, str]] = []
     port = settled("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
+    limits = env.get("QUERY_LIMITS", "")
+    query_limits = settled("QUERY_LIMITS", lambda: parse_query_limits(limits), dict[str, int](), mistakes)
     return Env(
         host=host,
         port=port,
@@ -96,4 +114,5 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         dns_servers=words(env.get("DNS_SERVERS", "")),
         mistakes=tuple(mistakes),
         secret_key_fallbacks=words(env.get("SECRET_KEY_FALLBACKS", "")),
+        query_limits=query_limits,
     )

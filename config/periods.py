@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+LONGEST_STEP = 600.0
+
 
 class Period(NamedTuple):
     """What, by which function (dotted path), every how many seconds."""
@@ -18,6 +20,17 @@ class Period(NamedTuple):
     guarded: bool = True  # run once at a time over all workers, and written down; needs the database
     # Seconds after which the next run may begin even if this one goes on; that its worker died is noticed much earlier
     longest: float = 600
+
+    @property
+    def step(self) -> float:
+        """Every how many seconds beat starts the task. A task of hours runs then if its last run is long enough ago:
+        beat remembers nothing over a restart, so that one of a day would never run where there is one every day."""
+        return min(self.seconds, LONGEST_STEP)
+
+    @property
+    def pause(self) -> float:
+        """The least seconds between the starts of two runs; 0 where beat alone decides."""
+        return self.seconds - LONGEST_STEP / 2 if self.seconds > LONGEST_STEP else 0.0
 
 
 MINUTE, HOUR = 60, 3600
@@ -40,5 +53,7 @@ PERIODS: tuple[Period, ...] = (
     Period("salts", "tracking.salts.rotate", HOUR),
     Period("retention", "tracking.upkeep.retention", 6 * HOUR, longest=6 * HOUR),
     Period("corrections finished", "tracking.upkeep.finish", HOUR, longest=6 * HOUR),
+    Period("sessions cleared", "accounts.operations.cleanup.sessions_clear", 24 * HOUR),
+    Period("mail files cleared", "accounts.operations.cleanup.mails_clear", 24 * HOUR),
     Period("digests", "reports.digest.send.digests_send", 10 * MINUTE, longest=2 * HOUR),
 )

@@ -10,6 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from django.db import DatabaseError, connection
+
+from accounts.security.secret_key import check_secret_key
 from links import known as known_links
 from links import pausing
 from links import rebuild as rebuild_links
@@ -33,18 +36,30 @@ def nothing() -> None:
     """Some parts need no end, or no beginning."""
 
 
+def refuse_another_key() -> None:
+    """Raise WrongSecretKey if the database is used with another SECRET_KEY; while it is away, nobody can tell."""
+    try:
+        check_secret_key()
+    except DatabaseError as error:
+        log.warning("SECRET_KEY could not be compared with the database's: %s", str(error).partition("\n")[0])
+    finally:
+        if not connection.in_atomic_block:  # this thread may never need it again
+            connection.close()
+
+
 def end_streams() -> None:
     """Let open event streams finish."""
     feed.close()
 
 
 PARTS: tuple[Part, ...] = (
+    Part("secret key", refuse_another_key, nothing),
     Part("sites in memory", known.start, known.stop),
     Part("address of links", follow_configuration, nothing),
     Part("links in memory", known_links.start, known_links.stop),
     Part("links that pause", pausing.start, pausing.stop),
     Part("geography", places.atlas, nothing),
-    Part("known devices", newcomers.bits, newcomers.save),
+    Part("known devices", newcomers.filters, newcomers.save),
     Part("spool writer", spool.start, spool.stop),
     Part("open visits", rebuild.rebuild, nothing),
     Part("interrupted corrections", upkeep.finish_at_start, nothing),

@@ -4,6 +4,7 @@ from accounts.access import register_kind
 from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
 from accounts.invitations import OPEN_INVITATIONS
+from accounts.limits import LIMITS
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
 from config.periods import PERIODS
@@ -97,6 +98,6 @@ register_docs(
         "running",
         "Running it yourself",
         "One process or many, behind a proxy, backed up.",
-        lambda _: {"periods": PERIODS},
+        lambda _: {"periods": PERIODS, "limits": LIMITS},
     ),
 )

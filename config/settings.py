@@ -148,6 +148,7 @@ CACHES = {
 
 EVENTS_URL = ENV.events_url
 REDIS_URL = ENV.redis_url
+QUERY_LIMITS = ENV.query_limits
 TRUSTED_PROXIES = ENV.trusted_proxies
 GEOIP_CITY = ENV.geoip_city
 GEOIP_ASN = ENV.geoip_asn

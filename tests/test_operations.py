@@ -6,13 +6,17 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
+from django.contrib.sessions.models import Session
 from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.test import Client
 from django.urls import reverse
 
-from accounts.operations import mailbox, run
+from accounts.operations import cleanup, mailbox, run
 from accounts.operations.models import TaskRun
 from accounts.operations.run import claim_task, run_guarded
-from config import health
+from config import celery, health
+from config.periods import PERIODS
 from reports.digest.send import digests_send
 from tests.test_digest import MONDAY, weekly  # noqa: F401
 
@@ -157,3 +161,48 @@ def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypa
     assert run_guarded("slow", slow, now=NOW, longest=timedelta(seconds=2))
     assert taken == [False, True]
     assert TaskRun.objects.get(name="slow").running_until == NOW + timedelta(seconds=3.5), "the next one has it"
+
+
+def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkeypatch):
+    ran = []
+    monkeypatch.setattr("accounts.operations.cleanup.sessions_clear", lambda: ran.append(datetime.now(UTC)))
+    row = next(row for row in PERIODS if row.name == "sessions cleared")
+    assert row.step == 600 and [period.pause for period in PERIODS if period.seconds <= 600 and period.pause] == []
+    for number in range(3 * 144 + 1):  # every ten minutes, as after a restart each time
+        with time_machine.travel(NOW + number * timedelta(minutes=10), tick=False):
+            celery.run(row)
+    assert ran == [NOW + day * timedelta(days=1) for day in range(4)]
+
+
+def test_a_task_of_a_day_whose_worker_was_killed_does_not_wait_for_the_next_day(db):
+    day = timedelta(days=1)
+    assert claim_task("sessions cleared", NOW, pause=day)
+    assert claim_task("sessions cleared", NOW + timedelta(minutes=10), pause=day)
+    assert run_guarded("other", lambda: None, now=NOW, pause=day)
+    assert not run_guarded("other", lambda: None, now=NOW + timedelta(minutes=10), pause=day)
+
+
+def test_expired_sessions_are_deleted(db, client, alice):
+    client.force_login(alice)
+    with time_machine.travel(NOW - timedelta(days=90), tick=False):
+        Client().force_login(alice)
+    assert Session.objects.count() == 2
+    cleanup.sessions_clear()
+    assert Session.objects.count() == 1 and client.get("/me").status_code == 200
+
+
+def test_mail_in_files_is_kept_for_thirty_days(written):
+    for name, days in (("old.log", 31), ("young.log", 29), ("notes.txt", 90)):
+        EmailMessage("x", "y", to=["p@example.com"]).send()
+        (path,) = [path for path in written.glob("*.log") if path.name not in ("old.log", "young.log")]
+        at = (NOW - timedelta(days=days)).timestamp()
+        os.utime(path.rename(written / name), (at, at))
+    assert cleanup.mails_clear(NOW) == 1
+    assert sorted(path.name for path in written.iterdir()) == ["notes.txt", "young.log"]
+
+
+def test_where_mail_is_really_sent_no_file_is_deleted(settings, tmp_path):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+    (tmp_path / "old.log").touch()
+    assert cleanup.mails_clear(NOW + timedelta(days=36_500)) == 0

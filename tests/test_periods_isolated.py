@@ -44,6 +44,8 @@ WITHOUT_TENANTS = {
     "heartbeat": "reads and writes one number in the cache",
     "uptime forgets": "is one DELETE by age, over all rows",
     "links paused": "is one UPDATE by date, over all links",
+    "sessions cleared": "is one DELETE by age, over all sessions",
+    "mail files cleared": "looks at the age of files alone",
     "salts": "makes the day's salt, which belongs to nobody",
 }
 

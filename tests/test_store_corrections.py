@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import NOW, browse, event, number, record, visit
 from tracking.store import Selection
+from tracking.store.migrate import nodes
 
 SITE, OTHER = 1000, 1001
 
@@ -109,6 +110,29 @@ def test_retention_drops_what_a_site_no_longer_keeps_and_leaves_the_others(store
     assert store.rows(
         "SELECT count() AS n FROM system.parts WHERE active AND table = 'events' AND partition = '202503'"
     ) == [{"n": 0}]
+
+
+def mutations(store: Any) -> int:
+    asked = "SELECT count() AS n FROM system.mutations WHERE database = currentDatabase() AND table LIKE 'firsts%'"
+    return int(store.rows(asked)[0]["n"])
+
+
+def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_nothing_is_due(store: Any) -> None:
+    sites = {700_000_000 + number: 1 + number % 2 for number in range(60)}
+    for site in sites:
+        browse(site, "/kept", at=NOW, visitor="here")
+        browse(site, "/came back", at=NOW.replace(month=1), visitor="regular")
+        browse(site, "/came back", at=NOW, visitor="regular", visit=5)
+    before = mutations(store)
+    store.keep_months(sites, NOW)
+    store.keep_months(sites, NOW)
+    assert mutations(store) == before
+    for site in sites:
+        browse(site, "/gone", at=NOW.replace(year=2025), visitor="gone")
+    store.keep_months(sites, NOW)
+    assert mutations(store) - before <= 2 * max(1, len(nodes())), "one for each length of time that sites keep"
+    left = store.rows("SELECT site_id, count() AS n FROM firsts FINAL WHERE site_id >= 700000000 GROUP BY site_id")
+    assert {row["n"] for row in left} == {2} and len(left) == 60
 
 
 def test_a_site_keeps_whole_months(store: Any) -> None:

@@ -7,17 +7,31 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.security.secret_key import WrongSecretKey, check_secret_key
+
 
 class InstallationCommand(BaseCommand):
-    """A command that needs a migrated database."""
+    """A command that needs a migrated database, and the installation's SECRET_KEY."""
 
     requires_migrations_checks = True
+    checks_secret_key = True
 
     def check_migrations(self) -> None:
-        """Raise CommandError if migrations are missing, as before the first start or with a wrong DATA_DIR."""
+        """Raise CommandError if migrations are missing, as before the first start or with a wrong DATA_DIR; and if
+        SECRET_KEY is not the installation's."""
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(
                 f"The database is empty or of an earlier version (DATA_DIR is {settings.DATA_DIR}). Set DATA_DIR and "
                 "DATABASE_URL as for the server, or start the server once, which migrates it: manage.py serve"
             )
+        if self.checks_secret_key:
+            require_secret_key()
+
+
+def require_secret_key() -> None:
+    """Raise CommandError if SECRET_KEY is not the installation's."""
+    try:
+        check_secret_key()
+    except WrongSecretKey as error:
+        raise CommandError(str(error)) from error

@@ -81,10 +81,15 @@ def folder() -> Path | None:
     return Path(str(getattr(settings, "EMAIL_FILE_PATH", settings.DATA_DIR / "mail")))
 
 
+def mail_files() -> list[Path]:
+    """The files that mail was written into; none when it is really sent."""
+    where = folder()
+    return [path for path in where.glob("*.log") if NAME.match(path.name)] if where else []
+
+
 def mails() -> list[Sent]:
     """The latest mails, newest first."""
-    where = folder()
-    files = sorted(where.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True) if where else []
+    files = sorted(mail_files(), key=lambda path: path.stat().st_mtime, reverse=True)
     found: list[Sent] = []
     for path in files:
         if len(found) >= MOST:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 LONGEST = timedelta(minutes=10)
+NO_PAUSE = timedelta(0)
 LEASE = timedelta(seconds=20)
 RENEW_SECONDS = 5.0
 
@@ -39,12 +40,15 @@ def summary() -> dict[str, dict[str, object]]:
     }
 
 
-def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest: timedelta = LONGEST) -> bool:
-    """Run `job` unless it runs already; whether it ran. A failure is logged and kept, not raised.
+def run_guarded(
+    name: str, job: Callable[[], object], *, now: datetime, longest: timedelta = LONGEST, pause: timedelta = NO_PAUSE
+) -> bool:
+    """Run `job` unless it runs already or its last run began less than `pause` ago; whether it ran.
 
-    After `longest` its lease is not renewed any more: another worker may begin although this one has not ended.
+    A failure is logged and kept, not raised. A run whose worker died does not count as the last one. After
+    `longest` its lease is not renewed any more: another worker may begin although this one has not ended.
     """
-    claim = claim_task(name, now, longest)
+    claim = claim_task(name, now, longest, pause)
     if not claim:
         return False
     begun, error = time.monotonic(), ""
@@ -64,16 +68,18 @@ def run_guarded(name: str, job: Callable[[], object], *, now: datetime, longest:
     return True
 
 
-def claim_task(name: str, now: datetime, longest: timedelta = LONGEST) -> str:
-    """Claim a task that nobody runs; returns the claim, "" if somebody has it.
+def claim_task(name: str, now: datetime, longest: timedelta = LONGEST, pause: timedelta = NO_PAUSE) -> str:
+    """Claim a task that nobody runs and that is due; returns the claim, "" if somebody has it or it is not due.
 
     A lease that ends later than any lease can was made by a clock that was wrong, and does not count.
     """
     TaskRun.objects.get_or_create(name=name)
     free = Q(running_until=None) | Q(running_until__lte=now) | Q(running_until__gt=now + 2 * LEASE)
+    died = Q(running_until__isnull=False)
+    due = Q(started=None) | Q(started__lte=now - pause) | Q(started__gt=now + LEASE) | died
     claim = uuid.uuid4().hex
     lease = {"claim": claim, "running_until": now + min(LEASE, longest), "started": now}
-    return claim if TaskRun.objects.filter(free, name=name).update(**lease) else ""
+    return claim if TaskRun.objects.filter(free & due, name=name).update(**lease) else ""
 
 
 @contextmanager

@@ -19,13 +19,14 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts.api import BoundedJSONParser
+from accounts.limits import DEFAULT_LIMITS
 from reports.clickport.errors import MAX_BODY_BYTES, Forbidden, body, handle
 from reports.limits import per_minute, take
 from sites import known
 from sites.facts import KeyFacts
 
 HEADER = "x-api-key"
-FAIR_USE = 600  # requests a minute and key; `Account.limits["clickport_per_minute"]`
+FAIR_USE = DEFAULT_LIMITS["clickport_per_minute"]  # requests a minute and key
 log = logging.getLogger(__name__)
 
 

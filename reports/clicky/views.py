@@ -12,6 +12,7 @@ from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from accounts.limits import DEFAULT_LIMITS
 from accounts.security.client_ip import client_key
 from reports.clicky import outputs
 from reports.clicky.asked import asked, site_of
@@ -21,7 +22,7 @@ from reports.clicky.types import answer
 from reports.limits import Allowance, per_minute, take
 from tracking.store import StoreError
 
-PER_MINUTE = 30  # requests of one address; `Account.limits["clicky_per_minute"]` says otherwise, 0 = no limit
+PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
 CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
 LONGEST_NAME = 128
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ MARKS = "not browser and not heavy"
 FILES: dict[str, str] = {
     "services": "two nodes, several processes with one Redis, workers and beats of their own",
     "test_pipeline_visits.py": "open visits, devices and salts lie in Redis",
+    "test_newcomers.py": "filters of known devices are renewed in Redis",
     "test_doors_event.py": "ids seen before and limits are counted in Redis",
     "test_links_rules.py": "turns, caps and windows are counted in Redis",
     "test_links_redirect.py": "unique clicks, over restarts too",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from tracking.store import session
@@ -15,6 +15,8 @@ MONTHLY = (
     "events", "visits", "identities", "bots", "heat", "refusals", "received",
     "touched", "rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices", "rollup_seen",
 )  # fmt: skip
+
+AT_ONCE = 2_000  # sites in one statement, which names them up to four times
 
 
 def first_kept(months: int, now: datetime) -> int:
@@ -57,19 +59,39 @@ def _clean(host: Host | None, table: str, month: int, kept: Mapping[int, int]) -
     if stored <= due:
         session.execute(f"ALTER TABLE {local(table)} DROP PARTITION {month}", host=host)
     else:
-        sites = ", ".join(map(str, sorted(stored & due)))
-        session.execute(
-            f"ALTER TABLE {local(table)} DELETE IN PARTITION {month} WHERE site_id IN ({sites})",
-            settings=WAIT, host=host,
-        )  # fmt: skip
+        for sites in _chunks(stored & due):
+            session.execute(
+                f"ALTER TABLE {local(table)} DELETE IN PARTITION {month} WHERE site_id IN ({sites})",
+                settings=WAIT, host=host,
+            )  # fmt: skip
     return True
 
 
 def _forget_devices(host: Host | None, kept: Mapping[int, int]) -> None:
-    """Devices whose every event is gone."""
-    for site, month in kept.items():
-        session.execute(
-            f"ALTER TABLE {local('firsts')} DELETE WHERE site_id = {site} AND toYYYYMM(first) < {month}"
-            f" AND device NOT IN (SELECT device FROM {local('events')} WHERE site_id = {site})",
-            settings=WAIT, host=host,
-        )  # fmt: skip
+    """Forget devices whose every event is gone: a statement for many sites, and none where there is nothing to do."""
+    by_month: dict[int, list[int]] = {}
+    for site, month in sorted(kept.items()):
+        by_month.setdefault(month, []).append(site)
+    for month, sites in by_month.items():
+        for chunk in _chunks(sites):
+            gone = _gone_devices(chunk, month)
+            with session.client(host) as opened:
+                found = opened.query(f"SELECT 1 FROM {local('firsts')} WHERE {gone} LIMIT 1").result_rows
+            if found:
+                session.execute(f"ALTER TABLE {local('firsts')} DELETE WHERE {gone}", settings=WAIT, host=host)
+
+
+def _gone_devices(sites: str, month: int) -> str:
+    """SQL: a row of `firsts` is of one of these sites, older than the month, and of a device without events."""
+    old = f"site_id IN ({sites}) AND toYYYYMM(first) < {month}"
+    still_there = (
+        f"SELECT site_id, device FROM {local('events')} WHERE site_id IN ({sites})"
+        f" AND (site_id, device) IN (SELECT site_id, device FROM {local('firsts')} WHERE {old})"
+    )
+    return f"{old} AND (site_id, device) NOT IN ({still_there})"
+
+
+def _chunks(sites: Collection[int]) -> list[str]:
+    """The numbers of sites as lists for SQL, each short enough for one statement."""
+    numbers = sorted(sites)
+    return [", ".join(map(str, numbers[at : at + AT_ONCE])) for at in range(0, len(numbers), AT_ONCE)]

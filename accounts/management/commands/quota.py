@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.accounts import find_account
 from accounts.management.installation import InstallationCommand
-from accounts.models import Account
 from accounts.services import account_quota_set
 
 
@@ -17,18 +17,10 @@ class Command(InstallationCommand):
         parser.add_argument("events", nargs="?", type=int)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        account = found(options["account"])
+        account = find_account(options["account"])
         if options["events"] is not None:
             if options["events"] < 0:
                 raise CommandError("A quota is 0 or more.")
             account_quota_set(account=account, monthly_events=options["events"])
         quota = f"{account.monthly_events:,}" if account.monthly_events else "any number of"
         self.stdout.write(f"{account} may record {quota} events a month; {account.events_used:,} were counted.")
-
-
-def found(text: str) -> Account:
-    """The account of a number or a name. Raises CommandError unless there is exactly one."""
-    rows = Account.objects.filter(pk=int(text)) if text.isdigit() else Account.objects.filter(name=text)
-    if len(rows) != 1:
-        raise CommandError(f"{len(rows)} accounts are called {text}; give its number.")
-    return rows[0]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.core.management.base import CommandParser
+
 from accounts.keys import key_hash
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation import InstallationCommand, require_secret_key
 from accounts.models import Account, Membership
 from accounts.security.encrypted_fields import encrypted_columns, reencrypt_column
+from accounts.security.secret_key import remember_secret_key
 from sites.models import ApiKey
 from sites.services import PROVISIONED, api_key_revoke, provisioned_key
 
@@ -21,8 +24,18 @@ def stale_provisioned_keys() -> list[ApiKey]:
 
 class Command(InstallationCommand):
     help = "Encrypt stored secrets with the new SECRET_KEY, and replace keys that were derived from the old one."
+    checks_secret_key = False  # `handle` does, unless the earlier key is lost
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--lost-key", action="store_true", help="accept the present SECRET_KEY although the earlier one is lost"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["lost_key"]:
+            remember_secret_key()
+        else:
+            require_secret_key()
         lost = sum(self.reencrypt(model, field) for model, field in encrypted_columns())
         for rows in (Account.objects.all(), Membership.objects.all()):
             for row in rows.iterator():

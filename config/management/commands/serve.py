@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.management.installation import require_secret_key
 from accounts.security.encrypted_fields import unreadable_columns
 from config.file_permissions import remove_others_access
 from config.lock import AlreadyServing, serving_lock
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         remove_others_access(settings.DATA_DIR)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0, interactive=False)
+        require_secret_key()
         try:
             store.migrate()
         except store.StoreAway as error:  # the spool waits for it, and makes the tables when it is back

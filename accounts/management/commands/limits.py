@@ -1,0 +1,47 @@
+"""`manage.py limits ACCOUNT [NAME=NUMBER …]`: how much an account may have; without a change, tell."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+
+from accounts.limits import LIMITS, PLAN, account_limit, account_limits_set
+from accounts.management.accounts import find_account
+from accounts.management.installation import InstallationCommand
+from accounts.models import Account
+
+
+class Command(InstallationCommand):
+    help = "Show or set how much an account may have: sites=5000 monitors=50; NAME=default takes the default again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("account", help="its number or its name")
+        parser.add_argument("changes", nargs="*", metavar="NAME=NUMBER", help="such as sites=5000 or sites=default")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        account = find_account(options["account"])
+        if options["changes"]:
+            try:
+                account_limits_set(account=account, changes=dict(map(parse_change, options["changes"])))
+            except ValidationError as error:
+                raise CommandError(" ".join(error.messages)) from error
+        self.tell(account)
+
+    def tell(self, account: Account) -> None:
+        """Write every limit of the account; those that are its own are marked."""
+        self.stdout.write(f"{account} ({account.pk})")
+        for name, limit in LIMITS.items():
+            own = f" (default: {limit.default:,})" if account_limit(account, name) != limit.default else ""
+            self.stdout.write(f"  {name}: {account_limit(account, name):,} {limit.meaning}{own}")
+        if plan := account.limits.get(PLAN):
+            self.stdout.write(f"  {PLAN}: {plan}")
+
+
+def parse_change(text: str) -> tuple[str, int | str | None]:
+    """The name and value of `sites=5000`, `sites=default` (None) or `plan=Pro`. Raises CommandError."""
+    name, is_change, value = text.partition("=")
+    if not is_change:
+        raise CommandError(f"Write NAME=NUMBER, such as sites=5000, not {text}.")
+    if value == "default":
+        return name, None
+    return name, int(value) if name != PLAN and value.isascii() and value.isdigit() else value
