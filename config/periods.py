@@ -48,6 +48,7 @@ PERIODS: tuple[Period, ...] = (
     Period("alerts", "sites.alerts.services.alerts_watch", MINUTE),
     Period("deliveries", "sites.alerts.deliver.deliver_due", 5, longest=25),
     Period("goals named", "goals.discovery.discover", MINUTE),
+    Period("goals named lately", "goals.discovery.discover_lately", 3),
     Period("rollups", "reports.rollups.catch_up", 10 * MINUTE, longest=2 * HOUR),
     Period("quotas counted", "reports.quota.quotas_count", 5 * MINUTE, longest=HOUR),
     Period("salts", "tracking.salts.rotate", HOUR),

@@ -18,6 +18,7 @@ from sites.models import Site
 # (since, until) -> pairs of (site id, name of a goal that was named then)
 Reader = Callable[[datetime, datetime], Iterable[tuple[int, str]]]
 LOOK_BACK = timedelta(days=2)  # so that what was named while nobody looked appears as well
+LATELY = timedelta(minutes=2)
 MOST_GOALS = 500  # of one site: a script that names every order would fill the list
 _readers: list[Reader] = []
 
@@ -36,6 +37,12 @@ def discover(now: datetime | None = None, since: datetime | None = None) -> int:
         for site_id, name in reader(since or now - LOOK_BACK, now):
             named.setdefault(site_id, set()).add(name.strip()[:120])
     return sum(run_each(named, lambda site_id: _appear(site_id, named[site_id]), what="Goals of site"))
+
+
+def discover_lately(now: datetime | None = None) -> int:
+    """The same for what was named in the last minutes: cheap enough to be done every few seconds."""
+    now = now or clock.now()
+    return discover(now, now - LATELY)
 
 
 def _appear(site_id: int, names: set[str]) -> int:

@@ -90,7 +90,10 @@ def test_a_range_is_named_by_its_two_ends(clicky: Clicky, traffic: None) -> None
 def test_hours_in_json_are_items_newest_first(clicky: Clicky, traffic: None) -> None:
     (block,) = clicky.json("visitors", date="yesterday", hourly=1)
     values = [item["value"] for item in block["dates"][0]["items"]]
-    assert (len(values), values[11]) == (24, "2")
+    assert (len(values), values[11]) == (24, 2)
+    assert max(values) == 2 and all(isinstance(value, int) for value in values)
+    (block,) = clicky.json("actions-average", date="yesterday", hourly=1)
+    assert block["dates"][0]["items"][11] == {"value": 2.0}
 
 
 def test_hours_in_xml_are_values_of_one_item_midnight_first(clicky: Clicky, traffic: None) -> None:
@@ -226,6 +229,20 @@ def test_errors_are_a_list_with_one_sentence_and_status_200(
     type = given.pop("type")
     answer = clicky.raw(type, output="json", **given)
     assert (answer.status_code, answer.content.decode()) == (200, f'[{{"error":"{sentence}"}}]')
+
+
+def test_an_unknown_type_leaves_the_others_their_answers(clicky: Clicky, traffic: None) -> None:
+    known_one, unknown = clicky.json("visitors,nonsense", date="yesterday")
+    assert known_one["dates"][0]["items"] == [{"value": "2"}]
+    day = str(NOON.date())
+    assert unknown == {
+        "type": "nonsense", "dates": [{"date": day, "items": []}], "error": "Invalid type: nonsense.",
+    }  # fmt: skip
+    found = clicky.xml("visitors,nonsense", date="yesterday")
+    assert [one.findtext("error") for one in found.findall("type")] == [None, "Invalid type: nonsense."]
+    assert b"Invalid type: nonsense." in clicky.raw("visitors,nonsense", output="csv").content
+    assert clicky.raw("visitors,nonsense", output="php").content.startswith(b"a:2:")
+    assert clicky.error("nonsense,other") == "Invalid type: nonsense."
 
 
 def test_the_key_of_another_site_opens_nothing(clicky: Clicky, charlies_site: Site) -> None:

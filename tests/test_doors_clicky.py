@@ -79,6 +79,13 @@ def test_a_download_and_an_event_are_told_apart(site: Site) -> None:
     ]
 
 
+@pytest.mark.parametrize("fields", [{}, {"goal": ""}, {"goal[id]": "", "goal[revenue]": "9"}])
+def test_a_goal_without_a_name_is_refused_and_counted_as_such(site: Site, fields: dict[str, str]) -> None:
+    answer = beacon(site, "goal", page="/a", **fields)
+    assert (answer.status, answer.dropped) == (200, "bad_request")
+    assert stored(site.pk) == [] and ledger()["received"] == 1
+
+
 def test_a_goal_with_revenue_is_an_event_of_its_own(site: Site) -> None:
     beacon(site, "goal", **{"goal[id]": "12", "goal[revenue]": "49.99"})
     row = only(site)

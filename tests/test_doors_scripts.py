@@ -14,6 +14,7 @@ from sites import known
 from sites.models import Site
 from tests.doors import Answer, knock
 from tests.support import prove_host
+from tracking import collector
 from tracking.doors.scripts import FILES
 
 pytestmark = pytest.mark.usefixtures("site")  # a serving process has read its sites
@@ -35,6 +36,9 @@ def plain(path: str, query: str = "", **headers: str) -> Answer:
         ("/js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clicky", "id": 0}),
         ("/123.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clicky", "id": 123}),
         ("/js", "in=%2Fabc123", {"b": "/abc123", "h": "", "n": "clicky", "id": 0}),
+        ("/w/hello.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "hello", "id": 0}),
+        ("/w/Acme-2.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "acme2", "id": 0}),
+        ("/w/window.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "stats", "id": 0}),
         ("/tracker.js", "", {"b": "/in.php", "h": "stats.example.net", "n": "clickport", "id": 0}),
         (
             "/p/secret-word-123/js",
@@ -89,9 +93,16 @@ def test_other_files_are_not_given(name: str) -> None:
     assert plain("/in.php", f"part={name}").status == 404
 
 
-def test_the_badge_is_an_image() -> None:
+def test_the_badge_is_an_image_that_can_be_seen_and_names_nobody() -> None:
     answer = knock("/media/links/badge.gif")
-    assert answer.status == 200 and answer.headers["content-type"] == "image/gif" and answer.body[:3] == b"GIF"
+    assert answer.status == 200 and answer.headers["content-type"] == "image/gif"
+    assert answer.body[:6] in (b"GIF87a", b"GIF89a") and answer.body[6:10] == b"\x14\x00\x14\x00"  # 20 x 20 pixels
+    assert b"ootfall" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/w/", "/w/.js", "/w/a/b.js", "/w/a.css", "/w/<b>.js", f"/w/{'a' * 31}.js"])
+def test_only_a_brand_s_word_is_a_script_below_w(path: str) -> None:
+    assert not collector.claims({"path": path})
 
 
 def branded(site: Site, **brand: str) -> None:

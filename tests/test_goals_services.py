@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account, User
+from config.periods import PERIODS
 from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
 from goals.querysets import goal_of, goals_of, segments_of, segments_seen_by
@@ -97,6 +98,15 @@ def test_the_reader_is_asked_for_the_last_two_days(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
     discovery.discover(NOW)
     assert asked == [(NOW - discovery.LOOK_BACK, NOW)]
+
+
+def test_every_few_seconds_only_the_last_minutes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
+    discovery.discover_lately(NOW)
+    assert asked == [(NOW - discovery.LATELY, NOW)]
+    (row,) = [row for row in PERIODS if row.path == "goals.discovery.discover_lately"]
+    assert row.seconds <= 5 and discovery.LATELY.total_seconds() > 10 * row.seconds
 
 
 def test_a_script_that_names_everything_does_not_fill_the_list(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,18 +34,23 @@ class Block:
     type: str
     days: list[Day] = field(default_factory=list)
     hourly: bool = False
+    error: str = ""  # why this type has no items, where others of the request have
 
 
 Answer = list[Block]
 
 
 def as_json(answer: Answer) -> bytes:
-    """`[{"type", "dates": [{"date", "items": […]}]}]`; an hourly tally has one item per hour, newest first."""
+    """`[{"type", "dates": [{"date", "items": […]}]}]`; an hourly tally has one item per hour, newest first.
+
+    Values are text, titles are HTML-encoded; only the values of an hourly tally are numbers.
+    """
     return orjson.dumps(
         [
             {
                 "type": block.type,
                 "dates": [{"date": day.date, "items": json_items(block, day)} for day in block.days],
+                **({"error": block.error} if block.error else {}),
             }
             for block in answer
         ]
@@ -54,8 +59,15 @@ def as_json(answer: Answer) -> bytes:
 
 def json_items(block: Block, day: Day) -> list[Item]:
     if block.hourly and all(set(item) == {"value"} for item in day.items):
-        return [{"value": value} for item in day.items for value in reversed(item["value"])]
+        return [{"value": plain_number(value)} for item in day.items for value in reversed(item["value"])]
     return day.items
+
+
+def plain_number(text: str) -> int | float | str:
+    """A number as JSON's own: clients that draw hours look for the largest, and take only whole numbers for it."""
+    if not number(text):
+        return text
+    return float(text) if "." in text else int(text)
 
 
 def as_xml(answer: Answer) -> bytes:
@@ -67,6 +79,8 @@ def as_xml(answer: Answer) -> bytes:
             out.append(f"<date date={quoteattr(day.date)}>")
             out.extend(element("item", item) for item in day.items)
             out.append("</date>")
+        if block.error:
+            out.append(element("error", block.error))
         out.append("</type>")
     out.append("</response>\n")
     return "".join(out).encode()
@@ -126,6 +140,8 @@ def plain(value: object) -> object:
 
 
 def csv_rows(block: Block) -> Iterable[Item]:
+    if block.error:
+        yield {"type": block.type, "error": block.error}
     for day in block.days:
         for item in day.items:
             head = {"type": block.type, "date": day.date}

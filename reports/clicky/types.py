@@ -54,14 +54,22 @@ def nothing(name: str, asked: Asked) -> Block:
 
 
 def answer(asked: Asked) -> Answer:
-    """One block for each type in the order asked for. Raises ClickyError."""
+    """One block for each type in the order asked for.
+
+    A type that nobody knows has a block with the error in it, beside the answers to the others. Raises ClickyError if
+    none is known.
+    """
     names = expanded(asked)
     check_length(asked, names)
+    unknown = [name for name in names if answerer(ALIASES.get(name, name)) is None]
+    if len(unknown) == len(names):
+        raise ClickyError(invalid(unknown[0]))
     blocks = []
     for name in names:
         found = answerer(ALIASES.get(name, name))
         if found is None:
-            raise ClickyError(f"Invalid type: {name[:60]}.")
+            blocks.append(Block(name, nothing(name, asked).days, error=invalid(name)))
+            continue
         try:
             block = found(ALIASES.get(name, name), asked)
         except QueryRefused as refused:
@@ -69,6 +77,10 @@ def answer(asked: Asked) -> Answer:
         block.type = name
         blocks.append(block)
     return blocks
+
+
+def invalid(name: str) -> str:
+    return f"Invalid type: {name[:60]}."
 
 
 def check_length(asked: Asked, names: tuple[str, ...]) -> None:

@@ -161,3 +161,32 @@ def in_utc(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value
+
+
+def visit_persons(
+    site_id: int, period: Period, where: Any = None, limit: int = MOST_ROWS, *, now: datetime | None = None
+) -> dict[int, str]:
+    """visit -> username, of the visits that went on in the period and whose visitor is known by name."""
+    scene = scene_of((site_id,), period, where, now, None)
+    condition = Conditions(scene).visits(scene.tree)
+    sql = (
+        f"SELECT visit, person FROM {scene.visits(LONGEST_VISIT)} WHERE person != '' "
+        f"AND last >= {instant(millis(period.start))} {'AND ' + condition if condition else ''} "
+        "ORDER BY last DESC, visit DESC"
+    )
+    return {int(row["visit"]): str(row["person"]) for row in asked(scene, sql, limit, 0)}
+
+
+def visit_coordinates(
+    site_id: int, period: Period, visits: Sequence[int], *, now: datetime | None = None
+) -> dict[int, tuple[float, float]]:
+    """visit -> latitude and longitude of its first event in the period, of the given visits whose place is known."""
+    where = {"dimension": "visit", "operator": "is", "value": [str(number) for number in visits]}
+    scene = scene_of((site_id,), period, where, now, None)
+    condition = Conditions(scene).events(scene.tree)
+    sql = (
+        "SELECT visit, argMin(latitude, ts) AS north, argMin(longitude, ts) AS east "
+        f"{scene.events('(latitude != 0 OR longitude != 0)', condition)} GROUP BY visit ORDER BY visit"
+    )
+    rows = asked(scene, sql, max(1, len(visits)), 0)
+    return {int(row["visit"]): (float(row["north"]), float(row["east"])) for row in rows}

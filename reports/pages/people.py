@@ -67,6 +67,8 @@ class Person:
     visit_href: str
     edge: str
     dot: tuple[str, str] | None
+    ip: str
+    known: bool  # by a name of their own
 
 
 def place_name(row: Row) -> str:
@@ -96,6 +98,8 @@ def person(row: Row, site_id: int) -> Person:
         f"/sites/{site_id}/visits/{visit}",
         f"edge-{visit % EDGES}",
         on_map(float(row.get("latitude") or 0), float(row.get("longitude") or 0)),
+        str(row.get("ip") or ""),
+        bool(row.get("person")),
     )
 
 

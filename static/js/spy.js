@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const list = document.getElementById("spy");
-  if (!list || !window.EventSource) return;
+  if (!list || !list.dataset.stream || !window.EventSource) return;
   const state = document.getElementById("spy-state");
   const button = document.getElementById("spy-pause");
   const map = document.getElementById("spy-map");
@@ -27,10 +27,21 @@
     for (let i = 0; i < dots.length - 150; i++) dots[i].remove();
   }
 
+  // A visitor whose name is learned is called by it in the lines that are there already.
+  function rename(line) {
+    if (!("known" in line.dataset)) return;
+    const name = line.querySelector(".who a").textContent;
+    for (const other of list.querySelectorAll(`[data-visit="${CSS.escape(line.dataset.visit)}"]:not([data-known])`)) {
+      other.dataset.known = "";
+      other.querySelector(".who a").textContent = name;
+    }
+  }
+
   function add(html) {
     const line = lineOf(html);
     if (!line) return;
     line.dataset.since = Date.now();
+    rename(line);
     list.prepend(line);
     glow(line);
     document.getElementById("spy-empty").hidden = true;
@@ -74,6 +85,7 @@
   }
 
   function action(event) {
+    document.body.dispatchEvent(new Event("spy:action"));
     if (!held()) return add(event.data);
     waiting = [...waiting, event.data].slice(-MOST);
     say(`Paused, ${waiting.length} waiting`);

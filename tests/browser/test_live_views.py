@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.product import EMAIL, PASSWORD, Product
+from tests.browser.servers import Pages
 from tests.browser.shots import log_in
 
 LIMIT = """
@@ -65,6 +66,28 @@ def test_one_view_too_many_waits_for_a_place_and_asks_slowly(product: Product, a
     first.close()
     second.clock.run_for(15_000)
     second.wait_for_selector("#spy-state:text-is('Live'), [data-live-state]:text-is('Live')")
+
+
+def test_lines_keep_the_name_of_their_visitor_and_the_number_of_those_here_is_renewed(
+    product: Product, alice: BrowserContext, context: BrowserContext, pages: Pages
+) -> None:
+    pages.html["/garden"] = (
+        f"<title>Garden</title><body>Roses<script async data-id={product.site} src=//{product.host}/js></script>"
+    )
+    spy, visitor = alice.new_page(), context.new_page()
+    spy.goto(f"{product.url}/sites/{product.site}/spy")
+    spy.wait_for_selector("#spy-state:text-is('Live')")
+    expect(spy.locator("#live strong")).to_have_text("0")
+    visitor.goto(pages.url("/garden", "garden.localhost"))
+    expect(spy.locator("#spy .who a").first).to_contain_text("Visitor ")
+    visitor.evaluate("clicky_custom = {visitor: {username: 'zoe'}}; clicky.log('/named', 'Named', 'click')")
+    expect(spy.locator("#spy .who a")).to_have_text(["zoe", "zoe"])
+    visitor.evaluate("clicky_custom = {}; clicky.log('/later', 'Later', 'click')")
+    expect(spy.locator("#spy .who a")).to_have_text(["zoe", "zoe", "zoe"])
+    expect(spy.locator("#spy .ip").first).to_have_text("127.0.0.0")
+    expect(spy.locator("#live strong")).to_have_text("1", timeout=25_000)
+    spy.reload()
+    expect(spy.locator("#spy .who a")).to_have_text(["zoe", "zoe", "zoe"])
 
 
 def test_a_view_says_that_it_ended_once_the_person_was_logged_out(product: Product, alice: BrowserContext) -> None:

@@ -67,6 +67,8 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     """The hit, and the goal that came along with it."""
     goal = named(fields, "goal")
     name = goal.get("id") or goal.get("name") or one(fields, "goal")
+    if not name and hit.kind == "goal":
+        return intake.turn_away(facts.site_id, "bad_request", hit.now)
     if not name:
         return intake.receive(hit, facts)
     revenue, currency = read_amount(goal.get("revenue", "")) or NO_AMOUNT

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from accounts.brand import script_word
 from sites import known
 from tracking.doors.common import site_number
 from tracking.web import GIF, Reply, Request
@@ -79,7 +80,7 @@ def beacon_path(text: str) -> str:
 
 
 def script(request: Request) -> Reply:
-    """`/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js`."""
+    """`/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js`, `/w/<brand>.js`."""
     query = parse_qs(request.query.decode("utf-8", "replace")[:2000])
     if part_name := query.get("part", [""])[0]:
         return part(request, part_name)
@@ -88,15 +89,19 @@ def script(request: Request) -> Reply:
     beacon, host = (own, "") if own else ("/in.php", request.headers.get("host", "")[:255])
     if request.secret and not own:
         beacon = f"/p/{request.secret}/in.php"
-    brand = "clickport" if file_name == "tracker.js" else brand_of(request)
+    brand = brand_of(request, file_name)
     built = stamp(request, "core.min.js")
     if not built:
         return Reply(b"/* the tracker is not built */", JAVASCRIPT, 503)
     return send(request, core(beacon, host, brand, site_number(file_name.removesuffix(".js")), built), SCRIPT_SECONDS)
 
 
-def brand_of(request: Request) -> str:
-    """The word of the page's globals: `clicky`, or a white-labelled host's own."""
+def brand_of(request: Request, file_name: str) -> str:
+    """The word of the page's globals: `clicky`, a white-labelled host's own, or the one that `/w/<brand>.js` names."""
+    if request.path.startswith("/w/"):
+        return script_word(file_name.removesuffix(".js"))
+    if file_name == "tracker.js":
+        return "clickport"
     return known.brand_word(request.headers.get("host", "")) or "clicky"
 
 
