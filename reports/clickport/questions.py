@@ -230,6 +230,8 @@ def meta_of(meta: Meta, asked: Question | None = None) -> dict[str, Any]:
     }
     if meta.currency:
         found["currency"] = meta.currency
+    if meta.other_currencies:
+        found["other_currencies"] = {name: two_places(total) for name, total in meta.other_currencies.items()}
     if asked and asked.ignored:
         found["ignored"] = list(asked.ignored)
     return found
