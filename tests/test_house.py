@@ -88,6 +88,34 @@ def test_sql_against_events_lives_in_the_store_and_the_engine_only() -> None:
     assert [found for name in strays for found in sql_strings(name)] == []
 
 
+READS_ALL_TENANTS = {("reports/engine/hits.py", "recent"), ("reports/engine/hits.py", "sold"),
+                     ("reports/engine/rolled.py", "sites_with_events")}  # fmt: skip
+RECORDED = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|visits|bots|refusals|received|firsts|identities|touched|heat)\b")
+
+
+def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() -> None:
+    """FROM is written by `reports/engine/tables.py`, which puts the tenant into it."""
+    found = []
+    for name in sources():
+        if name.startswith("reports/engine/"):
+            strings = (
+                node for node in ast.walk(ast.parse((ROOT / name).read_text())) if isinstance(node, ast.Constant)
+            )
+            found += [f"{name}:{one.lineno}" for one in strings if RECORDED.search(str(one.value))]
+    assert found == []
+
+
+def test_only_upkeep_reads_the_rows_of_all_tenants() -> None:
+    found = set()
+    for name in sources():
+        for function in ast.walk(ast.parse((ROOT / name).read_text())):
+            if isinstance(function, ast.FunctionDef):
+                calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+                if any(isinstance(one, ast.Name) and one.id == "rows_of_all_tenants" for one in calls):
+                    found.add((name, function.name))
+    assert found == READS_ALL_TENANTS
+
+
 def test_only_the_store_imports_the_database_driver_and_never_at_module_level() -> None:
     for name in sources():
         text = (ROOT / name).read_text()

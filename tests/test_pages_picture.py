@@ -58,7 +58,7 @@ def test_every_line_lies_inside_the_picture(inside: Client, busy) -> None:
     ]
     assert len(pairs) > 20
     assert all(0 <= float(x) <= width and 0 <= float(y) <= height for x, y in pairs)
-    assert "Views (own scale)" in texts(root)
+    assert "Views" in texts(root)
 
 
 def test_the_state_of_the_page_is_the_state_of_the_picture(inside: Client, busy) -> None:

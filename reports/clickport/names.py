@@ -44,7 +44,10 @@ OUR_METRIC = {
     "avg_scroll": "avg_scroll",
     "clickers": "clickers",
 }
-OWN_METRICS = tuple(name for name in METRICS if name not in {*OUR_METRIC, *OUR_METRIC.values(), "bounce_rate"})
+OF_LINKS = {name for name, row in [*METRICS.items(), *DIMENSIONS.items()] if row.audience == "link"}  # not of a site
+OWN_METRICS = tuple(
+    name for name in METRICS if name not in {*OUR_METRIC, *OUR_METRIC.values(), "bounce_rate", *OF_LINKS}
+)
 OUR_METRIC |= {name: name for name in OWN_METRICS}
 
 OUR_DIMENSION = {
@@ -75,11 +78,12 @@ OUR_DIMENSION = {
 }
 CLICKPORT_DIMENSIONS = tuple(OUR_DIMENSION)
 TAKEN = {"referrer", "day", "site"}  # under another word above, or nobody's business: a key is of one site
-OUR_DIMENSION |= {name: name for name in DIMENSIONS if name not in {*OUR_DIMENSION, *TAKEN}}
+OUR_DIMENSION |= {name: name for name in DIMENSIONS if name not in {*OUR_DIMENSION, *TAKEN, *OF_LINKS}}
 KEYED = ("prop:", "tag:")
 
-DECIMAL = {"views_per_visit", "conversion_rate", "single_page_rate"}
-MONEY = {name for name, row in METRICS.items() if row.money}
+# Clickport writes these as whole numbers, though ours are percentages
+WHOLE = {"bounce_rate", "avg_scroll"}
+WITH_DECIMALS = {"decimal", "percent", "money"}  # formats of the registry
 
 
 NAMED_EMPTY = {name: row.empty for name, row in DIMENSIONS.items() if row.empty == "Direct"}
@@ -110,9 +114,19 @@ def our_dimension(name: object, where: str) -> str:
 
 def writer(metric: str, currency: str = "") -> Callable[[Any], Written]:
     """How the values of a metric (in Clickport's word) are written; `currency` is that of its amounts."""
-    if OUR_METRIC[metric] in MONEY:
+    if is_money(metric):
         return partial(amount, currency=currency)
-    return two_places if metric in DECIMAL else whole
+    return two_places if has_decimals(metric) else whole
+
+
+def is_money(metric: str) -> bool:
+    """Whether the values of a metric (in Clickport's word) are amounts of a currency."""
+    return METRICS[OUR_METRIC[metric]].money
+
+
+def has_decimals(metric: str) -> bool:
+    """Whether the values of a metric (in Clickport's word) have two decimals: as the registry formats them."""
+    return metric not in WHOLE and METRICS[OUR_METRIC[metric]].format in WITH_DECIMALS
 
 
 def written_row(

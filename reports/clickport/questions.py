@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reports.clickport.names import MONEY, OUR_METRIC, our_dimension, our_metric, two_places, writer, written_row
+from reports.clickport.names import is_money, our_dimension, our_metric, two_places, writer, written_row
 from reports.engine import Period, Query
 from reports.engine.period import date_of
 from reports.engine.query import Meta, Result
@@ -200,7 +200,7 @@ def totals_of(asked: Question, row: dict[str, Any], currency: str) -> dict[str, 
     written = written_row(row, (), asked.metrics, currency)
     if "currency" not in asked.query.dimensions:
         return written
-    return {name: None if OUR_METRIC[name] in MONEY else value for name, value in written.items()}
+    return {name: None if is_money(name) else value for name, value in written.items()}
 
 
 def compared(asked: Question, result: Result) -> dict[str, Any]:
@@ -240,6 +240,8 @@ def meta_of(meta: Meta, asked: Question | None = None) -> dict[str, Any]:
     }
     if meta.currency:
         found["currency"] = meta.currency
+    if meta.other_currencies:
+        found["other_currencies"] = {name: two_places(total) for name, total in meta.other_currencies.items()}
     if asked and asked.ignored:
         found["ignored"] = list(asked.ignored)
     return found

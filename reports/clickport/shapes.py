@@ -13,7 +13,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers as s
 
 from reports.clickport.breakdowns import MOST_ROWS, TECH, Breakdown
-from reports.clickport.names import DECIMAL, MONEY, OUR_DIMENSION, OUR_METRIC
+from reports.clickport.names import OUR_DIMENSION, OUR_METRIC, has_decimals
 from reports.clickport.questions import COMPARISONS, PERIODS
 from reports.engine.filters import OPERATORS
 
@@ -56,19 +56,30 @@ class QueryBody(s.Serializer):
     search = s.CharField(required=False, help_text="Text that the first dimension must contain")
 
 
-class MetaBody(s.Serializer):
-    """What was executed."""
-
-    start = s.CharField(help_text="First instant of the range")
-    end = s.CharField(help_text="The instant after the range")
-    timezone = s.CharField()
-    fresh_until = s.CharField(allow_null=True, help_text="When data of the range last changed")
-    exact = s.BooleanField(help_text="False: distinct counts are estimated")
-    error = s.FloatField(help_text="Relative standard error of estimates; 0 when exact")
-    currency = s.CharField(required=False)
-    ignored = s.ListField(child=s.CharField(), required=False, help_text="Fields of the body nobody knows")
+def described(type: Any, text: str, **more: Any) -> dict[str, Any]:
+    return {"type": type, "description": text, **more}
 
 
+# What `questions.meta_of` writes
+META = {
+    "type": "object",
+    "required": ["start", "end", "timezone", "fresh_until", "exact", "error"],
+    "additionalProperties": False,
+    "properties": {
+        "start": described("string", "First instant of the range", format="date-time"),
+        "end": described("string", "The instant after the range", format="date-time"),
+        "timezone": described("string", "The IANA zone of days and hours"),
+        "fresh_until": described(["string", "null"], "When data of the range last changed", format="date-time"),
+        "exact": described("boolean", "False: distinct counts are estimated"),
+        "error": described("number", "Relative standard error of estimates; 0 when exact"),
+        "currency": described("string", "ISO 4217 code of the amounts shown, where there are any"),
+        "other_currencies": described(
+            "object", "Totals of amounts in other currencies, which are not in those shown",
+            additionalProperties={"type": "number"},
+        ),
+        "ignored": described("array", "Fields of the body nobody knows", items={"type": "string"}),
+    },
+}  # fmt: skip
 ROW = {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"}]}}
 ROWS = {"oneOf": [ROW, {"type": "array", "items": ROW}]}
 MOVED = {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}}
@@ -80,7 +91,7 @@ ANSWER = {
         "comparison": ROWS,
         "change": {"oneOf": [MOVED, {"type": "array", "items": MOVED}]},
         "totals": ROW,
-        "meta": {"type": "object"},
+        "meta": META,
     },
 }
 
@@ -162,8 +173,7 @@ def breakdown_answer(row: Breakdown) -> Any:
     """The serializer of one breakdown's answer, from its columns."""
     fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in row.dimensions}
     for column, metric in row.columns().items():
-        decimal = metric in DECIMAL or OUR_METRIC[metric] in MONEY
-        fields[column] = s.FloatField() if decimal else s.IntegerField()
+        fields[column] = s.FloatField() if has_decimals(metric) else s.IntegerField()
     name = "".join(part.title() for part in row.address.split("-"))
     return inline_serializer(f"{name}Body", {"results": inline_serializer(f"{name}Row", fields, many=True)})
 

@@ -48,7 +48,7 @@ class Popular:
     """`metric` by `dimensions`, of events or visits that satisfy `where`.
 
     `title` is made of a row; `url` leads to the thing (page, link), where there is one; `one` makes the filter of
-    `item=…`; `also`: metrics that become further fields of an item.
+    `item=…`; `section`: the part of the dashboard that an item's `stats_url` leads to.
     """
 
     name: str

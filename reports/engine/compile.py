@@ -176,8 +176,7 @@ class Compiler:
         return f"SELECT {columns} {self.source(scene, conditions)}{self.group_by()}"
 
     def source(self, scene: Scene, conditions: Iterable[str]) -> str:
-        joined = self.entry_join()
-        return scene.events(*conditions).replace("FROM events", f"FROM events{joined}", 1)
+        return scene.events(*conditions, joined=self.entry_join())
 
     def online(self, atoms: list[Atom]) -> str:
         return self.events(atoms, scene=self.scene.online())

@@ -40,6 +40,7 @@ class Dimension:
     number: bool = False  # compared as a number
     doc: str = ""
     key: str = ""  # of prop:<key> and tag:<key>
+    audience: str = "site"  # "link": only hits on tracked links and conversions have it, which no site has
 
     @property
     def side(self) -> str:
@@ -160,10 +161,11 @@ ROWS: tuple[Dimension, ...] = (
     by_number("link_group", "Link group", "group_id", "The group of that link."),
     by_number("click", "Click", "click_id", "The click; of a visit or a conversion, the one that led to it."),
     of_event("link_conversion", "Link conversion", "if(conversion_id = 0, '', toString(conversion_id))",
-             "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True),
-    of_event("destination", "Destination", "destination", "Where a click really went.", skip_empty=True, format="url"),
+             "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True, audience="link"),
+    of_event("destination", "Destination", "destination", "Where a click really went.", skip_empty=True, format="url",
+             audience="link"),
     of_event("unique", "First in 30 minutes", "toString(is_unique)", "1 for a unique hit on a link or pixel, else 0.",
-             kinds=("link", "pixel")),
+             kinds=("link", "pixel"), audience="link"),
     measure("scroll", "Scroll depth", "Deepest reach of a page, percent.", event="scroll"),
     measure("amount", "Amount", "Revenue of an event.", event="toFloat64(revenue)"),
     measure("duration", "Duration", "Seconds of the whole visit.", visit="seconds"),

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reports.engine.scene import LONGEST_VISIT, Scene, instant, millis
+from reports.engine.tables import rows_of_sites
 from tracking import store
 from tracking.store.changes import Times, gate
 from tracking.store.target import target
@@ -108,18 +109,18 @@ def read(scene: Scene) -> tuple[datetime, Iterable[Bucket], int]:
 
     Of one site everything, since many periods will be asked for; of several the period in one bucket.
     """
-    where, bucket = scene.tenant(), "tuple()"
+    where, bucket = "", "tuple()"
     if len(scene.sites) == 1:
         fine = int((scene.now - FINE).timestamp()) // DAY * DAY
         unix = "toUnixTimestamp(slot)"
         bucket = f"if({unix} < {fine}, intDiv({unix}, {DAY}), {unix})"
     else:
         start, end = instant(millis(scene.period.start - LONGEST_VISIT)), instant(millis(scene.period.end))
-        where += f" AND slot >= {start} AND slot < {end}"
+        where = f"slot >= {start} AND slot < {end}"
     sql = (
         f"SELECT toUnixTimestamp(min(slot)), toUnixTimestamp(max(slot)) + {QUARTER}, sum(rows) AS arrived, "
-        f"sum(events), max(at) FROM touched WHERE {where} GROUP BY {bucket} UNION ALL "
-        f"SELECT 0, 0, count(), 0, now64(3, 'UTC') FROM identities WHERE {scene.tenant()}"
+        f"sum(events), max(at) {rows_of_sites('touched', scene.sites, where)} GROUP BY {bucket} UNION ALL "
+        f"SELECT 0, 0, count(), 0, now64(3, 'UTC') {rows_of_sites('identities', scene.sites)}"
     )
     rows = [(*map(int, row[:4]), row[4].astimezone(UTC)) for row in store.query(sql).rows]
     known = next(row for row in rows if row[1] == 0)

@@ -17,6 +17,7 @@ from reports.engine.lists import asked, scene_of
 from reports.engine.lookup import Source
 from reports.engine.period import Period
 from reports.engine.scene import LONGEST_VISIT, Scene
+from reports.engine.tables import rows_of_sites
 
 Row = dict[str, Any]
 WIDTHS: dict[str, tuple[int, int]] = {"phone": (1, 600), "tablet": (600, 1024), "desktop": (1024, 65_536)}
@@ -49,7 +50,7 @@ class Heat:
 
     def source(self, *conditions: str) -> str:
         """FROM … WHERE of the page's rows."""
-        wheres = [self.scene.tenant(), self.scene.within("ts"), *conditions]
+        wheres = [self.scene.within("ts"), *conditions]
         if self.path:
             wheres.append(f"path = {self.scene.params.text(self.path)}")
         if self.width in WIDTHS:
@@ -58,7 +59,7 @@ class Heat:
         if self.scene.tree is not None:
             chosen = Conditions(self.scene).visits(self.scene.tree)
             wheres.append(f"visit IN (SELECT visit FROM {self.scene.visits(LONGEST_VISIT)} WHERE {chosen})")
-        return f"FROM heat WHERE {' AND '.join(wheres)}"
+        return rows_of_sites("heat", self.scene.sites, *wheres)
 
     def rows(self, sql: str, limit: int, offset: int = 0) -> list[Row]:
         return asked(self.scene, sql, limit, offset)

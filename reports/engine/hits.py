@@ -15,6 +15,7 @@ from reports.engine.conditions import Conditions
 from reports.engine.dimensions import kinds_in
 from reports.engine.period import Period
 from reports.engine.scene import Scene, instant
+from reports.engine.tables import rows_of_all_tenants, rows_of_sites
 from tracking import store
 
 COLUMNS = (
@@ -51,7 +52,7 @@ def hits(
     if before is not None:
         conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
     if converted:
-        conditions.append(f"id IN (SELECT click_id FROM events WHERE {scene.tenant()} AND {kinds_in(SALES)})")
+        conditions.append(f"id IN (SELECT click_id {rows_of_sites('events', scene.sites, kinds_in(SALES))})")
     if conversion is not None:
         sold = Scene((account_id,), conversion[1], conversion[1].end)
         sales = sold.events(kinds_in(SALES), f"conversion_id = {int(conversion[0])}")
@@ -93,31 +94,26 @@ def key_of(row: Row) -> Key:
 
 def recent(since: datetime) -> list[Row]:
     """For the windows of the redirector at its start, over all accounts: unique hits since then, oldest first."""
-    sql = (
-        "SELECT link_id, view_id, ts FROM events "
-        "WHERE kind IN ('link', 'pixel') AND is_unique = 1 "
-        f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 1000000"
-    )
-    return store.rows(sql)
+    hits = rows_of_all_tenants("events", "kind IN ('link', 'pixel')", "is_unique = 1", since_then(since))
+    return store.rows(f"SELECT link_id, view_id, ts {hits} ORDER BY ts LIMIT 1000000")
 
 
 def sold(since: datetime) -> list[Row]:
     """Likewise: which parameters and clicks were counted for which conversion."""
-    sql = (
-        "SELECT kind, conversion_id, name, click_id, is_unique, ts FROM events "
-        "WHERE kind IN ('conversion', 'refund') "
-        f"AND ts >= {instant(int(since.timestamp() * 1000))} ORDER BY ts LIMIT 500000"
-    )
-    return store.rows(sql)
+    columns = "kind, conversion_id, name, click_id, is_unique, ts"
+    sales = rows_of_all_tenants("events", kinds_in(SALES), since_then(since))
+    return store.rows(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
+
+
+def since_then(since: datetime) -> str:
+    return f"ts >= {instant(int(since.timestamp() * 1000))}"
 
 
 def counts(accounts: Iterable[int], links: Iterable[int]) -> dict[int, int]:
     """Likewise: how many clicks people made on these links, ever."""
-    sites, numbers = sorted(set(accounts)), sorted(set(links))
+    numbers = sorted(set(links))
     if not numbers:
         return {}
-    sql = (
-        "SELECT link_id, count() AS clicks FROM events WHERE site_id IN {sites:Array(UInt64)} "
-        "AND kind = 'link' AND link_id IN {links:Array(UInt64)} GROUP BY link_id"
-    )
-    return {row["link_id"]: row["clicks"] for row in store.rows(sql, {"sites": sites, "links": numbers})}
+    clicks = rows_of_sites("events", accounts, "kind = 'link'", "link_id IN {links:Array(UInt64)}")
+    sql = f"SELECT link_id, count() AS clicks {clicks} GROUP BY link_id"
+    return {row["link_id"]: row["clicks"] for row in store.rows(sql, {"links": numbers})}

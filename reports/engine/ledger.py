@@ -15,6 +15,7 @@ from typing import Any, Literal
 from reports.engine.limits import query_settings
 from reports.engine.period import Period
 from reports.engine.refusal import QueryRefused, one_of, shown
+from reports.engine.tables import rows_of_sites
 from reports.engine.zones import Clock, day_text, hour_text
 
 Bucket = Literal["minute", "hour", "day"]
@@ -89,11 +90,11 @@ def counted(source: str, site_id: int, period: Period, bucket: str) -> list[tupl
     table, column, reason, how = SOURCES[source]
     clock, unix = Clock(period), f"toUnixTimestamp({column})"
     at = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
+    within = f"{column} >= {{start:DateTime}} AND {column} < {{end:DateTime}}"
     found = store.query(
-        f"SELECT {at} AS bucket, {reason} AS reason, {how} AS hits FROM {table} "
-        f"WHERE site_id = {{site:UInt64}} AND {column} >= {{start:DateTime}} AND {column} < {{end:DateTime}} "
+        f"SELECT {at} AS bucket, {reason} AS reason, {how} AS hits {rows_of_sites(table, [site_id], within)} "
         "GROUP BY bucket, reason",
-        {"site": site_id, "start": clock_text(period.start), "end": clock_text(period.end)},
+        {"start": clock_text(period.start), "end": clock_text(period.end)},
         settings=query_settings(),
     )
     return [tuple(row) for row in found.rows]

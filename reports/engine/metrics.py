@@ -14,13 +14,14 @@ it names one, else the one in which most orders were paid; the answer's meta nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reports.engine.dimensions import kinds_in
 from reports.engine.refusal import QueryRefused, one_of, shown
 from tracking.hit import ACTIONS
 
+Audience = Literal["site", "link"]
 Scope = Literal["events", "visits", "stays", "online", "goals", "base"]
 CLICKS = ("click", "outbound", "download")
 SALES = ("conversion", "refund")
@@ -119,6 +120,7 @@ class Metric:
     empty: int | None = 0  # the value where there is nothing to count or divide by
     by_event: str = ""  # the formula where the breakdown has something only events have
     by_page: str = ""  # the formula where it has the page
+    audience: Audience = "site"  # whose reports have it: sites', or tracked links' (whose events no site has)
 
     def form(self, by_page: bool, by_event: bool) -> str:
         """The formula that holds for a breakdown."""
@@ -138,6 +140,11 @@ def percent(part: str, whole: str) -> str:
 def average(part: str, whole: str, per: int = 1) -> str:
     divided = f"{{{part}}} / {per}" if per != 1 else f"{{{part}}}"
     return f"{divided} / nullIf({{{whole}}}, 0)"
+
+
+def of_links(*rows: Metric) -> tuple[Metric, ...]:
+    """Metrics of tracked links and pixels. Their events lie under the account's number, so sites have none."""
+    return tuple(replace(row, audience="link") for row in rows)
 
 
 ROWS: tuple[Metric, ...] = (
@@ -183,25 +190,27 @@ ROWS: tuple[Metric, ...] = (
            format="money", empty=None),
     Metric("refunds", "Refunds", "{paid_back}", "Amounts paid back.", format="money", better="down"),
     Metric("online", "Online now", "{online}", "Visitors with anything happening in the last five minutes."),
-    Metric("clicks", "Clicks", "{link_clicks}", "Clicks of people on tracked links."),
-    Metric("unique_clicks", "Unique clicks", "{unique_clicks}",
-           "Clicks that were the first of their address on the link in 30 minutes."),
-    Metric("pixel_views", "Pixel views", "{pixel_views}", "Views of tracking pixels by people."),
-    Metric("unique_pixel_views", "Unique pixel views", "{unique_pixel_views}",
-           "Views that were the first of their address on the pixel in 30 minutes."),
-    Metric("spider_hits", "Robots", "{spiders}", "Hits of robots, previews and prefetches on links and pixels.",
-           better="none"),
-    Metric("link_conversions", "Link conversions", "{sales}", "Conversions that a click on a link led to."),
-    Metric("unique_link_conversions", "Unique conversions", "{first_sales}",
-           "Conversions that were the first of their click."),
-    Metric("converted_clicks", "Converted clicks", "{converted_clicks}", "Clicks with at least one conversion."),
-    Metric("click_conversion_rate", "Click conversion rate", percent("converted_clicks", "link_clicks"),
-           "Converted clicks, of all clicks.", format="percent", empty=None),
-    Metric("conversion_value", "Conversion value", "{sold}", "Values of conversions less refunds, whatever their "
-           "currency.", format="decimal"),
-    Metric("commission_cost", "Commissions", "{commissions}", "Commissions of conversions less refunds.",
-           format="decimal", better="none"),
-    Metric("click_cost", "Cost of clicks", "{spent}", "What the clicks cost.", format="decimal", better="none"),
+    *of_links(
+        Metric("clicks", "Clicks", "{link_clicks}", "Clicks of people on tracked links."),
+        Metric("unique_clicks", "Unique clicks", "{unique_clicks}",
+               "Clicks that were the first of their address on the link in 30 minutes."),
+        Metric("pixel_views", "Pixel views", "{pixel_views}", "Views of tracking pixels by people."),
+        Metric("unique_pixel_views", "Unique pixel views", "{unique_pixel_views}",
+               "Views that were the first of their address on the pixel in 30 minutes."),
+        Metric("spider_hits", "Robots", "{spiders}", "Hits of robots, previews and prefetches on links and pixels.",
+               better="none"),
+        Metric("link_conversions", "Link conversions", "{sales}", "Conversions that a click on a link led to."),
+        Metric("unique_link_conversions", "Unique conversions", "{first_sales}",
+               "Conversions that were the first of their click."),
+        Metric("converted_clicks", "Converted clicks", "{converted_clicks}", "Clicks with at least one conversion."),
+        Metric("click_conversion_rate", "Click conversion rate", percent("converted_clicks", "link_clicks"),
+               "Converted clicks, of all clicks.", format="percent", empty=None),
+        Metric("conversion_value", "Conversion value", "{sold}", "Values of conversions less refunds, whatever their "
+               "currency.", format="decimal"),
+        Metric("commission_cost", "Commissions", "{commissions}", "Commissions of conversions less refunds.",
+               format="decimal", better="none"),
+        Metric("click_cost", "Cost of clicks", "{spent}", "What the clicks cost.", format="decimal", better="none"),
+    ),
     Metric("last_hit", "Last hit", "{last_hit}", "Unix time of the latest event; 0 without one.", better="none"),
     Metric("joined_clicks", "Joined clicks", "{joined}", "Clicks whose visit to a tracked site is known."),
 )  # fmt: skip

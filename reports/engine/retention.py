@@ -16,6 +16,7 @@ from reports.engine.lookup import Source
 from reports.engine.period import Period, day_start
 from reports.engine.refusal import QueryRefused
 from reports.engine.scene import Scene, instant, millis
+from reports.engine.tables import rows_of_sites
 from reports.engine.zones import EPOCH, Clock
 
 STEPS = ("day", "week", "month")
@@ -115,7 +116,8 @@ def visits_of(scene: Scene, named: bool) -> str:
     on another device, so where people are known, all their visits are read.
     """
     began = instant(millis(scene.period.start))
-    firsts = f"SELECT device FROM firsts WHERE {scene.tenant()} GROUP BY device HAVING min(first) >= {began}"
+    rows = rows_of_sites("firsts", scene.sites)
+    firsts = f"SELECT device {rows} GROUP BY device HAVING min(first) >= {began}"
     conditions = [] if scene.persons else [f"device IN ({firsts})"]
     conditions += ["person != ''"] if named else []
     among = scene.during(Period(EVER, scene.period.end, scene.period.zone)) if scene.persons else scene

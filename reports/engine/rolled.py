@@ -28,6 +28,7 @@ from reports.engine.freshness import SETTLED
 from reports.engine.metrics import ATOMS, Atom
 from reports.engine.period import DAY, Period, day_start, zone_of
 from reports.engine.scene import Scene, instant, millis
+from reports.engine.tables import rows_of_all_tenants, rows_of_sites
 from reports.engine.zones import EPOCH, QUARTER, Clock
 from tracking import store
 from tracking.store.changes import gate
@@ -126,8 +127,8 @@ def arrived(site_id: int, zone: str, first: date, last: date, *, settled: bool =
     day = Clock(period).day("toUnixTimestamp(slot)")
     late = f" HAVING max(at) < now64(3) - {SETTLED.seconds}" if settled and not target().embedded else ""
     found = store.query(
-        f"SELECT toInt64({day}) AS day, sum(rows) FROM touched "
-        f"WHERE site_id = {site_id} AND slot >= {start} AND slot < {end} GROUP BY day{late}"
+        f"SELECT toInt64({day}) AS day, sum(rows) "
+        f"{rows_of_sites('touched', [site_id], f'slot >= {start}', f'slot < {end}')} GROUP BY day{late}"
     )
     return {EPOCH + timedelta(days=number): int(rows) for number, rows in found.rows}
 
@@ -135,7 +136,8 @@ def arrived(site_id: int, zone: str, first: date, last: date, *, settled: bool =
 def sites_with_events() -> list[tuple[int, datetime, int]]:
     """Every site with events: its number, when the first was, and how many there are."""
     found = store.query(
-        "SELECT site_id, min(slot), sum(events) FROM touched WHERE site_id != 0 GROUP BY site_id ORDER BY site_id"
+        f"SELECT site_id, min(slot), sum(events) {rows_of_all_tenants('touched', 'site_id != 0')} "
+        "GROUP BY site_id ORDER BY site_id"
     )
     return [(int(site), first.replace(tzinfo=first.tzinfo or UTC), int(events)) for site, first, events in found.rows]
 

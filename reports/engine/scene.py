@@ -1,6 +1,6 @@
 """What a question needs to know of the world before it becomes SQL: its tenant and period, goals, persons, currency.
 
-Tenant and period are part of every FROM written here; no other function of the engine names a table of events.
+Tenant and period are part of every FROM written here; the tables themselves are named in `tables` only.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from reports.engine import tables
 from reports.engine.filters import Node, leaves
 from reports.engine.period import Period
 from reports.engine.zones import Clock
 
 LONGEST_VISIT = timedelta(days=1)  # an event's visit is looked for from this long before the period
 LATEST_FIRST = timedelta(hours=4)  # so long before the event that opened a visit may lie one that came after it
-LONG_AGO = timedelta(days=7)  # no visit of which the period has an event began earlier
 ONLINE = timedelta(minutes=5)
 
 
@@ -115,19 +115,17 @@ class Scene:
     # -- FROM ------------------------------------------------------------------------------------------------------
 
     def tenant(self) -> str:
-        if len(self.sites) == 1:
-            return f"site_id = {self.sites[0]}"
-        return f"site_id IN ({', '.join(map(str, self.sites))})"
+        """SQL: the row is of the scene's sites."""
+        return tables.tenant(self.sites)
 
     def within(self, column: str, before: timedelta = timedelta()) -> str:
         start, end = reach(self, before)
         return f"{column} >= {instant(start)} AND {column} < {instant(end)}"
 
-    def events(self, *conditions: str) -> str:
-        """FROM … WHERE of the tenant's events of the period."""
-        joined = person_join(self) if self.persons else ""
-        wheres = [self.tenant(), self.within("ts"), *filter(None, conditions)]
-        return f"FROM events{joined} WHERE {' AND '.join(wheres)}"
+    def events(self, *conditions: str, joined: str = "") -> str:
+        """FROM … WHERE of the tenant's events of the period; `joined`: joins that are put before that of persons."""
+        joined += person_join(self) if self.persons else ""
+        return tables.rows_of_sites("events", self.sites, self.within("ts"), *conditions, joined=joined)
 
     def visits(self, before: timedelta = timedelta()) -> str:
         """A table expression: one row per visit of the tenant that began in the period, with `before` around it."""
@@ -140,10 +138,8 @@ class Scene:
 
     def newcomer(self) -> str:
         """SQL: the event belongs to the first visit of its device. Only devices first seen about then may."""
-        first = (
-            f"SELECT device, first FROM firsts FINAL WHERE {self.tenant()} AND {self.within('first', LONGEST_VISIT)}"
-        )
-        return f"(device, visit_start) IN ({first})"
+        rows = tables.rows_of_sites("firsts FINAL", self.sites, self.within("first", LONGEST_VISIT))
+        return f"(device, visit_start) IN (SELECT device, first {rows})"
 
 
 def millis(when: datetime) -> int:
@@ -167,8 +163,8 @@ def hours(scene: Scene, before: timedelta) -> str:
 
 
 def person_join(scene: Scene) -> str:
-    known = f"SELECT visit, person_id FROM identities FINAL WHERE {scene.tenant()} AND {hours(scene, LONGEST_VISIT)}"
-    return f" LEFT ANY JOIN ({known}) AS known USING (visit)"
+    known = tables.rows_of_sites("identities FINAL", scene.sites, hours(scene, LONGEST_VISIT))
+    return f" LEFT ANY JOIN (SELECT visit, person_id {known}) AS known USING (visit)"
 
 
 PERSON = "if(person = '', device, bitAnd(sipHash64(site_id, person), 9007199254740991))"
@@ -193,9 +189,8 @@ def visit_words(scene: Scene) -> str:
 
 def visit_table(scene: Scene, before: timedelta = timedelta()) -> str:
     """FROM … WHERE of the tenant's visits of the period."""
-    return (
-        f"FROM visits FINAL WHERE {scene.tenant()} AND {hours(scene, before)} AND {scene.within('visit_start', before)}"
-    )
+    within = scene.within("visit_start", before)
+    return tables.rows_of_sites("visits FINAL", scene.sites, hours(scene, before), within)
 
 
 VISIT_ALIASES = (

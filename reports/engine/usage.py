@@ -9,17 +9,17 @@ from typing import Any
 
 from reports.engine.ledger import clock_text
 from reports.engine.limits import query_settings
+from reports.engine.tables import rows_of_sites
 
 UNCOUNTED = ("ping", "set")  # they say more about an event that is counted already
+IN_PERIOD = "ts >= {start:DateTime} AND ts < {end:DateTime}"
 AT_ONCE = 5_000  # site numbers in one question
 
 
 def recorded(site_ids: Iterable[int], start: datetime, end: datetime) -> dict[int, int]:
     """site -> events recorded in [start, end). Bots, refusals and what still lies in the spool are not counted."""
     rows = _rows_by_chunk(
-        "SELECT site_id, count() FROM events WHERE site_id IN {sites:Array(UInt64)} "
-        "AND ts >= {start:DateTime} AND ts < {end:DateTime} AND kind NOT IN {uncounted:Array(String)} "
-        "GROUP BY site_id",
+        "site_id, count()", "kind NOT IN {uncounted:Array(String)}", "GROUP BY site_id",
         site_ids, start, end, uncounted=list(UNCOUNTED),
     )  # fmt: skip
     return {int(site_id): int(count) for site_id, count in rows}
@@ -32,8 +32,7 @@ def goals_named(site_ids: Iterable[int], start: datetime, end: datetime, per_sit
     names very many takes nothing from the others.
     """
     rows = _rows_by_chunk(
-        "SELECT site_id, name FROM events WHERE site_id IN {sites:Array(UInt64)} "
-        "AND ts >= {start:DateTime} AND ts < {end:DateTime} AND kind = 'goal' AND NOT match(name, '^[0-9]*$') "
+        "site_id, name", "kind = 'goal' AND NOT match(name, '^[0-9]*$')",
         "GROUP BY site_id, name ORDER BY site_id, count() DESC, name LIMIT {per_site:UInt32} BY site_id",
         site_ids, start, end, per_site=per_site,
     )  # fmt: skip
@@ -41,13 +40,16 @@ def goals_named(site_ids: Iterable[int], start: datetime, end: datetime, per_sit
 
 
 def _rows_by_chunk(
-    sql: str, site_ids: Iterable[int], start: datetime, end: datetime, **parameters: Any
+    columns: str, condition: str, rest: str, site_ids: Iterable[int], start: datetime, end: datetime, **parameters: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a statement that names `sites`, `start` and `end`, asked about AT_ONCE sites at a time."""
+    """SELECT `columns` of the events in [start, end) that satisfy the condition, of AT_ONCE sites at a time.
+
+    `rest` is what follows WHERE.
+    """
     from tracking import store
 
     numbers = sorted(set(site_ids))
-    period = {"start": clock_text(start), "end": clock_text(end)}
+    parameters |= {"start": clock_text(start), "end": clock_text(end)}
     for first in range(0, len(numbers), AT_ONCE):
-        chunk = {"sites": numbers[first : first + AT_ONCE], **period, **parameters}
-        yield from store.query(sql, chunk, settings=query_settings()).rows
+        rows = rows_of_sites("events", numbers[first : first + AT_ONCE], IN_PERIOD, condition)
+        yield from store.query(f"SELECT {columns} {rows} {rest}", parameters, settings=query_settings()).rows

@@ -75,7 +75,11 @@ def plain_bar(state: State, live: bool = True) -> dict[str, Any]:
         "clear": state.cleared().href(),
         "periods": [(label, state.in_period(name).href(), name == state.text, key) for name, label, key in PERIODS],
         "comparisons": comparisons(state),
-        "filters": [row for row in DIMENSIONS.values() if row.family in ("visit", "entry", "event") and row.breakdown],
+        "filters": [
+            row
+            for row in DIMENSIONS.values()
+            if row.audience == "site" and row.family in ("visit", "entry", "event") and row.breakdown
+        ],
         "operators": OPERATOR_WORDS.items(),
         "hidden": [pair for pair in state.pairs() if pair[0] not in ("period", "from")],
         "kept": [pair for pair in state.pairs() if pair[0] != "compare"],

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from goals.models import Goal
+from goals.models import Goal, PatternKind
 
 
 class GoalForm(forms.ModelForm):
@@ -25,8 +25,9 @@ class GoalForm(forms.ModelForm):
             "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",
         }  # fmt: skip
         help_texts = {
-            "pattern": "A path such as /thanks or /order/*, an event's name, or a link. Empty means any. A page's path "
-            "includes its query: /thanks is not /thanks?order=1; with “matches”, /thanks* is both.",
+            "pattern": "A path such as /thanks or /order/*, an event's name, or a link; * stands for anything, except "
+            "where it is to be matched exactly. Empty means any. A page's path includes its query: /thanks is not "
+            "/thanks?order=1; with “matches”, /thanks* is both.",
             "threshold": "Percent for scrolling, seconds for the length of a visit.",
             "fixed_revenue": "Empty: what the event itself says.",
             "currency": "Three letters, such as EUR.",
@@ -37,12 +38,14 @@ class GoalForm(forms.ModelForm):
         super().__init__(*args, **named)
         for name in ("threshold", "pattern_kind"):
             self.fields[name].required = False
+        if self.instance.pk is None:
+            self.initial["pattern_kind"] = PatternKind.WILDCARD  # what the help beside it describes
 
     def clean_threshold(self) -> int:
         return self.cleaned_data.get("threshold") or 0
 
     def clean_pattern_kind(self) -> str:
-        return self.cleaned_data.get("pattern_kind") or "exact"
+        return self.cleaned_data.get("pattern_kind") or PatternKind.WILDCARD
 
     def _post_clean(self) -> None:
         """The model's own checks run in the service, which is also what saves."""

@@ -15,7 +15,7 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_date, format_time
 
-from reports.engine.registry import METRICS
+from reports.engine.registry import METRICS, Metric
 from reports.pages.numbers import NOTHING, Change, change, exact, short
 
 WIDTH, HEIGHT = 1000, 100
@@ -55,6 +55,7 @@ class Graph:
     words: str
     ghost: tuple[str, str] | None  # x and width of the unfinished bucket
     dots: list[tuple[str, str]]
+    second_ticks: list[str] = field(default_factory=list)  # the second line's own scale, on the other side
 
 
 def nice_top(highest: float) -> float:
@@ -162,11 +163,17 @@ def draw(series: Series, locale: Locale, link: Any) -> Graph:
         tail=path(places[-2:]) if series.unfinished and len(places) > 1 else "",
         before=path(padded(points(earlier, top), len(values), earlier, top)),
         second=path(points(second, second_top)),
-        ticks=[short(top * i / TICKS, row, locale, series.currency) for i in range(TICKS, -1, -1)],
+        ticks=tick_texts(top, row, locale, series.currency),
+        second_ticks=tick_texts(second_top, METRICS[series.second], locale, series.currency) if series.second else [],
         words=in_words(series, locale),
         ghost=(f"{WIDTH - share:.1f}", f"{share:.1f}") if series.unfinished else None,
         dots=[(f"{x:.1f}", f"{y:.2f}") for x, y in (p for p in places if p)] if len(values) == 1 else [],
     )
+
+
+def tick_texts(top: float, row: Metric, locale: Locale, currency: str) -> list[str]:
+    """The numbers beside the gridlines, from the top down to zero."""
+    return [short(top * i / TICKS, row, locale, currency) for i in range(TICKS, -1, -1)]
 
 
 def padded(

@@ -21,7 +21,7 @@ from reports.pages.state import State
 from reports.templatetags.show import cut_middle
 
 WIDTH, HEIGHT = 1200, 460
-LEFT, TOP, RIGHT, BOTTOM = 72, 92, 28, 44
+LEFT, TOP, RIGHT, BOTTOM = 72, 92, 72, 44
 PAIR = re.compile(r"([ML])([\d.]+) ([\d.]+)")
 MOST_TITLE = 90
 
@@ -64,6 +64,10 @@ def context_of(drawn: graph.Graph) -> dict[str, Any]:
         "ticks": [
             Label(f"{LEFT - 10}", f"{level + 4:.1f}", text)
             for level, text in zip(levels, drawn.ticks, strict=True)
+        ],
+        "second_ticks": [
+            Label(f"{WIDTH - RIGHT + 10}", f"{level + 4:.1f}", text)
+            for level, text in zip(levels, drawn.second_ticks, strict=False)
         ],
         "dates": [
             Label(f"{across((index + 0.5) * share):.1f}", f"{HEIGHT - BOTTOM + 22}", one.tick)

@@ -22,7 +22,7 @@ THEMES = {"dark": "light", "light": "dark"}
 KEYS = (
     ("/", "Search, or add a filter"), ("⌘K", "Go anywhere"), *((key, label) for _, label, key in PERIODS if key),
     ("C", "Compare"), ("S", "Spy"), ("1–9", "The first to ninth site"), ("0", "All sites as one"),
-    ("X", "Clear filters"), ("E", "Export"),
+    ("X", "Clear filters"), ("E", "Export: the table, or the picture of the graph"),
     ("D", "Light or dark"), ("?", "This list"),
 )  # fmt: skip
 

@@ -48,12 +48,12 @@
 
   const follow = (selector) => one(selector)?.click();
   const keys = {
-    "/": () => { const box = one("[data-search]"); if (box) box.focus(); else openMenu("[data-filter]", "select, input"); },
+    "/": () => { const box = one("[data-search]"); if (box) box.focus(); else openMenu("[data-filter]", 'select, input:not([type="hidden"])'); },
     "?": () => overlay("/keys"),
     d: toggleTheme,
     c: () => openMenu("[data-compare]", "a"),
     x: () => follow("[data-clear]"),
-    e: () => openMenu("[data-export] > summary", "a"),
+    e: () => openMenu("[data-export] > summary", "a") || openMenu("[data-picture] > summary", "a"),
     s: () => { if (document.body.dataset.site) location.href = `/sites/${document.body.dataset.site}/spy`; },
   };
 
