@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 import reports.notes.urls
 import reports.pages.urls
@@ -154,6 +155,16 @@ def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
         row.refresh_from_db()
     assert site.proxy_secret not in ("", "a-word-of-the-proxy") and hook.secret != secret
     assert kept.revoked and own.revoked
+
+
+def test_a_channel_that_is_deleted_leaves_the_list(inside: Client, account, site) -> None:
+    erin = member(account, "erin", Role.EDITOR)
+    hook = Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
+    inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
+    assert ("webhook-secret", hook.pk, "Erin (erin@example.com)") in exposed()
+    assert inside.post(reverse("channel-delete", args=[site.pk, hook.pk])).status_code == 302
+    assert not Channel.objects.exists()
+    assert {kind for kind, *_ in exposed()} == {"site"}
 
 
 def test_a_guest_without_write_access_could_read_no_webhook_secret(inside: Client, account, site, bob) -> None:

@@ -44,7 +44,10 @@ OUR_METRIC = {
     "avg_scroll": "avg_scroll",
     "clickers": "clickers",
 }
-OF_LINKS = {name for name, row in [*METRICS.items(), *DIMENSIONS.items()] if row.audience == "link"}  # not of a site
+OF_LINKS = {  # not of a site
+    *(name for name, row in METRICS.items() if row.audience == "link"),
+    *(name for name, row in DIMENSIONS.items() if row.audience == "link"),
+}
 OWN_METRICS = tuple(
     name for name in METRICS if name not in {*OUR_METRIC, *OUR_METRIC.values(), "bounce_rate", *OF_LINKS}
 )

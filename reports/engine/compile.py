@@ -55,7 +55,8 @@ class Compiler:
         """
         if not self.scene.chosen_goals:
             return self.parts_of(atoms)
-        own, others = [], []
+        own: list[Atom] = []
+        others: list[Atom] = []
         for atom in atoms:
             (own if is_of_goals(atom) and not self.by_visits(atom) else others).append(atom)
         of_visits = Compiler(self.scene.of_visits(), self.breakdown)

@@ -16,6 +16,7 @@ from accounts.access import account_for
 from accounts.forms import add_mistakes
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
+from sites.alerts import services
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.confirmation import confirmation_send, count_test_message
 from sites.alerts.deliver import deliver
@@ -177,5 +178,5 @@ def send_confirmation(request: HttpRequest, channel: Channel) -> None:
 def channel_delete(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Forget the channel and what was sent to it."""
     site = site_of_staff(request, site_id)
-    channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
+    services.channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
     return redirect("alerts", site.pk)
