@@ -139,8 +139,17 @@ def secret(value: Any) -> str:
     return word
 
 
+UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what `clicky.log` without a type is
+TRACKER_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "hash_routes": truth,
+    "navigation_api": truth,
+    "replace_state": truth,
+    "timeout": number(5, 240),
+    "untyped_log": one_of([UNTYPED_CLICK, UNTYPED_VIEW]),
+}
 TRACKER_SETTINGS = (
-    "data_centres", "forms", "heatmap", "heatmap_off", "internal_search", "media", "outbound", "pings", "timeout",
+    "data_centres", "forms", "hash_routes", "heatmap", "heatmap_off", "internal_search", "media", "navigation_api",
+    "outbound", "pings", "replace_state", "timeout", "untyped_log",
 )  # fmt: skip
 
 
@@ -150,8 +159,11 @@ def tracker(value: Any) -> dict[str, Any]:
         raise ValidationError("Must be a small object of settings.")
     if unknown := sorted(set(value) - set(TRACKER_SETTINGS)):
         raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(TRACKER_SETTINGS)}.")
-    if "timeout" in value:
-        number(5, 240)(value["timeout"])
+    for name in value.keys() & TRACKER_CHECKS.keys():
+        try:
+            TRACKER_CHECKS[name](value[name])
+        except ValidationError as error:
+            raise ValidationError(f"{name}: {error.messages[0]}") from error
     return value
 
 

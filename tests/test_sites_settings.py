@@ -1,5 +1,7 @@
 """Sites and their settings: what may be set, and what it then means."""
 
+import re
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
@@ -57,7 +59,8 @@ def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
      ("excluded_ips", ["300.1.1.1"]), ("excluded_ips", "192.0.2.1"), ("excluded_pages", ["admin"]),
      ("excluded_countries", ["Estonia"]), ("proxy_addresses", ["proxy.example"]), ("proxy_secret", "short"),
      ("proxy_secret", "with spaces and more"), ("tracker", {"timeout": 4}), ("tracker", [1]),
-     ("tracker", {"unheard": 1}), ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
+     ("tracker", {"unheard": 1}), ("tracker", {"hash_routes": 1}), ("tracker", {"untyped_log": "view"}),
+     ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
      ("account", 3)],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str, value: object) -> None:
@@ -104,6 +107,7 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
             "allowed_hosts": "*a.example",
         },
         "privacy": {"addresses": "drop", "cookies": "consent", "retention_months": "12"},
+        "tracker": {"hash_routes": "on", "untyped_log": "pageview"},
         "exclusions": {"excluded_ips": "192.0.2.1\r\n\r\n10.0.0.0/8", "excluded_pages": "/x/*"},
         "proxy": {"proxy_addresses": "203.0.113.5", "proxy_secret": "a-secret-of-mine"},
     }
@@ -115,6 +119,7 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
     site.refresh_from_db()
     assert site.proxy_secret == "a-secret-of-mine"  # which no page shows again
     assert (site.respect_dnt, site.any_host) == (False, False)
+    assert site.tracker["hash_routes"] is True and site.tracker["replace_state"] is False
     assert site.excluded_ips == ["192.0.2.1", "10.0.0.0/8"]
 
 
@@ -197,3 +202,15 @@ def test_a_provisioned_key_comes_back_until_it_is_revoked(site: Site) -> None:
     assert site.api_keys.filter(name="provision").count() == 1
     api_key_revoke(key=site.api_keys.get(name="provision"))
     assert api_key_provision(site=site) != first
+
+
+def test_the_tracker_form_keeps_the_settings_it_does_not_show(inside: Client, site: Site) -> None:
+    site_update(site=site, tracker={"timeout": 45, "replace_state": True})
+    page = inside.get(f"/sites/{site.pk}/settings/tracker").content.decode()
+    assert re.search(r'<input[^>]*name="replace_state"[^>]*checked', page)
+    assert not re.search(r'<input[^>]*name="hash_routes"[^>]*checked', page)
+    inside.post(f"/sites/{site.pk}/settings/tracker", {"navigation_api": "on", "untyped_log": "click"})
+    site.refresh_from_db()
+    assert site.tracker == {
+        "timeout": 45, "replace_state": False, "hash_routes": False, "navigation_api": True, "untyped_log": "click",
+    }  # fmt: skip
