@@ -40,11 +40,15 @@ class SiteForm(forms.Form):
 
 
 class GeneralForm(SiteForm):
-    domain = forms.CharField(label="Domain", max_length=253)
+    domain = forms.CharField(
+        label="Domain", max_length=253, help_text="example.org; also localhost or a name of your own network"
+    )
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
     timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
     allowed_hosts = LinesField(
-        label="More hosts", help_text="One per line; *example.org means it and its subdomains. The domain always may."
+        label="More hosts",
+        help_text="One per line; *example.org means it and its subdomains. The domain always may. "
+        "Apps made of web pages often run on localhost; ports do not matter",
     )
     any_host = forms.BooleanField(label="Accept hits from every host", required=False)
 
@@ -123,7 +127,7 @@ class TrackerForm(SiteForm):
 
 class NewSiteForm(forms.Form):
     account = forms.ModelChoiceField(Account.objects.none(), label="Account", empty_label=None)
-    domain = forms.CharField(label="Domain", max_length=253, help_text="example.org")
+    domain = forms.CharField(label="Domain", max_length=253, help_text="example.org, or localhost to try it out")
     timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
 

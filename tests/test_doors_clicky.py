@@ -289,3 +289,15 @@ def test_routes_of_the_hash_are_pages_where_the_site_has_them(site: Site, href: 
     beacon(site, "pageview", href=href, host="example.com")
     assert [row["path"] for row in stored(site.pk)] == [plain, path]
     assert {row["utm_source"] for row in stored(site.pk)} == ({"x"} if "utm_" in href else {""})
+
+
+@pytest.mark.parametrize("origin", ["https://localhost", "capacitor://localhost", "http://localhost:3000"])
+def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origin: str) -> None:
+    host = origin.split("//")[1]
+    headers = {"origin": origin, "referer": ""}
+    fields = {"site_id": site.pk, "type": "pageview", "href": "/tab1", "host": host}
+    assert knock("/in.php", fields, headers=headers).dropped == "wrong_host"
+    site_update(site=site, allowed_hosts=["localhost"])
+    known.refresh()
+    knock("/in.php", fields, headers=headers)
+    assert (only(site)["host"], only(site)["path"]) == ("localhost", "/tab1")

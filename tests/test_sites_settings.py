@@ -22,7 +22,7 @@ def inside(client: Client, alice, account) -> Client:
     ("text", "name"),
     [("https://www.Example.org:8080/x?y#z", "www.example.org"), ("EXAMPLE.org.", "example.org"),
      ("münchen.example", "xn--mnchen-3ya.example"), ("//user:pw@example.org/", "example.org"),
-     ("[::1]:80", "::1"), ("", ""), ("a..b\u2026", "")],
+     ("[::1]:80", "::1"), ("::1", "::1"), ("", ""), ("a..b\u2026", "")],
 )  # fmt: skip
 def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
     assert host_name(text) == name
@@ -38,6 +38,37 @@ def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
 def test_the_domain_its_subdomains_and_the_listed_hosts_may_send(host: str, accepted: bool) -> None:
     matcher = HostMatcher("www.example.org", ("exact.example", "*tree.example"), any_host=False)
     assert matcher.accepts_host(host) is accepted
+
+
+LOCAL = ("localhost", "app", "intranet.corp", "a_b.example.com", "_dmarc.example.com", "xn--p1ai", "192.0.2.7", "::1")
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_names_of_ones_own_machine_and_network_are_host_names(account, name: str) -> None:
+    site = site_create(account=account, domain=name)
+    assert site.domain == name
+    assert site_facts(site).hosts.accepts_host(name)
+    other = site_create(account=account, domain="example.org", allowed_hosts=[name])
+    assert other.allowed_hosts == [name]
+    assert site_facts(other).hosts.accepts_host(name)
+    assert not site_facts(other).hosts.accepts_host("elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("localhost:3000", "localhost"), ("http://localhost:8080/x", "localhost"), ("[::1]:80", "::1")]
+)
+def test_ports_around_a_local_name_fall_out(site: Site, text: str, name: str) -> None:
+    site_update(site=site, allowed_hosts=[text, f"*{name}"] if name == "localhost" else [text])
+    assert site.allowed_hosts[0] == name
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "a..b", "-a.example", "a-.example", "1.2.3", "300.1.1.1", "a.123", "a" * 64, "a." * 127 + "b"]
+)
+def test_what_no_browser_can_open_is_no_host_name(site: Site, name: str) -> None:
+    for values in ({"domain": name}, {"allowed_hosts": [name]}):
+        with pytest.raises(ValidationError, match="Enter a host name such as"):
+            site_update(site=site, **values)
 
 
 def test_any_host_means_any() -> None:

@@ -18,7 +18,14 @@ def scenario(play: Play) -> Play:
 
 @pytest.fixture(scope="module")
 def stored(launch: Launch) -> Stored:
-    return play_all(SCENARIOS, launch, plain={}, routed={"tracker": ROUTED})
+    return play_all(
+        SCENARIOS,
+        launch,
+        plain={},
+        routed={"tracker": ROUTED},
+        local={"domain": "localhost"},
+        under={"domain": "a_b.localhost"},
+    )
 
 
 @scenario
@@ -73,6 +80,19 @@ def test_what_was_logged_before_the_site_s_answer_is_what_the_site_chose(stored:
         ("/log_before_anything/one", "One"), ("/log_before_anything/two", "Two"),
     ]  # fmt: skip
     assert len({view["view_id"] for view in views}) == 2
+
+
+@scenario
+def on_localhost(stage: Stage) -> None:
+    stage.show(stage.snippet("local"), host="localhost")
+    stage.show(stage.snippet("under"), host="a_b.localhost")
+
+
+def test_a_page_on_localhost_ends_as_a_view_of_its_site(stored: Stored) -> None:
+    views = stored("on_localhost", "view")
+    assert [(view["site_id"], view["host"]) for view in views] == [
+        (stored.sites["local"], "localhost"), (stored.sites["under"], "a_b.localhost"),
+    ]  # fmt: skip
 
 
 @scenario
