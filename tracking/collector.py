@@ -54,6 +54,7 @@ NUMBERED: tuple[tuple[re.Pattern[str], Door], ...] = (
     (re.compile(r"/[0-9]{1,18}(?:ns|-db)\.gif"), IMAGE),
     (re.compile(r"/[0-9]{1,18}\.js"), SCRIPT),
 )
+BRANDED = re.compile(r"/w/[a-z0-9]{1,30}\.js")
 PROXIED = re.compile(r"/p/([A-Za-z0-9_-]{1,80})(/.*)")
 
 
@@ -62,6 +63,8 @@ def door_at(path: str) -> Door | None:
     door = DOORS.get(path)
     if door is None and path[1:2].isdigit():
         door = next((found for pattern, found in NUMBERED if pattern.fullmatch(path)), None)
+    elif door is None and path.startswith("/w/") and BRANDED.fullmatch(path):
+        door = SCRIPT
     return door
 
 

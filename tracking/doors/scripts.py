@@ -79,7 +79,7 @@ def beacon_path(text: str) -> str:
 
 
 def script(request: Request) -> Reply:
-    """`/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js`."""
+    """`/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js`; `/w/<brand>.js` of white-labelled hosts."""
     query = parse_qs(request.query.decode("utf-8", "replace")[:2000])
     if part_name := query.get("part", [""])[0]:
         return part(request, part_name)
@@ -88,11 +88,16 @@ def script(request: Request) -> Reply:
     beacon, host = (own, "") if own else ("/in.php", request.headers.get("host", "")[:255])
     if request.secret and not own:
         beacon = f"/p/{request.secret}/in.php"
-    brand = "clickport" if file_name == "tracker.js" else brand_of(request)
+    branded, brand = request.path.startswith("/w/"), brand_of(request)
+    if branded and file_name != f"{brand}.js":
+        return Reply(b"/* no such brand on this host */", JAVASCRIPT, 404)
+    if file_name == "tracker.js" and not branded:
+        brand = "clickport"
     built = stamp(request, "core.min.js")
     if not built:
         return Reply(b"/* the tracker is not built */", JAVASCRIPT, 503)
-    return send(request, core(beacon, host, brand, site_number(file_name.removesuffix(".js")), built), SCRIPT_SECONDS)
+    site_id = 0 if branded else site_number(file_name.removesuffix(".js"))
+    return send(request, core(beacon, host, brand, site_id, built), SCRIPT_SECONDS)
 
 
 def brand_of(request: Request) -> str:
