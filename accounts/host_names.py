@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 import idna
+from django.utils.ipv6 import is_valid_ipv6_address
 
 PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
 
@@ -22,6 +23,8 @@ def host_name(text: str) -> str:
     text = text.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rsplit("@", 1)[-1]
     if text.startswith("["):  # an IPv6 address
         return text[1:].split("]", 1)[0]
+    if text.count(":") > 1 and is_valid_ipv6_address(text):  # in its normalized form
+        return text
     text = text.split(":", 1)[0].rstrip(FINAL_DOTS)
     if text.isascii():
         return text

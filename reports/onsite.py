@@ -95,7 +95,8 @@ def site_shown(given: QueryDict) -> tuple[SiteFacts, int | None] | None:
 def path_of(facts: SiteFacts, given: QueryDict) -> str:
     """The page asked about, as events and clicks name it."""
     address = page_url(given.get("href", "/")[:8000], given.get("domain", "")[:255] or facts.domain, "")
-    return read_address(address, bool(facts.tracker.get("internal_search"))).path or "/"
+    chosen = facts.tracker
+    return read_address(address, bool(chosen.get("internal_search")), bool(chosen.get("hash_routes"))).path or "/"
 
 
 def stats(facts: SiteFacts, given: QueryDict, now: datetime) -> dict[str, Any]:

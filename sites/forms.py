@@ -10,6 +10,7 @@ from accounts.forms import ZONES
 from accounts.models import Account, Right
 from accounts.security.masking import mask, unmask
 from sites.models import Addresses, Cookies, Site
+from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
 
 
 class LinesField(forms.CharField):
@@ -33,15 +34,22 @@ class SiteForm(forms.Form):
         """The form filled with what the site has now."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
+    def changes(self, site: Site) -> dict[str, Any]:
+        """The fields of Site to change, once the form is valid."""
+        return self.cleaned_data
+
 
 class GeneralForm(SiteForm):
-    domain = forms.CharField(label="Domain", max_length=253)
+    domain = forms.CharField(
+        label="Domain", max_length=253, help_text="example.org; also localhost or a name of your own network"
+    )
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
     timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
     allowed_hosts = LinesField(
         label="More hosts",
-        help_text="One per line; *example.org means it and its subdomains. The domain always may. Without a list, "
-        "events that programs send with a key of the site may name any host.",
+        help_text="One per line; *example.org means it and its subdomains. The domain always may. Apps made of web "
+        "pages often run on localhost; ports do not matter. Without a list, events that programs send with a key of "
+        "the site may name any host.",
     )
     any_host = forms.BooleanField(label="Accept hits from every host", required=False)
 
@@ -84,9 +92,43 @@ class ProxyForm(SiteForm):
         return unmask(self.cleaned_data["proxy_secret"], self.stored_secret)
 
 
+class TrackerForm(SiteForm):
+    """Settings within `Site.tracker`, each with the name it has there; those not shown stay as they are."""
+
+    replace_state = forms.BooleanField(
+        label="Count history.replaceState as a page view",
+        required=False,
+        help_text="For routers that replace the address. Leave it off where filters or sorting change the address",
+    )
+    hash_routes = forms.BooleanField(
+        label="Count changes of the hash as page views",
+        required=False,
+        help_text="For routers with addresses such as /#/about or /#!about, which then are pages of their own. "
+        "Other hashes, such as #contact, are still parts of a page",
+    )
+    navigation_api = forms.BooleanField(
+        label="Count the Navigation API as page views",
+        required=False,
+        help_text="For routers that use navigation.navigate(). history.pushState and the back button always count",
+    )
+    untyped_log = forms.ChoiceField(
+        label="clicky.log() without a type records",
+        choices=[(UNTYPED_CLICK, "A click"), (UNTYPED_VIEW, "A page view")],
+        help_text="Clicky's own tracker records a click. A type in the call always wins; "
+        "an address such as #buy is always a click",
+    )
+
+    @classmethod
+    def of(cls, site: Site, data: Any = None) -> TrackerForm:
+        return cls(data, initial={"untyped_log": UNTYPED_CLICK, **site.tracker})
+
+    def changes(self, site: Site) -> dict[str, Any]:
+        return {"tracker": {**site.tracker, **self.cleaned_data}}
+
+
 class NewSiteForm(forms.Form):
     account = forms.ModelChoiceField(Account.objects.none(), label="Account", empty_label=None)
-    domain = forms.CharField(label="Domain", max_length=253, help_text="example.org")
+    domain = forms.CharField(label="Domain", max_length=253, help_text="example.org, or localhost to try it out")
     timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
 

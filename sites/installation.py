@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sites import known
 from sites.hosts import HostMatcher
 from sites.models import Site
 from sites.outbound import Answer, OutboundError, fetch
@@ -59,14 +60,28 @@ def judge(site: Site, answer: Answer, our_host: str) -> Finding:
         )
     if blocked := blocking_policy(answer, our_host):
         return Finding(False, "The code is there, but the page's security policy stops it.", blocked)
-    return Finding(True, "The tracking code is in the page.")
+    return Finding(True, "The tracking code is in the page.", missing_trusted_type(answer, our_host))
+
+
+def policy_rules(answer: Answer) -> dict[str, list[str]]:
+    """The page's Content-Security-Policy: directive -> its words."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    policy = headers.get("content-security-policy", "")
+    return {part.split()[0].lower(): part.split()[1:] for part in policy.split(";") if part.split()}
+
+
+def missing_trusted_type(answer: Answer, our_host: str) -> str:
+    """What to add so that forms, heatmaps and media are recorded under Trusted Types; "" if nothing is missing."""
+    rules, name = policy_rules(answer), known.brand_word(our_host) or "clicky"
+    named = rules.get("trusted-types")
+    if "require-trusted-types-for" not in rules or named is None or {"*", name} & set(named):
+        return ""
+    return f"Add {name} to trusted-types, so that forms, heatmaps, media and cookies are recorded too."
 
 
 def blocking_policy(answer: Answer, our_host: str) -> str:
     """What to add to the page's Content-Security-Policy, or "" if it lets the tracker through."""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    policy = headers.get("content-security-policy", "")
-    rules = {part.split()[0].lower(): part.split()[1:] for part in policy.split(";") if part.split()}
+    rules = policy_rules(answer)
     missing = []
     for name in ("script-src", "connect-src"):
         sources = rules.get(name, rules.get("default-src"))

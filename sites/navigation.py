@@ -24,6 +24,7 @@ class SettingsPage:
 PAGES: list[SettingsPage] = [
     SettingsPage("general", "General"),
     SettingsPage("tracking-code", "Tracking code"),
+    SettingsPage("tracker", "Tracker"),
     SettingsPage("api-keys", "API keys"),
     SettingsPage("privacy", "Privacy"),
     SettingsPage("exclusions", "Exclusions"),

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_domain_name, validate_ipv46_address
+from django.core.validators import validate_ipv46_address
 
 from accounts.host_names import host_name
 from accounts.security.encrypted_fields import Unreadable
@@ -18,18 +18,20 @@ from sites.hosts import host_pattern
 from sites.models import Addresses, Cookies
 
 MOST_ENTRIES = 500
+# A label as browsers take it: local networks also have underscores
+LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+LONGEST_HOST = 253
 SECRET = re.compile(r"[A-Za-z0-9_-]{0,40}")
 
 
 def domain(value: Any) -> str:
-    """A host name, with or without scheme, port and path around it; also an address or `localhost`."""
+    """A host name, with or without scheme, port and path around it; also an IP address.
+
+    Names of one's own machine and network are fine: `localhost`, `intranet`, `a_b.example.com`.
+    """
     name = host_name(str(value))
-    try:
-        validate_domain_name(name) if not _is_address(name) else None
-    except ValidationError:
-        name = ""
-    if not name:
-        raise ValidationError("Enter a host name such as example.org.")
+    if not _is_host(name) and not _is_address(name):
+        raise ValidationError("Enter a host name such as example.org or localhost.")
     return name
 
 
@@ -139,8 +141,17 @@ def secret(value: Any) -> str:
     return word
 
 
+UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what `clicky.log` without a type is
+TRACKER_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "hash_routes": truth,
+    "navigation_api": truth,
+    "replace_state": truth,
+    "timeout": number(5, 240),
+    "untyped_log": one_of([UNTYPED_CLICK, UNTYPED_VIEW]),
+}
 TRACKER_SETTINGS = (
-    "data_centres", "forms", "heatmap", "heatmap_off", "internal_search", "media", "outbound", "pings", "timeout",
+    "data_centres", "forms", "hash_routes", "heatmap", "heatmap_off", "internal_search", "media", "navigation_api",
+    "outbound", "pings", "replace_state", "timeout", "untyped_log",
 )  # fmt: skip
 
 
@@ -150,9 +161,18 @@ def tracker(value: Any) -> dict[str, Any]:
         raise ValidationError("Must be a small object of settings.")
     if unknown := sorted(set(value) - set(TRACKER_SETTINGS)):
         raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(TRACKER_SETTINGS)}.")
-    if "timeout" in value:
-        number(5, 240)(value["timeout"])
+    for name in value.keys() & TRACKER_CHECKS.keys():
+        try:
+            TRACKER_CHECKS[name](value[name])
+        except ValidationError as error:
+            raise ValidationError(f"{name}: {error.messages[0]}") from error
     return value
+
+
+def _is_host(name: str) -> bool:
+    """Whether a normalized name can stand in a page's address; one that ends in a number would be an IP address."""
+    labels = name.split(".")
+    return len(name) <= LONGEST_HOST and all(map(LABEL.fullmatch, labels)) and not labels[-1].isdigit()
 
 
 def _is_address(name: str) -> bool:

@@ -254,3 +254,57 @@ def test_visits_end_when_the_page_says(site: Site, time_machine: Any) -> None:
     time_machine.shift(timedelta(minutes=6))
     beacon(site, "pageview", href="/b", timeout=5)
     assert len({row["visit"] for row in stored(site.pk)}) == 2
+
+
+@pytest.mark.parametrize("kind", ["click", "pageview"])
+@pytest.mark.parametrize(
+    ("chosen", "href", "stored_as"),
+    [("", "/app", "event"), ("click", "/app", "event"), ("pageview", "/app", "view"), ("pageview", "#buy", "event"),
+     ("pageview", "#/buy", "view")],
+)  # fmt: skip
+def test_what_has_no_type_is_what_the_site_chose(site: Site, kind: str, chosen: str, href: str, stored_as: str) -> None:
+    site_update(site=site, tracker={"untyped_log": chosen} if chosen else {})
+    known.refresh()
+    beacon(site, kind, href=href, title="App", page="/", host="example.com", untyped="1")
+    row = only(site)
+    path = "/app" if href == "/app" and stored_as == "view" else "/"
+    assert (row["kind"], row["path"], row["name"] or row["title"]) == (stored_as, path, "App")
+
+
+def test_a_goal_without_a_name_is_refused_and_counted(site: Site) -> None:
+    assert beacon(site, "goal", page="/a", host="example.com").dropped == "bad_request"
+    assert stored(site.pk) == []
+    assert ledger()["bad_request"] == 1 and balanced(ledger())
+
+
+def test_the_sites_choices_of_routes_reach_the_tracker(site: Site) -> None:
+    site_update(site=site, tracker={"hash_routes": True, "replace_state": True, "untyped_log": "pageview"})
+    known.refresh()
+    told = beacon(site, "pageview", href="/", mime="js").body.decode()
+    assert '"replace":1,"hash":1,"navigate":0,"log":1' in told
+
+
+@pytest.mark.parametrize(
+    ("href", "path", "plain"),
+    [("/#/about", "/#/about", "/"), ("/app?a=1#!about?b=2&utm_source=x&gclid=1", "/app?a=1#!about?b=2", "/app?a=1"),
+     ("/#contact", "/", "/"), ("/#access_token=abc", "/", "/"), ("/#/", "/#/", "/")],
+)  # fmt: skip
+def test_routes_of_the_hash_are_pages_where_the_site_has_them(site: Site, href: str, path: str, plain: str) -> None:
+    beacon(site, "pageview", href=href, host="example.com")
+    site_update(site=site, tracker={"hash_routes": True})
+    known.refresh()
+    beacon(site, "pageview", href=href, host="example.com")
+    assert [row["path"] for row in stored(site.pk)] == [plain, path]
+    assert {row["utm_source"] for row in stored(site.pk)} == ({"x"} if "utm_" in href else {""})
+
+
+@pytest.mark.parametrize("origin", ["https://localhost", "capacitor://localhost", "http://localhost:3000"])
+def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origin: str) -> None:
+    host = origin.split("//")[1]
+    headers = {"origin": origin, "referer": ""}
+    fields = {"site_id": site.pk, "type": "pageview", "href": "/tab1", "host": host}
+    assert knock("/in.php", fields, headers=headers).dropped == "wrong_host"
+    site_update(site=site, allowed_hosts=["localhost"])
+    known.refresh()
+    knock("/in.php", fields, headers=headers)
+    assert (only(site)["host"], only(site)["path"]) == ("localhost", "/tab1")

@@ -26,6 +26,8 @@ PAGES: dict[str, tuple[int, dict[str, str], str]] = {
     "/broken": (500, {}, SNIPPET),
     "/strict": (200, {"Content-Security-Policy": "default-src 'self'; connect-src *"}, SNIPPET),
     "/lenient": (200, {"Content-Security-Policy": "script-src 'self' https://testserver; connect-src *"}, SNIPPET),
+    "/typed": (200, {"Content-Security-Policy": "require-trusted-types-for 'script'; trusted-types app"}, SNIPPET),
+    "/named": (200, {"Content-Security-Policy": "require-trusted-types-for 'script'; trusted-types clicky"}, SNIPPET),
     "/inward": (302, {"Location": "http://169.254.169.254/latest/meta-data/"}, ""),
     "/moved": (301, {"Location": "/good"}, ""),
 }
@@ -82,11 +84,19 @@ def path(site: Site) -> str:
         ("/other", "The page carries the code of site 101999999"),
         ("/broken", "The page answered 500."),
         ("/strict", "Add testserver to script-src."),
+        ("/typed", "Add clicky to trusted-types, so that forms"),
         ("/inward", "may not be reached"),
     ],
 )
 def test_the_check_says_what_it_found(inside: Client, site: Site, web: str, page: str, said: str) -> None:
     assert said in inside.post(path(site), {"url": web + page}).content.decode()
+
+
+def test_the_check_advises_nothing_where_the_page_names_the_tracker_s_policy(
+    inside: Client, site: Site, web: str
+) -> None:
+    page = inside.post(path(site), {"url": f"{web}/named"}).content.decode()
+    assert "The tracking code is in the page." in page and "trusted-types" not in page
 
 
 def test_without_leave_no_inner_address_is_asked(inside: Client, site: Site, web: str, settings) -> None:

@@ -1,5 +1,7 @@
 """Sites and their settings: what may be set, and what it then means."""
 
+import re
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
@@ -24,7 +26,8 @@ def inside(client: Client, alice, account) -> Client:
      ("https://straße.de/x", "xn--strae-oqa.de"), ("xn--strae-oqa.de", "xn--strae-oqa.de"),
      ("faß。DE", "xn--fa-hia.de"),
      ("BÜCHER.example:8080", "xn--bcher-kva.example"), ("☕.example", "xn--53h.example"),
-     ("a_b.münchen.example", "a_b.xn--mnchen-3ya.example"), ("[::1]:80", "::1"), ("", ""), ("a..b\u2026", ""),
+     ("a_b.münchen.example", "a_b.xn--mnchen-3ya.example"), ("[::1]:80", "::1"), ("::1", "::1"),
+     ("", ""), ("a..b\u2026", ""),
      ("ü" * 70 + ".de", ""), ("\ud800.de", "")],
 )  # fmt: skip
 def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
@@ -59,6 +62,37 @@ def test_the_domain_its_subdomains_and_the_listed_hosts_may_send(host: str, acce
     assert matcher.accepts_host(host) is accepted
 
 
+LOCAL = ("localhost", "app", "intranet.corp", "a_b.example.com", "_dmarc.example.com", "xn--p1ai", "192.0.2.7", "::1")
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_names_of_ones_own_machine_and_network_are_host_names(account, name: str) -> None:
+    site = site_create(account=account, domain=name)
+    assert site.domain == name
+    assert site_facts(site).hosts.accepts_host(name)
+    other = site_create(account=account, domain="example.org", allowed_hosts=[name])
+    assert other.allowed_hosts == [name]
+    assert site_facts(other).hosts.accepts_host(name)
+    assert not site_facts(other).hosts.accepts_host("elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("localhost:3000", "localhost"), ("http://localhost:8080/x", "localhost"), ("[::1]:80", "::1")]
+)
+def test_ports_around_a_local_name_fall_out(site: Site, text: str, name: str) -> None:
+    site_update(site=site, allowed_hosts=[text, f"*{name}"] if name == "localhost" else [text])
+    assert site.allowed_hosts[0] == name
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "a..b", "-a.example", "a-.example", "1.2.3", "300.1.1.1", "a.123", "a" * 64, "a." * 127 + "b"]
+)
+def test_what_no_browser_can_open_is_no_host_name(site: Site, name: str) -> None:
+    for values in ({"domain": name}, {"allowed_hosts": [name]}):
+        with pytest.raises(ValidationError, match="Enter a host name such as"):
+            site_update(site=site, **values)
+
+
 def test_any_host_means_any() -> None:
     assert HostMatcher("example.org", (), any_host=True).accepts_host("whatever.example")
 
@@ -78,7 +112,8 @@ def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
      ("excluded_ips", ["300.1.1.1"]), ("excluded_ips", "192.0.2.1"), ("excluded_pages", ["admin"]),
      ("excluded_countries", ["Estonia"]), ("proxy_addresses", ["proxy.example"]), ("proxy_secret", "short"),
      ("proxy_secret", "with spaces and more"), ("tracker", {"timeout": 4}), ("tracker", [1]),
-     ("tracker", {"unheard": 1}), ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
+     ("tracker", {"unheard": 1}), ("tracker", {"hash_routes": 1}), ("tracker", {"untyped_log": "view"}),
+     ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
      ("account", 3)],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str, value: object) -> None:
@@ -125,6 +160,7 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
             "allowed_hosts": "*a.example",
         },
         "privacy": {"addresses": "drop", "cookies": "consent", "retention_months": "12"},
+        "tracker": {"hash_routes": "on", "untyped_log": "pageview"},
         "exclusions": {"excluded_ips": "192.0.2.1\r\n\r\n10.0.0.0/8", "excluded_pages": "/x/*"},
         "proxy": {"proxy_addresses": "203.0.113.5", "proxy_secret": "a-secret-of-mine"},
     }
@@ -136,6 +172,7 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
     site.refresh_from_db()
     assert site.proxy_secret == "a-secret-of-mine"  # which no page shows again
     assert (site.respect_dnt, site.any_host) == (False, False)
+    assert site.tracker["hash_routes"] is True and site.tracker["replace_state"] is False
     assert site.excluded_ips == ["192.0.2.1", "10.0.0.0/8"]
 
 
@@ -218,3 +255,15 @@ def test_a_provisioned_key_comes_back_until_it_is_revoked(site: Site) -> None:
     assert site.api_keys.filter(name="provision").count() == 1
     api_key_revoke(key=site.api_keys.get(name="provision"))
     assert api_key_provision(site=site) != first
+
+
+def test_the_tracker_form_keeps_the_settings_it_does_not_show(inside: Client, site: Site) -> None:
+    site_update(site=site, tracker={"timeout": 45, "replace_state": True})
+    page = inside.get(f"/sites/{site.pk}/settings/tracker").content.decode()
+    assert re.search(r'<input[^>]*name="replace_state"[^>]*checked', page)
+    assert not re.search(r'<input[^>]*name="hash_routes"[^>]*checked', page)
+    inside.post(f"/sites/{site.pk}/settings/tracker", {"navigation_api": "on", "untyped_log": "click"})
+    site.refresh_from_db()
+    assert site.tracker == {
+        "timeout": 45, "replace_state": False, "hash_routes": False, "navigation_api": True, "untyped_log": "click",
+    }  # fmt: skip

@@ -95,7 +95,8 @@ def heat_row(text: str, event: Event, facts: SiteFacts, page: dict[str, str]) ->
         return None
     kind, offset_x, offset_y, element = parts[4:] if len(parts) == 8 else ("click", "0", "0", "")
     address = page_url(parts[0].replace("%7C", "|"), page["host"] or event["host"], "")
-    path = read_address(clip(address, 8000), bool(facts.tracker.get("internal_search"))).path
+    chosen = facts.tracker
+    path = read_address(clip(address, 8000), bool(chosen.get("internal_search")), bool(chosen.get("hash_routes"))).path
     if kind not in KINDS or page_is_off(facts, path):
         return None
     return {

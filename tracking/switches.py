@@ -1,6 +1,8 @@
 """What the site wants of the tracker: the answer to a beacon that reads it (`static/tracker/WIRE.md`, 3).
 
-A site chooses in `Site.tracker`: `pings`, `outbound`, `forms` (on), `media` (off), `heatmap` (`tracking.heat`).
+A site chooses in `Site.tracker`: `pings`, `outbound`, `forms` (on), `media` (off), `heatmap` (`tracking.heat`), which
+changes of address are views (`replace_state`, `hash_routes`, `navigation_api`, off) and what `clicky.log` without a
+type is (`untyped_log`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any
 
 from sites import onsite
 from sites.facts import SiteFacts
+from sites.settings_fields import UNTYPED_VIEW
 from tracking import heat
 from tracking.hit import Event
 
@@ -33,6 +36,10 @@ def switches(
         "link": int(bool(chosen.get("outbound", True))),
         "form": int(bool(chosen.get("forms", True))),
         "media": int(bool(chosen.get("media", False))),
+        "replace": int(bool(chosen.get("replace_state", False))),
+        "hash": int(bool(chosen.get("hash_routes", False))),
+        "navigate": int(bool(chosen.get("navigation_api", False))),
+        "log": int(chosen.get("untyped_log") == UNTYPED_VIEW),
         "heat": int(event is not None and heat.wanted(facts, event)),
         "osa": word if onsite.user_of(word, facts.site_id) else "",
         "stop": int(dropped in STOPPING),

@@ -16,7 +16,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 TRACKER = Path(__file__).resolve().parents[2] / "static" / "tracker"
 PORTS = range(9300, 9400)
-SWITCHES = {"cookie": 0, "ping": 1, "link": 1, "form": 1, "media": 0, "heat": 0, "osa": ""}
+SWITCHES = {
+    "cookie": 0,
+    "ping": 1,
+    "link": 1,
+    "form": 1,
+    "media": 0,
+    "heat": 0,
+    "osa": "",
+    "replace": 0,
+    "hash": 0,
+    "navigate": 0,
+    "log": 0,
+}
 
 
 def free_port() -> int:

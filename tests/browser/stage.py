@@ -33,7 +33,9 @@ class Stage:
     def show(self, html: str = "", path: str = "", *, host: str = "plain.localhost", **go: Any) -> None:
         """Open a page of the scenario with this HTML; its script has run when this returns."""
         path = f"/{self.name}{path}"
-        self.pages.html[path.split("?")[0]] = f"<title>Page of {self.name}</title>{html or self.snippet()}"
+        self.pages.html[path.split("#")[0].split("?")[0]] = (
+            f"<title>Page of {self.name}</title>{html or self.snippet()}"
+        )
         self.page.goto(self.pages.url(path, host), **go)
         self.page.wait_for_timeout(SETTLE)
 

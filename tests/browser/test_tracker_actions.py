@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.servers import Pages, Recorder
+from tests.browser.servers import Beacon, Pages, Recorder
 
 SNIPPET = '<script async data-id="101" src="//{host}/js"></script>'
 QUIET = "<script>document.addEventListener('click', e => e.preventDefault())</script>"
@@ -30,19 +30,88 @@ def test_log_tells_views_clicks_downloads_and_outbound(page: Page, pages: Pages,
     page.evaluate("clicky.log('/actions/export', 'Exported CSV Report', 'click')")
     page.evaluate("clicky.log('/files/whitepaper.pdf', 'Whitepaper', 'download')")
     page.evaluate("clicky.log('https://partner.example/x', 'Partner', 'outbound')")
-    page.evaluate("clicky.log(location.origin + '/plain'); clicky.log(''); clicky.log('#anchor', 'Anchor')")
+    page.evaluate("clicky.log(location.origin + '/plain', '', 'pageview'); clicky.log(''); clicky.log('#a', 'A')")
     clicks = recorder.wait("click", 2)
     views = recorder.wait("pageview", 3)
     assert [(view["href"], view["title"]) for view in views] == [
         ("/", "Page"), ("/app/dashboard", "Dashboard"), ("/plain", "Page"),
     ]  # fmt: skip
     assert len({view["vid"] for view in views}) == 3
-    assert [(one["href"], one["title"], one["page"]) for one in clicks] == [
-        ("/actions/export", "Exported CSV Report", "/"), ("#anchor", "Anchor", "/"),
-    ]  # fmt: skip
-    assert clicks[0]["vid"] == views[1]["vid"]
+    assert {(one["href"], one["title"], one["page"], one["vid"]) for one in clicks} == {
+        ("/actions/export", "Exported CSV Report", "/", views[1]["vid"]), ("#a", "A", "/", views[2]["vid"]),
+    }  # fmt: skip
     assert recorder.wait("download")[0]["href"] == "/files/whitepaper.pdf"
     assert recorder.wait("outbound")[0]["href"] == "https://partner.example/x"
+
+
+CALLS = {
+    "a React app": ("clicky.log('focus', 'focus')", ("focus", "focus")),
+    "angulartics2": ("clicky.log('signup-button', 'Signup', null)", ("signup-button", "Signup")),
+    "old Segment": ("clicky.log(location.href, 'Clicked')", ("/", "Clicked")),
+}
+
+
+@pytest.mark.parametrize("caller", CALLS)
+def test_log_without_a_type_is_a_click(caller: str, page: Page, pages: Pages, recorder: Recorder) -> None:
+    code, expected = CALLS[caller]
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    recorder.settle(0.3)
+    page.evaluate(code)
+    (click,) = recorder.wait("click")
+    assert (click["href"], click["title"]) == expected
+    assert (click["untyped"], len(recorder.of("pageview"))) == ("1", 1)
+
+
+def test_log_without_a_type_is_a_view_where_the_site_said_so(page: Page, pages: Pages, recorder: Recorder) -> None:
+    recorder.switches["log"] = 1
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    recorder.settle(0.3)
+    page.evaluate("clicky.log('/app', 'App'); clicky.log('#/route', 'Route')")
+    views = recorder.wait("pageview", 3)
+    assert [(view["href"], view["title"], view["untyped"]) for view in views] == [
+        ("/", "Page", ""), ("/app", "App", "1"), ("#/route", "Route", "1"),
+    ]  # fmt: skip
+    assert len({view["vid"] for view in views}) == 3
+    page.evaluate("clicky.log('#part', 'Part'); clicky.log('/x', 'X', 'click')")
+    assert [click["href"] for click in recorder.wait("click", 2)] == ["#part", "/x"]
+
+
+def test_a_goal_or_an_event_without_a_name_is_none(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate("clicky.goal(undefined); clicky.goal(''); clicky.goal(null, 5); clickport.track(); clicky.goal(0)")
+    recorder.wait("goal")
+    recorder.settle(0.3)
+    assert [goal["goal[id]"] for goal in recorder.of("goal")] == ["0"]
+    assert recorder.of("event") == []
+
+
+VALUES = (
+    "{yes: true, no: false, none: null, lost: undefined, list: ['a', 'b'], thing: {a: 1}, zero: 0, text: 'x',"
+    " empty: [], day: new Date(0), odd: NaN, act() {}, big: 10n}"
+)
+AS_TEXT = {
+    "yes": "true", "no": "false", "list": '["a","b"]', "thing": '{"a":1}', "zero": "0", "text": "x", "empty": "[]",
+    "day": "1970-01-01T00:00:00.000Z", "big": "10",
+}  # fmt: skip
+
+
+def grouped(beacon: Beacon, group: str) -> dict[str, str]:
+    return {name[len(group) + 1 : -1]: value for name, value in beacon.params if name.startswith(f"{group}[")}
+
+
+def test_every_value_of_a_property_or_a_tag_arrives_as_text(page: Page, pages: Pages, recorder: Recorder) -> None:
+    show(page, pages, recorder)
+    recorder.wait("pageview")
+    page.evaluate(f"clickport.track('ev', {VALUES}); clicky.custom_data({VALUES})")
+    assert grouped(recorder.wait("event")[0], "prop") == AS_TEXT
+    assert grouped(recorder.wait("custom")[0], "custom") == AS_TEXT
+    page.evaluate(
+        "const round = {}; round.round = round; clickport.track('ev', {round}); clickport.track('ev', 'text')"
+    )
+    assert grouped(recorder.wait("event", 3)[1], "prop") == {"round": "[object Object]"}
 
 
 def test_goals_carry_number_or_name_and_revenue(page: Page, pages: Pages, recorder: Recorder) -> None:

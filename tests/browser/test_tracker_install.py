@@ -86,7 +86,7 @@ def test_a_first_party_proxy_carries_script_beacons_and_lazy_parts(
     assert not [url for url in asked if recorder.host in url]
 
 
-def test_a_brand_has_its_own_names_and_no_others(page: Page, pages: Pages, recorder: Recorder) -> None:
+def test_a_brand_has_its_own_names_and_leaves_clicky_s_working(page: Page, pages: Pages, recorder: Recorder) -> None:
     recorder.brand = "acme"
     pages.html["/"] = (
         "<script>var acme_site_ids=[101], acme_custom={visitor:{username:'ann'}};</script>"
@@ -96,9 +96,101 @@ def test_a_brand_has_its_own_names_and_no_others(page: Page, pages: Pages, recor
     views = recorder.wait("pageview", 2)
     assert {view["site_id"] for view in views} == {"101", "202"}
     assert views[0]["custom[username]"] == "ann"
-    assert page.evaluate("[typeof clicky, typeof clickport, typeof acme.log, typeof _genericStats.log]") == [
-        "undefined", "undefined", "function", "function",
+    assert page.evaluate("[clicky === acme, typeof clickport, typeof acme.log, typeof _genericStats.log]") == [
+        True, "undefined", "function", "function",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_install_form_works_on_a_white_labelled_host(
+    form: str, page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.brand = "acme"
+    settings = "<script>var clicky_custom = {visitor: {username: 'ann'}, goal: {name: 'seen'}};</script>"
+    pages.html["/start"] = settings + FORMS[form].format(host=recorder.host, id=101)
+    page.goto(pages.url("/start"))
+    (view,) = recorder.wait("pageview")
+    told = ("site_id", "custom[username]", "goal[name]")
+    assert [view[name] for name in told] == ["101", "ann", "seen"]
+    page.evaluate("clicky.goal('signup'); clicky.log('/x', 'X', 'click')")
+    assert recorder.wait("goal")[0]["goal[name]"] == "signup"
+    assert recorder.wait("click")[0]["goal[name]"] == ""
+
+
+def test_privacy_settings_by_clicky_s_name_hold_on_a_white_labelled_host(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.brand = "acme"
+    script = f'<script async data-id="101" src="//{recorder.host}/js"></script>'
+    pages.html["/"] = f"<script>var clicky_custom = {{cookies_disable: 1}};</script>{script}"
+    pages.html["/own"] = f"<script>var acme_custom = {{title: 'Own'}}, clicky_custom = {{title: 'x'}};</script>{script}"
+    pages.html["/late"] = f"{script}<script>setTimeout('clicky_custom = {{visitor: {{plan: 1}}}}', 300)</script>"
+    page.goto(pages.url())
+    assert recorder.wait("pageview")[0]["jsuid"] == ""
+    page.goto(pages.url("/own"))
+    assert recorder.wait("pageview", 2)[1]["title"] == "Own"
+    page.goto(pages.url("/late"))
+    page.wait_for_timeout(500)
+    page.evaluate("acme.log('/x', 'X', 'click')")
+    assert recorder.wait("click")[0]["custom[plan]"] == "1"
+
+
+def test_classes_of_links_by_clicky_s_name_hold_on_a_white_labelled_host(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.brand = "acme"
+    links = '<a id=a class="clicky_log" href="#a">A</a><a id=b class="acme_log" href="#b">B</a>'
+    pages.html["/"] = f'<script src="//{recorder.host}/101.js"></script>{links}'
+    page.goto(pages.url())
+    page.click("#a")
+    page.click("#b")
+    assert [click["title"] for click in recorder.wait("click", 2)] == ["A", "B"]
+
+
+def test_another_tracker_keeps_clicky_on_a_page_of_a_white_labelled_host(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.brand = "acme"
+    pages.html["/"] = f'<script>var clicky = {{init() {{}}}};</script><script src="//{recorder.host}/101.js"></script>'
+    page.goto(pages.url())
+    recorder.wait("pageview")
+    assert page.evaluate("[clicky === acme, typeof acme.log]") == [False, "function"]
+
+
+STUBS = {
+    "clicky": "window.clicky = {log() {}, goal() {}}",
+    "none": "delete window.clicky",
+    "clickport": "window.clickport = {track() { (this.q = this.q || []).push(arguments) }}; clickport.track('Early')",
+}
+
+
+@pytest.mark.parametrize("brand", ["clicky", "acme"])
+@pytest.mark.parametrize("stub", ["clicky", "none"])
+def test_loaded_again_the_script_takes_its_name_back(
+    stub: str, brand: str, page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    recorder.brand = brand
+    pages.html["/"] = f'<script src="//{recorder.host}/101.js"></script>'
+    page.goto(pages.url())
+    recorder.wait("pageview")
+    page.evaluate(STUBS[stub])
+    page.add_script_tag(url=f"http://{recorder.host}/101.js")
+    page.evaluate("clicky.log('/after', 'After', 'pageview'); clicky.goal('turbo')")
+    assert recorder.wait("goal")[0]["goal[name]"] == "turbo"
+    assert [view["href"] for view in recorder.wait("pageview", 2)] == ["/", "/after"]
+
+
+def test_loaded_again_the_script_tells_what_a_new_stub_of_clickport_collected(
+    page: Page, pages: Pages, recorder: Recorder
+) -> None:
+    pages.html["/"] = f'<script data-site="101" src="//{recorder.host}/tracker.js"></script>'
+    page.goto(pages.url())
+    recorder.wait("pageview")
+    page.evaluate(STUBS["clickport"])
+    page.add_script_tag(url=f"http://{recorder.host}/tracker.js")
+    assert recorder.wait("event")[0]["name"] == "Early"
+    page.evaluate("clickport.track('Later')")
+    assert recorder.wait("event", 2)[1]["name"] == "Later"
 
 
 def test_a_strict_content_security_policy_is_enough(page: Page, pages: Pages, recorder: Recorder) -> None:

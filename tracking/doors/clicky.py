@@ -9,7 +9,7 @@ from sites import known
 from sites.facts import SiteFacts
 from tracking import heat, intake, switches
 from tracking.doors import scripts
-from tracking.doors.clicky_fields import KINDS, fill, fill_trusted
+from tracking.doors.clicky_fields import KINDS, fill, fill_trusted, kind_of
 from tracking.doors.common import NO_AMOUNT, named, new_hit, one, read_amount, site_number
 from tracking.hit import Event, Hit, Refused
 from tracking.web import Fields, Reply, Request, gif, script
@@ -27,7 +27,7 @@ def beacon(request: Request) -> Reply:
         return from_server(request, fields, facts)
     if one(fields, "type") == "heatmap":
         return answer(request, fields, facts, heat.receive(request, fields, facts))
-    hit = new_hit(request, facts, KINDS.get(one(fields, "type"), "view"))
+    hit = new_hit(request, facts, kind_of(fields, facts))
     fill(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
     return answer(request, fields, facts, receive_all(hit, fields, facts))
 
@@ -67,10 +67,8 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     """The hit, and the goal that came along with it."""
     goal = named(fields, "goal")
     name = goal.get("id") or goal.get("name") or one(fields, "goal")
-    if not name and hit.kind == "goal":
-        return intake.turn_away(facts.site_id, "bad_request", hit.now)
     if not name:
-        return intake.receive(hit, facts)
+        return nameless(hit, facts)
     revenue, currency = read_amount(goal.get("revenue", "")) or NO_AMOUNT
     currency = goal.get("currency", "") or currency or hit.currency
     if hit.kind == "goal":
@@ -86,6 +84,13 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     )  # fmt: skip
     intake.receive(extra, facts)
     return outcome
+
+
+def nameless(hit: Hit, facts: SiteFacts) -> Event | Refused:
+    """A hit without a goal; where it was to be one, nobody could know which."""
+    if hit.kind == "goal":
+        return intake.turn_away(facts.site_id, "bad_request", hit.now)
+    return intake.receive(hit, facts)
 
 
 def answer(request: Request, fields: Fields, facts: SiteFacts | None, outcome: Event | Refused | None) -> Reply:

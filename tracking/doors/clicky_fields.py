@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from accounts.security.client_ip import normalize_address
+from sites.facts import SiteFacts
+from sites.settings_fields import UNTYPED_VIEW
 from tracking.doors.common import NO_AMOUNT, named, number, one, page_url, read_amount, utm_of
 from tracking.hit import Hit
-from tracking.steps.page import is_absolute
+from tracking.steps.page import is_absolute, is_route
 from tracking.web import Fields
 
 KINDS = {
@@ -14,6 +16,14 @@ KINDS = {
 }  # fmt: skip
 OUTBOUND = ("http:", "https:", "telnet:", "ftp:", "mailto:", "tel:", "//")
 LONG_ID = 16  # our tracker's `x` is a beacon's own id; Clicky's is only there against caches
+
+
+def kind_of(fields: Fields, facts: SiteFacts) -> str:
+    """What a beacon is. `clicky.log` without a type is a click, or a view where the site said so; `#part` never is."""
+    if one(fields, "untyped") != "1":
+        return KINDS.get(one(fields, "type"), "view")
+    anchor = one(fields, "href").startswith("#") and not is_route(one(fields, "href")[1:])
+    return "view" if facts.tracker.get("untyped_log") == UNTYPED_VIEW and not anchor else "event"
 
 
 def fill(hit: Hit, fields: Fields, referer: str) -> None:

@@ -89,11 +89,12 @@ def script(request: Request) -> Reply:
     beacon, host = (own, "") if own else ("/in.php", request.headers.get("host", "")[:255])
     if request.secret and not own:
         beacon = f"/p/{request.secret}/in.php"
-    brand = brand_of(request, file_name)
+    branded, brand = request.path.startswith("/w/"), brand_of(request, file_name)
     built = stamp(request, "core.min.js")
     if not built:
         return Reply(b"/* the tracker is not built */", JAVASCRIPT, 503)
-    return send(request, core(beacon, host, brand, site_number(file_name.removesuffix(".js")), built), SCRIPT_SECONDS)
+    site_id = 0 if branded else site_number(file_name.removesuffix(".js"))
+    return send(request, core(beacon, host, brand, site_id, built), SCRIPT_SECONDS)
 
 
 def brand_of(request: Request, file_name: str) -> str:

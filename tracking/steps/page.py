@@ -2,8 +2,8 @@
 
 Stored URLs follow what Clicky documents: click and session ids go, parameters with a name or value above 64
 characters go, a query ends after 250 characters and a path after 128, a search page loses its query unless the
-site keeps internal searches, an anchor stays only if it is the whole address. Letters of all scripts are stored as
-letters, and characters are counted after that.
+site keeps internal searches, an anchor stays only if it is the whole address, or a route (`#/…`, `#!…`) of a site whose
+routes are there. Letters of all scripts are stored as letters, and characters are counted after that.
 """
 
 from __future__ import annotations
@@ -112,12 +112,24 @@ def split_address(url: str) -> tuple[str, str, str, str]:
     return host, path, query, fragment
 
 
+def is_route(fragment: str) -> bool:
+    """Whether the part behind # is an address of a single-page application: `/about`, `!about`."""
+    return fragment.startswith(("/", "!"))
+
+
+def kept_route(fragment: str) -> str:
+    """The part of a route that tells pages apart, with its `#`; its query is treated as that of any address."""
+    path, _, query = fragment.partition("?")
+    return f"#{path[:LONGEST_PATH]}{kept_query(parse_qsl(query[:4000], keep_blank_values=True))}"
+
+
 @lru_cache(maxsize=20_000)
-def read_address(url: str, keep_search: bool) -> Page:
-    """Take an address apart; `keep_search` keeps the query of search pages."""
+def read_address(url: str, keep_search: bool, keep_route: bool = False) -> Page:
+    """Take an address apart; `keep_search` keeps the query of search pages, `keep_route` what a router has behind #."""
     host, path, query, fragment = split_address(clip(url, LONGEST_URL))
     pairs = query_pairs(query) if query else []
-    hashed = parse_qsl(fragment[:2000].lstrip("?&/!")) if "utm_" in fragment else []
+    marked = fragment.partition("?")[2] or fragment if is_route(fragment) else fragment
+    hashed = parse_qsl(marked[:2000].lstrip("?&/!")) if "utm_" in fragment else []
     named = {name.lower(): value for name, value in [*hashed, *pairs] if value}
     custom = {
         name[11:-1]: clip(value, 255)
@@ -131,13 +143,16 @@ def read_address(url: str, keep_search: bool) -> Page:
     path = cut(readable_path(path.partition(";jsessionid=")[0].replace(" ", "%20")), LONGEST_PATH)
     if keep_search or not is_search_page(path):
         path += kept_query(pairs)
+    if keep_route and is_route(fragment):
+        path += kept_route(fragment)
     utm = {name: clip(named[name], 255) for name in UTM_NAMES if name in named}
     return Page(host, clip(path, 400), utm, frozenset(CLICK_IDS & named.keys()), custom, source_word(named))
 
 
 def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill where it happened."""
-    page = read_address(hit.url[:LONGEST_URL], bool(facts.tracker.get("internal_search")))
+    chosen = facts.tracker
+    page = read_address(hit.url[:LONGEST_URL], bool(chosen.get("internal_search")), bool(chosen.get("hash_routes")))
     hit.click_ids, hit.source_word = page.click_ids, page.source
     event["host"] = page.host or (facts.domain if hit.trusted else "")
     event["path"] = page.path

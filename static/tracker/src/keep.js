@@ -28,6 +28,6 @@ w._cgen.use(inside => {
     set('_first_pageview', 1, 600);
     lasting().forEach(key => { if (now[key]) set('_custom_data_' + key, now[key], YEAR * 5); });
   };
-  keep();
+  try { keep(); } catch (e) { return; } // a sandbox without an origin stores nothing
   inside.keep = keep;
 }, 'keep');

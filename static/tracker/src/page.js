@@ -1,5 +1,5 @@
 /** Where: the page's address, title and referrer, and the automation signs of the browser. */
-import {custom, d, nav, old, place, setting, text, w} from './settings.js';
+import {custom, d, nav, old, on, place, setting, text, w} from './settings.js';
 
 /** The window whose page counts: the top one, where it can be read and the page does not say otherwise. */
 const seen = () => {
@@ -11,10 +11,16 @@ const seen = () => {
 export const href = () => {
   const here = seen().location, hash = here.hash.slice(1);
   let found = here.pathname + here.search;
-  if (/utm_campaign=/.test(hash)) found += (here.search ? '&' : '?') + hash.replace(/^\?/, '');
+  if (/utm_campaign=/.test(hash)) found += (here.search ? '&' : '?') + hash.replace(/^.*\?/, '');
   return found.replace(/([?&])utm_custom(\[|%5B)[^&#]*&?/gi, '$1').replace(/[?&]$/, '');
 };
-export const pageHref = () => setting('href', 'pageview', 'href') || href();
+
+/** The hash where a router keeps its address there: `#/…` or `#!…`. Whether it is a page of its own is the site's choice. */
+const route = () => /^#[/!]/.test(seen().location.hash) ? seen().location.hash : '';
+export const pageHref = () => setting('href', 'pageview', 'href') || href() + route();
+
+/** What has to change for a new view: path and query, and the hash where the site said so. */
+export const address = () => href() + (on.hash ? route() : '');
 export const pageTitle = () => text(setting('title', 'pageview', 'title') || old('page_title') || seen().document.title);
 
 export const bare = host => host.replace(/^www\./, '');

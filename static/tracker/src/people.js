@@ -2,7 +2,9 @@
 import {custom, d, nav, off, old, on, place} from './settings.js';
 
 export const getCookie = name => {
-  const value = (('; ' + d.cookie).split('; ' + name + '=')[1] || '').split(';')[0];
+  let cookies = '';
+  try { cookies = d.cookie; } catch (e) { /* a sandbox without an origin has none */ }
+  const value = (('; ' + cookies).split('; ' + name + '=')[1] || '').split(';')[0];
   try { return decodeURIComponent(value); } catch (e) { return value; }
 };
 

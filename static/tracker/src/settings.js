@@ -8,13 +8,18 @@
 export const w = window, d = document, nav = navigator, place = location;
 export const told = w._ff || {b: '/in.php'};
 export const brand = !told.n || told.n == 'clickport' ? 'clicky' : told.n;
+/** What the page's globals begin with. Clicky's own names hold under every brand, so that no page has to change. */
+export const names = brand == 'clicky' ? [brand] : [brand, 'clicky'];
 export const tag = d.currentScript || d.querySelector('script[data-id],script[data-site],script[data-domain]');
 
 const scheme = (/^https?:/.exec(tag && tag.src) || /^http:/.exec(place.protocol) || ['https:'])[0];
 export const base = (told.h ? scheme + '//' + told.h : '') + told.b;
 
+const empty = {}; // where the page has no settings
+
 /** The page's settings object, read again each time because pages change it as they go. */
-export const custom = () => w[brand + '_custom'] = w[brand + '_custom'] || {};
+export const custom = () =>
+  names.map(name => w[name + '_custom']).find(found => found && found != empty) || (w[brand + '_custom'] = empty);
 
 /** A setting in its flat form (`cookie_domain`) or its nested one (`cookies: {domain}`). */
 export const setting = (flat, group, key) => {
@@ -26,7 +31,7 @@ export const setting = (flat, group, key) => {
 export const off = (feature, group) => setting(feature + '_disable', group || feature, 'disabled');
 
 /** An old global such as `clicky_goal`. */
-export const old = key => w[brand + '_' + key];
+export const old = key => names.map(name => w[name + '_' + key]).find(Boolean);
 
 /** Switches the site set in its answer; until then these hold. */
 export const on = {ping: 1, link: 1, form: 1};
