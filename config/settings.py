@@ -72,6 +72,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.brand.brand",
+                "tracking.context.geography",
             ],
             "libraries": {},
         },

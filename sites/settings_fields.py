@@ -144,6 +144,12 @@ TRACKER_SETTINGS = (
 )  # fmt: skip
 
 
+TRACKER_VALUES: dict[str, Callable[[Any], Any]] = {
+    "data_centres": one_of(["count", "refuse"]),
+    "internal_search": truth,
+}
+
+
 def tracker(value: Any) -> dict[str, Any]:
     """Settings of the tracker and the pipeline for this site, by the names in TRACKER_SETTINGS."""
     if not isinstance(value, dict) or len(repr(value)) > 8000:
@@ -152,6 +158,12 @@ def tracker(value: Any) -> dict[str, Any]:
         raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(TRACKER_SETTINGS)}.")
     if "timeout" in value:
         number(5, 240)(value["timeout"])
+    for name, check in TRACKER_VALUES.items():
+        if name in value:
+            try:
+                check(value[name])
+            except ValidationError as error:
+                raise ValidationError(f"{name}: {error.messages[0]}") from error
     return value
 
 

@@ -78,7 +78,8 @@ def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
      ("excluded_ips", ["300.1.1.1"]), ("excluded_ips", "192.0.2.1"), ("excluded_pages", ["admin"]),
      ("excluded_countries", ["Estonia"]), ("proxy_addresses", ["proxy.example"]), ("proxy_secret", "short"),
      ("proxy_secret", "with spaces and more"), ("tracker", {"timeout": 4}), ("tracker", [1]),
-     ("tracker", {"unheard": 1}), ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
+     ("tracker", {"unheard": 1}), ("tracker", {"data_centres": True}),
+     ("tracker", {"internal_search": "yes"}), ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
      ("account", 3)],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_refused_by_name(site: Site, field: str, value: object) -> None:
@@ -137,6 +138,26 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
     assert site.proxy_secret == "a-secret-of-mine"  # which no page shows again
     assert (site.respect_dnt, site.any_host) == (False, False)
     assert site.excluded_ips == ["192.0.2.1", "10.0.0.0/8"]
+
+
+def test_what_counts_is_chosen_on_a_page_of_its_own(inside: Client, site: Site) -> None:
+    page = f"/sites/{site.pk}/settings/counting"
+    site_update(site=site, tracker={"timeout": 60})
+    assert "checked" not in inside.get(page).content.decode()
+    assert inside.post(page, {"data_centres": "on", "internal_search": "on"}).status_code == 302
+    site.refresh_from_db()
+    assert site.tracker == {"timeout": 60, "data_centres": "count", "internal_search": True}
+    assert inside.get(page).content.decode().count(" checked") == 2
+    inside.post(page, {"data_centres": "", "internal_search": "on"})
+    site.refresh_from_db()
+    assert site.tracker == {"timeout": 60, "data_centres": "refuse", "internal_search": True}
+
+
+def test_a_mistake_in_a_setting_of_the_tracker_is_named(site: Site) -> None:
+    with pytest.raises(ValidationError, match="data_centres: Must be one of: count, refuse"):
+        site_update(site=site, tracker={"data_centres": "counts"})
+    with pytest.raises(ValidationError, match="There is no setting 'data_centers'"):
+        site_update(site=site, tracker={"data_centers": "count"})
 
 
 def test_a_wrong_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Client, site: Site) -> None:

@@ -16,7 +16,7 @@ from accounts.custom_domains.selectors import claim_of
 from accounts.forms import add_mistakes
 from accounts.views.host_proof import check_now
 from sites.access import site_for
-from sites.forms import ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm
+from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm
 from sites.models import Site
 from sites.navigation import settings_context
 from sites.services import site_delete, site_update
@@ -25,6 +25,7 @@ FORMS: dict[str, type[SiteForm]] = {
     "general": GeneralForm,
     "privacy": PrivacyForm,
     "exclusions": ExclusionsForm,
+    "counting": CountingForm,
     "proxy": ProxyForm,
 }
 
@@ -43,7 +44,7 @@ def page(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
     form = FORMS[slug].of(site, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            site_update(site=site, **form.cleaned_data)
+            site_update(site=site, **form.changes(site))
         except ValidationError as error:
             site.refresh_from_db()
             add_mistakes(form, error)
