@@ -35,7 +35,7 @@ class SiteForm(forms.Form):
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
     def changes(self, site: Site) -> dict[str, Any]:
-        """The fields of Site to change, once the form is valid."""
+        """What to change on the site: the form's values by the names of the site's fields."""
         return self.cleaned_data
 
 
@@ -69,6 +69,40 @@ class ExclusionsForm(SiteForm):
     excluded_countries = LinesField(
         label="Countries", help_text="Two letters per line: EE; A1 stands for data-centre networks"
     )
+
+
+class CountingForm(SiteForm):
+    """What else counts, kept in `Site.tracker`."""
+
+    data_centres = forms.BooleanField(
+        label="Count visits from data centres",
+        required=False,
+        help_text="Usually they are programs and set apart as bots. Tick it if people reach you through a VPN, "
+        "a remote desktop or a company network in a data centre",
+    )
+    internal_search = forms.BooleanField(
+        label="Keep what people search for on the site",
+        required=False,
+        help_text="Search pages such as /search?q=shoes keep their query, so each search is a page of its own. "
+        "Unticked, all of them are /search, and nothing that visitors typed is stored",
+    )
+
+    @classmethod
+    def of(cls, site: Site, data: Any = None) -> CountingForm:
+        """The form filled with what the site has now."""
+        chosen = site.tracker
+        return cls(data, initial={
+            "data_centres": chosen.get("data_centres") == "count",
+            "internal_search": bool(chosen.get("internal_search")),
+        })  # fmt: skip
+
+    def changes(self, site: Site) -> dict[str, Any]:
+        """The site's settings of the tracker with these two in them."""
+        chosen = {
+            "data_centres": "count" if self.cleaned_data["data_centres"] else "refuse",
+            "internal_search": self.cleaned_data["internal_search"],
+        }
+        return {"tracker": {**site.tracker, **chosen}}
 
 
 class ProxyForm(SiteForm):

@@ -28,6 +28,7 @@ PAGES: list[SettingsPage] = [
     SettingsPage("api-keys", "API keys"),
     SettingsPage("privacy", "Privacy"),
     SettingsPage("exclusions", "Exclusions"),
+    SettingsPage("counting", "What counts"),
     SettingsPage("proxy", "First-party proxy"),
     SettingsPage("team", "Team", may="manage"),
 ]

@@ -57,7 +57,7 @@ def readable_url(url: str) -> str:
 
 def typed_path(text: str) -> str:
     """The path that somebody typed or pasted, as paths are stored: without scheme, host and fragment of a whole URL."""
-    if text.startswith(("http://", "https://", "//")):
+    if text.startswith(("http://", "https://")):
         rest = text.split("//", 1)[1]
         _, slash, path = rest.partition("/")
         text = slash + path.partition("#")[0] if slash else "/"

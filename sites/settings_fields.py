@@ -143,7 +143,9 @@ def secret(value: Any) -> str:
 
 UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what `clicky.log` without a type is
 TRACKER_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "data_centres": one_of(["count", "refuse"]),
     "hash_routes": truth,
+    "internal_search": truth,
     "navigation_api": truth,
     "replace_state": truth,
     "timeout": number(5, 240),

@@ -42,7 +42,7 @@ def test_our_own_host_carries_our_name(client: Client, branded) -> None:
 def test_no_page_or_header_of_a_branded_host_carries_our_name(client: Client, branded, alice, site, inside) -> None:
     if inside:
         client.force_login(alice)
-    slugs = ["general", "tracking-code", "api-keys", "privacy", "exclusions", "proxy", "team"]
+    slugs = ["general", "tracking-code", "api-keys", "privacy", "exclusions", "counting", "proxy", "team"]
     pages = [*PAGES, *(f"/sites/{site.pk}/settings/{slug}" for slug in slugs)]
     for page in pages:
         answer = client.get(page, headers={"host": HOST})

@@ -137,7 +137,7 @@ def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
 
 def test_bots_stand_on_their_page_with_a_reason_and_nowhere_else(inside: Client, site, store) -> None:
     made = event(site, "/", at=timezone.now() - timedelta(minutes=2), user_agent="GPTBot/1.2")
-    store.insert_rows("bots", [{**made, "reason": "ai_crawler"}])
+    store.insert_rows("bots", [{**made, "reason": "ai_training: gptbot"}])
     html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()
     assert "GPTBot/1.2" in html and "Reads for an AI" in html
     assert "Visitors: 0" in inside.get(f"/sites/{site.pk}/?period=today").content.decode()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from tracking import places
 from tracking.networks import Networks, from_csv
@@ -87,3 +88,12 @@ def test_flat_and_nested_records_say_the_same(record: dict[str, Any]) -> None:
 
 def test_a_record_without_a_place_fills_nothing() -> None:
     assert places._place({"country": {"iso_code": None}}) == {} and places._place({}) == {}
+
+
+@pytest.mark.django_db
+def test_the_pages_name_who_the_places_come_from(client: Client, alice: Any, settings: Any) -> None:
+    for page in ("/login", "/docs/privacy"):
+        text = client.get(page).content.decode()
+        assert 'href="https://db-ip.com"' in text and "IP Geolocation by DB-IP" in text and "CC BY 4.0" in text, page
+    settings.GEOIP_CITY = "/srv/GeoLite2-City.mmdb"
+    assert "db-ip.com" not in client.get("/docs/privacy").content.decode()

@@ -113,6 +113,7 @@ def test_numbers_begin_at_the_first_and_never_come_back(account) -> None:
      ("excluded_countries", ["Estonia"]), ("proxy_addresses", ["proxy.example"]), ("proxy_secret", "short"),
      ("proxy_secret", "with spaces and more"), ("tracker", {"timeout": 4}), ("tracker", [1]),
      ("tracker", {"unheard": 1}), ("tracker", {"hash_routes": 1}), ("tracker", {"untyped_log": "view"}),
+     ("tracker", {"data_centres": True}), ("tracker", {"internal_search": "yes"}),
      ("allowed_hosts", ["*"]), ("nickname", "n" * 121), ("sitekey", "mine"),
      ("account", 3)],
 )  # fmt: skip
@@ -174,6 +175,26 @@ def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
     assert (site.respect_dnt, site.any_host) == (False, False)
     assert site.tracker["hash_routes"] is True and site.tracker["replace_state"] is False
     assert site.excluded_ips == ["192.0.2.1", "10.0.0.0/8"]
+
+
+def test_what_counts_is_chosen_on_a_page_of_its_own(inside: Client, site: Site) -> None:
+    page = f"/sites/{site.pk}/settings/counting"
+    site_update(site=site, tracker={"timeout": 60})
+    assert "checked" not in inside.get(page).content.decode()
+    assert inside.post(page, {"data_centres": "on", "internal_search": "on"}).status_code == 302
+    site.refresh_from_db()
+    assert site.tracker == {"timeout": 60, "data_centres": "count", "internal_search": True}
+    assert inside.get(page).content.decode().count(" checked") == 2
+    inside.post(page, {"data_centres": "", "internal_search": "on"})
+    site.refresh_from_db()
+    assert site.tracker == {"timeout": 60, "data_centres": "refuse", "internal_search": True}
+
+
+def test_a_mistake_in_a_setting_of_the_tracker_is_named(site: Site) -> None:
+    with pytest.raises(ValidationError, match="data_centres: Must be one of: count, refuse"):
+        site_update(site=site, tracker={"data_centres": "counts"})
+    with pytest.raises(ValidationError, match="There is no setting 'data_centers'"):
+        site_update(site=site, tracker={"data_centers": "count"})
 
 
 def test_a_wrong_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Client, site: Site) -> None:

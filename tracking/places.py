@@ -2,7 +2,7 @@
 
 Reads MaxMind's nested records and the flat ones of ip-location-db (`{country_code, state1, city, latitude,
 longitude}`), one file for both address families or one for each. Without files everything works and geography is
-off. City data: IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0.
+off. City data: IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0, named in the footer of every page.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from django.conf import settings
 
 from tracking.networks import Networks
 
-ATTRIBUTION = "IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0"
 log = logging.getLogger(__name__)
 Columns = dict[str, Any]
 
@@ -52,6 +51,11 @@ def atlas() -> Atlas:
         except ValueError as error:
             log.warning("%s is left aside: %s", table, error)
     return found
+
+
+def from_dbip() -> bool:
+    """Whether places come from DB-IP: the files that `make geo` installs, unless GEOIP_CITY names others."""
+    return not settings.GEOIP_CITY or "dbip" in settings.GEOIP_CITY.lower()
 
 
 def reload() -> None:

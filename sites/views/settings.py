@@ -16,7 +16,7 @@ from accounts.custom_domains.selectors import claim_of
 from accounts.forms import add_mistakes
 from accounts.views.host_proof import check_now
 from sites.access import site_for
-from sites.forms import ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
+from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
 from sites.navigation import settings_context
 from sites.services import site_delete, site_update
@@ -26,6 +26,7 @@ FORMS: dict[str, type[SiteForm]] = {
     "tracker": TrackerForm,
     "privacy": PrivacyForm,
     "exclusions": ExclusionsForm,
+    "counting": CountingForm,
     "proxy": ProxyForm,
 }
 

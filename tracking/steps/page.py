@@ -71,7 +71,10 @@ def kept_query(pairs: list[tuple[str, str]]) -> str:
         and not (low in SOURCE_NAMES and SOURCE_WORD.fullmatch(value))
         and not (redirected and low in ("sa", "ust", "usg"))
     ]
-    return cut(f"?{readable_path(urlencode(kept, safe='/:,[]@!$*()'))}", LONGEST_QUERY + 1) if kept else ""
+    if not kept:
+        return ""
+    written = urlencode(kept, safe="/:,[]@!$*()", errors="replace")
+    return cut(f"?{readable_path(written)}", LONGEST_QUERY + 1)
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:
