@@ -96,8 +96,10 @@ def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), 
     """The tag of that name, the one there is when it has been made before, added to these links and groups."""
     tag = tag_of_name(account, named(name, most=100))
     assert tag is not None
-    for row in (*links, *groups):
-        tag_add(tag=tag, row=row)
+    for link in links:
+        tag_add(tag=tag, row=link)
+    for group in groups:
+        tag_add(tag=tag, row=group)
     return tag
 
 
