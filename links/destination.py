@@ -105,9 +105,9 @@ def split(url: str) -> SplitResult:
 
 
 def host_of(url: str) -> str:
-    """The destination's host, lower case, without port."""
+    """The destination's host, lower case, in punycode, without port."""
     parts = usual(url)
-    return parts[0] if parts else split(url).hostname or ""
+    return parts[0] if parts else ascii_host(split(url).hostname or "")
 
 
 def ascii_host(host: str) -> str:

@@ -232,6 +232,44 @@ def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_
     assert post_event({"url": "https://shop.example/checkout"}, api_key).dropped == ""
 
 
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://example.com/a?b=1", ("example.com", "/a?b=1")), ("/a", ("example.com", "/a")),
+        ("a/b", ("example.com", "/a/b")), ("index.html", ("example.com", "/index.html")),
+        ("example.com/x", ("example.com", "/x")), ("shop.example.com/x?y=1", ("shop.example.com", "/x?y=1")),
+        ("notexample.com/x", ("example.com", "/notexample.com/x")),
+    ],
+)  # fmt: skip
+def test_a_page_is_an_address_a_path_or_a_host_of_the_site_with_one(
+    site: Site, api_key: str, url: str, kept: tuple[str, str]
+) -> None:
+    post_event({"url": url}, api_key)
+    assert [(row["host"], row["path"]) for row in stored(site.pk)] == [kept]
+
+
+@pytest.mark.parametrize("url", [5, True, ["https://example.com"], "javascript:alert(1)", " DATA:text/html,a", ""])
+def test_what_is_no_page_is_told_to_the_sender(site: Site, api_key: str, url: Any) -> None:
+    answer = post_event({"url": url}, api_key).json()
+    assert answer["dropped"] == "bad_request" and answer["message"].startswith("url is ")
+
+
+def test_a_body_that_is_too_large_is_refused_in_json(site: Site, api_key: str) -> None:
+    answer = post_event({"url": URL, "name": "x" * 70_000}, api_key)
+    assert answer.status == 413 and answer.dropped == "too_large"
+    assert answer.json() == {"error": "Payload Too Large", "message": "At most 64 KB are read here"}
+
+
+def test_a_visit_filled_in_afterwards_survives_midnight(site: Site, trusted: str) -> None:
+    night = (datetime.now(UTC) - timedelta(days=30)).replace(hour=23, minute=59, second=50, microsecond=0)
+    person = {"ip": "198.51.100.1", "user_agent": CHROME}
+    for seconds in (0, 20, 600):
+        at = (night + timedelta(seconds=seconds)).isoformat()
+        post_event({"url": URL, "timestamp": at, **person}, trusted)
+    rows = stored(site.pk)
+    assert len({row["visit"] for row in rows}) == len({row["device"] for row in rows}) == 1 and len(rows) == 3
+
+
 def test_events_without_screen_and_language_have_those_of_their_visit(site: Site, api_key: str) -> None:
     post_event({"url": URL, "screen_width": 1440, "language": "de-AT"}, api_key)
     post_event({"type": "custom", "name": "a", "url": URL}, api_key)

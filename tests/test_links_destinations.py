@@ -96,4 +96,4 @@ def test_a_link_to_a_host_with_letters_redirects_to_its_punycode(account: Accoun
     link = make(account, url="https://bücher.test/pfad")
     assert link.url == "https://xn--bcher-kva.test/pfad"
     assert Browser().open("/l/offer").location == link.url
-    assert destination.host_of(link.url) == "xn--bcher-kva.test"
+    assert destination.host_of(link.url) == destination.host_of("https://BÜCHER.test:80/a") == "xn--bcher-kva.test"

@@ -32,7 +32,7 @@ import json, sys, django
 django.setup()
 from tracking import spool, store
 spool.start(); spool.flush(); spool.stop()
-json.dump([row["text"] for row in store.rows("SELECT text FROM events WHERE kind = 'link'")], sys.stdout)
+json.dump([row["text"] for row in store.rows("SELECT text FROM events WHERE kind IN ('link', 'spider')")], sys.stdout)
 """
 
 
@@ -80,7 +80,8 @@ def wait(url: str) -> None:
 
 def click(number: int, sent: list[str], answered: list[str], stop: threading.Event) -> None:
     """Click until told to stop or the server is gone; every click has a name of its own."""
-    with httpx.Client(headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36"}) as client:
+    headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36", "Accept-Language": "en"}
+    with httpx.Client(headers=headers) as client:
         for turn in range(1_000_000):
             name = f"n={number}-{turn}"
             sent.append(name)

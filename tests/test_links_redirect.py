@@ -17,7 +17,7 @@ from sites.models import Site
 from tests.links_support import IPHONE, NOON, Browser, counts, learn, make, store_now
 from tests.support import ask, prove_host
 from tracking import store as event_store
-from tracking.bots.pace import DEVICE
+from tracking.bots.pace import ADDRESS, pace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -327,8 +327,10 @@ def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: p
     assert counts(account, *expected) == expected
 
 
-def test_nobody_clicks_so_often_in_a_minute(account: Account) -> None:
+def test_no_office_clicks_so_often_in_a_minute(account: Account) -> None:
     make(account)
-    for _ in range(DEVICE + 2):
-        Browser().open("/l/offer", at=NOON)
-    assert counts(account, "clicks", "spider_hits") == {"clicks": DEVICE, "spider_hits": 2}
+    for _ in range(ADDRESS - 1):
+        pace.click("203.0.113.7", int(NOON.timestamp()) // 60)
+    for ip in ("203.0.113.7", "203.0.113.7", "203.0.113.8"):
+        Browser(ip=ip).open("/l/offer", at=NOON)
+    assert counts(account, "clicks", "spider_hits") == {"clicks": 2, "spider_hits": 1}

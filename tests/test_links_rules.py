@@ -111,7 +111,7 @@ def test_nation_and_kind_of_browser() -> None:
     kind = link(mode=Mode.BROWSER, rules=rules)
     assert go(kind, device="Mobile") == "https://m.test/"
     assert go(kind, device="Desktop") == "https://main.test/"
-    assert go(kind, email_client=True) == "https://e.test/"
+    assert go(kind, email_client=True) == go(kind, email_client=True, spider=True) == "https://e.test/"
     assert go(kind, spider=True) == "https://s.test/"
 
 

@@ -89,7 +89,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             return None  # the client left
         request.body = body
         if len(body) > MOST_BYTES:
-            reply = too_large(request)
+            reply = too_large(request, door)
     return await respond(send, request, door.cors, reply or answer(door, request))
 
 
@@ -150,15 +150,18 @@ def refusal(request: Request, door: Door) -> Reply | None:
     if method not in door.methods:
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", ", ".join(door.methods).encode())])
     if len(request.query) > MOST_BYTES:
-        return too_large(request)
+        return too_large(request, door)
     if method == "HEAD" and door in (BEACON, IMAGE):
         return gif()  # asks what would be answered; nothing happened on a page
     return None
 
 
-def too_large(request: Request) -> Reply:
-    """More than 64 KB."""
-    reply = gif(intake.turn_away(0, "too_large", request.now).reason)
+def too_large(request: Request, door: Door) -> Reply:
+    """More than 64 KB: said in JSON to programs that send events, with an image to everybody else."""
+    reason = intake.turn_away(0, "too_large", request.now).reason
+    if door is EVENT:
+        return clickport.failure(413, "Payload Too Large", f"At most {MOST_BYTES // 1024} KB are read here", reason)
+    reply = gif(reason)
     reply.status = 413
     return reply
 

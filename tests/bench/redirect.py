@@ -75,7 +75,8 @@ async def steady(port: int, rate: int, seconds: float, links: int, connections: 
             address = f"82.{number}.{turn % 250}.7"
             writer.write(
                 f"GET /l/b{chance.randrange(links)} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: {address}\r\n"
-                "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\r\n".encode()
+                "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
+                "Accept-Language: en\r\n\r\n".encode()
             )
             sent = time.perf_counter()
             head = await reader.readuntil(b"\r\n\r\n")

@@ -39,10 +39,16 @@ class Pace:
             return "behaviour: many pages, no attention"
         return "behaviour: more pages than an office reads" if there > ADDRESS else ""
 
-    def click(self, account_id: int, device: int, ip: str, minute: int) -> str:
-        """Count a click on one of an account's links, as `view`; who clicks pays attention."""
-        self.attention(account_id, device, minute)
-        return self.view(account_id, device, ip, minute)
+    def click(self, ip: str, minute: int) -> str:
+        """Count a click on a link; `behaviour: …` once its address has one too many.
+
+        There is no limit per device: a link is opened once by each of many people, and those behind one address with
+        the same browser are one device here.
+        """
+        self.turn(minute)
+        network = rate_limit_key(ip)
+        there = self.addresses[network] = self.addresses.get(network, 0) + 1
+        return "behaviour: more clicks than an office makes" if there > ADDRESS else ""
 
     def attention(self, site_id: int, device: int, minute: int) -> None:
         """Somebody looked, scrolled or clicked."""
@@ -52,7 +58,8 @@ class Pace:
     def turn(self, minute: int) -> None:
         """Begin another minute. A hit of the minute before counts in this one; an earlier one means that the clock was
         set back."""
-        if not -1 <= minute - self.minute <= 0 or len(self.views) > MOST or len(self.attentive) > MOST:
+        full = max(map(len, (self.views, self.attentive, self.addresses))) > MOST
+        if full or not -1 <= minute - self.minute <= 0:
             self.minute = minute
             self.views, self.addresses, self.attentive = {}, {}, set()
 

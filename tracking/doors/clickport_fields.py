@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from accounts.host_names import host_name
 from accounts.security.client_ip import normalize_address
 from sites.facts import SiteFacts
 from tracking.doors.common import new_hit, number, read_amount
@@ -21,6 +23,7 @@ KINDS = {
 }  # fmt: skip
 LONGEST_VALUE = 2000  # characters of a property
 OLDEST = timedelta(days=3653)
+NO_PAGE = re.compile(r"(?:javascript|vbscript|data|blob|about|mailto|tel):", re.IGNORECASE)
 SHORT = {"url": "u", "referrer": "r", "name": "n"}  # how small page scripts of this family say it
 
 
@@ -100,6 +103,22 @@ def revenue_of(data: dict[str, Any]) -> tuple[float, str]:
     return found.value, word(data, "revenue_currency") or found.currency
 
 
+def page_address(data: dict[str, Any], facts: SiteFacts, host: str) -> str:
+    """The page's absolute address, from an address, a path on `host`, or a host of the site and a path. Raises
+    BadEvent."""
+    url = word(data, "url").strip()
+    if not url:
+        raise BadEvent("url is missing")
+    if not isinstance(data.get("url") or data.get("u"), str) or NO_PAGE.match(url):
+        raise BadEvent("url is not the address of a page, such as https://example.com/pricing")
+    if split_address(url)[0]:
+        return url
+    first = host_name(url.partition("/")[0])
+    if first and (first in facts.hosts.exact or f".{first}".endswith(f".{facts.domain}")):
+        return f"https://{url}"
+    return f"https://{host}/{url.lstrip('/')}"
+
+
 def read_event(request: Request, facts: SiteFacts, data: dict[str, Any], keyed: bool, trusted: bool) -> Hit:
     """The hit of one event. Raises BadEvent."""
     kind = KINDS.get(text_of(data.get("type")) or "pageview")
@@ -110,11 +129,8 @@ def read_event(request: Request, facts: SiteFacts, data: dict[str, Any], keyed: 
         raise BadEvent("type is none of pageview, custom, click, form")
     hit = new_hit(request, facts, kind)
     hit.keyed = keyed
-    hit.url, hit.referrer, hit.name = word(data, "url"), word(data, "referrer"), word(data, "name")
-    if not split_address(hit.url)[0]:
-        if not hit.url:
-            raise BadEvent("url is missing")
-        hit.url = f"https://{facts.domain if keyed else page_host(request, data)}/{hit.url.lstrip('/')}"
+    hit.url = page_address(data, facts, facts.domain if keyed else page_host(request, data))
+    hit.referrer, hit.name = word(data, "referrer"), word(data, "name")
     hit.title, hit.language, hit.timezone = (word(data, name) for name in ("title", "language", "timezone"))
     hit.utm = {name: word(data, name) for name in data if isinstance(name, str) and name.startswith("utm_")}
     width = int(min(99_999, max(0, number(data.get("screen_width")))))

@@ -90,7 +90,7 @@ def by_pace(hit: Hit, facts: SiteFacts, event: Event) -> str:
     if hit.trusted or hit.keyed:
         return ""
     if hit.kind == "link":
-        return pace.click(facts.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
+        return pace.click(hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind == "view":
         return pace.view(facts.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind != "ping" or hit.engaged:

@@ -54,14 +54,12 @@ def find_open(known: Windows, hit: Hit, facts: SiteFacts, event: Event, at: int,
     visit = known.get(key)
     if visit is not None and visit.start - idle <= at <= visit.last + idle:
         return key, visit
-    if past:
-        return key, None
     if cookie_device(hit, facts):
-        return key, before_consent(hit, facts, event, at, idle)
+        return key, None if past else before_consent(hit, facts, event, at, idle)
     since_midnight = event["ts"].hour * 60 + event["ts"].minute
     if since_midnight <= idle / 60_000:
         yesterday = hashed_device(hit, facts, event["ts"].date() - timedelta(days=1))
-        older: Key = (facts.site_id, yesterday, 0)
+        older: Key = (facts.site_id, yesterday, past)
         visit = known.get(older)
         if still_open(visit, at, idle):
             return older, visit
