@@ -78,16 +78,23 @@ class Misbehaving(BaseHTTPRequestHandler):
         """Silence."""
 
 
+class IPv6Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 @contextlib.contextmanager
-def misbehaving(tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[ThreadingHTTPServer]:
-    """The server on a port of 127.0.0.1, a free one unless given; `server.seen` lists the requests, `server.base` its
+def misbehaving(
+    tls: ssl.SSLContext | None = None, port: int = 0, host: str = "127.0.0.1"
+) -> Iterator[ThreadingHTTPServer]:
+    """The server on a port of `host`, a free one unless given; `server.seen` lists the requests, `server.base` its
     address."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), Misbehaving)
+    kind = IPv6Server if ":" in host else ThreadingHTTPServer
+    server = kind((host, port), Misbehaving)
     server.daemon_threads = True
     server.seen = []  # type: ignore[attr-defined]
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    server.base = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    server.base = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{server.server_port}"  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

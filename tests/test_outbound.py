@@ -187,6 +187,12 @@ def test_names_of_this_machine_need_no_name_server(server, monkeypatch):
     assert answers.asked == []
 
 
+def test_a_server_of_this_machine_that_listens_on_ipv6_only_is_reached(settings):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32", "::1/128"))
+    with misbehaving(host="::1") as server:
+        assert fetch(f"http://localhost:{server.server_port}/ok").status == 200
+
+
 def test_a_name_that_is_not_there_is_told_from_a_name_server_that_is_not(monkeypatch):
     monkeypatch.setattr(names, "PROBE_SECONDS", 0.2)
     with outbound_dns(monkeypatch) as answers:

@@ -54,7 +54,7 @@ def local_addresses(host: str) -> list[str]:
         return [literal]
     name = host.lower().rstrip(".")
     if name in LOCAL_NAMES or name.endswith(".localhost"):
-        return ["127.0.0.1"]
+        return ["127.0.0.1", "::1"]
     try:
         return list(read_hosts_file(HOSTS_FILE, HOSTS_FILE.stat().st_mtime_ns).get(name, ()))
     except OSError:
