@@ -7,6 +7,11 @@ from typing import Any
 
 from config import health
 from links.windows import Window
+from sites.models import Site
+from sites.uptime.models import Monitor
+from sites.uptime.run import make_due_after_clock_change, run_round
+from sites.uptime.services import monitor_create
+from sites.uptime.state import Verdict
 from tracking.bots.pace import IDLE, Pace
 from tracking.seen import BRIEF_SECONDS, Brief
 
@@ -45,3 +50,22 @@ def test_a_silent_worker_is_noticed(db: Any) -> None:
     assert any("silent" in text for text in health.report(NOW)["warnings"])
     health.beat(NOW)
     assert not any("silent" in text for text in health.report(NOW)["warnings"])
+
+
+def test_monitors_that_were_checked_meanwhile_are_checked_again_at_once(site: Site) -> None:
+    async def up(monitor: Monitor) -> Verdict:
+        return Verdict(True, milliseconds=5)
+
+    monitor_create(site=site, url="https://example.com/", interval=60, now=NOW)
+    ahead = NOW + timedelta(hours=2)
+    assert run_round(up, lambda incident: None, ahead) == 1
+    assert run_round(up, lambda incident: None, NOW + timedelta(seconds=9)) == 1
+    assert run_round(up, lambda incident: None, NOW + timedelta(seconds=14)) == 0
+    assert run_round(up, lambda incident: None, NOW + timedelta(seconds=75)) == 1
+
+
+def test_a_monitor_that_was_only_planned_meanwhile_is_due(site: Site) -> None:
+    monitor = monitor_create(site=site, url="https://example.com/", now=NOW + timedelta(hours=3))
+    assert make_due_after_clock_change(NOW) == 1
+    monitor.refresh_from_db()
+    assert monitor.next_due == NOW
