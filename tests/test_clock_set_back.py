@@ -9,6 +9,8 @@ import pytest
 
 from config import health
 from links.windows import Window
+from sites.alerts.models import Alert
+from sites.alerts.services import quiet
 from sites.models import Site
 from sites.uptime.models import Monitor
 from sites.uptime.run import make_due_after_clock_change, run_round
@@ -73,3 +75,11 @@ def test_a_monitor_that_was_only_planned_meanwhile_is_due(site: Site) -> None:
     assert make_due_after_clock_change(NOW) == 1
     monitor.refresh_from_db()
     assert monitor.next_due == NOW
+
+
+def test_an_alert_that_was_told_meanwhile_is_told_again(site: Site) -> None:
+    alert = Alert(site=site, name="x", condition="online", throttle_minutes=30)
+    alert.last_fired = NOW + timedelta(hours=2)
+    assert not quiet(alert, NOW)
+    alert.last_fired = NOW
+    assert quiet(alert, NOW + timedelta(minutes=29)) and not quiet(alert, NOW + timedelta(minutes=30))
