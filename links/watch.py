@@ -25,6 +25,7 @@ from sites.uptime.services import monitor_url_set
 
 CONDITION = "link"
 EVERY, AGAIN = timedelta(hours=6), timedelta(minutes=10)
+CLAIM = timedelta(minutes=1)  # of an address that is being asked; a worker that dies leaves it to the next round
 MOST_LINKS = 2_000  # of one account: those made last
 MOST_ADDRESSES = 10  # of one link
 MAX_RUNNING, MAX_PER_ACCOUNT = 30, 10
@@ -41,7 +42,7 @@ def destinations_check(*, now: datetime) -> int:
         run_each(done, lambda one: store_result(one.job.item, one.result, now), what="Destination")
 
     return run_fair_round(
-        claim=lambda slots, at: claim_due(slots, now), work=check_destination, write=write,
+        claim=lambda slots, at: claim_due(slots, now, at + CLAIM), work=check_destination, write=write,
         slots=Slots(MAX_RUNNING, MAX_PER_ACCOUNT), seconds=ROUND_SECONDS, now=now,
     )  # fmt: skip
 
@@ -97,17 +98,17 @@ def follow_monitors() -> None:
 # -- asking -------------------------------------------------------------------------------------------------------
 
 
-def claim_due(slots: Slots, now: datetime) -> list[Job[Destination]]:
-    """Claim addresses that are due, as far as there are slots."""
+def claim_due(slots: Slots, now: datetime, until: datetime) -> list[Job[Destination]]:
+    """Claim addresses that are due, as far as there are slots, until a moment by which they have been asked."""
     due = Destination.objects.filter(next_due__lte=now)
     turn = dict(choose_rows(due, "datapoint__account_id", "next_due", slots))
-    rows = (row for row in due.filter(pk__in=list(turn)) if claimed(row, now))
+    rows = (row for row in due.filter(pk__in=list(turn)) if claimed(row, until))
     return [Job(turn[row.pk], row.pk, row) for row in rows]
 
 
-def claimed(row: Destination, now: datetime) -> bool:
+def claimed(row: Destination, until: datetime) -> bool:
     mine = Destination.objects.filter(pk=row.pk, next_due=row.next_due)
-    return bool(mine.update(next_due=now + AGAIN))  # a worker that dies leaves it to the round after the next
+    return bool(mine.update(next_due=until))
 
 
 async def check_destination(row: Destination) -> str | None:

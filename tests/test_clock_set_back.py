@@ -5,8 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from config import health
 from links.windows import Window
+from sites.alerts.models import Alert
+from sites.alerts.services import quiet
+from sites.models import Site
+from sites.uptime.models import Monitor
+from sites.uptime.run import make_due_after_clock_change, run_round
+from sites.uptime.services import monitor_create
+from sites.uptime.state import Verdict
+from tracking import shared
 from tracking.bots.pace import IDLE, Pace
 from tracking.seen import BRIEF_SECONDS, Brief
 
@@ -24,6 +34,7 @@ def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
     assert pace.minute == minute + 200
 
 
+@pytest.mark.skipif(bool(shared.redis()), reason="there the key ends after half an hour of Redis' own clock")
 def test_an_address_that_clicked_meanwhile_is_unique_again() -> None:
     window, now = Window("test", 1800), NOW.timestamp()
     assert window.first("a", now + AHEAD)
@@ -45,3 +56,30 @@ def test_a_silent_worker_is_noticed(db: Any) -> None:
     assert any("silent" in text for text in health.report(NOW)["warnings"])
     health.beat(NOW)
     assert not any("silent" in text for text in health.report(NOW)["warnings"])
+
+
+def test_monitors_that_were_checked_meanwhile_are_checked_again_at_once(site: Site) -> None:
+    async def up(monitor: Monitor) -> Verdict:
+        return Verdict(True, milliseconds=5)
+
+    monitor_create(site=site, url="https://example.com/", interval=60, now=NOW)
+    ahead = NOW + timedelta(hours=2)
+    assert run_round(up, lambda incident: None, ahead) == 1
+    assert run_round(up, lambda incident: None, NOW + timedelta(seconds=9)) == 1
+    assert run_round(up, lambda incident: None, NOW + timedelta(seconds=14)) == 0
+    assert run_round(up, lambda incident: None, NOW + timedelta(seconds=75)) == 1
+
+
+def test_a_monitor_that_was_only_planned_meanwhile_is_due(site: Site) -> None:
+    monitor = monitor_create(site=site, url="https://example.com/", now=NOW + timedelta(hours=3))
+    assert make_due_after_clock_change(NOW) == 1
+    monitor.refresh_from_db()
+    assert monitor.next_due == NOW
+
+
+def test_an_alert_that_was_told_meanwhile_is_told_again(site: Site) -> None:
+    alert = Alert(site=site, name="x", condition="online", throttle_minutes=30)
+    alert.last_fired = NOW + timedelta(hours=2)
+    assert not quiet(alert, NOW)
+    alert.last_fired = NOW
+    assert quiet(alert, NOW + timedelta(minutes=29)) and not quiet(alert, NOW + timedelta(minutes=30))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, User
 from goals.discovery import discover
 from goals.models import Goal
 from links import stats
@@ -94,3 +94,28 @@ def test_incidents_that_go_on_do_not_keep_others_from_their_price(
     for round in range(2):
         prices.incidents_price(now=NOW + round * timedelta(minutes=5))
     assert IncidentPrice.objects.count() == 2
+
+
+def test_every_one_of_many_sites_is_found_by_its_name(client: Any, alice: User, account: Account) -> None:
+    sites = make_sites(account, 450)
+    client.force_login(alice)
+    for site in (sites[-1], sites[200]):
+        page = client.get("/go", {"q": f"{site.domain.removesuffix('.example')}. goals"}).content.decode()
+        assert f'href="/sites/{site.pk}/goals"' in page, site
+    page = client.get("/go", HTTP_REFERER=f"http://testserver/sites/{sites[-1].pk}/spy").content.decode()
+    assert f'href="/sites/{sites[-1].pk}/goals"' in page
+
+
+def test_a_report_on_very_many_sites_says_that_it_is_about_the_first_and_any_may_be_chosen(
+    client: Any, alice: User, account: Account, store: Any
+) -> None:
+    sites = make_sites(account, MOST_SITES + 1)
+    last = sorted(sites, key=lambda site: site.domain)[-1]
+    browse(last, "/", at=timezone.now())
+    client.force_login(alice)
+    page = client.get("/sites/all").content.decode()
+    assert "The first 2,000 sites" in page and "at most 2,000 sites" in page
+    chosen = client.get("/sites/all", {"only": last.pk})
+    assert chosen.status_code == 200 and "<h1>1 site</h1>" in chosen.content.decode()
+    assert client.get("/sites/all", {"only": 7}).status_code == 404
+    assert client.get("/sites/all", {"only": "x" * 30}).status_code == 404

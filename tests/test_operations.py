@@ -206,3 +206,12 @@ def test_where_mail_is_really_sent_no_file_is_deleted(settings, tmp_path):
     settings.EMAIL_FILE_PATH = tmp_path
     (tmp_path / "old.log").touch()
     assert cleanup.mails_clear(NOW + timedelta(days=36_500)) == 0
+
+
+def test_the_page_marks_a_task_that_fails(operator):
+    for _ in range(2):
+        run_guarded("goals named", lambda: 1 / 0, now=NOW)
+    page = operator.get("/operations").content.decode()
+    assert 'title="The last 2 runs failed">failing<' in page and "ZeroDivisionError" in page
+    run_guarded("goals named", lambda: None, now=NOW)
+    assert "failing" not in operator.get("/operations").content.decode()

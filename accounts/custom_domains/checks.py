@@ -17,7 +17,7 @@ from accounts.operations.fair_order import rank_by_account
 MAX_CLAIMS_PER_ROUND = 200
 MAX_CLAIMS_PER_ACCOUNT = 20  # per round, so that slow name servers of one account do not delay the others
 PARALLEL_LOOKUPS = 20
-RETRY_INTERRUPTED_AFTER = timedelta(minutes=15)  # for claims of a round that was interrupted
+RETRY_INTERRUPTED_AFTER = timedelta(minutes=3)  # for claims of a round that was interrupted
 log = logging.getLogger(__name__)
 LookupResult = frozenset[int] | DnsUnavailable  # ids of the accounts that the record names
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from django.db.models import Q
 from django.http import HttpRequest
 
 from accounts.navigation import account_rows
@@ -84,11 +85,23 @@ def here(request: HttpRequest) -> int:
     return int(found[1]) if found else 0
 
 
-def places(request: HttpRequest) -> list[tuple[str, str, str]]:
+def sites_offered(request: HttpRequest, came: int, search: str) -> list[Site]:
+    """The site one comes from, those with a word of the search in their name, and others by name; each once.
+
+    Of very many sites these are not all: at most MOST_SITES of each kind.
+    """
+    mine, named = sites_of(request.user), Q(pk__in=[])
+    for word in search.split():
+        named |= Q(domain__icontains=word) | Q(nickname__icontains=word)
+    chosen = [*mine.filter(pk=came), *mine.filter(named)[:MOST_SITES], *mine[:MOST_SITES]]
+    return list({site.pk: site for site in chosen}.values())
+
+
+def places(request: HttpRequest, search: str = "") -> list[tuple[str, str, str]]:
     """(name, address, words to search in): first the site one comes from, then one's own pages, then other sites."""
-    sites = list(sites_of(request.user)[:MOST_SITES])
-    rights = {may: set(sites_of(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     came = here(request)
+    sites = sites_offered(request, came, search)
+    rights = {may: set(sites_of(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     first = [entry for site in sites if site.pk == came for entry in of_site(site, rights)]
     own = [(label, href, label) for label, href in [*OWN_PLACES, *account(request), *manual()]]
     more = [(label, href, label) for lister in _more for label, href in lister(request)]

@@ -56,7 +56,7 @@ def go(request: HttpRequest) -> HttpResponse:
     if (number := request.GET.get("site", "")) and len(number) == 1 and number in DIGITS:
         return HttpResponseRedirect(switched(request, int(number)))
     q = request.GET.get("q", "").strip().lower()[:100]
-    found = [(name, href) for name, href, said in places(request) if all(word in said.lower() for word in q.split())]
+    found = [(name, href) for name, href, said in places(request, q) if all(word in said.lower() for word in q.split())]
     context = {"entries": found[:MOST_FOUND], "q": q}
     htmx = request.htmx  # type: ignore[attr-defined]
     part = "reports/_go_list.html" if htmx and htmx.target == "go-list" else "reports/_go.html" if htmx else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from sites.models import Site
 ROOT = "/sites/all"
 BY_SITE = ("visitors", "visits", "views")
 MOST_LISTED = 200
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def panels_of_many() -> dict[str, Panel]:
@@ -43,13 +45,18 @@ def panels_of_many() -> dict[str, Panel]:
 
 
 def many(request: HttpRequest) -> tuple[list[Site], list[Site]]:
-    """(the sites asked about, all one may see). Http404 for a chosen one that is not among them."""
-    mine = list(sites_of(request.user)[:MOST_SITES])
-    chosen = request.GET.getlist("only")
+    """(the sites asked about, all one may choose from). Http404 for a chosen one that one may not see.
+
+    Both are the first MOST_SITES by name; those chosen may be any others.
+    """
+    visible = sites_of(request.user)
+    mine, chosen = list(visible[:MOST_SITES]), set(request.GET.getlist("only"))
     found = [site for site in mine if str(site.pk) in chosen]
-    if len(found) != len(set(chosen)):
+    others = [text for text in chosen - {str(site.pk) for site in found} if NUMBER.fullmatch(text)]
+    found += visible.filter(pk__in=sorted(map(int, others))[:MOST_SITES]) if others else []
+    if len(found) != len(chosen):
         raise Http404("No such site.")
-    return found or mine, mine
+    return found[:MOST_SITES] or mine, mine
 
 
 def state_of_many(request: HttpRequest, sites: list[Site]) -> State:
@@ -77,7 +84,8 @@ def bar_of_many(state: State, sites: list[Site], mine: list[Site], live: bool = 
     return {
         **plain_bar(state, live), "site": None, "shared": True, "section": "sites", "title": "All sites",
         "asked": sites,
-        "choice": [(site, site.pk in chosen) for site in mine], "other_zones": len(zones) - 1,
+        "choice": [(site, site.pk in chosen) for site in mine], "most": MOST_SITES * (len(mine) >= MOST_SITES),
+        "other_zones": len(zones) - 1,
         "hidden_choice": [pair for pair in state.pairs() if pair[0] != "only"],
     }  # fmt: skip
 

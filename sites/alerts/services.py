@@ -101,8 +101,9 @@ def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Al
 
 
 def quiet(alert: Alert, now: datetime) -> bool:
-    """Whether the alert was told too recently to be told again."""
-    return alert.last_fired is not None and now < alert.last_fired + timedelta(minutes=alert.throttle_minutes)
+    """Whether the alert was told too recently to be told again; "in the future" means that a clock was ahead."""
+    since = now - alert.last_fired if alert.last_fired else None
+    return since is not None and -timedelta(minutes=1) <= since < timedelta(minutes=alert.throttle_minutes)
 
 
 @transaction.atomic

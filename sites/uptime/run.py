@@ -18,12 +18,13 @@ from functools import partial
 from typing import cast
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.operations.run import run_each
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 from sites.uptime.history import bucket
-from sites.uptime.models import Incident, Monitor, UptimeHour, WatchedPeriod
+from sites.uptime.models import LONGEST, Incident, Monitor, UptimeHour, WatchedPeriod
 from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_moment
 from sites.uptime.watched import record_check
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 MAX_RUNNING = 400  # checks that run at the same time
 MAX_PER_ACCOUNT = 150
 ROUND_SECONDS = 55.0  # then a round claims nothing more; the next one may begin a little earlier
+CLOCK_TOLERANCE = timedelta(minutes=1)  # by which the clocks of several machines may differ
 Check = Callable[[Monitor], Awaitable[Verdict]]
 Tell = Callable[[Incident], object]
 
@@ -51,6 +53,15 @@ def claim_due(now: datetime, slots: Slots | None = None) -> list[Monitor]:
             moved = next_moment(key, interval, now)
             Monitor.objects.filter(pk=key, next_due=was_due).update(next_due=moved, claim=word)
     return claimed_monitors(word)
+
+
+def make_due_after_clock_change(now: datetime) -> int:
+    """Make monitors due that were checked or planned by a clock that was ahead; returns how many.
+
+    They would not be checked for as long as it was ahead.
+    """
+    ahead = Q(checked__gt=now + CLOCK_TOLERANCE) | Q(next_due__gt=now + timedelta(seconds=LONGEST) + CLOCK_TOLERANCE)
+    return Monitor.objects.filter(ahead, enabled=True).update(next_due=now, checked=now)
 
 
 def claimed_monitors(word: str) -> list[Monitor]:
@@ -201,13 +212,15 @@ def run_round(check: Check, tell: Tell, now: datetime | None = None) -> int:
     def claim(slots: Slots, at: datetime) -> list[Job[Monitor]]:
         return [Job(monitor.site.account_id, monitor.pk, monitor) for monitor in claim_due(at, slots)]
 
+    now = now or timezone.now()
+    make_due_after_clock_change(now)
     return run_fair_round(
         claim=claim,
         work=partial(run_check, check=check),
         write=partial(record_and_notify, tell=tell),
         slots=new_slots(),
         seconds=ROUND_SECONDS,
-        now=now or timezone.now(),
+        now=now,
     )
 
 
