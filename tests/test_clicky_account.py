@@ -92,6 +92,10 @@ def test_the_white_label_api_speaks_in_lines(site: Site, charlies_site: Site, st
         ("/stats/home", "/sites"),
         ("/user/preferences/site?site_id=101000001", "/sites/101000001/settings"),
         ("/101000001", "/sites/101000001/"),
+        ("/user/", "/me"),
+        ("/user", "/me"),
+        ("/help/api", "/docs/clicky"),
+        ("/help/", "/docs/clicky"),
     ],
 )
 def test_old_links_lead_to_the_right_page(path: str, leads: str) -> None:
