@@ -181,6 +181,14 @@ def test_total_visits_counts_all_of_a_visitor_s_visits(clicky: Clicky, site: Sit
     assert clicky.items("visitors-list", date="yesterday")[0]["total_visits"] == "2"
 
 
+def test_total_visits_of_a_person_are_those_on_all_devices(clicky: Clicky, site: Site) -> None:
+    browse(site, at=NOON - timedelta(days=40), visitor="phone", person="zoe")
+    browse(site, at=NOON, visitor="laptop", person="zoe")
+    browse(site, at=NOON + timedelta(hours=1), visitor="stranger")
+    found = clicky.items("visitors-list", date="yesterday")
+    assert [item["total_visits"] for item in found] == ["1", "2"]
+
+
 def test_actions_are_listed_newest_first_and_filtered(clicky: Clicky, traffic: None) -> None:
     items = clicky.items("actions-list", date="yesterday")
     assert [(item["action_type"], item["action_url"]) for item in items] == [

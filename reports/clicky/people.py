@@ -181,13 +181,21 @@ def coordinates(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item]:
 
 
 def total_visits(asked: Asked, rows: list[Row]) -> dict[str, Any]:
-    """device -> how many visits it ever made."""
+    """device -> how many visits its visitor ever made: a person's on all devices, a stranger's on this one."""
     if not rows or (asked.details and "total_visits" not in asked.details):
         return {}
     ever = Period.parse("all", asked.dates.zone, asked.now)
     devices = [numbers("visitor_id", rows, "device")]
     found = asked.ask_period(ever, ("visits",), devices, dimensions=("visitor_id",), limit=len(rows))
-    return {str(row["visitor_id"]): int(row["visits"]) for row in found.rows}
+    total = {str(row["visitor_id"]): int(row["visits"]) for row in found.rows}
+    if known_people := [row for row in rows if row["person"]]:
+        people = [numbers("person", known_people)]
+        found = asked.ask_period(ever, ("visits",), people, dimensions=("person",), limit=len(rows))
+        visits_of = {str(row["person"]): int(row["visits"]) for row in found.rows}
+        for row in known_people:
+            device = str(row["device"])
+            total[device] = max(total.get(device, 1), visits_of.get(str(row["person"]), 1))
+    return total
 
 
 def numbers(dimension: str, rows: list[Row], column: str = "") -> Filter:
