@@ -85,6 +85,16 @@ def test_the_white_label_api_speaks_in_lines(site: Site, charlies_site: Site, st
         ("/stats/visitors?site_id=101000001&ip_address=10.0.0.1", "/sites/101000001/visitors?ip=10.0.0.1"),
         ("/stats/visitors?site_id=101000001&href=/a%26b", "/sites/101000001/visitors?page=%2Fa%26b"),
         ("/stats/visitors?site_id=101000001&uid=77", "/sites/101000001/visitors?visitor_id=77"),
+        ("/stats/visitors?site_id=101000001&country=USA", "/sites/101000001/visitors?country=US"),
+        (
+            "/stats/visitors?site_id=101000001&browser=Google+Chrome+120&os=Mac+OS+X",
+            "/sites/101000001/visitors?browser=Chrome&browser_version=120&os=Mac+OS+X",
+        ),
+        (
+            "/stats/visitors?site_id=101000001&city=Austin,+Texas,+USA&os=Windows+10",
+            "/sites/101000001/visitors?city=Austin&region=Texas&country=US&os=Windows&os_version=10",
+        ),
+        ("/stats/visitors?site_id=101000001&browser=Unknown", "/sites/101000001/visitors?browser="),
         ("/stats/spy?site_id=101000001", "/sites/101000001/spy"),
         ("/stats/goals-setup?site_id=101000001", "/sites/101000001/goals"),
         ("/stats/pages?site_id=101000001", "/sites/101000001/content"),
@@ -92,6 +102,10 @@ def test_the_white_label_api_speaks_in_lines(site: Site, charlies_site: Site, st
         ("/stats/home", "/sites"),
         ("/user/preferences/site?site_id=101000001", "/sites/101000001/settings"),
         ("/101000001", "/sites/101000001/"),
+        ("/user/", "/me"),
+        ("/user", "/me"),
+        ("/help/api", "/docs/clicky"),
+        ("/help/", "/docs/clicky"),
     ],
 )
 def test_old_links_lead_to_the_right_page(path: str, leads: str) -> None:

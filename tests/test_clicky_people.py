@@ -28,7 +28,8 @@ def clicky(site: Site, store: Any) -> Clicky:
 def traffic(site: Site, store: Any) -> None:
     """Yesterday: ann from Tallinn through Google (two pages, one event, known by name), an hour later ben, direct."""
     ann = {
-        "country": "EE", "city": "Tallinn", "ip": "10.1.2.3", "browser": "Chrome", "browser_version": "120",
+        "country": "EE", "city": "Tallinn", "latitude": 59.437, "longitude": 24.7536,
+        "ip": "10.1.2.3", "browser": "Chrome", "browser_version": "120",
         "os": "Windows", "os_version": "10", "language": "et", "screen": "1920x1080", "channel": "Organic Search",
         "source": "Google", "search_term": "web & statistics", "referrer": "https://www.google.com/",
         "referrer_domain": "google.com", "person": "jane_doe", "tags": {"plan": "pro"}, "organization": "Telia",
@@ -66,6 +67,8 @@ def test_a_visitor_has_every_field_that_is_known_of_it(clicky: Clicky, site: Sit
         "referrer_type": "search",
         "geolocation": "Tallinn, Estonia",
         "country_code": "ee",
+        "latitude": "59.4370",
+        "longitude": "24.7536",
         "organization": "Telia",
         "custom": {"username": "jane_doe", "plan": "pro"},
         "goals": {"completed": ["Sign up"], "revenue": "5.00"},
@@ -78,8 +81,27 @@ def test_a_visitor_has_every_field_that_is_known_of_it(clicky: Clicky, site: Sit
 def test_empty_fields_are_shown_when_asked_for_and_only_those_wanted(clicky: Clicky, traffic: None) -> None:
     ben = clicky.items("visitors-list", date="yesterday", null_values=1)[0]
     assert ben["campaign"] == "" and ben["goals"] == {}
+    assert ben["latitude"] == ben["longitude"] == ""
+    place = clicky.items("visitors-list", date="yesterday", visitor__details="latitude,longitude")
+    assert place == [{}, {"latitude": "59.4370", "longitude": "24.7536"}]
     named = clicky.items("visitors-list", date="yesterday", visitor__details="time,ip_address")
     assert [set(item) for item in named] == [{"time", "ip_address"}] * 2
+
+
+def test_titles_are_encoded_for_html_in_json_and_php_and_plain_in_xml_and_csv(clicky: Clicky, site: Site) -> None:
+    browse(
+        site, "/", at=NOON, title="Tom & <Jerry>", organization="AT&T", search_term="a & b", channel="Organic Search"
+    )
+    goal_create(site=site, name="Q&A", pattern="/")
+    types = "pages,visitors-list,actions-list,searches,goals"
+    for output, wanted, unwanted in (
+        ("json", (b"Tom &amp; &lt;Jerry&gt;", b"AT&amp;T", b"a &amp; b", b"Q&amp;A"), b"&amp;amp;"),
+        ("php", (b"Tom &amp; &lt;Jerry&gt;", b"AT&amp;T", b"a &amp; b", b"Q&amp;A"), b"&amp;amp;"),
+        ("xml", (b"Tom &amp; &lt;Jerry&gt;", b"AT&amp;T", b"a &amp; b", b"Q&amp;A"), b"&amp;amp;"),
+        ("csv", (b"Tom & <Jerry>", b"AT&T", b"a & b", b"Q&A"), b"&amp;"),
+    ):
+        body = clicky.raw(types, date="yesterday", output=output).content
+        assert all(text in body for text in wanted) and unwanted not in body, (output, body)
 
 
 def test_ids_are_quoted_digits_without_a_space(clicky: Clicky, site: Site, traffic: None) -> None:
@@ -157,6 +179,14 @@ def test_total_visits_counts_all_of_a_visitor_s_visits(clicky: Clicky, site: Sit
     browse(site, at=NOON - timedelta(days=40), visitor="ann")
     browse(site, at=NOON, visitor="ann")
     assert clicky.items("visitors-list", date="yesterday")[0]["total_visits"] == "2"
+
+
+def test_total_visits_of_a_person_are_those_on_all_devices(clicky: Clicky, site: Site) -> None:
+    browse(site, at=NOON - timedelta(days=40), visitor="phone", person="zoe")
+    browse(site, at=NOON, visitor="laptop", person="zoe")
+    browse(site, at=NOON + timedelta(hours=1), visitor="stranger")
+    found = clicky.items("visitors-list", date="yesterday")
+    assert [item["total_visits"] for item in found] == ["1", "2"]
 
 
 def test_actions_are_listed_newest_first_and_filtered(clicky: Clicky, traffic: None) -> None:

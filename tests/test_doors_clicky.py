@@ -308,3 +308,31 @@ def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origi
     known.refresh()
     knock("/in.php", fields, headers=headers)
     assert (only(site)["host"], only(site)["path"]) == ("localhost", "/tab1")
+
+
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("https://example-com.cdn.ampproject.org/v/s/example.com/amp/a?b=1", ("example.com", "/amp/a?b=1")),
+        ("https://example-com.cdn.ampproject.org/c/example.com/a", ("example.com", "/a")),
+        ("https://www-example-com.cdn.ampproject.org/v/s/www.example.com", ("www.example.com", "/")),
+        ("https://my--shop-example-com.cdn.ampproject.org/", ("my-shop.example.com", "/")),
+        ("https://example-com.cdn.ampproject.org", ("example.com", "/")),
+    ],
+)
+def test_a_page_in_a_cache_of_amp_pages_is_the_site_s_own(site: Site, referer: str, page: tuple[str, str]) -> None:
+    assert knock(f"/{site.pk}ns.gif", referer=referer).dropped == ""
+    row = only(site)
+    assert (row["host"], row["path"]) == page
+
+
+@pytest.mark.parametrize(
+    "referer",
+    [
+        "https://other-example.cdn.ampproject.org/v/s/other.example/a", "https://cdn.ampproject.org/v/s/example.com/a",
+        "https://example-com.cdn.ampproject.org.evil.example/v/s/example.com/",
+        "https://evil.example/https://example-com.cdn.ampproject.org/v/s/example.com/a",
+    ],
+)  # fmt: skip
+def test_the_cached_page_of_another_site_is_not(site: Site, referer: str) -> None:
+    assert knock(f"/{site.pk}ns.gif", referer=referer).dropped == "wrong_host"

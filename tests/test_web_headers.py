@@ -22,6 +22,7 @@ from sites.models import Site
 from tests import asgi
 from tests.asgi import Answer
 from tests.links_support import learn, make
+from tests.support import logged_in
 from tests.test_server_protocol import request, talk
 from tracking import collector, web
 
@@ -225,3 +226,11 @@ def test_an_operator_learns_everything_and_other_people_do_not(store: Any, alice
     assert "tasks" in health(cookie=f"theme=dark; {cookie}")
     client.logout()
     assert health(cookie=cookie).keys() == {"status"}
+
+
+def test_a_page_that_is_not_there_sets_no_cookie_for_a_stranger(alice: User) -> None:
+    for path in ("/media/flags/de.gif", "/nothing"):
+        answer = Client().get(path)
+        assert answer.status_code == 404 and answer.cookies.output() == ""
+    page = logged_in(alice).get("/nothing").content.decode()
+    assert "Your sites" in page and "data-theme-toggle" in page

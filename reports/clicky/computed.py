@@ -5,7 +5,6 @@ Each is a function (asked, dates) -> all items as (title, value, further fields)
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from goals.querysets import goals_of
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
 from reports.clicky.filters import is_any
-from reports.clicky.outputs import Block, Day, Item
+from reports.clicky.outputs import Block, Day, Item, encoded
 from reports.clicky.popular import known
 from reports.clicky.words import one_place, traffic_of, whole
 from reports.engine.tags import tags
@@ -167,7 +166,7 @@ def written(one: Found, total: float, asked: Asked, dates: Dates) -> Item:
     return {
         "value": whole(one.value),
         "value_percent": one_place(100 * one.value / total if total else 0),
-        "title": html.escape(one.title),
+        "title": encoded(one.title),
         **one.more,
         "stats_url": asked.links.stats(dates, **one.filters),
     }

@@ -6,6 +6,7 @@ here, for its time zone, and only for people who may see the site.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
@@ -18,7 +19,7 @@ from reports.clicky import dates
 from reports.clicky.asked import site_of
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import path_of
-from reports.clicky.words import country_code
+from reports.clicky.words import browser_parts, country_code, is_unknown, place_parts
 from reports.engine.period import zone_names
 from reports.share import views as share_views
 from reports.share.services import key_token
@@ -34,12 +35,44 @@ SECTIONS = {
     "traffic-sources": "sources", "campaigns": "sources", "links-outbound": "content", "events": "content",
     "clicks": "content", "heatmaps": "heatmaps", "uptime": "uptime", "links-recent": "sources",
 }  # fmt: skip
-FILTERS = {
-    "ip_address": "ip", "uid": "visitor_id", "session_id": "visit", "href": "page", "country": "country",
-    "city": "city", "browser": "browser", "os": "os", "campaign": "utm_campaign", "domain": "referrer_domain",
-    "search": "search_term", "landing": "entry_page", "exit": "exit_page",
+Filters = list[tuple[str, str]]
+
+
+def page(dimension: str) -> Callable[[str], Filters]:
+    return lambda value: [(dimension, path_of(value))]
+
+
+def plain(dimension: str) -> Callable[[str], Filters]:
+    return lambda value: [(dimension, "" if is_unknown(value) else value)]
+
+
+def browser(value: str) -> Filters:
+    """`Google Chrome 120`: its name and its version."""
+    name, version = browser_parts(value)
+    return [*plain("browser")(name), *([("browser_version", version)] if version else [])]
+
+
+def system(value: str) -> Filters:
+    """`Windows 10`: likewise."""
+    name, _, version = value.rpartition(" ")
+    return [("os", name), ("os_version", version)] if name and version[:1].isdigit() else plain("os")(value)
+
+
+def city(value: str) -> Filters:
+    """`Austin, Texas, USA`: city, region and country."""
+    if is_unknown(value):
+        return [("city", "")]
+    parts = zip(("city", "region", "country"), place_parts(value), strict=True)
+    return [(name, part) for name, part in parts if part]
+
+
+# Their filter -> ours, as dimension and value
+FILTERS: dict[str, Callable[[str], Filters]] = {
+    "ip_address": plain("ip"), "uid": plain("visitor_id"), "session_id": plain("visit"), "href": page("page"),
+    "country": lambda value: [("country", country_code(value))], "city": city, "browser": browser, "os": system,
+    "campaign": plain("utm_campaign"), "domain": plain("referrer_domain"), "search": plain("search_term"),
+    "landing": page("entry_page"), "exit": page("exit_page"),
 }  # fmt: skip
-PATHS = ("page", "entry_page", "exit_page")
 
 
 @require_safe
@@ -95,13 +128,10 @@ def days_of(given: str, site: Site) -> list[tuple[str, str]]:
     return [("period", f"{found.first}..{found.last}")]
 
 
-def filters(request: HttpRequest) -> list[tuple[str, str]]:
-    found = []
-    for theirs, ours in FILTERS.items():
-        if value := request.GET.get(theirs, "")[:500]:
-            value = path_of(value) if ours in PATHS else country_code(value) if ours == "country" else value
-            found.append((ours, value))
-    return found
+def filters(request: HttpRequest) -> Filters:
+    """The dashboard's parameters for Clicky's filters in the words of its API."""
+    named = ((make, request.GET.get(name, "")[:500]) for name, make in FILTERS.items())
+    return [pair for make, value in named if value for pair in make(value)]
 
 
 @require_safe

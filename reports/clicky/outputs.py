@@ -23,6 +23,19 @@ XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 TAG = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
+class HtmlText(str):
+    """Text encoded for HTML, as clients of JSON and PHP expect titles. XML and CSV have an encoding of their own."""
+
+    @property
+    def plain(self) -> str:
+        return html.unescape(self)
+
+
+def encoded(text: str) -> HtmlText:
+    """What a stranger wrote, encoded for HTML."""
+    return HtmlText(html.escape(text))
+
+
 @dataclass
 class Day:
     date: str
@@ -100,7 +113,11 @@ def element(name: str, value: Any) -> str:
 
 def clean(value: object) -> str:
     """Text without the characters that XML cannot hold."""
-    return NOT_XML.sub("", str(value))
+    return NOT_XML.sub("", plain(value))
+
+
+def plain(value: object) -> str:
+    return value.plain if isinstance(value, HtmlText) else str(value)
 
 
 def as_php(answer: Answer) -> bytes:
@@ -159,13 +176,13 @@ def flat(item: Item) -> Item:
         if isinstance(value, dict):
             found |= {f"{name}.{key}": each for key, each in flat(value).items()}
         else:
-            found[name] = ", ".join(map(str, value)) if isinstance(value, list) else value
+            found[name] = ", ".join(map(plain, value)) if isinstance(value, list) else value
     return found
 
 
 def harmless(value: object) -> str:
     """Text that a spreadsheet will not run as a formula."""
-    text = str(value)
+    text = plain(value)
     return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not number(text)) else text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from goals.querysets import goals_of
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
 from reports.clicky.filters import Filter, filters_of
-from reports.clicky.outputs import Block, Day, Item
+from reports.clicky.outputs import Block, Day, Item, encoded
 from reports.clicky.popular import known
 from reports.clicky.words import (
     ACTION_KINDS,
@@ -69,10 +68,13 @@ def visitors(asked: Asked, dates: Dates) -> list[Item]:
     rows = visits(asked, dates, asked.where, offset=asked.offset)
     reached = goals_reached(asked, dates, rows)
     total = total_visits(asked, rows)
-    return [chosen(visitor(asked, row, reached, total), asked) for row in rows]
+    where = coordinates(asked, dates, rows)
+    return [chosen(visitor(asked, row, reached, total, where), asked) for row in rows]
 
 
-def visitor(asked: Asked, row: Row, reached: dict[int, Item], total: dict[str, Any]) -> Item:
+def visitor(
+    asked: Asked, row: Row, reached: dict[int, Item], total: dict[str, Any], where: dict[int, Item]
+) -> Item:  # fmt: skip
     """A visit in Clicky's words; every value is text."""
     source = traffic_of(row["channel"])
     return {
@@ -84,16 +86,17 @@ def visitor(asked: Asked, row: Row, reached: dict[int, Item], total: dict[str, A
         "actions": str(row["actions"]),
         "total_visits": str(total.get(str(row["device"]), 1)),
         "landing_page": asked.links.page(row["entry_page"], row["host"]) if row["entry_page"] else "",
-        "web_browser": html.escape(browser_title(row["browser"], row["browser_version"])),
-        "operating_system": html.escape(f"{row['os']} {row['os_version']}".strip()),
+        "web_browser": encoded(browser_title(row["browser"], row["browser_version"])),
+        "operating_system": encoded(f"{row['os']} {row['os_version']}".strip()),
         "screen_resolution": row["screen"],
         "javascript": "1",
-        "language": html.escape(language_title(row["language"])) if row["language"] else "",
+        "language": encoded(language_title(row["language"])) if row["language"] else "",
         **referrer(row),
         "referrer_type": REFERRER_TYPES.get(source, ""),
         **place(row),
-        "organization": html.escape(row["organization"]),
-        "campaign": html.escape(row["utm_campaign"]),
+        **where.get(int(row["visit"]), {"latitude": "", "longitude": ""}),
+        "organization": encoded(row["organization"]),
+        "campaign": encoded(row["utm_campaign"]),
         "custom": custom(row),
         "goals": reached.get(int(row["visit"]), {}),
         "stats_url": asked.links.visit(row["visit"]),
@@ -115,7 +118,7 @@ def referrer(row: Row) -> Item:
     return {
         "referrer_url": row["referrer"],
         "referrer_domain": row["referrer_domain"],
-        "referrer_search": html.escape(row["search_term"]),
+        "referrer_search": encoded(row["search_term"]),
     }
 
 
@@ -124,7 +127,7 @@ def place(row: Row) -> Item:
     code = row["country"]
     named = [row["city"], row["region"] if code == "US" else "", "USA" if code == "US" else country_title(code)]
     return {
-        "geolocation": html.escape(", ".join(part for part in named if part)) if code else "",
+        "geolocation": encoded(", ".join(part for part in named if part)) if code else "",
         "country_code": code.lower() or "xx",
     }
 
@@ -132,7 +135,7 @@ def place(row: Row) -> Item:
 def custom(row: Row) -> Item:
     """The visit's custom data; the username first."""
     named = {"username": row["person"]} if row["person"] else {}
-    return named | {str(key): html.escape(str(value)) for key, value in row["tags"].items() if value}
+    return named | {str(key): encoded(str(value)) for key, value in row["tags"].items() if value}
 
 
 def chosen(item: Item, asked: Asked) -> Item:
@@ -160,7 +163,7 @@ def goals_reached(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item
         goal = goals.get(int(row["goal"]))
         if goal and row["conversions"]:
             item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": "0.00"})
-            item["completed"].append(html.escape(goal.name))
+            item["completed"].append(encoded(goal.name))
             if goal.earns_in(currency) in ("", currency):
                 earned = goal.earned(int(row["conversions"]), row["revenue"])
                 item["revenue"] = f"{Decimal(item['revenue']) + earned:.2f}"
@@ -173,14 +176,31 @@ def around(dates: Dates, asked: Asked) -> Period:
     return Period(period.start, max(period.end, asked.now), period.zone)
 
 
+def coordinates(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item]:
+    """visit -> `latitude` and `longitude` of its place, as text."""
+    if not rows or (asked.details and not {"latitude", "longitude"} & {*asked.details}):
+        return {}
+    numbers = [int(row["visit"]) for row in rows]
+    found = lists.visit_coordinates(asked.facts.site_id, around(dates, asked), numbers, now=asked.now)
+    return {visit: {"latitude": f"{north:.4f}", "longitude": f"{east:.4f}"} for visit, (north, east) in found.items()}
+
+
 def total_visits(asked: Asked, rows: list[Row]) -> dict[str, Any]:
-    """device -> how many visits it ever made."""
+    """device -> how many visits its visitor ever made: a person's on all devices, a stranger's on this one."""
     if not rows or (asked.details and "total_visits" not in asked.details):
         return {}
     ever = Period.parse("all", asked.dates.zone, asked.now)
     devices = [numbers("visitor_id", rows, "device")]
     found = asked.ask_period(ever, ("visits",), devices, dimensions=("visitor_id",), limit=len(rows))
-    return {str(row["visitor_id"]): int(row["visits"]) for row in found.rows}
+    total = {str(row["visitor_id"]): int(row["visits"]) for row in found.rows}
+    if known_people := [row for row in rows if row["person"]]:
+        people = [numbers("person", known_people)]
+        found = asked.ask_period(ever, ("visits",), people, dimensions=("person",), limit=len(rows))
+        visits_of = {str(row["person"]): int(row["visits"]) for row in found.rows}
+        for row in known_people:
+            device = str(row["device"])
+            total[device] = max(total.get(device, 1), visits_of.get(str(row["person"]), 1))
+    return total
 
 
 def numbers(dimension: str, rows: list[Row], column: str = "") -> Filter:
@@ -208,7 +228,7 @@ def action(asked: Asked, row: Row) -> Item:
         "uid": str(row["device"]),
         "session_id": str(row["visit"]),
         "action_type": ACTION_TYPE.get(kind, kind),
-        "action_title": html.escape(row["title"] if kind == "view" else row["text"] or row["name"]),
+        "action_title": encoded(row["title"] if kind == "view" else row["text"] or row["name"]),
         "action_url": asked.links.address(row["target"], row["path"] or "/", row["host"]),
         **referrer(row),
         "stats_url": asked.links.visit(row["visit"]),
@@ -229,6 +249,6 @@ def recent(row: Recent, asked: Asked, dates: Dates) -> list[Item]:
 def entry(row: Recent, asked: Asked, found: Row) -> Item:
     return {
         **moment(found["visit_start"], dates_zone(asked)),
-        "item": html.escape(found[row.column]),
+        "item": encoded(found[row.column]),
         "stats_url": asked.links.visit(found["visit"]),
     }

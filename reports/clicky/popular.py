@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from reports.clicky.filters import (
     system,
     target,
 )
-from reports.clicky.outputs import Block, Day, Item
+from reports.clicky.outputs import Block, Day, Item, encoded
 from reports.clicky.tallies import hours_of
 from reports.clicky.words import (
     CLICKS,
@@ -201,7 +200,7 @@ def item(row: Popular, asked: Asked, dates: Dates, found: Row, total: float, tit
     made: Item = {
         "value": whole(found[row.metric]),
         "value_percent": one_place(100 * float(found[row.metric]) / total if total else 0),
-        "title": html.escape(titles.get(first) or row.title_of(found)),
+        "title": encoded(titles.get(first) or row.title_of(found)),
         "stats_url": asked.links.stats(dates, row.section, **{name: str(found[name]) for name in row.dimensions}),
     }
     if row.url and (url := row.url(asked, found)):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from datetime import datetime
 
 from django.db.models import Q
 
 from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
-from reports.clicky.outputs import Block, Day, Item
+from reports.clicky.outputs import Block, Day, Item, encoded
 from reports.clicky.people import dates_zone, moment
 from reports.pages.numbers import duration
 from sites.uptime.history import spans_between
@@ -38,7 +37,7 @@ def availability(asked: Asked, dates: Dates) -> list[Item]:
     for monitor in Monitor.objects.filter(site_id=asked.facts.site_id).order_by("name", "pk"):
         span = spans_between(monitor, [start, end])[0]
         if span.availability is not None:
-            title, percent = html.escape(str(monitor)), f"{span.availability:.2f}"
+            title, percent = encoded(str(monitor)), f"{span.availability:.2f}"
             found.append({"title": title, "value": percent, "response_time": str(span.p50 or 0), "url": monitor.url})
     return found[asked.offset : asked.offset + asked.limit]
 
@@ -56,9 +55,9 @@ def incident_item(incident: Incident, asked: Asked) -> Item:
     seconds = int(((incident.end or asked.now) - incident.start).total_seconds())
     return {
         **moment(incident.start, dates_zone(asked)),
-        "item": html.escape(str(incident.monitor)),
+        "item": encoded(str(incident.monitor)),
         "status": "down" if incident.end is None else "up",
-        "cause": html.escape(incident.cause),
+        "cause": encoded(incident.cause),
         "duration": str(seconds),
         "duration_pretty": duration(seconds),
         "url": incident.monitor.url,

@@ -1,6 +1,7 @@
 """Addresses of the Clicky dialect, older ones included."""
 
 from django.urls import path, re_path
+from django.views.generic import RedirectView
 
 from reports.clicky import account, deeplinks, views, whitelabel
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("stats/", deeplinks.stats, name="clicky-link-home"),
     path("stats/wp-iframe", deeplinks.framed_overview, name="clicky-frame"),
     path("stats/<slug:page>", deeplinks.stats, name="clicky-link"),
+    re_path(r"^user/?$", RedirectView.as_view(pattern_name="me"), name="clicky-link-user"),
+    re_path(r"^help/(?:api/?)?$", RedirectView.as_view(url="/docs/clicky"), name="clicky-link-help"),
     path("user/preferences/<slug:page>", deeplinks.preferences, name="clicky-link-preferences"),
     re_path(r"^(?P<site_id>[1-9]\d{4,17})$", deeplinks.site_home, name="clicky-link-site"),
 ]

@@ -158,7 +158,7 @@ NO_IDS: dict[str, str] = {
     "links/pages/listing.py:listing": "the filters, to show them again",
     "links/pages/listing.py:bulk": "handed on to `change`, whose names are found one by one",
     "reports/pages/heatmaps.py:heatmap_settings": "into a form",
-    "reports/pages/spy.py:stream": "conditions that one event can answer; goals and segments are none of them",
+    "reports/clicky/deeplinks.py:framed_overview": "handed on to `site_of`, which opens a site for its own key alone",
     "links/pages/forms.py expiration_clicks": "a number of clicks",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",

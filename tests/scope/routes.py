@@ -45,7 +45,8 @@ SET = f"{S}/settings"
 NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
-        "stats/<slug:page>", "user/preferences/<slug:page>", r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "logout",
+        "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
+        r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "logout",
         "status/<int:site_id>", r"^api/(?P<rest>.*)$", "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
     ), "open"),
     **dict.fromkeys((

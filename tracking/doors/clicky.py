@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from accounts.keys import same_key
@@ -13,6 +14,10 @@ from tracking.doors.clicky_fields import KINDS, fill, fill_trusted, kind_of
 from tracking.doors.common import NO_AMOUNT, named, new_hit, one, read_amount, site_number
 from tracking.hit import Event, Hit, Refused
 from tracking.web import Fields, Reply, Request, gif, script
+
+AMP_CACHE = re.compile(
+    r"https?://([a-z0-9-]{1,63})\.cdn\.ampproject\.org(?=/|$)(?:/[a-z]{1,2}/(s/)?([^/?#]+)([^#]*))?", re.IGNORECASE
+)
 
 
 def beacon(request: Request) -> Reply:
@@ -38,9 +43,24 @@ def image(request: Request) -> Reply:
     if facts is None:
         return gif(intake.turn_away(0, "unknown_site", request.now).reason)
     hit = new_hit(request, facts, "view")
-    fill(hit, Fields(), request.headers.get("referer", ""))
+    fill(hit, Fields(), published_address(request.headers.get("referer", "")))
     outcome = intake.receive(hit, facts)
     return gif(outcome.reason if isinstance(outcome, Refused) else "")
+
+
+def published_address(address: str) -> str:
+    """The address of the site's own page where a cache of AMP pages showed it; any other as it is.
+
+    `https://example-com.cdn.ampproject.org/v/s/example.com/a` is https://example.com/a; without a path, which browsers
+    keep to themselves, the name before the first dot tells the host: `-` is a dot there and `--` is a dash.
+    """
+    found = AMP_CACHE.match(address)
+    if not found:
+        return address
+    label, secure, host, path = found.groups()
+    if host:
+        return f"http{'s' if secure else ''}://{host}{path or '/'}"
+    return f"https://{label.replace('--', ' ').replace('-', '.').replace(' ', '-')}/"
 
 
 def find_site(fields: Fields) -> SiteFacts | None:
