@@ -147,26 +147,44 @@ def same(ours: Any, theirs: Any, empty: Any) -> bool:
     return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)
 
 
+GOAL = st.sampled_from([7, 8, 9]).map(lambda number: {"goal": number})
+GOALS_AND_MORE = st.builds(
+    lambda goals, others: [*goals, *others],
+    st.lists(st.one_of(GOAL, GOAL, st.lists(GOAL, min_size=2, max_size=2).map(lambda parts: {"or": parts})),
+             min_size=1, max_size=2),
+    st.lists(leaf_strategy(), max_size=2),
+)  # fmt: skip
+
+
+def asked_with(filters: st.SearchStrategy[Any]) -> Any:
+    """A random question about random visits, with one of these filters."""
+    return given(
+        visits=st.lists(visit_strategy(), max_size=6),
+        zone=words(*ZONES),
+        day=st.sampled_from(DAYS),
+        days=st.integers(1, 3),
+        dimensions=st.lists(words(*BREAKDOWNS), max_size=2, unique=True),
+        where=filters,
+        cut=st.integers(0, 20),
+    )
+
+
 @pytest.mark.usefixtures("migrated_store")
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    visits=st.lists(visit_strategy(), max_size=6),
-    zone=words(*ZONES),
-    day=st.sampled_from(DAYS),
-    days=st.integers(1, 3),
-    dimensions=st.lists(words(*BREAKDOWNS), max_size=2, unique=True),
-    where=FILTERS,
-    cut=st.integers(0, 20),
-)
-def test_the_engine_says_what_plain_python_says(
-    migrated_store: None,
-    visits: list[dict[str, Any]],
-    zone: str,
-    day: date,
-    days: int,
-    dimensions: list[str],
-    where: Any,
-    cut: int,
+@asked_with(FILTERS)
+def test_the_engine_says_what_plain_python_says(migrated_store: None, **asked: Any) -> None:
+    agree(**asked)
+
+
+@pytest.mark.usefixtures("migrated_store")
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@asked_with(GOALS_AND_MORE)
+def test_the_engine_says_what_plain_python_says_of_goals_in_the_filter(migrated_store: None, **asked: Any) -> None:
+    agree(**asked)
+
+
+def agree(
+    visits: list[dict[str, Any]], zone: str, day: date, days: int, dimensions: list[str], where: Any, cut: int
 ) -> None:
     from tracking import store
 

@@ -44,10 +44,9 @@ OUR_METRIC = {
     "avg_scroll": "avg_scroll",
     "clickers": "clickers",
 }
-OF_LINKS = {  # not of a site
-    *(name for name, row in METRICS.items() if row.audience == "link"),
-    *(name for name, row in DIMENSIONS.items() if row.audience == "link"),
-}
+# What only tracked links have, whose events lie under their account: the key of a site would always see nothing
+OF_LINKS = {row.name for row in METRICS.values() if row.audience == "link"}
+OF_LINKS |= {row.name for row in DIMENSIONS.values() if row.audience == "link"}
 OWN_METRICS = tuple(
     name for name in METRICS if name not in {*OUR_METRIC, *OUR_METRIC.values(), "bounce_rate", *OF_LINKS}
 )

@@ -55,10 +55,9 @@ class Compiler:
         """
         if not self.scene.chosen_goals:
             return self.parts_of(atoms)
-        own: list[Atom] = []
-        others: list[Atom] = []
-        for atom in atoms:
-            (own if is_of_goals(atom) and not self.by_visits(atom) else others).append(atom)
+        listed = list(atoms)
+        own = [atom for atom in listed if is_of_goals(atom) and not self.by_visits(atom)]
+        others = [atom for atom in listed if atom not in own]
         of_visits = Compiler(self.scene.of_visits(), self.breakdown)
         return [*self.parts_of(own), *of_visits.parts_of(map(as_visitors, others))]
 
