@@ -149,3 +149,16 @@ def test_the_account_is_shown_and_changed(api: Client, account) -> None:
     assert shown["account"]["id"] == account.pk and shown["email"] is None and shown["role"] == "admin"
     changed = send(api, "patch", "account", {"name": "New", "monthly_events": 5, "over_quota": True}).json()
     assert (changed["name"], changed["monthly_events"], changed["over_quota"]) == ("New", 0, False)
+
+
+def test_settings_of_the_tracker_are_set_and_judged_by_name(api: Client, site: Site) -> None:
+    chosen = {"hash_routes": True, "replace_state": False, "navigation_api": True, "untyped_log": "pageview"}
+    assert send(api, "patch", f"sites/{site.pk}", {"tracker": chosen}).json()["tracker"] == chosen
+    for wrong, said in (
+        ({"hash_routes": "yes"}, "hash_routes: Must be true or false."),
+        ({"untyped_log": "view"}, "untyped_log: Must be one of: click, pageview."),
+        ({"timeout": 4}, "timeout: Must be a whole number from 5 to 240."),
+    ):
+        refused = send(api, "patch", f"sites/{site.pk}", {"tracker": wrong})
+        assert refused.status_code == 400 and error(refused)["fields"] == {"tracker": [said]}
+    assert send(api, "get", f"sites/{site.pk}").json()["tracker"] == chosen

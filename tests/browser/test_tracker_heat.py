@@ -100,3 +100,22 @@ def test_elements_that_swallow_their_clicks_are_heard(page: Page, pages: Pages, 
     page.goto("about:blank")
     sampled.wait("heatmap")
     assert [row[7] for row in rows(sampled) if row[4] != "reach"] == ["#stop"]
+
+
+def test_a_click_within_a_component_is_kept_on_the_component(page: Page, pages: Pages, sampled: Recorder) -> None:
+    body = (
+        "<main id=shop><p>a</p><my-card></my-card></main><script>document.querySelector('my-card')"
+        ".attachShadow({mode: 'open'}).innerHTML = '<div><button>Dead</button>"
+        '<button id=b onclick="this.textContent += 1">Alive</button></div>\'</script>'
+    )
+    show(page, pages, sampled, body)
+    page.wait_for_function("performance.getEntriesByType('resource').some(e => e.name.includes('part=heat'))")
+    page.evaluate("new Promise(done => setTimeout(done, 200))")
+    page.get_by_text("Dead").click()
+    page.wait_for_timeout(700)
+    page.get_by_text("Alive").click()
+    page.wait_for_timeout(700)
+    page.goto("about:blank")
+    wait_for_rows(sampled, "click", 1)
+    told = [(row[4], row[7]) for row in rows(sampled) if row[4] != "reach"]
+    assert told == [("dead", "#shop>my-card:nth-of-type(1)"), ("click", "#shop>my-card:nth-of-type(1)")]

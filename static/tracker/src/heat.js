@@ -46,7 +46,8 @@ w._cgen.use(({beacon, href, leavers, reach, view}) => {
     if (row[4] != 'click' || target.closest('input,select,textarea,label,video,audio,option,[contenteditable]')) return;
     let alive = String(w.getSelection()) != '';
     const live = () => { alive = true; }, sight = new MutationObserver(live), at = place();
-    sight.observe(d, {subtree: true, childList: true, attributes: true, characterData: true});
+    [d, target.getRootNode()].forEach(root =>
+      sight.observe(root, {subtree: true, childList: true, attributes: true, characterData: true}));
     setTimeout(() => {
       sight.disconnect();
       if (!alive && at == place()) row[4] = 'dead';
@@ -55,8 +56,9 @@ w._cgen.use(({beacon, href, leavers, reach, view}) => {
   const place = () => [location.href, w.pageXOffset, w.pageYOffset, d.activeElement && path(d.activeElement)].join();
 
   const click = event => {
-    const target = event.composedPath()[0];
-    if (event == last || !target.getBoundingClientRect || off('heatmap')) return;
+    // What lies within a component is kept on the component: no selector of the page finds it.
+    const within = event.composedPath()[0], target = event.composedPath().find(one => one.getRootNode?.() == d);
+    if (event == last || !target?.getBoundingClientRect || off('heatmap')) return;
     last = event;
     const box = target.getBoundingClientRect(), mille = (part, whole) => Math.round(1000 * part / (whole || 1));
     const row = [
@@ -65,7 +67,7 @@ w._cgen.use(({beacon, href, leavers, reach, view}) => {
       mille(event.clientX - box.left, box.width), mille(event.clientY - box.top, box.height), escape(path(target)),
     ];
     rows.push(row);
-    watchDeath(row, target);
+    watchDeath(row, within);
     if (rows.length >= MOST) flush();
   };
 
