@@ -7,6 +7,7 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from django.http import HttpRequest
 
+from accounts.host_names import readable_host
 from reports.engine.registry import Dimension
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -33,6 +34,8 @@ def value_name(row: Dimension, value: object) -> str:
     text = str(value)
     if text == "":
         return row.empty
+    if row.name == "host":
+        return readable_host(text)
     if row.format == "country":
         return str(ENGLISH.territories.get(text.upper(), text))
     if row.format == "language":
