@@ -10,6 +10,8 @@ import pytest
 from goals.discovery import discover
 from goals.models import Goal
 from goals.services import goal_create
+from reports.engine.dimensions import dimension
+from reports.pages.names import value_name
 from sites import known
 from sites.models import Site
 from tests.doors import knock
@@ -72,6 +74,21 @@ def test_goals_that_people_type_match_what_browsers_send(
     goal = goal_create(site=site, name="Goal", **fields)
     now = datetime.now(UTC)
     assert ask(site, "conversions", where={"goal": goal.pk}, now=now) == times
+
+
+def test_a_host_of_another_script_is_shown_and_found_in_it(site: Site, store: Any) -> None:
+    record(event(site, "/", at=NOW, host="xn--bcher-kva.example"))
+    assert value_name(dimension("host", ""), "xn--bcher-kva.example") == "bücher.example"
+    for typed in ("bücher.example", "xn--bcher-kva.example", "https://Bücher.example/a"):
+        where = {"dimension": "host", "operator": "is", "value": [typed]}
+        assert ask(site, "views", where=where) == 1, typed
+
+
+def test_sources_of_another_script_are_found_however_they_are_typed(site: Site, store: Any) -> None:
+    record(event(site, "/", at=NOW, source="bücher.example", referrer_domain="bücher.example"))
+    for name in ("source", "referrer_domain"):
+        for typed in ("bücher.example", "xn--bcher-kva.example"):
+            assert ask(site, "visits", where={"dimension": name, "operator": "is", "value": [typed]}) == 1, typed
 
 
 def test_pages_are_shown_and_found_as_people_read_them(site: Site, store: Any) -> None:

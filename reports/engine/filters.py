@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.host_names import host_name
 from reports.engine.dimensions import Dimension, dimension
 from reports.engine.refusal import QueryRefused, one_of, shown
 from reports.engine.vocabulary import VOCABULARIES, canonical_value, codes_named, fold
@@ -208,6 +209,8 @@ def stored_form(row: Dimension, operator: str, text: str) -> str:
     """What somebody typed, as it is stored: the page `https://site/gr%C3%B6%C3%9Fe` is `/größe`."""
     if row.name in ("source", "referrer_domain"):
         return typed_source(text)
+    if row.name == "host" and operator in ("is", "is_not"):
+        return host_name(text) or text
     if row.format not in TYPED or row.name == "destination":
         return text
     return TYPED[row.format](text) if operator in WHOLE else readable_path(text)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from django.http import HttpRequest
 
+from accounts.host_names import readable_host
 from reports.engine.registry import Dimension
 from reports.engine.vocabulary import ENGLISH, WEEKDAYS, country_name, language_name
 
@@ -31,6 +32,8 @@ def value_name(row: Dimension, value: object) -> str:
     text = str(value)
     if text == "":
         return row.empty
+    if row.name == "host":
+        return readable_host(text)
     if row.format == "country":
         return country_name(text)
     if row.format == "language":

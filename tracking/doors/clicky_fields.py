@@ -39,7 +39,7 @@ def fill(hit: Hit, fields: Fields, referer: str) -> None:
     hit.language, hit.screen = get("lang", "").replace("xx", ""), get("res", "")
     hit.timezone = get("tz", "")
     hit.platform_version, hit.model = get("hep", ""), get("hem", "")
-    if touch_points := get("tc", ""):
+    if (touch_points := get("tc", "0")) != "0":  # most computers have none
         hit.touch_points = int(min(1000, max(0, number(touch_points))))
     hit.cookie, hit.consent = get("jsuid", ""), get("consent", "") == "1"
     hit.do_not_track = hit.do_not_track or get("dnt", "") == "1"

@@ -177,7 +177,6 @@ def agent_columns(user_agent: str, hints: Hints = NO_HINTS) -> dict[str, str]:
     return {name: value for name, value in columns.items() if value}
 
 
-@lru_cache(maxsize=20_000)
 def is_narrow(screen: str) -> bool:
     """Whether a screen such as `412x915` is a phone's, in CSS pixels."""
     width, _, height = screen[:20].partition("x")
@@ -189,26 +188,33 @@ def unquoted(text: str) -> str:
     return text[:LONGEST_HINT].strip().strip('"').strip()
 
 
-def hints_of(hit: Hit) -> Hints:
-    """What the visitor's browser said beside its user agent, in headers or through the tracker."""
-    get = hit.headers.get
-    brands = get("sec-ch-ua", "")
-    if not brands and not hit.touch_points and not hit.platform_version and not hit.model:
-        return NO_HINTS
-    touch = hit.touch_points > 1
-    return Hints(
-        unquoted(get("sec-ch-ua-platform", "")),
-        unquoted(hit.platform_version or get("sec-ch-ua-platform-version", "")),
-        unquoted(hit.model or get("sec-ch-ua-model", "")),
-        brands[:500],
-        get("sec-ch-ua-mobile", "")[:2],
-        touch,
-        touch and is_narrow(hit.screen),
-    )
+@lru_cache(maxsize=20_000)
+def hinted_columns(
+    user_agent: str, brands: str, mobile: str, platform: str, version: str, model: str, touch: bool, screen: str
+) -> dict[str, str]:
+    """The columns of a user agent and of hints as they were sent; `screen` is given where there is touch."""
+    hints = Hints(
+        unquoted(platform), unquoted(version), unquoted(model), brands[:500], mobile[:2], touch,
+        touch and is_narrow(screen),
+    )  # fmt: skip
+    return agent_columns(user_agent, hints)
+
+
+def columns_of(hit: Hit) -> dict[str, str]:
+    """The columns of the visitor's browser, by its headers and by what the tracker asked it."""
+    user_agent, get = hit.user_agent[:LONGEST], hit.headers.get
+    brands, touch = get("sec-ch-ua", ""), hit.touch_points > 1
+    if not brands and not touch and not hit.platform_version and not hit.model:
+        return agent_columns(user_agent)
+    return hinted_columns(
+        user_agent, brands, get("sec-ch-ua-mobile", ""), get("sec-ch-ua-platform", ""),
+        hit.platform_version or get("sec-ch-ua-platform-version", ""), hit.model or get("sec-ch-ua-model", ""),
+        touch, hit.screen if touch else "",
+    )  # fmt: skip
 
 
 def read_agent(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     """Fill browser, system, device."""
     if hit.user_agent:
-        event.update(agent_columns(hit.user_agent[:LONGEST], hints_of(hit)))
+        event.update(columns_of(hit))
     return None

@@ -19,6 +19,7 @@ ORIGIN = (
     "referrer", "referrer_domain", "source", "channel", "search_term",
     "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 )  # fmt: skip
+ORIGIN_NAMES = frozenset(ORIGIN)
 LINK = ("link_id", "group_id", "click_id")
 CARRIED = (*ORIGIN, *LINK)
 TOLD = ("screen", "language")  # of the visitor, yet not every event tells them
@@ -92,8 +93,8 @@ def carry_origin(event: Event, visit: Visit) -> None:
     A payment page or a log-in elsewhere sends people back in the middle of a visit, and did not bring them. A view
     that a click on a tracked link led to keeps that link.
     """
-    for name in ORIGIN:
-        event.pop(name, None)
+    for name in event.keys() & ORIGIN_NAMES:
+        del event[name]
     own_link = {name: event[name] for name in LINK if name in event} if event.get("click_id") else None
     event.update(visit.origin)
     if own_link:
