@@ -8,6 +8,9 @@ A visit's metric by something only events have comes in another form:
   (a stay is what one visit did on one page);
 - `event`: visits by page, event, goal … = those that saw or did it; everything else = of the visits that contain it.
 
+Where the filter chooses goals, conversions and amounts are of the events that reach them, and everything else of the
+visits in which they were reached (see `filters.goal_events` and `filters.goal_visits`).
+
 Amounts are sums of one currency, because sums of several mean nothing: the currency of the breakdown or filter where
 it names one, else the one in which most orders were paid; the answer's meta names it and tells the others' totals.
 """
