@@ -85,11 +85,9 @@ def texts(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """A JSON value as the text of a property: `true`, `a, b` for a list of words, JSON for what is nested."""
+    """A JSON value as the text of a property, as the tracker sends it: `true`, and JSON for arrays and objects."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
-        return ", ".join(value_text(item) for item in value if item is not None)[:LONGEST_VALUE]
     if isinstance(value, list | dict):
         return orjson.dumps(value).decode()[:LONGEST_VALUE]
     return text_of(value)[:LONGEST_VALUE]
