@@ -80,6 +80,7 @@ def test_values_of_every_json_type_are_kept(site: Site, api_key: str, form: str)
     post_event({"type": "custom", "name": "Buy", "url": "https://example.com/", **body}, api_key)
     row = stored(site.pk)[0]
     assert row["tags" if form == "visitor" else "props"] == {
-        "yes": "true", "no": "false", "list": '["a","b",3,true]', "empty": "[]", "object": '{"a":[1]}', "nested": '[["a"]]',
+        "yes": "true", "no": "false", "list": '["a","b",3,true]', "empty": "[]", "object": '{"a":[1]}',
+        "nested": '[["a"]]',
         "zero": "0", "half": "1.5", "text": "ü", "none": "",
     }  # fmt: skip
