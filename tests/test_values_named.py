@@ -110,7 +110,7 @@ def test_several_values_are_or_and_not_is_none_of_them(site: Site, alice: User, 
     [
         ("country", "Germanny"), ("country", "DE,AT"), ("country", "ZZ"), ("language", "Germanish"),
         ("language", "xq"), ("device", "Toaster"), ("channel", "Pigeon"), ("weekday", "8"), ("hour_of_day", "24"),
-        ("kind", "sale"), ("unique", "2"), ("currency", "Eurodollars"),
+        ("kind", "sale"), ("currency", "Eurodollars"),
     ],
 )  # fmt: skip
 def test_a_value_that_names_nothing_is_refused_with_a_sentence(
@@ -162,3 +162,5 @@ def test_names_are_compared_without_accents_case_and_kinds_of_quotes() -> None:
     assert language_tag("ZH-hans-cn") == "zh-Hans-CN" and find_language("Klingon") == "tlh"
     with pytest.raises(QueryRefused, match="There is no country “Atlantis”; use a code such as DE"):
         parse({"dimension": "country", "operator": "is", "value": "Atlantis"})
+    with pytest.raises(QueryRefused, match="There is no value of “unique” “2”; use 1 or 0"):
+        parse({"dimension": "unique", "operator": "is", "value": "2"})
