@@ -98,7 +98,7 @@ def column_of(row: Dimension) -> str:
 
 def text_of(row: Dimension, event: Event) -> str:
     """The dimension's value of an event, "" where its kind of event has none."""
-    if row.kinds and event.get("kind") != row.kinds[0]:
+    if row.kinds and event.get("kind") not in row.kinds:
         return ""
     value = event.get(column_of(row))
     if row.key:
@@ -111,6 +111,8 @@ def text_of(row: Dimension, event: Event) -> str:
 def time_bucket(name: str, local: datetime) -> int:
     """The number of the bucket that a local time lies in, as `conditions.bucket` numbers them."""
     day = local.date()
+    if name == "minute":
+        return int(local.replace(second=0, microsecond=0).timestamp())
     if name == "hour":
         return int(local.replace(minute=0, second=0, microsecond=0).timestamp())
     if name == "hour_of_day":
