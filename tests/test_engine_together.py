@@ -25,7 +25,8 @@ from tracking.store import StoreError
 from tracking.store.target import target
 
 GOALS = FromMappings({7: {"dimension": "event", "operator": "is", "value": "Signup"}}, {})
-BY = (*(name for name, row in DIMENSIONS.items() if row.breakdown), "prop:plan", "tag:team")
+# Minutes are of a day at most
+BY = (*(name for name, row in DIMENSIONS.items() if row.breakdown and name != "minute"), "prop:plan", "tag:team")
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "a filter of visits": {"where": {"dimension": "country", "operator": "is", "value": "DE"}},

@@ -21,6 +21,7 @@ KEPT = {
     "accounts.Membership.key_generation": "derived",
     "accounts.Invitation.token_hash": "hashed",
     "accounts.HostClaim.proof": "public",  # by whom a host was proved
+    "accounts.SecretKeyFingerprint.salt": "public",  # of a slow hash
     "sites.Site.key_generation": "derived",
     "sites.Site.proxy_secret": "encrypted",
     "sites.Site.cookies": "public",  # whether the tracker may set one

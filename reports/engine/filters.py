@@ -213,7 +213,9 @@ def stored_form(row: Dimension, operator: str, text: str) -> str:
         return host_name(text) or text
     if row.format not in TYPED or row.name == "destination":
         return text
-    return TYPED[row.format](text) if operator in WHOLE else readable_path(text)
+    if operator in WHOLE:
+        return TYPED[row.format](text)
+    return readable_path(text.replace(" ", "%20") if row.format == "path" and operator != "matches" else text)
 
 
 def stored_values(row: Dimension, text: str, where: str) -> tuple[str, ...]:

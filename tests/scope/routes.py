@@ -84,6 +84,7 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys((
         SET, f"{SET}/tracking-code", f"{SET}/tracking-code/first-hit", f"{SET}/api-keys", f"{SET}/api-keys/rotate",
         f"{SET}/api-keys/<int:key_id>/revoke", f"{SET}/general", f"{SET}/privacy", f"{SET}/exclusions",
+        f"{SET}/counting", f"{SET}/tracker",
         f"{SET}/proxy", f"{SET}/personal-data", f"{SET}/heatmaps", f"{SET}/sharing",
         f"{SET}/sharing/<int:share_id>/revoke", f"{S}/notes/<int:note_id>/remove", f"{S}/bots/people",
         f"{S}/visitors/<int:device>/bot", f"{S}/visits/<int:visit>/bot", f"{S}/goals/new", f"{S}/goals/<int:goal_id>",
