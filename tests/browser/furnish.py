@@ -10,7 +10,7 @@ ENTRY = re.compile(r'<li><a href="([^"]+)">')
 WORDS = ("", "settings", "links", "documentation", "new", "overview", "account", "you", "reports")
 # Pages with something in their address, beside those that can be gone to
 MORE = {
-    "filtered": "?period=30d&country=US&page~contains=b", "empty": "?country=ZZ", "month": "?period=12m",
+    "filtered": "?period=30d&country=US&page~contains=b", "empty": "?country=AQ", "month": "?period=12m",
     "details": "details/page", "details-goal": "details/goal", "explain": "explain?metric=bounce_rate&period=30d",
     "visitor-actions": "visitors?people=actions", "retention-day": "retention?by=day",
     "heatmap": "heatmaps/page?at=/pricing", "journeys-of": "journeys?at=/pricing",
