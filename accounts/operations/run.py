@@ -52,7 +52,7 @@ def run_guarded(
     if not claim:
         return False
     begun, error = time.monotonic(), ""
-    with renewed(name, claim, now, longest):
+    with keep_lease(name, claim, now, longest):
         try:
             job()
         except Exception as failure:
@@ -83,7 +83,7 @@ def claim_task(name: str, now: datetime, longest: timedelta = LONGEST, pause: ti
 
 
 @contextmanager
-def renewed(name: str, claim: str, now: datetime, longest: timedelta) -> Iterator[None]:
+def keep_lease(name: str, claim: str, now: datetime, longest: timedelta) -> Iterator[None]:
     """Renew the lease of a claim made at `now` in a thread meanwhile, until it would end later than `longest`."""
     ended, begun = threading.Event(), time.monotonic()
 

@@ -329,12 +329,12 @@ def filters_of(facts: SiteFacts, given: Mapping[str, str], of_actions: bool = Fa
         elif name == "custom" or CUSTOM.fullmatch(name):
             found.append(custom(name, value))
         elif name in FILTERS:
-            made = made_of(facts, name, value)
+            made = build_filter(facts, name, value)
             found.append(made["visited"] if of_actions and name in OF_ACTIONS else made)
     return tuple(found)
 
 
-def made_of(facts: SiteFacts, name: str, value: str) -> Filter:
+def build_filter(facts: SiteFacts, name: str, value: str) -> Filter:
     """The filter of one parameter. Raises ClickyError for a value that names nothing, such as an unknown country."""
     try:
         made = FILTERS[name](facts, value)

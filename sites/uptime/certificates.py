@@ -29,7 +29,9 @@ def watch_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
     days = parse_days(str(alert.parameters.get(DAYS, "")))
     if not days or not alert.channels.usable().exists():
         return []
-    due = {str(monitor.pk): warning(monitor, days, now) for monitor in expiring(alert.site_id, days[-1], now)}
+    due = {
+        str(monitor.pk): build_warning(monitor, days, now) for monitor in find_expiring(alert.site_id, days[-1], now)
+    }
     told: dict[str, str] = alert.memory.get("certificates", {})
     alert.memory = {**alert.memory, "certificates": {number: firing.key for number, firing in due.items()}}
     return [firing for number, firing in due.items() if told.get(number) != firing.key]
@@ -40,16 +42,16 @@ def days_left(expires: datetime, now: datetime) -> int:
     return math.ceil((expires - now) / timedelta(days=1))
 
 
-def expiring(site_id: int, days: int, now: datetime) -> list[Monitor]:
+def find_expiring(site_id: int, days: int, now: datetime) -> list[Monitor]:
     """The site's monitors whose certificate expires within so many days, the first one first."""
     soon = Monitor.objects.filter(tls_expires__gt=now, tls_expires__lte=now + timedelta(days=days))
     return list(soon.filter(site_id=site_id, enabled=True).order_by("tls_expires", "pk"))
 
 
-def warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Firing:
+def build_warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Firing:
     """The words about a certificate, which expires within the last of `days`; the key names the one that is reached."""
     expires = monitor.tls_expires
-    assert expires is not None  # `expiring` asked for it
+    assert expires is not None  # `find_expiring` asked for it
     number = days_left(expires, now)
     reached = next(day for day in days if number <= day)
     when = "within a day" if number == 1 else f"in {number} days"

@@ -88,7 +88,7 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     goal = named(fields, "goal")
     name = goal.get("id") or goal.get("name") or one(fields, "goal")
     if not name:
-        return nameless(hit, facts)
+        return receive_without_goal(hit, facts)
     revenue, currency = read_amount(goal.get("revenue", "")) or NO_AMOUNT
     currency = goal.get("currency", "") or currency or hit.currency
     if hit.kind == "goal":
@@ -106,7 +106,7 @@ def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
     return outcome
 
 
-def nameless(hit: Hit, facts: SiteFacts) -> Event | Refused:
+def receive_without_goal(hit: Hit, facts: SiteFacts) -> Event | Refused:
     """A hit without a goal; where it was to be one, nobody could know which."""
     if hit.kind == "goal":
         return intake.turn_away(facts.site_id, "bad_request", hit.now)

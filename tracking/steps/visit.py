@@ -109,7 +109,7 @@ def view_number(text: str) -> int:
         return 0
 
 
-def share_told(visit: Visit, event: Event) -> None:
+def share_screen_and_language(visit: Visit, event: Event) -> None:
     """Give the event the screen and language of its visit, so that the visit counts under one value of each."""
     for name in TOLD:
         if found := visit.told.get(name):
@@ -170,7 +170,7 @@ def fill_visit(hit: Hit, facts: SiteFacts, event: Event, visit: Visit) -> None:
     if hit.kind == "view":
         visit.view = view or new_number()
     event["view_id"] = view or visit.view
-    share_told(visit, event)
+    share_screen_and_language(visit, event)
     event["device"], event["visit"], event["is_new"] = visit.device, visit.number, visit.is_new
     event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
