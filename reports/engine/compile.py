@@ -40,10 +40,16 @@ class Compiler:
         rows += [leaf.dimension for leaf in filters.leaves(self.scene.tree, inside_visited=False)]
         return {row.side for row in rows}
 
-    def scope(self, atom: Atom) -> str:
+    def asks_only_visits(self) -> bool:
+        """Whether only visits know what breakdown and filter are about."""
         sides = self.sides()
-        if atom.visits and "entry" in sides and "event" not in sides:
-            return "base_visits" if atom.scope == "base" and self.scene.chosen_goals else "visits"
+        return "entry" in sides and "event" not in sides
+
+    def scope(self, atom: Atom) -> str:
+        if atom.scope == "base" and self.scene.chosen_goals:
+            return "base"  # has a filter of its own
+        if atom.visits and self.asks_only_visits():
+            return "visits"
         if atom.how == "worth" and all(goal.worth is None for goal in self.scene.counted_goals()):
             return "events"  # nothing to add, and no part of its own for that
         return atom.scope
@@ -75,11 +81,11 @@ class Compiler:
             by_scope["events"] = [atom for scope in TOGETHER for atom in by_scope.pop(scope, [])]
         writers: dict[str, Callable[[list[Atom]], str]] = {
             "events": self.events, "visits": self.visits, "stays": self.stays, "online": self.online,
-            "goals": self.goals, "base": self.base, "base_visits": self.base_visits,
+            "goals": self.goals, "base": self.base,
         }  # fmt: skip
         return [
             Part(
-                "visits" if scope in ("visits", "base_visits") else "events",
+                "visits" if scope == "visits" else "events",
                 writers[scope](group),
                 tuple(atom.name for atom in group),
             )
@@ -165,12 +171,11 @@ class Compiler:
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
-    def events(self, atoms: list[Atom], scene: Scene | None = None, tree: filters.Node | str | None = "") -> str:
+    def events(self, atoms: list[Atom], scene: Scene | None = None) -> str:
         scene = scene or self.scene
         seen = self.seen()
         narrow = seen if seen and all(atom.seen or atom.when == seen for atom in atoms) else ""
-        filter_tree = self.scene.tree if isinstance(tree, str) else tree
-        conditions = [*self.present(self.breakdown.dimensions), self.conditions.events(filter_tree), narrow]
+        conditions = [*self.present(self.breakdown.dimensions), self.conditions.events(self.scene.tree), narrow]
         aggregates = [self.aggregate(plain(atom, narrow), "" if narrow else seen) for atom in atoms]
         columns = self.columns(map(self.value, self.breakdown.dimensions), aggregates)
         return f"SELECT {columns} {self.source(scene, conditions)}{self.group_by()}"
@@ -196,13 +201,13 @@ class Compiler:
         aggregates = ", ".join(self.aggregate(atom, "") for atom in atoms)
         return f"SELECT {self.keys()}, {aggregates} FROM ({rows}){self.group_by()}"
 
-    def visits(self, atoms: list[Atom], tree: filters.Node | str | None = "") -> str:
-        wanted = self.scene.tree if isinstance(tree, str) else tree
-        joined = self.containing(wanted) if self.contained() else ""
+    def visits(self, atoms: list[Atom]) -> str:
+        tree = self.scene.tree
+        joined = self.containing() if self.contained() else ""
         values: list[str] = []
         conditions: list[str] = []
-        if not (joined and filters.about_events(wanted)):
-            conditions.append(self.conditions.visits(wanted))
+        if not (joined and filters.about_events(tree)):
+            conditions.append(self.conditions.visits(tree))
         for index, row in enumerate(self.breakdown.dimensions):
             value = f"c{index}" if row in self.contained() else self.conditions.visit_value(row)
             values.append(value)
@@ -228,8 +233,9 @@ class Compiler:
         """The dimensions a visit has because it contains an event that has them."""
         return [row for row in self.breakdown.dimensions if row.side == "event" and row.name != "page"]
 
-    def containing(self, tree: filters.Node | None) -> str:
+    def containing(self) -> str:
         """Joins to visits the event dimensions they contain."""
+        tree = self.scene.tree
         rows = list(enumerate(self.breakdown.dimensions))
         columns = ", ".join(f"{self.value(row)} AS c{i}" for i, row in rows if row in self.contained())
         about = self.conditions.events(tree) if filters.about_events(tree) else ""
@@ -256,11 +262,8 @@ class Compiler:
         return self.for_every_goal(inside, others, atoms)
 
     def base_of(self, breakdown: Breakdown, atoms: list[Atom]) -> str:
-        scene = replace(self.scene, tree=self.scene.tree_without_goals)
-        return Compiler(scene, breakdown).events(atoms)
-
-    def base_visits(self, atoms: list[Atom]) -> str:
-        return self.visits(atoms, tree=self.scene.tree_without_goals)
+        compiler = Compiler(replace(self.scene, tree=self.scene.tree_without_goals), breakdown)
+        return compiler.visits(atoms) if compiler.asks_only_visits() else compiler.events(atoms)
 
     def for_every_goal(self, inside: str, others: tuple[Dimension, ...], atoms: list[Atom]) -> str:
         numbers = ", ".join(str(goal.number) for goal in self.scene.counted_goals()) or "0"
