@@ -50,6 +50,7 @@ lock:                       ## resolve the dependencies again
 bench: bench-ingest bench-query bench-redirect bench-pages bench-uptime
 
 bench-ingest bench-query bench-redirect bench-pages bench-uptime: bench-%: $(STAMP)
+	command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq wrk >/dev/null)
 	$(PY) -m tests.bench.$*
 
 clean:
