@@ -34,7 +34,7 @@ RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("code", re.compile(r"[0-9A-F]{32}"), "<32 hexadecimal digits>"),  # of a conversion: drawn
     ("id", re.compile(r"(\d{9}@\d{14})\d{9}"), r"\1<nine digits>"),  # of a hit: ends with drawn digits
     ("lastKey", re.compile(r"(\d{13})-\d{1,17}"), r"\1-<drawn number>"),  # of a page of hits
-    ("session_id", re.compile(r"[1-9]\d{0,15}"), "<number below 2**53>"),  # of a visit that an event began: drawn
+    ("session_id", re.compile(r"[1-9]\d{7,15}"), "<number below 2**53>"),  # of a visit that an event began: drawn
     ("page_visit_id", re.compile(r"[0-9a-f]{8,16}"), "<hexadecimal digits>"),  # of a view: drawn
 )
 
@@ -58,7 +58,7 @@ def describe_answer(status: int, content_type: str, content: bytes) -> dict[str,
     kind = content_type.partition(";")[0]
     if kind == "application/json" and content:
         return found | {"json": replace_volatile(json.loads(content))}
-    return found | {"text": BREAKS.get(kind, WHOLE).split(content.decode())}
+    return found | {"text": [line for line in BREAKS.get(kind, WHOLE).split(content.decode()) if line]}
 
 
 def describe_response(response: Any) -> dict[str, Any]:
