@@ -34,6 +34,11 @@ RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("code", re.compile(r"[0-9A-F]{32}"), "<32 hexadecimal digits>"),  # of a conversion: drawn
     ("id", re.compile(r"(\d{9}@\d{14})\d{9}"), r"\1<nine digits>"),  # of a hit: ends with drawn digits
     ("lastKey", re.compile(r"(\d{13})-\d{1,17}"), r"\1-<drawn number>"),  # of a page of hits
+    (
+        "fresh_until",
+        re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,15}\+00:00"),
+        "<time>",
+    ),  # the store's, which has its own clock
     ("session_id", re.compile(r"[1-9]\d{7,15}"), "<number below 2**53>"),  # of a visit that an event began: drawn
     ("page_visit_id", re.compile(r"[0-9a-f]{8,16}"), "<hexadecimal digits>"),  # of a view: drawn
 )
