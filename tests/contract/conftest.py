@@ -5,13 +5,10 @@ The world is made once, since what a call changes is taken back; it would take a
 
 from __future__ import annotations
 
-import random
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import pytest
 import time_machine
@@ -22,12 +19,13 @@ from accounts.models import Account, Role
 from sites import known
 from sites.services import site_create
 from tests.conftest import member
-from tests.contract.numbers import number_rows
+from tests.contract.numbers import draw_alike, number_rows
 from tests.hits import forget as forget_visitors
 from tests.links_support import forget as forget_links
 from tests.support import forget_traffic
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.test_contracts.traffic` ends
+WORLD = 7  # what is drawn while the world is made
 SECRET = "only for tests, and long enough that no check complains about it"
 
 
@@ -42,8 +40,7 @@ def forget_all() -> None:
 @pytest.fixture(scope="module")
 def still(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The clock stands at NOW, keys are derived from one secret, and what is drawn is always the same."""
-    chance = mock.patch.object(secrets, "choice", random.Random(7).choice)
-    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), chance:
+    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), draw_alike(WORLD):
         with time_machine.travel(NOW, tick=False), transaction.atomic():
             forget_all()
             number_rows()

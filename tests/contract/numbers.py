@@ -1,6 +1,12 @@
-"""Which numbers new rows get: every kind of row from a number of its own, in every test the same."""
+"""What is drawn or counted on: new rows get the same numbers in every test, links without an alias the same one."""
 
 from __future__ import annotations
+
+import random
+import secrets
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
 
 from django.apps import apps
 from django.db import connection, models
@@ -15,6 +21,11 @@ FIRST: dict[type[models.Model], int] = {
 }  # fmt: skip
 OTHERS = 1000
 APPS = ("accounts", "sites", "goals", "links")
+
+
+def draw_alike(seed: int) -> AbstractContextManager[Any]:
+    """Inside, choices are those of this seed."""
+    return mock.patch.object(secrets, "choice", random.Random(seed).choice)
 
 
 def number_rows(later: int = 0) -> None:

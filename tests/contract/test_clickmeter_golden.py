@@ -12,7 +12,7 @@ from tests.clickmeter_support import Program, guest, master
 from tests.contract.clickmeter_calls import Asked, list_calls
 from tests.contract.clickmeter_world import furnish
 from tests.contract.golden_files import check_golden, check_names, describe_response
-from tests.contract.numbers import number_rows
+from tests.contract.numbers import draw_alike, number_rows
 from tests.test_clickmeter_operations import named
 from tests.test_clickmeter_scope import undone
 
@@ -45,7 +45,7 @@ def record_call(operation: Operation, callers: dict[str, Program], asked: Asked)
     request = {"key": asked.who, "address": f"{operation.method} {asked.path}"}
     found = {"request": request | ({} if asked.body is None else {"body": asked.body})}
     program = callers[asked.who]
-    with undone():
+    with undone(), draw_alike(LATER):
         number_rows(LATER)
         found["answer"] = describe_response(program.call(operation.method, asked.path, asked.body))
         if address := find_written(operation, found["answer"], asked):
