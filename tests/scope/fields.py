@@ -76,8 +76,8 @@ FIELDS: list[Field] = [
     Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", several("channels")),
     Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", several("channels")),
     Field("SubscriptionForm.sites", "POST digests", "site", several("sites"), ALL),
-    Field("ShareForm.segment", f"POST {SET}/sharing", "segment", value("segment"), WRITERS),
-    Field("ShareForm.segment", f"POST {SET}/sharing", "private_segment", value("segment"), WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "segment", value("segment"), WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "private_segment", value("segment"), WRITERS),
     *(
         Field(f"FunnelForm.goal_{step}", call, "goal", value(f"goal_{step}"), WRITERS)
         for step in range(1, 9)
