@@ -58,10 +58,10 @@ def onsite_stats(request: HttpRequest, what: str = "") -> HttpResponse:
     access = authorize(request.GET)
     if access is None:
         return build_script("/* no such site, or no key to it */", 403)
-    facts, user_id = access
+    site, user_id = access
     try:
-        check_goals_and_segments(parse_filter(request.GET), (facts.site_id,), user_id)
-        data = build_data(facts, request.GET, now)
+        check_goals_and_segments(parse_filter(request.GET), (site.site_id,), user_id)
+        data = build_data(site, request.GET, now)
     except QueryRefused as error:
         data = {"failed": error.sentence}
     except StoreError as error:
@@ -84,33 +84,33 @@ def build_script(text: str, status: int = 200) -> HttpResponse:
 def authorize(params: QueryDict) -> tuple[SiteFacts, int | None] | None:
     """Return (site, user id) for a site's key or a user's token; the user id is None for a key. None: no access."""
     site_id, key = parse_number(params.get("site_id", ""), 18, -1), params.get("sitekey", "")
-    facts = known.site(site_id) if site_id >= 0 else None
-    if facts is None or not key:
+    site = known.site(site_id) if site_id >= 0 else None
+    if site is None or not key:
         return None
-    if same_key(key, facts.sitekey):
-        return facts, None
-    user_id = onsite.user_of(key, facts.site_id)
+    if same_key(key, site.sitekey):
+        return site, None
+    user_id = onsite.user_of(key, site.site_id)
     user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
     if user is None:
         return None
     try:
-        site_of(user, facts.site_id)
+        site_of(user, site.site_id)
     except Http404:
         return None
-    return facts, user.pk
+    return site, user.pk
 
 
-def parse_path(facts: SiteFacts, params: QueryDict) -> str:
+def parse_path(site: SiteFacts, params: QueryDict) -> str:
     """Return the path of the page in `href`, written as in events and clicks."""
-    address = page_url(params.get("href", "/")[:8000], params.get("domain", "")[:255] or facts.domain, "")
-    options = facts.tracker
+    address = page_url(params.get("href", "/")[:8000], params.get("domain", "")[:255] or site.domain, "")
+    options = site.tracker
     return read_address(address, bool(options.get("internal_search")), bool(options.get("hash_routes"))).path or "/"
 
 
-def build_stats(facts: SiteFacts, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_stats(site: SiteFacts, params: QueryDict, now: datetime) -> dict[str, Any]:
     """Return the visitors online on the site and the page, and today's numbers and sources of the page."""
-    sites, today = (facts.site_id,), Period.parse("today", facts.timezone, now)
-    page = [{"dimension": "page", "operator": "is", "value": [parse_path(facts, params)]}]
+    sites, today = (site.site_id,), Period.parse("today", site.timezone, now)
+    page = [{"dimension": "page", "operator": "is", "value": [parse_path(site, params)]}]
     on_site = ask(Query(sites, today, ("online",)), now=now).rows[0]
     on_page = ask(Query(sites, today, ("online",), where=page), now=now).rows[0]
     numbers = ask(Query(sites, today, ("visitors", "views"), where=page), now=now).rows[0]
@@ -124,21 +124,21 @@ def build_stats(facts: SiteFacts, params: QueryDict, now: datetime) -> dict[str,
     }
 
 
-def build_visitors(facts: SiteFacts, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_visitors(site: SiteFacts, params: QueryDict, now: datetime) -> dict[str, Any]:
     """Return the visitors online, PAGE_ROWS at a time (`page`); with `sub=page` only those on this page."""
     page = min(MAX_PAGE, max(1, parse_number(params.get("page", "1"), 3, 1)))
-    rows = lists.online(facts.site_id, now)
+    rows = lists.online(site.site_id, now)
     if params.get("sub") == "page":
-        path = parse_path(facts, params)
+        path = parse_path(site, params)
         rows = [row for row in rows if row["exit_page"] == path]
     visible = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-    visits = [build_visit(row, facts, now) for row in visible]
+    visits = [build_visit(row, site, now) for row in visible]
     return {"number": page, "more": len(rows) > page * PAGE_ROWS, "visits": visits}
 
 
-def build_visit(row: dict[str, Any], facts: SiteFacts, now: datetime) -> dict[str, Any]:
+def build_visit(row: dict[str, Any], site: SiteFacts, now: datetime) -> dict[str, Any]:
     """Return one visit of the list."""
-    visitor = build_visitor(row, facts.site_id)
+    visitor = build_visitor(row, site.site_id)
     seconds = max(0, round((now - parse_instant(row["visit_start"])).total_seconds()))
     return {
         "name": visitor.name, "place": visitor.place, "source": visitor.source, "page": row["exit_page"],
@@ -146,13 +146,13 @@ def build_visit(row: dict[str, Any], facts: SiteFacts, now: datetime) -> dict[st
     }  # fmt: skip
 
 
-def build_heatmap(facts: SiteFacts, params: QueryDict, now: datetime) -> dict[str, Any]:
+def build_heatmap(site: SiteFacts, params: QueryDict, now: datetime) -> dict[str, Any]:
     """Return the clicks on the page for the overlay, of windows as wide as this one (`w`) and the filtered visits."""
     period = params.get("date") or params.get("period") or DEFAULT_HEATMAP_PERIOD
     pixels = parse_number(params.get("w", ""), 5, -1)
     width = heat.width_of(pixels) if pixels >= 0 else ""
     query = heat.heat(
-        facts.site_id, Period.parse(period, facts.timezone, now), parse_path(facts, params),
+        site.site_id, Period.parse(period, site.timezone, now), parse_path(site, params),
         parse_filter(params) or None, width, now=now,
     )  # fmt: skip
     totals, points = heat.totals(query), heat.points(query)

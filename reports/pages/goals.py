@@ -32,7 +32,7 @@ MAX_TRIAL_PAGES = 10
 
 
 @dataclass(frozen=True)
-class GoalRow:
+class GoalSummary:
     """A goal of the list with its numbers; no numbers where it is not in use."""
 
     goal: Goal
@@ -63,16 +63,16 @@ def goal_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     return render(request, "reports/goals.html", context)
 
 
-def build_row(state: ReportState, goal: Goal) -> GoalRow:
+def build_row(state: ReportState, goal: Goal) -> GoalSummary:
     """Query and format the numbers of a goal. Raises QueryRefused, StoreError."""
     if not goal.active:
-        return GoalRow(goal, [], "")
+        return GoalSummary(goal, [], "")
     query = state.build_query(GOAL_METRICS, compare=state.compare, also=({"goal": goal.pk},))
     result = ask(query, now=state.now)
     row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
     currency = result.meta.currency
     cells = [shown(name, row.get(name), state.locale, before.get(name), currency) for name in GOAL_METRICS]
-    return GoalRow(goal, cells, state.href(f"/sites/{state.site.pk}/goals/{goal.pk}/report"))
+    return GoalSummary(goal, cells, state.href(f"/sites/{state.site.pk}/goals/{goal.pk}/report"))
 
 
 @require_http_methods(["GET", "POST"])

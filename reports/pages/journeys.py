@@ -31,7 +31,7 @@ class NeighbourRow:
 
 
 @site_page
-def journey(request: HttpRequest, state: ReportState) -> HttpResponse:
+def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display one path and its neighbours; the front page if the URL names none."""
     pages = state.option("at", "/").replace("\r", "").split(PAGE_SEPARATOR)
     path = [page for page in pages if page][:MOST_PAGES] or ["/"]

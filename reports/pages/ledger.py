@@ -53,7 +53,7 @@ def build_plain_toolbar(request: HttpRequest, state: ReportState) -> dict[str, A
 
 
 @site_page
-def ledger(request: HttpRequest, state: ReportState) -> HttpResponse:
+def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display received, stored, rejected and duplicate hits by minute, hour or day."""
     step = choose_step(state)
     context = {**build_plain_toolbar(request, state), "section": "ledger", "step": step}

@@ -80,7 +80,7 @@ class CohortRow:
 
 
 @site_page
-def retained(request: HttpRequest, state: ReportState) -> HttpResponse:
+def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the table of cohorts, or send it as a file (`?format=csv|json|xml`)."""
     by = state.option("by") if state.option("by") in STEPS else "week"
     has_names = knows_people(state.site.pk, state.now)
@@ -142,7 +142,7 @@ def fetch_cohorts(state: ReportState, by: str, level: IdentityLevel) -> list[Coh
 
 def build_table(state: ReportState, by: str, cohorts: list[Cohort]) -> dict[str, Any]:
     """Return the context of the table: a row per cohort, and one of all."""
-    shares = [seen / cohort.seen[0] for cohort in cohorts if cohort.seen[0] for seen in cohort.seen[1:]]
+    shares = [count / cohort.seen[0] for cohort in cohorts if cohort.seen[0] for count in cohort.seen[1:]]
     highest = max(shares, default=0.0)
     unfinished = bool(cohorts) and step_after(cohorts[-1].start, by) > local_today(state)
     has_overall = len(cohorts) > 2
@@ -158,8 +158,8 @@ def build_row(state: ReportState, by: str, cohort: Cohort, highest: float, unfin
     """Format a cohort. `highest` is the share with the darkest shade."""
     size, last = cohort.seen[0], len(cohort.seen) - 1
     cells = [
-        build_cell(seen, size, by, index, highest, unfinished and index == last)
-        for index, seen in enumerate(cohort.seen[1:], start=1)
+        build_cell(returned, size, by, index, highest, unfinished and index == last)
+        for index, returned in enumerate(cohort.seen[1:], start=1)
     ]
     last_day = step_after(cohort.start, by) - timedelta(days=1)
     overview = state.with_period(f"{cohort.start}..{last_day}").with_view({"people": "", "by": ""})
@@ -174,8 +174,8 @@ def build_overall_row(
     cells = []
     for index in range(1, len(cohorts[0].seen) - unfinished):
         ended = [cohort.seen for cohort in cohorts if len(cohort.seen) - unfinished > index]
-        seen, size = sum(counts[index] for counts in ended), sum(counts[0] for counts in ended)
-        cells.append(build_cell(seen, size, by, index, highest, False))
+        returned, size = sum(counts[index] for counts in ended), sum(counts[0] for counts in ended)
+        cells.append(build_cell(returned, size, by, index, highest, False))
     return CohortRow("All", shown("visitors", sum(cohort.seen[0] for cohort in cohorts), state.locale), cells)
 
 

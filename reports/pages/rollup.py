@@ -117,7 +117,7 @@ def portfolio_page(view: PortfolioView) -> PortfolioView:
     return page
 
 
-def rollup(request: HttpRequest) -> HttpResponse:
+def portfolio_report(request: HttpRequest) -> HttpResponse:
     """Display the portfolio; a reader without sites is redirected to the list of sites."""
     try:
         return render_portfolio(request)
@@ -138,7 +138,9 @@ def render_portfolio(request: HttpRequest, state: ReportState, portfolio: Portfo
 
 
 @portfolio_page
-def rollup_panel(request: HttpRequest, state: ReportState, portfolio: Portfolio, name: str, tab: str) -> HttpResponse:
+def portfolio_panel(
+    request: HttpRequest, state: ReportState, portfolio: Portfolio, name: str, tab: str
+) -> HttpResponse:
     """Display one panel of the portfolio."""
     target = htmx_target(request)
     panel = load_named_panel(state, name, tab, target, portfolio_panels())
@@ -148,13 +150,13 @@ def rollup_panel(request: HttpRequest, state: ReportState, portfolio: Portfolio,
 
 
 @portfolio_page
-def rollup_explain(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
+def portfolio_explain(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
     """Explain a number of the portfolio."""
     return render_explanation(request, state)
 
 
 @portfolio_page
-def rollup_picture(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
+def portfolio_graph_svg(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
     """Send the graph of the portfolio as a file."""
     count = len(portfolio.sites)
     return render_image(request, state, f"{count} site{'s' if count > 1 else ''}")

@@ -50,7 +50,7 @@ class ExperimentResult:
 
 
 @site_page
-def split_list(request: HttpRequest, state: ReportState) -> HttpResponse:
+def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display the experiments of the period, each with its variants."""
     goals, reach = goals_of([state.site.pk]), state.option("reach")
     chosen = next((goal for goal in goals if str(goal.pk) == reach), None)

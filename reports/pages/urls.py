@@ -8,27 +8,27 @@ from reports.pages.funnels import funnel_edit, funnel_list, funnel_remove, funne
 from reports.pages.goal_report import goal_report
 from reports.pages.goals import goal_edit, goal_list, goal_remove
 from reports.pages.heatmaps import heatmap, heatmap_list, heatmap_settings
-from reports.pages.journeys import journey
+from reports.pages.journeys import journey_report
 from reports.pages.layouts import content, overview, panel, sources
-from reports.pages.ledger import bots, ledger
+from reports.pages.ledger import bots, ingestion_audit
 from reports.pages.picture import graph_svg
 from reports.pages.preferences import go, keys, theme
-from reports.pages.retention import retained
+from reports.pages.retention import retention_report
 from reports.pages.robots import quarantine_visit, quarantine_visitor, restore_people
-from reports.pages.rollup import rollup, rollup_explain, rollup_panel, rollup_picture
+from reports.pages.rollup import portfolio_explain, portfolio_graph_svg, portfolio_panel, portfolio_report
 from reports.pages.segments import segment_remove, segment_save
 from reports.pages.sites import site_list
-from reports.pages.splits import split_list
+from reports.pages.splits import experiment_list
 from reports.pages.spy import spy, stream
 from reports.pages.visitors import single_visit, visitor, visitors
 
 urlpatterns = [
     path("sites", site_list, name="sites"),
-    path("sites/all", rollup, name="rollup"),
-    path("sites/all/explain", rollup_explain, name="rollup-explain"),
-    path("sites/all/graph.svg", rollup_picture, name="rollup-graph-svg"),
-    path("sites/all/panel/<slug:name>/<slug:tab>", rollup_panel, name="rollup-panel"),
-    path("sites/<int:site_id>/ledger", ledger, name="ledger"),
+    path("sites/all", portfolio_report, name="rollup"),
+    path("sites/all/explain", portfolio_explain, name="rollup-explain"),
+    path("sites/all/graph.svg", portfolio_graph_svg, name="rollup-graph-svg"),
+    path("sites/all/panel/<slug:name>/<slug:tab>", portfolio_panel, name="rollup-panel"),
+    path("sites/<int:site_id>/ledger", ingestion_audit, name="ledger"),
     path("sites/<int:site_id>/bots", bots, name="bots"),
     path("sites/<int:site_id>/bots/people", restore_people, name="bots-people"),
     path("sites/<int:site_id>/visitors/<int:device>/bot", quarantine_visitor, name="visitor-bot"),
@@ -43,9 +43,9 @@ urlpatterns = [
     path("sites/<int:site_id>/funnels/<int:funnel_id>", funnel_report, name="funnel"),
     path("sites/<int:site_id>/funnels/<int:funnel_id>/edit", funnel_edit, name="funnel-edit"),
     path("sites/<int:site_id>/funnels/<int:funnel_id>/remove", funnel_remove, name="funnel-remove"),
-    path("sites/<int:site_id>/journeys", journey, name="journeys"),
-    path("sites/<int:site_id>/retention", retained, name="retention"),
-    path("sites/<int:site_id>/splits", split_list, name="splits"),
+    path("sites/<int:site_id>/journeys", journey_report, name="journeys"),
+    path("sites/<int:site_id>/retention", retention_report, name="retention"),
+    path("sites/<int:site_id>/splits", experiment_list, name="splits"),
     path("sites/<int:site_id>/spy", spy, name="spy"),
     path("sites/<int:site_id>/spy/stream", stream, name="spy-stream"),
     path("sites/<int:site_id>/visitors", visitors, name="visitors"),

@@ -48,12 +48,15 @@ def incidents_price(*, now: datetime) -> int:
     pending = pending.annotate(priced_until=Coalesce(Subquery(priced_until[:1]), Value(NEVER)))
     rows = rank_by_account(pending, "monitor__site__account_id", "priced_until")[:MAX_INCIDENTS]
     estimated = run_each(
-        rows, lambda incident: incident_price(incident=incident, now=now), what="Incident", stop_for=(StoreAway,)
+        rows,
+        lambda incident: incident_cost_estimate(incident=incident, now=now),
+        what="Incident",
+        stop_for=(StoreAway,),
     )
     return len(estimated)
 
 
-def incident_price(*, incident: Incident, now: datetime) -> IncidentPrice:
+def incident_cost_estimate(*, incident: Incident, now: datetime) -> IncidentPrice:
     """Compare the visits during the incident with the same clock times on the same weekdays of the four weeks before.
 
     Raises QueryRefused, StoreError.

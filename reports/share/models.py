@@ -18,6 +18,8 @@ def share_token() -> str:
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
+    """Queries of shared links."""
+
     def open(self, now: datetime) -> ShareQuerySet:
         """Return the links that can be opened: neither revoked nor expired, of a site that is not deleted."""
         not_expired = models.Q(expires=None) | models.Q(expires__gt=now)
@@ -52,6 +54,7 @@ class Share(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the link; of a new one also the hash of its token."""
         if self.pk is None:
             self.token_hash = key_hash(self.token)
         super().save(*args, **kwargs)
