@@ -50,31 +50,31 @@ class HeatmapDrawing:
     height: str
     total_width: int
     legend: list[tuple[str, int, int]]
-    reach: str
+    scroll_curve: str
     marks: list[tuple[str, str, str]]  # y, y of the text, text
     steps: list[ScrollStep]
     left_out: int
 
 
-def draw_heatmap(totals: Totals, rows: list[dict[str, Any]], reach: list[float], width: str) -> HeatmapDrawing:
-    """Draw a page from its cells. `reach`: the share of page views that displayed each twentieth of it."""
+def draw_heatmap(totals: Totals, rows: list[dict[str, Any]], depth_shares: list[float], width: str) -> HeatmapDrawing:
+    """Draw a page from its cells. `depth_shares`: the share of page views that displayed each twentieth of it."""
     unit = PAGE_WIDTH / TYPICAL_WIDTHS.get(width, TYPICAL_WIDTHS[""])  # units of one CSS pixel
     deepest = max([totals.height or MIN_HEIGHT, MIN_HEIGHT, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
     height = min(deepest, MAX_HEIGHT)
     drawn = [row for row in rows if (row["line"] + 1) * ROW_PIXELS <= height]
     bounds = level_bounds(max((int(row["clicks"]) for row in drawn), default=0))
     page_height = min(totals.height or height, height) * unit
-    steps = range(0, REACH_STEPS + 1, 2) if reach else ()
+    steps = range(0, REACH_STEPS + 1, 2) if depth_shares else ()
     return HeatmapDrawing(
         [draw_cell(row, unit, bounds) for row in drawn],
         f"{PAGE_WIDTH / COLUMNS:g}",
         f"{ROW_PIXELS * unit:.2f}",
         f"{height * unit:.1f}",
-        PAGE_WIDTH + (CURVE_WIDTH if reach else 0),
+        PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
         [(f"heat-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
-        draw_curve(reach, page_height),
-        draw_marks(reach, page_height),
-        [ScrollStep(100 * step // REACH_STEPS, f"{100 * reach[step]:.0f}%") for step in steps],
+        draw_curve(depth_shares, page_height),
+        draw_marks(depth_shares, page_height),
+        [ScrollStep(100 * step // REACH_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
         sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in drawn),
     )
 
@@ -98,22 +98,23 @@ def draw_cell(row: dict[str, Any], unit: float, bounds: list[int]) -> HeatmapCel
     )  # fmt: skip
 
 
-def draw_curve(reach: list[float], height: float) -> str:
+def draw_curve(depth_shares: list[float], height: float) -> str:
     """Return the path of the area beside the page, as wide at each depth as the share of views that displayed it."""
-    if not reach:
+    if not depth_shares:
         return ""
     left = PAGE_WIDTH + 10
     points = [
-        f"L{left + share * (CURVE_WIDTH - 20):.1f} {height * i / REACH_STEPS:.1f}" for i, share in enumerate(reach)
+        f"L{left + share * (CURVE_WIDTH - 20):.1f} {height * i / REACH_STEPS:.1f}"
+        for i, share in enumerate(depth_shares)
     ]
     return f"M{left} 0{''.join(points)}L{left} {height:.1f}Z"
 
 
-def draw_marks(reach: list[float], height: float) -> list[tuple[str, str, str]]:
+def draw_marks(depth_shares: list[float], height: float) -> list[tuple[str, str, str]]:
     """Return lines across the page at the depth that three quarters, half and a quarter of the views displayed."""
     marks = []
     for share in (0.75, 0.5, 0.25):
-        last = max((i for i, value in enumerate(reach) if value >= share), default=-1)
+        last = max((i for i, value in enumerate(depth_shares) if value >= share), default=-1)
         if 0 < last < REACH_STEPS:
             y = height * last / REACH_STEPS
             marks.append((f"{y:.1f}", f"{y - 6:.1f}", f"{share:.0%} saw this far"))

@@ -36,7 +36,7 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     pages = state.option("at", "/").replace("\r", "").split(PAGE_SEPARATOR)
     path = [page for page in pages if page][:MOST_PAGES] or ["/"]
     context: dict[str, Any] = {
-        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "way": path,
+        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "path": path,
         "may_edit": may_edit(request, state.site.pk),
         "hidden_at": state.parameters_without("at"),
         "funnel": f"/sites/{state.site.pk}/funnels/new?" + urlencode([("page", page) for page in path]),

@@ -122,10 +122,10 @@ class ActionRow:
     view_id: str
     visit: str
     seconds: int  # engaged time so far; grows while pings arrive
-    stay: str
-    worth: str = ""
-    gap: str = ""  # class of the space before it, by the length of the pause
-    wait: str = ""
+    engaged: str  # the same in words; empty for none
+    revenue: str = ""
+    pause_class: str = ""  # CSS class of the space before it
+    pause: str = ""  # since the action before it, in words
 
 
 def describe_object(row: EngineRow) -> str:
@@ -172,7 +172,7 @@ class VisitRow:
     tags: list[tuple[str, str]] = field(default_factory=list)
     new: bool = False
     scroll: int = 0
-    gap: str = ""
+    pause: str = ""  # since the visit before it, in words
     lines: list[ActionRow] = field(default_factory=list)
     link: Link | None = None  # the tracked link that started it
 

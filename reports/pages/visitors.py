@@ -153,7 +153,7 @@ def build_history(
         visit.lines = add_pauses(by_visit.get(visit.number, []))
         visit.link = links.get(int(row["link_id"]))
         if older is not None:
-            visit.gap = format_pause((visit.began - older.began) / timedelta(seconds=1))
+            visit.pause = format_pause((visit.began - older.began) / timedelta(seconds=1))
     return visits
 
 
@@ -162,6 +162,6 @@ def add_pauses(actions: list[ActionRow]) -> list[ActionRow]:
     rows, before = [], None
     for action in actions:
         seconds = (action.at - before).total_seconds() if before else 0
-        rows.append(replace(action, gap=pause_class(seconds), wait=format_pause(seconds)))
+        rows.append(replace(action, pause_class=pause_class(seconds), pause=format_pause(seconds)))
         before = action.at
     return rows
