@@ -114,6 +114,11 @@ def test_nonsense_in_the_url_is_told_and_never_an_error(inside: Client, busy, qu
         assert "Show the page without it" in response.content.decode()
 
 
+@pytest.mark.parametrize("path", ["details/page", "visitors", "heatmaps"])
+def test_an_offset_that_is_no_number_is_the_first_page(inside: Client, busy, path: str) -> None:
+    assert inside.get(f"/sites/{busy.pk}/{path}?from=²").status_code == 200
+
+
 def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -> None:
     def dead(*_: object, **__: object) -> None:
         raise StoreError("The event store does not answer.")
