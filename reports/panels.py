@@ -1,6 +1,6 @@
-"""The panels pages are made of: one row each. A page is a layout of their names; adding a panel is one row here.
+"""The panels of reports, one row each. A report is a layout of their names; a new panel is one row here.
 
-A tab is a breakdown by one dimension.
+A tab of a panel is a table by one dimension.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Tab:
-    """One table of a panel: `metric` per value of `dimension`. `also`: more filter JSON."""
+    """One table of a panel: `metric` per value of `dimension`. `also`: further filter JSON."""
 
     name: str
     label: str
@@ -19,20 +19,22 @@ class Tab:
     metric: str = "visitors"
     second: str = ""
     also: tuple[Any, ...] = ()
-    teach: str = ""  # what would stand here and how to get it here
+    teach: str = ""  # displayed while there is no data: what belongs here and how it is collected
     map: bool = False
-    all_values: tuple[int, ...] = ()  # the values that always have a row, in this order, where they are few and known
+    all_values: tuple[int, ...] = ()  # values that always have a row, in this order
 
 
 @dataclass(frozen=True)
 class Panel:
+    """A box of a report: one or more tabs under a title."""
+
     name: str
     label: str
     tabs: tuple[Tab, ...]
-    shown_tabs: int = 4  # the others are behind "More"
+    visible_tabs: int = 4  # further ones are under "More"
 
     def tab(self, name: str) -> Tab:
-        """The tab of that name, else the first."""
+        """Return the tab of that name, or the first."""
         return next((tab for tab in self.tabs if tab.name == name), self.tabs[0])
 
 
@@ -58,7 +60,7 @@ ROWS: tuple[Panel, ...] = (
         Tab("utm_medium", "UTM medium", "utm_medium", teach=CAMPAIGN_TEACH),
         Tab("utm_content", "UTM content", "utm_content", teach=CAMPAIGN_TEACH),
         Tab("utm_term", "UTM term", "utm_term", teach=CAMPAIGN_TEACH),
-    ), shown_tabs=3),
+    ), visible_tabs=3),
     Panel("pages", "Pages", (
         Tab("top", "Top", "page", second="views", teach=VISITS_TEACH),
         Tab("entry", "Entry", "entry_page", teach=VISITS_TEACH),
@@ -74,7 +76,7 @@ ROWS: tuple[Panel, ...] = (
         Tab("regions", "Regions", "region", teach=VISITS_TEACH),
         Tab("cities", "Cities", "city", teach=VISITS_TEACH),
         Tab("languages", "Languages", "language", teach=VISITS_TEACH),
-    ), shown_tabs=5),
+    ), visible_tabs=5),
     Panel("technology", "Technology", (
         Tab("browsers", "Browser", "browser", teach=VISITS_TEACH),
         Tab("os", "System", "os", teach=VISITS_TEACH),
@@ -109,7 +111,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "content": ("pages", "events"),
     "sources": ("sources", "places"),
 }
-# Sheets that open a panel's tabs side by side instead of one behind another
+# Reports that display tabs side by side: (panel, tab) of each slot
 SPREAD: dict[str, tuple[tuple[str, str], ...]] = {
     "content": (("pages", "top"), ("pages", "entry"), ("pages", "exit"), ("pages", "titles"), ("pages", "outbound"),
                 ("pages", "downloads"), ("events", "events"), ("events", "forms")),

@@ -43,14 +43,14 @@ def purchase(site: Site, store: Any) -> Any:
 def headline(user: User, site: Site, query: str) -> dict[str, str]:
     answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     assert answer.status_code == 200
-    return {one.name: one.shown.exact for one in answer.context["headline"].numbers}
+    return {one.name: one.formatted.exact for one in answer.context["headline"].numbers}
 
 
 def rows(user: User, site: Site, query: str, panel: str) -> dict[str, tuple[str, str]]:
     """Name -> (visitors, what stands beside them) of a panel."""
     answer = logged_in(user).get(f"/sites/{site.pk}/?period=today&{query}", headers={"accept-language": "en"})
     (found,) = [one["table"] for one in answer.context["panels"] if one["id"] == f"panel-{panel}"]
-    return {row.name: (row.shown.exact, row.second.exact if row.second else "") for row in found.rows}
+    return {row.name: (row.formatted.exact, row.second.exact if row.second else "") for row in found.rows}
 
 
 def test_the_headline_of_a_goal_is_what_converting_visits_did(site: Site, alice: User, purchase: Goal) -> None:

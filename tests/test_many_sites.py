@@ -87,7 +87,7 @@ def test_the_usage_of_a_large_white_label_account_is_answered(client: Any, accou
 def test_incidents_that_go_on_do_not_keep_others_from_their_price(
     monkeypatch: pytest.MonkeyPatch, site: Site, charlies_site: Site, store: Any
 ) -> None:
-    monkeypatch.setattr(prices, "MOST", 1)
+    monkeypatch.setattr(prices, "MAX_INCIDENTS", 1)
     for hours, where in ((1, site), (3, charlies_site)):
         monitor = Monitor.objects.create(site=where, url="https://x.example/", next_due=NOW)
         Incident.objects.create(monitor=monitor, start=NOW - hours * HOUR, cause="It broke.")

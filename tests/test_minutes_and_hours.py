@@ -33,7 +33,7 @@ def test_the_last_thirty_minutes_have_thirty_bars(site: Site, alice: User) -> No
     assert found.by == "minute" and len(found.graph.buckets) == 30
     told = [(bucket.key[11:16], bucket.value) for bucket in found.graph.buckets if bucket.value != "0"]
     assert told == [("11:31", "1"), ("11:50", "1"), ("11:57", "2"), ("12:00", "1")]
-    assert {one.name: one.shown.exact for one in found.numbers}["visitors"] == "5"
+    assert {one.name: one.formatted.exact for one in found.numbers}["visitors"] == "5"
     assert found.graph.buckets[-1].ghost and found.graph.buckets[0].tick == "11:31\u202fAM"
     assert logged_in(alice).get(f"/sites/{site.pk}/graph.svg?period=realtime").status_code == 200
 
@@ -57,7 +57,7 @@ def test_the_hours_of_day_are_twenty_four(site: Site, alice: User) -> None:
     page = logged_in(alice).get(f"/sites/{site.pk}/panel/visitors/hours?period=today")
     rows = page.context["panel"]["table"].rows
     assert [row.name for row in rows] == [f"{hour:02d}:00" for hour in range(24)]
-    assert {row.name: row.shown.exact for row in rows if row.shown.exact != "0"} == {
+    assert {row.name: row.formatted.exact for row in rows if row.formatted.exact != "0"} == {
         "00:00": "1", "17:00": "6"
     }  # fmt: skip
     days = logged_in(alice).get(f"/sites/{site.pk}/panel/visitors/weekdays?period=7d").context["panel"]["table"].rows

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from reports.notes.services import marks, note_add
+from reports.notes.services import list_graph_marks, note_add
 from reports.share.services import share_create
 from sites.models import Incident, Site
 from sites.uptime.services import monitor_create
@@ -61,7 +61,7 @@ def test_marks_are_those_of_the_period_and_of_the_site(site: Site, charlies_site
     note_add(site=charlies_site, at=now, text="His")
     note_add(site=site, at=now - timedelta(days=9), text="Before")
     note_add(site=site, at=now, text="Now")
-    found = marks(site, now - timedelta(days=1), now + timedelta(days=1))
+    found = list_graph_marks(site, now - timedelta(days=1), now + timedelta(days=1))
     assert [mark.text for mark in found] == ["Now"]
 
 

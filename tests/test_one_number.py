@@ -60,12 +60,12 @@ class Surfaces:
 
     def headline(self, name: str, **given: Any) -> str:
         """A headline number of the overview."""
-        return next(one.shown.exact for one in self.page(**given)["headline"].numbers if one.name == name)
+        return next(one.formatted.exact for one in self.page(**given)["headline"].numbers if one.name == name)
 
     def panel(self, panel: str, tab: str, **given: Any) -> dict[str, str]:
         """Name -> first number of a panel's rows."""
         rows = self.page(f"panel/{panel}/{tab}", **given)["panel"]["table"].rows
-        return {row.name: row.shown.exact for row in rows}
+        return {row.name: row.formatted.exact for row in rows}
 
     def file(self, dimension: str, **given: Any) -> dict[str, dict[str, str]]:
         """The CSV export of a table: value -> column -> cell."""
@@ -190,7 +190,7 @@ def test_what_was_earned_in_which_currency(ways: Surfaces) -> None:
 
 def test_what_was_paid_back(ways: Surfaces) -> None:
     assert ways.query("refunds", "avg_order") == {"refunds": 10.25, "avg_order": 30.25}
-    assert ways.page("explain", metric="refunds")["told"].shown.exact == "€10.25"
+    assert ways.page("explain", metric="refunds")["explanation"].formatted.exact == "€10.25"
     sold = sum(row["refunds"] for row in ways.query("refunds", dimensions=["country"]))
     assert sold == 10.25
 

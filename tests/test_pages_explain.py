@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from goals.services import goal_create
 from reports.engine.registry import DIMENSIONS, METRICS
-from reports.pages import headline
-from reports.pages.explain import BEHIND
+from reports.pages.explain import COUNTED_VISITS
+from reports.pages.headline import KEY_METRICS
 from reports.panels import PANELS
 from reports.share.services import share_create
 from tests.support import ask, browse, event, record
@@ -56,10 +56,10 @@ def visits_listed(html: str) -> int:
 def test_every_headline_number_and_panel_leads_to_its_explanation(inside: Client, busy) -> None:
     html = page(inside, f"/sites/{busy.pk}/?period=yesterday")
     told = whys(html)
-    assert len(told) >= len(headline.HEADLINE) + 4
+    assert len(told) >= len(KEY_METRICS) + 4
     for href in told:
         assert "<dt>Zone</dt>" in page(inside, href), href
-    assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(headline.HEADLINE)  # type: ignore[index]
+    assert {re.search(r"metric=(\w+)", href)[1] for href in told} >= set(KEY_METRICS)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
@@ -142,7 +142,7 @@ def test_every_panel_has_words_for_its_metric_and_dimension() -> None:
     for panel in PANELS.values():
         for tab in panel.tabs:
             assert METRICS[tab.metric].doc and DIMENSIONS[tab.dimension].label
-    assert set(BEHIND) <= set(METRICS)
+    assert set(COUNTED_VISITS) <= set(METRICS)
 
 
 def test_conversions_alone_and_without_goals_are_nothing_however_many_events_there_are(busy) -> None:

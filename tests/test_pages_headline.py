@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from goals.services import goal_create
 from reports.engine import ask as answer
-from reports.pages import headline
+from reports.pages.headline import KEY_METRICS, load_key_figures
 from reports.pages.numbers import shown
 from reports.pages.state import read_state
 from tests.support import event, record
@@ -36,10 +36,10 @@ def test_headline_numbers_are_the_engines_also_where_they_are_sums(site, store, 
         goal_create(site=site, name="Paid", kind="page", pattern="/paid", **more)
     for asked in ASKED:
         state = read_state(rf.get(f"/?{asked}"), site, timezone.now(), "/sites/1/")
-        told = headline.headline(state)
+        told = load_key_figures(state)
         assert told.failed == ""
-        alone = answer(state.query(headline.HEADLINE, compare=state.compare), now=state.now)
+        alone = answer(state.build_query(KEY_METRICS, compare=state.compare), now=state.now)
         before = alone.comparison or {}
         for number in told.numbers:
             row = (alone.rows[0][number.name], state.locale, before.get(number.name), alone.meta.currency)
-            assert number.shown == shown(number.name, *row), (asked, number.name)
+            assert number.formatted == shown(number.name, *row), (asked, number.name)

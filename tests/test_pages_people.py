@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from goals.models import Goal
-from reports.pages import people, spy
+from reports.pages.people import UTC, project_on_map
+from reports.pages.spy import render_message
 from tests.support import ask, browse, event, number, record
 
 
@@ -91,18 +92,16 @@ def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mar
 
 
 def test_a_ping_in_the_stream_carries_seconds(site) -> None:
-    told = spy.message(
-        event(site, "/", kind="ping", engaged=7_400, view_id=3), site.pk, people.ZoneInfo("UTC"), Locale("en")
-    )
+    told = render_message(event(site, "/", kind="ping", engaged=7_400, view_id=3), site.pk, UTC, Locale("en"))
     assert told == b'event: ping\ndata: {"view": "3", "seconds": 7}\n\n'
 
 
 def test_places_lie_where_the_map_has_them() -> None:
-    tallinn, sydney = people.on_map(59.4, 24.7), people.on_map(-33.9, 151.2)
+    tallinn, sydney = project_on_map(59.4, 24.7), project_on_map(-33.9, 151.2)
     assert tallinn and sydney
     assert 480 < float(tallinn[0]) < 560 and float(tallinn[1]) < 110
     assert float(sydney[0]) > 780 and float(sydney[1]) > 290
-    assert people.on_map(0, 0) is None
+    assert project_on_map(0, 0) is None
 
 
 def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, mary) -> None:

@@ -14,7 +14,6 @@ from goals.models import Segment
 from goals.services import goal_create, segment_create
 from reports.engine import Period, Query, QueryRefused, ask_together
 from reports.engine import ask as answer
-from reports.pages import parts
 from reports.pages.state import read_state
 from reports.panels import LAYOUTS, PANELS, SPREAD
 from tests.support import browse, event, record
@@ -115,11 +114,16 @@ def test_nonsense_in_the_url_is_told_and_never_an_error(inside: Client, busy, qu
         assert "Show the page without it" in response.content.decode()
 
 
+@pytest.mark.parametrize("path", ["details/page", "visitors", "heatmaps"])
+def test_an_offset_that_is_no_number_is_the_first_page(inside: Client, busy, path: str) -> None:
+    assert inside.get(f"/sites/{busy.pk}/{path}?from=²").status_code == 200
+
+
 def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -> None:
     def dead(*_: object, **__: object) -> None:
         raise StoreError("The event store does not answer.")
 
-    monkeypatch.setattr(parts, "ask_together", dead)
+    monkeypatch.setattr("reports.pages.parts.ask_together", dead)
     html = page(inside, f"/sites/{busy.pk}/")
     assert "The event store does not answer." in html and "Try again" in html and "Last 7 days" in html
 
@@ -170,7 +174,7 @@ def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatc
         asked.extend(queries)
         return ask_together(queries, **more)
 
-    monkeypatch.setattr(parts, "ask_together", noted)
+    monkeypatch.setattr("reports.pages.parts.ask_together", noted)
     page(inside, f"/sites/{busy.pk}/?period=today")
     assert len(asked) > len(LAYOUTS["overview"])
     assert all(query not in asked[:index] for index, query in enumerate(asked))
@@ -182,7 +186,7 @@ def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -
         refused = QueryRefused("This took too long.")
         return [refused if one.dimensions == ("browser",) else answer(one, **more) for one in queries]
 
-    monkeypatch.setattr(parts, "ask_together", some)
+    monkeypatch.setattr("reports.pages.parts.ask_together", some)
     html = part_of(inside, f"/sites/{busy.pk}/?period=today", "panels")
     assert html.count("This took too long.") == 1 and "/pricing" in html
     assert "This took too long." in html[html.index('id="panel-technology"') : html.index('id="panel-goals"')]
@@ -204,9 +208,9 @@ def test_links_of_many_values_are_those_of_each(site, rf) -> None:
     )
     state = read_state(asked, site, timezone.now(), "/sites/1/")
     for name, operator in (("country", "is"), ("page", "is_not"), ("prop:plan", "is")):
-        link = state.narrowing(name, operator)
+        link = state.build_filter_link(name, operator)
         for value in ("EE", "", "/a b&c=ü?%20~x#y", "<script>", "a+b"):
-            assert link(value) == state.narrowed(name, value, operator).href()
+            assert link(value) == state.with_filter(name, value, operator).href()
 
 
 def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from reports.engine.dimensions import DIMENSIONS
-from reports.pages.export import as_csv, as_xml, harmless
+from reports.pages.export import escape_formula, write_csv, write_xml
 from reports.panels import PANELS
 from reports.templatetags.show import cut_middle, safe_link
 from tests.support import event, record
@@ -100,8 +100,8 @@ def test_a_visitors_history_shows_words_as_words(evil) -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=2", "=cmd|' /C calc'!A0"])
 def test_a_formula_loses_its_power(cell: str) -> None:
-    assert harmless(cell) == "'" + cell
-    rows = list(csv.reader(io.StringIO(as_csv(("page", "views"), [{"page": cell, "views": -5}]).lstrip("\ufeff"))))
+    assert escape_formula(cell) == "'" + cell
+    rows = list(csv.reader(io.StringIO(write_csv(("page", "views"), [{"page": cell, "views": -5}]).lstrip("\ufeff"))))
     assert rows[1][0].startswith("'") and rows[1][1] == "-5"
 
 
@@ -120,7 +120,7 @@ def test_every_file_says_what_the_table_says(evil) -> None:
 
 
 def test_xml_survives_characters_it_does_not_know() -> None:
-    assert ElementTree.fromstring(as_xml(("a",), [{"a": "x\x00\x0b\ud800y"}]))[0][0].text == "xy"
+    assert ElementTree.fromstring(write_xml(("a",), [{"a": "x\x00\x0b\ud800y"}]))[0][0].text == "xy"
 
 
 UNSAFE = ("javascript:alert(1)", "data:text/html,x", "//a.example", "http://[", " JAVASCRIPT:x", "")

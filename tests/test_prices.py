@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports.notes.services import marks
+from reports.notes.services import list_graph_marks
 from reports.prices.models import IncidentPrice
 from reports.prices.services import costs, incidents_price
 from sites.uptime.models import Incident
@@ -98,7 +98,7 @@ def test_the_graph_its_table_and_the_page_of_incidents_show_the_price(site, inci
     for week in range(1, 5):
         visits(site, 5, MONDAY - week * WEEK)
     priced(incident)
-    (mark,) = marks(site, MONDAY - timedelta(days=1), MONDAY + timedelta(days=1))
+    (mark,) = list_graph_marks(site, MONDAY - timedelta(days=1), MONDAY + timedelta(days=1))
     assert mark.text == "Shop was down for 30 min: Answered 503. (5 visits lost)"
     client.force_login(alice)
     graph = client.get(f"/sites/{site.pk}/?period=2026-03-29..2026-03-31").content.decode()

@@ -1,1 +1,1 @@
-"""Notes on a site's graph: what happened outside, at the day it happened; incidents are drawn beside them."""
+"""Annotations of a site's graph: notes at a date, and the incidents that are drawn beside them."""

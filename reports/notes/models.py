@@ -1,4 +1,4 @@
-"""A note at an instant of a site's time."""
+"""Annotations: notes at an instant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Note(models.Model):
-    """Seen by everybody who may see the site; not on shared links."""
+    """An annotation. Visible to everybody who may see the site; not on shared links."""
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="notes")
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Writes of notes, and what is to be marked on a graph."""
+"""Writes of annotations, and the marks that a graph displays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reports.notes.models import Note
 from reports.prices.services import costs
 from sites.models import Incident, Site
 
-MOST = 100  # marks on one graph
+MAX_MARKS = 100  # of each kind on one graph
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Something that happened at `at`: a note, or an incident of a watched address."""
+class GraphMark:
+    """An annotation, or an incident of a monitor, at its instant. `kind`: note or incident."""
 
     at: datetime
     text: str
@@ -26,7 +26,7 @@ class Mark:
 
 @transaction.atomic
 def note_add(*, site: Site, at: datetime, text: str, user: User | None = None) -> Note:
-    """A new note. Raises ValidationError, a dict by field."""
+    """Create an annotation. Raises ValidationError by field."""
     note = Note(site=site, at=at, text=text.strip(), created_by=user)
     note.full_clean()
     note.save()
@@ -35,24 +35,25 @@ def note_add(*, site: Site, at: datetime, text: str, user: User | None = None) -
 
 @transaction.atomic
 def note_delete(*, note: Note) -> None:
+    """Delete an annotation."""
     note.delete()
 
 
-def marks(site: Site, start: datetime, end: datetime) -> list[Mark]:
-    """Notes and incidents that began between two instants, the latest hundred of each, in order of time."""
-    notes = Note.objects.filter(site=site, at__gte=start, at__lt=end).order_by("-at")[:MOST]
-    down = Incident.objects.filter(monitor__site=site, start__gte=start, start__lt=end)
-    incidents = list(down.select_related("monitor").order_by("-start")[:MOST])
-    prices = costs(incidents)
-    found = [Mark(note.at, note.text, "note") for note in notes]
-    for one in incidents:
-        price = f" ({prices[one.pk].short})" if one.pk in prices else ""
-        found.append(Mark(one.start, lasted(one) + price, "incident"))
-    return sorted(found, key=lambda mark: mark.at)
+def list_graph_marks(site: Site, start: datetime, end: datetime) -> list[GraphMark]:
+    """Return the annotations, and the incidents that began, from `start` to `end` (exclusive), in order of time."""
+    notes = Note.objects.filter(site=site, at__gte=start, at__lt=end).order_by("-at")[:MAX_MARKS]
+    began = Incident.objects.filter(monitor__site=site, start__gte=start, start__lt=end)
+    incidents = list(began.select_related("monitor").order_by("-start")[:MAX_MARKS])
+    incident_costs = costs(incidents)
+    graph_marks = [GraphMark(note.at, note.text, "note") for note in notes]
+    for incident in incidents:
+        cost = f" ({incident_costs[incident.pk].short})" if incident.pk in incident_costs else ""
+        graph_marks.append(GraphMark(incident.start, describe_incident(incident) + cost, "incident"))
+    return sorted(graph_marks, key=lambda mark: mark.at)
 
 
-def lasted(incident: Incident) -> str:
-    """What an incident is called beside a number of visitors."""
+def describe_incident(incident: Incident) -> str:
+    """Return an incident in words, with its length if it has ended."""
     if incident.end is None:
         return f"{incident.monitor} is down: {incident.cause}"
     minutes = max(1, round((incident.end - incident.start).total_seconds() / 60))

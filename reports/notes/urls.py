@@ -1,4 +1,4 @@
-"""Addresses of notes."""
+"""Addresses of annotations."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The list of a site's notes: add one, delete one."""
+"""The annotations of a site: list, add, delete."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from reports.notes.services import note_add, note_delete
-from reports.pages.segments import may_edit
+from reports.pages.frame import may_edit
 from sites.access import site_for
 
-SHOWN = 200
+MAX_ROWS = 200
 
 
 class NoteForm(forms.Form):
+    """A new annotation: day, optional time and text."""
+
     day = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
     clock = forms.TimeField(
         label="Time", required=False, help_text="Empty: the whole day.", widget=forms.TimeInput(attrs={"type": "time"})
     )
     text = forms.CharField(max_length=200, label="What happened")
 
-    def at(self, zone: str) -> datetime:
-        """The instant in the site's zone."""
+    def instant(self, zone: str) -> datetime:
+        """Return the instant in the site's zone; midnight without a time."""
         return datetime.combine(self.cleaned_data["day"], self.cleaned_data["clock"] or time(), ZoneInfo(zone))
 
 
@@ -39,16 +41,16 @@ class NoteForm(forms.Form):
 @login_required
 @never_cache
 def notes(request: HttpRequest, site_id: int) -> HttpResponse:
-    """The latest notes; a POST adds one, by whoever may edit the site."""
+    """Display the latest annotations; a POST by an editor of the site adds one."""
     site = site_for(request, site_id, "edit" if request.method == "POST" else "view")
     zone = ZoneInfo(site.timezone)
     form = NoteForm(request.POST or None, initial={"day": timezone.now().astimezone(zone).date()})
     if request.method == "POST" and form.is_valid():
         text = form.cleaned_data["text"]
-        note_add(site=site, at=form.at(site.timezone), text=text, user=cast(User, request.user))
+        note_add(site=site, at=form.instant(site.timezone), text=text, user=cast(User, request.user))
         messages.success(request, "The note is on the graph.", extra_tags="good")
         return redirect("notes", site_id)
-    rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:SHOWN]
+    rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:MAX_ROWS]
     context = {
         "site": site, "section": "overview", "form": form, "may_edit": may_edit(request, site_id),
         "notes": [(note, note.at.astimezone(zone)) for note in rows],
@@ -59,7 +61,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def note_remove(request: HttpRequest, site_id: int, note_id: int) -> HttpResponse:
-    """Delete one note."""
+    """Delete an annotation."""
     note = site_for(request, site_id, "edit").notes.filter(pk=note_id).first()
     if note is None:
         raise Http404("No such note.")

@@ -1,4 +1,4 @@
-"""Which tracked link started a visit? A higher room knows their names; it registers how to ask for them."""
+"""Labels of the tracked links that started visits. The app that stores the links registers how they are read."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from accounts.models import Account
 
 
 class Link(NamedTuple):
-    """What a link is called, and its page."""
+    """The label of a tracked link, and its page."""
 
     name: str
     href: str
 
 
-Reader = Callable[[Any, Account, Iterable[int]], dict[int, Link]]
-_readers: list[Reader] = []
+LinkReader = Callable[[Any, Account, Iterable[int]], dict[int, Link]]
+_readers: list[LinkReader] = []
 
 
-def register_links(reader: Reader) -> None:
-    """`reader(user, account, numbers)` gives the links of those numbers that the user may see."""
+def register_links(reader: LinkReader) -> None:
+    """Register `reader(user, account, ids)`, which returns those of the links that the user may see, by id."""
     if reader not in _readers:
         _readers.append(reader)
 
 
-def links(user: Any, account: Account, numbers: Iterable[int]) -> dict[int, Link]:
-    """The links the user may see, by number."""
-    wanted = {number for number in numbers if number}
-    found: dict[int, Link] = {}
-    for reader in _readers if wanted else ():
-        found |= reader(user, account, wanted)
-    return found
+def find_links(user: Any, account: Account, ids: Iterable[int]) -> dict[int, Link]:
+    """Return the links that the user may see, by id. The id 0 is no link."""
+    link_ids = {link_id for link_id in ids if link_id}
+    links: dict[int, Link] = {}
+    for reader in _readers if link_ids else ():
+        links |= reader(user, account, link_ids)
+    return links

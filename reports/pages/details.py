@@ -1,4 +1,4 @@
-"""The full table of one dimension: search, sort, paging, and the same as a file."""
+"""The full table of one dimension: search, order, pages, and the same as a file."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from reports.engine import Query, Result, ask
 from reports.engine.dimensions import Dimension, dimension
 from reports.engine.refusal import QueryRefused
 from reports.engine.registry import METRICS
-from reports.pages.export import FORMATS, as_file
-from reports.pages.frame import asked_for, bar, site_page
+from reports.pages.export import FORMATS, build_export
+from reports.pages.frame import htmx_target, site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.sheet import Row, rows_of
-from reports.pages.state import State
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.sheet import TableRow, build_rows
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 
-PAGE = 50
-MOST_EXPORTED = 100_000
+PAGE_ROWS = 50
+MAX_OFFSET = 1_000_000
+MAX_EXPORT_ROWS = 100_000
 COLUMNS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 EVENT_COLUMNS = ("visitors", "visits", "events", "revenue")
-OF_GOALS = ("conversions", "revenue")
+CONVERSION_COLUMNS = ("conversions", "revenue")
 GOAL_COLUMNS = ("visitors", "conversions", "conversion_rate", "revenue")
 
 
 @dataclass(frozen=True)
-class Head:
+class ColumnHeader:
+    """The heading of a column; its link orders the table by the column."""
+
     label: str
     doc: str
     href: str
@@ -36,44 +40,47 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Line:
-    row: Row
+class DetailsRow:
+    """A row of the table: its value with links, and a cell per metric."""
+
+    row: TableRow
     cells: list[Shown]
 
 
-def columns_of(row: Dimension, state: State) -> tuple[str, ...]:
-    """The metrics that say something about a dimension; with the rate of a goal where the filter asks for one.
+def choose_columns(row: Dimension, state: ReportState) -> tuple[str, ...]:
+    """Return the metrics that are meaningful for a dimension, with the conversion rate where the filter has a goal.
 
-    A page does not reach a goal, its visitors do: there the rate stands alone.
+    Not a page reaches a goal but its visitors do: by page only the rate is listed, without conversions and revenue.
     """
     if row.name == "goal":
         return GOAL_COLUMNS
     columns = EVENT_COLUMNS if row.kinds or row.name.startswith("prop:") else COLUMNS
-    if not state.asks_for_goal:
+    if not state.has_goal_filter:
         return columns
-    of_goal = () if row.side == "event" else ("conversions", "revenue")
-    return ("visitors", "conversion_rate", *of_goal, *(name for name in columns[1:] if name not in OF_GOALS))
+    conversions = () if row.side == "event" else CONVERSION_COLUMNS
+    others = (name for name in columns[1:] if name not in CONVERSION_COLUMNS)
+    return ("visitors", "conversion_rate", *conversions, *others)
 
 
 @site_page
-def details(request: HttpRequest, state: State, name: str) -> HttpResponse:
-    """The table as a page, its part for htmx, or a file (`?format=csv|json|xml`)."""
-    row = table_named(name)
-    if (wanted := request.GET.get("format", "")) in FORMATS:
-        return exported(state, row, wanted)
+def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
+    """Display the table as a page, as a fragment for htmx, or send it as a file (`?format=csv|json|xml`)."""
+    row = find_dimension(name)
+    if (file_format := request.GET.get("format", "")) in FORMATS:
+        return export_table(state, row, file_format)
     context = {
-        **bar(request, state),
+        **build_toolbar(request, state),
         "no_compare": True,
-        **page_of(state, row, columns_of(row, state)),
+        **build_page(state, row, choose_columns(row, state)),
         "section": "details",
         "dimension": row,
     }
-    part = asked_for(request) == "sheet"
-    return render(request, "reports/_details.html" if part else "reports/details.html", context)
+    is_fragment = htmx_target(request) == "sheet"
+    return render(request, "reports/_details.html" if is_fragment else "reports/details.html", context)
 
 
-def table_named(name: str) -> Dimension:
-    """The dimension of that name. Http404 for one that has no table."""
+def find_dimension(name: str) -> Dimension:
+    """Return the dimension of that name. Http404 for one that has no table."""
     try:
         row = dimension(name, "")
     except QueryRefused as error:
@@ -83,83 +90,90 @@ def table_named(name: str) -> Dimension:
     return row
 
 
-def exported(state: State, row: Dimension, wanted: str) -> HttpResponse:
-    """The whole table as a file."""
-    columns = columns_of(row, state)
-    result = ask(question(state, row, columns, limit=MOST_EXPORTED), now=state.now)
-    return as_file(wanted, f"{state.site.domain}-{row.name}", (row.name, *columns), result.rows)
+def export_table(state: ReportState, row: Dimension, file_format: str) -> HttpResponse:
+    """Return the complete table as a file, up to MAX_EXPORT_ROWS rows."""
+    columns = choose_columns(row, state)
+    result = ask(build_query(state, row, columns, limit=MAX_EXPORT_ROWS), now=state.now)
+    return build_export(file_format, f"{state.site.domain}-{row.name}", (row.name, *columns), result.rows)
 
 
-def order_of(state: State, columns: tuple[str, ...], name: str) -> tuple[str, str]:
-    """`order=views` is largest first, `order=-views` smallest first."""
+def parse_order(state: ReportState, columns: tuple[str, ...], name: str) -> tuple[str, str]:
+    """Return (column, "asc" or "desc"): `order=views` is largest first, `order=-views` smallest first.
+
+    The dimension itself (`name`) is ordered the other way, because A to Z is what is expected first.
+    """
     chosen = state.option("order", columns[0])
     key = chosen.removeprefix("-")
     if key not in (*columns, name):
         return columns[0], "desc"
-    down = chosen.startswith("-") == (key == name)
-    return key, "desc" if down else "asc"
+    descending = chosen.startswith("-") == (key == name)
+    return key, "desc" if descending else "asc"
 
 
-def question(state: State, row: Dimension, columns: tuple[str, ...], **more: Any) -> Query:
-    search = state.option("q")
-    return state.query(columns, (row.name,), order=(order_of(state, columns, row.name),), search=search, **more)
+def build_query(state: ReportState, row: Dimension, columns: tuple[str, ...], **options: Any) -> Query:
+    """Return the query of the table with its search and order."""
+    order = (parse_order(state, columns, row.name),)
+    return state.build_query(columns, (row.name,), order=order, search=state.option("q"), **options)
 
 
-def page_of(state: State, row: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
-    """One page of the table, or the sentence that says why there is none."""
-    offset = int(state.option("from", "0")) if state.option("from", "0").isdigit() else 0
+def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Return the context of one page of the table, or of the reason why it cannot be displayed."""
+    offset = state.offset
     base = {
-        "heads": heads(state, row, columns), "search": state.option("q"), "formats": exports(state),
+        "heads": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
         "label": row.label,
-        "back": state.shown_with({"q": "", "order": "", "from": ""}).href(f"{state.home}/"),
-        "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
+        "back": state.with_view({"q": "", "order": "", "from": ""}).href(f"{state.home_path}/"),
+        "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
-        query = question(state, row, columns, limit=PAGE + 1, offset=min(offset, 1_000_000), totals=True)
-        result = ask(query, now=state.now)
-    except TROUBLE as error:
-        return {**base, "failed": sentence(error)}
-    result_page = replace(result, rows=result.rows[:PAGE])
+        limit, start = PAGE_ROWS + 1, min(offset, MAX_OFFSET)
+        result = ask(build_query(state, row, columns, limit=limit, offset=start, totals=True), now=state.now)
+    except QUERY_ERRORS as error:
+        return {**base, "failed": describe_error(error)}
+    page = replace(result, rows=result.rows[:PAGE_ROWS])
+    totals, currency = result.totals or {}, result.meta.currency
     return {
         **base,
-        "lines": lines(state, row.name, columns, result_page),
+        "lines": build_details_rows(state, row.name, columns, page),
         "first": offset + 1,
-        "last": offset + len(result_page.rows),
-        "next": turned(state, offset + PAGE) if len(result.rows) > PAGE else "",
-        "previous": turned(state, offset - PAGE) if offset else "",
-        "totals": [
-            shown(one, (result.totals or {}).get(one), state.locale, currency=result.meta.currency) for one in columns
-        ],
-    }  # fmt: skip
+        "last": offset + len(page.rows),
+        "next": page_href(state, offset + PAGE_ROWS) if len(result.rows) > PAGE_ROWS else "",
+        "previous": page_href(state, offset - PAGE_ROWS) if offset else "",
+        "totals": [shown(name, totals.get(name), state.locale, currency=currency) for name in columns],
+    }
 
 
-def turned(state: State, offset: int) -> str:
-    """The link to the page that begins at `offset`."""
-    return state.shown_with({"from": str(offset) if offset > 0 else ""}).href()
+def page_href(state: ReportState, offset: int) -> str:
+    """Return the link to the page that begins at `offset`."""
+    return state.with_view({"from": str(offset) if offset > 0 else ""}).href()
 
 
-def lines(state: State, name: str, columns: tuple[str, ...], result: Result) -> list[Line]:
-    sorted_by, _ = order_of(state, columns, name)
-    rows = rows_of(state, name, (sorted_by if sorted_by in columns else columns[0],), result)
-    found = []
-    for row, values in zip(rows, result.rows, strict=True):
+def build_details_rows(state: ReportState, name: str, columns: tuple[str, ...], result: Result) -> list[DetailsRow]:
+    """Format the rows. The bar behind a row is of the metric by which the table is ordered."""
+    sorted_by, _ = parse_order(state, columns, name)
+    table_rows = build_rows(state, name, (sorted_by if sorted_by in columns else columns[0],), result)
+    rows = []
+    for row, values in zip(table_rows, result.rows, strict=True):
         currency = values.get("currency") or result.meta.currency
-        found.append(Line(row, [shown(one, values.get(one), state.locale, currency=currency) for one in columns]))
-    return found
+        cells = [shown(metric, values.get(metric), state.locale, currency=currency) for metric in columns]
+        rows.append(DetailsRow(row, cells))
+    return rows
 
 
-def heads(state: State, row: Dimension, columns: tuple[str, ...]) -> list[Head]:
-    """The headings, each a link that sorts by it, or turns the order round."""
-    key, direction = order_of(state, columns, row.name)
-    found = []
-    for one in (row.name, *columns):
-        label, doc = (row.label, row.doc) if one == row.name else (METRICS[one].label, METRICS[one].doc)
-        turned = f"-{one}" if one == key and not state.option("order").startswith("-") else one
-        sort = "" if one != key else "descending" if direction == "desc" else "ascending"
-        found.append(Head(label, doc, state.shown_with({"order": turned, "from": ""}).href(), sort))
-    return found
+def build_headers(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> list[ColumnHeader]:
+    """Return the headings. The link of a heading orders by its column, or reverses the order."""
+    key, direction = parse_order(state, columns, row.name)
+    headers = []
+    for name in (row.name, *columns):
+        label, doc = (row.label, row.doc) if name == row.name else (METRICS[name].label, METRICS[name].doc)
+        order = f"-{name}" if name == key and not state.option("order").startswith("-") else name
+        sort = "" if name != key else "descending" if direction == "desc" else "ascending"
+        headers.append(ColumnHeader(label, doc, state.with_view({"order": order, "from": ""}).href(), sort))
+    return headers
 
 
-def exports(state: State) -> list[tuple[str, str]]:
-    joint = "&" if "?" in state.href() else "?"
-    return [(name.upper(), f"{state.shown_with({'from': ''}).href()}{joint}format={name}") for name in FORMATS]
+def list_exports(state: ReportState) -> list[tuple[str, str]]:
+    """Return (label, address) of the file formats of a table."""
+    href = state.with_view({"from": ""}).href()
+    separator = "&" if "?" in state.href() else "?"
+    return [(name.upper(), f"{href}{separator}format={name}") for name in FORMATS]

@@ -1,8 +1,9 @@
-"""Where a number comes from: what it means, which filter, days and freshness it rests on, and the visits behind it."""
+"""The explanation of a number: its meaning, the filter, days and freshness it is based on, and the visits behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from babel.dates import format_datetime
@@ -15,37 +16,37 @@ from reports.engine.dimensions import Dimension, dimension
 from reports.engine.metrics import CLICKS
 from reports.engine.refusal import QueryRefused
 from reports.engine.registry import METRICS
-from reports.pages.chips import chips
 from reports.pages.frame import site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.sheet import error_of
-from reports.pages.state import Condition, State
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.sheet import format_error
+from reports.pages.state import FilterCondition, ReportState
+from reports.pages.toolbar import build_filter_tags
 
-# A metric that counts only some visits: the filter that finds them
-BEHIND: dict[str, tuple[Condition, ...]] = {
+# The filter that finds the visits of a metric, where it counts only some of them
+COUNTED_VISITS: dict[str, tuple[FilterCondition, ...]] = {
     "bounce_rate": (
-        Condition("visit_views", "is", ("1",)), Condition("visit_actions", "is", ("1",)),
-        Condition("duration", "at_most", ("29.999",)),
+        FilterCondition("visit_views", "is", ("1",)), FilterCondition("visit_actions", "is", ("1",)),
+        FilterCondition("duration", "at_most", ("29.999",)),
     ),
-    "single_page_rate": (Condition("visit_views", "is", ("1",)),),
-    "revenue": (Condition("amount", "at_least", ("0.01",)),),
-    "avg_order": (Condition("amount", "at_least", ("0.01",)),),
-    "refunds": (Condition("amount", "at_most", ("-0.01",)),),
-    "events": (Condition("kind", "is", ("event",)),),
-    "clickers": (Condition("kind", "is", CLICKS),),
+    "single_page_rate": (FilterCondition("visit_views", "is", ("1",)),),
+    "revenue": (FilterCondition("amount", "at_least", ("0.01",)),),
+    "avg_order": (FilterCondition("amount", "at_least", ("0.01",)),),
+    "refunds": (FilterCondition("amount", "at_most", ("-0.01",)),),
+    "events": (FilterCondition("kind", "is", ("event",)),),
+    "clickers": (FilterCondition("kind", "is", CLICKS),),
 }  # fmt: skip
-HOW = {"metric": "", "second": "", "by": "", "of": "", "from": "", "q": "", "order": ""}
+NO_VIEW_OPTIONS = dict.fromkeys(("metric", "second", "by", "of", "from", "q", "order"), "")
 
 
 @dataclass(frozen=True)
-class Explained:
-    """One number, explained. `filters`: in words, empty for everything; `behind`: the list of its visits."""
+class NumberExplanation:
+    """One number, explained. `filters`: in words, empty for none; `behind`: the address of the list of its visits."""
 
     name: str
     label: str
     doc: str
-    shown: Shown
+    formatted: Shown
     filters: list[str]
     began: str
     ended: str
@@ -59,63 +60,66 @@ class Explained:
 
 
 @site_page
-def explain(request: HttpRequest, state: State) -> HttpResponse:
-    """`?metric=` by its name in the registry, `?of=` the dimension of the panel it stands in; filters as everywhere."""
-    return explanation(request, state)
+def explain(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Explain a number. `?metric=`: its name in the registry; `?of=`: the dimension of its panel."""
+    return render_explanation(request, state)
 
 
-def explanation(request: HttpRequest, state: State) -> HttpResponse:
-    """The page, or the part of it that a sheet over a page shows."""
+def render_explanation(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Render the explanation as a page, or for htmx as the dialog over a page."""
     name = state.option("metric", "visitors")
     if name not in METRICS:
         raise Http404("No such number.")
-    context: dict[str, Any] = {"site": None if state.root else state.site, "state": state, "label": METRICS[name].label}
-    context["back"] = state.shown_with({"of": ""}).href(f"{state.home}/")
+    site = None if state.root_path else state.site
+    context: dict[str, Any] = {"site": site, "state": state, "label": METRICS[name].label}
+    context["back"] = state.with_view({"of": ""}).href(f"{state.home_path}/")
     try:
-        context["told"] = explained(request, state, name)
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
-    part = bool(request.htmx)  # type: ignore[attr-defined]
-    return render(request, "reports/_explain.html" if part else "reports/explain.html", context)
+        context["explanation"] = build_explanation(request, state, name)
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
+    is_dialog = bool(request.htmx)  # type: ignore[attr-defined]
+    return render(request, "reports/_explain.html" if is_dialog else "reports/explain.html", context)
 
 
-def explained(request: HttpRequest, state: State, name: str) -> Explained:
-    row, of = METRICS[name], dimension_of(state)
-    result = ask(state.query((name,), compare=state.compare), now=state.now)
+def build_explanation(request: HttpRequest, state: ReportState, name: str) -> NumberExplanation:
+    """Query the metric `name` and explain its value. Raises QueryRefused, StoreError."""
+    metric, of = METRICS[name], parse_dimension(state)
+    result = ask(state.build_query((name,), compare=state.compare), now=state.now)
     before = result.comparison.get(name) if isinstance(result.comparison, dict) else None
     meta, period = result.meta, state.period
-    return Explained(
-        name, row.label, row.doc,
+    return NumberExplanation(
+        name, metric.label, metric.doc,
         shown(name, result.rows[0].get(name), state.locale, before, meta.currency),
-        [chip.label for chip in chips(state, request.user)],
-        told_at(period.start, state), told_at(min(period.end, state.now), state), period.zone,
-        told_at(meta.freshness, state) if meta.freshness else "", error_of(name, meta, state),
+        [tag.label for tag in build_filter_tags(state, request.user)],
+        format_instant(period.start, state), format_instant(min(period.end, state.now), state), period.zone,
+        format_instant(meta.freshness, state) if meta.freshness else "", format_error(name, meta, state),
         meta.source, of,
-        behind(state, name), name in BEHIND or name == "conversions",
+        visits_href(state, name), name in COUNTED_VISITS or name == "conversions",
     )  # fmt: skip
 
 
-def dimension_of(state: State) -> Dimension | None:
-    """What the panel is by. Http404 for a word that is no dimension."""
+def parse_dimension(state: ReportState) -> Dimension | None:
+    """Return the dimension of the panel in which the number stands. Http404 for an unknown one."""
     try:
         return dimension(state.option("of"), "") if state.option("of") else None
     except QueryRefused as error:
         raise Http404("No such table.") from error
 
 
-def told_at(at: Any, state: State) -> str:
+def format_instant(at: datetime, state: ReportState) -> str:
+    """Format a time in the reader's locale and the site's zone."""
     return str(format_datetime(at.astimezone(state.period.info), "medium", locale=state.locale))
 
 
-def behind(state: State, name: str) -> str:
-    """The list of visits that make the number, with the same filters and period; none for several sites."""
-    if state.root:
+def visits_href(state: ReportState, name: str) -> str:
+    """Return the address of the visits that the number counts, with the same filters. Empty for several sites."""
+    if state.root_path:
         return ""
-    conditions = BEHIND.get(name, ())
-    if name == "conversions" and not any(one.dimension == "goal" for one in state.conditions):
-        counted = tuple(str(goal.pk) for goal in goals_of(state.ids, conversion=True))
-        conditions = (Condition("goal", "is", counted),) if counted else ()
-    taken = {one.key for one in state.conditions}
-    added = tuple(one for one in conditions if one.key not in taken)
-    listed = replace(state, conditions=(*state.conditions, *added), comparison="previous")
-    return listed.shown_with(HOW).href(f"{state.home}/visitors")
+    conditions = COUNTED_VISITS.get(name, ())
+    if name == "conversions" and not any(condition.dimension == "goal" for condition in state.conditions):
+        goals = tuple(str(goal.pk) for goal in goals_of(state.site_ids, conversion=True))
+        conditions = (FilterCondition("goal", "is", goals),) if goals else ()
+    existing = {condition.key for condition in state.conditions}
+    added = tuple(condition for condition in conditions if condition.key not in existing)
+    visits = replace(state, conditions=(*state.conditions, *added), comparison="previous")
+    return visits.with_view(NO_VIEW_OPTIONS).href(f"{state.home_path}/visitors")

@@ -1,4 +1,4 @@
-"""Funnels: the list, one funnel's report with its drop-off, and the form that makes one."""
+"""Funnels: the list, the report of one funnel with its drop-off, and the form that edits one."""
 
 from __future__ import annotations
 
@@ -15,138 +15,136 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.forms import add_mistakes
 from goals.funnels import MOST, funnel_delete, funnel_save, step_filter
 from goals.models import Funnel
-from reports.engine.funnels import funnel as counted
-from reports.pages.frame import bar, site_page
-from reports.pages.funnel_forms import FunnelForm
-from reports.pages.numbers import Shown, shown
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.segments import may_edit
-from reports.pages.state import State
+from reports.engine.funnels import funnel as query_funnel
+from reports.pages.forms import FunnelForm
+from reports.pages.frame import may_edit, site_page
+from reports.pages.numbers import NO_VALUE, Shown, format_percent, shown
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 from sites.access import site_for
 from sites.models import Site
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a report. `share`: percent of the first step; `kept`: percent of the step before."""
+class FunnelStep:
+    """One step of a report. `share`: percent of the first step; `continued`: percent of the step before."""
 
     number: int
     name: str
     visitors: Shown
     share: str
-    kept: str
+    continued: str
     lost: Shown
     lost_percent: str
     width: str
 
 
-def funnel_of(site: Site, number: int) -> Funnel:
-    found = site.funnels.filter(pk=number).first()
-    if found is None:
+def find_funnel(site: Site, funnel_id: int) -> Funnel:
+    """Return a funnel of the site. Http404 where it has no such one."""
+    funnel = site.funnels.filter(pk=funnel_id).first()
+    if funnel is None:
         raise Http404("No such funnel.")
-    return found
+    return funnel
 
 
-def names(funnel: Funnel) -> list[str]:
-    """What the steps are called."""
+def step_names(funnel: Funnel) -> list[str]:
+    """Return the names of the steps: of goals their name, of pages their path."""
     goals = dict(funnel.site.goals.values_list("pk", "name"))
     return [goals.get(step["goal"], "a goal that is gone") if "goal" in step else step["page"] for step in funnel.steps]
 
 
-def asked(state: State, funnel: Funnel) -> list[int]:
-    """Visitors at each step. Raises what the engine raises."""
+def count_visitors(state: ReportState, funnel: Funnel) -> list[int]:
+    """Return the visitors who reached each step. Raises QueryRefused, StoreError."""
     steps = [step_filter(step) for step in funnel.steps]
-    return counted(state.site.pk, state.period, steps, strict=funnel.strict, where=state.where(), now=state.now)
+    where = state.build_filter()
+    return query_funnel(state.site.pk, state.period, steps, strict=funnel.strict, where=where, now=state.now)
 
 
-def percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}%" if whole else "–"
-
-
-def steps_of(state: State, funnel: Funnel) -> list[Step]:
-    reached = asked(state, funnel)
-    first, found = reached[0], []
-    for index, (name, visitors) in enumerate(zip(names(funnel), reached, strict=True)):
-        before = reached[index - 1] if index else visitors
-        found.append(
-            Step(
-                index + 1, name, shown("visitors", visitors, state.locale), percent(visitors, first),
-                percent(visitors, before), shown("visitors", before - visitors, state.locale),
-                percent(before - visitors, before), f"{100 * visitors / first:.2f}" if first else "0",
+def build_steps(state: ReportState, funnel: Funnel) -> list[FunnelStep]:
+    """Return the steps of the report. Raises QueryRefused, StoreError."""
+    counts = count_visitors(state, funnel)
+    first, steps = counts[0], []
+    for index, (name, visitors) in enumerate(zip(step_names(funnel), counts, strict=True)):
+        before = counts[index - 1] if index else visitors
+        steps.append(
+            FunnelStep(
+                index + 1, name, shown("visitors", visitors, state.locale), format_percent(visitors, first),
+                format_percent(visitors, before), shown("visitors", before - visitors, state.locale),
+                format_percent(before - visitors, before), f"{100 * visitors / first:.2f}" if first else "0",
             )
         )  # fmt: skip
-    return found
+    return steps
 
 
 @site_page
-def funnel_list(request: HttpRequest, state: State) -> HttpResponse:
-    """Every funnel with how many began and how many came through."""
+def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display all funnels, each with how many visitors began and completed it."""
+    rows = list(state.site.funnels.select_related("site").order_by("name"))
     context = {
-        **bar(request, state),
+        **build_toolbar(request, state),
         "no_compare": True,
         "section": "goals",
         "sub": "funnels",
         "may_edit": may_edit(request, state.site.pk),
+        "funnels": rows,
+        "lines": [build_row(state, funnel) for funnel in rows],
     }
-    funnels = list(state.site.funnels.select_related("site").order_by("name"))
-    try:
-        context["lines"] = [line(state, one) for one in funnels]
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
-    return render(request, "reports/funnels.html", {**context, "funnels": funnels})
+    return render(request, "reports/funnels.html", context)
 
 
-def line(state: State, funnel: Funnel) -> dict[str, Any]:
+def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
+    """Return the row of a funnel in the list; with a reason instead of numbers where it cannot be queried."""
     address = state.href(f"/sites/{state.site.pk}/funnels/{funnel.pk}")
-    found: dict[str, Any] = {"funnel": funnel, "steps": names(funnel), "href": address}
+    row: dict[str, Any] = {"funnel": funnel, "steps": step_names(funnel), "href": address}
     try:
-        reached = asked(state, funnel)
-    except TROUBLE as error:
-        return {**found, "failed": sentence(error)}
-    found["began"] = shown("visitors", reached[0], state.locale)
-    found["through"] = shown("visitors", reached[-1], state.locale)
-    return {**found, "rate": percent(reached[-1], reached[0])}
+        counts = count_visitors(state, funnel)
+    except QUERY_ERRORS as error:
+        return {**row, "failed": describe_error(error)}
+    row["began"] = shown("visitors", counts[0], state.locale)
+    row["through"] = shown("visitors", counts[-1], state.locale)
+    return {**row, "rate": format_percent(counts[-1], counts[0])}
 
 
 @site_page
-def funnel_report(request: HttpRequest, state: State, funnel_id: int) -> HttpResponse:
-    """One funnel, step by step."""
-    funnel = funnel_of(state.site, funnel_id)
+def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> HttpResponse:
+    """Display one funnel, step by step."""
+    funnel = find_funnel(state.site, funnel_id)
     context = {
-        **bar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
+        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
         "may_edit": may_edit(request, state.site.pk),
         "back": state.href(f"/sites/{state.site.pk}/funnels"),
     }  # fmt: skip
     try:
-        context["steps"] = steps = steps_of(state, funnel)
+        context["steps"] = steps = build_steps(state, funnel)
         context["through"] = steps[-1].share
-        context["worst"] = worst(steps)
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
+        context["worst"] = find_worst_step(steps)
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
     return render(request, "reports/funnel.html", context)
 
 
-def worst(steps: list[Step]) -> Step | None:
-    """The step before which the largest share was lost."""
-    later = [step for step in steps[1:] if step.lost_percent != "–" and step.lost_percent != "0.0%"]
-    return max(later, key=lambda step: float(step.lost_percent[:-1]), default=None)
+def find_worst_step(steps: list[FunnelStep]) -> FunnelStep | None:
+    """Return the step before which the largest share was lost; None where nobody was."""
+    lossy = [step for step in steps[1:] if step.lost_percent not in (NO_VALUE, "0.0%")]
+    return max(lossy, key=lambda step: float(step.lost_percent[:-1]), default=None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpResponse:
-    """Make or change a funnel. `?page=…` fills in steps, for whoever comes from a journey."""
+    """Create or change a funnel. `?page=…` fills in steps, for links from a journey."""
     site = site_for(request, site_id, "edit")
-    funnel = funnel_of(site, funnel_id) if funnel_id else None
+    funnel = find_funnel(site, funnel_id) if funnel_id else None
     form = FunnelForm(request.POST or None, site, funnel, request.GET.getlist("page")[:MOST])
     if request.method == "POST" and form.is_valid():
         try:
-            made = funnel_save(
+            saved = funnel_save(
                 site=site, funnel=funnel, name=form.cleaned_data["name"], steps=form.steps(),
                 strict=form.cleaned_data["strict"],
             )  # fmt: skip
-            messages.success(request, f"Funnel “{made}” is saved.", extra_tags="good")
-            return HttpResponseRedirect(f"/sites/{site_id}/funnels/{made.pk}")
+            messages.success(request, f"Funnel “{saved}” is saved.", extra_tags="good")
+            return HttpResponseRedirect(f"/sites/{site_id}/funnels/{saved.pk}")
         except ValidationError as error:
             add_mistakes(form, error)
     context = {"site": site, "funnel": funnel, "form": form, "section": "goals"}
@@ -156,8 +154,8 @@ def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpR
 @require_POST
 @login_required
 def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpResponse:
-    """Forget a funnel."""
-    funnel = funnel_of(site_for(request, site_id, "edit"), funnel_id)
+    """Delete a funnel; its events are not changed."""
+    funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
     messages.success(request, f"Funnel “{funnel}” is gone; what happened stays.", extra_tags="good")
     return HttpResponseRedirect(f"/sites/{site_id}/funnels")

@@ -1,4 +1,4 @@
-"""Goals: what they brought, and making one, tested on last week's real visits before it is saved."""
+"""Goals: the list with their numbers, and the form that edits one and tries it on the visits of the last week."""
 
 from __future__ import annotations
 
@@ -17,72 +17,83 @@ from goals.models import Goal
 from goals.predicates import predicate
 from goals.services import goal_create, goal_delete, goal_update
 from reports.engine import Period, Query, ask
-from reports.pages.frame import bar, site_page
-from reports.pages.goal_forms import GoalForm
+from reports.pages.forms import GoalForm
+from reports.pages.frame import may_edit, site_page
 from reports.pages.names import reader_locale
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.segments import may_edit
-from reports.pages.state import State
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 from sites.access import site_for
 from sites.models import Site
 
-METRICS = ("visitors", "conversions", "conversion_rate", "revenue")
-TRIED = 10
+GOAL_METRICS = ("visitors", "conversions", "conversion_rate", "revenue")
+MAX_TRIAL_PAGES = 10
 
 
 @dataclass(frozen=True)
-class Line:
+class GoalSummary:
+    """A goal of the list with its numbers; no numbers where it is not in use."""
+
     goal: Goal
     cells: list[Shown]
     href: str
 
 
+def find_goal(site: Site, goal_id: int) -> Goal:
+    """Return a goal of the site. Http404 where it has no such one."""
+    goal = site.goals.filter(pk=goal_id).first()
+    if goal is None:
+        raise Http404("No such goal.")
+    return goal
+
+
 @site_page
-def goal_list(request: HttpRequest, state: State) -> HttpResponse:
-    """Every goal with its numbers in the period."""
-    goals = list(state.site.goals.order_by("name"))
-    context = {**bar(request, state), "section": "goals", "may_edit": may_edit(request, state.site.pk), "goals": goals}
+def goal_list(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display all goals with their numbers in the period."""
+    rows = list(state.site.goals.order_by("name"))
+    context = {
+        **build_toolbar(request, state), "section": "goals", "may_edit": may_edit(request, state.site.pk),
+        "goals": rows,
+    }  # fmt: skip
     try:
-        context["lines"] = [line(state, goal) for goal in goals]
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
+        context["lines"] = [build_row(state, goal) for goal in rows]
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
     return render(request, "reports/goals.html", context)
 
 
-def line(state: State, goal: Goal) -> Line:
+def build_row(state: ReportState, goal: Goal) -> GoalSummary:
+    """Query and format the numbers of a goal. Raises QueryRefused, StoreError."""
     if not goal.active:
-        return Line(goal, [], "")
-    query = state.query(METRICS, compare=state.compare, also=({"goal": goal.pk},))
+        return GoalSummary(goal, [], "")
+    query = state.build_query(GOAL_METRICS, compare=state.compare, also=({"goal": goal.pk},))
     result = ask(query, now=state.now)
-    before = result.comparison if isinstance(result.comparison, dict) else {}
-    cells = [
-        shown(name, result.rows[0].get(name), state.locale, before.get(name), result.meta.currency) for name in METRICS
-    ]
-    return Line(goal, cells, state.href(f"/sites/{state.site.pk}/goals/{goal.pk}/report"))
+    row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
+    currency = result.meta.currency
+    cells = [shown(name, row.get(name), state.locale, before.get(name), currency) for name in GOAL_METRICS]
+    return GoalSummary(goal, cells, state.href(f"/sites/{state.site.pk}/goals/{goal.pk}/report"))
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def goal_edit(request: HttpRequest, site_id: int, goal_id: int = 0) -> HttpResponse:
-    """Make or change a goal. "Try it" shows what it would have counted in the last seven days."""
+    """Create or change a goal. "Try it" displays what it would have counted in the last seven days."""
     site = site_for(request, site_id, "edit")
-    goal = None
-    if goal_id and (goal := site.goals.filter(pk=goal_id).first()) is None:
-        raise Http404("No such goal.")
+    goal = find_goal(site, goal_id) if goal_id else None
     form = GoalForm(request.POST or None, instance=goal)
     context: dict[str, Any] = {"site": site, "goal": goal, "form": form, "section": "goals"}
     if request.method == "POST" and form.is_valid():
         if "try" in request.POST:
-            context["trial"] = trial(request, site, form.draft(site))
-        elif saved(site, goal, form):
+            context["trial"] = run_trial(request, site, form.build_draft(site))
+        elif save_goal(site, goal, form):
             messages.success(request, f"Goal “{form.cleaned_data['name']}” is saved.", extra_tags="good")
             return HttpResponseRedirect(f"/sites/{site_id}/goals")
     return render(request, "reports/goal_form.html", context)
 
 
-def saved(site: Site, goal: Goal | None, form: GoalForm) -> bool:
-    """Whether the service took the goal; what it said against it stands in the form."""
+def save_goal(site: Site, goal: Goal | None, form: GoalForm) -> bool:
+    """Create or update the goal and return whether it is valid; if not, the errors are added to the form."""
     fields = dict(form.cleaned_data)
     try:
         if goal is None:
@@ -90,22 +101,22 @@ def saved(site: Site, goal: Goal | None, form: GoalForm) -> bool:
         else:
             goal_update(goal=goal, **fields)
     except ValidationError as error:
-        for name, told in error.message_dict.items():
-            form.add_error(name if name in form.fields else None, told)
+        for name, sentences in error.message_dict.items():
+            form.add_error(name if name in form.fields else None, sentences)
         return False
     return True
 
 
-def trial(request: HttpRequest, site: Site, goal: Goal) -> dict[str, Any]:
-    """What the goal would have counted: visitors, visits and the pages, with the sentence if it cannot be asked."""
+def run_trial(request: HttpRequest, site: Site, goal: Goal) -> dict[str, Any]:
+    """Return what the goal would have counted: visitors, visits and pages, or the reason why that is unknown."""
     now, locale = timezone.now(), reader_locale(request)
-    period = Period.parse("7d", site.timezone, now)
+    period, sites = Period.parse("7d", site.timezone, now), (site.pk,)
     try:
         where = predicate(goal)
-        total = ask(Query((site.pk,), period, ("visitors", "visits"), where=where), now=now).rows[0]
-        pages = ask(Query((site.pk,), period, ("visitors",), ("page",), where=where, limit=TRIED), now=now).rows
-    except TROUBLE as error:
-        return {"failed": sentence(error)}
+        total = ask(Query(sites, period, ("visitors", "visits"), where=where), now=now).rows[0]
+        pages = ask(Query(sites, period, ("visitors",), ("page",), where=where, limit=MAX_TRIAL_PAGES), now=now).rows
+    except QUERY_ERRORS as error:
+        return {"failed": describe_error(error)}
     return {
         "visitors": shown("visitors", total["visitors"], locale),
         "visits": shown("visits", total["visits"], locale),
@@ -116,11 +127,8 @@ def trial(request: HttpRequest, site: Site, goal: Goal) -> dict[str, Any]:
 @require_POST
 @login_required
 def goal_remove(request: HttpRequest, site_id: int, goal_id: int) -> HttpResponse:
-    """Forget a goal; what happened stays."""
-    site = site_for(request, site_id, "edit")
-    goal = site.goals.filter(pk=goal_id).first()
-    if goal is None:
-        raise Http404("No such goal.")
+    """Delete a goal; its events are not changed."""
+    goal = find_goal(site_for(request, site_id, "edit"), goal_id)
     goal_delete(goal=goal)
     messages.success(request, f"Goal “{goal.name}” is gone; its events stay.", extra_tags="good")
     return HttpResponseRedirect(f"/sites/{site_id}/goals")

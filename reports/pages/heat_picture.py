@@ -1,7 +1,7 @@
-"""A page's clicks as SVG drawn on the server: an outline of the page, cells by clicks, and the curve of scroll reach.
+"""A page's clicks as SVG drawn on the server: an outline of the page, cells by clicks, and the curve of scroll depth.
 
-One unit is a thousandth of the page's width. Colour is a class, `heat-1` to `heat-7`, of one hue whose lightness falls
-evenly (static/css/heat.css); steps grow by a factor, because a few spots always hold most clicks.
+One unit is a thousandth of the page's width. Colours are the classes `heat-1` to `heat-7`, of one hue and evenly
+decreasing lightness (static/css/heat.css). The levels grow by a factor, because a few spots get most of the clicks.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 from reports.engine.heat import COLUMNS, REACH_STEPS, ROW_PIXELS, Totals
 
 LEVELS = 7
-WIDE = 1000
-USUAL = {"phone": 390, "tablet": 820, "desktop": 1440, "": 1280}  # CSS pixels of a page's width, for its proportions
-TALLEST = 24_000  # CSS pixels that are drawn
-SHORTEST = 600
-CURVE = 160  # units the curve of scroll reach takes, beside the page
+PAGE_WIDTH = 1000  # units
+TYPICAL_WIDTHS = {"phone": 390, "tablet": 820, "desktop": 1440, "": 1280}  # CSS pixels, for the proportions
+MAX_HEIGHT = 24_000  # CSS pixels that are drawn
+MIN_HEIGHT = 600
+CURVE_WIDTH = 160  # units of the curve of scroll depth, beside the page
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One square with clicks."""
+class HeatmapCell:
+    """A square with clicks."""
 
     x: str
     y: str
@@ -33,86 +33,89 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Step:
-    """How many saw this part of the page."""
+class ScrollStep:
+    """The share of page views that displayed a part of the page."""
 
     percent: int  # of the page's height, from the top
     share: str
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """`legend` is (class, from, to) by level."""
+class HeatmapDrawing:
+    """The picture, as the template needs it. `legend` is (class, from, to) by level."""
 
-    cells: list[Cell]
+    cells: list[HeatmapCell]
     size: str  # width and height of a cell
     side: str
     height: str
     total_width: int
     legend: list[tuple[str, int, int]]
-    reach: str
-    marks: list[tuple[str, str, str]]  # y, its text's y, words
-    steps: list[Step]
+    scroll_curve: str
+    marks: list[tuple[str, str, str]]  # y, y of the text, text
+    steps: list[ScrollStep]
     left_out: int
 
 
-def draw(totals: Totals, rows: list[dict[str, Any]], reach: list[float], width: str) -> Drawing:
-    """The picture of a page from its cells and the shares of views that saw each twentieth."""
-    usual = USUAL.get(width, USUAL[""])
-    unit = WIDE / usual  # drawn units of one CSS pixel
-    deepest = max([totals.height or SHORTEST, SHORTEST, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
-    tall = min(deepest, TALLEST)
-    kept = [row for row in rows if (row["line"] + 1) * ROW_PIXELS <= tall]
-    bounds = steps_of(max((int(row["clicks"]) for row in kept), default=0))
-    page = min(totals.height or tall, tall)
-    return Drawing(
-        [cell(row, unit, bounds) for row in kept],
-        f"{WIDE / COLUMNS:g}",
+def draw_heatmap(totals: Totals, rows: list[dict[str, Any]], depth_shares: list[float], width: str) -> HeatmapDrawing:
+    """Draw a page from its cells. `depth_shares`: the share of page views that displayed each twentieth of it."""
+    unit = PAGE_WIDTH / TYPICAL_WIDTHS.get(width, TYPICAL_WIDTHS[""])  # units of one CSS pixel
+    deepest = max([totals.height or MIN_HEIGHT, MIN_HEIGHT, *((row["line"] + 1) * ROW_PIXELS for row in rows)])
+    height = min(deepest, MAX_HEIGHT)
+    drawn = [row for row in rows if (row["line"] + 1) * ROW_PIXELS <= height]
+    bounds = level_bounds(max((int(row["clicks"]) for row in drawn), default=0))
+    page_height = min(totals.height or height, height) * unit
+    steps = range(0, REACH_STEPS + 1, 2) if depth_shares else ()
+    return HeatmapDrawing(
+        [draw_cell(row, unit, bounds) for row in drawn],
+        f"{PAGE_WIDTH / COLUMNS:g}",
         f"{ROW_PIXELS * unit:.2f}",
-        f"{tall * unit:.1f}",
-        WIDE + (CURVE if reach else 0),
+        f"{height * unit:.1f}",
+        PAGE_WIDTH + (CURVE_WIDTH if depth_shares else 0),
         [(f"heat-{i + 1}", (bounds[i - 1] if i else 0) + 1, bound) for i, bound in enumerate(bounds)],
-        curve(reach, page * unit),
-        marks(reach, page * unit),
-        [Step(100 * i // REACH_STEPS, f"{100 * reach[i]:.0f}%") for i in range(0, REACH_STEPS + 1, 2)] if reach else [],
-        sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in kept),
+        draw_curve(depth_shares, page_height),
+        draw_marks(depth_shares, page_height),
+        [ScrollStep(100 * step // REACH_STEPS, f"{100 * depth_shares[step]:.0f}%") for step in steps],
+        sum(int(row["clicks"]) for row in rows) - sum(int(row["clicks"]) for row in drawn),
     )
 
 
-def steps_of(most: int) -> list[int]:
-    """Upper bounds of the levels: growing by a factor, whole numbers, the last one `most`."""
-    if most <= 0:
+def level_bounds(most_clicks: int) -> list[int]:
+    """Return the upper bounds of the levels: whole numbers that grow by a factor, the last one `most_clicks`."""
+    if most_clicks <= 0:
         return []
-    return sorted({max(1, round(most ** ((i + 1) / LEVELS))) for i in range(LEVELS - 1)} | {most})
+    return sorted({max(1, round(most_clicks ** ((i + 1) / LEVELS))) for i in range(LEVELS - 1)} | {most_clicks})
 
 
-def cell(row: dict[str, Any], unit: float, bounds: list[int]) -> Cell:
+def draw_cell(row: dict[str, Any], unit: float, bounds: list[int]) -> HeatmapCell:
+    """Return the square of a cell, with its clicks in words."""
     clicks, rage, dead = (int(row[name]) for name in ("clicks", "rage", "dead"))
     words = f"{clicks} click{'' if clicks == 1 else 's'}"
     words += f", {rage} of rage" if rage else ""
     words += f", {dead} dead" if dead else ""
-    return Cell(
-        f"{row['col'] * WIDE / COLUMNS:g}", f"{row['line'] * ROW_PIXELS * unit:.2f}",
+    return HeatmapCell(
+        f"{row['col'] * PAGE_WIDTH / COLUMNS:g}", f"{row['line'] * ROW_PIXELS * unit:.2f}",
         bisect_left(bounds, clicks) + 1, words, rage > 0, dead > 0,
     )  # fmt: skip
 
 
-def curve(reach: list[float], height: float) -> str:
-    """An area right of the page: as wide at each depth as the share of views that saw it."""
-    if not reach:
+def draw_curve(depth_shares: list[float], height: float) -> str:
+    """Return the path of the area beside the page, as wide at each depth as the share of views that displayed it."""
+    if not depth_shares:
         return ""
-    places = [
-        f"L{WIDE + 10 + share * (CURVE - 20):.1f} {height * i / REACH_STEPS:.1f}" for i, share in enumerate(reach)
+    left = PAGE_WIDTH + 10
+    points = [
+        f"L{left + share * (CURVE_WIDTH - 20):.1f} {height * i / REACH_STEPS:.1f}"
+        for i, share in enumerate(depth_shares)
     ]
-    return f"M{WIDE + 10} 0{''.join(places)}L{WIDE + 10} {height:.1f}Z"
+    return f"M{left} 0{''.join(points)}L{left} {height:.1f}Z"
 
 
-def marks(reach: list[float], height: float) -> list[tuple[str, str, str]]:
-    """Lines across the page where only three quarters, half and a quarter of the views still came."""
-    found = []
+def draw_marks(depth_shares: list[float], height: float) -> list[tuple[str, str, str]]:
+    """Return lines across the page at the depth that three quarters, half and a quarter of the views displayed."""
+    marks = []
     for share in (0.75, 0.5, 0.25):
-        last = max((i for i, value in enumerate(reach) if value >= share), default=-1)
+        last = max((i for i, value in enumerate(depth_shares) if value >= share), default=-1)
         if 0 < last < REACH_STEPS:
             y = height * last / REACH_STEPS
-            found.append((f"{y:.1f}", f"{y - 6:.1f}", f"{share:.0%} saw this far"))
-    return found
+            marks.append((f"{y:.1f}", f"{y - 6:.1f}", f"{share:.0%} saw this far"))
+    return marks

@@ -1,4 +1,4 @@
-"""Heatmaps: the pages people click on, one page's picture of clicks and scroll reach, and what a site records."""
+"""Heatmaps: the pages with clicks, the picture of one page's clicks and scroll depth, and what a site records."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods
 from goals.querysets import goals_of
 from reports.engine import heat
 from reports.engine.refusal import QueryRefused
-from reports.pages import heat_picture, people
-from reports.pages.frame import bar, site_page
-from reports.pages.heat_forms import HeatForm
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.segments import may_edit
-from reports.pages.state import State
+from reports.pages.forms import HeatmapSettingsForm
+from reports.pages.frame import may_edit, site_page
+from reports.pages.heat_picture import draw_heatmap
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.people import nickname, parse_instant
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 from sites import onsite
 from sites.access import site_for
 from sites.hosts import HostMatcher
@@ -29,78 +30,83 @@ from sites.navigation import settings_context
 from sites.services import site_update
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
-PAGE = 50
-SHOWN_ELEMENTS = 25
+PAGE_ROWS = 50
+MAX_OFFSET = 100_000
+MAX_ELEMENTS = 25
 WIDTHS = (("", "Every width"), ("phone", "Phones"), ("tablet", "Tablets"), ("desktop", "Desktops"))
-KINDS = {"rage": "Rage: clicked again and again", "dead": "Dead: nothing happened"}
+PROBLEMS = {"rage": "Rage: clicked again and again", "dead": "Dead: nothing happened"}
 
 
 @site_page
-def heatmap_list(request: HttpRequest, state: State) -> HttpResponse:
-    """The pages with clicks in the period, the most clicked first."""
-    offset = int(state.option("from", "0")) if state.option("from", "0").isdecimal() else 0
+def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display the pages with clicks in the period, the most clicked first."""
+    offset = state.offset
     context: dict[str, Any] = {
-        **bar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "search": state.option("q"),
         "may_edit": may_edit(request, state.site.pk),
-        "hidden_search": [pair for pair in state.pairs() if pair[0] not in ("q", "from")],
+        "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
-        rows = heat.pages(asked(state, ""), state.option("q"), PAGE + 1, min(offset, 100_000))
-    except TROUBLE as error:
-        return render(request, "reports/heatmaps.html", {**context, "failed": sentence(error)})
-    context["rows"] = [{**row, "href": one_page(state, row["path"])} for row in rows[:PAGE]]
-    context["next"] = state.shown_with({"from": str(offset + PAGE)}).href() if len(rows) > PAGE else ""
+        rows = heat.pages(build_heat_query(state, ""), state.option("q"), PAGE_ROWS + 1, min(offset, MAX_OFFSET))
+    except QUERY_ERRORS as error:
+        return render(request, "reports/heatmaps.html", {**context, "failed": describe_error(error)})
+    context["rows"] = [{**row, "href": heatmap_href(state, row["path"])} for row in rows[:PAGE_ROWS]]
+    has_more = len(rows) > PAGE_ROWS
+    context["next"] = state.with_view({"from": str(offset + PAGE_ROWS)}).href() if has_more else ""
     return render(request, "reports/heatmaps.html", context)
 
 
 @site_page
-def heatmap(request: HttpRequest, state: State) -> HttpResponse:
-    """One page: its picture, its elements, and the visits whose clicks went wrong."""
+def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display one page: its picture, its elements, and the visits with rage or dead clicks."""
     path = state.option("at", "/")
     context: dict[str, Any] = {
-        **bar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
-        "back": state.shown_with({"at": "", "width": "", "outcome": ""}).href(f"/sites/{state.site.pk}/heatmaps"),
-        "widths": [(label, state.shown_with({"width": name}).href(), name == state.option("width"))
+        "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(f"/sites/{state.site.pk}/heatmaps"),
+        "widths": [(label, state.with_view({"width": name}).href(), name == state.option("width"))
                    for name, label in WIDTHS],
-        "outcomes": outcomes(state.site),
-        "hidden_outcome": [pair for pair in state.pairs() if pair[0] != "outcome"],
+        "outcomes": list_outcomes(state.site),
+        "hidden_outcome": state.parameters_without("outcome"),
     }  # fmt: skip
     try:
-        context |= picture(request, state, asked(state, path))
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
+        context |= build_heatmap(request, state, build_heat_query(state, path))
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
     return render(request, "reports/heatmap.html", context)
 
 
-def picture(request: HttpRequest, state: State, of: heat.Heat) -> dict[str, Any]:
-    """What the store knows of the page, drawn."""
-    totals, elements = heat.totals(of), heat.elements(of)
-    most = max((int(row["clicks"]) for row in elements), default=1)
+def build_heatmap(request: HttpRequest, state: ReportState, query: heat.Heat) -> dict[str, Any]:
+    """Return the context of a page's heatmap. Raises QueryRefused, StoreError."""
+    totals, elements = heat.totals(query), heat.elements(query)
+    most_clicks = max((int(row["clicks"]) for row in elements), default=1)
     zone = state.period.info
     return {
         "totals": totals,
-        "drawing": heat_picture.draw(totals, heat.cells(of), heat.reach(of), of.width),
-        "elements": [{**row, "share": f"{100 * row['clicks'] / most:.1f}"} for row in elements[:SHOWN_ELEMENTS]],
+        "drawing": draw_heatmap(totals, heat.cells(query), heat.reach(query), query.width),
+        "elements": [{**row, "share": f"{100 * row['clicks'] / most_clicks:.1f}"} for row in elements[:MAX_ELEMENTS]],
         "wrong": [
-            {**row, "words": KINDS[row["kind"]], "name": people.nickname(row["visitor"]),
-             "when": people.instant(row["at"]).astimezone(zone)}
-            for row in heat.wrong(of)
+            {**row, "words": PROBLEMS[row["kind"]], "name": nickname(row["visitor"]),
+             "when": parse_instant(row["at"]).astimezone(zone)}
+            for row in heat.wrong(query)
         ],
-        "overlay": overlay(request, state, heat.host(of)),
+        "overlay": overlay_href(request, state, heat.host(query)),
     }  # fmt: skip
 
 
-def asked(state: State, path: str) -> heat.Heat:
-    """The question of a state about a page ("" = all pages)."""
+def build_heat_query(state: ReportState, path: str) -> heat.Heat:
+    """Return the query of the clicks on a page ("" = all pages). Raises QueryRefused."""
     width = state.option("width") if state.option("width") in heat.WIDTHS else ""
-    where = state.where(*outcome_filter(state.option("outcome"))) or None
+    where = state.build_filter(*parse_outcome(state.option("outcome"))) or None
     return heat.heat(state.site.pk, state.period, path, where, width, now=state.now)
 
 
-def outcome_filter(outcome: str) -> list[Any]:
-    """Visits that reached a goal (`reached:3`) or did not (`missed:3`); nothing for nothing. Raises QueryRefused."""
+def parse_outcome(outcome: str) -> list[Any]:
+    """Return the filter of visits that reached a goal (`reached:3`) or did not (`missed:3`); empty for "".
+
+    Raises QueryRefused for anything else.
+    """
     if not outcome:
         return []
     word, _, number = outcome.partition(":")
@@ -110,8 +116,8 @@ def outcome_filter(outcome: str) -> list[Any]:
     return [reached if word == "reached" else {"not": reached}]
 
 
-def outcomes(site: Site) -> list[tuple[str, str]]:
-    """What a visit may have come to, in words."""
+def list_outcomes(site: Site) -> list[tuple[str, str]]:
+    """Return (value, label) of the outcomes that visits of the site can be filtered by."""
     goals = [(goal.pk, goal.name) for goal in goals_of([site.pk]) if goal.active]
     return [
         (f"{word}:{number}", f"{label} “{name}”")
@@ -120,35 +126,36 @@ def outcomes(site: Site) -> list[tuple[str, str]]:
     ]
 
 
-def one_page(state: State, path: str) -> str:
-    return state.shown_with({"at": path, "q": "", "from": ""}).href(f"/sites/{state.site.pk}/heatmaps/page")
+def heatmap_href(state: ReportState, path: str) -> str:
+    """Return the address of a page's heatmap."""
+    return state.with_view({"at": path, "q": "", "from": ""}).href(f"/sites/{state.site.pk}/heatmaps/page")
 
 
-def overlay(request: HttpRequest, state: State, host: str) -> str:
-    """The page itself with the word that lets it show its clicks; empty where it is no address.
+def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
+    """Return the address of the measured page with a token that lets it display its heatmap; empty for no path.
 
-    A stranger may have told us the host: only one that is the site's own gets the word.
+    The host of an event is not trustworthy: only one of the site's own hosts gets the token.
     """
     site, path = state.site, state.option("at", "/")
-    own = HostMatcher(site.domain, tuple(site.allowed_hosts), False)
-    if not HOST.fullmatch(host) or not own.accepts_host(host):
+    own_hosts = HostMatcher(site.domain, tuple(site.allowed_hosts), False)
+    if not HOST.fullmatch(host) or not own_hosts.accepts_host(host):
         host = site.domain
     if not path.startswith("/"):
         return ""
-    chosen = [pair for pair in state.pairs() if pair[0] not in ("at", "width", "compare", "q", "from")]
-    words = urlencode([("period", state.text), *(pair for pair in chosen if pair[0] != "period")])
-    word = onsite.token(site.pk, request.user.pk or 0)
-    return f"{request.scheme}://{host}{quote(path, safe='/?&=%:+,;@!$*()~.-')}#_heatmap={word}&{words}"
+    options = state.parameters_without("period", "at", "width", "compare", "q", "from")
+    query = urlencode([("period", state.period_name), *options])
+    token = onsite.token(site.pk, request.user.pk or 0)
+    return f"{request.scheme}://{host}{quote(path, safe='/?&=%:+,;@!$*()~.-')}#_heatmap={token}&{query}"
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
-    """How many visitors are recorded, and on which pages nobody."""
+    """Edit the share of visitors that is recorded, and the pages that record nothing."""
     site = site_for(request, site_id, may="edit")
-    form = HeatForm.of(site, request.POST if request.method == "POST" else None)
+    form = HeatmapSettingsForm.of(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        site_update(site=site, tracker={**site.tracker, **form.chosen()})
+        site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")
         return redirect("heatmap-settings", site.pk)
     context = {**settings_context(request, site, "heatmaps"), "form": form}

@@ -1,4 +1,4 @@
-"""Journeys: what people see before and after a page. Every neighbour is a link that makes the way longer."""
+"""Journeys: the pages that visitors view before and after a page. Every neighbour is a link to a longer path."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from reports.engine.journeys import LEVELS, MOST_PAGES, Neighbour, journeys
-from reports.pages.frame import bar, site_page
+from reports.pages.frame import may_edit, site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.segments import may_edit
-from reports.pages.state import State
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 
 LABELS = {-2: "Two before", -1: "Before", 1: "After", 2: "Two after", 3: "Three after"}
-BETWEEN = "\n"  # pages of a way in the address
+PAGE_SEPARATOR = "\n"  # between the pages of a path in the URL
 
 
 @dataclass(frozen=True)
-class Line:
-    """A neighbour; `share` is percent of the visits that went the way. Where there is no `href`, the visit ended."""
+class NeighbourRow:
+    """A neighbour; `share` is percent of the visits along the path. Without `href`, the visit began or ended here."""
 
     page: str
     visits: Shown
@@ -31,38 +31,47 @@ class Line:
 
 
 @site_page
-def journey(request: HttpRequest, state: State) -> HttpResponse:
-    """One way and its neighbours; without a page asked for, the front page."""
-    way = [page for page in state.option("at", "/").replace("\r", "").split(BETWEEN) if page][:MOST_PAGES] or ["/"]
+def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display one path and its neighbours; the front page if the URL names none."""
+    pages = state.option("at", "/").replace("\r", "").split(PAGE_SEPARATOR)
+    path = [page for page in pages if page][:MOST_PAGES] or ["/"]
     context: dict[str, Any] = {
-        **bar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "way": way,
+        **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "path": path,
         "may_edit": may_edit(request, state.site.pk),
-        "hidden_at": [pair for pair in state.pairs() if pair[0] != "at"],
-        "funnel": f"/sites/{state.site.pk}/funnels/new?" + urlencode([("page", page) for page in way]),
-        "shorter": to(state, way[:-1]) if len(way) > 1 else "",
+        "hidden_at": state.parameters_without("at"),
+        "funnel": f"/sites/{state.site.pk}/funnels/new?" + urlencode([("page", page) for page in path]),
+        "shorter": path_href(state, path[:-1]) if len(path) > 1 else "",
     }  # fmt: skip
     try:
-        visits, near = journeys(state.site.pk, state.period, way, state.where(), now=state.now)
+        visits, neighbours = journeys(state.site.pk, state.period, path, state.build_filter(), now=state.now)
         context["visits"] = shown("visits", visits, state.locale)
-        columns = [(LABELS[level], lines(state, way, level, near[level], visits)) for level in LEVELS]
+        columns = [(LABELS[level], build_column(state, path, level, neighbours[level], visits)) for level in LEVELS]
         context["before"], context["after"] = columns[:2], columns[2:]
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
     return render(request, "reports/journeys.html", context)
 
 
-def to(state: State, way: list[str]) -> str:
-    return state.shown_with({"at": BETWEEN.join(way)}).href()
+def path_href(state: ReportState, path: list[str]) -> str:
+    """Return the address of a path."""
+    return state.with_view({"at": PAGE_SEPARATOR.join(path)}).href()
 
 
-def lines(state: State, way: list[str], level: int, near: list[Neighbour], visits: int) -> list[Line]:
-    longer = {-1: lambda page: [page, *way], 1: lambda page: [*way, page]}.get(level, lambda page: [page])
+def build_column(
+    state: ReportState, path: list[str], level: int, neighbours: list[Neighbour], visits: int
+) -> list[NeighbourRow]:
+    """Format the neighbours at one distance. Direct neighbours extend the path; others begin a path of their own."""
+
+    def href(page: str) -> str:
+        if not page or len(path) >= MOST_PAGES:
+            return ""
+        return path_href(state, {-1: [page, *path], 1: [*path, page]}.get(level, [page]))
+
     end = "began here" if level < 0 else "left"
     return [
-        Line(
-            one.page or end, shown("visits", one.visits, state.locale),
-            f"{100 * one.visits / visits:.1f}" if visits else "0",
-            to(state, longer(one.page)) if one.page and len(way) < MOST_PAGES else "",
+        NeighbourRow(
+            row.page or end, shown("visits", row.visits, state.locale),
+            f"{100 * row.visits / visits:.1f}" if visits else "0", href(row.page),
         )
-        for one in near
+        for row in neighbours
     ]  # fmt: skip

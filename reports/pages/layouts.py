@@ -1,4 +1,4 @@
-"""Sheets: overview, content and sources. One view each for the page, its sheet and its panels."""
+"""Reports made of panels: overview, content and sources. One view serves the page, the report in it and its panels."""
 
 from __future__ import annotations
 
@@ -10,157 +10,176 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from reports.moved import MANY, MOST, MOVED_BY
-from reports.pages.frame import asked_for, bar, site_page
-from reports.pages.headline import choices, headline_part, waiting_headline
-from reports.pages.moved import Moves, moved_part
-from reports.pages.parts import Part, together
-from reports.pages.sheet import PANEL_ROWS, Table, online_part, table_part
-from reports.pages.state import State
+from reports.pages.frame import htmx_target, site_page
+from reports.pages.headline import build_placeholder, key_figures_fragment, second_metric_choices
+from reports.pages.moved import ChangeDrivers, change_drivers_fragment
+from reports.pages.parts import Fragment, load_fragments
+from reports.pages.sheet import PANEL_ROWS, PanelTable, online_fragment, table_fragment
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 from reports.panels import LAYOUTS, PANELS, SPREAD, Panel, Tab
 
-NOTHING: Mapping[str, Part[Any]] = {}
+PanelSlot = tuple[Panel, Tab, str]  # panel, open tab, name of the slot
+NO_FRAGMENTS: Mapping[str, Fragment[Any]] = {}
 TITLES = {"overview": "Overview", "content": "Content", "sources": "Sources"}
 
 
 @site_page
-def overview(request: HttpRequest, state: State) -> HttpResponse:
-    """The first page of a site."""
-    return layout(request, state, "overview")
+def overview(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display the first page of a site."""
+    return render_report(request, state, "overview")
 
 
 @site_page
-def content(request: HttpRequest, state: State) -> HttpResponse:
-    """Everything about pages, side by side."""
-    return layout(request, state, "content")
+def content(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display everything about pages, side by side."""
+    return render_report(request, state, "content")
 
 
 @site_page
-def sources(request: HttpRequest, state: State) -> HttpResponse:
-    """Everything about where visits come from, side by side."""
-    return layout(request, state, "sources")
+def sources(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display everything about where visits come from, side by side."""
+    return render_report(request, state, "sources")
 
 
-def layout(request: HttpRequest, state: State, name: str) -> HttpResponse:
-    """The page; only its sheet or a part of it where htmx asks for that."""
-    if (part := part_of(request, state, name)) is not None:
-        return part
-    whole = asked_for(request) != "sheet"
-    context = {**bar(request, state, live=False), **sheet_of(request, state, name)}
-    context |= {"section": name, "title": TITLES[name]}
-    return render(request, "reports/sheet.html" if whole else "reports/_sheet.html", context)
+def render_report(request: HttpRequest, state: ReportState, layout: str) -> HttpResponse:
+    """Render the page, or only the report or a fragment of it where htmx requests that."""
+    if (fragment := render_fragment(request, state, layout)) is not None:
+        return fragment
+    context = {**build_toolbar(request, state, live=False), **build_report(request, state, layout)}
+    context |= {"section": layout, "title": TITLES[layout]}
+    is_page = htmx_target(request) != "sheet"
+    return render(request, "reports/sheet.html" if is_page else "reports/_sheet.html", context)
 
 
 def runs_scripts(request: HttpRequest) -> bool:
-    """Whether a sheet goes out before any question is answered: a browser that runs scripts then fetches its parts."""
+    """Whether the browser runs scripts: it then gets placeholders at once and loads the fragments itself."""
     return request.COOKIES.get("js") == "1"
 
 
-def part_of(
+def render_fragment(
     request: HttpRequest,
-    state: State,
-    name: str,
+    state: ReportState,
+    layout: str,
     registry: Mapping[str, Panel] = PANELS,
-    beside: Mapping[str, Part[Any]] = NOTHING,
+    extra: Mapping[str, Fragment[Any]] = NO_FRAGMENTS,
     **more: Any,
 ) -> HttpResponse | None:
-    """The part of a sheet that htmx asks for: its headline, all of its panels or one; None for the sheet or page."""
-    wanted = asked_for(request)
+    """Render the fragment that htmx requests: the key figures, all panels or one. None for the report or the page."""
+    target = htmx_target(request)
     base = {"state": state, "site": state.site}
-    if wanted == "headline":
-        found, live = together([headline_part(state), online_part(state)], state.now)
-        told = {**base, "headline": found, "choices": choices(state), "online": live, **more}
-        return render(request, "reports/_headline_part.html", told)
-    if wanted == "panels":
-        return render(request, "reports/_panels.html", {**base, **below(state, name, registry, beside), **more})
-    if wanted == "panel-moved":
-        (moves,) = together([moved_part(state)], state.now)
-        return render(request, "reports/_moved.html", {"moves": moves, "state": state})
-    for panel, tab, slot in slots(state, name, registry):
-        if wanted == f"panel-{slot}":
-            return render(request, "reports/_panel.html", {"panel": shown(state, panel, tab, slot), "site": state.site})
+    if target == "headline":
+        row, online = load_fragments([key_figures_fragment(state), online_fragment(state)], state.now)
+        context = {**base, "headline": row, "choices": second_metric_choices(state), "online": online, **more}
+        return render(request, "reports/_headline_part.html", context)
+    if target == "panels":
+        context = {**base, **build_panels(state, layout, registry, extra), **more}
+        return render(request, "reports/_panels.html", context)
+    if target == "panel-moved":
+        (drivers,) = load_fragments([change_drivers_fragment(state)], state.now)
+        return render(request, "reports/_moved.html", {"moves": drivers, "state": state})
+    for panel, tab, slot in list_slots(state, layout, registry):
+        if target == f"panel-{slot}":
+            context = {"panel": load_panel(state, panel, tab, slot), "site": state.site}
+            return render(request, "reports/_panel.html", context)
     return None
 
 
-def sheet_of(
+def build_report(
     request: HttpRequest,
-    state: State,
-    name: str,
+    state: ReportState,
+    layout: str,
     registry: Mapping[str, Panel] = PANELS,
-    beside: Mapping[str, Part[Any]] = NOTHING,
+    extra: Mapping[str, Fragment[Any]] = NO_FRAGMENTS,
 ) -> dict[str, Any]:
-    """Context of a sheet: who is here, numbers, graph, panels (of `registry`), what moved, and what is `beside` them.
+    """Return the context of a report: visitors online, key figures, graph, panels, drivers of change, and `extra`.
 
-    Everything is asked for together; a browser that runs scripts gets places, and fetches what stands in them.
+    All of it is queried in one batch. A browser that runs scripts gets placeholders instead, which it loads itself.
     """
-    context: dict[str, Any] = {"choices": choices(state)}
+    context: dict[str, Any] = {"choices": second_metric_choices(state)}
     if runs_scripts(request):
-        places = [placed(state, *slot) for slot in slots(state, name, registry)]
-        context |= {"waits": True, "headline": waiting_headline(state), "panels": places, "online": None}
-        return context | ({"moves": Moves(waits=True)} if moves_on(state, name) else {})
-    first: dict[str, Part[Any]] = {"headline": headline_part(state), "online": online_part(state)}
-    return context | below(state, name, registry, {**first, **beside})
+        panels = [fill_slot(state, *slot) for slot in list_slots(state, layout, registry)]
+        context |= {"waits": True, "headline": build_placeholder(state), "panels": panels, "online": None}
+        return context | ({"moves": ChangeDrivers(waits=True)} if has_change_drivers(state, layout) else {})
+    first: dict[str, Fragment[Any]] = {"headline": key_figures_fragment(state), "online": online_fragment(state)}
+    return context | build_panels(state, layout, registry, {**first, **extra})
 
 
-def below(state: State, name: str, registry: Mapping[str, Panel], beside: Mapping[str, Part[Any]]) -> dict[str, Any]:
-    """Context of a sheet's panels, of what moved, and of what is `beside` them: all asked for together."""
-    found = slots(state, name, registry)
-    more = {**beside, **({"moves": moved_part(state)} if moves_on(state, name) else {})}
-    asked = set(MOVED_BY) - set(MANY) if "moves" in more else ()
-    tables = [table_part(state, panel, tab, MOST if tab.dimension in asked else PANEL_ROWS) for panel, tab, _ in found]
-    answers = together([*more.values(), *tables], state.now)
-    made = zip(found, answers[len(more) :], strict=True)
-    panels = [placed(state, *slot, table=table) for slot, table in made]
-    return {**dict(zip(more, answers, strict=False)), "panels": panels}
+def build_panels(
+    state: ReportState, layout: str, registry: Mapping[str, Panel], extra: Mapping[str, Fragment[Any]]
+) -> dict[str, Any]:
+    """Return the context of the panels, of the drivers of change and of `extra`, all queried in one batch."""
+    slots = list_slots(state, layout, registry)
+    drivers = {"moves": change_drivers_fragment(state)} if has_change_drivers(state, layout) else {}
+    named = {**extra, **drivers}
+    # A panel that displays a dimension of the drivers takes as many rows, so that both need one query
+    shared = set(MOVED_BY) - set(MANY) if drivers else ()
+    tables = [
+        table_fragment(state, panel, tab, MOST if tab.dimension in shared else PANEL_ROWS) for panel, tab, _ in slots
+    ]
+    contents = load_fragments([*named.values(), *tables], state.now)
+    panels = [fill_slot(state, *slot, table=table) for slot, table in zip(slots, contents[len(named) :], strict=True)]
+    return {**dict(zip(named, contents, strict=False)), "panels": panels}
 
 
-def moves_on(state: State, name: str) -> bool:
-    """Whether a sheet tells what moved."""
-    return name == "overview" and state.compare is not None
+def has_change_drivers(state: ReportState, layout: str) -> bool:
+    """Whether a report lists the drivers of change."""
+    return layout == "overview" and state.compare is not None
 
 
-def slots(state: State, name: str, registry: Mapping[str, Panel] = PANELS) -> list[tuple[Panel, Tab, str]]:
-    """(panel, open tab, name of its place) in order."""
-    if name in SPREAD:
-        return [(registry[panel], registry[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD[name]]
-    found = [registry[panel] for panel in LAYOUTS[name]]
-    return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in found]
+def list_slots(state: ReportState, layout: str, registry: Mapping[str, Panel] = PANELS) -> list[PanelSlot]:
+    """Return the slots of a report in their order."""
+    if layout in SPREAD:
+        return [(registry[panel], registry[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD[layout]]
+    panels = [registry[panel] for panel in LAYOUTS[layout]]
+    return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
 
 
-def shown(state: State, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
-    """One panel with its rows."""
-    (table,) = together([table_part(state, panel, tab)], state.now)
-    return placed(state, panel, tab, slot, table)
+def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
+    """Return the context of one panel with its rows."""
+    (table,) = load_fragments([table_fragment(state, panel, tab)], state.now)
+    return fill_slot(state, panel, tab, slot, table)
 
 
-def placed(state: State, panel: Panel, tab: Tab, slot: str, table: Table | None = None) -> dict[str, Any]:
-    """A panel in its place; without a table, the place alone. In a spread, its only tab is its title."""
+def fill_slot(state: ReportState, panel: Panel, tab: Tab, slot: str, table: PanelTable | None = None) -> dict[str, Any]:
+    """Return the context of a panel in its slot; without a table, of its placeholder.
+
+    Where the tabs of a panel are spread over several slots, the label of the tab is the title.
+    """
     single = slot != panel.name
     return {"table": table, "id": f"panel-{slot}", "title": tab.label if single else panel.label, "single": single,
             "href": panel_href(state, panel, tab)}  # fmt: skip
 
 
-def panel_href(state: State, panel: Panel, tab: Tab) -> str:
-    on = state.path.rsplit("/", 1)[-1]
-    placed = state.shown_with({"on": on if on in SPREAD else ""})
-    return placed.href(f"{state.root or f'/sites/{state.site.pk}'}/panel/{panel.name}/{tab.name}")
+def panel_href(state: ReportState, panel: Panel, tab: Tab) -> str:
+    """Return the address of one panel; `on` names the report it is part of."""
+    layout = state.path.rsplit("/", 1)[-1]
+    return state.with_view({"on": layout if layout in SPREAD else ""}).href(
+        f"{state.home_path}/panel/{panel.name}/{tab.name}"
+    )
 
 
 @site_page
-def panel(request: HttpRequest, state: State, name: str, tab: str) -> HttpResponse:
-    """One panel: the part itself for htmx, else a page with it alone."""
-    wanted = asked_for(request)
-    page = "/sites/{}/{}".format(state.site.pk, request.GET.get("on", "") if request.GET.get("on") in SPREAD else "")
-    here = replace(state, path=page)
-    context = {"panel": one_panel(here, name, tab, wanted), "site": state.site}
-    if wanted:
+def panel(request: HttpRequest, state: ReportState, name: str, tab: str) -> HttpResponse:
+    """Display one panel: alone for htmx, else in a page."""
+    target = htmx_target(request)
+    layout = request.GET.get("on", "")
+    report = replace(state, path=f"/sites/{state.site.pk}/{layout if layout in SPREAD else ''}")
+    context = {"panel": load_named_panel(report, name, tab, target), "site": state.site}
+    if target:
         return render(request, "reports/_panel.html", context)
-    return render(request, "reports/panel.html", {**bar(request, here), **context, "section": "overview"})
+    return render(request, "reports/panel.html", {**build_toolbar(request, report), **context, "section": "overview"})
 
 
-def one_panel(state: State, name: str, tab: str, wanted: str, registry: Mapping[str, Panel] = PANELS) -> dict[str, Any]:
-    """The panel of `registry` at one of its tabs, for the place that htmx `wanted`; Http404 where there is none."""
-    if name not in registry or tab not in {one.name for one in registry[name].tabs}:
+def load_named_panel(
+    state: ReportState, name: str, tab: str, target: str, registry: Mapping[str, Panel] = PANELS
+) -> dict[str, Any]:
+    """Return the context of the panel `name` at the tab `tab`, in the slot that htmx replaces (`target`).
+
+    Raises Http404 where `registry` has no such panel.
+    """
+    if name not in registry or tab not in {other.name for other in registry[name].tabs}:
         raise Http404("No such panel.")
-    slot = wanted.removeprefix("panel-") if wanted.startswith("panel-") else name
+    slot = target.removeprefix("panel-") if target.startswith("panel-") else name
     slot = slot if slot in (name, f"{name}-{tab}") else name
-    return shown(state, registry[name], registry[name].tab(tab), slot)
+    return load_panel(state, registry[name], registry[name].tab(tab), slot)

@@ -1,4 +1,4 @@
-"""Nothing disappears silently: what was received, stored and refused, and the bots that were set apart."""
+"""The ingestion audit (received = stored + rejected + duplicates), and the bots that were quarantined."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.shortcuts import render
 
 from reports.engine import apart
 from reports.engine.ledger import ledger as read_ledger
-from reports.engine.ledger import total as summed
-from reports.pages.frame import bar, site_page
-from reports.pages.graph import bucket_label
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.segments import may_edit
-from reports.pages.state import State
+from reports.engine.ledger import total as sum_entries
+from reports.pages.frame import may_edit, site_page
+from reports.pages.graph import format_bucket
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 from tracking.hit import REASONS
 
-MOST = 500
-BOT_WORDS = {
+MAX_ENTRIES = 500
+BOT_LABELS = {
     "signature": "Says that it is a bot", "form": "Has a name no browser has",
     "pattern": "Asks like a program", "behaviour": "Behaves like a program", "spam": "Referrer spam",
     "data_centre": "Comes from a data centre",
@@ -29,95 +29,99 @@ BOT_WORDS = {
     "ai_live": "Reads for an AI, as somebody asks it",
     "ai_search": "Reads for an AI, for its search", "ai_training": "Reads for an AI, to train it",
 }  # fmt: skip
-PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_training": "Training"}
+AI_PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_training": "Training"}
 
 
 @dataclass(frozen=True)
-class Reason:
+class ReasonCount:
+    """How many hits have a reason; `word` is its code, `words` its label."""
+
     word: str
     words: str
     hits: int
 
 
-def step_of(state: State) -> str:
+def choose_step(state: ReportState) -> str:
+    """Return whether the audit is by minute, hour or day."""
     days = (state.period.end - state.period.start) / timedelta(days=1)
     return "minute" if days <= 1.1 else "hour" if days <= 14 else "day"
 
 
-def of_whole_site(context: dict[str, Any]) -> dict[str, Any]:
-    """The bar without what does not narrow these pages."""
-    return {**context, "plain_bar": True}
+def build_plain_toolbar(request: HttpRequest, state: ReportState) -> dict[str, Any]:
+    """Return the toolbar's context without filters, segments and comparison, which do not apply to these pages."""
+    return {**build_toolbar(request, state), "plain_bar": True}
 
 
 @site_page
-def ledger(request: HttpRequest, state: State) -> HttpResponse:
-    """received = stored + refused + duplicates, by minute, hour or day."""
-    step = step_of(state)
-    context = {**of_whole_site(bar(request, state)), "section": "ledger", "step": step}
+def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display received, stored, rejected and duplicate hits by minute, hour or day."""
+    step = choose_step(state)
+    context = {**build_plain_toolbar(request, state), "section": "ledger", "step": step}
     try:
         entries = read_ledger(state.site.pk, state.period, step)[::-1]
-    except TROUBLE as error:
-        return render(request, "reports/ledger.html", {**context, "failed": sentence(error)})
-    total = summed(entries)
-    reasons = [Reason(word, REASONS.get(word, word), hits) for word, hits in total.refused.most_common()]
-    named = [(bucket_name(step, one.time, state), one, sum(one.refused.values())) for one in entries[:MOST]]
-    return render(
-        request,
-        "reports/ledger.html",
-        {
-            **context,
-            "entries": named,
-            "total": total,
-            "refusals": sum(total.refused.values()),
-            "reasons": reasons,
-            "more": len(entries) > MOST,
-        },
-    )
+    except QUERY_ERRORS as error:
+        return render(request, "reports/ledger.html", {**context, "failed": describe_error(error)})
+    total = sum_entries(entries)
+    context |= {
+        "entries": [
+            (format_entry_time(step, entry.time, state), entry, sum(entry.refused.values()))
+            for entry in entries[:MAX_ENTRIES]
+        ],
+        "total": total,
+        "refusals": sum(total.refused.values()),
+        "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.refused.most_common()],
+        "more": len(entries) > MAX_ENTRIES,
+    }
+    return render(request, "reports/ledger.html", context)
 
 
-def bucket_name(step: str, key: str, state: State) -> str:
-    """The entry's time in the reader's form."""
-    return bucket_label("hour" if step == "minute" else step, key, state.locale)
+def format_entry_time(step: str, key: str, state: ReportState) -> str:
+    """Format the time of an entry for the reader."""
+    return format_bucket("hour" if step == "minute" else step, key, state.locale)
 
 
 @site_page
-def bots(request: HttpRequest, state: State) -> HttpResponse:
-    """Who was set apart as a bot, and why."""
-    context = {**of_whole_site(bar(request, state)), "section": "bots"}
+def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display what was quarantined as a bot, and why."""
+    context = {**build_plain_toolbar(request, state), "section": "bots"}
     try:
         rows = apart.bots(state.site.pk, state.period)
         reasons = apart.bot_reasons(state.site.pk, state.period)
-    except TROUBLE as error:
-        return render(request, "reports/bots.html", {**context, "failed": sentence(error)})
-    named = [{**row, "words": bot_words(row["reason"])} for row in rows]
-    context |= {"rows": named, "reasons": by_kind(reasons), "readers": readers(reasons)}
-    return render(request, "reports/bots.html", {**context, "may_edit": may_edit(request, state.site.pk)})
+    except QUERY_ERRORS as error:
+        return render(request, "reports/bots.html", {**context, "failed": describe_error(error)})
+    context |= {
+        "rows": [{**row, "words": format_bot_reason(row["reason"])} for row in rows],
+        "reasons": count_by_kind(reasons),
+        "readers": group_ai_crawlers(reasons),
+        "may_edit": may_edit(request, state.site.pk),
+    }
+    return render(request, "reports/bots.html", context)
 
 
-def by_kind(reasons: list[dict[str, Any]]) -> list[Reason]:
-    """How many hits each kind of sign set apart, the most first."""
+def count_by_kind(reasons: list[dict[str, Any]]) -> list[ReasonCount]:
+    """Return the hits by kind of reason, the most frequent first."""
     hits: Counter[str] = Counter()
     for row in reasons:
-        hits[kind_of(row["reason"])] += int(row["hits"])
-    return [Reason(kind, bot_words(kind), count) for kind, count in hits.most_common()]
+        hits[str(row["reason"]).partition(":")[0]] += int(row["hits"])
+    return [ReasonCount(kind, format_bot_reason(kind), count) for kind, count in hits.most_common()]
 
 
-def readers(reasons: list[dict[str, Any]]) -> list[tuple[str, int, list[Reason]]]:
-    """Crawlers of AI by purpose: (purpose in words, hits, crawlers), the purpose with the most hits first."""
-    found: dict[str, list[Reason]] = {}
+def group_ai_crawlers(reasons: list[dict[str, Any]]) -> list[tuple[str, int, list[ReasonCount]]]:
+    """Return (purpose, hits, crawlers) of the crawlers of AI, the purpose with the most hits first."""
+    by_purpose: dict[str, list[ReasonCount]] = {}
     for row in reasons:
         kind, _, name = str(row["reason"]).partition(": ")
-        if kind in PURPOSES:
-            found.setdefault(kind, []).append(Reason(row["reason"], name, int(row["hits"])))
-    made = [(PURPOSES[kind], sum(one.hits for one in names), names) for kind, names in found.items()]
-    return sorted(made, key=lambda purpose: -purpose[1])
+        if kind in AI_PURPOSES:
+            by_purpose.setdefault(kind, []).append(ReasonCount(row["reason"], name, int(row["hits"])))
+    groups = [
+        (AI_PURPOSES[kind], sum(crawler.hits for crawler in crawlers), crawlers)
+        for kind, crawlers in by_purpose.items()
+    ]
+    return sorted(groups, key=lambda group: -group[1])
 
 
-def kind_of(reason: str) -> str:
-    return str(reason).partition(":")[0]
-
-
-def bot_words(reason: str) -> str:
+def format_bot_reason(reason: str) -> str:
+    """Return the reason of a bot in words, such as "Says that it is a bot: Googlebot"."""
     kind, _, detail = str(reason).partition(":")
-    words = BOT_WORDS.get(kind, kind.replace("_", " ").capitalize())
+    words = BOT_LABELS.get(kind, kind.replace("_", " ").capitalize())
     return f"{words}: {detail}" if detail else words

@@ -1,4 +1,4 @@
-"""What moved: which sources, pages and countries explain the change of visitors between two periods."""
+"""Drivers of change: the sources, pages and countries that explain the change of visitors between two periods."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from reports.engine import Query, Result
 from reports.engine.dimensions import dimension
 from reports.engine.registry import METRICS
 from reports.pages.names import value_name
-from reports.pages.numbers import short
-from reports.pages.parts import Part
-from reports.pages.state import State
+from reports.pages.numbers import format_short
+from reports.pages.parts import Fragment
+from reports.pages.state import ReportState
 
-SHOWN = 6
+MAX_DRIVERS = 6
 
 
 @dataclass(frozen=True)
-class Move:
+class ChangeDriver:
+    """One value whose number of visitors changed."""
+
     kind: str
     name: str
     text: str  # +2,100
@@ -27,35 +29,37 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Moves:
-    """The largest differences. `waits`: a place for them; `failed`: the sentence why they cannot be told."""
+class ChangeDrivers:
+    """The largest changes. `waits`: a placeholder until they are loaded; `failed`: why they cannot be computed."""
 
-    rows: list[Move] = field(default_factory=list)
+    rows: list[ChangeDriver] = field(default_factory=list)
     waits: bool = False
     failed: str = ""
 
 
-def moved_part(state: State) -> Part[Moves]:
-    """The largest differences from the period that the sheet is compared with."""
+def change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
+    """Return the fragment of the largest changes since the period that the report is compared with."""
 
-    def questions() -> list[Query]:
-        return moved.questions(state.ids, state.period, state.compare, state.now, state.where())
+    def build_queries() -> list[Query]:
+        return moved.questions(state.site_ids, state.period, state.compare, state.now, state.build_filter())
 
-    def make(answers: list[Result]) -> Moves:
-        return Moves([told(state, one) for one in moved.told(questions(), answers, state.now)[:SHOWN]])
+    def build(results: list[Result]) -> ChangeDrivers:
+        differences = moved.told(build_queries(), results, state.now)
+        return ChangeDrivers([build_driver(state, difference) for difference in differences[:MAX_DRIVERS]])
 
-    return Part(questions, make, lambda why: Moves(failed=why))
+    return Fragment(build_queries, build, lambda reason: ChangeDrivers(failed=reason))
 
 
-def told(state: State, found: moved.Difference) -> Move:
-    row, metric = dimension(found.dimension, ""), METRICS["visitors"]
-    rose = found.size > 0
-    sign = "+" if rose else "−"
-    return Move(
+def build_driver(state: ReportState, difference: moved.Difference) -> ChangeDriver:
+    """Format one change and link to the report of its value."""
+    row, metric = dimension(difference.dimension, ""), METRICS["visitors"]
+    rose = difference.size > 0
+    before, now = (format_short(count, metric, state.locale) for count in (difference.before, difference.now))
+    return ChangeDriver(
         row.label,
-        value_name(row, found.value),
-        sign + short(abs(found.size), metric, state.locale),
+        value_name(row, difference.value),
+        ("+" if rose else "−") + format_short(abs(difference.size), metric, state.locale),
         "up" if rose else "down",
-        f"{short(found.before, metric, state.locale)} before, {short(found.now, metric, state.locale)} now",
-        state.narrowed(found.dimension, found.value).href(),
+        f"{before} before, {now} now",
+        state.with_filter(difference.dimension, difference.value).href(),
     )

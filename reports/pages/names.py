@@ -1,4 +1,4 @@
-"""What values are called on the screen: countries, languages, empty values, and locales of readers."""
+"""Labels of values: countries, languages, empty values. And the locale of a reader."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from accounts.host_names import readable_host
 from reports.engine.registry import Dimension
 from reports.engine.vocabulary import ENGLISH, WEEKDAYS, country_name, language_name
 
+MAX_HEADER_LENGTH = 100
+
 
 @lru_cache(maxsize=256)
-def locale_named(tag: str) -> Locale:
-    """The locale of a language tag such as `de-CH`; English where there is none."""
+def parse_locale(tag: str) -> Locale:
+    """Return the locale of a language tag such as `de-CH`; English for an unknown one."""
     try:
         return Locale.parse(tag.strip().replace("-", "_"))
     except (UnknownLocaleError, ValueError, TypeError):
@@ -22,13 +24,13 @@ def locale_named(tag: str) -> Locale:
 
 
 def reader_locale(request: HttpRequest) -> Locale:
-    """The locale in which the reader writes numbers and dates: the browser's first language."""
-    header = str(request.headers.get("Accept-Language", "en"))[:100]
-    return locale_named(header.split(",")[0].split(";")[0] or "en")
+    """Return the locale for the reader's numbers and dates: the browser's first language."""
+    header = str(request.headers.get("Accept-Language", "en"))[:MAX_HEADER_LENGTH]
+    return parse_locale(header.split(",")[0].split(";")[0] or "en")
 
 
 def value_name(row: Dimension, value: object) -> str:
-    """How a value of a dimension is shown: its name where it is a code, its stand-in where it is empty."""
+    """Return the label of a dimension's value: a name for a code, a placeholder for an empty value."""
     text = str(value)
     if text == "":
         return row.empty

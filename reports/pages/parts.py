@@ -1,7 +1,7 @@
-"""Parts of a sheet are asked for together and shown apart.
+"""Fragments of a report (key figures, tables …): queried in one batch, rendered and failing each for itself.
 
-What all parts of an answer need is asked once, side by side. Every part fails alone: a sentence stands in its place
-and the rest of the page lives.
+A query that several fragments need runs once. A fragment that fails displays the reason in its place; the rest of the
+page is not affected.
 """
 
 from __future__ import annotations
@@ -16,72 +16,74 @@ from reports.engine import Query, QueryRefused, Result, ask_together
 from tracking.store import StoreError
 
 log = logging.getLogger(__name__)
-TROUBLE = (QueryRefused, StoreError)
-Shown = TypeVar("Shown")
+QUERY_ERRORS = (QueryRefused, StoreError)
+Content = TypeVar("Content")
 
 
-def sentence(error: Exception) -> str:
-    """What a person is told when a part cannot be shown."""
+def describe_error(error: Exception) -> str:
+    """Return the sentence that a page displays instead of a fragment; failures of the store are logged."""
     if isinstance(error, QueryRefused):
         return error.sentence
-    log.warning("a page could not reach the store: %s", error)
+    log.warning("a page could not query the event store: %s", error)
     return str(error) or "The event store does not answer."
 
 
-def attempt(question: Callable[[], Any]) -> Any:
-    """The answer, or None where the store or the engine will not give one."""
+def fetch_or_none(fetch: Callable[[], Any]) -> Any:
+    """Return what `fetch` returns, or None where the query is refused or the store does not answer."""
     try:
-        return question()
-    except TROUBLE as error:
-        sentence(error)
+        return fetch()
+    except QUERY_ERRORS as error:
+        describe_error(error)
         return None
 
 
 @dataclass(frozen=True)
-class Part(Generic[Shown]):
-    """`questions()`: what it asks. `make(answers)`: what is shown of them, in the same order. `fail(why)`: instead."""
+class Fragment(Generic[Content]):
+    """A piece of a report: its queries, how it is built from their results, and what replaces it when that fails."""
 
-    questions: Callable[[], Sequence[Query]]
-    make: Callable[[list[Result]], Shown]
-    fail: Callable[[str], Shown]
+    build_queries: Callable[[], Sequence[Query]]
+    build: Callable[[list[Result]], Content]  # takes the results in the order of the queries
+    build_failure: Callable[[str], Content]  # takes the reason as a sentence
 
 
-def together(parts: Sequence[Part[Any]], now: datetime) -> list[Any]:
-    """The parts as they are shown, in their order. No question is asked twice."""
+def load_fragments(fragments: Sequence[Fragment[Any]], now: datetime) -> list[Any]:
+    """Return the contents of the fragments, in their order. Equal queries run once."""
     queries: list[Query] = []
-    asked = [places(part, queries) for part in parts]
+    indexes = [collect_queries(fragment, queries) for fragment in fragments]
     try:
-        answers = ask_together(queries, now=now)
+        results = ask_together(queries, now=now)
     except StoreError as error:
-        why = sentence(error)
-        return [part.fail(why) for part in parts]
-    return [told(part, found, answers) for part, found in zip(parts, asked, strict=True)]
+        reason = describe_error(error)
+        return [fragment.build_failure(reason) for fragment in fragments]
+    return [build_content(fragment, own, results) for fragment, own in zip(fragments, indexes, strict=True)]
 
 
-def places(part: Part[Any], queries: list[Query]) -> list[int] | QueryRefused:
-    """Where the part's questions stand among `queries`, which grow by those that are new."""
-    found = []
+def collect_queries(fragment: Fragment[Any], queries: list[Query]) -> list[int] | QueryRefused:
+    """Append the fragment's queries to `queries`, unless they are there, and return their indexes in it."""
+    indexes = []
     try:
-        for query in part.questions():
+        for query in fragment.build_queries():
             if query not in queries:
                 queries.append(query)
-            found.append(queries.index(query))
+            indexes.append(queries.index(query))
     except QueryRefused as error:
         return error
-    return found
+    return indexes
 
 
-def told(part: Part[Any], found: list[int] | QueryRefused, answers: Sequence[Result | QueryRefused]) -> Any:
-    """The part made of its answers, or what stands in its place."""
-    if isinstance(found, QueryRefused):
-        return part.fail(sentence(found))
-    mine = []
-    for index in found:
-        answer = answers[index]
-        if isinstance(answer, QueryRefused):
-            return part.fail(sentence(answer))
-        mine.append(answer)
+def build_content(
+    fragment: Fragment[Any], indexes: list[int] | QueryRefused, results: Sequence[Result | QueryRefused]
+) -> Any:
+    """Return the fragment's content, or its replacement where one of its queries failed."""
+    if isinstance(indexes, QueryRefused):
+        return fragment.build_failure(describe_error(indexes))
+    own_results = []
+    for index in indexes:
+        result = results[index]
+        if isinstance(result, QueryRefused):
+            return fragment.build_failure(describe_error(result))
+        own_results.append(result)
     try:
-        return part.make(mine)
-    except TROUBLE as error:
-        return part.fail(sentence(error))
+        return fragment.build(own_results)
+    except QUERY_ERRORS as error:
+        return fragment.build_failure(describe_error(error))

@@ -1,6 +1,6 @@
-"""The graph as a picture of its own: SVG with every style as an attribute, so that any program shows it alike.
+"""The graph as a file: SVG with every style as an attribute, so that every program displays it alike.
 
-Drawn from the same geometry as the page's graph. Browsers make the PNG from it (`static/js/app.js`).
+It is drawn from the same geometry as the page's graph. Browsers convert it to PNG (`static/js/app.js`).
 """
 
 from __future__ import annotations
@@ -11,90 +11,94 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.text import get_valid_filename
 
-from reports.pages import graph
-from reports.pages.chips import chips
+from reports.pages.export import set_download
 from reports.pages.frame import site_page
-from reports.pages.headline import headline
-from reports.pages.state import State
+from reports.pages.graph import HEIGHT as GRAPH_HEIGHT
+from reports.pages.graph import WIDTH as GRAPH_WIDTH
+from reports.pages.graph import Graph
+from reports.pages.headline import load_key_figures
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_filter_tags
 from reports.templatetags.show import cut_middle
 
 WIDTH, HEIGHT = 1200, 460
 LEFT, TOP, RIGHT, BOTTOM = 72, 92, 72, 44
-PAIR = re.compile(r"([ML])([\d.]+) ([\d.]+)")
-MOST_TITLE = 90
+PATH_POINT = re.compile(r"([ML])([\d.]+) ([\d.]+)")
+MAX_TITLE_LENGTH = 90
 
 
 @dataclass(frozen=True)
-class Label:
-    """Text at a place of the picture."""
+class ImageLabel:
+    """Text at a place of the image."""
 
     x: str
     y: str
     text: str
 
 
-def across(x: float) -> float:
-    return LEFT + x / graph.WIDTH * (WIDTH - LEFT - RIGHT)
+def scale_x(x: float) -> float:
+    """Return the image's x of an x of the graph."""
+    return LEFT + x / GRAPH_WIDTH * (WIDTH - LEFT - RIGHT)
 
 
-def down(y: float) -> float:
-    return TOP + y / graph.HEIGHT * (HEIGHT - TOP - BOTTOM)
+def scale_y(y: float) -> float:
+    """Return the image's y of a y of the graph."""
+    return TOP + y / GRAPH_HEIGHT * (HEIGHT - TOP - BOTTOM)
 
 
-def placed(path: str) -> str:
-    """A path of the graph's box, laid into the picture."""
-    return PAIR.sub(lambda found: f"{found[1]}{across(float(found[2])):.1f} {down(float(found[3])):.1f}", path)
+def scale_path(path: str) -> str:
+    """Return a path of the graph in the coordinates of the image."""
+    return PATH_POINT.sub(
+        lambda match: f"{match[1]}{scale_x(float(match[2])):.1f} {scale_y(float(match[3])):.1f}", path
+    )
 
 
-def context_of(drawn: graph.Graph) -> dict[str, Any]:
-    """What the template draws."""
+def build_image(drawn: Graph) -> dict[str, Any]:
+    """Return the context of the image of a graph."""
     steps = len(drawn.ticks) - 1
-    levels = [down(graph.HEIGHT * index / steps) for index in range(len(drawn.ticks))]
-    share = graph.WIDTH / max(len(drawn.buckets), 1)
-    ghost = drawn.ghost and (f"{across(float(drawn.ghost[0])):.1f}", f"{across(float(drawn.ghost[1])) - LEFT:.1f}")
+    levels = [scale_y(GRAPH_HEIGHT * index / steps) for index in range(len(drawn.ticks))]
+    bucket_width = GRAPH_WIDTH / max(len(drawn.buckets), 1)
+    ghost = drawn.ghost and (f"{scale_x(float(drawn.ghost[0])):.1f}", f"{scale_x(float(drawn.ghost[1])) - LEFT:.1f}")
     return {
         "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP,
         "deep": HEIGHT - TOP - BOTTOM,
-        "area": placed(drawn.area), "line": placed(drawn.line), "tail": placed(drawn.tail),
-        "before": placed(drawn.before), "second": placed(drawn.second), "ghost": ghost,
-        "dots": [(f"{across(float(x)):.1f}", f"{down(float(y)):.1f}") for x, y in drawn.dots],
+        "area": scale_path(drawn.area), "line": scale_path(drawn.line), "tail": scale_path(drawn.tail),
+        "before": scale_path(drawn.before), "second": scale_path(drawn.second), "ghost": ghost,
+        "dots": [(f"{scale_x(float(x)):.1f}", f"{scale_y(float(y)):.1f}") for x, y in drawn.dots],
         "levels": [f"{level:.1f}" for level in levels],
         "ticks": [
-            Label(f"{LEFT - 10}", f"{level + 4:.1f}", text)
+            ImageLabel(f"{LEFT - 10}", f"{level + 4:.1f}", text)
             for level, text in zip(levels, drawn.ticks, strict=True)
         ],
         "second_ticks": [
-            Label(f"{WIDTH - RIGHT + 10}", f"{level + 4:.1f}", text)
+            ImageLabel(f"{WIDTH - RIGHT + 10}", f"{level + 4:.1f}", text)
             for level, text in zip(levels, drawn.second_ticks, strict=False)
         ],
         "dates": [
-            Label(f"{across((index + 0.5) * share):.1f}", f"{HEIGHT - BOTTOM + 22}", one.tick)
-            for index, one in enumerate(drawn.buckets) if one.tick
+            ImageLabel(f"{scale_x((index + 0.5) * bucket_width):.1f}", f"{HEIGHT - BOTTOM + 22}", bucket.tick)
+            for index, bucket in enumerate(drawn.buckets) if bucket.tick
         ],
     }  # fmt: skip
 
 
 @site_page
-def graph_svg(request: HttpRequest, state: State) -> HttpResponse:
-    """The graph of this state as a file."""
-    return picture(request, state, str(state.site))
+def graph_svg(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Send the graph of the state as a file."""
+    return render_image(request, state, str(state.site))
 
 
-def picture(request: HttpRequest, state: State, name: str) -> HttpResponse:
-    """The graph of `name` as an SVG file. Http404 where there is nothing to draw."""
-    found = headline(state)
-    if found.graph is None:
-        raise Http404(found.failed or "There is nothing to draw.")
-    filters = " · ".join([state.dates(), *(chip.label for chip in chips(state, request.user))])
+def render_image(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
+    """Return the graph as an SVG file titled `name`. Http404 where there is nothing to draw."""
+    figures = load_key_figures(state)
+    if figures.graph is None:
+        raise Http404(figures.failed or "There is nothing to draw.")
+    label = figures.graph.label
+    filters = " · ".join([state.format_dates(), *(tag.label for tag in build_filter_tags(state, request.user))])
     context = {
-        **context_of(found.graph), "graph": found.graph, "zone": state.period.zone,
-        "title": cut_middle(f"{found.graph.label} · {name}", MOST_TITLE),
-        "subtitle": cut_middle(filters, MOST_TITLE * 2),
+        **build_image(figures.graph), "graph": figures.graph, "zone": state.period.zone,
+        "title": cut_middle(f"{label} · {name}", MAX_TITLE_LENGTH),
+        "subtitle": cut_middle(filters, MAX_TITLE_LENGTH * 2),
     }  # fmt: skip
     response = render(request, "reports/graph.svg", context, content_type="image/svg+xml; charset=utf-8")
-    filename = get_valid_filename(f"{name}-{found.graph.label}-{state.text}".replace("/", "-"))[:100]
-    response["Content-Disposition"] = f'attachment; filename="{filename}.svg"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return set_download(response, f"{name}-{label}-{state.period_name}", "svg")

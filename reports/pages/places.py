@@ -1,7 +1,7 @@
-"""Everywhere one can go: the pages of a site, one's own and the account's, the documentation. ⌘K searches these.
+"""All pages that a reader can go to: of sites, of the account, of the documentation. ⌘K searches them.
 
-A page is one row here; rooms above add theirs by `register_places`, settings and documentation are read from their own
-lists. A test asks whether every address that is a page of its own is among them.
+A page of a site is one row here; other apps register theirs, settings and documentation are read from their own lists.
+A test checks that every address that is a page of its own is among them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from sites.access import sites_of
 from sites.models import Site
 from sites.navigation import PAGES as SETTINGS
 
-Entry = tuple[str, str]  # words, address
-MOST_SITES = 200
+NavigationEntry = tuple[str, str]  # label, address
+SearchEntry = tuple[str, str, str]  # label, address, text to search in
+MAX_SITES = 200
 
 
-class Place(NamedTuple):
-    """A page at /sites/<id>/<path>, for those who may do `may` with the site. `words` find it too."""
+class SitePage(NamedTuple):
+    """A page at /sites/<id>/<path> for those who may `may` the site. A search for one of `words` also finds it."""
 
     path: str
     label: str
@@ -32,96 +33,99 @@ class Place(NamedTuple):
     may: str = "view"
 
 
-SITE_PLACES: tuple[Place, ...] = (
-    Place("", "Overview", "dashboard start"),
-    Place("spy", "Spy", "live now"),
-    Place("visitors", "Visitors", "people visits actions"),
-    Place("content", "Content", "pages titles downloads outbound"),
-    Place("sources", "Sources", "channels campaigns referrers utm"),
-    Place("goals", "Goals", "conversions revenue"),
-    Place("goals/new", "New goal", may="edit"),
-    Place("funnels", "Funnels", "steps"),
-    Place("funnels/new", "New funnel", may="edit"),
-    Place("journeys", "Journeys", "paths before after"),
-    Place("splits", "Split tests", "a/b experiments versions"),
-    Place("retention", "Retention", "cohorts came back returning"),
-    Place("heatmaps", "Heatmaps", "clicks scroll rage dead"),
-    Place("uptime", "Uptime", "monitors incidents status"),
-    Place("uptime/new", "New monitor", "uptime", may="edit"),
-    Place("alerts", "Alerts", "notify webhook", may="edit"),
-    Place("notes", "Notes", "annotations graph"),
-    Place("ledger", "Received and refused", "ledger dropped hits"),
-    Place("bots", "Bots", "crawlers robots ai"),
+SITE_PAGES: tuple[SitePage, ...] = (
+    SitePage("", "Overview", "dashboard start"),
+    SitePage("spy", "Spy", "live now"),
+    SitePage("visitors", "Visitors", "people visits actions"),
+    SitePage("content", "Content", "pages titles downloads outbound"),
+    SitePage("sources", "Sources", "channels campaigns referrers utm"),
+    SitePage("goals", "Goals", "conversions revenue"),
+    SitePage("goals/new", "New goal", may="edit"),
+    SitePage("funnels", "Funnels", "steps"),
+    SitePage("funnels/new", "New funnel", may="edit"),
+    SitePage("journeys", "Journeys", "paths before after"),
+    SitePage("splits", "Split tests", "a/b experiments versions"),
+    SitePage("retention", "Retention", "cohorts came back returning"),
+    SitePage("heatmaps", "Heatmaps", "clicks scroll rage dead"),
+    SitePage("uptime", "Uptime", "monitors incidents status"),
+    SitePage("uptime/new", "New monitor", "uptime", may="edit"),
+    SitePage("alerts", "Alerts", "notify webhook", may="edit"),
+    SitePage("notes", "Notes", "annotations graph"),
+    SitePage("ledger", "Received and refused", "ledger dropped hits"),
+    SitePage("bots", "Bots", "crawlers robots ai"),
 )
-OWN_PLACES: tuple[Entry, ...] = (
+COMMON_ENTRIES: tuple[NavigationEntry, ...] = (
     ("All sites", "/sites"),
     ("All sites as one · roll-up", "/sites/all"),
     ("Keyboard shortcuts", "/keys"),
     ("Documentation", "/docs/"),
 )
-Lister = Callable[[HttpRequest], list[Entry]]
-_more: list[Lister] = []
+EntryReader = Callable[[HttpRequest], list[NavigationEntry]]
+_readers: list[EntryReader] = []
 
 
-def register_places(*listers: Lister) -> None:
-    """Places of a higher room: each lister gives those its reader may open."""
-    _more.extend(listers)
+def register_places(*readers: EntryReader) -> None:
+    """Register functions that return the pages of another app which the reader may open."""
+    _readers.extend(readers)
 
 
 def site_paths() -> set[str]:
-    """What may follow /sites/<id>/ and is a page on every site."""
-    return {place.path for place in places_of_a_site()}
+    """Return the paths after /sites/<id>/ that are a page of every site."""
+    return {page.path for page in list_site_pages()}
 
 
-def places_of_a_site() -> list[Place]:
-    settings = [Place(f"settings/{page.slug}", f"Settings: {page.label}", "", page.may) for page in SETTINGS]
-    return [*SITE_PLACES, *settings]
+def list_site_pages() -> list[SitePage]:
+    """Return the pages of a site, with its settings."""
+    settings = [SitePage(f"settings/{page.slug}", f"Settings: {page.label}", "", page.may) for page in SETTINGS]
+    return [*SITE_PAGES, *settings]
 
 
-def here(request: HttpRequest) -> int:
-    """The number of the site one comes from; 0 for none."""
-    came = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    found = re.search(r"/sites/(\d{1,12})(?:/|$)", came)
-    return int(found[1]) if found else 0
+def current_site_id(request: HttpRequest) -> int:
+    """Return the id of the site whose page the reader comes from; 0 for none."""
+    url = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    match = re.search(r"/sites/(\d{1,12})(?:/|$)", url)
+    return int(match[1]) if match else 0
 
 
-def sites_offered(request: HttpRequest, came: int, search: str) -> list[Site]:
-    """The site one comes from, those with a word of the search in their name, and others by name; each once.
+def select_sites(request: HttpRequest, current_id: int, search: str) -> list[Site]:
+    """Return the current site, sites with a word of the search in their name, and others by name; each once.
 
-    Of very many sites these are not all: at most MOST_SITES of each kind.
+    A reader with very many sites gets at most MAX_SITES of each kind.
     """
-    mine, named = sites_of(request.user), Q(pk__in=[])
+    visible, matches = sites_of(request.user), Q(pk__in=[])
     for word in search.split():
-        named |= Q(domain__icontains=word) | Q(nickname__icontains=word)
-    chosen = [*mine.filter(pk=came), *mine.filter(named)[:MOST_SITES], *mine[:MOST_SITES]]
-    return list({site.pk: site for site in chosen}.values())
+        matches |= Q(domain__icontains=word) | Q(nickname__icontains=word)
+    sites = [*visible.filter(pk=current_id), *visible.filter(matches)[:MAX_SITES], *visible[:MAX_SITES]]
+    return list({site.pk: site for site in sites}.values())
 
 
-def places(request: HttpRequest, search: str = "") -> list[tuple[str, str, str]]:
-    """(name, address, words to search in): first the site one comes from, then one's own pages, then other sites."""
-    came = here(request)
-    sites = sites_offered(request, came, search)
+def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
+    """Return all pages that the reader may open: of the current site, common ones, then of the other sites."""
+    current_id = current_site_id(request)
+    sites = select_sites(request, current_id, search)
     rights = {may: set(sites_of(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
-    first = [entry for site in sites if site.pk == came for entry in of_site(site, rights)]
-    own = [(label, href, label) for label, href in [*OWN_PLACES, *account(request), *manual()]]
-    more = [(label, href, label) for lister in _more for label, href in lister(request)]
-    other = [entry for site in sites if site.pk != came for entry in of_site(site, rights)]
-    return [*first, *own, *more, *other]
+    current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]
+    others = [entry for site in sites if site.pk != current_id for entry in list_site_entries(site, rights)]
+    common = [*COMMON_ENTRIES, *list_account_entries(request), *list_documentation_entries()]
+    registered = [entry for reader in _readers for entry in reader(request)]
+    return [*current, *((label, href, label) for label, href in [*common, *registered]), *others]
 
 
-def of_site(site: Site, rights: dict[str, set[int]]) -> list[tuple[str, str, str]]:
+def list_site_entries(site: Site, rights: dict[str, set[int]]) -> list[SearchEntry]:
+    """Return the pages of a site. `rights`: the ids of the sites that the reader may edit and manage."""
     name = str(site)
     return [
-        (f"{name} · {one.label}", f"/sites/{site.pk}/{one.path}", f"{name} {site.domain} {one.label} {one.words}")
-        for one in places_of_a_site()
-        if one.may == "view" or site.pk in rights[one.may]
+        (f"{name} · {page.label}", f"/sites/{site.pk}/{page.path}", f"{name} {site.domain} {page.label} {page.words}")
+        for page in list_site_pages()
+        if page.may == "view" or site.pk in rights[page.may]
     ]
 
 
-def account(request: HttpRequest) -> list[Entry]:
-    """The account's and one's own settings, as the column beside them lists them."""
+def list_account_entries(request: HttpRequest) -> list[NavigationEntry]:
+    """Return the settings of the account and of the reader, as the settings' navigation lists them."""
     return [(row["label"], row["href"]) for row in account_rows(request) if "href" in row]
 
 
-def manual() -> list[Entry]:
+def list_documentation_entries() -> list[NavigationEntry]:
+    """Return the pages of the documentation."""
     return [(f"Documentation · {page.title}", f"/docs/{page.slug}") for pages in CHAPTERS.values() for page in pages]

@@ -1,4 +1,4 @@
-"""A visitor is marked as a bot, or what was set apart is brought back; every report follows."""
+"""Bot overrides: mark a visitor or visit as a bot, or restore what was quarantined. Every report follows."""
 
 from __future__ import annotations
 
@@ -11,54 +11,58 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
-from reports.pages.parts import TROUBLE, sentence
+from reports.pages.parts import QUERY_ERRORS, describe_error
 from sites.access import site_for
 from sites.models import Site
 from tracking import robots
 
-Move = Callable[..., tuple[int, str, str]]
+QUARANTINED = "{} set apart as a bot's, and what comes from there will be."
+RESTORED = "{} brought back, and what comes from there counts again."
 
 
-def moving(move: Move) -> Callable[..., HttpResponse]:
-    """`move(request, site, …)` moves events and gives (how many, what is said, where to go); for who may edit."""
+def override_action(message: str) -> Callable[[Callable[..., int]], Callable[..., HttpResponse]]:
+    """Make `action(request, site, …)`, which returns how many events it moved, a POST action for editors of the site.
 
-    @require_POST
-    @login_required
-    @wraps(move)
-    def page(request: HttpRequest, site_id: int, **named: Any) -> HttpResponse:
-        site = site_for(request, site_id, may="edit")
-        back = f"/sites/{site_id}/bots"
-        try:
-            count, words, back = move(request, site, **named)
-        except robots.NoSuchVisitor as error:
-            raise Http404("No such visitor.") from error
-        except TROUBLE as error:
-            messages.add_message(request, messages.WARNING, f"Nothing was moved: {sentence(error)}", extra_tags="warn")
-            return HttpResponseRedirect(back)
-        messages.success(request, words.format(f"{count} event{'' if count == 1 else 's'}"), extra_tags="good")
-        return HttpResponseRedirect(back)
+    `message` is displayed with the number of events.
+    """
 
-    return page
+    def decorate(action: Callable[..., int]) -> Callable[..., HttpResponse]:
+        @require_POST
+        @login_required
+        @wraps(action)
+        def view(request: HttpRequest, site_id: int, **kwargs: Any) -> HttpResponse:
+            site = site_for(request, site_id, may="edit")
+            try:
+                count = action(request, site, **kwargs)
+            except robots.NoSuchVisitor as error:
+                raise Http404("No such visitor.") from error
+            except QUERY_ERRORS as error:
+                text = f"Nothing was moved: {describe_error(error)}"
+                messages.add_message(request, messages.WARNING, text, extra_tags="warn")
+            else:
+                text = message.format(f"{count} event{'' if count == 1 else 's'}")
+                messages.success(request, text, extra_tags="good")
+            return HttpResponseRedirect(f"/sites/{site_id}/bots")
 
+        return view
 
-APART = "{} set apart as a bot's, and what comes from there will be."
-BACK = "{} brought back, and what comes from there counts again."
-
-
-@moving
-def visitor(request: HttpRequest, site: Site, device: int) -> tuple[int, str, str]:
-    """Everything of a visitor is a bot's."""
-    return robots.visitor_set_apart(site=site, device=device), APART, f"/sites/{site.pk}/bots"
+    return decorate
 
 
-@moving
-def visit(request: HttpRequest, site: Site, visit: int) -> tuple[int, str, str]:
-    """One visit is a bot's."""
-    return robots.visit_set_apart(site=site, visit=visit), APART, f"/sites/{site.pk}/bots"
+@override_action(QUARANTINED)
+def quarantine_visitor(request: HttpRequest, site: Site, device: int) -> int:
+    """Move all events of a device to the quarantine."""
+    return robots.visitor_set_apart(site=site, device=device)
 
 
-@moving
-def people(request: HttpRequest, site: Site) -> tuple[int, str, str]:
-    """A line of the page of bots is people's."""
-    given = {name: request.POST.get(name, "") for name in ("reason", "user_agent", "organization")}
-    return robots.bring_people_back(site=site, **given), BACK, f"/sites/{site.pk}/bots"
+@override_action(QUARANTINED)
+def quarantine_visit(request: HttpRequest, site: Site, visit: int) -> int:
+    """Move the events of one visit to the quarantine."""
+    return robots.visit_set_apart(site=site, visit=visit)
+
+
+@override_action(RESTORED)
+def restore_people(request: HttpRequest, site: Site) -> int:
+    """Restore the events of one row of the page of bots."""
+    row = {name: request.POST.get(name, "") for name in ("reason", "user_agent", "organization")}
+    return robots.bring_people_back(site=site, **row)

@@ -1,4 +1,4 @@
-"""Many sites as one: the same sheet, asked of all one may see, or of those chosen (`?only=101000001&only=…`)."""
+"""The portfolio: one report of all sites that the reader may see, or of those chosen (`?only=101000001&only=…`)."""
 
 from __future__ import annotations
 
@@ -13,190 +13,199 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from reports.engine import Query, Result
 from reports.engine.query import MOST_SITES
 from reports.engine.refusal import QueryRefused
-from reports.pages.explain import explanation
-from reports.pages.frame import asked_for, plain_bar
-from reports.pages.layouts import one_panel, part_of, sheet_of
+from reports.pages.explain import render_explanation
+from reports.pages.frame import htmx_target, set_private
+from reports.pages.layouts import build_report, load_named_panel, render_fragment
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import Part
-from reports.pages.picture import picture
-from reports.pages.sheet import share_text
-from reports.pages.state import State, read_state
+from reports.pages.parts import Fragment
+from reports.pages.picture import render_image
+from reports.pages.sheet import format_share
+from reports.pages.state import ReportState, read_state
+from reports.pages.toolbar import build_common_toolbar
 from reports.panels import PANELS, Panel
 from sites.access import sites_of
 from sites.models import Site
 
-ROOT = "/sites/all"
-BY_SITE = ("visitors", "visits", "views")
-MOST_LISTED = 200
-NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+ROOT_PATH = "/sites/all"
+SITE_METRICS = ("visitors", "visits", "views")
+MAX_TABLE_SITES = 200
+SITE_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
-def panels_of_many() -> dict[str, Panel]:
-    """The overview's panels, with hosts before pages: the same path means another page on another site."""
+class NoSites(Http404):
+    """The reader may see no site at all."""
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The sites of the report, and those that the reader may choose from."""
+
+    sites: list[Site]
+    choices: list[Site]
+
+
+def portfolio_panels() -> dict[str, Panel]:
+    """Return the panels, with hosts before pages: the same path is another page on another site."""
     pages = PANELS["pages"]
     tabs = sorted(pages.tabs, key=lambda tab: tab.name != "hosts")
     return {**PANELS, "pages": replace(pages, tabs=tuple(tabs))}
 
 
-def many(request: HttpRequest) -> tuple[list[Site], list[Site]]:
-    """(the sites asked about, all one may choose from). Http404 for a chosen one that one may not see.
+def read_portfolio(request: HttpRequest) -> Portfolio:
+    """Return the sites of the URL. Http404 for a chosen site that the reader may not see.
 
-    Both are the first MOST_SITES by name; those chosen may be any others.
+    Both lists are the first MOST_SITES by name; a chosen site may also be one of the others.
     """
     visible = sites_of(request.user)
-    mine, chosen = list(visible[:MOST_SITES]), set(request.GET.getlist("only"))
-    found = [site for site in mine if str(site.pk) in chosen]
-    others = [text for text in chosen - {str(site.pk) for site in found} if NUMBER.fullmatch(text)]
-    found += visible.filter(pk__in=sorted(map(int, others))[:MOST_SITES]) if others else []
-    if len(found) != len(chosen):
+    choices, chosen = list(visible[:MOST_SITES]), set(request.GET.getlist("only"))
+    sites = [site for site in choices if str(site.pk) in chosen]
+    others = [text for text in chosen - {str(site.pk) for site in sites} if SITE_ID.fullmatch(text)]
+    sites += visible.filter(pk__in=sorted(map(int, others))[:MOST_SITES]) if others else []
+    if len(sites) != len(chosen):
         raise Http404("No such site.")
-    return found[:MOST_SITES] or mine, mine
+    return Portfolio(sites[:MOST_SITES] or choices, choices)
 
 
-def state_of_many(request: HttpRequest, sites: list[Site]) -> State:
-    """The state of the URL for these sites. Their days are those of the zone most of them keep."""
+def read_portfolio_state(request: HttpRequest, sites: list[Site]) -> ReportState:
+    """Return the state of the URL for these sites. Days are those of the time zone that most of them use."""
     zone = Counter(site.timezone for site in sites).most_common(1)[0][0]
     lead = next(site for site in sites if site.timezone == zone)
-    state = read_state(request, lead, timezone.now(), ROOT, among=tuple(site.pk for site in sites))
-    return replace(state, segment=0, root=ROOT, picked=bool(request.GET.getlist("only")))
+    state = read_state(request, lead, timezone.now(), ROOT_PATH, portfolio_ids=tuple(site.pk for site in sites))
+    return replace(state, segment=0, root_path=ROOT_PATH, has_selection=bool(request.GET.getlist("only")))
 
 
-def answered(response: HttpResponse) -> HttpResponse:
-    patch_vary_headers(response, ["HX-Request", "HX-Target", "Cookie"])
-    response.headers.setdefault("Cache-Control", "private, no-store")
-    return response
-
-
-def refused(request: HttpRequest, error: QueryRefused) -> HttpResponse:
-    return render(request, "reports/refused.html", {"sentence": error.sentence, "clean": ROOT}, status=400)
-
-
-def bar_of_many(state: State, sites: list[Site], mine: list[Site], live: bool = True) -> dict[str, Any]:
-    """Context of the bar: which sites, and without segments, which belong to one site."""
-    chosen = set(state.among) if state.picked else set()
-    zones = {site.timezone for site in sites}
+def build_portfolio_toolbar(state: ReportState, portfolio: Portfolio, live: bool = True) -> dict[str, Any]:
+    """Return the context of the toolbar: the choice of sites, and no segments, which belong to one site."""
+    chosen = set(state.portfolio_ids) if state.has_selection else set()
+    zones = {site.timezone for site in portfolio.sites}
     return {
-        **plain_bar(state, live), "site": None, "shared": True, "section": "sites", "title": "All sites",
-        "asked": sites,
-        "choice": [(site, site.pk in chosen) for site in mine], "most": MOST_SITES * (len(mine) >= MOST_SITES),
+        **build_common_toolbar(state, live), "site": None, "shared": True, "section": "sites", "title": "All sites",
+        "portfolio_sites": portfolio.sites,
+        "choice": [(site, site.pk in chosen) for site in portfolio.choices],
+        "most": MOST_SITES * (len(portfolio.choices) >= MOST_SITES),
         "other_zones": len(zones) - 1,
-        "hidden_choice": [pair for pair in state.pairs() if pair[0] != "only"],
+        "hidden_choice": state.parameters_without("only"),
     }  # fmt: skip
 
 
-@require_safe
-@login_required
-def rollup(request: HttpRequest) -> HttpResponse:
-    """The sheet of many sites; only the sheet or a panel where htmx asks for that."""
-    sites, mine = many(request)
-    if not sites:
-        return HttpResponseRedirect("/sites")
-    try:
-        state = state_of_many(request, sites)
-        registry, beside = panels_of_many(), {"by_site": by_site_part(state, sites)}
-        if (part := part_of(request, state, "overview", registry, beside, shared=True)) is not None:
-            return answered(part)
-        bar = bar_of_many(state, sites, mine, live=False)
-        context = {**bar, **sheet_of(request, state, "overview", registry, beside)}
-    except QueryRefused as error:
-        return answered(refused(request, error))
-    whole = asked_for(request) != "sheet"
-    return answered(render(request, "reports/rollup.html" if whole else "reports/_rollup.html", context))
+PortfolioView = Callable[..., HttpResponse]
 
 
-@require_safe
-@login_required
-def rollup_panel(request: HttpRequest, name: str, tab: str) -> HttpResponse:
-    """One of its panels."""
-    sites, mine = many(request)
-    if not sites:
-        raise Http404("No sites.")
-    try:
-        state = state_of_many(request, sites)
-        part = one_panel(state, name, tab, asked_for(request), panels_of_many())
-    except QueryRefused as error:
-        return answered(refused(request, error))
-    if asked_for(request):
-        return answered(render(request, "reports/_panel.html", {"panel": part}))
-    return answered(render(request, "reports/panel.html", {**bar_of_many(state, sites, mine), "panel": part}))
-
-
-def of_many(page: Callable[[HttpRequest, State], HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page that any state can have, for many sites."""
+def portfolio_page(view: PortfolioView) -> PortfolioView:
+    """Make `view(request, state, portfolio, …)` a page of the portfolio. Raises NoSites for a reader without sites."""
 
     @require_safe
     @login_required
-    @wraps(page)
-    def view(request: HttpRequest) -> HttpResponse:
-        sites, _ = many(request)
-        if not sites:
-            raise Http404("No sites.")
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        portfolio = read_portfolio(request)
+        if not portfolio.sites:
+            raise NoSites("No sites.")
         try:
-            return answered(page(request, state_of_many(request, sites)))
+            state = read_portfolio_state(request, portfolio.sites)
+            response = view(request, state, portfolio, *args, **kwargs)
         except QueryRefused as error:
-            return answered(refused(request, error))
+            context = {"sentence": error.sentence, "clean": ROOT_PATH}
+            response = render(request, "reports/refused.html", context, status=400)
+        return set_private(response)
 
-    return view
-
-
-@of_many
-def rollup_explain(request: HttpRequest, state: State) -> HttpResponse:
-    """Where a number of many sites comes from."""
-    return explanation(request, state)
+    return page
 
 
-@of_many
-def rollup_picture(request: HttpRequest, state: State) -> HttpResponse:
-    """The graph of many sites as a file."""
-    return picture(request, state, f"{len(state.among)} site{'s' if len(state.among) > 1 else ''}")
+def portfolio_report(request: HttpRequest) -> HttpResponse:
+    """Display the portfolio; a reader without sites is redirected to the list of sites."""
+    try:
+        return render_portfolio(request)
+    except NoSites:
+        return HttpResponseRedirect("/sites")
+
+
+@portfolio_page
+def render_portfolio(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
+    """Render the page, or only the report or a fragment of it where htmx requests that."""
+    panels, by_site = portfolio_panels(), {"by_site": site_shares_fragment(state, portfolio.sites)}
+    if (fragment := render_fragment(request, state, "overview", panels, by_site, shared=True)) is not None:
+        return fragment
+    toolbar = build_portfolio_toolbar(state, portfolio, live=False)
+    context = {**toolbar, **build_report(request, state, "overview", panels, by_site)}
+    is_page = htmx_target(request) != "sheet"
+    return render(request, "reports/rollup.html" if is_page else "reports/_rollup.html", context)
+
+
+@portfolio_page
+def portfolio_panel(
+    request: HttpRequest, state: ReportState, portfolio: Portfolio, name: str, tab: str
+) -> HttpResponse:
+    """Display one panel of the portfolio."""
+    target = htmx_target(request)
+    panel = load_named_panel(state, name, tab, target, portfolio_panels())
+    if target:
+        return render(request, "reports/_panel.html", {"panel": panel})
+    return render(request, "reports/panel.html", {**build_portfolio_toolbar(state, portfolio), "panel": panel})
+
+
+@portfolio_page
+def portfolio_explain(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
+    """Explain a number of the portfolio."""
+    return render_explanation(request, state)
+
+
+@portfolio_page
+def portfolio_graph_svg(request: HttpRequest, state: ReportState, portfolio: Portfolio) -> HttpResponse:
+    """Send the graph of the portfolio as a file."""
+    count = len(portfolio.sites)
+    return render_image(request, state, f"{count} site{'s' if count > 1 else ''}")
 
 
 @dataclass(frozen=True)
-class Share:
-    """One site's part of the whole."""
+class SiteShare:
+    """One site's share of the visitors of the portfolio."""
 
     site: Site
     href: str
     cells: list[Shown]
-    share: str  # of the largest, 0 to 100
+    share: str  # of the largest site, 0 to 100
     percent: str
 
 
 @dataclass(frozen=True)
-class Shares:
-    """The table of sites, or the sentence why there is none."""
+class SiteShares:
+    """The table of sites, or the reason why it cannot be displayed."""
 
-    rows: list[Share] = field(default_factory=list)
+    rows: list[SiteShare] = field(default_factory=list)
     failed: str = ""
 
 
-def by_site_part(state: State, sites: list[Site]) -> Part[Shares]:
-    """The table of sites, the most visited first: one question for all of them."""
+def site_shares_fragment(state: ReportState, sites: list[Site]) -> Fragment[SiteShares]:
+    """Return the fragment of the table of sites, the most visited first. One query is of all sites."""
 
-    def questions() -> list[Query]:
-        return [state.query(BY_SITE, ("site",), limit=MOST_LISTED, compare=state.compare)]
+    def build_queries() -> list[Query]:
+        return [state.build_query(SITE_METRICS, ("site",), limit=MAX_TABLE_SITES, compare=state.compare)]
 
-    return Part(questions, lambda answers: shares(state, sites, answers[0]), lambda why: Shares(failed=why))
+    return Fragment(
+        build_queries, lambda results: build_shares(state, sites, results[0]), lambda reason: SiteShares(failed=reason)
+    )
 
 
-def shares(state: State, sites: list[Site], result: Result) -> Shares:
+def build_shares(state: ReportState, sites: list[Site], result: Result) -> SiteShares:
+    """Format the table of sites; a site without a row in the result has zeros."""
     before = result.comparison if isinstance(result.comparison, list) else []
-    told = {str(row["site"]): (row, before[index] if before else {}) for index, row in enumerate(result.rows)}
+    by_site = {str(row["site"]): (row, before[index] if before else {}) for index, row in enumerate(result.rows)}
     largest = max((row["visitors"] or 0 for row in result.rows), default=0) or 1
-    whole = sum(row["visitors"] or 0 for row in result.rows)
-    found = []
+    total = sum(row["visitors"] or 0 for row in result.rows)
+    shares = []
     for site in sites:
-        row, old = told.get(str(site.pk), ({}, {}))
+        row, old = by_site.get(str(site.pk), ({}, {}))
         visitors = row.get("visitors") or 0
-        cells = [shown(name, row.get(name) or 0, state.locale, old.get(name)) for name in BY_SITE]
-        alone = replace(state, root="", among=(), picked=False).shown_with({"of": ""}).href(f"/sites/{site.pk}/")
-        found.append((visitors, Share(site, alone, cells, f"{visitors / largest * 100:.1f}",
-                                      share_text(visitors / whole * 100 if whole else None))))  # fmt: skip
-    found.sort(key=lambda pair: -pair[0])
-    return Shares([share for _, share in found[:MOST_LISTED]])
+        cells = [shown(name, row.get(name) or 0, state.locale, old.get(name)) for name in SITE_METRICS]
+        alone = replace(state, root_path="", portfolio_ids=(), has_selection=False).with_view({"of": ""})
+        percent = format_share(visitors / total * 100 if total else None)
+        share = SiteShare(site, alone.href(f"/sites/{site.pk}/"), cells, f"{visitors / largest * 100:.1f}", percent)
+        shares.append((visitors, share))
+    shares.sort(key=lambda pair: -pair[0])
+    return SiteShares([share for _, share in shares[:MAX_TABLE_SITES]])

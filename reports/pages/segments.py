@@ -1,4 +1,4 @@
-"""Keep a sheet's filters under a name, and forget them again."""
+"""Save the filters of a report as a segment, and delete segments."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from goals.querysets import segments_seen_by
 from goals.services import segment_create, segment_delete
-from reports.pages.preferences import safe_next
-from reports.pages.state import conditions_of
-from sites.access import site_for, site_of
+from reports.pages.frame import may_edit
+from reports.pages.preferences import parse_next
+from reports.pages.state import parse_conditions
+from sites.access import site_for
 
 
 @require_POST
 @login_required
-def save(request: HttpRequest, site_id: int) -> HttpResponse:
-    """The filters of the page one comes from become a segment; whoever may not edit keeps it private."""
+def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Save the filters of the page in `next` as a segment. Only editors of the site can share it with others."""
     site = site_for(request, site_id)
-    back = safe_next(request, request.POST.get("next", f"/sites/{site_id}/"))
-    conditions = conditions_of(QueryDict(urlsplit(back).query))
+    back = parse_next(request, request.POST.get("next", f"/sites/{site_id}/"))
+    conditions = parse_conditions(QueryDict(urlsplit(back).query))
     shared = bool(request.POST.get("shared")) and may_edit(request, site_id)
     try:
         segment = segment_create(
-            site=site, name=request.POST.get("name", ""), filter=[one.json() for one in conditions],
+            site=site, name=request.POST.get("name", ""), filter=[condition.json() for condition in conditions],
             owner=cast(User, request.user), shared=shared,
         )  # fmt: skip
     except ValidationError as error:
@@ -41,18 +42,11 @@ def save(request: HttpRequest, site_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
-def forget(request: HttpRequest, site_id: int, segment_id: int) -> HttpResponse:
-    """One's own segment, or a shared one by somebody who may edit the site."""
+def segment_remove(request: HttpRequest, site_id: int, segment_id: int) -> HttpResponse:
+    """Delete one's own segment, or as an editor of the site a shared one."""
     site = site_for(request, site_id)
     segment = segments_seen_by(site, request.user).filter(pk=segment_id).first()
     if segment is None or (segment.owner_id != request.user.pk and not may_edit(request, site_id)):
         raise Http404("No such segment.")
     segment_delete(segment=segment)
     return HttpResponseRedirect(f"/sites/{site_id}/")
-
-
-def may_edit(request: HttpRequest, site_id: int) -> bool:
-    try:
-        return site_of(request.user, site_id, "edit") is not None
-    except Http404:
-        return False

@@ -1,4 +1,4 @@
-"""Panels of a sheet: the first rows of a breakdown, asked for and made ready to show."""
+"""Tables of a report: the first rows of a breakdown, queried and formatted. And the visitors who are online."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from reports.engine.registry import METRICS
 from reports.moved import MOST
 from reports.pages.names import value_name
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import Part, attempt
-from reports.pages.state import State
+from reports.pages.parts import Fragment, fetch_or_none
+from reports.pages.state import ReportState
 from reports.panels import Panel, Tab
 
 PANEL_ROWS = 9
-Links = tuple[Callable[[str], str], Callable[[str], str]]  # to a value, and to everything but it
-ONLINE = ("online",)
+ONLINE_METRICS = ("online",)
+RowLinks = tuple[Callable[[str], str], Callable[[str], str]]  # to the report of only a value, and of all but it
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of a panel or table. `share`: 0 to 100, of the largest row, for the bar behind it."""
 
     value: str
     name: str
-    shown: Shown
+    formatted: Shown
     second: Shown | None
     share: str
     percent: str
     href: str
     without: str
-    away: str = ""  # the address outside, for referrers and links
+    away: str = ""  # the external address of a referrer or link
 
     @property
     def level(self) -> str:
-        """q1 to q5: how strong a country is drawn. By square root, since one country usually has most."""
+        """The class of a country's colour, q1 to q5: by square root, since one country usually has most visitors."""
         return f"q{min(5, int((float(self.share) / 100) ** 0.5 * 5) + 1)}"
 
 
 @dataclass
-class Table:
-    """An open tab, ready to show."""
+class PanelTable:
+    """The open tab of a panel, ready for the template."""
 
     panel: Panel
     tab: Tab
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TableRow] = field(default_factory=list)
     label: str = ""
     metric: str = ""
     second: str = ""
@@ -63,103 +63,114 @@ class Table:
     folded: list[tuple[Tab, str]] = field(default_factory=list)
 
 
-def table_part(state: State, panel: Panel, tab: Tab, most: int = PANEL_ROWS) -> Part[Table]:
-    """One tab of a panel: the first rows by its metric. It asks for more rows only where another part does too."""
+def table_fragment(state: ReportState, panel: Panel, tab: Tab, max_rows: int = PANEL_ROWS) -> Fragment[PanelTable]:
+    """Return the fragment of one tab: the first rows by its metric.
 
-    def failed(why: str) -> Table:
-        found = frame(state, panel, tab)
-        found.failed = why
-        return found
+    `max_rows` is larger than what the panel displays where another fragment needs more rows of the same query.
+    """
 
-    return Part(lambda: questions(state, tab, most), lambda answers: filled(state, panel, tab, answers), failed)
+    def build_failure(reason: str) -> PanelTable:
+        table = build_empty_table(state, panel, tab)
+        table.failed = reason
+        return table
+
+    return Fragment(
+        lambda: build_queries(state, tab, max_rows),
+        lambda results: fill_table(state, panel, tab, results),
+        build_failure,
+    )
 
 
-def questions(state: State, tab: Tab, most: int) -> list[Query]:
-    """The rows of a tab, and the whole they are shares of, which most tabs have in common. Nothing of no goals."""
-    if tab.dimension == "goal" and not goals_of(state.ids):
+def build_queries(state: ReportState, tab: Tab, max_rows: int) -> list[Query]:
+    """Return the queries of a tab's rows and of their total, which most tabs share. Empty where there are no goals."""
+    if tab.dimension == "goal" and not goals_of(state.site_ids):
         return []
-    limit = MOST if tab.map else max(most, len(tab.all_values))
-    rows = state.query(metrics_of(state, tab), (tab.dimension,), limit=limit, also=tab.also)
-    return [rows, state.query((tab.metric,), also=tab.also)]
+    limit = MOST if tab.map else max(max_rows, len(tab.all_values))
+    rows = state.build_query(list_metrics(state, tab), (tab.dimension,), limit=limit, also=tab.also)
+    return [rows, state.build_query((tab.metric,), also=tab.also)]
 
 
-def metrics_of(state: State, tab: Tab) -> tuple[str, ...]:
-    """The tab's metric and, beside it, its second one; where a goal is asked for, the rate of those who reached it."""
+def list_metrics(state: ReportState, tab: Tab) -> tuple[str, ...]:
+    """Return the tab's metric and its second one: the conversion rate where the filter selects a goal."""
     second = tab.second
-    if state.asks_for_goal and tab.metric == "visitors" and tab.dimension != "goal":
+    if state.has_goal_filter and tab.metric == "visitors" and tab.dimension != "goal":
         second = "conversion_rate"
     return (tab.metric, second) if second else (tab.metric,)
 
 
-def frame(state: State, panel: Panel, tab: Tab) -> Table:
-    """The tab without its rows: what it is called, and where its links lead."""
-    found = Table(panel, tab, label=dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
-    found.second = "".join(METRICS[name].label for name in metrics_of(state, tab)[1:])
-    found.filtered = bool(state.conditions or state.segment)
-    if not state.among:
-        plain = state.shown_with({"from": "", "q": "", "order": ""})
-        found.details = plain.href(f"{state.home}/details/{tab.dimension}")
-    links = [(one, state.shown_with({f"tab.{panel.name}": one.name}).href()) for one in panel.tabs]
-    found.tabs, found.folded = links[: panel.shown_tabs], links[panel.shown_tabs :]
-    return found
+def build_empty_table(state: ReportState, panel: Panel, tab: Tab) -> PanelTable:
+    """Return the tab without its rows: labels and links."""
+    table = PanelTable(panel, tab, label=dimension(tab.dimension, "").label, metric=METRICS[tab.metric].label)
+    table.second = "".join(METRICS[name].label for name in list_metrics(state, tab)[1:])
+    table.filtered = bool(state.conditions or state.segment)
+    if not state.portfolio_ids:
+        plain = state.with_view({"from": "", "q": "", "order": ""})
+        table.details = plain.href(f"{state.home_path}/details/{tab.dimension}")
+    links = [(other, state.with_view({f"tab.{panel.name}": other.name}).href()) for other in panel.tabs]
+    table.tabs, table.folded = links[: panel.visible_tabs], links[panel.visible_tabs :]
+    return table
 
 
-def filled(state: State, panel: Panel, tab: Tab, answers: Sequence[Result]) -> Table:
-    """The tab with its rows."""
-    found = frame(state, panel, tab)
-    if not answers:
-        return found
-    result, whole = answers
+def fill_table(state: ReportState, panel: Panel, tab: Tab, results: Sequence[Result]) -> PanelTable:
+    """Return the tab with its rows, from the results of `build_queries`."""
+    table = build_empty_table(state, panel, tab)
+    if not results:
+        return table
+    result, total = results
     rows = [row for row in result.rows if row.get(tab.metric)]
-    rows = every_value(tab, rows) if tab.all_values else rows if tab.map else rows[:PANEL_ROWS]
-    found.rows = rows_of(state, tab.dimension, metrics_of(state, tab), replace(result, rows=rows, totals=whole.rows[0]))
-    found.estimated, found.why = error_of(tab.metric, result.meta, state), state.why(tab.metric, tab.dimension)
-    return found
+    rows = add_missing_values(tab, rows) if tab.all_values else rows if tab.map else rows[:PANEL_ROWS]
+    complete = replace(result, rows=rows, totals=total.rows[0])
+    table.rows = build_rows(state, tab.dimension, list_metrics(state, tab), complete)
+    table.estimated = format_error(tab.metric, result.meta, state)
+    table.why = state.explain_href(tab.metric, tab.dimension)
+    return table
 
 
-def every_value(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row of every value the tab always shows, in their order; zeros where nothing happened."""
-    known = {row[tab.dimension]: row for row in rows}
-    if not known:
+def add_missing_values(tab: Tab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for every value the tab always lists, in their order, with zeros where nothing happened."""
+    by_value = {row[tab.dimension]: row for row in rows}
+    if not by_value:
         return []
-    return [known.get(value, {tab.dimension: value, tab.metric: 0}) for value in tab.all_values]
+    return [by_value.get(value, {tab.dimension: value, tab.metric: 0}) for value in tab.all_values]
 
 
-def rows_of(state: State, name: str, metrics: tuple[str, ...], result: Result) -> list[Row]:
-    """The rows of a breakdown as they are shown."""
+def build_rows(state: ReportState, name: str, metrics: tuple[str, ...], result: Result) -> list[TableRow]:
+    """Format the rows of a breakdown by the dimension `name`."""
     values = [max(float(row.get(metrics[0]) or 0), 0) for row in result.rows]
     largest = max(values, default=0) or 1
-    whole = float((result.totals or {}).get(metrics[0]) or 0)
-    goals = {str(goal.pk): goal.name for goal in goals_of(state.ids)} if name == "goal" else {}
-    links = (state.narrowing(name), state.narrowing(name, "is_not"))
-    return [
-        one_row(state, links, name, metrics, row, value / largest * 100, value / whole * 100 if whole else None, goals,
-                result.meta.currency)
-        for row, value in zip(result.rows, values, strict=True)
-    ]  # fmt: skip
+    total = float((result.totals or {}).get(metrics[0]) or 0)
+    goals = {str(goal.pk): goal.name for goal in goals_of(state.site_ids)} if name == "goal" else {}
+    links = (state.build_filter_link(name), state.build_filter_link(name, "is_not"))
+    rows = []
+    for row, value in zip(result.rows, values, strict=True):
+        share, percent = value / largest * 100, value / total * 100 if total else None
+        rows.append(build_row(state, links, name, metrics, row, share, percent, goals, result.meta.currency))
+    return rows
 
 
-def one_row(
-    state: State, links: Links, name: str, metrics: tuple[str, ...], row: dict[str, Any], share: float,
+def build_row(
+    state: ReportState, links: RowLinks, name: str, metrics: tuple[str, ...], row: dict[str, Any], share: float,
     percent: float | None, goals: dict[str, str], currency: str,
-) -> Row:  # fmt: skip
+) -> TableRow:  # fmt: skip
+    """Format one row. `share`: percent of the largest row; `percent`: of the total; `goals`: goal id to name."""
     kind = dimension(name, "")
     value = str(row[name])
     currency = row.get("currency") or currency
-    return Row(
+    return TableRow(
         value,
         goals.get(value) or value_name(kind, value),
         shown(metrics[0], row.get(metrics[0]), state.locale, currency=currency),
         shown(metrics[1], row.get(metrics[1]), state.locale, currency=currency) if len(metrics) > 1 else None,
         f"{share:.1f}",
-        share_text(percent),
+        format_share(percent),
         links[0](value),
         links[1](value),
         value if kind.format == "url" else "",
     )
 
 
-def share_text(percent: float | None) -> str:
+def format_share(percent: float | None) -> str:
+    """Format a share of the total: "<0.1%", "4.2%", "42%"; empty for None."""
     if percent is None:
         return ""
     if 0 < percent < 0.1:
@@ -167,22 +178,23 @@ def share_text(percent: float | None) -> str:
     return f"{percent:.1f}%" if percent < 10 else f"{percent:.0f}%"
 
 
-def error_of(name: str, meta: Meta, state: State) -> str:
-    """“about 1.6%” for an estimated number, nothing for an exact one."""
+def format_error(name: str, meta: Meta, state: ReportState) -> str:
+    """Return the error of an estimated metric, such as "about 1.6%"; empty for an exact one."""
     if meta.exact or name not in meta.estimated:
         return ""
     return f"about {format_decimal(round(meta.error * 100, 1), locale=state.locale)}%"
 
 
-def online(state: State) -> int | None:
-    """Visitors of the last five minutes; None when the store does not answer."""
-    return attempt(lambda: who_is_here([ask(state.query(ONLINE), now=state.now)]))
+def count_online(state: ReportState) -> int | None:
+    """Return the visitors of the last five minutes; None when the store does not answer."""
+    return fetch_or_none(lambda: read_online([ask(state.build_query(ONLINE_METRICS), now=state.now)]))
 
 
-def online_part(state: State) -> Part[int | None]:
-    """The same, asked for beside others."""
-    return Part(lambda: [state.query(ONLINE)], who_is_here, lambda why: None)
+def online_fragment(state: ReportState) -> Fragment[int | None]:
+    """Return the fragment of the visitors who are online."""
+    return Fragment(lambda: [state.build_query(ONLINE_METRICS)], read_online, lambda reason: None)
 
 
-def who_is_here(answers: Sequence[Result]) -> int:
-    return int(answers[0].rows[0]["online"] or 0)
+def read_online(results: Sequence[Result]) -> int:
+    """Return the number of visitors online from its result."""
+    return int(results[0].rows[0]["online"] or 0)

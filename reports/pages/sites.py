@@ -1,10 +1,9 @@
-"""The list of sites: who is there now, the last seven days as a line, and how they compare."""
+"""The list of sites: visitors online, the visitors and page views of seven days with their change, and a sparkline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from babel import Locale
 from django.contrib.auth.decorators import login_required
@@ -13,20 +12,22 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from reports.engine import Period, Query, ask
-from reports.pages.graph import spark
+from reports.engine import Period, Query, Result, ask
+from reports.pages.graph import draw_sparkline
 from reports.pages.names import reader_locale
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import attempt
+from reports.pages.parts import fetch_or_none
 from sites.access import sites_of
 from sites.models import Site
 from sites.views.home import own_accounts
 
-MOST = 60  # sites with numbers on one page; the others are reached by search
+MAX_CARDS = 60  # sites with numbers on one page; the others are found by search
 
 
 @dataclass(frozen=True)
-class Card:
+class SiteCard:
+    """One site of the list."""
+
     site: Site
     online: int | None
     visitors: Shown | None
@@ -37,38 +38,39 @@ class Card:
 @require_safe
 @login_required
 def site_list(request: HttpRequest) -> HttpResponse:
-    """All sites one may see."""
+    """Display the sites that the reader may see."""
     q = request.GET.get("q", "").strip()[:100]
-    mine = sites_of(request.user)
-    found = list((mine.filter(domain__icontains=q) | mine.filter(nickname__icontains=q) if q else mine)[: MOST + 1])
+    visible = sites_of(request.user)
+    matches = visible.filter(domain__icontains=q) | visible.filter(nickname__icontains=q) if q else visible
+    sites = list(matches[: MAX_CARDS + 1])
     now, locale = timezone.now(), reader_locale(request)
-    cards = [card(site, now, locale) for site in found[:MOST]]
     context = {
-        "cards": cards,
-        "more": len(found) > MOST,
+        "cards": [build_card(site, now, locale) for site in sites[:MAX_CARDS]],
+        "more": len(sites) > MAX_CARDS,
         "q": q,
         "section": "sites",
         "may_add": bool(own_accounts(request)),
         "editable": set(sites_of(request.user, may="edit").values_list("pk", flat=True)),
-        "accounts": len({site.account_id for site in found}),
+        "accounts": len({site.account_id for site in sites}),
     }
     return render(request, "reports/sites.html", context)
 
 
-def card(site: Site, now: datetime, locale: Locale) -> Card:
-    """One site's line: asked for itself, since every site has its own days."""
+def build_card(site: Site, now: datetime, locale: Locale) -> SiteCard:
+    """Return the numbers of one site. Each is queried alone, because a day depends on the site's time zone."""
     period = Period.parse("7d", site.timezone, now)
-    total = attempt(lambda: ask(Query((site.pk,), period, ("visitors", "views"), compare="previous"), now=now))
-    days = attempt(lambda: ask(Query((site.pk,), period, ("visitors",), ("day",)), now=now))
-    online = attempt(lambda: ask(Query((site.pk,), period, ("online",)), now=now).rows[0]["online"])
-    return Card(
-        site, online, told(total, "visitors", locale), told(total, "views", locale),
-        spark([float(row["visitors"] or 0) for row in days.rows] if days else []),
+    total = fetch_or_none(lambda: ask(Query((site.pk,), period, ("visitors", "views"), compare="previous"), now=now))
+    days = fetch_or_none(lambda: ask(Query((site.pk,), period, ("visitors",), ("day",)), now=now))
+    online = fetch_or_none(lambda: ask(Query((site.pk,), period, ("online",)), now=now).rows[0]["online"])
+    return SiteCard(
+        site, online, format_total(total, "visitors", locale), format_total(total, "views", locale),
+        draw_sparkline([float(row["visitors"] or 0) for row in days.rows] if days else []),
     )  # fmt: skip
 
 
-def told(result: Any, name: str, locale: Locale) -> Shown | None:
+def format_total(result: Result | None, name: str, locale: Locale) -> Shown | None:
+    """Format one metric of a result, with its change; None without a result."""
     if result is None:
         return None
-    before = result.comparison or {}
+    before = result.comparison if isinstance(result.comparison, dict) else {}
     return shown(name, result.rows[0][name], locale, before.get(name), result.meta.currency)

@@ -1,4 +1,4 @@
-"""Split tests: which version converts, and how sure that is."""
+"""Experiments (A/B tests): which variant converts better, and how certain that is."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from goals.models import Goal
 from goals.querysets import goals_of
 from reports.engine import splits
 from reports.engine.refusal import QueryRefused
-from reports.engine.refusal import shown as shown_word
-from reports.pages.frame import bar, site_page
+from reports.engine.refusal import shown as quote_value
+from reports.pages.frame import site_page
 from reports.pages.numbers import Shown, shown
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.state import State
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.state import ReportState
+from reports.pages.toolbar import build_toolbar
 
-FEW = 100  # visitors of a version below which nothing should be decided
-TESTS_SHOWN = 10
+MIN_VISITORS = 100  # of every variant, before anything can be concluded
+MAX_EXPERIMENTS = 10
+SCALES = (0.02, 0.05, 0.1, 0.2, 0.5)  # conversion rates at the right end of the pictures
 
 
 @dataclass(frozen=True)
-class Line:
-    """A version as it is shown; `low`, `high` and `at` are percent of the width of its picture."""
+class VariantRow:
+    """A variant of an experiment; `low`, `width` and `at` are percent of the width of its picture."""
 
     name: str
     visitors: Shown
@@ -37,64 +39,68 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Test:
+class ExperimentResult:
+    """An experiment with its variants and a conclusion."""
+
     name: str
-    lines: list[Line]
+    lines: list[VariantRow]
     mixed: int
     verdict: str
-    scale: str  # what the right end of the pictures means
+    scale: str  # the conversion rate at the right end of the pictures
 
 
 @site_page
-def split_list(request: HttpRequest, state: State) -> HttpResponse:
-    """The tests that ran in the period, each with its versions."""
+def experiment_list(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display the experiments of the period, each with its variants."""
     goals, reach = goals_of([state.site.pk]), state.option("reach")
     chosen = next((goal for goal in goals if str(goal.pk) == reach), None)
     if reach and chosen is None:
-        raise QueryRefused(f"There is no goal {shown_word(reach)} on this site.", "reach")
+        raise QueryRefused(f"There is no goal {quote_value(reach)} on this site.", "reach")
     context: dict[str, Any] = {
-        **bar(request, state), "no_compare": True,
+        **build_toolbar(request, state), "no_compare": True,
         "section": "goals", "sub": "splits", "goals": goals, "chosen": chosen,
-        "hidden_goal": [pair for pair in state.pairs() if pair[0] != "reach"],
+        "hidden_goal": state.parameters_without("reach"),
     }  # fmt: skip
-    wanted = [chosen] if chosen else [goal for goal in goals if goal.conversion]
+    reached_goals = [chosen] if chosen else [goal for goal in goals if goal.conversion]
     try:
-        names = splits.tests(state.site.pk, state.period, state.where(), now=state.now)[:TESTS_SHOWN]
-        context["tests"] = [test(state, name, wanted) for name in names]
-    except TROUBLE as error:
-        context["failed"] = sentence(error)
+        names = splits.tests(state.site.pk, state.period, state.build_filter(), now=state.now)[:MAX_EXPERIMENTS]
+        context["tests"] = [build_experiment(state, name, reached_goals) for name in names]
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
     return render(request, "reports/splits.html", context)
 
 
-def test(state: State, name: str, goals: list[Goal]) -> Test:
-    """One test, counted."""
+def build_experiment(state: ReportState, name: str, goals: list[Goal]) -> ExperimentResult:
+    """Query one experiment; visitors who reached any of `goals` are converted. Raises QueryRefused, StoreError."""
     reach = [{"goal": goal.pk} for goal in goals]
-    arms, mixed = splits.arms(state.site.pk, state.period, name, reach, state.where(), now=state.now)
-    most = max((arm.interval[1] for arm in arms if arm.visitors), default=1.0)
-    top = next((step for step in (0.02, 0.05, 0.1, 0.2, 0.5) if most <= step), 1.0)
-    return Test(name, [line(state, arm, top) for arm in arms], mixed, verdict(arms), f"{top * 100:g}%")
+    variants, mixed = splits.arms(state.site.pk, state.period, name, reach, state.build_filter(), now=state.now)
+    highest = max((variant.interval[1] for variant in variants if variant.visitors), default=1.0)
+    scale = next((step for step in SCALES if highest <= step), 1.0)
+    rows = [build_variant(state, variant, scale) for variant in variants]
+    return ExperimentResult(name, rows, mixed, conclude(variants), f"{scale * 100:g}%")
 
 
-def line(state: State, arm: splits.Arm, top: float) -> Line:
-    low, high = arm.interval
-    return Line(
-        arm.name or "(no name)",
-        shown("visitors", arm.visitors, state.locale),
-        shown("visitors", arm.converted, state.locale),
-        f"{arm.rate * 100:.1f}%",
+def build_variant(state: ReportState, variant: splits.Arm, scale: float) -> VariantRow:
+    """Format a variant."""
+    low, high = variant.interval
+    return VariantRow(
+        variant.name or "(no name)",
+        shown("visitors", variant.visitors, state.locale),
+        shown("visitors", variant.converted, state.locale),
+        f"{variant.rate * 100:.1f}%",
         f"{low * 100:.1f}% to {high * 100:.1f}%",
-        f"{low / top * 100:.2f}", f"{(high - low) / top * 100:.2f}", f"{arm.rate / top * 100:.2f}",
+        f"{low / scale * 100:.2f}", f"{(high - low) / scale * 100:.2f}", f"{variant.rate / scale * 100:.2f}",
     )  # fmt: skip
 
 
-def verdict(arms: list[splits.Arm]) -> str:
-    """What can be said honestly: a version leads only when its interval lies above every other's."""
-    if len(arms) < 2:
+def conclude(variants: list[splits.Arm]) -> str:
+    """Return the conclusion: a variant is better only if its interval lies above that of all others."""
+    if len(variants) < 2:
         return "Only one version was seen, so there is nothing to compare."
-    if any(arm.visitors < FEW for arm in arms):
-        return f"Too early to say: a version has fewer than {FEW} visitors."
-    best = max(arms, key=lambda arm: arm.rate)
-    others = max(arm.interval[1] for arm in arms if arm is not best)
+    if any(variant.visitors < MIN_VISITORS for variant in variants):
+        return f"Too early to say: a version has fewer than {MIN_VISITORS} visitors."
+    best = max(variants, key=lambda variant: variant.rate)
+    others = max(variant.interval[1] for variant in variants if variant is not best)
     if best.interval[0] > others:
         return f"“{best.name}” converts better: its interval lies above the others."
     return "No version is clearly better yet: the intervals overlap."

@@ -1,4 +1,4 @@
-"""Spy: what happens on a site, as it happens. A list without scripts; with them, a stream of server-sent events."""
+"""Spy: the actions on a site as they happen. A list; in browsers with scripts, also a stream of server-sent events."""
 
 from __future__ import annotations
 
@@ -20,50 +20,54 @@ from reports.engine import Period, QueryRefused, filters, lists
 from reports.engine.evaluate import check_evaluable, satisfies
 from reports.engine.filters import Node
 from reports.engine.lookup import FromDatabase, Lookup
-from reports.pages import people
-from reports.pages.frame import asked_for, bar, site_page
+from reports.pages.frame import htmx_target, site_page
 from reports.pages.names import reader_locale
-from reports.pages.parts import TROUBLE, sentence
-from reports.pages.sheet import online
-from reports.pages.state import State, read_state
+from reports.pages.parts import QUERY_ERRORS, describe_error
+from reports.pages.people import EngineRow, build_action, merge_pings, parse_instant
+from reports.pages.sheet import count_online
+from reports.pages.state import ReportState, read_state
+from reports.pages.toolbar import build_toolbar
 from sites.access import site_of
 from sites.models import Site
 from tracking.hit import ACTIONS, Event
 from tracking.live_streams import LiveStream, live_response, viewer_of
 
-SHOWN = 60
-MAX_WRITTEN = 1000  # messages that are kept for the other streams
+MAX_ROWS = 60
+MAX_CACHED_MESSAGES = 1000
+MAX_CACHED_NAMES = 10_000  # visits whose visitor's name is cached, per site
+MAX_VISIT_PAUSE = timedelta(hours=4)
 KINDS = (*ACTIONS, "goal", "conversion", "refund")
-MAX_NAMES = 10_000  # visits whose visitor's name is kept, per site
-NAMED_FOR = timedelta(hours=4)  # the longest a visit may pause
-_written: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+_messages: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
 _names: dict[int, OrderedDict[int, str]] = {}  # site -> visit -> username, the latest last
 
 
 @site_page
-def spy(request: HttpRequest, state: State) -> HttpResponse:
-    """The newest actions of the last days; the page goes on with the stream where it can.
+def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display the newest actions of the last days; the page continues with the stream.
 
-    htmx asks for the number of visitors that are here now, again and again.
+    htmx requests the number of visitors who are online, again and again.
     """
-    if asked_for(request) == "live":
-        context: dict[str, Any] = {"site": state.site, "online": online(state), "renewed": state.href()}
+    if htmx_target(request) == "live":
+        context: dict[str, Any] = {"site": state.site, "online": count_online(state), "renewed": state.href()}
         return render(request, "reports/_live.html", context)
-    context = {**bar(request, state), "section": "spy", "stream": state.href(f"/sites/{state.site.pk}/spy/stream")}
-    context |= {"renewed": state.href(), "not_live": why_not_live(state)}
-    period = Period.parse("7d", state.site.timezone, state.now)
+    context = {
+        **build_toolbar(request, state), "section": "spy", "stream": state.href(f"/sites/{state.site.pk}/spy/stream"),
+        "renewed": state.href(), "not_live": explain_no_stream(state),
+    }  # fmt: skip
+    site_id, period = state.site.pk, Period.parse("7d", state.site.timezone, state.now)
     try:
-        found = lists.actions((state.site.pk,), period, state.where(), SHOWN * 3, now=state.now, kinds=(*KINDS, "ping"))
-        rows = named(people.with_attention(found)[:SHOWN], state.site.pk, period, state.now)
-    except TROUBLE as error:
-        return render(request, "reports/spy.html", {**context, "failed": sentence(error)})
-    context["lines"] = [people.action(row, state.site.pk, state.period.info, state.locale) for row in rows]
+        kinds = (*KINDS, "ping")
+        rows = lists.actions((site_id,), period, state.build_filter(), MAX_ROWS * 3, now=state.now, kinds=kinds)
+        named = add_names(merge_pings(rows)[:MAX_ROWS], site_id, period, state.now)
+    except QUERY_ERRORS as error:
+        return render(request, "reports/spy.html", {**context, "failed": describe_error(error)})
+    context["lines"] = [build_action(row, site_id, state.period.info, state.locale) for row in named]
     context["big"] = request.GET.get("big") == "1"
     return render(request, "reports/spy.html", context)
 
 
-def named(rows: list[dict[str, Any]], site_id: int, period: Period, now: datetime) -> list[dict[str, Any]]:
-    """The rows with the names of their visitors: an event that does not carry one has its visit's."""
+def add_names(rows: list[EngineRow], site_id: int, period: Period, now: datetime) -> list[EngineRow]:
+    """Return the rows with the names of their visitors: an event without a name gets the name of its visit."""
     nameless = {str(row["visit"]) for row in rows if not row["person"]}
     if not nameless:
         return rows
@@ -72,39 +76,42 @@ def named(rows: list[dict[str, Any]], site_id: int, period: Period, now: datetim
     return [{**row, "person": row["person"] or persons.get(int(row["visit"]), "")} for row in rows]
 
 
-def live_filter(state: State) -> Node | None:
-    """The page's filter, to be held against one event at a time. Raises QueryRefused where that is impossible."""
-    tree = filters.parse(state.where())
+def build_live_filter(state: ReportState) -> Node | None:
+    """Return the page's filter for evaluation on single events. Raises QueryRefused where that is impossible."""
+    tree = filters.parse(state.build_filter())
     resolved = Lookup((state.site.pk,), FromDatabase()).resolved(tree, "where") if tree else None
     check_evaluable(resolved)
     return resolved
 
 
-def why_not_live(state: State) -> str:
-    """Why the page stands still under its filter; empty where it does not."""
+def explain_no_stream(state: ReportState) -> str:
+    """Return why the page cannot have a stream with its filter; empty where it can."""
     try:
-        live_filter(state)
-    except QueryRefused as refused:
-        return refused.sentence
+        build_live_filter(state)
+    except QueryRefused as error:
+        return error.sentence
     return ""
 
 
 @require_GET
 async def stream(request: HttpRequest, site_id: int) -> HttpResponse | StreamingHttpResponse:
-    """Every action from now on, as `action` events of HTML and `ping` events of JSON. 400 for an impossible filter."""
+    """Send every action from now on: `action` events of HTML and `ping` events of JSON.
+
+    400 for a filter that cannot be evaluated on single events.
+    """
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponseRedirect("/login")
     site = await sync_to_async(site_of)(user, site_id)
     try:
-        tree = await sync_to_async(prepare)(request, site)
-    except QueryRefused as refused:
-        return HttpResponse(f"{refused.sentence}\n", content_type="text/plain; charset=utf-8", status=400)
+        tree = await sync_to_async(prepare_stream)(request, site)
+    except QueryRefused as error:
+        return HttpResponse(f"{error.sentence}\n", content_type="text/plain; charset=utf-8", status=400)
     locale = reader_locale(request)
 
-    def format_event(shown: Site, event: Event) -> bytes:
-        zone, told = ZoneInfo(shown.timezone), with_name(event, shown.pk)
-        return written(told, shown.pk, zone, locale) if satisfies(tree, told, zone) else b""
+    def format_event(current_site: Site, event: Event) -> bytes:
+        zone, named = ZoneInfo(current_site.timezone), add_name(event, current_site.pk)
+        return render_cached(named, current_site.pk, zone, locale) if satisfies(tree, named, zone) else b""
 
     viewer = viewer_of(request, user, site.account)
     stream = LiveStream(
@@ -113,61 +120,62 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
     return live_response(stream)
 
 
-def prepare(request: HttpRequest, site: Site) -> Node | None:
-    """The filter of a stream; the names of those who are on the site are learned on the way. Raises QueryRefused."""
+def prepare_stream(request: HttpRequest, site: Site) -> Node | None:
+    """Return the filter of a stream, and cache the names of recent visitors. Raises QueryRefused."""
     state = read_state(request, site, timezone.now(), request.path)
-    tree = live_filter(state)
-    lately = Period(state.now - NAMED_FOR, state.now + timedelta(seconds=1), site.timezone)
+    tree = build_live_filter(state)
+    recent = Period(state.now - MAX_VISIT_PAUSE, state.now + timedelta(seconds=1), site.timezone)
     try:
-        persons = lists.visit_persons(site.pk, lately, limit=MAX_NAMES, now=state.now)
-    except TROUBLE:
-        return tree  # names are missing until the visitors say them again
+        persons = lists.visit_persons(site.pk, recent, limit=MAX_CACHED_NAMES, now=state.now)
+    except QUERY_ERRORS:
+        return tree  # the names appear with the visitors' next events that carry them
     for visit, name in reversed(persons.items()):
-        keep_name(site.pk, visit, name)
+        cache_name(site.pk, visit, name)
     return tree
 
 
-def keep_name(site_id: int, visit: int, name: str) -> None:
+def cache_name(site_id: int, visit: int, name: str) -> None:
+    """Cache the name of a visit's visitor."""
     names = _names.setdefault(site_id, OrderedDict())
     names[visit] = name
     names.move_to_end(visit)
-    while len(names) > MAX_NAMES:
+    while len(names) > MAX_CACHED_NAMES:
         names.popitem(last=False)
 
 
-def with_name(event: Event, site_id: int) -> dict[str, Any]:
-    """The event with the name its visit is known by, and with its time as an instant."""
+def add_name(event: Event, site_id: int) -> EngineRow:
+    """Return the event with the name of its visit's visitor, and with its time as a datetime."""
     visit, name = int(event.get("visit") or 0), str(event.get("person") or "")
     if name:
-        keep_name(site_id, visit, name)
+        cache_name(site_id, visit, name)
     else:
         name = _names[site_id].get(visit, "") if site_id in _names else ""
-    return {**event, "person": name, "ts": people.instant(event.get("ts") or timezone.now())}
+    return {**event, "person": name, "ts": parse_instant(event.get("ts") or timezone.now())}
 
 
-def written(event: dict[str, Any], site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
-    """The `message` of an event, made once for all who watch the site in one zone and language.
+def render_cached(event: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
+    """Return the message of an event, rendered once for all streams of the site with this zone and locale.
 
-    All streams are written on one thread, which many viewers of a busy site would else take for themselves.
+    One thread writes all streams; rendering for each of many viewers would block it.
     """
     if not event.get("id"):
-        return message(event, site_id, zone, locale)
+        return render_message(event, site_id, zone, locale)
     key = (site_id, event["id"], event.get("kind"), event.get("view_id"), event.get("engaged"), zone.key, str(locale))
-    if key not in _written:
-        while len(_written) >= MAX_WRITTEN:
-            _written.popitem(last=False)
-        _written[key] = message(event, site_id, zone, locale)
-    return _written[key]
+    if key not in _messages:
+        while len(_messages) >= MAX_CACHED_MESSAGES:
+            _messages.popitem(last=False)
+        _messages[key] = render_message(event, site_id, zone, locale)
+    return _messages[key]
 
 
-def message(event: dict[str, Any], site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
-    """One event as a message: a line for an action, seconds for a ping, nothing for the rest."""
+def render_message(event: EngineRow, site_id: int, zone: ZoneInfo, locale: Locale) -> bytes:
+    """Return an event as a server-sent event: a row for an action, seconds for a ping, a comment for others."""
     if event.get("kind") == "ping":
         body = {"view": str(event.get("view_id") or 0), "seconds": round(float(event.get("engaged") or 0) / 1000)}
         return f"event: ping\ndata: {json.dumps(body)}\n\n".encode()
     if event.get("kind") not in KINDS:
         return b": other\n\n"
-    line = people.action({"ts": timezone.now(), **event}, site_id, zone, locale)
+    line = build_action({"ts": timezone.now(), **event}, site_id, zone, locale)
     html = render_to_string("reports/_action.html", {"line": line, "fresh": True, "spy": True})
     text = " ".join(part.strip() for part in html.splitlines())
     return f"event: action\ndata: {text}\n\n".encode()

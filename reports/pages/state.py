@@ -1,8 +1,9 @@
-"""The state of a sheet is its URL: period, comparison, filters. Every link on a page is a change of it.
+"""The state of a report is its URL: period, comparison, filters. Every link on a page is a change of that state.
 
     /sites/101000001/?period=30d&compare=year&country=EE&country=FI&page~contains=/blog&segment=3
 
-A parameter named like a dimension is a filter; `~operator` after the name says how; repeated values are "or".
+A parameter named like a dimension is a filter; `~operator` after the name gives the operator; repeated values are
+alternatives ("or").
 """
 
 from __future__ import annotations
@@ -40,11 +41,16 @@ COMPARISONS = (
     ("none", "No comparison"),
 )  # fmt: skip
 DEFAULT_COMPARISON = "previous"
-PLACE = "0.place.of.a.value.0"  # nothing in it is quoted in an address
+VIEW_OPTIONS = (
+    "metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "outcome", "reach", "model", "chain",
+)  # fmt: skip
+MAX_OPTION_LENGTH = 200
+MAX_PATHS_LENGTH = 2000  # of the option `at`, which holds one or more page paths
+VALUE_PLACEHOLDER = "0.place.of.a.value.0"  # has no character that a URL would quote
 
 
 @dataclass(frozen=True)
-class Condition:
+class FilterCondition:
     """One filter of the URL."""
 
     dimension: str
@@ -53,209 +59,227 @@ class Condition:
 
     @property
     def key(self) -> str:
+        """The name of the URL parameter."""
         return self.dimension if self.operator == "is" else f"{self.dimension}~{self.operator}"
 
     def json(self) -> dict[str, Any]:
+        """Return the condition as the query engine's filter JSON."""
         return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
 
 
 @dataclass(frozen=True)
-class State:
-    """What a page is asked to show. `period` is the engine's; `text` is how the URL names it."""
+class ReportState:
+    """What a page displays. `period` is the query engine's period; `period_name` is its name in the URL."""
 
     site: Site
     now: datetime
     locale: Locale
     path: str
-    text: str
+    period_name: str
     period: Period
     comparison: str
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[FilterCondition, ...] = ()
     segment: int = 0
-    view: tuple[tuple[str, str], ...] = ()  # metric, by, tab.sources …: how, not what
-    limit: tuple[Any, ...] = ()  # filters that no link of the page takes away, as the engine's JSON
-    root: str = ""  # where parts of the page live; empty = the site's own pages
-    among: tuple[int, ...] = ()  # the sites asked together, where they are several
-    picked: bool = False  # the reader chose them, so links name them
+    view_options: tuple[tuple[str, str], ...] = ()  # metric, by, tab.sources …: presentation only
+    base_filter: tuple[Any, ...] = ()  # filter JSON that no link of the page can remove
+    root_path: str = ""  # base of the URLs of shared links and the roll-up; empty = the site's own pages
+    portfolio_ids: tuple[int, ...] = ()  # ids of the sites, where a report is of several
+    has_selection: bool = False  # the reader chose these sites, so links carry their ids
 
     @property
-    def ids(self) -> tuple[int, ...]:
-        """The sites a question is about."""
-        return self.among or (self.site.pk,)
+    def site_ids(self) -> tuple[int, ...]:
+        """The ids of the sites that are queried."""
+        return self.portfolio_ids or (self.site.pk,)
 
     @property
-    def asks_for_goal(self) -> bool:
-        """Whether the filter chooses a goal, so that rates are of those who reached it."""
-        return any(one.dimension == "goal" and one.operator == "is" for one in self.conditions)
+    def has_goal_filter(self) -> bool:
+        """Whether the filter selects a goal, so that rates are of the visitors who reached it."""
+        return any(condition.dimension == "goal" and condition.operator == "is" for condition in self.conditions)
 
     @property
-    def home(self) -> str:
-        return self.root or f"/sites/{self.site.pk}"
+    def home_path(self) -> str:
+        """The base path of the report's pages."""
+        return self.root_path or f"/sites/{self.site.pk}"
 
-    def why(self, metric: str, of: str = "") -> str:
-        """Where a number of the page is explained."""
-        return self.shown_with({"metric": metric, "of": of, "second": "", "by": ""}).part("explain")
+    def explain_href(self, metric: str, of: str = "") -> str:
+        """Return the address that explains a number. Empty for readers of a shared link: it has no such page."""
+        if self.root_path and not self.portfolio_ids:
+            return ""
+        explained = self.with_view({"metric": metric, "of": of, "second": "", "by": ""})
+        return explained.href(f"{self.home_path}/explain")
 
-    def part(self, name: str) -> str:
-        """This state at another of the site's pages; nowhere for those who see only a shared link."""
-        return "" if self.root and not self.among else self.href(f"{self.home}/{name}")
+    def build_filter(self, *more: Any) -> list[Any]:
+        """Return all filters of the state, and `more`, as the query engine's JSON."""
+        segments = [{"segment": self.segment}] if self.segment else []
+        return [*self.base_filter, *(condition.json() for condition in self.conditions), *segments, *more]
 
-    def where(self, *more: Any) -> list[Any]:
-        """The filters as the engine's JSON."""
-        named = [{"segment": self.segment}] if self.segment else []
-        return [*self.limit, *(condition.json() for condition in self.conditions), *named, *more]
-
-    def query(self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), **more: Any) -> Query:
-        """A question about this sheet."""
-        where = self.where(*more.pop("also", ()))
-        return Query(self.ids, self.period, metrics, dimensions, where=where, **more)
+    def build_query(
+        self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), also: tuple[Any, ...] = (), **options: Any
+    ) -> Query:
+        """Return a query of this state's sites, period and filters, and of the filters in `also`."""
+        return Query(self.site_ids, self.period, metrics, dimensions, where=self.build_filter(*also), **options)
 
     @property
     def compare(self) -> Any:
-        """The comparison as the engine takes it."""
+        """The comparison as the query engine takes it: a name, a Period or None."""
         if self.comparison in ("previous", "year", "weekday"):
             return self.comparison
         if self.comparison == "none":
             return None
         return Period.parse(self.comparison, self.site.timezone, self.now)
 
-    def pairs(self) -> list[tuple[str, str]]:
-        found = [("period", self.text)] if self.text != DEFAULT_PERIOD else []
+    def url_parameters(self) -> list[tuple[str, str]]:
+        """Return the state as URL parameters, without those that have their default value."""
+        parameters = [("period", self.period_name)] if self.period_name != DEFAULT_PERIOD else []
         if self.comparison != DEFAULT_COMPARISON:
-            found.append(("compare", self.comparison))
-        found += [(one.key, value) for one in self.conditions for value in one.values]
+            parameters.append(("compare", self.comparison))
+        parameters += [(condition.key, value) for condition in self.conditions for value in condition.values]
         if self.segment:
-            found.append(("segment", str(self.segment)))
-        if self.picked:
-            found += [("only", str(one)) for one in self.among]
-        return found + list(self.view)
+            parameters.append(("segment", str(self.segment)))
+        if self.has_selection:
+            parameters += [("only", str(site_id)) for site_id in self.portfolio_ids]
+        return parameters + list(self.view_options)
+
+    def parameters_without(self, *names: str) -> list[tuple[str, str]]:
+        """Return the URL parameters that a form of the page carries as hidden fields."""
+        return [pair for pair in self.url_parameters() if pair[0] not in names]
 
     def href(self, path: str = "") -> str:
-        """The link to this state, on this page or at another path."""
-        query = urlencode(self.pairs())
+        """Return the link to this state, on this page or at another path."""
+        query = urlencode(self.url_parameters())
         return (path or self.path) + (f"?{query}" if query else "")
 
     def option(self, name: str, default: str = "") -> str:
-        return dict(self.view).get(name, default)
+        """Return one of the view options."""
+        return dict(self.view_options).get(name, default)
 
-    def seen(self, **view: str) -> State:
-        """The same, shown in another way; an empty value takes the option away."""
-        return self.shown_with({key.replace("__", "."): value for key, value in view.items()})
+    @property
+    def offset(self) -> int:
+        """The index of the first row of a paged table."""
+        text = self.option("from", "0")
+        return int(text) if text.isdecimal() else 0
 
-    def shown_with(self, view: dict[str, str]) -> State:
-        merged = {**dict(self.view), **view}
-        return replace(self, view=tuple((key, value) for key, value in merged.items() if value))
+    def with_view(self, options: dict[str, str]) -> ReportState:
+        """Return the state with other view options; an empty value removes an option."""
+        merged = {**dict(self.view_options), **options}
+        return replace(self, view_options=tuple((key, value) for key, value in merged.items() if value))
 
-    def narrowed(self, name: str, value: str, operator: str = "is") -> State:
-        """With one more filter; the same filter again is one filter."""
-        new = Condition(name, operator, (value,))
-        kept = tuple(one for one in self.conditions if one.key != new.key)
-        return replace(self, conditions=(*kept, new)).shown_with({"from": ""})
+    def with_filter(self, name: str, value: str, operator: str = "is") -> ReportState:
+        """Return the state with one more filter, which replaces one of the same dimension and operator."""
+        added = FilterCondition(name, operator, (value,))
+        others = tuple(condition for condition in self.conditions if condition.key != added.key)
+        return replace(self, conditions=(*others, added)).with_view({"from": ""})
 
-    def narrowing(self, name: str, operator: str = "is") -> Callable[[str], str]:
-        """`narrowed(name, value, operator).href()` of many values."""
-        before, _, after = self.narrowed(name, PLACE, operator).href().partition(PLACE)
+    def build_filter_link(self, name: str, operator: str = "is") -> Callable[[str], str]:
+        """Return a fast form of `with_filter(name, value, operator).href()` for many values."""
+        before, _, after = self.with_filter(name, VALUE_PLACEHOLDER, operator).href().partition(VALUE_PLACEHOLDER)
         return lambda value: f"{before}{quote_plus(value)}{after}"
 
-    def without(self, condition: Condition) -> State:
-        return replace(self, conditions=tuple(one for one in self.conditions if one != condition))
+    def without_filter(self, condition: FilterCondition) -> ReportState:
+        """Return the state without one of its filters."""
+        return replace(self, conditions=tuple(other for other in self.conditions if other != condition))
 
-    def cleared(self) -> State:
+    def without_filters(self) -> ReportState:
+        """Return the state without any filter or segment."""
         return replace(self, conditions=(), segment=0)
 
-    def in_period(self, text: str) -> State:
-        return replace(self, text=text, period=Period.parse(text, self.site.timezone, self.now)).shown_with(
-            {"by": "", "from": ""}
-        )
+    def with_period(self, name: str) -> ReportState:
+        """Return the state of another period, by its name in the URL."""
+        period = Period.parse(name, self.site.timezone, self.now)
+        return replace(self, period_name=name, period=period).with_view({"by": "", "from": ""})
 
-    def moved(self, direction: int) -> State:
-        """The period just before (-1) or after (+1) of as many days."""
+    def shift_period(self, direction: int) -> ReportState:
+        """Return the state of the period just before (-1) or after (+1) of as many days."""
         days = (self.period.last_day - self.period.first_day).days + 1
         first = self.period.first_day + timedelta(days=days * direction)
-        return self.in_period(f"{first}..{first + timedelta(days=days - 1)}")
+        return self.with_period(f"{first}..{first + timedelta(days=days - 1)}")
 
     def period_label(self) -> str:
-        """What the period is called, or its dates."""
-        named = {name: label for name, label, _ in PERIODS}
-        return named.get(self.text) or self.dates()
+        """Return the label of the period, or its dates."""
+        labels = {name: label for name, label, _ in PERIODS}
+        return labels.get(self.period_name) or self.format_dates()
 
-    def dates(self) -> str:
-        """The days of the period as the reader writes them."""
-        first, last = self.period.first_day, self.period.last_day
-        written = [format_date(day, "medium", locale=self.locale) for day in dict.fromkeys((first, last))]
-        return " – ".join(written)
+    def format_dates(self) -> str:
+        """Return the first and the last day of the period in the reader's format."""
+        days = dict.fromkeys((self.period.first_day, self.period.last_day))
+        return " – ".join(format_date(day, "medium", locale=self.locale) for day in days)
 
 
-def read_state(request: HttpRequest, site: Site, now: datetime, path: str, among: tuple[int, ...] = ()) -> State:
-    """The state a URL describes. `among` are the ids of the sites that are shown together, if there are several.
+def read_state(
+    request: HttpRequest, site: Site, now: datetime, path: str, portfolio_ids: tuple[int, ...] = ()
+) -> ReportState:
+    """Return the state that a URL describes. `portfolio_ids`: the ids of the sites of a report of several.
 
     Raises QueryRefused for a URL that makes no sense or refers to a goal or segment that the user may not see.
     """
-    given = request.GET
-    text = given.get("period") or DEFAULT_PERIOD
-    if given.get("since"):
-        text = f"{given['since']}..{given.get('until') or given['since']}"
-    comparison = given.get("compare") or DEFAULT_COMPARISON
-    if given.get("compare_since"):
-        comparison = f"{given['compare_since']}..{given.get('compare_until') or given['compare_since']}"
-    segment = given.get("segment", "")
-    state = State(
-        site, now, reader_locale(request), path, text, Period.parse(text, site.timezone, now), comparison,
-        site_conditions(given, site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0, view_of(given),
-        among=among,
+    params = request.GET
+    period_name = params.get("period") or DEFAULT_PERIOD
+    if params.get("since"):
+        period_name = f"{params['since']}..{params.get('until') or params['since']}"
+    comparison = params.get("compare") or DEFAULT_COMPARISON
+    if params.get("compare_since"):
+        comparison = f"{params['compare_since']}..{params.get('compare_until') or params['compare_since']}"
+    segment = params.get("segment", "")
+    state = ReportState(
+        site, now, reader_locale(request), path, period_name, Period.parse(period_name, site.timezone, now), comparison,
+        parse_site_conditions(params, site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
+        parse_view_options(params), portfolio_ids=portfolio_ids,
     )  # fmt: skip
-    if comparison != "none" and state.text == "all" and not given.get("compare"):
+    if comparison != "none" and state.period_name == "all" and not params.get("compare"):
         state = replace(state, comparison="none")
-    _ = state.compare, state.query(("visitors",))  # refuses what cannot be asked
+    _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried
     reader = getattr(request, "user", None)
-    check_goals_and_segments(state.where(), state.ids, getattr(reader, "pk", None))
+    check_goals_and_segments(state.build_filter(), state.site_ids, getattr(reader, "pk", None))
     return state
 
 
-def conditions_of(given: QueryDict) -> tuple[Condition, ...]:
-    """The filters of a query string, by the names of its parameters."""
-    found = []
-    for key in given:
+def parse_conditions(params: QueryDict) -> tuple[FilterCondition, ...]:
+    """Return the filters of a query string, by the names of its parameters. Raises QueryRefused."""
+    conditions = []
+    for key in params:
         name, _, operator = key.rpartition("~") if "~" in key else (key, "", "is")
         if operator in OPERATORS and is_dimension(name):
-            found.append(Condition(name, operator, named_values(name, operator, given.getlist(key))))
-    if (added := added_condition(given)) is not None:
-        found.append(added)
-    return tuple(found)
+            conditions.append(FilterCondition(name, operator, normalize_values(name, operator, params.getlist(key))))
+    if (added := parse_added_condition(params)) is not None:
+        conditions.append(added)
+    return tuple(conditions)
 
 
-def site_conditions(given: QueryDict, site: Site) -> tuple[Condition, ...]:
-    """The same for one site: an IP address is cut as the site cuts those of its visitors."""
-    return tuple(cut_addresses(one) if site.addresses == Addresses.TRUNCATE else one for one in conditions_of(given))
+def parse_site_conditions(params: QueryDict, site: Site) -> tuple[FilterCondition, ...]:
+    """Return the filters for one site. IP addresses are shortened as the site shortens those of its visitors."""
+    shorten = site.addresses == Addresses.TRUNCATE
+    return tuple(shorten_addresses(condition) if shorten else condition for condition in parse_conditions(params))
 
 
-def cut_addresses(condition: Condition) -> Condition:
+def shorten_addresses(condition: FilterCondition) -> FilterCondition:
+    """Return the condition with shortened IP addresses, where it compares IP addresses."""
     if condition.dimension != "ip" or condition.operator not in ("is", "is_not"):
         return condition
     return replace(condition, values=tuple(dict.fromkeys(shortened(text) or text for text in condition.values)))
 
 
-def added_condition(given: QueryDict) -> Condition | None:
-    """What the filter form says: `add`, `how` and `what`."""
-    name, what = given.get("add", ""), given.get("what", "")
-    if not is_dimension(name) or not what:
+def parse_added_condition(params: QueryDict) -> FilterCondition | None:
+    """Return the filter of the toolbar's form (`add`, `how`, `what`), if it was sent."""
+    name, value = params.get("add", ""), params.get("what", "")
+    if not is_dimension(name) or not value:
         return None
-    operator = given.get("how") or "is"
-    return Condition(name, operator, named_values(name, operator, [what]))
+    operator = params.get("how") or "is"
+    return FilterCondition(name, operator, normalize_values(name, operator, [value]))
 
 
-def named_values(name: str, operator: str, values: list[str]) -> tuple[str, ...]:
-    """The values as they are stored, whether they came as codes or as names. Raises QueryRefused for one that is none.
+def normalize_values(name: str, operator: str, values: list[str]) -> tuple[str, ...]:
+    """Return the values as they are stored, whether they are codes or names. Raises QueryRefused for an unknown one.
 
-    So `country=Germany`, `country=de` and `country=DE` are the same sheet, and what it is called is what it shows.
+    So `country=Germany`, `country=de` and `country=DE` are one state.
     """
     if operator in ("is", "is_not"):
         row = dimension(name, name)
-        values = [one if is_empty_name(row, one) else canonical_value(name, one, name) for one in values]
+        values = [value if is_empty_name(row, value) else canonical_value(name, value, name) for value in values]
     return tuple(dict.fromkeys(values))
 
 
 def is_dimension(name: str) -> bool:
+    """Whether a name is that of a dimension, such as `country` or `prop:plan`."""
     if name in DIMENSIONS:
         return True
     try:
@@ -264,23 +288,7 @@ def is_dimension(name: str) -> bool:
         return False
 
 
-def view_of(given: QueryDict) -> tuple[tuple[str, str], ...]:
-    """How the sheet is shown: metric, second metric, buckets, open tabs, and a table's search, order and page."""
-    names = (
-        "metric",
-        "second",
-        "by",
-        "q",
-        "order",
-        "from",
-        "people",
-        "of",
-        "at",
-        "width",
-        "outcome",
-        "reach",
-        "model",
-        "chain",
-    )
-    kept = [key for key in given if (key in names or key.startswith("tab.")) and given[key]]
-    return tuple((key, str(given[key])[: 2000 if key == "at" else 200]) for key in kept)
+def parse_view_options(params: QueryDict) -> tuple[tuple[str, str], ...]:
+    """Return the view options: metrics, buckets, open tabs, and a table's search, order and page."""
+    names = [key for key in params if (key in VIEW_OPTIONS or key.startswith("tab.")) and params[key]]
+    return tuple((key, str(params[key])[: MAX_PATHS_LENGTH if key == "at" else MAX_OPTION_LENGTH]) for key in names)

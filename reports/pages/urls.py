@@ -2,70 +2,68 @@
 
 from django.urls import path
 
-from reports.pages import (
-    details,
-    explain,
-    funnels,
-    goal_report,
-    goals,
-    heatmaps,
-    journeys,
-    layouts,
-    ledger,
-    picture,
-    preferences,
-    retention,
-    robots,
-    rollup,
-    segments,
-    sites,
-    splits,
-    spy,
-    visitors,
-)
+from reports.pages.details import details
+from reports.pages.explain import explain
+from reports.pages.funnels import funnel_edit, funnel_list, funnel_remove, funnel_report
+from reports.pages.goal_report import goal_report
+from reports.pages.goals import goal_edit, goal_list, goal_remove
+from reports.pages.heatmaps import heatmap, heatmap_list, heatmap_settings
+from reports.pages.journeys import journey_report
+from reports.pages.layouts import content, overview, panel, sources
+from reports.pages.ledger import bots, ingestion_audit
+from reports.pages.picture import graph_svg
+from reports.pages.preferences import go, keys, theme
+from reports.pages.retention import retention_report
+from reports.pages.robots import quarantine_visit, quarantine_visitor, restore_people
+from reports.pages.rollup import portfolio_explain, portfolio_graph_svg, portfolio_panel, portfolio_report
+from reports.pages.segments import segment_remove, segment_save
+from reports.pages.sites import site_list
+from reports.pages.splits import experiment_list
+from reports.pages.spy import spy, stream
+from reports.pages.visitors import single_visit, visitor, visitors
 
 urlpatterns = [
-    path("sites", sites.site_list, name="sites"),
-    path("sites/all", rollup.rollup, name="rollup"),
-    path("sites/all/explain", rollup.rollup_explain, name="rollup-explain"),
-    path("sites/all/graph.svg", rollup.rollup_picture, name="rollup-graph-svg"),
-    path("sites/all/panel/<slug:name>/<slug:tab>", rollup.rollup_panel, name="rollup-panel"),
-    path("sites/<int:site_id>/ledger", ledger.ledger, name="ledger"),
-    path("sites/<int:site_id>/bots", ledger.bots, name="bots"),
-    path("sites/<int:site_id>/bots/people", robots.people, name="bots-people"),
-    path("sites/<int:site_id>/visitors/<int:device>/bot", robots.visitor, name="visitor-bot"),
-    path("sites/<int:site_id>/visits/<int:visit>/bot", robots.visit, name="visit-bot"),
-    path("sites/<int:site_id>/goals", goals.goal_list, name="goals"),
-    path("sites/<int:site_id>/goals/new", goals.goal_edit, name="goal-new"),
-    path("sites/<int:site_id>/goals/<int:goal_id>", goals.goal_edit, name="goal"),
-    path("sites/<int:site_id>/goals/<int:goal_id>/report", goal_report.goal_report, name="goal-report"),
-    path("sites/<int:site_id>/goals/<int:goal_id>/remove", goals.goal_remove, name="goal-remove"),
-    path("sites/<int:site_id>/funnels", funnels.funnel_list, name="funnels"),
-    path("sites/<int:site_id>/funnels/new", funnels.funnel_edit, name="funnel-new"),
-    path("sites/<int:site_id>/funnels/<int:funnel_id>", funnels.funnel_report, name="funnel"),
-    path("sites/<int:site_id>/funnels/<int:funnel_id>/edit", funnels.funnel_edit, name="funnel-edit"),
-    path("sites/<int:site_id>/funnels/<int:funnel_id>/remove", funnels.funnel_remove, name="funnel-remove"),
-    path("sites/<int:site_id>/journeys", journeys.journey, name="journeys"),
-    path("sites/<int:site_id>/retention", retention.retained, name="retention"),
-    path("sites/<int:site_id>/splits", splits.split_list, name="splits"),
-    path("sites/<int:site_id>/spy", spy.spy, name="spy"),
-    path("sites/<int:site_id>/spy/stream", spy.stream, name="spy-stream"),
-    path("sites/<int:site_id>/visitors", visitors.visitors, name="visitors"),
-    path("sites/<int:site_id>/visitors/<int:device>", visitors.visitor, name="visitor"),
-    path("sites/<int:site_id>/visits/<int:visit>", visitors.one_visit, name="visit"),
-    path("sites/<int:site_id>/heatmaps", heatmaps.heatmap_list, name="heatmaps"),
-    path("sites/<int:site_id>/heatmaps/page", heatmaps.heatmap, name="heatmap"),
-    path("sites/<int:site_id>/settings/heatmaps", heatmaps.heatmap_settings, name="heatmap-settings"),
-    path("theme", preferences.theme, name="theme"),
-    path("keys", preferences.keys, name="keys"),
-    path("go", preferences.go, name="go"),
-    path("sites/<int:site_id>/", layouts.overview, name="overview"),
-    path("sites/<int:site_id>/graph.svg", picture.graph_svg, name="graph-svg"),
-    path("sites/<int:site_id>/explain", explain.explain, name="explain"),
-    path("sites/<int:site_id>/content", layouts.content, name="content"),
-    path("sites/<int:site_id>/sources", layouts.sources, name="sources"),
-    path("sites/<int:site_id>/panel/<slug:name>/<slug:tab>", layouts.panel, name="panel"),
-    path("sites/<int:site_id>/details/<path:name>", details.details, name="details"),
-    path("sites/<int:site_id>/segments", segments.save, name="segment-save"),
-    path("sites/<int:site_id>/segments/<int:segment_id>/forget", segments.forget, name="segment-forget"),
+    path("sites", site_list, name="sites"),
+    path("sites/all", portfolio_report, name="rollup"),
+    path("sites/all/explain", portfolio_explain, name="rollup-explain"),
+    path("sites/all/graph.svg", portfolio_graph_svg, name="rollup-graph-svg"),
+    path("sites/all/panel/<slug:name>/<slug:tab>", portfolio_panel, name="rollup-panel"),
+    path("sites/<int:site_id>/ledger", ingestion_audit, name="ledger"),
+    path("sites/<int:site_id>/bots", bots, name="bots"),
+    path("sites/<int:site_id>/bots/people", restore_people, name="bots-people"),
+    path("sites/<int:site_id>/visitors/<int:device>/bot", quarantine_visitor, name="visitor-bot"),
+    path("sites/<int:site_id>/visits/<int:visit>/bot", quarantine_visit, name="visit-bot"),
+    path("sites/<int:site_id>/goals", goal_list, name="goals"),
+    path("sites/<int:site_id>/goals/new", goal_edit, name="goal-new"),
+    path("sites/<int:site_id>/goals/<int:goal_id>", goal_edit, name="goal"),
+    path("sites/<int:site_id>/goals/<int:goal_id>/report", goal_report, name="goal-report"),
+    path("sites/<int:site_id>/goals/<int:goal_id>/remove", goal_remove, name="goal-remove"),
+    path("sites/<int:site_id>/funnels", funnel_list, name="funnels"),
+    path("sites/<int:site_id>/funnels/new", funnel_edit, name="funnel-new"),
+    path("sites/<int:site_id>/funnels/<int:funnel_id>", funnel_report, name="funnel"),
+    path("sites/<int:site_id>/funnels/<int:funnel_id>/edit", funnel_edit, name="funnel-edit"),
+    path("sites/<int:site_id>/funnels/<int:funnel_id>/remove", funnel_remove, name="funnel-remove"),
+    path("sites/<int:site_id>/journeys", journey_report, name="journeys"),
+    path("sites/<int:site_id>/retention", retention_report, name="retention"),
+    path("sites/<int:site_id>/splits", experiment_list, name="splits"),
+    path("sites/<int:site_id>/spy", spy, name="spy"),
+    path("sites/<int:site_id>/spy/stream", stream, name="spy-stream"),
+    path("sites/<int:site_id>/visitors", visitors, name="visitors"),
+    path("sites/<int:site_id>/visitors/<int:device>", visitor, name="visitor"),
+    path("sites/<int:site_id>/visits/<int:visit>", single_visit, name="visit"),
+    path("sites/<int:site_id>/heatmaps", heatmap_list, name="heatmaps"),
+    path("sites/<int:site_id>/heatmaps/page", heatmap, name="heatmap"),
+    path("sites/<int:site_id>/settings/heatmaps", heatmap_settings, name="heatmap-settings"),
+    path("theme", theme, name="theme"),
+    path("keys", keys, name="keys"),
+    path("go", go, name="go"),
+    path("sites/<int:site_id>/", overview, name="overview"),
+    path("sites/<int:site_id>/graph.svg", graph_svg, name="graph-svg"),
+    path("sites/<int:site_id>/explain", explain, name="explain"),
+    path("sites/<int:site_id>/content", content, name="content"),
+    path("sites/<int:site_id>/sources", sources, name="sources"),
+    path("sites/<int:site_id>/panel/<slug:name>/<slug:tab>", panel, name="panel"),
+    path("sites/<int:site_id>/details/<path:name>", details, name="details"),
+    path("sites/<int:site_id>/segments", segment_save, name="segment-save"),
+    path("sites/<int:site_id>/segments/<int:segment_id>/forget", segment_remove, name="segment-forget"),
 ]

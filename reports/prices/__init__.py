@@ -1,1 +1,1 @@
-"""What incidents cost: visits and revenue that usually come in such a time, and did not."""
+"""The cost of incidents: the visits and revenue that are usual for such a time and did not come."""

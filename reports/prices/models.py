@@ -1,4 +1,4 @@
-"""One row per priced incident."""
+"""The estimated cost of incidents."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from django.db import models
 
 
 class IncidentPrice(models.Model):
-    """`usual` and `came` are visits of the incident's time; `worth` is revenue per visit in the four weeks before.
+    """The cost of one incident, estimated again until it is `final`: some time after its end, for late events.
 
-    It is worked out again until `final`: while the incident lasts, and a little longer for what arrives late."""
+    `usual` and `came` are visits in the time of the incident; `worth` is revenue per visit in the four weeks before.
+    """
 
     incident = models.OneToOneField("sites.Incident", models.CASCADE, primary_key=True, related_name="+")
     usual = models.FloatField()
@@ -23,10 +24,10 @@ class IncidentPrice(models.Model):
 
     @property
     def visits_lost(self) -> int:
-        """Visits that are missing; none where as many came as usual."""
+        """The visits that are missing; 0 where as many came as usual."""
         return max(0, round(self.usual - self.came))
 
     @property
     def revenue_lost(self) -> float:
-        """What the missing visits usually bring."""
+        """The usual revenue of the missing visits."""
         return self.visits_lost * self.worth

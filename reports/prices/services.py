@@ -1,4 +1,4 @@
-"""Incidents are priced against the weekday's baseline, by a task; pages read what it wrote."""
+"""The cost of incidents, estimated by a task from the usual numbers of the weekday; pages read the stored results."""
 
 from __future__ import annotations
 
@@ -20,58 +20,65 @@ from reports.prices.models import IncidentPrice
 from sites.uptime.models import Incident
 from tracking.store import StoreAway
 
-SETTLED = timedelta(minutes=30)  # after the end, for what lay in spools
-OLDEST = timedelta(days=400)
+SETTLING_TIME = timedelta(minutes=30)  # after the end of an incident, for events that are still in spools
+MAX_AGE = timedelta(days=400)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-MOST = 100  # priced in one round
+MAX_INCIDENTS = 100  # estimated in one run of the task
 ENGLISH = Locale("en")
 
 
 @dataclass(frozen=True)
-class Cost:
-    """An incident's price in words: short, and the sentence that says how it was made."""
+class IncidentCost:
+    """The cost of an incident in words: short, and as a sentence that explains the estimate."""
 
     short: str
     sentence: str
 
 
 def incidents_price(*, now: datetime) -> int:
-    """Price what has no final price yet; the number of prices made. A monitor of a link's destination has none.
+    """Estimate the cost of incidents that have no final one, and return how many were estimated.
 
-    What was priced longest ago comes first, so that many incidents that go on do not keep the others from their price.
+    Monitors of link destinations have no costs. The incident estimated longest ago comes first, so that many ongoing
+    incidents do not delay the others.
     """
-    done = IncidentPrice.objects.filter(final=True).values("incident")
-    recent = Incident.objects.filter(start__gte=now - OLDEST, start__lt=now, monitor__link_id=None)
-    waiting = recent.exclude(pk__in=done).select_related("monitor__site")
+    final = IncidentPrice.objects.filter(final=True).values("incident")
+    recent = Incident.objects.filter(start__gte=now - MAX_AGE, start__lt=now, monitor__link_id=None)
+    pending = recent.exclude(pk__in=final).select_related("monitor__site")
     priced_until = IncidentPrice.objects.filter(incident=OuterRef("pk")).values("until")
-    waiting = waiting.annotate(priced_until=Coalesce(Subquery(priced_until[:1]), Value(NEVER)))
-    rows = rank_by_account(waiting, "monitor__site__account_id", "priced_until")[:MOST]
-    priced = run_each(
-        rows, lambda incident: incident_price(incident=incident, now=now), what="Incident", stop_for=(StoreAway,)
+    pending = pending.annotate(priced_until=Coalesce(Subquery(priced_until[:1]), Value(NEVER)))
+    rows = rank_by_account(pending, "monitor__site__account_id", "priced_until")[:MAX_INCIDENTS]
+    estimated = run_each(
+        rows,
+        lambda incident: incident_cost_estimate(incident=incident, now=now),
+        what="Incident",
+        stop_for=(StoreAway,),
     )
-    return len(priced)
+    return len(estimated)
 
 
-def incident_price(*, incident: Incident, now: datetime) -> IncidentPrice:
-    """Compare the incident's time with the same clock times on the same weekdays of the four weeks before."""
+def incident_cost_estimate(*, incident: Incident, now: datetime) -> IncidentPrice:
+    """Compare the visits during the incident with the same clock times on the same weekdays of the four weeks before.
+
+    Raises QueryRefused, StoreError.
+    """
     site, until = incident.monitor.site, min(incident.end or now, now)
-    worth, currency = worth_of_visit(site.pk, site.timezone, incident.start, until, now)
+    visit_value, currency = query_visit_value(site.pk, site.timezone, incident.start, until, now)
     row, _ = IncidentPrice.objects.update_or_create(
         incident=incident,
         defaults={
             "usual": usual(site.pk, site.timezone, "visits", incident.start, until, now),
             "came": measure(site.pk, site.timezone, "visits", incident.start, until, now),
-            "worth": worth,
+            "worth": visit_value,
             "currency": currency,
             "until": until,
-            "final": bool(incident.end and now >= incident.end + SETTLED),
+            "final": bool(incident.end and now >= incident.end + SETTLING_TIME),
         },
     )
     return row
 
 
-def worth_of_visit(site_id: int, zone: str, start: datetime, end: datetime, now: datetime) -> tuple[float, str]:
-    """Revenue per visit over the whole weeks that the baseline is taken from, and its currency."""
+def query_visit_value(site_id: int, zone: str, start: datetime, end: datetime, now: datetime) -> tuple[float, str]:
+    """Return (revenue per visit, currency) of the complete weeks that the usual numbers are taken from."""
     oldest = earlier(start, end, zone)[-1][0]
     period = Period(oldest, oldest + WEEKS * WEEK, zone)
     result = ask(Query(sites=(site_id,), period=period, metrics=("visits", "revenue")), now=now)
@@ -79,23 +86,25 @@ def worth_of_visit(site_id: int, zone: str, start: datetime, end: datetime, now:
     return (max(0.0, revenue / visits), result.meta.currency) if visits and revenue else (0.0, "")
 
 
-def costs(incidents: Iterable[Incident]) -> dict[int, Cost]:
-    """incident -> its price in words, for those that have one."""
-    known = {incident.pk: incident for incident in incidents}
-    rows = IncidentPrice.objects.filter(incident__in=list(known))
-    return {row.pk: Cost(in_short(row), in_a_sentence(row, known[row.pk])) for row in rows}
+def costs(incidents: Iterable[Incident]) -> dict[int, IncidentCost]:
+    """Return the costs of the incidents that have been estimated, by the incident's id."""
+    by_id = {incident.pk: incident for incident in incidents}
+    rows = IncidentPrice.objects.filter(incident__in=list(by_id))
+    return {row.pk: IncidentCost(describe_briefly(row), explain_estimate(row, by_id[row.pk])) for row in rows}
 
 
-def in_short(row: IncidentPrice) -> str:
-    """Such as "40 visits and €50.00 lost"."""
+def describe_briefly(row: IncidentPrice) -> str:
+    """Return the cost in a few words, such as "40 visits and €50.00 lost"."""
     if not row.visits_lost:
         return "no visits lost"
     visits = f"{format_decimal(row.visits_lost, locale=ENGLISH)} visit{'' if row.visits_lost == 1 else 's'}"
-    return f"{visits} and {worded(row.revenue_lost, row)} lost" if row.revenue_lost else f"{visits} lost"
+    if not row.revenue_lost:
+        return f"{visits} lost"
+    return f"{visits} and {money(row.revenue_lost, ENGLISH, row.currency)} lost"
 
 
-def in_a_sentence(row: IncidentPrice, incident: Incident) -> str:
-    """How the price was made, with its numbers."""
+def explain_estimate(row: IncidentPrice, incident: Incident) -> str:
+    """Return the sentence that explains the estimate with its numbers."""
     came = format_decimal(round(row.came), locale=ENGLISH)
     usually = format_decimal(row.usual, format="#,##0.#", locale=ENGLISH)
     text = (
@@ -103,9 +112,5 @@ def in_a_sentence(row: IncidentPrice, incident: Incident) -> str:
         f" of the same clock times on the same weekday in the four weeks before)"
     )
     if row.visits_lost and row.worth:
-        text += f"; a visit of those weeks brought {worded(row.worth, row)} on average"
+        text += f"; a visit of those weeks brought {money(row.worth, ENGLISH, row.currency)} on average"
     return text + "."
-
-
-def worded(amount: float, row: IncidentPrice) -> str:
-    return money(amount, ENGLISH, row.currency)

@@ -1,1 +1,4 @@
-"""Links that show one site's overview to whoever has them: read only, perhaps a segment, a password, an end."""
+"""Shared links: read-only reports of one site for everybody who has the link.
+
+A link may be limited to a segment, protected with a password, and expire.
+"""

@@ -1,4 +1,4 @@
-"""The form of a new link."""
+"""The forms of shared links."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from goals.querysets import segments_seen_by
 from sites.models import Site
 
 
-class ShareForm(forms.Form):
-    """Who is it for, what do they see, until when."""
+class SharedLinkForm(forms.Form):
+    """A new link: for whom, of which visits, until when."""
 
     name = forms.CharField(max_length=120, label="Name", help_text="For this list, such as the client's name.")
     segment = forms.ModelChoiceField(
@@ -38,7 +38,7 @@ class ShareForm(forms.Form):
         self.fields["segment"].queryset = segments_seen_by(site, user)  # type: ignore[attr-defined]
 
     def clean_expires(self) -> datetime | None:
-        """The end of that day in the site's zone."""
+        """Return the end of that day in the site's zone."""
         day = self.cleaned_data.get("expires")
         if day is None:
             return None
@@ -49,7 +49,7 @@ class ShareForm(forms.Form):
 
 
 class PasswordForm(forms.Form):
-    """What a protected link asks for."""
+    """The password of a protected link."""
 
     password = forms.CharField(
         max_length=200, label="Password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})

@@ -1,4 +1,4 @@
-"""A link that shows a site's overview to people without an account."""
+"""Shared links: a site's overview for people without an account."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from accounts.security.encrypted_fields import EncryptedCharField
 
 
 def share_token() -> str:
-    """A word nobody guesses: it is all one needs to look."""
+    """Return a random secret; whoever knows it may read the report."""
     return get_random_string(32)
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
+    """Queries of shared links."""
+
     def open(self, now: datetime) -> ShareQuerySet:
-        """Those that still show something: neither revoked nor over, of a site that is there."""
-        lasting = models.Q(expires=None) | models.Q(expires__gt=now)
-        return self.filter(lasting, revoked=None, site__deleted=None)
+        """Return the links that can be opened: neither revoked nor expired, of a site that is not deleted."""
+        not_expired = models.Q(expires=None) | models.Q(expires__gt=now)
+        return self.filter(not_expired, revoked=None, site__deleted=None)
 
     def with_token(self, token: str) -> ShareQuerySet:
-        """The link with this token, if there is one."""
+        """Return the link with this token, if there is one."""
         return self.filter(token_hash=key_hash(token))
 
 
 class Share(models.Model):
-    """One link. Without a segment it shows the whole site; when its segment is deleted, it goes with it.
+    """One link. Without a segment it is of the entire site; it is deleted together with its segment.
 
     The token is looked up by its hash. It is also stored encrypted, so that the link can be shown again.
     """
@@ -52,6 +54,7 @@ class Share(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the link; of a new one also the hash of its token."""
         if self.pk is None:
             self.token_hash = key_hash(self.token)
         super().save(*args, **kwargs)

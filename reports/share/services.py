@@ -1,4 +1,4 @@
-"""Writes of shared links, and how long a given password is remembered."""
+"""Writes of shared links, their passwords, and the tokens that stand for a site's key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from goals.models import Segment
 from reports.share.models import Share
 from sites.models import Site
 
-SHARED_LINK_KIND = "share"  # of exposed keys (`accounts.revocation`)
+SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
 KEY_TOKEN = re.compile(r"site-([1-9]\d{0,17})-[0-9a-f]{40}", re.ASCII)
 
 
@@ -35,7 +35,7 @@ def share_create(
     expires: datetime | None = None,
     user: User | None = None,
 ) -> Share:
-    """A new link. Raises ValidationError, a dict by field: a frame cannot ask for a password."""
+    """Create a link. Raises ValidationError by field: a link in a frame cannot have a password."""
     if segment is not None and segment.site_id != site.pk:
         raise ValidationError({"segment": "This segment belongs to another site."})
     if embed and password:
@@ -52,35 +52,35 @@ def share_create(
 
 @transaction.atomic
 def share_revoke(*, share: Share, now: datetime) -> None:
-    """End a link at once; it never opens again."""
+    """Revoke a link, for good."""
     share.revoked = now
     share.save(update_fields=["revoked"])
     exposed_keys_clear(kind=SHARED_LINK_KIND, object_id=share.pk)
 
 
-def opens(share: Share, password: str) -> bool:
-    """Whether this is the link's password."""
+def check_share_password(share: Share, password: str) -> bool:
+    """Return whether this is the password of the link."""
     return bool(share.password) and check_password(password, share.password)
 
 
-def proof(share: Share) -> str:
-    """What a session keeps of somebody who gave the password; another password makes another proof."""
+def build_password_proof(share: Share) -> str:
+    """Return what a session stores after the password was entered; a new password invalidates it."""
     return hashlib.sha256(f"{share.pk}:{share.password}".encode()).hexdigest()
 
 
 def key_token(site: Site) -> str:
-    """The token of the site's overview for those who showed its `sitekey`: the key itself stands in no link.
+    """Return the token of a site's overview for programs that have its `sitekey`, which no link contains.
 
-    A new key makes another token, and the one before opens nothing any more.
+    A new key gives a new token and invalidates the previous one.
     """
     digest = salted_hmac("reports.share.key_token", f"{site.pk}:{site.sitekey}", algorithm="sha256").hexdigest()[:40]
     return f"site-{site.pk}-{digest}"
 
 
-def share_of_key_token(token: str) -> Share | None:
-    """The whole overview of a site, for frames and without a row of its own; None if the token is no `key_token`."""
-    found = KEY_TOKEN.fullmatch(token)
-    site = Site.objects.filter(pk=int(found[1]), deleted=None).select_related("account").first() if found else None
+def find_share_by_key_token(token: str) -> Share | None:
+    """Return a link, not stored, of the site's complete overview in a frame; None if the token is not of a key."""
+    match = KEY_TOKEN.fullmatch(token)
+    site = Site.objects.filter(pk=int(match[1]), deleted=None).select_related("account").first() if match else None
     if site is None or not constant_time_compare(token, key_token(site)):
         return None
     return Share(site=site, name=str(site), embed=True, token=token)

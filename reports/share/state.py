@@ -1,4 +1,4 @@
-"""What a shared link may ask: the sheet's own URL, inside the link's segment, and nothing that singles people out."""
+"""The reports that a shared link allows: of its segment, and without what identifies single visitors."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from reports.engine.refusal import QueryRefused
-from reports.pages.frame import plain_bar
-from reports.pages.state import State, read_state
+from reports.pages.state import ReportState, read_state
+from reports.pages.toolbar import build_common_toolbar
 from reports.panels import LAYOUTS, PANELS, Panel
 from reports.share.models import Share
 
-PERSONAL = {"person"}
+PERSONAL_DIMENSIONS = {"person"}
 
 
-def without_people() -> dict[str, Panel]:
-    """The overview's panels without the tabs that name visitors."""
-    found = {}
+def shared_panels() -> dict[str, Panel]:
+    """Return the panels of the overview, without the tabs that name visitors."""
+    panels = {}
     for name in LAYOUTS["overview"]:
-        tabs = tuple(tab for tab in PANELS[name].tabs if tab.dimension not in PERSONAL)
-        found[name] = replace(PANELS[name], tabs=tabs)
-    return found
+        tabs = tuple(tab for tab in PANELS[name].tabs if tab.dimension not in PERSONAL_DIMENSIONS)
+        panels[name] = replace(PANELS[name], tabs=tabs)
+    return panels
 
 
-def shown_dimensions() -> frozenset[str]:
-    return frozenset(tab.dimension for panel in without_people().values() for tab in panel.tabs)
+def shared_dimensions() -> frozenset[str]:
+    """Return the dimensions that a shared link may display and filter by."""
+    return frozenset(tab.dimension for panel in shared_panels().values() for tab in panel.tabs)
 
 
-def home_of(share: Share, framed: bool) -> str:
-    """Where the link's pages live: those for frames apart, since no other page may be framed."""
+def share_path(share: Share, framed: bool) -> str:
+    """Return the base path of the link's pages. Pages in frames have their own, since others must not be framed."""
     return f"/share/{share.token}/embed" if framed else f"/share/{share.token}"
 
 
-def shared_state(request: HttpRequest, share: Share, path: str, framed: bool = False) -> State:
-    """The state of the URL, limited to the link's segment. Raises QueryRefused for what a link does not show."""
+def read_shared_state(request: HttpRequest, share: Share, path: str, framed: bool = False) -> ReportState:
+    """Return the state of the URL within the link's segment. Raises QueryRefused for a filter it does not allow."""
     state = read_state(request, share.site, timezone.now(), path)
-    shown = shown_dimensions()
+    allowed = shared_dimensions()
     for condition in state.conditions:
-        if condition.dimension not in shown:
+        if condition.dimension not in allowed:
             raise QueryRefused(f"A shared link cannot be filtered by “{condition.dimension}”.", "where")
-    limit = ({"segment": share.segment_id},) if share.segment_id else ()
-    return replace(state, segment=0, limit=limit, root=home_of(share, framed))
+    base_filter = ({"segment": share.segment_id},) if share.segment_id else ()
+    return replace(state, segment=0, base_filter=base_filter, root_path=share_path(share, framed))
 
 
-def shared_bar(state: State, share: Share, live: bool = True) -> dict[str, Any]:
-    """Context of the bar, without segments and without ways into the site's other pages."""
-    offered = shown_dimensions()
-    context = plain_bar(state, live)
-    context["filters"] = [row for row in context["filters"] if row.name in offered]
+def build_shared_toolbar(state: ReportState, share: Share, live: bool = True) -> dict[str, Any]:
+    """Return the context of the toolbar, without segments and without links to the site's other pages."""
+    allowed = shared_dimensions()
+    context = build_common_toolbar(state, live)
+    context["filters"] = [row for row in context["filters"] if row.name in allowed]
     return {**context, "share": share, "shared": True}

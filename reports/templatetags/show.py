@@ -1,4 +1,4 @@
-"""How strangers' words stand on a page: cut in the middle, and linked only where a link is safe."""
+"""Template filters for text and addresses of strangers: shorten them, and link only to safe addresses."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ SAFE_SCHEMES = ("http", "https")
 
 
 @register.filter
-def cut_middle(text: object, length: int = 60) -> str:
-    """The text, with its middle left out where it is longer than `length`."""
-    whole = str(text)
-    if len(whole) <= length:
-        return whole
+def cut_middle(value: object, length: int = 60) -> str:
+    """Return the text, with an ellipsis in its middle where it is longer than `length`."""
+    text = str(value)
+    if len(text) <= length:
+        return text
     head = (length - 1) * 2 // 3
-    return f"{whole[:head]}…{whole[-(length - 1 - head) :]}"
+    return f"{text[:head]}…{text[-(length - 1 - head) :]}"
 
 
 @register.filter
 def safe_link(url: object) -> str:
-    """The address if a browser may follow it (http or https), else nothing."""
+    """Return the address if it is one of http or https; else an empty string."""
     text = str(url).strip()
     try:
         parts = urlsplit(text)

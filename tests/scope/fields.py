@@ -76,8 +76,8 @@ FIELDS: list[Field] = [
     Field("AlertForm.channels", f"POST {S}/alerts/new/<slug:condition>", "channel", several("channels")),
     Field("AlertForm.channels", f"POST {S}/alerts/<int:alert_id>", "channel", several("channels")),
     Field("SubscriptionForm.sites", "POST digests", "site", several("sites"), ALL),
-    Field("ShareForm.segment", f"POST {SET}/sharing", "segment", value("segment"), WRITERS),
-    Field("ShareForm.segment", f"POST {SET}/sharing", "private_segment", value("segment"), WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "segment", value("segment"), WRITERS),
+    Field("SharedLinkForm.segment", f"POST {SET}/sharing", "private_segment", value("segment"), WRITERS),
     *(
         Field(f"FunnelForm.goal_{step}", call, "goal", value(f"goal_{step}"), WRITERS)
         for step in range(1, 9)
@@ -120,9 +120,9 @@ FIELDS: list[Field] = [
     Field("reports/pages/rollup.py only", "GET sites/all/explain", "site", value("only"), ALL),
     Field("reports/pages/rollup.py only", "GET sites/all/graph.svg", "site", value("only"), ALL),
     Field("reports/pages/rollup.py only", "GET sites/all/panel/<slug:name>/<slug:tab>", "site", value("only"), ALL),
-    Field("reports/pages/state.py:view_of reach", f"GET {S}/splits", "goal", value("reach"), ALL),
+    Field("reports/pages/state.py:parse_view_options reach", f"GET {S}/splits", "goal", value("reach"), ALL),
     *(
-        Field("reports/pages/state.py:view_of outcome", f"GET {address}", "goal", outcome(word), ALL)
+        Field("reports/pages/state.py:parse_view_options outcome", f"GET {address}", "goal", outcome(word), ALL)
         for address in (f"{S}/heatmaps", f"{S}/heatmaps/page")
         for word in ("reached", "missed")
     ),
@@ -130,7 +130,7 @@ FIELDS: list[Field] = [
 # What every sheet's address may name; `test_sheets.py` sends them to all addresses that read the state of a sheet
 SHEETS = {"reports/pages/state.py segment", "reports/pages/state.py:read_state"}
 # Names of options of a sheet that name goals: they are read by `state.option(…)`, of a fixed tuple of names
-OPTIONS = {"reports/pages/state.py:view_of reach", "reports/pages/state.py:view_of outcome"}
+OPTIONS = {"reports/pages/state.py:parse_view_options reach", "reports/pages/state.py:parse_view_options outcome"}
 # Fields that keys open: `test_keys.py`
 KEYED = {
     "reports/clicky/asked.py site_id", "reports/clicky/asked.py alert_id", "reports/clicky/whitelabel.py site_id",
@@ -176,7 +176,7 @@ NO_IDS: dict[str, str] = {
     "AlertForm.p_goal": "a goal's name, looked for on the alert's own site",
     "LinkForm.devices": "lines of a device and an address",
     "GoalForm.conversion": "yes or no",
-    "HeatForm.share": "percent",
+    "HeatmapSettingsForm.share": "percent",
     "GeneralForm.domain": "a host name",
     "NewSiteForm.domain": "a host name",
     "MonitorForm.interval": "seconds",

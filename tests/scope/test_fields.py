@@ -12,8 +12,8 @@ from accounts.models import Membership
 from links.grants import sight
 from links.pages.forms import LinkForm
 from reports.digest.views import SubscriptionForm
-from reports.pages.funnel_forms import FunnelForm
-from reports.share.forms import ShareForm
+from reports.pages.forms import FunnelForm
+from reports.share.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm
 from sites.forms import NewSiteForm, ProxyForm
@@ -30,7 +30,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     LinkForm: lambda world: LinkForm(sight=sight(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
     ProxyForm: lambda world: ProxyForm.of(world.other.site),
-    ShareForm: lambda world: ShareForm(None, world.other.site, world.people["charlie"]),
+    SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),
     SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),
 }
 KNOWN = {field.source for field in FIELDS} | SHEETS | KEYED | DESCRIBED | {*NO_IDS}
