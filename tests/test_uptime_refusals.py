@@ -76,6 +76,52 @@ def test_an_operator_can_allow_it(inside, site, settings):
     assert Monitor.objects.get().url == "http://10.1.2.3/"
 
 
+PRIVATE_NAMES = ["https://intranet/health", "https://intranet:8443/", "http://a_b/", "https://a_b.corp.example/"]
+
+
+@pytest.mark.parametrize("url", PRIVATE_NAMES)
+def test_a_name_of_a_private_network_is_watched_where_the_operator_allows_the_network(
+    inside, site, settings, monkeypatch, url
+):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
+    with outbound_dns(monkeypatch) as server:
+        server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
+        inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url})
+    assert Monitor.objects.get().url == url
+    assert monitor_create(site=site, url=url).url == url
+
+
+@pytest.mark.parametrize("url", PRIVATE_NAMES)
+def test_a_name_of_a_private_network_is_refused_where_the_operator_does_not(inside, site, monkeypatch, url):
+    sentence = "lies in a network that may not be reached from here. The operator of this installation can allow it"
+    with outbound_dns(monkeypatch) as server:
+        server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
+        page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    assert sentence in page and not Monitor.objects.exists()
+    if "." not in url:
+        with pytest.raises(ValidationError, match=sentence):
+            monitor_create(site=site, url=url)
+
+
+def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_refused(
+    inside, site, settings, monkeypatch
+):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
+    with outbound_dns(monkeypatch) as server:
+        server.addresses["intranet"] = ["192.168.1.1"]
+        page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": "https://intranet/"})
+    assert "intranet lies in a network that may not be reached" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://-intranet/", "https://in tranet/", "https://1.2/", "https://intra..net/", "//"]
+)
+def test_what_is_no_url_is_still_refused(inside, site, settings, url):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
+    page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    assert "Enter a valid URL" in page and not Monitor.objects.exists()
+
+
 @pytest.fixture
 def alert(site):
     channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="https://example.com/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+from django.conf import settings
 
 from sites.outbound.addresses import allowed
 from sites.outbound.errors import OutboundError, OutboundForbidden
@@ -16,8 +17,9 @@ LOOK_UP_SECONDS = 3.0
 def check_host(url: str) -> str:
     """Check a URL as far as possible without a DNS lookup; returns its host.
 
-    Raises OutboundForbidden for an IP address or a local name that may not be reached, OutboundError for text that is
-    no http(s) URL.
+    Raises OutboundForbidden for an IP address or a local name that may not be reached, and for a name without a dot
+    (`intranet`) unless the operator allows a private network, since only those have such names; OutboundError for text
+    that is no http(s) URL.
     """
     try:
         parsed = httpx.URL(url)
@@ -29,7 +31,8 @@ def check_host(url: str) -> str:
     if not host or not is_http:
         raise OutboundError("Only http:// and https:// addresses can be requested.")
     local = local_addresses(host)
-    if local and not any(map(allowed, local)):
+    is_private_name = not local and "." not in host.rstrip(".")
+    if (local and not any(map(allowed, local))) or (is_private_name and not settings.ENV.allowed_outbound):
         raise OutboundForbidden(host)
     return host
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from django.utils import timezone
-
 from accounts.security.encrypted_fields import Unreadable
 from sites.outbound import Answer, OutboundError, OutboundNotMade, fetch_async
 from sites.uptime.expectations import expectation_errors, parse_statuses
@@ -15,15 +11,11 @@ from sites.uptime.state import Verdict
 AGENT = "Mozilla/5.0 (compatible; uptime check)"  # without a brand: it is seen on white-labelled clients' servers
 
 
-def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
+def objection(monitor: Monitor, answer: Answer) -> str:
     """What is wrong with `answer`, as a sentence; empty when nothing is."""
     if not any(low <= answer.status <= high for low, high in parse_statuses(monitor.expected_status)):
         return f"Answered {answer.status}; expected {monitor.expected_status}."
-    if wrong := wrong_words(monitor, answer):
-        return wrong
-    if answer.tls_expires and answer.tls_expires < now + timedelta(hours=1):
-        return "The certificate runs out within the hour."
-    return ""
+    return wrong_words(monitor, answer)
 
 
 def wrong_words(monitor: Monitor, answer: Answer) -> str:
@@ -62,5 +54,5 @@ async def check(monitor: Monitor) -> Verdict:
         return Verdict(False, cause=str(error), made=False)
     except OutboundError as error:
         return Verdict(False, cause=str(error))
-    wrong = objection(monitor, answer, timezone.now())
+    wrong = objection(monitor, answer)
     return Verdict(not wrong, answer.milliseconds, wrong, answer.tls_expires)

@@ -9,16 +9,22 @@ from django import forms
 from accounts.security.masking import DOTS
 from sites.outbound import OutboundError, check_reachable, origin_of
 from sites.uptime.headers import fill_stored_values, mask_headers, parse_header_lines
-from sites.uptime.models import Monitor
+from sites.uptime.models import Monitor, MonitorURLValidator
 from sites.uptime.services import EDITABLE
 
 INTERVALS = [(30, "30 seconds"), (60, "Minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "Hour")]
 
 
+class MonitorURLFormField(forms.URLField):
+    default_validators = [MonitorURLValidator()]
+
+
 class MonitorForm(forms.ModelForm):
     """What is asked how often, and what a good answer looks like. Headers are typed one per line."""
 
-    url = forms.URLField(label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/")
+    url = MonitorURLFormField(
+        label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/"
+    )
     interval = forms.TypedChoiceField(label="Every", choices=INTERVALS, coerce=int, initial=60)
     headers = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from django.core.validators import URLValidator
 from django.db import models
 
 from accounts.security.encrypted_fields import EncryptedDictField
 
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
 SHORTEST, LONGEST = 30, 3600  # seconds between two checks
+
+
+class MonitorURLValidator(URLValidator):
+    """Accept what URLValidator accepts, and host names of private networks: without a dot, or with underscores."""
+
+    LABEL = r"[a-z\u00a1-\uffff0-9_](?:[a-z\u00a1-\uffff0-9_-]{0,61}[a-z\u00a1-\uffff0-9_])?"
+    regex = re.compile(
+        rf"^[a-z]+://(?:[^\s:@/]+(?::[^\s:@/]*)?@)?(?:{URLValidator.ipv4_re}|{URLValidator.ipv6_re}|"
+        rf"(?![0-9.]+(?:[:/?#]|\Z)){LABEL}(?:\.{LABEL})*\.?)(?::[0-9]{{1,5}})?(?:[/?#]\S*)?\Z",
+        re.IGNORECASE,
+    )
+    schemes = ["http", "https"]
+
+
+class MonitorURLField(models.URLField):
+    """The URL of a monitor. In migrations it is a plain URLField, since the column is the same."""
+
+    default_validators = [MonitorURLValidator()]
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.URLField", list(args), dict(kwargs)
 
 
 class State(models.TextChoices):
@@ -25,7 +51,7 @@ class Monitor(models.Model):
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="monitors")
     name = models.CharField(max_length=120, blank=True)
-    url = models.URLField(max_length=2000)
+    url = MonitorURLField(max_length=2000)
     method = models.CharField(max_length=4, choices=METHODS, default="GET")
     interval = models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")
     timeout = models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing")

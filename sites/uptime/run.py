@@ -26,7 +26,7 @@ from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_rou
 from sites.uptime.history import bucket
 from sites.uptime.models import LONGEST, Incident, Monitor, UptimeHour, WatchedPeriod
 from sites.uptime.state import Change, Standing, Verdict, Word, judged, next_moment
-from sites.uptime.watched import record_check
+from sites.uptime.watched import KEEP_PERIODS, record_check
 
 log = logging.getLogger(__name__)
 MAX_RUNNING = 400  # checks that run at the same time
@@ -224,7 +224,7 @@ def run_round(check: Check, tell: Tell, now: datetime | None = None) -> int:
     )
 
 
-def forget_old_hours(now: datetime, keep: timedelta = timedelta(days=400)) -> int:
+def forget_old_hours(now: datetime, keep: timedelta = KEEP_PERIODS) -> int:
     """Drop response times and watched periods older than `keep`; the number of rows dropped."""
     periods, _ = WatchedPeriod.objects.filter(end__lt=now - keep).delete()
     return periods + UptimeHour.objects.filter(hour__lt=now - keep).delete()[0]

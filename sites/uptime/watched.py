@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sites.uptime.models import Monitor, State, WatchedPeriod
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from sites.uptime.models import Incident, Monitor, State, WatchedPeriod
 from sites.uptime.state import Verdict
 
+KEEP_PERIODS = timedelta(days=400)
 MAX_LATENESS = timedelta(seconds=90)  # of a check: it waits for a slot, then for an answer, up to 30 seconds each
 Interval = tuple[datetime, datetime]
 
@@ -72,3 +76,16 @@ def overlap(intervals: Iterable[Interval], start: datetime, end: datetime) -> fl
     """The seconds of [start, end) that lie inside the intervals, which do not overlap each other."""
     parts = (min(until, end) - max(since, start) for since, until in intervals)
     return sum(max(0.0, part.total_seconds()) for part in parts)
+
+
+def annotate_recovery(incidents: QuerySet[Incident], now: datetime) -> QuerySet[Any]:
+    """Annotate `recovered`: whether a check found the address up again, instead of a pause that ended the incident.
+
+    The watched time goes on after such a check and ends with a pause. Of incidents older than the watched periods that
+    are stored it is assumed.
+    """
+    watched_on = WatchedPeriod.objects.filter(
+        monitor=OuterRef("monitor"), start__lte=OuterRef("end"), end__gt=OuterRef("end")
+    )
+    recovered = Exists(watched_on) | Q(monitor__watched_since__lte=F("end")) | Q(end__lt=now - KEEP_PERIODS)
+    return incidents.annotate(recovered=recovered)
