@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def nothing_known_yet(db):
+def empty_cache(db):
     known.forget()
     yield
     known.forget()
@@ -154,7 +154,7 @@ def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_as
     with django_assert_num_queries(0):
         assert known.key(plain)
         assert known.site(site.pk) and known.site_by_host("example.com")
-    known.write_used()
+    known.write_last_used()
     key.refresh_from_db()
     assert timezone.now() - key.last_used < timedelta(seconds=5)
     before = key.change
@@ -171,11 +171,11 @@ def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> No
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", away)
-    assert known.keeper.attempt(known.catch_up) is False
+    assert known.refresher.attempt(known.catch_up) is False
     assert known.site(site.pk) and known.key(plain)
-    assert known.keeper.attempt(known.write_used) is False
+    assert known.refresher.attempt(known.write_last_used) is False
     monkeypatch.undo()
-    known.write_used()
+    known.write_last_used()
     assert ApiKey.objects.get().last_used is not None
 
 
