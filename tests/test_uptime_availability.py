@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sites.uptime.history import availability_of, days, midnight, spans_between
+from sites.uptime.history import compute_availability, compute_daily_uptime, midnight_of, spans_between
 from sites.uptime.models import Incident, Monitor, WatchedPeriod
 from sites.uptime.run import forget_old_hours, write_results
 from sites.uptime.services import incident_tell, monitor_create, monitor_update, monitor_url_set
@@ -60,7 +60,7 @@ def test_a_monitor_that_never_answered_is_at_zero_on_every_surface(client, alice
 
 def between_dates(monitor, site, date):
     """Whether the quarter of an hour before now touches the date."""
-    today = midnight(timezone.now().astimezone(ZoneInfo(site.timezone)).date(), ZoneInfo(site.timezone))
+    today = midnight_of(timezone.now().astimezone(ZoneInfo(site.timezone)).date(), ZoneInfo(site.timezone))
     return date == "today" or monitor.checked - 14 * MINUTE < today
 
 
@@ -68,10 +68,10 @@ def test_a_day_without_checks_is_unknown(monitor):
     write(monitor, (NOW, OK), (NOW + MINUTE, OK))
     later = NOW + 5 * DAY
     write(monitor, (later, OK), (later + MINUTE, BAD), (later + 2 * MINUTE, BAD), (later + 3 * MINUTE, OK))
-    found = days(monitor, now=later + 4 * MINUTE, zone="UTC", count=7)
+    found = compute_daily_uptime(monitor, now=later + 4 * MINUTE, zone="UTC", count=7)
     assert [span.availability for span in found] == [None, 100, None, None, None, None, 50]
     assert [span.seconds_watched for span in found] == [0, 120, 0, 0, 0, 0, 240]
-    assert availability_of(found) == pytest.approx(100 * 4 / 6)
+    assert compute_availability(found) == pytest.approx(100 * 4 / 6)
 
 
 def test_a_pause_is_neither_up_nor_down_and_ends_what_was_down(monitor):
@@ -271,7 +271,7 @@ def share(words):
 def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone, data):
     monitor, words = happen(site, month), evaluate(month)
     tz, end = ZoneInfo(zone), at_minute(month.length)
-    midnights = [midnight(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
+    midnights = [midnight_of(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
     cuts = [data.draw(st.integers(0, month.length)) for _ in range(4)]
     edges = sorted({FIRST, end, *(at_minute(cut) for cut in cuts), *(one for one in midnights if FIRST < one < end)})
     for span, start, until in zip(spans_between(monitor, edges), edges, edges[1:], strict=False):
@@ -279,8 +279,8 @@ def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone
         watched, down = len(part) - part.count("unknown"), part.count("down")
         assert (start, span.seconds_watched / 60, span.seconds_down / 60) == (start, watched, down)
         assert span.availability == (None if share(part) is None else pytest.approx(share(part)))
-    last = days(monitor, now=end, zone=zone, count=33)
-    assert availability_of(last) == (None if share(words) is None else pytest.approx(share(words)))
+    last = compute_daily_uptime(monitor, now=end, zone=zone, count=33)
+    assert compute_availability(last) == (None if share(words) is None else pytest.approx(share(words)))
 
 
 def test_what_was_checked_before_watched_time_was_kept_is_known_by_the_hour(tmp_path, django_db_blocker):

@@ -119,7 +119,7 @@ def test_a_monitor_that_was_deleted_while_it_was_asked_spoils_nothing(site):
 def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
     bad = monitor_create(site=site, url="https://example.com/a", now=NOW)
     good = monitor_create(site=site, url="https://example.com/b", now=NOW)
-    apply = run.apply
+    apply = run.apply_result
 
     def broken(monitor, verdict, now):
         if monitor.pk == bad.pk:
@@ -129,7 +129,7 @@ def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
     async def check(monitor):
         return Verdict(True, 50)
 
-    monkeypatch.setattr(run, "apply", broken)
+    monkeypatch.setattr(run, "apply_result", broken)
     assert run.run_round(check, lambda incident: None, NOW) == 2
     good.refresh_from_db()
     assert good.state == "up"

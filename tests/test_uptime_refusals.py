@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.uptime.check import check
-from sites.uptime.history import days
+from sites.uptime.history import compute_daily_uptime
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.run import run_round
 from sites.uptime.services import incident_tell, monitor_create
-from sites.uptime.state import Standing, Verdict, judged
+from sites.uptime.state import MonitorStatus, Verdict, apply_check
 from tests.badserver import misbehaving
 from tests.dns_server import outbound_dns
 from tests.test_account_limits import CHANNEL, MONITOR
@@ -150,7 +150,7 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
     assert (monitor.state, monitor.checked) == ("unknown", None)
     assert "may not be reached" in monitor.cause
     assert not Incident.objects.exists() and not Delivery.objects.exists() and not UptimeHour.objects.exists()
-    assert days(monitor, now=NOW + timedelta(hours=1), zone="UTC", count=1)[0].availability is None
+    assert compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="UTC", count=1)[0].availability is None
     page = inside.get(reverse("uptime-monitor", args=[site.pk, monitor.pk])).content.decode()
     assert "Not checked: inner.example lies in a network" in page
     status = inside.get(reverse("status", args=[site.pk])).content.decode()
@@ -185,22 +185,22 @@ def test_what_was_down_stays_down_until_it_is_seen_to_answer(site, alert):
 
 
 def test_failures_on_both_sides_of_what_was_not_checked_do_not_confirm_each_other():
-    unsure = judged(Standing("up", NOW), BAD, NOW).standing
-    between = judged(unsure, NOT_MADE, NOW + timedelta(seconds=10)).standing
-    after = judged(between, BAD, NOW + timedelta(hours=1))
-    assert (between.word, after.standing.word, after.went_down) == ("unknown", "unsure", None)
+    unsure = apply_check(MonitorStatus("up", NOW), BAD, NOW).status
+    between = apply_check(unsure, NOT_MADE, NOW + timedelta(seconds=10)).status
+    after = apply_check(between, BAD, NOW + timedelta(hours=1))
+    assert (between.state, after.status.state, after.incident_start) == ("unknown", "unsure", None)
 
 
 @given(st.lists(st.sampled_from([OK, BAD, NOT_MADE]), max_size=60))
 def test_without_what_was_not_checked_no_incident_is_longer_or_lost(verdicts):
     """Checks that were not made open and close nothing by themselves."""
-    standing = Standing()
+    status = MonitorStatus()
     for step, verdict in enumerate(verdicts):
-        change = judged(standing, verdict, NOW + timedelta(minutes=step))
+        transition = apply_check(status, verdict, NOW + timedelta(minutes=step))
         if verdict is NOT_MADE:
-            assert (change.went_down, change.came_up, change.confirm_at) == (None, None, None)
-            assert change.standing.word == ("down" if standing.word == "down" else "unknown")
-        standing = change.standing
+            assert (transition.incident_start, transition.incident_end, transition.confirm_at) == (None, None, None)
+            assert transition.status.state == ("down" if status.state == "down" else "unknown")
+        status = transition.status
 
 
 def test_the_destination_of_a_link_that_may_not_be_asked_is_refused_in_words(inside, site, account, fresh_links):

@@ -1,4 +1,4 @@
-"""The form of a monitor."""
+"""Form of a monitor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MonitorURLFormField(forms.URLField):
 
 
 class MonitorForm(forms.ModelForm):
-    """What is asked how often, and what a good answer looks like. Headers are typed one per line."""
+    """Which address is checked how often, and what a good response is. Headers are entered one per line."""
 
     url = MonitorURLFormField(
         label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/"
@@ -53,7 +53,7 @@ class MonitorForm(forms.ModelForm):
         self.initial["headers"] = mask_headers(self.stored_headers)
 
     def clean(self) -> dict[str, Any]:
-        """Refuse an address that may not be reached, unless the monitor is paused."""
+        """Reject an address that must not be reached, unless the monitor is paused."""
         data = super().clean() or {}
         if data.get("enabled") and data.get("url"):
             try:
@@ -63,10 +63,10 @@ class MonitorForm(forms.ModelForm):
         return data
 
     def clean_headers(self) -> dict[str, str]:
-        """Lines `Name: value` as a dictionary; values that were left as dots are the stored ones."""
+        """Parse lines `Name: value`; values that were left as dots are the stored ones."""
         headers = parse_header_lines(self.cleaned_data["headers"])
-        same = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
-        return fill_stored_values(headers, self.stored_headers, same)
+        same_origin = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
+        return fill_stored_values(headers, self.stored_headers, same_origin)
 
     def clean_interval(self) -> int:
         return int(self.cleaned_data["interval"])
