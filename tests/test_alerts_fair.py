@@ -134,7 +134,7 @@ def test_what_ends_its_worker_is_tried_less_and_less_often_and_given_up_after_a_
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(out, "note_success", die)
+    monkeypatch.setattr(out, "record_success", die)
     now, pauses = NOW, []
     for _ in range(7):
         with pytest.raises(KeyboardInterrupt):
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_takes_one_mail_of_an_account_with_it_and_not_all(sit
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(out, "note_success", die)
+        dying.setattr(out, "record_success", die)
         with pytest.raises(KeyboardInterrupt):
             out.deliver_due(now=NOW)
     out.deliver_due(now=NOW + timedelta(minutes=5))
