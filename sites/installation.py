@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sites import known
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.outbound import Answer, OutboundError, fetch
+from sites.outbound import OutboundError, OutboundResponse, fetch
 
 MAX_BYTES = 2_000_000
 USER_AGENT = "Mozilla/5.0 (compatible; installation check)"
@@ -40,7 +40,7 @@ def check_installation(site: Site, url: str, our_host: str) -> Finding:
     return evaluate_page(site, answer, our_host)
 
 
-def evaluate_page(site: Site, answer: Answer, our_host: str) -> Finding:
+def evaluate_page(site: Site, answer: OutboundResponse, our_host: str) -> Finding:
     """Evaluate a fetched page."""
     if answer.status != 200:
         return Finding(False, f"The page answered {answer.status}.", "Check the address.")
@@ -63,14 +63,14 @@ def evaluate_page(site: Site, answer: Answer, our_host: str) -> Finding:
     return Finding(True, "The tracking code is in the page.", advise_on_trusted_types(answer, our_host))
 
 
-def parse_policy(answer: Answer) -> dict[str, list[str]]:
+def parse_policy(answer: OutboundResponse) -> dict[str, list[str]]:
     """Parse the page's Content-Security-Policy: directive -> its values."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     policy = headers.get("content-security-policy", "")
     return {part.split()[0].lower(): part.split()[1:] for part in policy.split(";") if part.split()}
 
 
-def advise_on_trusted_types(answer: Answer, our_host: str) -> str:
+def advise_on_trusted_types(answer: OutboundResponse, our_host: str) -> str:
     """Say what to add so that Trusted Types let forms, heatmaps and media be recorded; "" if nothing is missing."""
     directives, name = parse_policy(answer), known.brand_word(our_host) or "clicky"
     allowed_names = directives.get("trusted-types")
@@ -80,7 +80,7 @@ def advise_on_trusted_types(answer: Answer, our_host: str) -> str:
     return f"Add {name} to trusted-types, so that forms, heatmaps, media and cookies are recorded too."
 
 
-def advise_on_policy(answer: Answer, our_host: str) -> str:
+def advise_on_policy(answer: OutboundResponse, our_host: str) -> str:
     """Say what to add to the page's Content-Security-Policy; "" if it allows the tracker."""
     directives = parse_policy(answer)
     missing = []

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sites.outbound import Answer, OutboundError, OutboundForbidden, OutboundNotMade, check_host, fetch
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, OutboundResponse, check_host, fetch
 from sites.outbound.client import describe_error
 from tests.badserver import misbehaving
 
@@ -99,7 +99,7 @@ def test_a_gigabyte_of_nothing_costs_a_few_megabytes(server, raw, packed, encodi
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
     raw.say, raw.times = head.encode() + body, 1
     answer, megabytes = peak_of(lambda: fetch(raw.base, most_bytes=1_000_000))
-    assert isinstance(answer, Answer) and answer.status == 200
+    assert isinstance(answer, OutboundResponse) and answer.status == 200
     assert megabytes < 12
     read = encoding in ("gzip", "deflate")
     assert (answer.truncated, len(answer.body), answer.encoding) == (

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from sites.outbound.text import decode_body
+from sites.outbound.body import decode_body
 from sites.uptime.check import check
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.run import run_round

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.security.encrypted_fields import Unreadable
-from sites.outbound import Answer, OutboundError, OutboundNotMade, fetch_async
+from sites.outbound import OutboundError, OutboundNotMade, OutboundResponse, fetch_async
 from sites.uptime.expectations import find_expectation_errors, parse_statuses
 from sites.uptime.models import Monitor
 from sites.uptime.state import Verdict
@@ -11,14 +11,14 @@ from sites.uptime.state import Verdict
 AGENT = "Mozilla/5.0 (compatible; uptime check)"  # without a brand, since servers of white-label clients log it
 
 
-def find_fault(monitor: Monitor, response: Answer) -> str:
+def find_fault(monitor: Monitor, response: OutboundResponse) -> str:
     """Return what is wrong with a response, as a sentence; "" if it is as expected."""
     if not any(low <= response.status <= high for low, high in parse_statuses(monitor.expected_status)):
         return f"Answered {response.status}; expected {monitor.expected_status}."
     return find_content_fault(monitor, response)
 
 
-def find_content_fault(monitor: Monitor, response: Answer) -> str:
+def find_content_fault(monitor: Monitor, response: OutboundResponse) -> str:
     """Return what is wrong with the words of the page, as a sentence; "" if they are as expected."""
     if not monitor.must_contain and not monitor.must_not_contain:
         return ""
