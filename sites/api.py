@@ -99,7 +99,7 @@ class SiteView(ManagementView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class KeyListView(ManagementView):
+class SiteKeyListView(ManagementView):
     """List the `ck_` keys of a site that are not revoked; POST creates one."""
 
     @extend_schema(responses=KeySerializer(many=True))
@@ -116,7 +116,7 @@ class KeyListView(ManagementView):
         return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)
 
 
-class KeyView(ManagementView):
+class SiteKeyView(ManagementView):
     """Revoke one key with DELETE."""
 
     @extend_schema(responses={204: None})

@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SETTINGS}/api-keys/show", keys.show_site_keys, name="site-keys-show"),
     path(f"{SETTINGS}/api-keys/rotate", keys.rotate_site_keys, name="site-keys-rotate"),
     path(f"{SETTINGS}/api-keys/<int:key_id>/revoke", keys.revoke_key, name="api-key-revoke"),
-    path(f"{SETTINGS}/team", team.team, name="site-team"),
+    path(f"{SETTINGS}/team", team.list_team, name="site-team"),
     path(f"{SETTINGS}/team/<int:member_id>/remove", team.remove_guest, name="site-unshare"),
     path(f"{SETTINGS}/domain-check", settings.check_domain, name="site-domain-check"),
     path(f"{SETTINGS}/delete", settings.delete_site, name="site-delete"),
@@ -27,7 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("api/v1/sites", api.SiteListView.as_view()),
     path("api/v1/sites/<int:site_id>", api.SiteView.as_view()),
-    path("api/v1/sites/<int:site_id>/keys", api.KeyListView.as_view()),
+    path("api/v1/sites/<int:site_id>/keys", api.SiteKeyListView.as_view()),
     path("api/v1/sites/<int:site_id>/keys/rotate", api.SiteKeysRotationView.as_view()),
-    path("api/v1/sites/<int:site_id>/keys/<int:key_id>", api.KeyView.as_view()),
+    path("api/v1/sites/<int:site_id>/keys/<int:key_id>", api.SiteKeyView.as_view()),
 ]

@@ -21,7 +21,7 @@ from tests.older_database import ALIAS, database_before, migrate_to_newest
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 OK, BAD = Verdict(True, 80), Verdict(False, cause="The name shop.example could not be resolved.")
-NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", made=False)
+NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", conclusive=False)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def evaluate(month):
     for index, (minute, word) in enumerate(confirmed(month)):
         due = minute + month.interval
         following, verdict = month.checks[index + 1] if index + 1 < len(month.checks) else (month.length, NOT_MADE)
-        until = following if verdict.made and following <= due + LATE else min(due, following)
+        until = following if verdict.conclusive and following <= due + LATE else min(due, following)
         for one in range(minute, until):
             if word == "unknown" or inside(one, month.pauses):
                 break

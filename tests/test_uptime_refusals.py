@@ -22,7 +22,7 @@ from tests.test_account_limits import CHANNEL, MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OK, BAD = Verdict(True, 50), Verdict(False, cause="Answered 503; expected 200-399.")
-NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", made=False)
+NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", conclusive=False)
 INNER = [
     "http://127.0.0.1:8000/healthz", "http://localhost/", "http://shop.localhost/", "http://[::1]/", "http://10.1.2.3/",
     "http://169.254.169.254/latest/", "http://2130706433/", "http://127.1/", "http://[::ffff:10.0.0.1]/",

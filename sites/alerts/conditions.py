@@ -39,7 +39,7 @@ Evaluate = Callable[[Alert, datetime], Sequence[Firing]]
 class Condition:
     """A row of the registry.
 
-    `watch` is polled; it returns the notifications that are due and may store state in `alert.memory`. A condition
+    `evaluate` is polled; it returns the notifications that are due and may store state in `alert.memory`. A condition
     without it is never polled: its notifications are sent by events.
     """
 
@@ -47,7 +47,7 @@ class Condition:
     label: str
     doc: str
     parameters: tuple[Parameter, ...] = ()
-    watch: Evaluate | None = None
+    evaluate: Evaluate | None = None
 
 
 CONDITIONS: dict[str, Condition] = {}

@@ -57,14 +57,14 @@ def deliver_due(*, now: datetime) -> int:
 
     slots, mail_slots = Slots(MAX_RUNNING, MAX_PER_ACCOUNT), Slots(MAX_MAILS, MAX_MAILS_PER_ACCOUNT)
 
-    def write_one(sent: SentMessage) -> None:
+    def write_result(sent: SentMessage) -> None:
         if record_result(sent):
             arrived.append(sent.job.item.delivery)
 
-    def write(finished: list[SentMessage]) -> None:
-        for sent in finished:
+    def write(sent_messages: list[SentMessage]) -> None:
+        for sent in sent_messages:
             mail_slots.release(sent.job)
-        run_each(finished, write_one, what="Delivery")
+        run_each(sent_messages, write_result, what="Delivery")
 
     run_fair_round(
         claim=lambda slots, at: claim_due(slots, mail_slots, at), work=send_message, write=write, slots=slots,

@@ -63,7 +63,7 @@ def channel_delete(*, channel: Channel) -> None:
 
 
 def check_hook(channel: Channel) -> None:
-    """Raise ValidationError for a hook that may not be reached, as far as can be told without a DNS lookup."""
+    """Raise ValidationError for a hook that may not be reached, as far as this is known without a DNS lookup."""
     try:
         check_host(channel.target)
     except OutboundError as error:
@@ -131,14 +131,14 @@ def alerts_watch(*, now: datetime) -> int:
 
     An alert that raises is logged and does not affect the others.
     """
-    polled = [name for name, condition in CONDITIONS.items() if condition.watch]
+    polled = [name for name, condition in CONDITIONS.items() if condition.evaluate]
     alerts = Alert.objects.filter(enabled=True, condition__in=polled, site__deleted=None).select_related("site")
     return sum(run_each(alerts, lambda alert: evaluate_alert(alert, now), what="Alert"))
 
 
 def evaluate_alert(alert: Alert, now: datetime) -> int:
     """Evaluate an alert and queue its notifications; returns the number of queued deliveries."""
-    evaluate = CONDITIONS[alert.condition].watch
+    evaluate = CONDITIONS[alert.condition].evaluate
     notifications = evaluate(alert, now) if evaluate else ()
     with transaction.atomic():  # both or nothing, if the worker dies here
         alert.save(update_fields=["memory"])

@@ -36,8 +36,8 @@ def is_allowed_address(text: str) -> bool:
     return is_public(address) and all(is_public(inner) for inner in embedded)
 
 
-def is_inside(address: Address, networks: tuple[Network, ...]) -> bool:
-    return any(address in network for network in networks if network.version == address.version)
+def is_inside(address: Address, ranges: tuple[Network, ...]) -> bool:
+    return any(address in network for network in ranges if network.version == address.version)
 
 
 def is_public(address: Address) -> bool:

@@ -26,7 +26,7 @@ def parse_days(text: str) -> list[int]:
     return sorted({int(part) for part in parts} - {0})
 
 
-def watch_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
+def evaluate_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
     """Return the warnings that have become due since the last call; nothing counts as sent without a channel."""
     days = parse_days(str(alert.parameters.get(DAYS_PARAMETER, "")))
     if not days or not alert.channels.usable().exists():
@@ -89,6 +89,6 @@ CONDITIONS = (
                 check=parse_days,
             ),
         ),
-        watch_certificates,
+        evaluate_certificates,
     ),
 )

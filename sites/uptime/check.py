@@ -36,14 +36,14 @@ def find_content_fault(monitor: Monitor, response: OutboundResponse) -> str:
 async def check(monitor: Monitor) -> Verdict:
     """Check a monitor within its timeout.
 
-    If this installation cannot or must not send the request, the result is not `made`: that is no failure of the
-    monitored address.
+    If this installation cannot or must not send the request, the result is not `conclusive`: that is no failure of
+    the monitored address.
     """
     if isinstance(monitor.headers, Unreadable):
-        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", made=False)
+        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", conclusive=False)
     settings_errors = find_expectation_errors(monitor)
     if settings_errors:
-        return Verdict(False, cause=f"Change its settings: {next(iter(settings_errors.values()))}", made=False)
+        return Verdict(False, cause=f"Change its settings: {next(iter(settings_errors.values()))}", conclusive=False)
     headers = {"User-Agent": AGENT, **monitor.headers}
     try:
         response = await fetch_async(
@@ -54,7 +54,7 @@ async def check(monitor: Monitor) -> Verdict:
             follow=monitor.follow_redirects,
         )
     except OutboundNotMade as error:
-        return Verdict(False, cause=str(error), made=False)
+        return Verdict(False, cause=str(error), conclusive=False)
     except OutboundError as error:
         return Verdict(False, cause=str(error))
     fault = find_fault(monitor, response)

@@ -80,12 +80,12 @@ def load_claimed_monitors(claim_id: str) -> list[Monitor]:
 
 
 async def run_check(monitor: Monitor, check: Check) -> Verdict:
-    """Run one check. If it raises, its result is not `made`: that is no failure of the monitored address."""
+    """Run one check. If it raises, its result is not `conclusive`: that is no failure of the monitored address."""
     try:
         return await check(monitor)
     except Exception as error:
         log.exception("The check of monitor %s failed", monitor.pk)
-        return Verdict(False, cause=f"The check itself failed: {type(error).__name__}", made=False)
+        return Verdict(False, cause=f"The check itself failed: {type(error).__name__}", conclusive=False)
 
 
 def apply_result(monitor: Monitor, result: Verdict, now: datetime) -> Transition:
@@ -96,7 +96,7 @@ def apply_result(monitor: Monitor, result: Verdict, now: datetime) -> Transition
     monitor.state_since = transition.status.since
     monitor.first_failure = transition.status.first_failure
     monitor.cause = result.cause[:MAX_CAUSE_LENGTH]
-    if result.made:
+    if result.conclusive:
         monitor.checked, monitor.milliseconds = now, result.milliseconds
     if result.ok or result.tls_expires:  # a failure without a response says nothing about the certificate
         monitor.tls_expires = result.tls_expires
@@ -142,7 +142,7 @@ def write_results(results: CheckResults) -> list[Incident]:
         unconfirmed = [monitor for monitor, transition, _ in applied if transition.confirm_at]
         Monitor.objects.bulk_update(unconfirmed, ["next_due"], batch_size=500)
         incidents = [write_incident(*row) for row in applied]
-        add_to_hours([row for row in present_results if row[1].made])
+        add_to_hours([row for row in present_results if row[1].conclusive])
     return [incident for incident in incidents if incident]
 
 
@@ -180,7 +180,7 @@ def build_hours(monitor: Monitor, results: Sequence[tuple[Verdict, datetime]]) -
     """Build the hours of a monitor that has none yet, unsaved."""
     by_hour: dict[datetime, list[Verdict]] = defaultdict(list)
     for result, at in results:
-        if result.made:
+        if result.conclusive:
             by_hour[truncate_to_hour(at)].append(result)
     rows = [UptimeHour(monitor=monitor, hour=hour) for hour in by_hour]
     for row in rows:
@@ -198,9 +198,9 @@ def count_results(row: UptimeHour, results: Sequence[Verdict]) -> None:
             row.failures += 1
 
 
-def record_and_notify(finished: list[FinishedJob[Monitor, Verdict]], notify: Notify) -> None:
+def record_and_notify(finished_jobs: list[FinishedJob[Monitor, Verdict]], notify: Notify) -> None:
     """Store results and notify of incidents; notifications that fail now are repeated later."""
-    results = [(job.job.item, job.result, job.at) for job in finished]
+    results = [(finished.job.item, finished.result, finished.at) for finished in finished_jobs]
     try:
         incidents = write_results(results)
     except (OperationalError, InterfaceError):

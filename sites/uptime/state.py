@@ -19,14 +19,15 @@ StateName = Literal["unknown", "up", "unsure", "down"]
 class Verdict:
     """The result of a check: `milliseconds` until the body was read, `cause` as a sentence when not ok.
 
-    A check that was not `made`, for a reason on this side, says nothing about the monitored address.
+    It is not `conclusive` if the check could not be made for a reason on this side: then it says nothing about the
+    monitored address.
     """
 
     ok: bool
     milliseconds: int = 0
     cause: str = ""
     tls_expires: datetime | None = None
-    made: bool = True
+    conclusive: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Transition:
 
 def apply_check(status: MonitorStatus, result: Verdict, now: datetime) -> Transition:
     """Return the transition from `status` that a check finished at `now` causes."""
-    if not result.made:
-        return apply_missing_check(status, now)
+    if not result.conclusive:
+        return apply_inconclusive_check(status, now)
     if result.ok:
         if status.state == "up":
             return Transition(status)
@@ -64,8 +65,8 @@ def apply_check(status: MonitorStatus, result: Verdict, now: datetime) -> Transi
     return Transition(replace(status, state="unsure", first_failure=now), confirm_at=now + CONFIRM_AFTER)
 
 
-def apply_missing_check(status: MonitorStatus, now: datetime) -> Transition:
-    """Return the transition of a check that was not made: to "unknown", but a monitor that was down stays down."""
+def apply_inconclusive_check(status: MonitorStatus, now: datetime) -> Transition:
+    """Return the transition of an inconclusive check: to "unknown", but a monitor that was down stays down."""
     if status.state == "down":
         return Transition(status)
     return Transition(MonitorStatus("unknown", status.since if status.state == "unknown" else now))

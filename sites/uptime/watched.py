@@ -26,7 +26,7 @@ def record_check(monitor: Monitor, result: Verdict, at: datetime) -> WatchedPeri
 
     Returns the period that it ended, if it did, unsaved.
     """
-    if not result.made:
+    if not result.conclusive:
         return end_watching(monitor, at)
     ended = end_period(monitor, at) if at > find_covered_until(monitor) + MAX_LATENESS else None
     monitor.watched_since = monitor.watched_since or at

@@ -28,7 +28,7 @@ from sites.navigation import settings_context
 
 @login_required
 @never_cache
-def team(request: HttpRequest, site_id: int) -> HttpResponse:
+def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
     """List the users who may open the site; a POST shares it with another person."""
     site = site_for(request, site_id, may="manage")
     form = SiteShareForm(request.POST or None)
