@@ -187,7 +187,7 @@ def watched(site, condition, **parameters):
     return alert
 
 
-def told(now=NOW):
+def evaluate(now=NOW):
     before = Delivery.objects.count()
     alerts_watch(now=now)
     return Delivery.objects.count() - before
@@ -196,19 +196,19 @@ def told(now=NOW):
 def test_each_goal_is_told(site, store):
     goal_create(site=site, name="Thanks", kind="page", pattern="/thanks")
     watched(site, "goal", goal="Thanks", per_hour=1)
-    assert told() == 0
+    assert evaluate() == 0
     browse(site, "/", "/thanks", at=NOW - timedelta(minutes=5))
-    assert [told(), told()] == [1, 0]
+    assert [evaluate(), evaluate()] == [1, 0]
     browse(site, "/thanks", at=NOW - timedelta(minutes=2), visitor="two")
-    assert told() == 1
+    assert evaluate() == 1
 
 
 def test_many_people_online_are_told_once_until_they_leave(site, store):
     watched(site, "online", above=2, below=0)
     for name in "abc":
         browse(site, "/", at=NOW - timedelta(seconds=30), visitor=name)
-    assert [told(), told()] == [1, 0]
-    assert told(NOW + timedelta(minutes=20)) == 0
+    assert [evaluate(), evaluate()] == [1, 0]
+    assert evaluate(NOW + timedelta(minutes=20)) == 0
 
 
 def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
@@ -218,10 +218,10 @@ def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
             browse(site, "/", at=NOW - timedelta(days=7 * week, minutes=70), visitor=f"{week}-{index}")
     for index in range(15):
         browse(site, "/", at=NOW - timedelta(minutes=70), visitor=index)
-    assert told() == 0
+    assert evaluate() == 0
     for index in range(15, 40):
         browse(site, "/", at=NOW - timedelta(minutes=60), visitor=index)
-    assert told() == 1
+    assert evaluate() == 1
     assert "Spike" in Delivery.objects.get().subject
 
 
@@ -229,34 +229,34 @@ def test_silence_is_told_once_and_only_where_there_was_traffic(site, charlies_si
     watched(site, "silence", hours=6)
     watched(charlies_site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
-    assert [told(), told()] == [1, 0]
+    assert [evaluate(), evaluate()] == [1, 0]
 
 
 def test_a_tagged_visitor_is_announced_on_arrival(site, store):
     watched(site, "visitor", key="username", value="jane")
-    assert told() == 0
+    assert evaluate() == 0
     at = NOW - timedelta(minutes=1)
     record(event(site, "/", at=at, tags={"username": "jane"}, person="jane"))
-    assert [told(), told()] == [1, 0]
+    assert [evaluate(), evaluate()] == [1, 0]
 
 
 def test_one_broken_alert_does_not_silence_the_others(site, store):
     Alert.objects.create(site=site, name="broken", condition="goal", parameters={})
     watched(site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
-    assert told() == 1
+    assert evaluate() == 1
 
 
 def test_channels_are_made_tested_and_deleted_by_hand(client, alice, site, server):
     client.force_login(alice)
     form = {"kind": "webhook", "name": "hook", "target": f"{server.base}/ok", "enabled": "on"}
     client.post(reverse("channel-new", args=[site.pk]), form)
-    made = Channel.objects.get()
-    client.post(reverse("channel-test", args=[site.pk, made.pk]))
+    created = Channel.objects.get()
+    client.post(reverse("channel-test", args=[site.pk, created.pk]))
     assert len(server.seen) == 1
     page = client.get(reverse("alerts", args=[site.pk])).content.decode()
     assert "hook" in page
-    client.post(reverse("channel-delete", args=[site.pk, made.pk]))
+    client.post(reverse("channel-delete", args=[site.pk, created.pk]))
     assert not Channel.objects.exists()
 
 
@@ -272,7 +272,7 @@ def test_the_number_of_an_alert_gives_the_visit_it_was_about(site, charlies_site
     watched(site, "visitor", key="username", value="jane")
     record(event(site, "/other", at=now, visitor="other", visit=5))
     record(event(site, "/", at=now - timedelta(minutes=1), tags={"username": "jane"}, person="jane", visit=77))
-    assert told(now) == 1
+    assert evaluate(now) == 1
     delivery = Delivery.objects.get()
     assert delivery.text.endswith(f"/sites/{site.pk}/visits/77")
     client = Clicky(site)

@@ -37,10 +37,10 @@ def server(settings):
 @pytest.fixture
 def connections(monkeypatch):
     """Every address a socket of this process really connects to."""
-    seen = []
+    hosts = []
     real = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", lambda self, to: (seen.append(to[0]), real(self, to))[1])
-    return seen
+    monkeypatch.setattr(socket.socket, "connect", lambda self, to: (hosts.append(to[0]), real(self, to))[1])
+    return hosts
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
@@ -80,9 +80,9 @@ def test_an_ipv4_address_in_ipv6_clothes_is_never_more_than_itself(address):
     inner = int(address)
     clothes = [inner, 0xFFFF << 32 | inner, 0xFFFF << 48 | inner, 0x64FF9B << 96 | inner, 0x2002 << 112 | inner << 80]
     assert [
-        str(IPv6Address(one))
-        for one in clothes
-        if is_allowed_address(str(IPv6Address(one))) and not is_allowed_address(str(address))
+        str(IPv6Address(form))
+        for form in clothes
+        if is_allowed_address(str(IPv6Address(form))) and not is_allowed_address(str(address))
     ] == []
 
 
@@ -214,11 +214,11 @@ def test_a_name_whose_own_servers_are_silent_is_an_error_of_that_name(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("loop", "redirects"), ("reset", "broke"), ("half", "broke"), ("slow/5", "in time")]
+    ("path", "sentence"), [("loop", "redirects"), ("reset", "broke"), ("half", "broke"), ("slow/5", "in time")]
 )
-def test_bad_manners_are_told_in_a_sentence_within_the_time_limit(server, path, said):
+def test_bad_manners_are_told_in_a_sentence_within_the_time_limit(server, path, sentence):
     started = time.monotonic()
-    with pytest.raises(OutboundError, match=said):
+    with pytest.raises(OutboundError, match=sentence):
         fetch(f"{server.base}/{path}", timeout=1)
     assert time.monotonic() - started < 3
 

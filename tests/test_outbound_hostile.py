@@ -150,9 +150,9 @@ def answer_of(body, encoding):
 def test_no_compression_is_asked_for_whatever_headers_are_given(server):
     given = {"accept-encoding": "br", "Content-Length": "7", "Transfer-Encoding": "chunked", "X-Own": "1"}
     fetch(f"{server.base}/ok", headers=given)
-    seen = {name.lower(): value for name, value in server.seen[0][2].items()}
-    assert (seen["accept-encoding"], seen["x-own"]) == ("identity", "1")
-    assert not {"content-length", "transfer-encoding"} & set(seen)
+    received = {name.lower(): value for name, value in server.seen[0][2].items()}
+    assert (received["accept-encoding"], received["x-own"]) == ("identity", "1")
+    assert not {"content-length", "transfer-encoding"} & set(received)
 
 
 PRIVATE = {

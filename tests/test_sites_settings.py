@@ -140,10 +140,10 @@ def test_exclusions_are_stored_clean_and_compiled(site: Site) -> None:
         excluded_countries=["ee", "A1"],
     )
     assert site.excluded_ips == ["192.0.2.0/24", "2001:db8::1"]
-    facts = build_site_config(site)
-    assert facts.excluded_countries == {"EE", "A1"}
-    told = {path: facts.excludes_page(path) for path in ("/admin/x/y", "/admin", "/thanks", "/thanks/2", "/a.pdf")}
-    assert told == {"/admin/x/y": True, "/admin": False, "/thanks": True, "/thanks/2": False, "/a.pdf": True}
+    config = build_site_config(site)
+    assert config.excluded_countries == {"EE", "A1"}
+    excluded = {path: config.excludes_page(path) for path in ("/admin/x/y", "/admin", "/thanks", "/thanks/2", "/a.pdf")}
+    assert excluded == {"/admin/x/y": True, "/admin": False, "/thanks": True, "/thanks/2": False, "/a.pdf": True}
 
 
 def test_a_page_pattern_is_text_and_no_expression(site: Site) -> None:
@@ -209,10 +209,10 @@ def test_a_wrong_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Clie
 def test_a_site_is_added_and_its_code_shown(inside: Client, account) -> None:
     fields = {"account": account.pk, "domain": "https://shop.example/", "timezone": "Europe/Tallinn"}
     page = inside.post("/sites/new", fields, follow=True).content.decode()
-    made = Site.objects.get(domain="shop.example")
-    code = f'<script async data-id="{made.pk}" src="//testserver/js"></script>'
+    created = Site.objects.get(domain="shop.example")
+    code = f'<script async data-id="{created.pk}" src="//testserver/js"></script>'
     assert code.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;") in page
-    assert f"//testserver/{made.pk}ns.gif" in page
+    assert f"//testserver/{created.pk}ns.gif" in page
 
 
 def test_a_site_cannot_be_put_into_somebody_elses_account(inside: Client, charlie) -> None:

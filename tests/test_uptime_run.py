@@ -142,14 +142,14 @@ def test_a_round_checks_only_what_is_due_and_enabled(site):
     due = monitor_create(site=site, url="https://example.com/a", now=NOW)
     monitor_create(site=site, url="https://example.com/b", now=NOW + timedelta(minutes=1))
     monitor_create(site=site, url="https://example.com/c", now=NOW, enabled=False)
-    asked = []
+    checked = []
 
     async def fine(monitor):
-        asked.append(monitor.pk)
+        checked.append(monitor.pk)
         return Verdict(True, 50)
 
     assert run_round(fine, lambda incident: None, NOW) == 1
-    assert asked == [due.pk]
+    assert checked == [due.pk]
 
 
 def test_a_check_that_breaks_is_no_failure_of_what_it_was_to_ask(site):

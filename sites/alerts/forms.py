@@ -66,7 +66,7 @@ class AlertForm(forms.ModelForm):
         model = Alert
         fields = ("name", "channels", "throttle_minutes", "enabled")
         widgets = {"channels": forms.CheckboxSelectMultiple}
-        labels = {"channels": "Tell", "throttle_minutes": "At most once in … minutes"}
+        labels = {"channels": "Notify", "throttle_minutes": "At most once in … minutes"}
 
     def __init__(self, *args: Any, site: Site, condition: Condition, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -67,7 +67,7 @@ class Channel(models.Model):
 
     @property
     def waits_for_confirmation(self) -> bool:
-        """Whether this is an e-mail channel that its recipient has not confirmed."""
+        """True for an e-mail channel that its recipient has not confirmed."""
         return self.kind == ChannelKind.EMAIL and self.confirmed is None
 
 

@@ -42,7 +42,7 @@ def build_quota_notification(alert: Alert, account: Account, level: int, month: 
 
 CONDITIONS = (
     Condition(
-        "quota", "The quota runs low", "Of the account's events this month; told again when it is used up.",
+        "quota", "The quota runs low", "Of the account's events this month; notifies again when it is used up.",
         (Parameter("percent", "Used by percent", 80.0),), evaluate_quota,
     ),
 )  # fmt: skip

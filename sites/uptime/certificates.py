@@ -77,8 +77,8 @@ CONDITIONS = (
     Condition(
         "uptime",
         "The site goes down or comes back",
-        "Told when a second check confirms a failure, when the site answers again, and some days before a certificate"
-        " expires.",
+        "Notifies when a second check confirms a failure, when the site answers again, and some days before a"
+        " certificate expires.",
         (
             Parameter(
                 DAYS_PARAMETER,

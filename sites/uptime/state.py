@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 CONFIRM_AFTER = timedelta(seconds=10)
-GOLDEN_RATIO_HASH = 2654435761  # 2^32 / golden ratio: spreads consecutive ids evenly (Knuth)
+GOLDEN_RATIO_HASH = 2654435761  # a prime near 2^32 / golden ratio (Knuth): spreads consecutive ids evenly
 StateName = Literal["unknown", "up", "unsure", "down"]
 
 

@@ -98,7 +98,7 @@ def edit_monitor(request: HttpRequest, site_id: int, monitor_id: int | None = No
     if request.method == "POST" and form.is_valid():
         saved = save_monitor(site, existing, form)
         if saved:
-            messages.success(request, f"{saved} is watched every {saved.interval} seconds.")
+            messages.success(request, f"{saved} is checked every {saved.interval} seconds.")
             return redirect("uptime-monitor", site.pk, saved.pk)
     return render(request, "sites/uptime_form.html", {"site": site, "section": "uptime", "form": form})
 

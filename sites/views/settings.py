@@ -50,7 +50,7 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
             site.refresh_from_db()
             add_mistakes(form, error)
         else:
-            messages.success(request, "Saved. It holds within two seconds.")
+            messages.success(request, "Saved. Changes take effect within two seconds.")
             return redirect(request.path)
     may_manage = allowed(request.user, site.account, "site", site.pk, "manage")
     context = {
@@ -91,5 +91,5 @@ def delete_site(request: HttpRequest, site_id: int) -> HttpResponse:
         messages.error(request, "Type the site's domain to delete it.")
         return redirect("site-general", site_id)
     site_delete(site=site)
-    messages.success(request, f"{site} is deleted. Its hits are refused from now on.")
+    messages.success(request, f"{site} is deleted. Its hits are rejected from now on.")
     return redirect("sites")
