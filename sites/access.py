@@ -1,4 +1,4 @@
-"""Fetching is permission: a site is had through these two, or not at all."""
+"""Fetching sites with permission: views and APIs get a site only through `site_for` or `site_of`."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,12 +14,12 @@ KIND = "site"
 
 
 def site_for(request: HttpRequest, site_id: int, may: str = "view") -> Site:
-    """The site, for somebody who may do `may` ("view", "edit", "manage") with it, else Http404."""
+    """Fetch a site with which the request's user may do `may` ("view", "edit" or "manage"). Raises Http404."""
     return site_of(request.user, site_id, may)
 
 
 def site_of(actor: Any, site_id: int, may: str = "view") -> Site:
-    """As `site_for`, for a user or a key's bearer outside a Django request."""
+    """Fetch a site as `site_for` does, for a user or a key's bearer outside a Django request. Raises Http404."""
     site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
     if site is None or not allowed(actor, site.account, KIND, site.pk, may):
         raise Http404("No such site.")
@@ -27,22 +27,22 @@ def site_of(actor: Any, site_id: int, may: str = "view") -> Site:
 
 
 def sites_of(actor: Any, may: str = "view") -> QuerySet[Site]:
-    """All sites the actor may do `may` with, of all their accounts, by name."""
-    mine = Q(pk__in=[])
+    """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
+    permitted = Q(pk__in=[])
     for membership in memberships_of(actor):
         if membership_may(membership, may):
-            mine |= Q(account=membership.account)
+            permitted |= Q(account=membership.account)
         else:
             rights = granted(membership, KIND)
-            mine |= Q(
+            permitted |= Q(
                 account=membership.account,
-                pk__in=[i for i, right in rights.items() if may in RIGHT_MAY[right]],
+                pk__in=[site_id for site_id, right in rights.items() if may in RIGHT_MAY[right]],
             )
-    return Site.objects.filter(mine, deleted=None).select_related("account").order_by("domain", "pk")
+    return Site.objects.filter(permitted, deleted=None).select_related("account").order_by("domain", "pk")
 
 
 def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """(id, name) of the first sites of an account whose domain or nickname contains `search`."""
+    """Return (id, name) of the first sites of an account whose domain or nickname contains `search`."""
     rows = Site.objects.filter(account=account, deleted=None).order_by("domain", "pk")
     if search:
         rows = rows.filter(Q(domain__icontains=search) | Q(nickname__icontains=search))
@@ -50,10 +50,10 @@ def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str
 
 
 def existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of the sites of the account among these ids."""
+    """Return (id, name) of the sites of the account among these ids."""
     rows = Site.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("domain", "pk")
     return [(site.pk, str(site)) for site in rows]
 
 
-# Sites as objects of grants
+# Registered as a kind of object that guests can be granted
 SITE_KIND = Kind(KIND, "Site", find_sites, existing_sites)

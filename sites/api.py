@@ -1,4 +1,4 @@
-"""The management API of sites and their keys, below /api/v1/sites."""
+"""Management API of sites and their keys, below /api/v1/sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sites.services import api_key_create, api_key_revoke, site_create, site_del
 
 
 class SiteSerializer(serializers.ModelSerializer):
-    """A site's settings. The services judge the values, so that forms and API refuse alike."""
+    """A site's settings. The services validate the values, so that forms and API reject the same ones."""
 
     class Meta:
         model = Site
@@ -32,7 +32,7 @@ class SiteSerializer(serializers.ModelSerializer):
 
 
 class SiteKeysSerializer(SiteSerializer):
-    """With the readable keys, for those who may edit the site."""
+    """A site's settings with its keys, for users who may edit the site."""
 
     sitekey = serializers.CharField(read_only=True)
     sitekey_admin = serializers.CharField(read_only=True)
@@ -51,7 +51,7 @@ class KeySerializer(serializers.ModelSerializer):
 
 
 class NewKeySerializer(KeySerializer):
-    """A key at its birth: the only moment its plain text is shown."""
+    """A key that was just created: the only response with its plain text."""
 
     api_key = serializers.CharField(read_only=True)
 
@@ -59,14 +59,14 @@ class NewKeySerializer(KeySerializer):
         fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
 
 
-def shown(request: Request, site: Site) -> dict[str, Any]:
-    """The site as the caller may see it: keys only for those who may edit."""
-    edits = allowed(request.user, site.account, KIND, site.pk, "edit")
-    return (SiteKeysSerializer if edits else SiteSerializer)(site).data
+def serialize_site(request: Request, site: Site) -> dict[str, Any]:
+    """Serialize a site as the caller may see it: with its keys only if they may edit it."""
+    may_edit = allowed(request.user, site.account, KIND, site.pk, "edit")
+    return (SiteKeysSerializer if may_edit else SiteSerializer)(site).data
 
 
-class Sites(ManagementView):
-    """The sites one may see; a POST makes one in the account one manages."""
+class SiteListView(ManagementView):
+    """List the sites that the caller may see; POST creates one in an account that they manage."""
 
     @extend_schema(responses=SiteSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -80,18 +80,18 @@ class Sites(ManagementView):
         return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)
 
 
-class SiteDetail(ManagementView):
-    """One site: see, change, delete."""
+class SiteView(ManagementView):
+    """Show, change or delete one site."""
 
     @extend_schema(responses=SiteKeysSerializer)
     def get(self, request: Request, site_id: int) -> Response:
-        return Response(shown(request, site_of(request.user, site_id)))
+        return Response(serialize_site(request, site_of(request.user, site_id)))
 
     @extend_schema(request=SiteKeysSerializer, responses=SiteKeysSerializer)
     def patch(self, request: Request, site_id: int) -> Response:
         site = site_of(request.user, site_id, may="edit")
         values = cleaned(SiteKeysSerializer(site, data=request.data, partial=True))
-        return Response(shown(request, site_update(site=site, **values)))
+        return Response(serialize_site(request, site_update(site=site, **values)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, site_id: int) -> Response:
@@ -99,8 +99,8 @@ class SiteDetail(ManagementView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class Keys(ManagementView):
-    """The `ck_` keys of a site that work or have expired."""
+class SiteKeyListView(ManagementView):
+    """List the `ck_` keys of a site that are not revoked; POST creates one."""
 
     @extend_schema(responses=KeySerializer(many=True))
     def get(self, request: Request, site_id: int) -> Response:
@@ -116,8 +116,8 @@ class Keys(ManagementView):
         return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)
 
 
-class KeyDetail(ManagementView):
-    """One key: DELETE revokes it."""
+class SiteKeyView(ManagementView):
+    """Revoke one key with DELETE."""
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, site_id: int, key_id: int) -> Response:
@@ -128,8 +128,8 @@ class KeyDetail(ManagementView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class KeysRotate(ManagementView):
-    """POST replaces `sitekey` and `sitekey_admin`."""
+class SiteKeysRotationView(ManagementView):
+    """Replace `sitekey` and `sitekey_admin` with POST."""
 
     @extend_schema(request=None, responses=SiteKeysSerializer)
     def post(self, request: Request, site_id: int) -> Response:

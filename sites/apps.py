@@ -1,4 +1,4 @@
-"""The sites room."""
+"""The app of sites, uptime and alerts."""
 
 from django.apps import AppConfig
 

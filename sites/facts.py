@@ -1,4 +1,4 @@
-"""What the hot path knows of a site and of a key: frozen, compiled once, no database behind it."""
+"""Configuration of sites and keys for the hot path: immutable, compiled once, without database access."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Network = IPv4Network | IPv6Network
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Addresses and CIDR networks, compiled. What is neither was refused by the form and is left out here."""
-    return tuple(net for text in texts if (net := network(text)) is not None)
+    """Parse addresses and CIDR networks; invalid ones are left out, since the forms reject them."""
+    return tuple(parsed for text in texts if (parsed := network(text)) is not None)
 
 
 def network(text: str) -> Network | None:
-    """One address or CIDR network (host bits may be set); None if it is neither."""
+    """Parse one address or CIDR network (host bits may be set); returns None for other text."""
     try:
         return ip_network(text.strip(), strict=False)
     except ValueError:
@@ -32,7 +32,7 @@ def network(text: str) -> Network | None:
 
 @dataclass(frozen=True)
 class SiteFacts:
-    """One site. `excluded_countries` are upper-case ISO codes (A1 = data-centre network)."""
+    """The configuration of a site."""
 
     site_id: int
     account_id: int
@@ -44,7 +44,7 @@ class SiteFacts:
     respect_dnt: bool
     excluded_networks: tuple[Network, ...]
     excluded_pages: tuple[str, ...]
-    excluded_countries: frozenset[str]
+    excluded_countries: frozenset[str]  # ISO codes in upper case; A1 = data-centre network
     proxy_networks: tuple[Network, ...]
     proxy_secret: str = field(repr=False)
     sitekey: str = field(repr=False)
@@ -53,24 +53,23 @@ class SiteFacts:
     over_quota: bool
     retention_months: int
     change: int
-    people: frozenset[str] = (
-        frozenset()
-    )  # `device:<number>` and `agent:<user agent>` that are people, whatever it looks
-    robots: frozenset[str] = frozenset()  # and those that are none
+    # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
+    people: frozenset[str] = frozenset()
+    robots: frozenset[str] = frozenset()
     domain_proof: str = ""  # how the account proved the domain (`Proof`), "" if it has not
 
     @cached_property
-    def _pages(self) -> PagePatterns:
+    def _page_patterns(self) -> PagePatterns:
         return PagePatterns(self.excluded_pages)
 
     def excludes_page(self, path: str) -> bool:
-        """Whether the site's exclusions name this path."""
-        return self._pages.match(path)
+        """Return whether hits of this path are excluded."""
+        return self._page_patterns.match(path)
 
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """One `ck_` key that is not revoked."""
+    """The configuration of a `ck_` key that is not revoked."""
 
     key_id: int
     site_id: int
@@ -82,8 +81,8 @@ class KeyFacts:
     user_id: int | None = None  # who created it
 
 
-def site_facts(site: Site) -> SiteFacts:
-    """The facts of a row that came with its account and, annotated, `domain_proof`."""
+def build_site_config(site: Site) -> SiteFacts:
+    """Build the configuration from a row with its account and, as an annotation, `domain_proof`."""
     return SiteFacts(
         site_id=site.pk,
         account_id=site.account_id,
@@ -110,8 +109,8 @@ def site_facts(site: Site) -> SiteFacts:
     )
 
 
-def key_facts(key: ApiKey) -> KeyFacts:
-    """The facts of a key's row."""
+def build_key_config(key: ApiKey) -> KeyFacts:
+    """Build the configuration from a key's row."""
     return KeyFacts(
         key_id=key.pk,
         site_id=key.site_id,

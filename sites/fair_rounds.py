@@ -25,8 +25,8 @@ from django.db.models import QuerySet
 from accounts.operations.fair_order import rank_by_account
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-R = TypeVar("R")
+T = TypeVar("T")  # what a job works on
+R = TypeVar("R")  # its result
 CLAIM_INTERVAL = 0.5  # seconds between two claims while no job finishes
 BATCH_SECONDS = 0.1  # jobs that finish within this time are stored together
 MAX_BATCH = 200
@@ -115,34 +115,34 @@ def run_fair_round(
     `claim` and `write` run in this thread, `work` in an event loop of another thread. A job that raises is logged and
     not passed to `write`. Rounds may run concurrently if `claim` allows it.
     """
-    begun, elapsed, count = time.monotonic(), 0.0, 0
-    finished: SimpleQueue[tuple[Job[T], Future[R], float]] = SimpleQueue()
+    started, elapsed, count = time.monotonic(), 0.0, 0
+    results: SimpleQueue[tuple[Job[T], Future[R], float]] = SimpleQueue()
 
-    def note(job: Job[T], future: Future[R]) -> None:
-        finished.put((job, future, time.monotonic() - begun))
+    def add_result(job: Job[T], future: Future[R]) -> None:
+        results.put((job, future, time.monotonic() - started))
 
-    with event_loop() as loop:
+    with run_event_loop() as loop:
         while True:
             for job in claim(slots, now + timedelta(seconds=elapsed)) if elapsed < seconds else ():
                 slots.occupy(job)
-                asyncio.run_coroutine_threadsafe(work(job.item), loop).add_done_callback(partial(note, job))
+                asyncio.run_coroutine_threadsafe(work(job.item), loop).add_done_callback(partial(add_result, job))
             if not slots.keys:
                 return count
-            batch = take_batch(finished)
+            batch = take_batch(results)
             for job, _, _ in batch:
                 slots.release(job)
-            done = [
+            finished_jobs = [
                 FinishedJob(job, future.result(), now + timedelta(seconds=at))
                 for job, future, at in batch
                 if has_result(future)
             ]
-            if done:
-                write(done)
-            elapsed, count = time.monotonic() - begun, count + len(batch)
+            if finished_jobs:
+                write(finished_jobs)
+            elapsed, count = time.monotonic() - started, count + len(batch)
 
 
 @contextmanager
-def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+def run_event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """Run an event loop in a thread of its own; tasks that are still running at the end are cancelled."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fair-round", daemon=True)
@@ -166,20 +166,20 @@ async def cancel_others() -> None:
 
 
 def has_result(future: Future[Any]) -> bool:
-    """Whether a job has a result; an error is logged."""
+    """Return whether a job has a result; an error is logged."""
     error = future.exception() if not future.cancelled() else asyncio.CancelledError()
     if error is not None:
         log.error("A job of a round failed", exc_info=error)
     return error is None
 
 
-def take_batch(finished: SimpleQueue[T]) -> list[T]:
+def take_batch(results: SimpleQueue[T]) -> list[T]:
     """Take the finished jobs: wait CLAIM_INTERVAL for the first one, then BATCH_SECONDS for further ones."""
     batch: list[T] = []
     end = time.monotonic() + CLAIM_INTERVAL
     while len(batch) < MAX_BATCH:
         try:
-            batch.append(finished.get(timeout=max(0.0, end - time.monotonic())))
+            batch.append(results.get(timeout=max(0.0, end - time.monotonic())))
         except Empty:
             break
         if len(batch) == 1:

@@ -1,4 +1,4 @@
-"""Forms of this room. They only translate text into lists and truths; `settings_fields` says what is right."""
+"""Forms of sites. They only convert text into lists and booleans; `settings_fields` validates the values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
 
 
 class LinesField(forms.CharField):
-    """A list of words, one per line."""
+    """A list of texts, entered one per line."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}), **kwargs)
@@ -27,15 +27,15 @@ class LinesField(forms.CharField):
 
 
 class SiteForm(forms.Form):
-    """A form over fields of Site, each with the name it has there."""
+    """A form whose fields have the names of fields of Site."""
 
     @classmethod
     def of(cls, site: Site, data: Any = None) -> SiteForm:
-        """The form filled with what the site has now."""
+        """Build the form with the site's present values."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
     def changes(self, site: Site) -> dict[str, Any]:
-        """What to change on the site: the form's values by the names of the site's fields."""
+        """Return the values to store, by the names of the site's fields."""
         return self.cleaned_data
 
 
@@ -72,7 +72,7 @@ class ExclusionsForm(SiteForm):
 
 
 class CountingForm(SiteForm):
-    """What else counts, kept in `Site.tracker`."""
+    """Which visits and searches are counted; stored in `Site.tracker`."""
 
     data_centres = forms.BooleanField(
         label="Count visits from data centres",
@@ -89,20 +89,20 @@ class CountingForm(SiteForm):
 
     @classmethod
     def of(cls, site: Site, data: Any = None) -> CountingForm:
-        """The form filled with what the site has now."""
-        chosen = site.tracker
+        """Build the form with the site's present values."""
+        tracker = site.tracker
         return cls(data, initial={
-            "data_centres": chosen.get("data_centres") == "count",
-            "internal_search": bool(chosen.get("internal_search")),
+            "data_centres": tracker.get("data_centres") == "count",
+            "internal_search": bool(tracker.get("internal_search")),
         })  # fmt: skip
 
     def changes(self, site: Site) -> dict[str, Any]:
-        """The site's settings of the tracker with these two in them."""
-        chosen = {
+        """Return the site's tracker settings with these two changed."""
+        changed = {
             "data_centres": "count" if self.cleaned_data["data_centres"] else "refuse",
             "internal_search": self.cleaned_data["internal_search"],
         }
-        return {"tracker": {**site.tracker, **chosen}}
+        return {"tracker": {**site.tracker, **changed}}
 
 
 class ProxyForm(SiteForm):
@@ -122,7 +122,7 @@ class ProxyForm(SiteForm):
         self.initial["proxy_secret"] = mask(self.stored_secret)
 
     def clean_proxy_secret(self) -> str:
-        """The word as entered; dots keep the stored one."""
+        """Return the secret as entered; dots keep the stored one."""
         return unmask(self.cleaned_data["proxy_secret"], self.stored_secret)
 
 
@@ -168,8 +168,8 @@ class NewSiteForm(forms.Form):
 
     def __init__(self, *args: Any, accounts: list[Account], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        chosen = Account.objects.filter(pk__in=[account.pk for account in accounts])
-        self.fields["account"].queryset = chosen  # type: ignore[attr-defined]
+        choices = Account.objects.filter(pk__in=[account.pk for account in accounts])
+        self.fields["account"].queryset = choices  # type: ignore[attr-defined]
         self.fields["account"].initial = accounts[0].pk
         self.fields["timezone"].initial = accounts[0].timezone
         if len(accounts) == 1:
@@ -190,6 +190,6 @@ class KeyForm(forms.Form):
     )
 
 
-class ShareForm(forms.Form):
+class SiteShareForm(forms.Form):
     email = forms.EmailField(label="E-mail")
     right = forms.ChoiceField(label="May", choices=Right.choices)

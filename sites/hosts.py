@@ -1,12 +1,19 @@
-"""Which host names may send hits to a site."""
+"""Host names of sites: which ones may send hits to a site, and which site a host name belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
 
 from accounts.host_names import host_name
 
-MOST_JUDGED = 2000
+MAX_CACHED_HOSTS = 2000
+MAX_CACHED_LENGTH = 255
+Key = TypeVar("Key", bound=Hashable)
 
 
 def host_pattern(text: str) -> str:
-    """An allowed host in its stored form: `example.org`, or `*example.org` for it and all its subdomains."""
+    """Normalize an allowed host: `example.org`, or `*example.org` for it and all its subdomains."""
     text = text.strip()
     star = text.startswith("*")
     name = host_name(text.lstrip("*").lstrip("."))
@@ -14,31 +21,60 @@ def host_pattern(text: str) -> str:
 
 
 class HostMatcher:
-    """Which host names may send hits to a site. The domain and its subdomains always may."""
+    """Decides which host names may send hits to a site. The domain and its subdomains always may."""
 
-    __slots__ = ("any_host", "exact", "has_list", "judged", "suffixes")
+    __slots__ = ("_decisions", "any_host", "exact", "has_list", "suffixes")
 
     def __init__(self, domain: str, patterns: tuple[str, ...], any_host: bool) -> None:
-        own = host_name(domain).removeprefix("www.")
-        trees = [own, *(host_pattern(text)[1:] for text in patterns if text.strip().startswith("*"))]
+        own_domain = host_name(domain).removeprefix("www.")
+        wildcards = [host_pattern(text)[1:] for text in patterns if text.strip().startswith("*")]
         self.any_host = any_host
-        self.has_list = bool(patterns)  # the site's people named hosts beside its domain
+        self.has_list = bool(patterns)  # hosts are listed in addition to the domain
         self.exact = frozenset(host_pattern(text) for text in patterns if not text.strip().startswith("*"))
-        self.suffixes = tuple(tree for tree in trees if tree)
-        self.judged: dict[str, bool] = {}  # spellings met so far
+        self.suffixes = tuple(suffix for suffix in (own_domain, *wildcards) if suffix)
+        self._decisions: dict[str, bool] = {}  # cache, by spelling of the host
 
     def accepts_host(self, host: str) -> bool:
-        """Whether a page on `host` (any spelling, with or without port) may send."""
+        """Return whether a page on `host` (any spelling, with or without port) may send hits."""
         if self.any_host:
             return True
-        found = self.judged.get(host)
-        if found is None:
-            if len(self.judged) >= MOST_JUDGED:
-                self.judged.clear()
-            found = self._accepts(host_name(host))
-            if len(host) <= 255:
-                self.judged[host] = found
-        return found
+        accepted = self._decisions.get(host)
+        if accepted is None:
+            if len(self._decisions) >= MAX_CACHED_HOSTS:
+                self._decisions.clear()
+            accepted = self._matches(host_name(host))
+            if len(host) <= MAX_CACHED_LENGTH:
+                self._decisions[host] = accepted
+        return accepted
 
-    def _accepts(self, name: str) -> bool:
-        return name in self.exact or any(name == tree or name.endswith(f".{tree}") for tree in self.suffixes)
+    def _matches(self, name: str) -> bool:
+        return name in self.exact or any(name == suffix or name.endswith(f".{suffix}") for suffix in self.suffixes)
+
+
+class HostIndex(Generic[Key]):
+    """Maps keys to site ids. A key may have several sites; the oldest one is found.
+
+    One thread writes at a time; any thread may read.
+    """
+
+    def __init__(self) -> None:
+        self._site_ids: dict[Key, tuple[int, ...]] = {}
+
+    def add(self, keys: Iterable[Key], site_id: int) -> None:
+        """Add the site to every key."""
+        for key in keys:
+            self._site_ids[key] = tuple(sorted({*self._site_ids.get(key, ()), site_id}))
+
+    def remove(self, keys: Iterable[Key], site_id: int) -> None:
+        """Remove the site from every key."""
+        for key in keys:
+            remaining = tuple(number for number in self._site_ids.get(key, ()) if number != site_id)
+            if remaining:
+                self._site_ids[key] = remaining
+            else:
+                self._site_ids.pop(key, None)
+
+    def find(self, key: Key) -> int | None:
+        """Return the id of the key's oldest site."""
+        site_ids = self._site_ids.get(key)
+        return site_ids[0] if site_ids else None

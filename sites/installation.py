@@ -1,4 +1,4 @@
-"""Is the tracker on the page? Fetches the page as a visitor's browser would and says what it found."""
+"""Installation check: fetch a page of a site and look for the tracking code in it."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from dataclasses import dataclass
 from sites import known
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.outbound import Answer, OutboundError, fetch
+from sites.outbound import OutboundError, OutboundResponse, fetch
 
-MOST_BYTES = 2_000_000
-AGENT = "Mozilla/5.0 (compatible; installation check)"
-SCRIPT = re.compile(r"<script\b[^<>]{0,5000}>", re.I)  # bounded, since a page could be made to be slow to search
+MAX_BYTES = 2_000_000
+USER_AGENT = "Mozilla/5.0 (compatible; installation check)"
+SCRIPT_TAG = re.compile(r"<script\b[^<>]{0,5000}>", re.I)  # bounded: a page could make an unbounded search slow
 DATA_ID = re.compile(r"data-id\s*=\s*[\"']?(\d+)", re.I)
 OTHER_FORMS = r"(?:/{id}\.js\b|/{id}ns\.gif\b|_site_ids\.push\(\s*{id}\s*\)|site_id\s*[=:]\s*[\"']?{id}\b)"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the check says: good or not, one sentence, and more for whoever wants it."""
+    """The result of a check: whether the installation is good, a sentence about it, and what to do."""
 
     good: bool
     sentence: str
     advice: str = ""
 
 
-def check(site: Site, url: str, our_host: str) -> Finding:
-    """Fetch `url` (default: the site's start page) and look for the snippet. Never raises for what pages do."""
+def check_installation(site: Site, url: str, our_host: str) -> Finding:
+    """Fetch `url` (default: the site's start page) and look for the tracking code. Never raises, whatever is sent."""
     url = url.strip() or f"https://{site.domain}/"
     if "://" not in url:
         url = f"https://{url}"
     if not HostMatcher(site.domain, tuple(site.allowed_hosts), site.any_host).accepts_host(url):
         return Finding(False, f"This page is not on {site.domain}.", "Add its host under General → More hosts.")
     try:
-        answer = fetch(url, headers={"User-Agent": AGENT}, timeout=10, most_bytes=MOST_BYTES)
+        answer = fetch(url, headers={"User-Agent": USER_AGENT}, timeout=10, most_bytes=MAX_BYTES)
     except OutboundError as error:
         return Finding(False, str(error), "If the page is not public, watch for the first hit below instead.")
-    return judge(site, answer, our_host)
+    return evaluate_page(site, answer, our_host)
 
 
-def judge(site: Site, answer: Answer, our_host: str) -> Finding:
-    """What an answer says about the installation."""
+def evaluate_page(site: Site, answer: OutboundResponse, our_host: str) -> Finding:
+    """Evaluate a fetched page."""
     if answer.status != 200:
         return Finding(False, f"The page answered {answer.status}.", "Check the address.")
     if answer.encoding:
@@ -50,48 +50,49 @@ def judge(site: Site, answer: Answer, our_host: str) -> Finding:
             "Watch for the first hit below instead.",
         )  # fmt: skip
     html = answer.text
-    ids = {found for tag in SCRIPT.findall(html) for found in DATA_ID.findall(tag)}
-    own = str(site.pk)
-    if own not in ids and not re.search(OTHER_FORMS.format(id=own), html):
+    ids = {site_id for tag in SCRIPT_TAG.findall(html) for site_id in DATA_ID.findall(tag)}
+    own_id = str(site.pk)
+    if own_id not in ids and not re.search(OTHER_FORMS.format(id=own_id), html):
         if ids:
-            return Finding(False, f"The page carries the code of site {', '.join(sorted(ids))}, not of {own}.")
+            return Finding(False, f"The page carries the code of site {', '.join(sorted(ids))}, not of {own_id}.")
         return Finding(
             False, "The tracking code is not in the page.", "A tag manager may add it later: watch for the first hit."
         )
-    if blocked := blocking_policy(answer, our_host):
-        return Finding(False, "The code is there, but the page's security policy stops it.", blocked)
-    return Finding(True, "The tracking code is in the page.", missing_trusted_type(answer, our_host))
+    if advice := advise_on_policy(answer, our_host):
+        return Finding(False, "The code is there, but the page's security policy stops it.", advice)
+    return Finding(True, "The tracking code is in the page.", advise_on_trusted_types(answer, our_host))
 
 
-def policy_rules(answer: Answer) -> dict[str, list[str]]:
-    """The page's Content-Security-Policy: directive -> its words."""
+def parse_policy(answer: OutboundResponse) -> dict[str, list[str]]:
+    """Parse the page's Content-Security-Policy: directive -> its values."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     policy = headers.get("content-security-policy", "")
     return {part.split()[0].lower(): part.split()[1:] for part in policy.split(";") if part.split()}
 
 
-def missing_trusted_type(answer: Answer, our_host: str) -> str:
-    """What to add so that forms, heatmaps and media are recorded under Trusted Types; "" if nothing is missing."""
-    rules, name = policy_rules(answer), known.brand_word(our_host) or "clicky"
-    named = rules.get("trusted-types")
-    if "require-trusted-types-for" not in rules or named is None or {"*", name} & set(named):
+def advise_on_trusted_types(answer: OutboundResponse, our_host: str) -> str:
+    """Say what to add so that Trusted Types let forms, heatmaps and media be recorded; "" if nothing is missing."""
+    directives, name = parse_policy(answer), known.brand_word(our_host) or "clicky"
+    allowed_names = directives.get("trusted-types")
+    required = "require-trusted-types-for" in directives
+    if not required or allowed_names is None or {"*", name} & set(allowed_names):
         return ""
     return f"Add {name} to trusted-types, so that forms, heatmaps, media and cookies are recorded too."
 
 
-def blocking_policy(answer: Answer, our_host: str) -> str:
-    """What to add to the page's Content-Security-Policy, or "" if it lets the tracker through."""
-    rules = policy_rules(answer)
+def advise_on_policy(answer: OutboundResponse, our_host: str) -> str:
+    """Say what to add to the page's Content-Security-Policy; "" if it allows the tracker."""
+    directives = parse_policy(answer)
     missing = []
     for name in ("script-src", "connect-src"):
-        sources = rules.get(name, rules.get("default-src"))
-        if sources is not None and not lets_through(sources, our_host):
+        sources = directives.get(name, directives.get("default-src"))
+        if sources is not None and not allows_host(sources, our_host):
             missing.append(name)
     return f"Add {our_host} to {' and '.join(missing)}." if missing else ""
 
 
-def lets_through(sources: list[str], our_host: str) -> bool:
-    """Whether a list of CSP sources names our host (or everything)."""
+def allows_host(sources: list[str], our_host: str) -> bool:
+    """Return whether a list of CSP sources includes our host."""
     for source in sources:
         name = source.lower().split("://")[-1].rstrip("/")
         if name in {"*", "https:", "http:", our_host, our_host.partition(":")[0]}:

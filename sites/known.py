@@ -1,7 +1,7 @@
-"""Which site is this, which key is that? Answered from memory, so that the hot path waits for no database.
+"""In-memory cache of sites and keys, so that the hot path never waits for the database.
 
-A thread (`start`) asks twice a second for the newest change number, reads only what changed after the one it
-knows, and everything anew every five minutes. While the database is away the old answers stay.
+A thread (`start`) polls twice a second for the newest change number and loads only the rows that changed since; every
+five minutes it loads all of them. While the database is away, the cached rows stay in use.
 """
 
 from __future__ import annotations
@@ -19,184 +19,189 @@ from accounts.custom_domains.reserved import is_installation_host
 from accounts.custom_domains.selectors import proved_claims
 from accounts.host_names import host_name, other_www_form
 from accounts.keys import key_hash
-from sites.facts import KeyFacts, SiteFacts, key_facts, site_facts
-from sites.fresh import AWAY, Keeper
-from sites.host_index import HostIndex
+from sites.facts import KeyFacts, SiteFacts, build_key_config, build_site_config
+from sites.fresh import DATABASE_ERRORS, Keeper
+from sites.hosts import HostIndex
 from sites.models import ApiKey, Change, Site
 
-WHOLE_SECONDS = 300.0
-USED_SECONDS = 30.0
+FULL_RELOAD_SECONDS = 300.0
+LAST_USED_SECONDS = 30.0
 BRANDS_SECONDS = 2.0
 
 
 @dataclass
-class Memory:
-    """All that is known. Dictionaries are written by one thread at a time and read by any."""
+class SiteCache:
+    """The cached rows. Dictionaries are written by one thread at a time and read by any."""
 
-    change: int = -1  # -1: nothing was ever read
+    change: int = -1  # -1: nothing was loaded yet
     sites: dict[int, SiteFacts] = field(default_factory=dict)
-    proved_domains: HostIndex[str] = field(default_factory=HostIndex)
-    account_hosts: HostIndex[tuple[int, str]] = field(
-        default_factory=HostIndex
-    )  # (account id, allowed host or `*` + suffix)
-    keys: dict[str, KeyFacts] = field(default_factory=dict)
-    brands: dict[str, str] = field(default_factory=dict)
+    verified_domains: HostIndex[str] = field(default_factory=HostIndex)
+    account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
+    keys: dict[str, KeyFacts] = field(default_factory=dict)  # by hash
+    brands: dict[str, str] = field(default_factory=dict)  # white-labelled host -> name of the tracker's globals
 
 
-_memory = Memory()
+_cache = SiteCache()
 _loading = threading.Lock()
-_used: dict[int, float] = {}  # key id -> Unix time, not yet written to the database
+_last_used: dict[int, float] = {}  # key id -> Unix time that is not written to the database yet
 
 
 def site(site_id: int) -> SiteFacts | None:
-    """The site of this number, unless it is unknown or deleted."""
-    return _loaded().sites.get(site_id)
+    """Return the site with this id; None if there is none or it is deleted."""
+    return _loaded_cache().sites.get(site_id)
 
 
 def site_by_host(host: str) -> SiteFacts | None:
-    """The site whose domain is `host`, with or without `www.`, if its account has proved the domain.
+    """Find the site whose domain is `host`, with or without `www.`, if its account has verified the domain.
 
-    For hits without a site id and key: they go only to the account that has proved the domain.
+    For hits without a site id and key: only the account that has verified the domain receives them.
     """
-    memory, name = _loaded(), host_name(host)
-    found = memory.proved_domains.find(name) or memory.proved_domains.find(other_www_form(name))
-    return memory.sites.get(found) if found else None
+    cache, name = _loaded_cache(), host_name(host)
+    site_id = cache.verified_domains.find(name) or cache.verified_domains.find(other_www_form(name))
+    return cache.sites.get(site_id) if site_id else None
 
 
 def site_of_account(account_id: int, host: str) -> SiteFacts | None:
-    """The account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
-    memory, name = _loaded(), host_name(host)
-    found = memory.account_hosts.find((account_id, name))
-    while found is None and name:
-        found = memory.account_hosts.find((account_id, f"*{name}"))
+    """Find the account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
+    cache, name = _loaded_cache(), host_name(host)
+    site_id = cache.account_hosts.find((account_id, name))
+    while site_id is None and name:
+        site_id = cache.account_hosts.find((account_id, f"*{name}"))
         name = name.partition(".")[2]
-    return memory.sites.get(found) if found else None
+    return cache.sites.get(site_id) if site_id else None
 
 
 def key(api_key: str, now: datetime | None = None) -> KeyFacts | None:
-    """What a plain `ck_` key opens, unless it is unknown, revoked or expired. Notes that it was used."""
-    found = _loaded().keys.get(key_hash(api_key))
+    """Find a plain `ck_` key and record its use; None if it does not exist, is revoked or has expired."""
+    config = _loaded_cache().keys.get(key_hash(api_key))
     now = now or datetime.now(UTC)
-    if found is None or (found.expires is not None and found.expires <= now):
+    if config is None or (config.expires is not None and config.expires <= now):
         return None
-    _used[found.key_id] = now.timestamp()
-    return found
+    _last_used[config.key_id] = now.timestamp()
+    return config
 
 
 def brand_word(host: str) -> str:
-    """The word of a white-labelled host's globals in the tracker; empty for every other host."""
-    return _loaded().brands.get(host_name(host), "")
+    """Return the name of the tracker's globals on a white-labelled host; "" for every other host."""
+    return _loaded_cache().brands.get(host_name(host), "")
 
 
 def all_sites() -> list[SiteFacts]:
-    """Every known site, for work that goes over all of them (rollups, retention, quota)."""
-    return list(_loaded().sites.values())
+    """Return all sites, for tasks that process every one of them (rollups, retention, quota)."""
+    return list(_loaded_cache().sites.values())
 
 
 def refresh() -> None:
-    """Read everything now. Raises Django's DatabaseError when the database is away."""
-    global _memory
+    """Load everything now. Raises Django's DatabaseError while the database is away."""
+    global _cache
     with _loading:
-        fresh = Memory(change=_newest())
-        for row in _sites_with_proof(deleted=None):
-            _learn_site(fresh, site_facts(row))
-        for row_key in ApiKey.objects.filter(revoked=None):
-            fresh.keys[row_key.hash] = key_facts(row_key)
-        fresh.brands = brand_words()
-        _memory = fresh
+        loaded = SiteCache(change=_newest_change())
+        for site_row in _sites_with_proof(deleted=None):
+            _add_site(loaded, build_site_config(site_row))
+        for key_row in ApiKey.objects.filter(revoked=None):
+            loaded.keys[key_row.hash] = build_key_config(key_row)
+        loaded.brands = brand_words()
+        _cache = loaded
 
 
 def refresh_brands() -> None:
-    """Read the white-labelled hosts now: they belong to accounts, whose rows carry no change number."""
-    _memory.brands = brand_words()
+    """Load the white-labelled hosts now: they belong to accounts, whose rows have no change number."""
+    _cache.brands = brand_words()
 
 
 def catch_up() -> bool:
-    """Read what changed since the last time; True if something did. Raises DatabaseError."""
-    newest, known = _newest(), _memory.change
-    if newest == known:
+    """Load the rows that changed since the last load; returns whether there were any. Raises DatabaseError."""
+    newest, cached = _newest_change(), _cache.change
+    if newest == cached:
         return False
-    if known < 0 or newest < known:  # never read, or the database was replaced by an older one
+    if cached < 0 or newest < cached:  # nothing was loaded yet, or the database was replaced by an older one
         refresh()
         return True
     with _loading:
-        for row in _sites_with_proof(change__gt=known):
-            _forget_site(_memory, row.pk)
-            if row.deleted is None:
-                _learn_site(_memory, site_facts(row))
-        for row_key in ApiKey.objects.filter(change__gt=known):
-            if row_key.revoked is None:
-                _memory.keys[row_key.hash] = key_facts(row_key)
+        for site_row in _sites_with_proof(change__gt=cached):
+            _remove_site(_cache, site_row.pk)
+            if site_row.deleted is None:
+                _add_site(_cache, build_site_config(site_row))
+        for key_row in ApiKey.objects.filter(change__gt=cached):
+            if key_row.revoked is None:
+                _cache.keys[key_row.hash] = build_key_config(key_row)
             else:
-                _memory.keys.pop(row_key.hash, None)
-        _memory.change = newest
+                _cache.keys.pop(key_row.hash, None)
+        _cache.change = newest
     return True
 
 
-def write_used() -> None:
-    """Write `last_used` of the keys shown since the last time. On a DatabaseError keeps and raises."""
-    while _used:
-        key_id, seen = _used.popitem()
+def write_last_used() -> None:
+    """Write `last_used` of the keys that were used since the last call. Raises DatabaseError and keeps the rest."""
+    while _last_used:
+        key_id, used_at = _last_used.popitem()
         try:
-            ApiKey.objects.filter(pk=key_id).update(last_used=datetime.fromtimestamp(seen, UTC))
-        except AWAY:
-            _used.setdefault(key_id, seen)
+            ApiKey.objects.filter(pk=key_id).update(last_used=datetime.fromtimestamp(used_at, UTC))
+        except DATABASE_ERRORS:
+            _last_used.setdefault(key_id, used_at)
             raise
 
 
 def forget() -> None:
-    """Know nothing, as in a fresh process (tests)."""
-    global _memory
-    _memory = Memory()
-    _used.clear()
+    """Empty the cache, as in a new process (for tests)."""
+    global _cache
+    _cache = SiteCache()
+    _last_used.clear()
 
 
-def _newest() -> int:
+def _newest_change() -> int:
     return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
-    """Sites annotated with `domain_proof`, for `site_facts`."""
+    """Select sites annotated with `domain_proof`, for `build_site_config`."""
     claims = proved_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
     rows = Site.objects.filter(**conditions).select_related("account")
     return rows.annotate(domain_proof=Subquery(claims.values("proof")[:1]))
 
 
-def _learn_site(memory: Memory, facts: SiteFacts) -> None:
-    memory.sites[facts.site_id] = facts
-    memory.account_hosts.add(_hosts_of(facts), facts.site_id)
-    if _receives_keyless_hits(facts):
-        memory.proved_domains.add([facts.domain], facts.site_id)
+def _add_site(cache: SiteCache, config: SiteFacts) -> None:
+    cache.sites[config.site_id] = config
+    cache.account_hosts.add(_account_hosts(config), config.site_id)
+    if _receives_keyless_hits(config):
+        cache.verified_domains.add([config.domain], config.site_id)
 
 
-def _forget_site(memory: Memory, site_id: int) -> None:
-    facts = memory.sites.pop(site_id, None)
-    if facts is not None:
-        memory.account_hosts.remove(_hosts_of(facts), site_id)
-        memory.proved_domains.remove([facts.domain], site_id)
+def _remove_site(cache: SiteCache, site_id: int) -> None:
+    config = cache.sites.pop(site_id, None)
+    if config is not None:
+        cache.account_hosts.remove(_account_hosts(config), site_id)
+        cache.verified_domains.remove([config.domain], site_id)
 
 
-def _hosts_of(facts: SiteFacts) -> list[tuple[int, str]]:
-    names = [*facts.hosts.exact, *(f"*{tree}" for tree in facts.hosts.suffixes)]
-    return [(facts.account_id, name) for name in names]
+def _account_hosts(config: SiteFacts) -> list[tuple[int, str]]:
+    names = [*config.hosts.exact, *(f"*{suffix}" for suffix in config.hosts.suffixes)]
+    return [(config.account_id, name) for name in names]
 
 
-def _receives_keyless_hits(facts: SiteFacts) -> bool:
-    """Whether the site's domain is proved; a host of the installation itself needs the operator's approval."""
-    by_operator = facts.domain_proof == Proof.OPERATOR
-    return by_operator or (facts.domain_proof == Proof.DNS and not is_installation_host(facts.domain))
+def _receives_keyless_hits(config: SiteFacts) -> bool:
+    """Return whether the site's domain is verified; hosts of the installation itself need the operator's approval."""
+    by_operator = config.domain_proof == Proof.OPERATOR
+    return by_operator or (config.domain_proof == Proof.DNS and not is_installation_host(config.domain))
 
 
-def _loaded() -> Memory:
-    """The memory; a process that never started the thread reads everything on its first question."""
-    if _memory.change < 0:
-        keeper.load(refresh)
-    return _memory
+def _loaded_cache() -> SiteCache:
+    """Return the cache; a process that never started the thread loads it on the first query."""
+    if _cache.change < 0:
+        refresher.load(refresh)
+    return _cache
 
 
-keeper = Keeper(
+refresher = Keeper(
     "sites and keys",
-    ((refresh, WHOLE_SECONDS), (catch_up, 0.0), (refresh_brands, BRANDS_SECONDS), (write_used, USED_SECONDS)),
-    at_end=write_used,
+    (
+        (refresh, FULL_RELOAD_SECONDS),
+        (catch_up, 0.0),
+        (refresh_brands, BRANDS_SECONDS),
+        (write_last_used, LAST_USED_SECONDS),
+    ),
+    at_end=write_last_used,
 )
-start, stop, nudge = keeper.start, keeper.stop, keeper.nudge
+start = refresher.start
+stop = refresher.stop
+nudge = refresher.nudge

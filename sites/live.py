@@ -1,4 +1,4 @@
-"""What the settings pages want to know of a site's traffic. A higher room answers; it is registered in config."""
+"""The latest traffic of a site, for its settings pages. A higher app provides it; `config` registers the provider."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Traffic:
-    """The newest stored event of a site, if there is one, and what was refused lately: {sentence: hits}."""
+    """The newest stored event of a site (time and page), and the hits rejected lately: {sentence: number of hits}."""
 
     last_event: datetime | None = None
     page: str = ""
     refused: dict[str, int] = field(default_factory=dict)
 
 
-Answerer = Callable[[int, datetime], Traffic | None]
-_traffic: Answerer | None = None
+TrafficProvider = Callable[[int, datetime], Traffic | None]
+_provider: TrafficProvider | None = None
 
 
-def register_traffic(answer: Answerer) -> None:
-    """Say who answers: a function of a site's id and the present moment, which gives None when it cannot tell."""
-    global _traffic
-    _traffic = answer
+def register_traffic(provider: TrafficProvider) -> None:
+    """Register a function of a site's id and the present time; it returns None while the events cannot be read."""
+    global _provider
+    _provider = provider
 
 
-def traffic(site_id: int, now: datetime) -> Traffic | None:
-    """The site's latest traffic; None where nobody can tell at the moment."""
-    return _traffic(site_id, now) if _traffic else None
+def read_latest_traffic(site_id: int, now: datetime) -> Traffic | None:
+    """Return the site's latest traffic; None if it cannot be read at the moment."""
+    return _provider(site_id, now) if _provider else None

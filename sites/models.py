@@ -1,4 +1,4 @@
-"""Where: sites, what they collect, and the keys that open them."""
+"""Models of sites, their settings and their API keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_SITE_ID = 101_000_001
 
 
 class Addresses(models.TextChoices):
-    """What is kept of a visitor's IP address."""
+    """How much of a visitor's IP address is stored."""
 
     KEEP = "keep", "Keep the whole address"
     TRUNCATE = "truncate", "Cut it (IPv4 to /24, IPv6 to /48)"
@@ -22,7 +22,7 @@ class Addresses(models.TextChoices):
 
 
 class Cookies(models.TextChoices):
-    """Whether the tracker may set `_jsuid`."""
+    """When the tracker may set the visitor cookie `_jsuid`."""
 
     ON = "on", "Set a visitor cookie"
     CONSENT = "consent", "Only after consent"
@@ -30,8 +30,11 @@ class Cookies(models.TextChoices):
 
 
 class Change(models.Model):
-    """One row: the number of the newest change to sites and keys. Whoever knows an older number reads what
-    came after it. Writers hold the row's lock until they commit, so numbers become visible in order."""
+    """The number of the newest change to sites, keys and links, in a single row.
+
+    A cache with an older number loads the rows that changed since. Writers hold the row's lock until they commit, so
+    numbers become visible in ascending order.
+    """
 
     number = models.BigIntegerField(default=0)
 
@@ -40,15 +43,17 @@ class Change(models.Model):
 
 
 def next_change() -> int:
-    """Take the next change number; must run inside the transaction that makes the change."""
+    """Return the next change number. Must be called inside the transaction that makes the change."""
     Change.objects.get_or_create(pk=1)
     Change.objects.filter(pk=1).update(number=models.F("number") + 1)
     return Change.objects.values_list("number", flat=True).get(pk=1)
 
 
 class Numbered(models.Model):
-    """A row whose every save carries a change number. `queryset.update` does not: use it for what
-    `sites.known` need not learn (such as `last_used`)."""
+    """A row that gets a new change number with every `save`, so that the caches load it again.
+
+    `queryset.update` does not set one: use it for fields that are not cached, such as `last_used`.
+    """
 
     change = models.BigIntegerField(default=0, db_index=True, editable=False)
 
@@ -64,7 +69,7 @@ class Numbered(models.Model):
 
 
 class Site(Numbered):
-    """A tracked site. The numeric id is public: it stands in every snippet."""
+    """A measured website. Its numeric id is public: every snippet contains it."""
 
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey(Account, models.CASCADE, related_name="sites")
@@ -75,7 +80,7 @@ class Site(Numbered):
     deleted = models.DateTimeField(null=True, blank=True)
     key_generation = models.PositiveIntegerField(default=1)
 
-    # Which hosts may send: own domain and subdomains always; more by pattern (`*example.org` = and below)
+    # Hosts that may send hits besides the domain and its subdomains; `*example.org` includes subdomains
     allowed_hosts = models.JSONField(default=list, blank=True)
     any_host = models.BooleanField(default=False, help_text="Accept hits from every host name")
 
@@ -90,14 +95,14 @@ class Site(Numbered):
     excluded_pages = models.JSONField(default=list, blank=True, help_text="Paths, `*` as wildcard")
     excluded_countries = models.JSONField(default=list, blank=True, help_text="ISO codes; A1 = data-centre network")
 
-    # First-party proxy: addresses whose X-Forwarded-For is believed, or a secret word in the proxied path
+    # First-party proxy: addresses whose X-Forwarded-For is trusted, or a secret in the proxied path
     proxy_addresses = models.JSONField(default=list, blank=True)
     proxy_secret = EncryptedCharField(max_length=40, blank=True)
 
-    # What the tracker does on this site: visit timeout in minutes, pings, outbound, heatmap sampling …
+    # Settings of the tracker, by the names in `settings_fields.TRACKER_SETTINGS`
     tracker = models.JSONField(default=dict, blank=True)
 
-    # What people of the site said about visitors: `device:<number>`, `agent:<user agent>`, the newest last
+    # Overrides of the bot detection: `device:<number>`, `agent:<user agent>`, the newest last
     people = models.JSONField(default=list, blank=True, editable=False)
     robots = models.JSONField(default=list, blank=True, editable=False)
 
@@ -106,17 +111,17 @@ class Site(Numbered):
 
     @property
     def sitekey(self) -> str:
-        """Reads this site's statistics in the Clicky dialect."""
+        """The key that reads this site's statistics in the Clicky dialect."""
         return derived_key("sitekey", self.pk, self.key_generation)
 
     @property
     def sitekey_admin(self) -> str:
-        """Logs server-side into this site in the Clicky dialect."""
+        """The key that sends events of this site from servers in the Clicky dialect."""
         return derived_key("sitekey_admin", self.pk, self.key_generation)
 
 
 class ApiKey(Numbered):
-    """A `ck_…` key of one site: shown once, stored as a hash; may read, track, or both."""
+    """A `ck_…` key of one site, for reading, tracking or both. It is displayed once and stored as a hash."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=120)
@@ -135,6 +140,6 @@ class ApiKey(Numbered):
         return f"{self.name} ({self.prefix}…)"
 
 
-# The room has more tables than this file should hold
+# Models of the packages in this app; Django finds them only if this module imports them
 from sites.alerts.models import Alert, Channel, Delivery  # noqa: E402, F401
 from sites.uptime.models import Incident, Monitor, UptimeHour  # noqa: E402, F401

@@ -1,4 +1,4 @@
-"""The settings pages of a site, as links beside each of them. Higher rooms add theirs by `register_settings_page`."""
+"""Navigation between the settings pages of a site. Higher apps add their pages by `register_settings_page`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sites.models import Site
 
 @dataclass(frozen=True)
 class SettingsPage:
-    """A page at /sites/<id>/settings/<slug>, shown to those who may do `may` with the site."""
+    """A page at /sites/<id>/settings/<slug>, visible to users who may do `may` with the site."""
 
     slug: str
     label: str
@@ -35,12 +35,12 @@ PAGES: list[SettingsPage] = [
 
 
 def register_settings_page(slug: str, label: str, may: str = "edit") -> None:
-    """Add a page of a higher room, which serves /sites/<id>/settings/<slug> itself."""
+    """Add a page of a higher app, which serves /sites/<id>/settings/<slug> itself."""
     PAGES.append(SettingsPage(slug, label, may))
 
 
 def settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
-    """What every settings page of a site hands its template: the site, the section and the links."""
+    """Build the template context of every settings page: the site, the section and the navigation links."""
     rows: list[dict[str, Any]] = [{"label": str(site)}]
     for page in PAGES:
         if allowed(request.user, site.account, "site", site.pk, page.may):

@@ -1,4 +1,4 @@
-"""Addresses of pages in the form in which they are stored, shown and compared: letters of all scripts as letters."""
+"""Paths and URLs of pages in the form in which they are stored, displayed and compared: with readable letters."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from functools import lru_cache
 from accounts.host_names import host_name, readable_host
 
 ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?\Z")
+PARTIAL_ESCAPE = re.compile(r"%[0-9A-Fa-f]?\Z")
 UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 JOINERS = "\u200c\u200d"  # letters of Persian and Indic scripts need them
 
 
 def readable_path(text: str) -> str:
-    """An address with its percent-encoded letters as letters: `/gr%C3%B6%C3%9Fe` becomes `/größe`.
+    """Decode the percent-encoded letters of a path: `/gr%C3%B6%C3%9Fe` becomes `/größe`.
 
-    What would change its meaning (`%2F`, `%3F`, `%20`) or cannot be seen stays encoded, in upper case; bytes that are
-    no UTF-8 too. Applied twice, it changes nothing more.
+    Characters that would change its meaning (`%2F`, `%3F`, `%20`), invisible ones and bytes that are not UTF-8 stay
+    encoded, in upper case. Idempotent.
     """
-    return _decoded(text) if "%" in text else text
+    return _decode_escapes(text) if "%" in text else text
 
 
 @lru_cache(maxsize=20_000)
-def _decoded(text: str) -> str:
-    return ESCAPES.sub(lambda found: _decoded_run(found[0]), text)
+def _decode_escapes(text: str) -> str:
+    return ESCAPES.sub(lambda match: _decode_run(match[0]), text)
 
 
-def _decoded_run(run: str) -> str:
+def _decode_run(run: str) -> str:
     raw = bytes.fromhex(run.replace("%", ""))
-    return "".join(map(_readable, raw.decode("utf-8", "surrogateescape")))
+    return "".join(map(_encode_unreadable, raw.decode("utf-8", "surrogateescape")))
 
 
-def _readable(letter: str) -> str:
-    if "\udc80" <= letter <= "\udcff":  # a byte that is no UTF-8
+def _encode_unreadable(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte that is not UTF-8
         return f"%{ord(letter) - 0xDC00:02X}"
     if letter in UNRESERVED or (letter > "\x7f" and (letter.isprintable() or letter in JOINERS)):
         return letter
@@ -41,12 +41,12 @@ def _readable(letter: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """At most `length` characters, without half an escape at the end."""
-    return text if len(text) <= length else CUT_ESCAPE.sub("", text[:length])
+    """Shorten text to at most `length` characters, without a partial escape at the end."""
+    return text if len(text) <= length else PARTIAL_ESCAPE.sub("", text[:length])
 
 
 def readable_url(url: str) -> str:
-    """An absolute address with its host and its letters as people read them; a path as `readable_path` has it."""
+    """Decode the host and the letters of a URL; a path is decoded as by `readable_path`."""
     scheme, mark, rest = url.partition("://")
     if not mark or "xn--" not in rest:
         return readable_path(url)
@@ -56,7 +56,7 @@ def readable_url(url: str) -> str:
 
 
 def typed_path(text: str) -> str:
-    """The path that somebody typed or pasted, as paths are stored: without scheme, host and fragment of a whole URL."""
+    """Normalize a path, or the path of a URL, that somebody typed or pasted, to the stored form."""
     if text.startswith(("http://", "https://")):
         rest = text.split("//", 1)[1]
         _, slash, path = rest.partition("/")
@@ -65,7 +65,7 @@ def typed_path(text: str) -> str:
 
 
 def typed_url(text: str) -> str:
-    """The address of a link that somebody typed or pasted, as targets are stored."""
+    """Normalize the URL of an outbound link that somebody typed or pasted to the stored form of targets."""
     scheme, mark, rest = text.partition("://")
     if not mark:
         return readable_path(text)
@@ -76,5 +76,5 @@ def typed_url(text: str) -> str:
 
 
 def typed_source(text: str) -> str:
-    """A source or referring domain that somebody typed, as they are stored."""
+    """Normalize a source or referring domain that somebody typed to the stored form."""
     return readable_host(text.lower()) if "xn--" in text.lower() else text

@@ -1,4 +1,4 @@
-"""Path patterns with `*` as wildcard, for excluding pages."""
+"""Patterns of paths with `*` as a wildcard, for excluding pages."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class PagePatterns:
         self._patterns = tuple(tuple(readable_path(text.strip()).split("*")) for text in texts if text.strip())
 
     def match(self, path: str) -> bool:
-        """Whether one of the patterns matches the whole path."""
+        """Return whether one of the patterns matches the entire path."""
         return any(match_pieces(pieces, path) for pieces in self._patterns)
 
 
 def match_pieces(pieces: tuple[str, ...], path: str) -> bool:
-    """Whether the path consists of these pieces in this order with anything between them."""
+    """Return whether the path consists of these pieces in this order with anything between them."""
     first, *middle = pieces
     if not middle:
         return path == first
     last = middle.pop()
-    at, end = len(first), len(path) - len(last)
-    if at > end or not path.startswith(first) or not path.endswith(last):
+    position, end = len(first), len(path) - len(last)
+    if position > end or not path.startswith(first) or not path.endswith(last):
         return False
     for piece in middle:
-        found = path.find(piece, at, end)
-        if found < 0:
+        index = path.find(piece, position, end)
+        if index < 0:
             return False
-        at = found + len(piece)
+        position = index + len(piece)
     return True

@@ -1,4 +1,4 @@
-"""What ends in an account's sites with a member's access, and which keys and secrets the member could read."""
+"""What a member's leaving means for the account's sites: keys and channels that end, and secrets they could read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sites.models import ApiKey, Site
 from sites.services import PROXY_KIND, api_key_revoke, site_keys_rotate, site_proxy_secret_replace
 
 
-def ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
-    """The active API keys that the person created: all of the account's, or those of sites they may no longer edit."""
+def find_ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
+    """Find the active API keys that the member created: all if they leave, else those of sites they may not edit."""
     rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not leaves:
         rows = rows.exclude(site__in=sites_of(Bearer(membership), "edit"))
@@ -28,16 +28,16 @@ def end_key(key: ApiKey, now: datetime) -> None:
     api_key_revoke(key=key, now=now)
 
 
-def readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
-    """(site id, name of the key): viewers of a site can read its `sitekey`, editors also its `sitekey_admin`."""
+def find_readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
+    """Return (site id, name of the key): viewers of a site can read `sitekey`, editors also `sitekey_admin`."""
     actor = Bearer(membership)
-    seen = sites_of(actor).values_list("pk", flat=True)
-    edited = sites_of(actor, "edit").values_list("pk", flat=True)
-    return {(number, "sitekey") for number in seen} | {(number, "sitekey_admin") for number in edited}
+    visible = sites_of(actor).values_list("pk", flat=True)
+    editable = sites_of(actor, "edit").values_list("pk", flat=True)
+    return {(site_id, "sitekey") for site_id in visible} | {(site_id, "sitekey_admin") for site_id in editable}
 
 
-def site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
-    """The names of sites by id."""
+def load_site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """Return the names of sites by id."""
     return dict(existing_sites(account, ids))
 
 
@@ -48,29 +48,29 @@ def replace_site_keys(account: Account, site_id: int) -> None:
         site_keys_rotate(site=site)
 
 
-def readable_proxy_secrets(membership: Membership) -> set[tuple[int, str]]:
-    """(site id, name of the secret): editors of a site can read the secret word in its proxied path."""
-    edited = sites_of(Bearer(membership), "edit")
-    return {(site.pk, "proxy_secret") for site in edited if site.proxy_secret}
+def find_readable_proxy_secrets(membership: Membership) -> set[tuple[int, str]]:
+    """Return (site id, name of the secret): editors of a site can read the secret in its proxied path."""
+    editable = sites_of(Bearer(membership), "edit")
+    return {(site.pk, "proxy_secret") for site in editable if site.proxy_secret}
 
 
 def replace_proxy_secret(account: Account, site_id: int) -> None:
-    """Replace the secret word of a site of the account; does nothing if the site is gone or has none."""
+    """Replace the proxy secret of a site of the account; does nothing if the site is gone or has none."""
     site = Site.objects.filter(account=account, pk=site_id).first()
     if site is not None and site.proxy_secret:
         site_proxy_secret_replace(site=site)
 
 
-def readable_webhook_secrets(membership: Membership) -> set[tuple[int, str]]:
-    """(channel id, name of the secret): the staff of an account can read what its webhooks are signed with."""
+def find_readable_webhook_secrets(membership: Membership) -> set[tuple[int, str]]:
+    """Return (channel id, name of the secret): editors of an account can read the secrets of its webhooks."""
     if not membership_may(membership, "edit"):
         return set()
     webhooks = Channel.objects.filter(account=membership.account, kind=ChannelKind.WEBHOOK)
-    return {(number, "secret") for number in webhooks.values_list("pk", flat=True)}
+    return {(channel_id, "secret") for channel_id in webhooks.values_list("pk", flat=True)}
 
 
-def webhook_names(account: Account, ids: Collection[int]) -> dict[int, str]:
-    """The names of channels by id."""
+def load_webhook_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """Return the names of channels by id."""
     return dict(Channel.objects.filter(account=account, pk__in=list(ids)).values_list("pk", "name"))
 
 
@@ -81,13 +81,13 @@ def replace_webhook_secret(account: Account, channel_id: int) -> None:
         channel_secret_replace(channel=channel)
 
 
-def ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
-    """The channels that mail the account's alerts to a person who leaves it."""
+def find_ending_channels(membership: Membership, leaves: bool) -> list[Channel]:
+    """Find the channels that mail the account's alerts to a member who leaves it."""
     if not leaves:
         return []
     email = membership.user.email
-    mails = Channel.objects.filter(account=membership.account, kind=ChannelKind.EMAIL, enabled=True)
-    return [channel for channel in mails if channel.target.strip().lower() == email]
+    mail_channels = Channel.objects.filter(account=membership.account, kind=ChannelKind.EMAIL, enabled=True)
+    return [channel for channel in mail_channels if channel.target.strip().lower() == email]
 
 
 def end_channel(channel: Channel, now: datetime) -> None:
@@ -96,12 +96,12 @@ def end_channel(channel: Channel, now: datetime) -> None:
     Channel.objects.filter(pk=channel.pk).update(enabled=False, confirmed=None, switched_off=reason)
 
 
-MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", ending_channels, end_channel)
-API_KEYS = DependentAccess("API keys", ending_keys, end_key)
-SITE_KEYS = SharedKeys(KIND, "Site keys", readable_site_keys, site_names, replace_site_keys)
+MAIL_CHANNELS = DependentAccess("Alert channels that mail to them", find_ending_channels, end_channel)
+API_KEYS = DependentAccess("API keys", find_ending_keys, end_key)
+SITE_KEYS = SharedKeys(KIND, "Site keys", find_readable_site_keys, load_site_names, replace_site_keys)
 PROXY_SECRETS = SharedKeys(
-    PROXY_KIND, "Secret word of the proxy", readable_proxy_secrets, site_names, replace_proxy_secret
+    PROXY_KIND, "Secret word of the proxy", find_readable_proxy_secrets, load_site_names, replace_proxy_secret
 )
 WEBHOOK_SECRETS = SharedKeys(
-    WEBHOOK_KIND, "Webhook secret", readable_webhook_secrets, webhook_names, replace_webhook_secret
+    WEBHOOK_KIND, "Webhook secret", find_readable_webhook_secrets, load_webhook_names, replace_webhook_secret
 )

@@ -1,4 +1,4 @@
-"""Writes of this room: sites, their settings and their keys."""
+"""Writes to sites, their settings and their keys."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from sites import known
 from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
-from sites.settings_fields import cleaned_settings
+from sites.settings_fields import clean_settings
 
 PREFIX_LENGTH = 10
 PROVISIONED = "provision"
 PROXY_KIND = "proxy-secret"  # of exposed keys (`accounts.revocation`)
-MOST_MARKS = 500  # of visitors that people called bots, and of those they called people
+MOST_MARKS = 500  # overrides of the bot detection, of each kind
 
 
 @transaction.atomic
@@ -39,13 +39,13 @@ def site_create(
     by_operator: bool = False,
     **settings: Any,
 ) -> Site:
-    """A new site with the next free number. `settings` are fields of Site. Raises ValidationError.
+    """Create a site with the next free id. `settings` are fields of Site. Raises ValidationError.
 
-    Its domain is claimed, and proved if the operator creates the site and no other account has the host.
+    Its domain is claimed, and verified if the operator creates the site and no other account has the host.
     """
-    fields = cleaned_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
+    fields = clean_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
     _claim_domain(account, fields["domain"], by_operator)
-    next_change()  # its lock makes the number below ours alone
+    next_change()  # its lock lets no other transaction use the same id
     used = Site.objects.filter(account=account, deleted=None).count()
     check_limit(account, "sites", used=used, field="domain", what="sites")
     newest = Site.objects.order_by("-pk").values_list("pk", flat=True).first()
@@ -58,7 +58,7 @@ def site_create(
 @transaction.atomic
 def site_update(*, site: Site, **changes: Any) -> Site:
     """Change fields of a site. Raises ValidationError (a dict by field) and leaves the site as it was."""
-    fields = cleaned_settings(changes)
+    fields = clean_settings(changes)
     before, domain = site.domain, fields.get("domain", site.domain)
     if domain != before:
         _claim_domain(site.account, domain, by_operator=False)
@@ -74,13 +74,13 @@ def site_update(*, site: Site, **changes: Any) -> Site:
 
 @transaction.atomic
 def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
-    """Remember what people said: these `device:<number>` and `agent:<user agent>` are bots, or are people.
+    """Store that these `device:<number>` and `agent:<user agent>` are robots, or are people.
 
-    The newest MOST_MARKS of each are kept; one that is said again counts as new.
+    The newest MOST_MARKS of each kind are stored; a mark that is repeated counts as new.
     """
     row = Site.objects.select_for_update().get(pk=site.pk)
-    said, other = (row.robots, row.people) if robots else (row.people, row.robots)
-    said[:] = [*(mark for mark in said if mark not in marks), *marks][-MOST_MARKS:]
+    same_kind, other = (row.robots, row.people) if robots else (row.people, row.robots)
+    same_kind[:] = [*(mark for mark in same_kind if mark not in marks), *marks][-MOST_MARKS:]
     other[:] = [mark for mark in other if mark not in marks]
     row.save(update_fields=["people", "robots"])
     transaction.on_commit(known.nudge)
@@ -89,7 +89,7 @@ def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
 
 @transaction.atomic
 def site_delete(*, site: Site, now: datetime | None = None) -> None:
-    """Take a site out of sight; hits are refused from now on, its events stay until they are erased."""
+    """Mark a site as deleted: its hits are rejected from now on; its events stay until they are erased."""
     _release_domain(site)
     site.deleted = now or clock.now()
     site.save(update_fields=["deleted"])
@@ -100,13 +100,13 @@ def site_delete(*, site: Site, now: datetime | None = None) -> None:
 
 @transaction.atomic
 def site_proxy_secret_replace(*, site: Site) -> Site:
-    """A new secret word in the proxied path; hits with the old one count no more as forwarded by the proxy."""
+    """Replace the secret in the proxied path; hits with the old one no longer count as forwarded by the proxy."""
     return site_update(site=site, proxy_secret=get_random_string(24))
 
 
 @transaction.atomic
 def site_keys_rotate(*, site: Site) -> Site:
-    """New `sitekey` and `sitekey_admin`; the old ones stop working."""
+    """Replace `sitekey` and `sitekey_admin`; the old ones stop working."""
     site.key_generation += 1
     site.save(update_fields=["key_generation"])
     exposed_keys_clear(kind="site", object_id=site.pk)
@@ -125,7 +125,10 @@ def api_key_create(
     expires: datetime | None = None,
     user: User | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its plain text, which is nowhere stored. ValidationError for one that may nothing, or too many."""
+    """Create a key; returns it with its plain text, which is not stored.
+
+    Raises ValidationError for a key without any permission or already expired, and above the limit of keys.
+    """
     if not (can_read or can_track):
         raise ValidationError({"can_read": "A key must be allowed to read, to track, or both."})
     if expires is not None and expires <= clock.now():
@@ -152,7 +155,7 @@ def api_key_create(
 
 @transaction.atomic
 def api_key_revoke(*, key: ApiKey, now: datetime | None = None) -> None:
-    """The key stops working; a second call changes nothing."""
+    """Revoke a key; a second call changes nothing."""
     if key.revoked is None:
         key.revoked = now or clock.now()
         key.save(update_fields=["revoked"])
@@ -161,9 +164,10 @@ def api_key_revoke(*, key: ApiKey, now: datetime | None = None) -> None:
 
 @transaction.atomic
 def api_key_provision(*, site: Site) -> str:
-    """The site's provisioned key, made if it is missing: the same on every call, until somebody revokes it.
+    """Get or create the site's provisioned key; returns its plain text, the same on every call until it is revoked.
 
-    It is derived from SECRET_KEY: a script may ask again, no keys pile up, and nothing readable is kept.
+    It is derived from SECRET_KEY, so that a script can run again without creating more keys, and no plain text is
+    stored.
     """
     plain = provisioned_key(site)
     if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=key_hash(plain)).exists():
@@ -173,14 +177,14 @@ def api_key_provision(*, site: Site) -> str:
 
 
 def provisioned_key(site: Site) -> str:
-    """The plain text of the key of `api_key_provision`; it changes when the key is revoked or SECRET_KEY is changed."""
+    """Return the plain text of `api_key_provision`'s key; it changes when the key is revoked or SECRET_KEY changes."""
     generation = ApiKey.objects.filter(site=site, name=PROVISIONED).exclude(revoked=None).count() + 1
     return "ck_" + derived_key("provision", site.pk, generation, 32)
 
 
 @transaction.atomic
 def site_provision(*, account: Account, domain: str, timezone: str = "UTC") -> Site:
-    """Get or create the account's site of this domain, and prove the domain unless another account has it."""
+    """Get or create the account's site of this domain, and verify the domain unless another account has it."""
     name = host_name(domain)
     site = Site.objects.filter(account=account, domain=name, deleted=None).order_by("pk").first()
     if site is None:
@@ -195,8 +199,8 @@ def _claim_domain(account: Account, domain: str, by_operator: bool) -> None:
     Raises ValidationError for a reserved host, on which only the operator may create a site.
     """
     if by_operator:
-        is_proved = host_provision(account=account, host=domain, purpose=Purpose.SITE)
-        if is_proved or is_reserved_host(domain):
+        is_verified = host_provision(account=account, host=domain, purpose=Purpose.SITE)
+        if is_verified or is_reserved_host(domain):
             return
     if is_public_host(domain) and not domain.endswith(".localhost"):
         host_claim(account=account, host=domain, purpose=Purpose.SITE, field="domain")
@@ -210,7 +214,7 @@ def _release_domain(site: Site) -> None:
 
 
 def claim_changed(claim: HostClaim) -> None:
-    """Make all caches of hosts reload after a change of this claim, and reload the sites of its domain."""
+    """Reload the sites of a claim's domain, and all caches of hosts, after the claim has changed."""
     newest = next_change()
     if claim.purpose == Purpose.SITE:
         Site.objects.filter(account=claim.account_id, domain=claim.host).update(change=newest)
@@ -219,7 +223,7 @@ def claim_changed(claim: HostClaim) -> None:
 
 @transaction.atomic
 def quota_flag_set(*, account: Account, over: bool) -> None:
-    """Say that an account used up its month (or that it has room again); its sites' hits are then refused."""
+    """Store whether an account has used up its monthly quota; while it has, hits of its sites are rejected."""
     if account.over_quota == over:
         return
     account.over_quota = over

@@ -1,4 +1,7 @@
-"""What each setting of a site may be: the one place, for forms, the REST API, commands and services alike."""
+"""Validation of a site's settings, shared by forms, the REST API, commands and services.
+
+Each `clean_…` function returns a value in its stored form or raises ValidationError with a sentence.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,19 @@ from sites.facts import network
 from sites.hosts import host_pattern
 from sites.models import Addresses, Cookies
 
-MOST_ENTRIES = 500
-# A label as browsers take it: local networks also have underscores
-LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-LONGEST_HOST = 253
-SECRET = re.compile(r"[A-Za-z0-9_-]{0,40}")
+MAX_ENTRIES = 500
+MAX_PAGE_LENGTH = 500
+MAX_TRACKER_CHARACTERS = 8000
+# A label of a host name as browsers accept it: names in local networks may have underscores
+HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+MAX_HOST_LENGTH = 253
+PROXY_SECRET = re.compile(r"[A-Za-z0-9_-]{0,40}")
 
 
-def domain(value: Any) -> str:
-    """A host name, with or without scheme, port and path around it; also an IP address.
+def clean_domain(value: Any) -> str:
+    """Read a host name or IP address, with or without scheme, port and path around it.
 
-    Names of one's own machine and network are fine: `localhost`, `intranet`, `a_b.example.com`.
+    Names of the own machine and network are valid: `localhost`, `intranet`, `a_b.example.com`.
     """
     name = host_name(str(value))
     if not _is_host(name) and not _is_address(name):
@@ -37,119 +42,119 @@ def domain(value: Any) -> str:
 
 @cache
 def zone_names() -> frozenset[str]:
-    """All IANA names; looking for them walks a directory tree, 60 ms."""
+    """Return the names of all IANA time zones; cached, because reading them from disk takes 60 ms."""
     return frozenset(available_timezones())
 
 
-def zone(value: Any) -> str:
-    """A name of the IANA time zone database."""
+def clean_time_zone(value: Any) -> str:
+    """Check a name of the IANA time zone database."""
     if value not in zone_names():
         raise ValidationError(f"{value!r} is not a time zone such as Europe/Tallinn.")
     return str(value)
 
 
-def text(most: int) -> Callable[[Any], str]:
-    """A line of at most `most` characters."""
+def line_cleaner(max_length: int) -> Callable[[Any], str]:
+    """Build a function for a line of text; white space is collapsed."""
 
-    def check(value: Any) -> str:
+    def clean(value: Any) -> str:
         line = " ".join(str(value or "").split())
-        if len(line) > most:
-            raise ValidationError(f"Use at most {most} characters.")
+        if len(line) > max_length:
+            raise ValidationError(f"Use at most {max_length} characters.")
         return line
 
-    return check
+    return clean
 
 
-def truth(value: Any) -> bool:
-    """True or false; nothing else is guessed at."""
+def clean_boolean(value: Any) -> bool:
+    """Check a boolean; values such as 1 or "yes" are not converted."""
     if not isinstance(value, bool):
         raise ValidationError("Must be true or false.")
     return value
 
 
-def one_of(choices: list[str]) -> Callable[[Any], str]:
-    """One word of a list."""
+def choice_cleaner(choices: list[str]) -> Callable[[Any], str]:
+    """Build a function for one of several words."""
 
-    def check(value: Any) -> str:
+    def clean(value: Any) -> str:
         if value not in choices:
             raise ValidationError(f"Must be one of: {', '.join(choices)}.")
         return str(value)
 
-    return check
+    return clean
 
 
-def number(least: int, most: int) -> Callable[[Any], int]:
-    """A whole number within bounds."""
+def integer_cleaner(minimum: int, maximum: int) -> Callable[[Any], int]:
+    """Build a function for an integer within bounds, both included."""
 
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValidationError(f"Must be a whole number from {least} to {most}.")
+    def clean(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+            raise ValidationError(f"Must be a whole number from {minimum} to {maximum}.")
         return value
 
-    return check
+    return clean
 
 
-def list_of(item: Callable[[str], str]) -> Callable[[Any], list[str]]:
-    """A list whose entries each pass `item`; blank ones and repetitions fall out."""
+def list_cleaner(clean_entry: Callable[[str], str]) -> Callable[[Any], list[str]]:
+    """Build a function for a list of entries; blank ones and repetitions are dropped."""
 
-    def check(value: Any) -> list[str]:
-        if not isinstance(value, (list, tuple)) or len(value) > MOST_ENTRIES:
-            raise ValidationError(f"Must be a list of at most {MOST_ENTRIES} entries.")
-        return list(dict.fromkeys(item(str(entry).strip()) for entry in value if str(entry).strip()))
+    def clean(value: Any) -> list[str]:
+        if not isinstance(value, (list, tuple)) or len(value) > MAX_ENTRIES:
+            raise ValidationError(f"Must be a list of at most {MAX_ENTRIES} entries.")
+        return list(dict.fromkeys(clean_entry(str(entry).strip()) for entry in value if str(entry).strip()))
 
-    return check
+    return clean
 
 
-def address(value: str) -> str:
-    """An IP address or a CIDR network."""
-    found = network(value)
-    if found is None:
+def clean_network(value: str) -> str:
+    """Read an IP address or a CIDR network."""
+    parsed = network(value)
+    if parsed is None:
         raise ValidationError(f"{value!r} is neither an address nor a network such as 192.0.2.0/24.")
-    return str(found.network_address) if found.num_addresses == 1 else str(found)
+    return str(parsed.network_address) if parsed.num_addresses == 1 else str(parsed)
 
 
-def host(value: str) -> str:
-    """`example.org`, or `*example.org` for it and its subdomains."""
-    name = host_pattern(value)
-    domain(name.lstrip("*"))
-    return name
+def clean_host_pattern(value: str) -> str:
+    """Read an allowed host: `example.org`, or `*example.org` for it and its subdomains."""
+    pattern = host_pattern(value)
+    clean_domain(pattern.lstrip("*"))
+    return pattern
 
 
-def page(value: str) -> str:
-    """A path with `*` as a wildcard; a whole URL is cut to its path."""
+def clean_page_pattern(value: str) -> str:
+    """Read a path with `*` as a wildcard; of a URL, only the path is used."""
     path = "/" + value.split("//", 1)[1].partition("/")[2] if "//" in value else value
-    if not path.startswith(("/", "*")) or len(path) > 500:
+    if not path.startswith(("/", "*")) or len(path) > MAX_PAGE_LENGTH:
         raise ValidationError(f"{value!r} must begin with / or *.")
     return path
 
 
-def country(value: str) -> str:
-    """Two letters of ISO 3166, or A1 for data-centre networks."""
+def clean_country(value: str) -> str:
+    """Read a country code of ISO 3166, or A1 for data-centre networks."""
     code = value.upper()
     if not re.fullmatch(r"[A-Z]{2}|A1", code):
         raise ValidationError(f"{value!r} is not a country code such as EE, nor A1.")
     return code
 
 
-def secret(value: Any) -> str:
-    """The word in a proxied path; empty switches it off."""
-    if isinstance(value, Unreadable):
+def clean_proxy_secret(value: Any) -> str:
+    """Check the secret in a proxied path; an empty one switches it off."""
+    if isinstance(value, Unreadable):  # stored with another SECRET_KEY: kept, since that key may be added again
         return value  # type: ignore[return-value]
-    word = str(value or "")
-    if not SECRET.fullmatch(word) or 0 < len(word) < 12:
+    secret = str(value or "")
+    if not PROXY_SECRET.fullmatch(secret) or 0 < len(secret) < 12:
         raise ValidationError("Use 12 to 40 letters, digits, - and _.")
-    return word
+    return secret
 
 
-UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what `clicky.log` without a type is
-TRACKER_CHECKS: dict[str, Callable[[Any], Any]] = {
-    "data_centres": one_of(["count", "refuse"]),
-    "hash_routes": truth,
-    "internal_search": truth,
-    "navigation_api": truth,
-    "replace_state": truth,
-    "timeout": number(5, 240),
-    "untyped_log": one_of([UNTYPED_CLICK, UNTYPED_VIEW]),
+UNTYPED_CLICK, UNTYPED_VIEW = "click", "pageview"  # what a call of `clicky.log` without a type records
+TRACKER_CLEANERS: dict[str, Callable[[Any], Any]] = {
+    "data_centres": choice_cleaner(["count", "refuse"]),
+    "hash_routes": clean_boolean,
+    "internal_search": clean_boolean,
+    "navigation_api": clean_boolean,
+    "replace_state": clean_boolean,
+    "timeout": integer_cleaner(5, 240),
+    "untyped_log": choice_cleaner([UNTYPED_CLICK, UNTYPED_VIEW]),
 }
 TRACKER_SETTINGS = (
     "data_centres", "forms", "hash_routes", "heatmap", "heatmap_off", "internal_search", "media", "navigation_api",
@@ -157,24 +162,24 @@ TRACKER_SETTINGS = (
 )  # fmt: skip
 
 
-def tracker(value: Any) -> dict[str, Any]:
-    """Settings of the tracker and the pipeline for this site, by the names in TRACKER_SETTINGS."""
-    if not isinstance(value, dict) or len(repr(value)) > 8000:
+def clean_tracker(value: Any) -> dict[str, Any]:
+    """Check the settings of the tracker and the pipeline, by the names in TRACKER_SETTINGS."""
+    if not isinstance(value, dict) or len(repr(value)) > MAX_TRACKER_CHARACTERS:
         raise ValidationError("Must be a small object of settings.")
     if unknown := sorted(set(value) - set(TRACKER_SETTINGS)):
         raise ValidationError(f"There is no setting {unknown[0]!r}; use {', '.join(TRACKER_SETTINGS)}.")
-    for name in value.keys() & TRACKER_CHECKS.keys():
+    for name in value.keys() & TRACKER_CLEANERS.keys():
         try:
-            TRACKER_CHECKS[name](value[name])
+            TRACKER_CLEANERS[name](value[name])
         except ValidationError as error:
             raise ValidationError(f"{name}: {error.messages[0]}") from error
     return value
 
 
 def _is_host(name: str) -> bool:
-    """Whether a normalized name can stand in a page's address; one that ends in a number would be an IP address."""
+    """Return whether a normalized name can be the host of a URL; one that ends in a number would be an IP address."""
     labels = name.split(".")
-    return len(name) <= LONGEST_HOST and all(map(LABEL.fullmatch, labels)) and not labels[-1].isdigit()
+    return len(name) <= MAX_HOST_LENGTH and all(map(HOST_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
 
 
 def _is_address(name: str) -> bool:
@@ -185,36 +190,36 @@ def _is_address(name: str) -> bool:
     return True
 
 
-FIELDS: dict[str, Callable[[Any], Any]] = {
-    "domain": domain,
-    "nickname": text(120),
-    "timezone": zone,
-    "allowed_hosts": list_of(host),
-    "any_host": truth,
-    "addresses": one_of(list(Addresses.values)),
-    "cookies": one_of(list(Cookies.values)),
-    "respect_dnt": truth,
-    "retention_months": number(0, 1200),
-    "excluded_ips": list_of(address),
-    "excluded_pages": list_of(page),
-    "excluded_countries": list_of(country),
-    "proxy_addresses": list_of(address),
-    "proxy_secret": secret,
-    "tracker": tracker,
+FIELD_CLEANERS: dict[str, Callable[[Any], Any]] = {
+    "domain": clean_domain,
+    "nickname": line_cleaner(120),
+    "timezone": clean_time_zone,
+    "allowed_hosts": list_cleaner(clean_host_pattern),
+    "any_host": clean_boolean,
+    "addresses": choice_cleaner(list(Addresses.values)),
+    "cookies": choice_cleaner(list(Cookies.values)),
+    "respect_dnt": clean_boolean,
+    "retention_months": integer_cleaner(0, 1200),
+    "excluded_ips": list_cleaner(clean_network),
+    "excluded_pages": list_cleaner(clean_page_pattern),
+    "excluded_countries": list_cleaner(clean_country),
+    "proxy_addresses": list_cleaner(clean_network),
+    "proxy_secret": clean_proxy_secret,
+    "tracker": clean_tracker,
 }
 
 
-def cleaned_settings(values: dict[str, Any]) -> dict[str, Any]:
-    """The values in their stored form. Raises ValidationError with all mistakes, by field."""
+def clean_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values in their stored form. Raises ValidationError with all errors, by field."""
     cleaned: dict[str, Any] = {}
-    mistakes: dict[str, list[str]] = {}
+    errors: dict[str, list[str]] = {}
     for name, value in values.items():
         try:
-            if name not in FIELDS:
+            if name not in FIELD_CLEANERS:
                 raise ValidationError("There is no such setting.")
-            cleaned[name] = FIELDS[name](value)
+            cleaned[name] = FIELD_CLEANERS[name](value)
         except ValidationError as error:
-            mistakes[name] = error.messages
-    if mistakes:
-        raise ValidationError(mistakes)
+            errors[name] = error.messages
+    if errors:
+        raise ValidationError(errors)
     return cleaned

@@ -102,19 +102,19 @@ def test_a_day_of_failures_switches_the_channel_off_and_says_so(alice, site, ser
 def test_a_hook_whose_worker_died_is_sent_again_with_the_same_id(site, server, monkeypatch):
     delivery = queue(channel(site, target=f"{server.base}/ok"))
 
-    monkeypatch.setattr(out, "note_success", die)
+    monkeypatch.setattr(out, "record_success", die)
     with pytest.raises(KeyboardInterrupt):
         out.deliver_due(now=NOW)
     monkeypatch.undo()
     assert out.deliver_due(now=NOW + timedelta(seconds=30)) == 0  # the claim still holds
-    assert out.deliver_due(now=NOW + out.CLAIM) == 1
+    assert out.deliver_due(now=NOW + out.MIN_CLAIM) == 1
     assert [headers["X-Delivery-Id"] for _, _, headers, _ in server.seen] == [str(delivery.pk)] * 2
 
 
 def test_a_mail_whose_worker_died_is_never_sent_twice(site, monkeypatch):
     queue(channel(site, "email", "ops@example.com"))
 
-    monkeypatch.setattr(out, "note_success", die)
+    monkeypatch.setattr(out, "record_success", die)
     with pytest.raises(KeyboardInterrupt):
         out.deliver_due(now=NOW)
     monkeypatch.undo()
@@ -164,7 +164,7 @@ def test_a_mail_server_that_is_away_leaves_the_mail_waiting(site, settings):
 )
 def test_quiet_hours_hold_messages_in_the_accounts_zone(site, start, end, until):
     hook = channel(site, quiet_from=start, quiet_until=end)
-    held = out.quiet_end(hook, NOW)
+    held = out.find_quiet_end(hook, NOW)
     assert (held and f"{held:%H:%M}") == until
 
 
@@ -187,7 +187,7 @@ def watched(site, condition, **parameters):
     return alert
 
 
-def told(now=NOW):
+def evaluate(now=NOW):
     before = Delivery.objects.count()
     alerts_watch(now=now)
     return Delivery.objects.count() - before
@@ -196,19 +196,19 @@ def told(now=NOW):
 def test_each_goal_is_told(site, store):
     goal_create(site=site, name="Thanks", kind="page", pattern="/thanks")
     watched(site, "goal", goal="Thanks", per_hour=1)
-    assert told() == 0
+    assert evaluate() == 0
     browse(site, "/", "/thanks", at=NOW - timedelta(minutes=5))
-    assert [told(), told()] == [1, 0]
+    assert [evaluate(), evaluate()] == [1, 0]
     browse(site, "/thanks", at=NOW - timedelta(minutes=2), visitor="two")
-    assert told() == 1
+    assert evaluate() == 1
 
 
 def test_many_people_online_are_told_once_until_they_leave(site, store):
     watched(site, "online", above=2, below=0)
     for name in "abc":
         browse(site, "/", at=NOW - timedelta(seconds=30), visitor=name)
-    assert [told(), told()] == [1, 0]
-    assert told(NOW + timedelta(minutes=20)) == 0
+    assert [evaluate(), evaluate()] == [1, 0]
+    assert evaluate(NOW + timedelta(minutes=20)) == 0
 
 
 def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
@@ -218,10 +218,10 @@ def test_a_spike_is_measured_against_the_same_hour_of_the_weekday(site, store):
             browse(site, "/", at=NOW - timedelta(days=7 * week, minutes=70), visitor=f"{week}-{index}")
     for index in range(15):
         browse(site, "/", at=NOW - timedelta(minutes=70), visitor=index)
-    assert told() == 0
+    assert evaluate() == 0
     for index in range(15, 40):
         browse(site, "/", at=NOW - timedelta(minutes=60), visitor=index)
-    assert told() == 1
+    assert evaluate() == 1
     assert "Spike" in Delivery.objects.get().subject
 
 
@@ -229,34 +229,34 @@ def test_silence_is_told_once_and_only_where_there_was_traffic(site, charlies_si
     watched(site, "silence", hours=6)
     watched(charlies_site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
-    assert [told(), told()] == [1, 0]
+    assert [evaluate(), evaluate()] == [1, 0]
 
 
 def test_a_tagged_visitor_is_announced_on_arrival(site, store):
     watched(site, "visitor", key="username", value="jane")
-    assert told() == 0
+    assert evaluate() == 0
     at = NOW - timedelta(minutes=1)
     record(event(site, "/", at=at, tags={"username": "jane"}, person="jane"))
-    assert [told(), told()] == [1, 0]
+    assert [evaluate(), evaluate()] == [1, 0]
 
 
 def test_one_broken_alert_does_not_silence_the_others(site, store):
     Alert.objects.create(site=site, name="broken", condition="goal", parameters={})
     watched(site, "silence", hours=6)
     browse(site, "/", at=NOW - timedelta(hours=7))
-    assert told() == 1
+    assert evaluate() == 1
 
 
 def test_channels_are_made_tested_and_deleted_by_hand(client, alice, site, server):
     client.force_login(alice)
     form = {"kind": "webhook", "name": "hook", "target": f"{server.base}/ok", "enabled": "on"}
     client.post(reverse("channel-new", args=[site.pk]), form)
-    made = Channel.objects.get()
-    client.post(reverse("channel-test", args=[site.pk, made.pk]))
+    created = Channel.objects.get()
+    client.post(reverse("channel-test", args=[site.pk, created.pk]))
     assert len(server.seen) == 1
     page = client.get(reverse("alerts", args=[site.pk])).content.decode()
     assert "hook" in page
-    client.post(reverse("channel-delete", args=[site.pk, made.pk]))
+    client.post(reverse("channel-delete", args=[site.pk, created.pk]))
     assert not Channel.objects.exists()
 
 
@@ -272,7 +272,7 @@ def test_the_number_of_an_alert_gives_the_visit_it_was_about(site, charlies_site
     watched(site, "visitor", key="username", value="jane")
     record(event(site, "/other", at=now, visitor="other", visit=5))
     record(event(site, "/", at=now - timedelta(minutes=1), tags={"username": "jane"}, person="jane", visit=77))
-    assert told(now) == 1
+    assert evaluate(now) == 1
     delivery = Delivery.objects.get()
     assert delivery.text.endswith(f"/sites/{site.pk}/visits/77")
     client = Clicky(site)

@@ -71,14 +71,14 @@ def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, a
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "displayed"),
     [
         ("Alice & Co", "Alice & Co"), ("a" * 300, "a" * 60), ("http://spam.example/x", "http spam example x"),
         ("win@spam.example\nnow", "win spam example now"), ("//", ""), ("Büro 24 (Süd)", "Büro 24 Süd"),
     ],
 )  # fmt: skip
-def test_a_name_in_that_mail_is_plain(name, shown):
-    assert make_plain_name(name) == shown
+def test_a_name_in_that_mail_is_plain(name, displayed):
+    assert make_plain_name(name) == displayed
 
 
 def test_whoever_reads_the_address_agrees_by_one_button(inside, site):

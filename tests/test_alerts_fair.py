@@ -26,14 +26,14 @@ def server(settings, monkeypatch):
     """The misbehaving server; its /wait answers once its /ok was asked, at the latest after ten seconds."""
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("127.0.0.1/32",))
     with misbehaving() as running:
-        asked, waited = threading.Event(), []
+        arrived, waited = threading.Event(), []
 
         def say_wait(handler, rest):
-            waited.append(asked.wait(10))
+            waited.append(arrived.wait(10))
             handler.reply(200)
 
         def say_ok(handler, rest):
-            asked.set()
+            arrived.set()
             handler.reply(200)
 
         monkeypatch.setattr("tests.badserver.Misbehaving.say_wait", say_wait, raising=False)
@@ -118,10 +118,10 @@ def test_an_alert_that_becomes_due_while_slow_hooks_are_under_way_is_sent_by_the
     late, claim = hook(site.account, f"{server.base}/ok"), out.claim_due
 
     def claim_and_fire(slots, mails, now):
-        found = claim(slots, mails, now)
-        if found and not Delivery.objects.filter(channel=late).exists():
+        claimed = claim(slots, mails, now)
+        if claimed and not Delivery.objects.filter(channel=late).exists():
             queue(late, now=now)
-        return found
+        return claimed
 
     monkeypatch.setattr(out, "claim_due", claim_and_fire)
     assert out.deliver_due(now=NOW) == 4
@@ -134,7 +134,7 @@ def test_what_ends_its_worker_is_tried_less_and_less_often_and_given_up_after_a_
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(out, "note_success", die)
+    monkeypatch.setattr(out, "record_success", die)
     now, pauses = NOW, []
     for _ in range(7):
         with pytest.raises(KeyboardInterrupt):
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_takes_one_mail_of_an_account_with_it_and_not_all(sit
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(out, "note_success", die)
+        dying.setattr(out, "record_success", die)
         with pytest.raises(KeyboardInterrupt):
             out.deliver_due(now=NOW)
     out.deliver_due(now=NOW + timedelta(minutes=5))

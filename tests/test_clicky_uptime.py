@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.run import write_results
-from sites.uptime.services import monitor_create
+from sites.uptime.services import monitor_create, monitor_update
 from sites.uptime.state import Verdict
 from tests.clicky import Clicky
 
@@ -33,6 +33,22 @@ def test_uptime_list_has_every_incident_with_its_length(watched, site):
     (item,) = Clicky(site).items("uptime-list", date="last-2-days")
     assert (item["status"], item["duration"]) == ("up", "360")
     assert "503" in item["cause"]
+
+
+def test_an_incident_that_a_pause_ended_is_not_reported_as_up_again(site, store):
+    monitor = monitor_create(site=site, url="https://example.com/")
+    now, bad = timezone.now(), Verdict(False, cause="Answered 503; expected 200-399.")
+    for minutes in (8, 7):
+        write_results([(monitor, bad, now - timedelta(minutes=minutes))])
+    monitor_update(monitor=monitor, changes={"enabled": False}, now=now - timedelta(minutes=6))
+    assert [item["status"] for item in Clicky(site).items("uptime-list", date="last-2-days")] == ["paused"]
+    monitor_update(monitor=monitor, changes={"enabled": True}, now=now - timedelta(minutes=5))
+    for minutes, verdict in ((4, bad), (3, bad), (2, Verdict(True, 90))):
+        write_results([(monitor, verdict, now - timedelta(minutes=minutes))])
+    statuses = [item["status"] for item in Clicky(site).items("uptime-list", date="last-2-days")]
+    assert statuses == ["up", "paused"]
+    monitor_update(monitor=monitor, changes={"enabled": False}, now=now)
+    assert [item["status"] for item in Clicky(site).items("uptime-list", date="last-2-days")] == statuses
 
 
 def test_nothing_of_another_site_is_told(watched, site, charlies_site):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from links.models import Domain
 from reports.share.models import Share
-from sites.alerts.confirmation import CONFIRM_SALT, channel_confirm, find_channel_by_token, make_token
+from sites.alerts.confirmation import CONFIRM_SALT, channel_confirm, create_token, find_channel_by_token
 from sites.alerts.models import Alert, Channel
 from sites.alerts.services import channel_save
 from sites.models import ApiKey, Site
@@ -101,7 +101,7 @@ def test_of_two_who_change_a_channels_address_neither_carries_the_consent_along(
 
 def test_consent_that_comes_while_the_address_is_changed_is_for_the_old_one(channel: Channel) -> None:
     Channel.objects.update(confirmed=None)
-    agreed = find_channel_by_token(make_token(channel, CONFIRM_SALT), CONFIRM_SALT)
+    agreed = find_channel_by_token(create_token(channel, CONFIRM_SALT), CONFIRM_SALT)
     assert agreed is not None
     channel.target = STRANGER
     channel_save(channel=channel)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, allowed, fetch, names
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, fetch, is_allowed_address, names
 from sites.outbound.networks import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
 from tests.badserver import misbehaving, wrong_certificate
 from tests.dns_server import outbound_dns
@@ -37,27 +37,27 @@ def server(settings):
 @pytest.fixture
 def connections(monkeypatch):
     """Every address a socket of this process really connects to."""
-    seen = []
+    hosts = []
     real = socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", lambda self, to: (seen.append(to[0]), real(self, to))[1])
-    return seen
+    monkeypatch.setattr(socket.socket, "connect", lambda self, to: (hosts.append(to[0]), real(self, to))[1])
+    return hosts
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
 def test_an_inner_address_is_refused(address):
-    assert not allowed(address)
+    assert not is_allowed_address(address)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111"])
 def test_a_public_address_is_allowed(address):
-    assert allowed(address)
+    assert is_allowed_address(address)
 
 
 @given(st.ip_addresses())
 def test_no_address_outside_the_public_internet_is_allowed(address):
-    if allowed(str(address)):
+    if is_allowed_address(str(address)):
         assert address.is_global and not address.is_multicast
-        assert all(allowed(str(inner)) for inner in embedded(address))
+        assert all(is_allowed_address(str(inner)) for inner in embedded(address))
 
 
 def embedded(address):
@@ -71,8 +71,8 @@ def embedded(address):
 @given(st.sampled_from(sorted(SPECIAL_IPV4 | SPECIAL_IPV6 | METADATA)), st.data())
 def test_no_address_of_a_special_network_is_allowed(network, data):
     address = data.draw(st.ip_addresses(network=network))
-    assert not allowed(str(address))
-    assert not allowed(f"{address}%eth0")
+    assert not is_allowed_address(str(address))
+    assert not is_allowed_address(f"{address}%eth0")
 
 
 @given(st.ip_addresses(v=4))
@@ -80,18 +80,20 @@ def test_an_ipv4_address_in_ipv6_clothes_is_never_more_than_itself(address):
     inner = int(address)
     clothes = [inner, 0xFFFF << 32 | inner, 0xFFFF << 48 | inner, 0x64FF9B << 96 | inner, 0x2002 << 112 | inner << 80]
     assert [
-        str(IPv6Address(one)) for one in clothes if allowed(str(IPv6Address(one))) and not allowed(str(address))
+        str(IPv6Address(form))
+        for form in clothes
+        if is_allowed_address(str(IPv6Address(form))) and not is_allowed_address(str(address))
     ] == []
 
 
 @given(st.ip_addresses(v=4, network="10.0.0.0/8"))
 def test_every_private_address_is_refused_in_its_mapped_form_too(address):
-    assert not allowed(f"::ffff:{address}")
+    assert not is_allowed_address(f"::ffff:{address}")
 
 
 def test_an_operator_can_allow_a_network(settings):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
-    assert allowed("10.1.1.1") and not allowed("192.168.1.1")
+    assert is_allowed_address("10.1.1.1") and not is_allowed_address("192.168.1.1")
 
 
 def test_an_answer_is_given_back(server):
@@ -212,11 +214,11 @@ def test_a_name_whose_own_servers_are_silent_is_an_error_of_that_name(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("loop", "redirects"), ("reset", "broke"), ("half", "broke"), ("slow/5", "in time")]
+    ("path", "sentence"), [("loop", "redirects"), ("reset", "broke"), ("half", "broke"), ("slow/5", "in time")]
 )
-def test_bad_manners_are_told_in_a_sentence_within_the_time_limit(server, path, said):
+def test_bad_manners_are_told_in_a_sentence_within_the_time_limit(server, path, sentence):
     started = time.monotonic()
-    with pytest.raises(OutboundError, match=said):
+    with pytest.raises(OutboundError, match=sentence):
         fetch(f"{server.base}/{path}", timeout=1)
     assert time.monotonic() - started < 3
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sites.outbound import Answer, OutboundError, OutboundForbidden, OutboundNotMade, check_host, fetch
+from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, OutboundResponse, check_host, fetch
 from sites.outbound.client import describe_error
 from tests.badserver import misbehaving
 
@@ -99,7 +99,7 @@ def test_a_gigabyte_of_nothing_costs_a_few_megabytes(server, raw, packed, encodi
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
     raw.say, raw.times = head.encode() + body, 1
     answer, megabytes = peak_of(lambda: fetch(raw.base, most_bytes=1_000_000))
-    assert isinstance(answer, Answer) and answer.status == 200
+    assert isinstance(answer, OutboundResponse) and answer.status == 200
     assert megabytes < 12
     read = encoding in ("gzip", "deflate")
     assert (answer.truncated, len(answer.body), answer.encoding) == (
@@ -150,9 +150,9 @@ def answer_of(body, encoding):
 def test_no_compression_is_asked_for_whatever_headers_are_given(server):
     given = {"accept-encoding": "br", "Content-Length": "7", "Transfer-Encoding": "chunked", "X-Own": "1"}
     fetch(f"{server.base}/ok", headers=given)
-    seen = {name.lower(): value for name, value in server.seen[0][2].items()}
-    assert (seen["accept-encoding"], seen["x-own"]) == ("identity", "1")
-    assert not {"content-length", "transfer-encoding"} & set(seen)
+    received = {name.lower(): value for name, value in server.seen[0][2].items()}
+    assert (received["accept-encoding"], received["x-own"]) == ("identity", "1")
+    assert not {"content-length", "transfer-encoding"} & set(received)
 
 
 PRIVATE = {

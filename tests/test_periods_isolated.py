@@ -101,14 +101,14 @@ def incidents_told_late(world: Any) -> Callable[[], bool]:
     for site in (world.other, world.site):
         monitor = Monitor.objects.create(site=site, url="https://x.example/", next_due=NOW + DAY)
         Incident.objects.create(monitor=monitor, start=NOW - timedelta(hours=1), cause="It broke.")
-    words = services.told
+    build_notification = services.build_incident_notification
 
     def broken(incident: Incident) -> Any:
         if incident.monitor.site_id == world.other.pk:
             raise ValueError("no words for this one")
-        return words(incident)
+        return build_notification(incident)
 
-    world.monkeypatch.setattr(services, "told", broken)
+    world.monkeypatch.setattr(services, "build_incident_notification", broken)
     told = Alert.objects.create(site=world.site, name="x", condition="uptime")
     told.channels.add(hook(world.site, "https://x.example/"))
     return lambda: Delivery.objects.filter(alert=told).exists()

@@ -23,10 +23,10 @@ def error(answer) -> dict:
 
 
 def test_a_site_is_made_changed_and_deleted(api: Client, account) -> None:
-    made = send(api, "post", "sites", {"domain": "https://New.example/", "timezone": "Europe/Tallinn"})
-    assert made.status_code == 201
-    number = made.json()["id"]
-    assert made.json()["domain"] == "new.example" and made.json()["account"] == account.pk
+    created = send(api, "post", "sites", {"domain": "https://New.example/", "timezone": "Europe/Tallinn"})
+    assert created.status_code == 201
+    number = created.json()["id"]
+    assert created.json()["domain"] == "new.example" and created.json()["account"] == account.pk
     changed = send(api, "patch", f"sites/{number}", {"addresses": "drop", "excluded_ips": ["192.0.2.9/24"]})
     assert changed.json()["excluded_ips"] == ["192.0.2.0/24"]
     assert send(api, "get", f"sites/{number}").json() == changed.json()
@@ -47,9 +47,9 @@ def test_a_new_site_takes_the_accounts_zone(api: Client, account) -> None:
 def test_mistakes_are_named_by_field_in_one_shape(api: Client, site: Site) -> None:
     answer = send(api, "patch", f"sites/{site.pk}", {"timezone": "Mars", "excluded_ips": ["x"]})
     assert answer.status_code == 400
-    told = error(answer)
-    assert told["code"] == "invalid"
-    assert set(told["fields"]) == {"timezone", "excluded_ips"}
+    problem = error(answer)
+    assert problem["code"] == "invalid"
+    assert set(problem["fields"]) == {"timezone", "excluded_ips"}
     assert error(send(api, "post", "sites", {}))["fields"]["domain"]
 
 
@@ -96,16 +96,16 @@ def test_only_who_may_edit_sees_a_sites_keys(api: Client, site: Site, bob) -> No
 
 
 def test_a_key_is_made_used_listed_without_its_secret_and_revoked(api: Client, site: Site) -> None:
-    made = send(api, "post", f"sites/{site.pk}/keys", {"name": "Reader", "can_track": False}).json()
-    plain = made["api_key"]
+    created = send(api, "post", f"sites/{site.pk}/keys", {"name": "Reader", "can_track": False}).json()
+    plain = created["api_key"]
     known.refresh()
     assert known.key(plain).can_read and not known.key(plain).can_track
     listed = send(api, "get", f"sites/{site.pk}/keys").json()
     assert plain not in repr(listed) and listed["results"][0]["prefix"] == plain[:10]
-    assert send(api, "delete", f"sites/{site.pk}/keys/{made['id']}").status_code == 204
+    assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 204
     known.catch_up()
     assert known.key(plain) is None
-    assert send(api, "delete", f"sites/{site.pk}/keys/{made['id']}").status_code == 404
+    assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 404
 
 
 def test_rotating_gives_new_site_keys(api: Client, site: Site) -> None:
@@ -117,9 +117,9 @@ def test_rotating_gives_new_site_keys(api: Client, site: Site) -> None:
 
 def test_members_are_invited_changed_and_removed(api: Client, account, bob, site: Site) -> None:
     grants = [{"kind": "site", "id": site.pk, "right": "read"}]
-    made = send(api, "post", "members", {"email": "Zoe@example.org", "role": "guest", "grants": grants})
-    assert made.status_code == 201
-    assert made.json() == {"email": "zoe@example.org", "role": "guest", "link": "", "mailed": True}
+    created = send(api, "post", "members", {"email": "Zoe@example.org", "role": "guest", "grants": grants})
+    assert created.status_code == 201
+    assert created.json() == {"email": "zoe@example.org", "role": "guest", "link": "", "mailed": True}
     assert Invitation.objects.get().role == "guest"
     guest = Membership.objects.get(user=bob)
     path = f"members/{guest.pk}"
@@ -154,11 +154,11 @@ def test_the_account_is_shown_and_changed(api: Client, account) -> None:
 def test_settings_of_the_tracker_are_set_and_judged_by_name(api: Client, site: Site) -> None:
     chosen = {"hash_routes": True, "replace_state": False, "navigation_api": True, "untyped_log": "pageview"}
     assert send(api, "patch", f"sites/{site.pk}", {"tracker": chosen}).json()["tracker"] == chosen
-    for wrong, said in (
+    for wrong, sentence in (
         ({"hash_routes": "yes"}, "hash_routes: Must be true or false."),
         ({"untyped_log": "view"}, "untyped_log: Must be one of: click, pageview."),
         ({"timeout": 4}, "timeout: Must be a whole number from 5 to 240."),
     ):
         refused = send(api, "patch", f"sites/{site.pk}", {"tracker": wrong})
-        assert refused.status_code == 400 and error(refused)["fields"] == {"tracker": [said]}
+        assert refused.status_code == 400 and error(refused)["fields"] == {"tracker": [sentence]}
     assert send(api, "get", f"sites/{site.pk}").json()["tracker"] == chosen

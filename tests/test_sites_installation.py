@@ -72,7 +72,7 @@ def path(site: Site) -> str:
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("page", "sentence"),
     [
         ("/good", "The tracking code is in the page."),
         ("/classic", "The tracking code is in the page."),
@@ -88,8 +88,8 @@ def path(site: Site) -> str:
         ("/inward", "may not be reached"),
     ],
 )
-def test_the_check_says_what_it_found(inside: Client, site: Site, web: str, page: str, said: str) -> None:
-    assert said in inside.post(path(site), {"url": web + page}).content.decode()
+def test_the_check_says_what_it_found(inside: Client, site: Site, web: str, page: str, sentence: str) -> None:
+    assert sentence in inside.post(path(site), {"url": web + page}).content.decode()
 
 
 def test_the_check_advises_nothing_where_the_page_names_the_tracker_s_policy(

@@ -33,18 +33,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def nothing_known_yet(db):
+def empty_cache(db):
     known.forget()
     yield
     known.forget()
 
 
 def test_a_site_is_known_by_number_and_by_host(site: Site) -> None:
-    facts = known.site(site.pk)
-    assert (facts.site_id, facts.account_id, facts.domain) == (site.pk, site.account_id, "example.com")
-    assert facts.sitekey == site.sitekey and facts.sitekey_admin == site.sitekey_admin
+    config = known.site(site.pk)
+    assert (config.site_id, config.account_id, config.domain) == (site.pk, site.account_id, "example.com")
+    assert config.sitekey == site.sitekey and config.sitekey_admin == site.sitekey_admin
     for host in ("example.com", "www.example.com", "Example.com:8080"):
-        assert known.site_by_host(host) == facts
+        assert known.site_by_host(host) == config
     for host in ("blog.example.com", "com", "example.net", ""):
         assert known.site_by_host(host) is None
     assert known.site(1) is None
@@ -69,12 +69,12 @@ def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(a
     old = site_create(account=account, domain="shop.example", allowed_hosts=["pay.example", "*many.example"])
     new = site_create(account=account, domain="www.blog.shop.example", any_host=True)
     known.refresh()
-    found = {
+    result = {
         host: getattr(known.site_of_account(account.pk, host), "site_id", None)
         for host in ("shop.example", "a.shop.example", "x.blog.shop.example", "pay.example", "a.pay.example",
                      "x.many.example", "other.example", "charlie.example", "")
     }  # fmt: skip
-    assert found == {
+    assert result == {
         "shop.example": old.pk, "a.shop.example": old.pk, "x.blog.shop.example": new.pk, "pay.example": old.pk,
         "a.pay.example": None, "x.many.example": old.pk, "other.example": None, "charlie.example": None, "": None,
     }  # fmt: skip
@@ -125,8 +125,8 @@ def test_rotated_keys_and_the_quota_flag_arrive(site: Site, account: Account) ->
 def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(site: Site) -> None:
     key, plain = api_key_create(site=site, name="reader", can_track=False)
     known.catch_up()
-    facts = known.key(plain)
-    assert (facts.site_id, facts.can_read, facts.can_track, facts.trusted) == (site.pk, True, False, False)
+    config = known.key(plain)
+    assert (config.site_id, config.can_read, config.can_track, config.trusted) == (site.pk, True, False, False)
     assert known.key(plain[:-1]) is known.key("") is known.key("ck_\ud800") is None
     api_key_revoke(key=key)
     known.catch_up()
@@ -143,9 +143,9 @@ def test_a_key_ends_when_it_expires_without_anybody_doing_anything(site: Site) -
 
 def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
     _, plain = api_key_create(site=site, name="x")
-    given = api_key_provision(site=site)
+    provisioned = api_key_provision(site=site)
     rows = repr(list(ApiKey.objects.values()))
-    assert plain not in rows and given not in rows
+    assert plain not in rows and provisioned not in rows
 
 
 def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_assert_num_queries) -> None:
@@ -154,7 +154,7 @@ def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_as
     with django_assert_num_queries(0):
         assert known.key(plain)
         assert known.site(site.pk) and known.site_by_host("example.com")
-    known.write_used()
+    known.write_last_used()
     key.refresh_from_db()
     assert timezone.now() - key.last_used < timedelta(seconds=5)
     before = key.change
@@ -171,11 +171,11 @@ def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> No
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", away)
-    assert known.keeper.attempt(known.catch_up) is False
+    assert known.refresher.attempt(known.catch_up) is False
     assert known.site(site.pk) and known.key(plain)
-    assert known.keeper.attempt(known.write_used) is False
+    assert known.refresher.attempt(known.write_last_used) is False
     monkeypatch.undo()
-    known.write_used()
+    known.write_last_used()
     assert ApiKey.objects.get().last_used is not None
 
 
@@ -185,9 +185,9 @@ async def first_question(site_id: int):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_first_question_may_come_from_an_event_loop(account: Account) -> None:
-    made = site_create(account=account, domain="loop.example")
+    created = site_create(account=account, domain="loop.example")
     known.forget()
-    assert asyncio.run(first_question(made.pk)).domain == "loop.example"
+    assert asyncio.run(first_question(created.pk)).domain == "loop.example"
 
 
 def wait_for(condition, seconds: float) -> float:

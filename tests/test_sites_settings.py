@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.host_names import readable_host
-from sites.facts import site_facts
+from sites.facts import build_site_config
 from sites.hosts import HostMatcher, host_name
 from sites.models import FIRST_SITE_ID, Site
 from sites.services import api_key_provision, api_key_revoke, site_create, site_delete, site_update
@@ -35,7 +35,8 @@ def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
 
 
 def test_a_site_with_a_sharp_s_takes_the_hits_of_its_domain_and_none_of_another(account) -> None:
-    matcher = site_facts(site_create(account=account, domain="straße.de", allowed_hosts=["*größe.example"])).hosts
+    hosts = ["*größe.example"]
+    matcher = build_site_config(site_create(account=account, domain="straße.de", allowed_hosts=hosts)).hosts
     accepted = ("xn--strae-oqa.de", "straße.de", "www.xn--strae-oqa.de", "a.xn--gre-6ka8i.example")
     assert all(matcher.accepts_host(host) for host in accepted)
     assert not any(matcher.accepts_host(host) for host in ("strasse.de", "grosse.example", "groesse.example"))
@@ -69,11 +70,11 @@ LOCAL = ("localhost", "app", "intranet.corp", "a_b.example.com", "_dmarc.example
 def test_names_of_ones_own_machine_and_network_are_host_names(account, name: str) -> None:
     site = site_create(account=account, domain=name)
     assert site.domain == name
-    assert site_facts(site).hosts.accepts_host(name)
+    assert build_site_config(site).hosts.accepts_host(name)
     other = site_create(account=account, domain="example.org", allowed_hosts=[name])
     assert other.allowed_hosts == [name]
-    assert site_facts(other).hosts.accepts_host(name)
-    assert not site_facts(other).hosts.accepts_host("elsewhere.example")
+    assert build_site_config(other).hosts.accepts_host(name)
+    assert not build_site_config(other).hosts.accepts_host("elsewhere.example")
 
 
 @pytest.mark.parametrize(
@@ -139,16 +140,16 @@ def test_exclusions_are_stored_clean_and_compiled(site: Site) -> None:
         excluded_countries=["ee", "A1"],
     )
     assert site.excluded_ips == ["192.0.2.0/24", "2001:db8::1"]
-    facts = site_facts(site)
-    assert facts.excluded_countries == {"EE", "A1"}
-    told = {path: facts.excludes_page(path) for path in ("/admin/x/y", "/admin", "/thanks", "/thanks/2", "/a.pdf")}
-    assert told == {"/admin/x/y": True, "/admin": False, "/thanks": True, "/thanks/2": False, "/a.pdf": True}
+    config = build_site_config(site)
+    assert config.excluded_countries == {"EE", "A1"}
+    excluded = {path: config.excludes_page(path) for path in ("/admin/x/y", "/admin", "/thanks", "/thanks/2", "/a.pdf")}
+    assert excluded == {"/admin/x/y": True, "/admin": False, "/thanks": True, "/thanks/2": False, "/a.pdf": True}
 
 
 def test_a_page_pattern_is_text_and_no_expression(site: Site) -> None:
     site_update(site=site, excluded_pages=["/a.b(c"])
-    assert site_facts(site).excludes_page("/a.b(c")
-    assert not site_facts(site).excludes_page("/axb(c")
+    assert build_site_config(site).excludes_page("/a.b(c")
+    assert not build_site_config(site).excludes_page("/axb(c")
 
 
 def test_the_forms_save_what_they_show(inside: Client, site: Site) -> None:
@@ -208,10 +209,10 @@ def test_a_wrong_line_is_shown_with_the_reason_and_nothing_is_saved(inside: Clie
 def test_a_site_is_added_and_its_code_shown(inside: Client, account) -> None:
     fields = {"account": account.pk, "domain": "https://shop.example/", "timezone": "Europe/Tallinn"}
     page = inside.post("/sites/new", fields, follow=True).content.decode()
-    made = Site.objects.get(domain="shop.example")
-    code = f'<script async data-id="{made.pk}" src="//testserver/js"></script>'
+    created = Site.objects.get(domain="shop.example")
+    code = f'<script async data-id="{created.pk}" src="//testserver/js"></script>'
     assert code.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;") in page
-    assert f"//testserver/{made.pk}ns.gif" in page
+    assert f"//testserver/{created.pk}ns.gif" in page
 
 
 def test_a_site_cannot_be_put_into_somebody_elses_account(inside: Client, charlie) -> None:

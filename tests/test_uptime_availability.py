@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sites.uptime.history import availability_of, days, midnight, spans_between
+from sites.uptime.history import compute_availability, compute_daily_uptime, midnight_of, spans_between
 from sites.uptime.models import Incident, Monitor, WatchedPeriod
 from sites.uptime.run import forget_old_hours, write_results
 from sites.uptime.services import incident_tell, monitor_create, monitor_update, monitor_url_set
@@ -21,7 +21,7 @@ from tests.older_database import ALIAS, database_before, migrate_to_newest
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 OK, BAD = Verdict(True, 80), Verdict(False, cause="The name shop.example could not be resolved.")
-NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", made=False)
+NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", conclusive=False)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_monitor_that_never_answered_is_at_zero_on_every_surface(client, alice
 
 def between_dates(monitor, site, date):
     """Whether the quarter of an hour before now touches the date."""
-    today = midnight(timezone.now().astimezone(ZoneInfo(site.timezone)).date(), ZoneInfo(site.timezone))
+    today = midnight_of(timezone.now().astimezone(ZoneInfo(site.timezone)).date(), ZoneInfo(site.timezone))
     return date == "today" or monitor.checked - 14 * MINUTE < today
 
 
@@ -68,23 +68,23 @@ def test_a_day_without_checks_is_unknown(monitor):
     write(monitor, (NOW, OK), (NOW + MINUTE, OK))
     later = NOW + 5 * DAY
     write(monitor, (later, OK), (later + MINUTE, BAD), (later + 2 * MINUTE, BAD), (later + 3 * MINUTE, OK))
-    found = days(monitor, now=later + 4 * MINUTE, zone="UTC", count=7)
-    assert [span.availability for span in found] == [None, 100, None, None, None, None, 50]
-    assert [span.seconds_watched for span in found] == [0, 120, 0, 0, 0, 0, 240]
-    assert availability_of(found) == pytest.approx(100 * 4 / 6)
+    result = compute_daily_uptime(monitor, now=later + 4 * MINUTE, zone="UTC", count=7)
+    assert [span.availability for span in result] == [None, 100, None, None, None, None, 50]
+    assert [span.seconds_watched for span in result] == [0, 120, 0, 0, 0, 0, 240]
+    assert compute_availability(result) == pytest.approx(100 * 4 / 6)
 
 
 def test_a_pause_is_neither_up_nor_down_and_ends_what_was_down(monitor):
     write(monitor, *every_minute(NOW, OK, 10), *every_minute(NOW + 10 * MINUTE, BAD, 10))
     monitor_update(monitor=monitor, changes={"enabled": False}, now=NOW + 19 * MINUTE + timedelta(seconds=30))
-    found = between(monitor, NOW, NOW + DAY)
-    assert (found.seconds_watched, found.seconds_down) == (1170, 570)
+    result = between(monitor, NOW, NOW + DAY)
+    assert (result.seconds_watched, result.seconds_down) == (1170, 570)
     assert (monitor.state, Incident.objects.get().end) == ("unknown", NOW + 19 * MINUTE + timedelta(seconds=30))
     assert incident_tell(Incident.objects.get()) == 0
     monitor_update(monitor=monitor, changes={"enabled": True}, now=NOW + 2 * HOUR)
     write(monitor, *every_minute(NOW + 2 * HOUR, OK, 10))
-    found = between(monitor, NOW, NOW + DAY)
-    assert (found.seconds_watched, found.seconds_down) == (1770, 570)
+    result = between(monitor, NOW, NOW + DAY)
+    assert (result.seconds_watched, result.seconds_down) == (1770, 570)
 
 
 def test_a_result_that_comes_after_the_pause_counts_nothing(monitor):
@@ -109,8 +109,8 @@ def test_checks_that_were_not_made_are_no_watched_time(monitor):
 def test_an_outage_during_which_nothing_could_be_checked_counts_only_where_it_was_seen(monitor):
     checks = [(NOW, OK), (NOW + MINUTE, BAD), (NOW + 2 * MINUTE, BAD), (NOW + 3 * MINUTE, NOT_MADE)]
     write(monitor, *checks, (NOW + 3 * HOUR, BAD), (NOW + 3 * HOUR + MINUTE, OK))
-    found = between(monitor, NOW, NOW + 3 * HOUR + 2 * MINUTE)
-    assert (found.seconds_watched, found.seconds_down) == (300, 180)
+    result = between(monitor, NOW, NOW + 3 * HOUR + 2 * MINUTE)
+    assert (result.seconds_watched, result.seconds_down) == (300, 180)
 
 
 def test_a_failure_that_is_not_confirmed_yet_is_unknown(monitor):
@@ -183,7 +183,7 @@ def inside(minute, stretches):
 def stretches(length, most):
     """Up to `most` stretches of the month, apart from each other."""
     cuts = st.lists(st.integers(1, length - 1), unique=True, max_size=2 * most).map(sorted)
-    return cuts.map(lambda found: list(zip(found[::2], found[1::2], strict=False)))
+    return cuts.map(lambda result: list(zip(result[::2], result[1::2], strict=False)))
 
 
 @st.composite
@@ -209,13 +209,13 @@ def happen(site, month):
     paused, done = inside(month.made, month.pauses), 0
     if paused:
         monitor_update(monitor=monitor, changes={"enabled": False}, now=at_minute(month.made))
-    for turn in turns:
-        part = [(at_minute(minute), verdict) for minute, verdict in month.checks[done:] if minute < turn]
+    for switch in turns:
+        part = [(at_minute(minute), verdict) for minute, verdict in month.checks[done:] if minute < switch]
         write(monitor, *part)
         done += len(part)
-        if turn < month.length:
+        if switch < month.length:
             paused = not paused
-            monitor_update(monitor=monitor, changes={"enabled": not paused}, now=at_minute(turn))
+            monitor_update(monitor=monitor, changes={"enabled": not paused}, now=at_minute(switch))
     return monitor
 
 
@@ -226,16 +226,16 @@ def at_minute(minute):
 def evaluate(month):
     """Every minute of the month as "up", "down" or "unknown", one after the other: what the last check said, as long as
     it speaks: until the next one is made, if that is not late, else until that was due, and never into a pause."""
-    said = ["unknown"] * month.length
+    states = ["unknown"] * month.length
     for index, (minute, word) in enumerate(confirmed(month)):
         due = minute + month.interval
         following, verdict = month.checks[index + 1] if index + 1 < len(month.checks) else (month.length, NOT_MADE)
-        until = following if verdict.made and following <= due + LATE else min(due, following)
+        until = following if verdict.conclusive and following <= due + LATE else min(due, following)
         for one in range(minute, until):
             if word == "unknown" or inside(one, month.pauses):
                 break
-            said[one] = word
-    return said
+            states[one] = word
+    return states
 
 
 def confirmed(month):
@@ -271,7 +271,7 @@ def share(words):
 def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone, data):
     monitor, words = happen(site, month), evaluate(month)
     tz, end = ZoneInfo(zone), at_minute(month.length)
-    midnights = [midnight(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
+    midnights = [midnight_of(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
     cuts = [data.draw(st.integers(0, month.length)) for _ in range(4)]
     edges = sorted({FIRST, end, *(at_minute(cut) for cut in cuts), *(one for one in midnights if FIRST < one < end)})
     for span, start, until in zip(spans_between(monitor, edges), edges, edges[1:], strict=False):
@@ -279,8 +279,8 @@ def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone
         watched, down = len(part) - part.count("unknown"), part.count("down")
         assert (start, span.seconds_watched / 60, span.seconds_down / 60) == (start, watched, down)
         assert span.availability == (None if share(part) is None else pytest.approx(share(part)))
-    last = days(monitor, now=end, zone=zone, count=33)
-    assert availability_of(last) == (None if share(words) is None else pytest.approx(share(words)))
+    last = compute_daily_uptime(monitor, now=end, zone=zone, count=33)
+    assert compute_availability(last) == (None if share(words) is None else pytest.approx(share(words)))
 
 
 def test_what_was_checked_before_watched_time_was_kept_is_known_by_the_hour(tmp_path, django_db_blocker):
@@ -295,8 +295,8 @@ def test_what_was_checked_before_watched_time_was_kept_is_known_by_the_hour(tmp_
             rows["UptimeHour"].create(monitor=monitor, hour=NOW + hour * HOUR, checks=60)
         rows["UptimeHour"].create(monitor=monitor, hour=NOW + 3 * HOUR, checks=0)
         migrate_to_newest()
-        found = WatchedPeriod.objects.using(ALIAS).order_by("start").values_list("start", "end")
-        assert list(found) == [
+        result = WatchedPeriod.objects.using(ALIAS).order_by("start").values_list("start", "end")
+        assert list(result) == [
             (NOW + 20 * MINUTE, NOW + 3 * HOUR),
             (NOW + 5 * HOUR, NOW + 5 * HOUR + MINUTE),
         ]

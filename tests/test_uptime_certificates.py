@@ -18,6 +18,7 @@ from sites.alerts.services import alerts_watch
 from sites.outbound import connection
 from sites.uptime.certificates import parse_days
 from sites.uptime.check import check
+from sites.uptime.history import spans_between
 from sites.uptime.models import Monitor
 from sites.uptime.run import run_round, write_results
 from sites.uptime.services import incident_tell, monitor_create, monitor_update
@@ -164,6 +165,16 @@ def test_the_first_certificate_to_expire_of_all_redirects_counts(client, alice, 
     assert (monitor.state, monitor.tls_expires) == ("up", now + 12 * DAY)
     alerts_watch(now=now)
     assert subjects() == ["The certificate of Shop expires in 12 days"]
+
+
+def test_a_certificate_that_is_valid_for_less_than_an_hour_is_no_down_time(site, authority):
+    now = timezone.now().replace(microsecond=0)
+    with misbehaving(tls=certificate(authority, now + timedelta(minutes=30))) as server:
+        monitor = monitor_create(site=site, url=f"{server.base}/ok", now=now - timedelta(minutes=1))
+        run_round(check, incident_tell, now - timedelta(minutes=1))
+    monitor.refresh_from_db()
+    assert (monitor.state, monitor.cause, monitor.tls_expires) == ("up", "", now + timedelta(minutes=30))
+    assert spans_between(monitor, [now - timedelta(minutes=1), now])[0].seconds_down == 0
 
 
 def test_a_webhook_gets_the_date(site, alert):

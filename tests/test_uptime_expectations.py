@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from sites.outbound.text import decode_body
+from sites.outbound.body import decode_body
 from sites.uptime.check import check
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.run import run_round
@@ -106,13 +106,13 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "said"), REFUSED)
-def test_what_no_answer_can_meet_is_refused_by_form_and_service(client, alice, site, fields, said):
-    with pytest.raises(ValidationError, match=said):
+@pytest.mark.parametrize(("fields", "sentence"), REFUSED)
+def test_what_no_answer_can_meet_is_refused_by_form_and_service(client, alice, site, fields, sentence):
+    with pytest.raises(ValidationError, match=sentence):
         monitor_create(site=site, url="https://example.com/", **fields)
     client.force_login(alice)
     page = client.post(reverse("uptime-new", args=[site.pk]), MONITOR | fields).content.decode()
-    assert said in page and not Monitor.objects.exists()
+    assert sentence in page and not Monitor.objects.exists()
 
 
 @pytest.mark.parametrize("fields", ACCEPTED)

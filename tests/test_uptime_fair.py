@@ -98,11 +98,11 @@ def test_the_second_look_at_a_failure_is_on_time_beside_a_crowd(site, world):
     crowd(500)
     world.answers = [Verdict(False, cause="Answered 503; expected 200-399.")] * 2
     monitor = monitor_create(site=site, url="https://example.com/", interval=3600, now=NOW)
-    told = []
-    run.run_round(world.check, told.append, NOW)
+    notified = []
+    run.run_round(world.check, notified.append, NOW)
     incident = Incident.objects.get(monitor=monitor)
     assert 10 <= world.written[1][1] - world.written[0][1] <= 10 + 2 * TICK
-    assert [one.pk for one in told if one.monitor_id == monitor.pk] == [incident.pk]
+    assert [one.pk for one in notified if one.monitor_id == monitor.pk] == [incident.pk]
 
 
 def test_a_monitor_that_was_deleted_while_it_was_asked_spoils_nothing(site):
@@ -119,7 +119,7 @@ def test_a_monitor_that_was_deleted_while_it_was_asked_spoils_nothing(site):
 def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
     bad = monitor_create(site=site, url="https://example.com/a", now=NOW)
     good = monitor_create(site=site, url="https://example.com/b", now=NOW)
-    apply = run.apply
+    apply = run.apply_result
 
     def broken(monitor, verdict, now):
         if monitor.pk == bad.pk:
@@ -129,7 +129,7 @@ def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
     async def check(monitor):
         return Verdict(True, 50)
 
-    monkeypatch.setattr(run, "apply", broken)
+    monkeypatch.setattr(run, "apply_result", broken)
     assert run.run_round(check, lambda incident: None, NOW) == 2
     good.refresh_from_db()
     assert good.state == "up"
@@ -138,18 +138,18 @@ def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
 def test_who_cannot_be_told_keeps_no_other_from_being_told(site):
     monitors = [monitor_create(site=site, url=f"https://example.com/{n}", now=NOW) for n in range(3)]
     Monitor.objects.update(state="unsure", first_failure=NOW - timedelta(seconds=10))
-    told = []
+    notified = []
 
     def tell(incident):
         if incident.monitor_id == monitors[0].pk:
             raise ValueError("these words cannot be made")
-        told.append(incident.monitor_id)
+        notified.append(incident.monitor_id)
 
     async def check(monitor):
         return Verdict(False, cause="Answered 503; expected 200-399.")
 
     run.run_round(check, tell, NOW)
-    assert sorted(told) == [monitor.pk for monitor in monitors[1:]]
+    assert sorted(notified) == [monitor.pk for monitor in monitors[1:]]
 
 
 def test_monitors_of_a_deleted_site_rest(site):
@@ -168,8 +168,8 @@ def test_beside_500_monitors_of_a_server_that_never_answers_a_check_comes_every_
     hole = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     threading.Thread(target=accept_for_ever, args=(listener,), daemon=True).start()
     answering = socket.create_server(("127.0.0.1", 0))
-    asked: list[float] = []
-    threading.Thread(target=answer_for_ever, args=(answering, asked), daemon=True).start()
+    requested: list[float] = []
+    threading.Thread(target=answer_for_ever, args=(answering, requested), daemon=True).start()
     crowd(500, hole, now=datetime.now(UTC))
     fine = f"http://127.0.0.1:{answering.getsockname()[1]}/"
     monitor = monitor_create(site=site, url=fine, interval=30, now=datetime.now(UTC))
@@ -199,21 +199,21 @@ def one_round(row):
 
 
 def accept_for_ever(listener):
-    kept = []
+    connections = []
     while True:
         try:
-            kept.append(listener.accept()[0])
+            connections.append(listener.accept()[0])
         except OSError:
             return
 
 
-def answer_for_ever(listener, asked):
+def answer_for_ever(listener, requested):
     while True:
         try:
             connected, _ = listener.accept()
         except OSError:
             return
         with connected:
-            asked.append(time.monotonic())
+            requested.append(time.monotonic())
             connected.recv(65536)
             connected.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.uptime.check import check
-from sites.uptime.history import days
+from sites.uptime.history import compute_daily_uptime
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.run import run_round
 from sites.uptime.services import incident_tell, monitor_create
-from sites.uptime.state import Standing, Verdict, judged
+from sites.uptime.state import MonitorStatus, Verdict, apply_check
 from tests.badserver import misbehaving
 from tests.dns_server import outbound_dns
 from tests.test_account_limits import CHANNEL, MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OK, BAD = Verdict(True, 50), Verdict(False, cause="Answered 503; expected 200-399.")
-NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", made=False)
+NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", conclusive=False)
 INNER = [
     "http://127.0.0.1:8000/healthz", "http://localhost/", "http://shop.localhost/", "http://[::1]/", "http://10.1.2.3/",
     "http://169.254.169.254/latest/", "http://2130706433/", "http://127.1/", "http://[::ffff:10.0.0.1]/",
@@ -76,6 +76,52 @@ def test_an_operator_can_allow_it(inside, site, settings):
     assert Monitor.objects.get().url == "http://10.1.2.3/"
 
 
+PRIVATE_NAMES = ["https://intranet/health", "https://intranet:8443/", "http://a_b/", "https://a_b.corp.example/"]
+
+
+@pytest.mark.parametrize("url", PRIVATE_NAMES)
+def test_a_name_of_a_private_network_is_watched_where_the_operator_allows_the_network(
+    inside, site, settings, monkeypatch, url
+):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
+    with outbound_dns(monkeypatch) as server:
+        server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
+        inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url})
+    assert Monitor.objects.get().url == url
+    assert monitor_create(site=site, url=url).url == url
+
+
+@pytest.mark.parametrize("url", PRIVATE_NAMES)
+def test_a_name_of_a_private_network_is_refused_where_the_operator_does_not(inside, site, monkeypatch, url):
+    sentence = "lies in a network that may not be reached from here. The operator of this installation can allow it"
+    with outbound_dns(monkeypatch) as server:
+        server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
+        page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    assert sentence in page and not Monitor.objects.exists()
+    if "." not in url:
+        with pytest.raises(ValidationError, match=sentence):
+            monitor_create(site=site, url=url)
+
+
+def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_refused(
+    inside, site, settings, monkeypatch
+):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
+    with outbound_dns(monkeypatch) as server:
+        server.addresses["intranet"] = ["192.168.1.1"]
+        page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": "https://intranet/"})
+    assert "intranet lies in a network that may not be reached" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://-intranet/", "https://in tranet/", "https://1.2/", "https://intra..net/", "//"]
+)
+def test_what_is_no_url_is_still_refused(inside, site, settings, url):
+    settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
+    page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    assert "Enter a valid URL" in page and not Monitor.objects.exists()
+
+
 @pytest.fixture
 def alert(site):
     channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="https://example.com/")
@@ -104,7 +150,7 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
     assert (monitor.state, monitor.checked) == ("unknown", None)
     assert "may not be reached" in monitor.cause
     assert not Incident.objects.exists() and not Delivery.objects.exists() and not UptimeHour.objects.exists()
-    assert days(monitor, now=NOW + timedelta(hours=1), zone="UTC", count=1)[0].availability is None
+    assert compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="UTC", count=1)[0].availability is None
     page = inside.get(reverse("uptime-monitor", args=[site.pk, monitor.pk])).content.decode()
     assert "Not checked: inner.example lies in a network" in page
     status = inside.get(reverse("status", args=[site.pk])).content.decode()
@@ -139,22 +185,22 @@ def test_what_was_down_stays_down_until_it_is_seen_to_answer(site, alert):
 
 
 def test_failures_on_both_sides_of_what_was_not_checked_do_not_confirm_each_other():
-    unsure = judged(Standing("up", NOW), BAD, NOW).standing
-    between = judged(unsure, NOT_MADE, NOW + timedelta(seconds=10)).standing
-    after = judged(between, BAD, NOW + timedelta(hours=1))
-    assert (between.word, after.standing.word, after.went_down) == ("unknown", "unsure", None)
+    unsure = apply_check(MonitorStatus("up", NOW), BAD, NOW).status
+    between = apply_check(unsure, NOT_MADE, NOW + timedelta(seconds=10)).status
+    after = apply_check(between, BAD, NOW + timedelta(hours=1))
+    assert (between.state, after.status.state, after.incident_start) == ("unknown", "unsure", None)
 
 
 @given(st.lists(st.sampled_from([OK, BAD, NOT_MADE]), max_size=60))
 def test_without_what_was_not_checked_no_incident_is_longer_or_lost(verdicts):
     """Checks that were not made open and close nothing by themselves."""
-    standing = Standing()
+    status = MonitorStatus()
     for step, verdict in enumerate(verdicts):
-        change = judged(standing, verdict, NOW + timedelta(minutes=step))
+        transition = apply_check(status, verdict, NOW + timedelta(minutes=step))
         if verdict is NOT_MADE:
-            assert (change.went_down, change.came_up, change.confirm_at) == (None, None, None)
-            assert change.standing.word == ("down" if standing.word == "down" else "unknown")
-        standing = change.standing
+            assert (transition.incident_start, transition.incident_end, transition.confirm_at) == (None, None, None)
+            assert transition.status.state == ("down" if status.state == "down" else "unknown")
+        status = transition.status
 
 
 def test_the_destination_of_a_link_that_may_not_be_asked_is_refused_in_words(inside, site, account, fresh_links):

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.uptime.check import check
-from sites.uptime.history import days, percentile
+from sites.uptime.history import compute_daily_uptime, compute_percentile
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.run import claim_due, run_round, write_results
 from sites.uptime.services import incident_tell, incidents_tell_late, monitor_create
@@ -142,14 +142,14 @@ def test_a_round_checks_only_what_is_due_and_enabled(site):
     due = monitor_create(site=site, url="https://example.com/a", now=NOW)
     monitor_create(site=site, url="https://example.com/b", now=NOW + timedelta(minutes=1))
     monitor_create(site=site, url="https://example.com/c", now=NOW, enabled=False)
-    asked = []
+    checked = []
 
     async def fine(monitor):
-        asked.append(monitor.pk)
+        checked.append(monitor.pk)
         return Verdict(True, 50)
 
     assert run_round(fine, lambda incident: None, NOW) == 1
-    assert asked == [due.pk]
+    assert checked == [due.pk]
 
 
 def test_a_check_that_breaks_is_no_failure_of_what_it_was_to_ask(site):
@@ -170,13 +170,13 @@ def test_hours_count_checks_and_keep_percentiles(monitor):
     play(monitor, *[Verdict(True, 100)] * 9, Verdict(True, 2000))
     hour = UptimeHour.objects.get()
     assert (hour.checks, hour.failures) == (10, 0)
-    assert percentile(hour.histogram, 0.5) == pytest.approx(100, rel=0.05)
-    assert percentile(hour.histogram, 0.99) == pytest.approx(2000, rel=0.05)
+    assert compute_percentile(hour.histogram, 0.5) == pytest.approx(100, rel=0.05)
+    assert compute_percentile(hour.histogram, 0.99) == pytest.approx(2000, rel=0.05)
 
 
 def test_the_days_page_counts_seconds_down(monitor):
     play(monitor, Verdict(True, 50), BAD, BAD, Verdict(True, 50))
-    today = days(monitor, now=NOW + timedelta(hours=1), zone="Europe/Tallinn", count=3)[-1]
+    today = compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="Europe/Tallinn", count=3)[-1]
     assert today.seconds_down == 120
     assert today.checks == 4
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sites.uptime.state import CONFIRM_AFTER, Standing, Verdict, judged, next_moment
+from sites.uptime.state import CONFIRM_AFTER, MonitorStatus, Verdict, apply_check, next_moment
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 OK, BAD = Verdict(True, 120), Verdict(False, cause="It did not answer in time.")
@@ -15,22 +15,22 @@ OK, BAD = Verdict(True, 120), Verdict(False, cause="It did not answer in time.")
 
 def play(outcomes, start=START, interval=60):
     """Every (down, up) pair and confirmation that a list of check outcomes leads to."""
-    standing, now, stories, confirmations = Standing(), start, [], 0
+    status, now, stories, confirmations = MonitorStatus(), start, [], 0
     for good in outcomes:
-        change = judged(standing, OK if good else BAD, now)
-        if change.went_down:
-            stories.append([change.went_down, None])
-        if change.came_up:
-            stories[-1][1] = change.came_up
-        confirmations += change.confirm_at is not None
-        standing = change.standing
-        now = change.confirm_at or now + timedelta(seconds=interval)
-    return standing, stories, confirmations
+        transition = apply_check(status, OK if good else BAD, now)
+        if transition.incident_start:
+            stories.append([transition.incident_start, None])
+        if transition.incident_end:
+            stories[-1][1] = transition.incident_end
+        confirmations += transition.confirm_at is not None
+        status = transition.status
+        now = transition.confirm_at or now + timedelta(seconds=interval)
+    return status, stories, confirmations
 
 
 def test_one_failure_alone_tells_nobody():
-    standing, stories, confirmations = play([True, False, True, True])
-    assert (standing.word, stories, confirmations) == ("up", [], 1)
+    status, stories, confirmations = play([True, False, True, True])
+    assert (status.state, stories, confirmations) == ("up", [], 1)
 
 
 def test_a_confirmed_failure_starts_at_the_first_failed_check_and_ends_at_the_first_good_one():
@@ -40,18 +40,18 @@ def test_a_confirmed_failure_starts_at_the_first_failed_check_and_ends_at_the_fi
 
 
 def test_a_blip_does_not_reset_how_long_the_site_has_been_up():
-    standing, _, _ = play([True, False, True])
-    assert standing.since == START
+    status, _, _ = play([True, False, True])
+    assert status.since == START
 
 
 @given(st.lists(st.booleans(), max_size=400))
 def test_incidents_never_overlap_and_each_is_opened_and_closed_once(outcomes):
-    standing, stories, _ = play(outcomes)
+    status, stories, _ = play(outcomes)
     ends = [end for _, end in stories]
     assert all(end is not None for end in ends[:-1])
     assert all(start < end for start, end in stories if end)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(stories))
-    assert (standing.word == "down") == bool(stories and stories[-1][1] is None)
+    assert (status.state == "down") == bool(stories and stories[-1][1] is None)
 
 
 def test_a_month_of_minutes_of_up_and_down_is_told_once_an_incident():

@@ -13,6 +13,7 @@ from reports.clicky.people import dates_zone, moment
 from reports.pages.numbers import duration
 from sites.uptime.history import spans_between
 from sites.uptime.models import Incident, Monitor
+from sites.uptime.watched import annotate_recovery
 
 UPTIME = ("uptime", "uptime-list")
 
@@ -47,16 +48,17 @@ def incidents(asked: Asked, dates: Dates) -> list[Item]:
     start, end = edges(asked, dates)
     touching = Q(end__isnull=True) | Q(end__gt=start)
     rows = Incident.objects.filter(touching, monitor__site_id=asked.facts.site_id, start__lt=end)
-    page = rows.select_related("monitor").order_by("-start")[asked.offset : asked.offset + asked.limit]
-    return [incident_item(row, asked) for row in page]
+    newest = annotate_recovery(rows, asked.now).select_related("monitor").order_by("-start")
+    page = newest[asked.offset : asked.offset + asked.limit]
+    return [incident_item(row, row.recovered, asked) for row in page]
 
 
-def incident_item(incident: Incident, asked: Asked) -> Item:
+def incident_item(incident: Incident, recovered: bool, asked: Asked) -> Item:
     seconds = int(((incident.end or asked.now) - incident.start).total_seconds())
     return {
         **moment(incident.start, dates_zone(asked)),
         "item": encoded(str(incident.monitor)),
-        "status": "down" if incident.end is None else "up",
+        "status": "down" if incident.end is None else "up" if recovered else "paused",
         "cause": encoded(incident.cause),
         "duration": str(seconds),
         "duration_pretty": duration(seconds),

@@ -1,1 +1,1 @@
-"""Alerts: conditions are watched, channels are told, every delivery is written down before it is made."""
+"""Alerts: conditions are evaluated, and their notifications are stored as deliveries before they are sent."""

@@ -1,4 +1,4 @@
-"""What can be watched. Rooms above register their conditions in `config.registrations`."""
+"""Registry of the conditions that alerts can have. Higher apps register theirs in `config.registrations`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sites.alerts.models import Alert
 
 @dataclass(frozen=True)
 class Firing:
-    """A condition has come true. `key` names the occasion: the same key is told once."""
+    """The notification that a condition holds. A channel gets each `key` once."""
 
     key: str
     subject: str
@@ -22,7 +22,7 @@ class Firing:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number or word of a condition, as its form field shows it. `check` raises ValueError with a sentence."""
+    """A parameter of a condition, and its form field. `check` raises ValueError with a sentence for an invalid text."""
 
     name: str
     label: str
@@ -32,24 +32,27 @@ class Parameter:
     check: Callable[[str], object] | None = None
 
 
-Watch = Callable[[Alert, datetime], Sequence[Firing]]
+Evaluate = Callable[[Alert, datetime], Sequence[Firing]]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A row of the registry. `watch` looks at the world and may keep what it saw in `alert.memory`; None = told
-    by events only and never polled."""
+    """A row of the registry.
+
+    `evaluate` is polled; it returns the notifications that are due and may store state in `alert.memory`. A condition
+    without it is never polled: its notifications are sent by events.
+    """
 
     name: str
     label: str
     doc: str
     parameters: tuple[Parameter, ...] = ()
-    watch: Watch | None = None
+    evaluate: Evaluate | None = None
 
 
 CONDITIONS: dict[str, Condition] = {}
 
 
 def register(*conditions: Condition) -> None:
-    """Make conditions known; called once at start from the switchboard."""
+    """Add conditions to the registry; called once at start."""
     CONDITIONS.update({condition.name: condition for condition in conditions})

@@ -28,16 +28,16 @@ CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
 
 
 def is_member_address(account: Account, address: str) -> bool:
-    """Whether the address belongs to a member of the account who can log in."""
+    """Return whether the address belongs to a member of the account who can log in."""
     members = account.memberships.accepted().filter(user__email=address.strip().lower(), user__is_active=True)
     return members.exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
 def count_test_message(account: Account) -> None:
     """Count one test message of the account. Raises ValidationError above its limit for an hour."""
-    most = account_limit(account, "test_messages_per_hour")
-    if throttle.count_attempt((throttle.Limit("channel-test", most, HOUR), str(account.pk))):
-        raise ValidationError(f"This account may send {most} test messages an hour. Try again later.")
+    maximum = account_limit(account, "test_messages_per_hour")
+    if throttle.count_attempt((throttle.Limit("channel-test", maximum, HOUR), str(account.pk))):
+        raise ValidationError(f"This account may send {maximum} test messages an hour. Try again later.")
 
 
 def confirmation_send(*, channel: Channel) -> None:
@@ -46,9 +46,9 @@ def confirmation_send(*, channel: Channel) -> None:
     Raises ValidationError above the limits for the account and for the address, and OSError when the mail server
     cannot be reached.
     """
-    most = account_limit(channel.account, "invitations_per_day")
-    if throttle.count_attempt((throttle.Limit("channel-confirm-account", most, DAY), str(channel.account_id))):
-        raise ValidationError(f"This account may have {most} addresses confirmed a day. Try again tomorrow.")
+    maximum = account_limit(channel.account, "invitations_per_day")
+    if throttle.count_attempt((throttle.Limit("channel-confirm-account", maximum, DAY), str(channel.account_id))):
+        raise ValidationError(f"This account may have {maximum} addresses confirmed a day. Try again tomorrow.")
     if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
     brand = with_plain_name(brand_of(channel.account))
@@ -57,40 +57,41 @@ def confirmation_send(*, channel: Channel) -> None:
         template="channel_confirmation",
         brand=brand,
         account_name=make_plain_name(str(channel.account)),
-        link=f"{brand.base_url}/channels/confirm/{make_token(channel, CONFIRM_SALT)}",
+        link=f"{brand.base_url}/channels/confirm/{create_token(channel, CONFIRM_SALT)}",
         days=CONFIRM_LINK_LIFETIME.days,
     )
 
 
-def stop_link(channel: Channel) -> str:
-    """The address at which the recipient of the channel's e-mail stops its messages."""
-    return f"{brand_of(channel.account).base_url}/channels/stop/{make_token(channel, STOP_SALT)}"
+def build_stop_link(channel: Channel) -> str:
+    """Build the URL at which the recipient of the channel's e-mail stops its messages."""
+    return f"{brand_of(channel.account).base_url}/channels/stop/{create_token(channel, STOP_SALT)}"
 
 
-def make_token(channel: Channel, salt: str) -> str:
-    """Make a signed token for this channel, valid while it has its present address."""
-    return signing.dumps([channel.pk, address_digest(channel)], salt=salt)
+def create_token(channel: Channel, salt: str) -> str:
+    """Create a signed token for this channel, valid while it has its present address."""
+    return signing.dumps([channel.pk, digest_address(channel)], salt=salt)
 
 
-def address_digest(channel: Channel) -> str:
+def digest_address(channel: Channel) -> str:
+    """Return a digest of the channel's address, so that a token ends when the address changes."""
     return hashlib.sha256(channel.target.strip().lower().encode()).hexdigest()[:32]
 
 
-def find_channel_by_token(token: str, salt: str, lasts: timedelta | None = None) -> Channel | None:
+def find_channel_by_token(token: str, salt: str, max_age: timedelta | None = None) -> Channel | None:
     """Find the channel of a token; None if the token is invalid or expired, or the channel has another address."""
     try:
-        key, digest = signing.loads(token, salt=salt, max_age=lasts)
+        channel_id, digest = signing.loads(token, salt=salt, max_age=max_age)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    channel = Channel.objects.filter(pk=key, kind=ChannelKind.EMAIL).select_related("account").first()
-    return channel if channel and address_digest(channel) == digest else None
+    channel = Channel.objects.filter(pk=channel_id, kind=ChannelKind.EMAIL).select_related("account").first()
+    return channel if channel and digest_address(channel) == digest else None
 
 
 @transaction.atomic
 def channel_confirm(*, channel: Channel, now: datetime) -> None:
     """Confirm the channel, unless its address has changed meanwhile. Confirming twice does nothing."""
     row = Channel.objects.select_for_update().filter(pk=channel.pk, confirmed=None).first()
-    if row is not None and address_digest(row) == address_digest(channel):
+    if row is not None and digest_address(row) == digest_address(channel):
         row.confirmed = now
         row.save(update_fields=["confirmed"])
 

@@ -19,8 +19,8 @@ from sites.alerts.confirmation import (
 
 
 @never_cache
-def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the confirmation mail: GET shows a button, POST confirms."""
+def confirm_channel(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the page of the confirmation mail's link; POST confirms the address."""
     channel = find_channel_by_token(token, CONFIRM_SALT, CONFIRM_LINK_LIFETIME)
     if channel is not None and request.method == "POST":
         channel_confirm(channel=channel, now=timezone.now())
@@ -30,8 +30,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 @csrf_exempt
 @never_cache
-def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in every message: GET shows a button, POST stops the messages at once, as RFC 8058 requires."""
+def stop_channel(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the page of every message's stop link; POST stops the messages at once, as RFC 8058 requires."""
     channel = find_channel_by_token(token, STOP_SALT)
     if channel is not None and request.method == "POST":
         channel_stop(channel=channel)

@@ -1,8 +1,8 @@
-"""Deliveries on their way out.
+"""Sending of deliveries.
 
-An e-mail is claimed before it is sent and never tried again after the mail server took it or the worker died: better
-a missing mail than two. A hook is delivered at least once: its claim runs out, it is tried again with growing pauses,
-always with the same delivery id, so that the receiver can drop repeats.
+An e-mail is claimed before it is sent, and is not sent again once the mail server has accepted it or the worker has
+died: a missing mail is better than two. A hook is delivered at least once: when its claim expires, it is sent again
+with growing pauses, always with the same delivery id, so that the receiver can drop repetitions.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from sites.alerts.senders import SENDERS, DeliveryFailed, Send
 from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
 
 log = logging.getLogger(__name__)
-PAUSES = [timedelta(seconds=s) for s in (10, 30, 120, 600, 1800, 3600)]
-CLAIM = timedelta(minutes=2)
+RETRY_PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600)]
+MIN_CLAIM = timedelta(minutes=2)
 GIVE_UP_AFTER = timedelta(days=1)
 MAX_RUNNING = 40  # messages that are sent at the same time
 MAX_PER_ACCOUNT = 8
-MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # of these: mails that a dying worker was sending are not sent again
+MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # few, since a mail is lost if its worker dies while sending it
 ROUND_SECONDS = 30.0  # then a round claims nothing more; the next one may begin a little earlier
 
 
@@ -43,7 +43,7 @@ class PreparedMessage:
     send: Send
 
 
-Sent = FinishedJob[PreparedMessage, DeliveryFailed | None]
+SentMessage = FinishedJob[PreparedMessage, DeliveryFailed | None]
 
 
 def deliver_due(*, now: datetime) -> int:
@@ -55,24 +55,26 @@ def deliver_due(*, now: datetime) -> int:
     close_undeliverable(now)
     arrived: list[Delivery] = []
 
-    slots, mails = Slots(MAX_RUNNING, MAX_PER_ACCOUNT), Slots(MAX_MAILS, MAX_MAILS_PER_ACCOUNT)
+    slots, mail_slots = Slots(MAX_RUNNING, MAX_PER_ACCOUNT), Slots(MAX_MAILS, MAX_MAILS_PER_ACCOUNT)
 
-    def write(done: list[Sent]) -> None:
-        for one in done:
-            mails.release(one.job)
-        run_each(
-            done, lambda one: arrived.append(one.job.item.delivery) if record_result(one) else None, what="Delivery"
-        )
+    def write_result(sent: SentMessage) -> None:
+        if record_result(sent):
+            arrived.append(sent.job.item.delivery)
+
+    def write(sent_messages: list[SentMessage]) -> None:
+        for sent in sent_messages:
+            mail_slots.release(sent.job)
+        run_each(sent_messages, write_result, what="Delivery")
 
     run_fair_round(
-        claim=lambda slots, at: claim_due(slots, mails, at), work=send_one, write=write, slots=slots,
+        claim=lambda slots, at: claim_due(slots, mail_slots, at), work=send_message, write=write, slots=slots,
         seconds=ROUND_SECONDS, now=now,
     )  # fmt: skip
     return len(arrived)
 
 
-def deliverable(now: datetime) -> QuerySet[Delivery]:
-    """Messages that may be sent now."""
+def select_deliverable(now: datetime) -> QuerySet[Delivery]:
+    """Select the messages that may be sent now."""
     unsent = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
     return Delivery.objects.filter(unsent, next_try__lte=now, channel__in=Channel.objects.usable())
 
@@ -82,29 +84,32 @@ def close_undeliverable(now: datetime) -> None:
     hooks whose workers died for a day; messages that waited a day for a channel that is off or not confirmed."""
     lost = Delivery.objects.filter(state=DeliveryState.SENDING, next_try__lte=now)
     old = now - GIVE_UP_AFTER
-    useless = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
+    blocked = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
         channel__in=Channel.objects.usable()
     )
     for rows, reason in (
         (lost.filter(channel__kind=ChannelKind.EMAIL), "The worker ended while it was sent; it may have arrived."),
         (lost.filter(created__lte=old), "The worker ended each time while it was sent."),
-        (useless, "Its channel was off or not confirmed for a day."),
+        (blocked, "Its channel was off or not confirmed for a day."),
     ):
         keys = list(rows.values_list("pk", flat=True))
         Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
 
 
-def claim_due(slots: Slots, mails: Slots, now: datetime) -> list[Job[PreparedMessage]]:
+def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[PreparedMessage]]:
     """Claim and prepare the messages that can be sent now; e-mails have a few slots of their own."""
     is_mail = Q(channel__kind=ChannelKind.EMAIL)
     jobs: list[Job[PreparedMessage]] = []
-    for rows, free in ((deliverable(now).filter(is_mail), mails), (deliverable(now).filter(~is_mail), slots)):
-        turn = choose_rows(rows, "channel__account_id", "next_try", free)
-        found = run_each(turn, lambda row: (row[1], claim(row[0], now)), what="Delivery")
-        jobs += [Job(account_id, out.delivery.pk, out) for account_id, out in found if out is not None]
+    for rows, free in (
+        (select_deliverable(now).filter(is_mail), mail_slots),
+        (select_deliverable(now).filter(~is_mail), slots),
+    ):
+        chosen = choose_rows(rows, "channel__account_id", "next_try", free)
+        claimed = run_each(chosen, lambda row: (row[1], claim(row[0], now)), what="Delivery")
+        jobs += [Job(account_id, message.delivery.pk, message) for account_id, message in claimed if message]
     for job in jobs:
         if job.item.delivery.channel.kind == ChannelKind.EMAIL:
-            mails.occupy(job)
+            mail_slots.occupy(job)
     return jobs
 
 
@@ -117,14 +122,14 @@ def claim(key: Any, now: datetime) -> PreparedMessage | None:
     row = Delivery.objects.filter(pk=key).values_list("next_try", "attempts").first()
     if row is None:
         return None
-    mine = Delivery.objects.filter(pk=key, next_try=row[0], attempts=row[1])
-    until = now + max(CLAIM, pause_after(row[1] + 1))
-    if not mine.update(state=DeliveryState.SENDING, next_try=until, attempts=row[1] + 1):
+    unclaimed = Delivery.objects.filter(pk=key, next_try=row[0], attempts=row[1])
+    until = now + max(MIN_CLAIM, pause_after(row[1] + 1))
+    if not unclaimed.update(state=DeliveryState.SENDING, next_try=until, attempts=row[1] + 1):
         return None
     try:
         delivery = Delivery.objects.select_related("channel__account", "alert").get(pk=key)
-        if hold := quiet_end(delivery.channel, now):
-            release = {"state": DeliveryState.WAITING, "next_try": hold, "attempts": row[1]}
+        if quiet_end := find_quiet_end(delivery.channel, now):
+            release = {"state": DeliveryState.WAITING, "next_try": quiet_end, "attempts": row[1]}
             Delivery.objects.filter(pk=key).update(**release)
             return None
         return PreparedMessage(delivery, SENDERS[delivery.channel.kind](delivery, now))
@@ -132,64 +137,66 @@ def claim(key: Any, now: datetime) -> PreparedMessage | None:
         raise
     except Exception as error:
         log.exception("Delivery %s could not be prepared", key)
-        plan_next_try(key, row[1] + 1, f"It could not be prepared: {type(error).__name__}.", now)
+        schedule_next_try(key, row[1] + 1, f"It could not be prepared: {type(error).__name__}.", now)
         return None
 
 
-async def send_one(out: PreparedMessage) -> DeliveryFailed | None:
+async def send_message(message: PreparedMessage) -> DeliveryFailed | None:
     """Send one message; returns why it did not arrive, or None. Never raises."""
     try:
-        await out.send()
+        await message.send()
     except DeliveryFailed as failure:
         return failure
     except Exception as error:
-        log.exception("Delivery %s could not be sent", out.delivery.pk)
+        log.exception("Delivery %s could not be sent", message.delivery.pk)
         return DeliveryFailed(f"It could not be sent: {type(error).__name__}.")
     return None
 
 
-def record_result(one: Sent) -> bool:
+def record_result(sent: SentMessage) -> bool:
     """Store the result of sending a message; returns whether it arrived."""
-    delivery = one.job.item.delivery
-    if one.result is None:
-        note_success(delivery, one.at)
+    delivery = sent.job.item.delivery
+    if sent.result is None:
+        record_success(delivery, sent.at)
         return True
-    note_failure(delivery, str(one.result), one.at, internal=one.result.internal)
+    record_failure(delivery, str(sent.result), sent.at, internal=sent.result.internal)
     return False
 
 
 def deliver(delivery: Delivery, now: datetime) -> bool:
     """Claim and send one message now; returns whether it arrived."""
-    out = claim(delivery.pk, now)
-    if out is None:
+    message = claim(delivery.pk, now)
+    if message is None:
         return False
-    result = asyncio.run(send_one(out))
-    return record_result(FinishedJob(Job(delivery.channel.account_id, delivery.pk, out), result, now))
+    result = asyncio.run(send_message(message))
+    return record_result(FinishedJob(Job(delivery.channel.account_id, delivery.pk, message), result, now))
 
 
-def quiet_end(channel: Channel, now: datetime) -> datetime | None:
-    """When the channel's quiet hours end, if `now` lies in them; they may cross midnight."""
+def find_quiet_end(channel: Channel, now: datetime) -> datetime | None:
+    """Return when the channel's quiet hours end, if `now` lies in them; they may cross midnight."""
     start, end = channel.quiet_from, channel.quiet_until
     if start is None or end is None or start == end:
         return None
     local = now.astimezone(ZoneInfo(channel.account.timezone))
     clock = local.time().replace(tzinfo=None)
-    quiet = start <= clock < end if start < end else clock >= start or clock < end
-    if not quiet:
+    is_quiet = start <= clock < end if start < end else clock >= start or clock < end
+    if not is_quiet:
         return None
     day = local.date() + timedelta(days=1 if end <= clock else 0)
     return datetime.combine(day, end, tzinfo=local.tzinfo)
 
 
-def note_success(delivery: Delivery, now: datetime) -> None:
+def record_success(delivery: Delivery, now: datetime) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(state=DeliveryState.SENT, sent=now, error="")
     Channel.objects.filter(pk=delivery.channel_id).update(failing_since=None)
 
 
-def note_failure(delivery: Delivery, error: str, now: datetime, *, internal: bool = False) -> None:
-    """Plan the next try; after a day of failures in a row give up and switch the channel off, saying so. An
-    `internal` failure, such as a mail server that is down, does not count against the channel."""
-    plan_next_try(delivery.pk, delivery.attempts, error, now)
+def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: bool = False) -> None:
+    """Schedule the next try; after a day of consecutive failures switch the channel off and mail the owners.
+
+    An `internal` failure, such as a mail server that is down, does not count against the channel.
+    """
+    schedule_next_try(delivery.pk, delivery.attempts, error, now)
     channel = delivery.channel
     if internal:
         return
@@ -199,7 +206,7 @@ def note_failure(delivery: Delivery, error: str, now: datetime, *, internal: boo
         switch_off(channel, error)
 
 
-def plan_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
+def schedule_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
     """Schedule the next try of a failed message, or give it up a day after it was created."""
     row = Delivery.objects.filter(pk=key)
     expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()
@@ -211,12 +218,12 @@ def plan_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
 
 
 def pause_after(attempts: int) -> timedelta:
-    """How long to wait after that many tries."""
-    return PAUSES[min(max(attempts, 1), len(PAUSES)) - 1]
+    """Return how long to wait after that many tries."""
+    return RETRY_PAUSES[min(max(attempts, 1), len(RETRY_PAUSES)) - 1]
 
 
 def switch_off(channel: Channel, error: str) -> None:
-    """Stop using `channel` and tell the account's owners by e-mail."""
+    """Switch the channel off and mail the account's owners."""
     reason = f"Switched off after a day of failures: {error}"[:200]
     if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
         return

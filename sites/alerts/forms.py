@@ -1,4 +1,4 @@
-"""Forms of channels and alerts; an alert's parameters come from its condition's row."""
+"""Forms of channels and alerts. The fields of an alert's parameters are built from its condition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sites.outbound import OutboundError, check_reachable
 
 
 class ChannelForm(forms.ModelForm):
-    """A channel. The address of a stored hook is shown as dots, because it is a secret: with it anybody can send."""
+    """Form of a channel. A stored hook's address is displayed as dots: anybody who knows it can send messages."""
 
     class Meta:
         model = Channel
@@ -35,7 +35,7 @@ class ChannelForm(forms.ModelForm):
             self.fields["target"].help_text = "It is not shown again. Leave the dots to keep it, or paste another."
 
     def clean_target(self) -> str:
-        """The address as entered; for a stored hook, dots or an empty field keep the stored one."""
+        """Return the address as entered; for a stored hook, dots or an empty field keep the stored one."""
         entered: str = self.cleaned_data["target"]
         return unmask(entered, self.hidden_target) or self.hidden_target
 
@@ -60,13 +60,13 @@ class ChannelForm(forms.ModelForm):
 
 
 class AlertForm(forms.ModelForm):
-    """What is watched, and who is told. Parameters of the condition are fields named `p_<name>`."""
+    """Form of an alert. Parameters of the condition are fields named `p_<name>`."""
 
     class Meta:
         model = Alert
         fields = ("name", "channels", "throttle_minutes", "enabled")
         widgets = {"channels": forms.CheckboxSelectMultiple}
-        labels = {"channels": "Tell", "throttle_minutes": "At most once in … minutes"}
+        labels = {"channels": "Notify", "throttle_minutes": "At most once in … minutes"}
 
     def __init__(self, *args: Any, site: Site, condition: Condition, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -77,16 +77,16 @@ class AlertForm(forms.ModelForm):
         if not self.initial["name"]:
             self.initial["name"] = condition.label
         for parameter in condition.parameters:
-            self.fields[f"p_{parameter.name}"] = self.field_of(parameter)
+            self.fields[f"p_{parameter.name}"] = self.build_field(parameter)
 
-    def field_of(self, row: Parameter) -> forms.Field:
+    def build_field(self, row: Parameter) -> forms.Field:
         value = self.instance.parameters.get(row.name, row.default)
         kind: type[forms.Field] = forms.FloatField if isinstance(row.default, int | float) else forms.CharField
         required = row.required and row.default != ""
         return kind(label=row.label, initial=value, required=required, help_text=row.help)
 
     def clean(self) -> dict[str, Any]:
-        """Refuse parameters that their condition cannot read."""
+        """Reject parameters that their condition cannot parse."""
         data = super().clean() or {}
         for row in self.condition.parameters:
             try:
@@ -97,5 +97,5 @@ class AlertForm(forms.ModelForm):
         return data
 
     def parameters(self) -> dict[str, Any]:
-        """The condition's parameters as entered."""
-        return {p.name: self.cleaned_data[f"p_{p.name}"] for p in self.condition.parameters}
+        """Return the condition's parameters as entered."""
+        return {row.name: self.cleaned_data[f"p_{row.name}"] for row in self.condition.parameters}

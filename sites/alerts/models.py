@@ -1,4 +1,4 @@
-"""Channels to people and programs, alerts that watch, and the log of deliveries."""
+"""Models of channels, alerts and the log of deliveries."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ USABLE = ~models.Q(kind=ChannelKind.EMAIL) | models.Q(confirmed__isnull=False)
 
 
 def webhook_secret() -> str:
-    """The word a receiver checks signatures with."""
+    """Create a secret that webhooks are signed with."""
     return secrets.token_urlsafe(32)
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def usable(self) -> ChannelQuerySet:
-        """Channels that may be sent to: switched on, and confirmed if they are e-mail addresses."""
+        """Select channels that may be sent to: switched on, and confirmed if they are e-mail addresses."""
         return self.filter(USABLE, enabled=True)
 
 
 class Channel(models.Model):
-    """Where messages go. `failing_since` is set by the first failure in a row; a day of it switches the channel off.
+    """Where messages are sent: an e-mail address or a hook.
 
-    Until its recipient has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to.
+    Until its recipient has confirmed it (`confirmed`), an e-mail address gets only the mail that asks to confirm.
+    `failing_since` is the first of consecutive failures; after a day of them the channel is switched off.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="channels")
@@ -57,8 +58,8 @@ class Channel(models.Model):
         return f"{self.get_kind_display()}: {self.name}"
 
     @property
-    def shown_target(self) -> str:
-        """The target as pages show it: an e-mail address in full; of a hook, whose URL is a secret, only the host."""
+    def displayed_target(self) -> str:
+        """The target for pages: an e-mail address in full; only the host of a hook, whose URL is a secret."""
         if self.kind == ChannelKind.EMAIL:
             return self.target
         host = urlsplit(self.target).hostname or ""
@@ -66,12 +67,12 @@ class Channel(models.Model):
 
     @property
     def waits_for_confirmation(self) -> bool:
-        """Whether this is an e-mail channel that its recipient has not confirmed."""
+        """True for an e-mail channel that its recipient has not confirmed."""
         return self.kind == ChannelKind.EMAIL and self.confirmed is None
 
 
 class Alert(models.Model):
-    """A condition that is watched. `condition` names a row of `sites.alerts.conditions.CONDITIONS`."""
+    """A condition of a site that is evaluated. `condition` is a key of `sites.alerts.conditions.CONDITIONS`."""
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="alerts")
     name = models.CharField(max_length=120)
@@ -96,7 +97,7 @@ class DeliveryState(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One message to one channel. (channel, key) is unique, so an incident is told once however often it is seen."""
+    """A message to a channel. (channel, key) is unique, so that no notification is sent twice."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")

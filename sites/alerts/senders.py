@@ -21,12 +21,12 @@ from django.template.loader import render_to_string
 
 from accounts.brand import brand_of
 from accounts.mail import one_line
-from sites.alerts.confirmation import stop_link
+from sites.alerts.confirmation import build_stop_link
 from sites.alerts.models import ChannelKind, Delivery
 from sites.outbound import OutboundError, OutboundNotMade, fetch_async
 
 HOOK_SECONDS = 15
-MAX_ANSWER_BYTES = 2_000  # of a hook; they are not used
+MAX_RESPONSE_BYTES = 2_000  # of a hook; the body is not used
 Send = Callable[[], Awaitable[None]]
 
 
@@ -39,11 +39,11 @@ class DeliveryFailed(Exception):
 
 
 def prepare_email(delivery: Delivery, now: datetime) -> Send:
-    return partial(send_letter, letter(delivery))
+    return partial(send_email, letter(delivery))
 
 
-async def send_letter(message: EmailMultiAlternatives) -> None:
-    """Hand a mail to the mail server. Raises DeliveryFailed."""
+async def send_email(message: EmailMultiAlternatives) -> None:
+    """Send a mail to the mail server. Raises DeliveryFailed."""
     try:
         await asyncio.to_thread(message.send)
     except smtplib.SMTPRecipientsRefused as error:
@@ -53,8 +53,8 @@ async def send_letter(message: EmailMultiAlternatives) -> None:
 
 
 def letter(delivery: Delivery) -> EmailMultiAlternatives:
-    """The mail of a message, text and HTML, in the name of the account's brand, with the link that ends such mails."""
-    brand, stop = brand_of(delivery.channel.account), stop_link(delivery.channel)
+    """Build the mail of a message as text and HTML, from the account's brand and with a link that stops such mails."""
+    brand, stop = brand_of(delivery.channel.account), build_stop_link(delivery.channel)
     site = delivery.alert.site if delivery.alert else None
     zone = site.timezone if site else "UTC"
     context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}
@@ -87,36 +87,38 @@ def prepare_webhook(delivery: Delivery, now: datetime) -> Send:
         "text": delivery.text,
         **delivery.payload,
     }
-    stamp = str(int(now.timestamp()))
-    signature = sign(delivery.channel.secret, stamp, json.dumps(body).encode())
-    return partial(post_to_hook, delivery, body, {"X-Timestamp": stamp, "X-Signature": f"sha256={signature}"})
+    timestamp = str(int(now.timestamp()))
+    signature = sign(delivery.channel.secret, timestamp, json.dumps(body).encode())
+    return partial(post_to_hook, delivery, body, {"X-Timestamp": timestamp, "X-Signature": f"sha256={signature}"})
 
 
-def sign(secret: str, stamp: str, body: bytes) -> str:
-    """HMAC-SHA256 of `timestamp.body`, hexadecimal: what a receiver computes to know the message is ours."""
-    return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """Return the hexadecimal HMAC-SHA256 of `timestamp.body`, which a receiver compares with its own."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 async def post_to_hook(delivery: Delivery, body: dict[str, Any], headers: dict[str, str]) -> None:
-    """POST a JSON body to the channel's hook. Redirects are not followed, because signature and text are meant for the
-    address that was entered. Raises DeliveryFailed."""
+    """POST a JSON body to the channel's hook. Raises DeliveryFailed.
+
+    Redirects are not followed, because signature and text are meant for the address that was entered.
+    """
     if not (delivery.channel.target and delivery.channel.secret):
         raise DeliveryFailed(
             "The channel's stored address or secret cannot be decrypted; enter it again.", internal=True
         )
-    given = {"Content-Type": "application/json", "X-Delivery-Id": str(delivery.pk), **headers}
+    all_headers = {"Content-Type": "application/json", "X-Delivery-Id": str(delivery.pk), **headers}
     content = json.dumps(body).encode()
     try:
-        answer = await fetch_async(
-            delivery.channel.target, method="POST", headers=given, content=content, timeout=HOOK_SECONDS,
-            follow=False, most_bytes=MAX_ANSWER_BYTES,
+        response = await fetch_async(
+            delivery.channel.target, method="POST", headers=all_headers, content=content, timeout=HOOK_SECONDS,
+            follow=False, most_bytes=MAX_RESPONSE_BYTES,
         )  # fmt: skip
     except OutboundError as error:
         raise DeliveryFailed(str(error), internal=isinstance(error, OutboundNotMade)) from error
-    if 300 <= answer.status < 400:
-        raise DeliveryFailed(f"The hook answered {answer.status}. Enter the address that it redirects to.")
-    if not 200 <= answer.status < 300:
-        raise DeliveryFailed(f"The hook answered {answer.status}.")
+    if 300 <= response.status < 400:
+        raise DeliveryFailed(f"The hook answered {response.status}. Enter the address that it redirects to.")
+    if not 200 <= response.status < 300:
+        raise DeliveryFailed(f"The hook answered {response.status}.")
 
 
 SENDERS: dict[str, Callable[[Delivery, datetime], Send]] = {

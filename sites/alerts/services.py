@@ -1,4 +1,4 @@
-"""Writes of alerts: queue a message once, and run every watched condition."""
+"""Writes to channels and alerts: queue each message once, and evaluate the polled conditions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def channel_delete(*, channel: Channel) -> None:
 
 
 def check_hook(channel: Channel) -> None:
-    """Raise ValidationError for a hook that may not be reached, as far as can be told without a DNS lookup."""
+    """Raise ValidationError for a hook that may not be reached, as far as this is known without a DNS lookup."""
     try:
         check_host(channel.target)
     except OutboundError as error:
@@ -85,8 +85,8 @@ def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterabl
 
 
 def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Alert | None = None) -> Delivery | None:
-    """The delivery of `firing` to `channel`, made now; None when this occasion was queued before."""
-    delivery, made = Delivery.objects.get_or_create(
+    """Queue a notification for a channel; returns None if its key was queued before."""
+    delivery, created = Delivery.objects.get_or_create(
         channel=channel,
         key=firing.key[:120],
         defaults={
@@ -97,41 +97,49 @@ def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Al
             "next_try": now,
         },
     )
-    return delivery if made else None
+    return delivery if created else None
 
 
 def quiet(alert: Alert, now: datetime) -> bool:
-    """Whether the alert was told too recently to be told again; "in the future" means that a clock was ahead."""
+    """Return whether the alert's last notification is too recent for another one.
+
+    A last notification in the future means that the clock was ahead; it does not count.
+    """
     since = now - alert.last_fired if alert.last_fired else None
     return since is not None and -timedelta(minutes=1) <= since < timedelta(minutes=alert.throttle_minutes)
 
 
 @transaction.atomic
 def alert_fire(*, alert: Alert, firing: Firing, now: datetime) -> int:
-    """Tell all channels of `alert` unless it was told too recently; the number of deliveries queued."""
+    """Queue a notification for the alert's channels unless its last one is too recent.
+
+    Uptime alerts are never held back: the end of an incident may follow its start. Returns the queued deliveries.
+    """
     if quiet(alert, now) and alert.condition != "uptime":
         return 0
     channels = alert.channels.usable()
     queued = [delivery_queue(channel=channel, firing=firing, now=now, alert=alert) for channel in channels]
-    made = sum(delivery is not None for delivery in queued)
-    if made:
+    count = sum(delivery is not None for delivery in queued)
+    if count:
         alert.last_fired = now
         alert.save(update_fields=["last_fired"])
-    return made
+    return count
 
 
 def alerts_watch(*, now: datetime) -> int:
-    """Look at every enabled alert whose condition is polled; the number of deliveries queued.
+    """Evaluate every enabled alert whose condition is polled; returns the number of queued deliveries.
 
-    One broken alert must not silence the others: it is logged and the round goes on."""
-    polled = [name for name, condition in CONDITIONS.items() if condition.watch]
+    An alert that raises is logged and does not affect the others.
+    """
+    polled = [name for name, condition in CONDITIONS.items() if condition.evaluate]
     alerts = Alert.objects.filter(enabled=True, condition__in=polled, site__deleted=None).select_related("site")
-    return sum(run_each(alerts, lambda alert: watch_one(alert, now), what="Alert"))
+    return sum(run_each(alerts, lambda alert: evaluate_alert(alert, now), what="Alert"))
 
 
-def watch_one(alert: Alert, now: datetime) -> int:
-    watch = CONDITIONS[alert.condition].watch
-    firings = watch(alert, now) if watch else ()
-    with transaction.atomic():  # what it remembers and what it says belong together, also when the worker dies here
+def evaluate_alert(alert: Alert, now: datetime) -> int:
+    """Evaluate an alert and queue its notifications; returns the number of queued deliveries."""
+    evaluate = CONDITIONS[alert.condition].evaluate
+    notifications = evaluate(alert, now) if evaluate else ()
+    with transaction.atomic():  # both or nothing, if the worker dies here
         alert.save(update_fields=["memory"])
-        return sum(alert_fire(alert=alert, firing=firing, now=now) for firing in firings)
+        return sum(alert_fire(alert=alert, firing=notification, now=now) for notification in notifications)

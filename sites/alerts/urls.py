@@ -1,4 +1,4 @@
-"""Addresses of the pages of alerts."""
+"""URLs of alerts and channels."""
 
 from django.urls import path
 
@@ -6,16 +6,16 @@ from sites.alerts import consent, views
 
 SITE = "sites/<int:site_id>/alerts"
 urlpatterns = [
-    path(SITE, views.alerts, name="alerts"),
-    path(f"{SITE}/new/<slug:condition>", views.alert_edit, name="alert-new"),
-    path(f"{SITE}/<int:alert_id>", views.alert_edit, name="alert-edit"),
-    path(f"{SITE}/<int:alert_id>/delete", views.alert_delete, name="alert-delete"),
-    path(f"{SITE}/channels/new", views.channel_edit, name="channel-new"),
-    path(f"{SITE}/channels/<int:channel_id>", views.channel_edit, name="channel-edit"),
-    path(f"{SITE}/channels/<int:channel_id>/secret", views.channel_secret, name="channel-secret"),
-    path(f"{SITE}/channels/<int:channel_id>/test", views.channel_test, name="channel-test"),
-    path(f"{SITE}/channels/<int:channel_id>/ask", views.channel_ask, name="channel-ask"),
-    path(f"{SITE}/channels/<int:channel_id>/delete", views.channel_delete, name="channel-delete"),
-    path("channels/confirm/<str:token>", consent.confirm, name="channel-confirm"),
-    path("channels/stop/<str:token>", consent.stop, name="channel-stop"),
+    path(SITE, views.list_alerts, name="alerts"),
+    path(f"{SITE}/new/<slug:condition>", views.edit_alert, name="alert-new"),
+    path(f"{SITE}/<int:alert_id>", views.edit_alert, name="alert-edit"),
+    path(f"{SITE}/<int:alert_id>/delete", views.delete_alert, name="alert-delete"),
+    path(f"{SITE}/channels/new", views.edit_channel, name="channel-new"),
+    path(f"{SITE}/channels/<int:channel_id>", views.edit_channel, name="channel-edit"),
+    path(f"{SITE}/channels/<int:channel_id>/secret", views.show_channel_secret, name="channel-secret"),
+    path(f"{SITE}/channels/<int:channel_id>/test", views.send_test_message, name="channel-test"),
+    path(f"{SITE}/channels/<int:channel_id>/ask", views.repeat_confirmation, name="channel-ask"),
+    path(f"{SITE}/channels/<int:channel_id>/delete", views.delete_channel, name="channel-delete"),
+    path("channels/confirm/<str:token>", consent.confirm_channel, name="channel-confirm"),
+    path("channels/stop/<str:token>", consent.stop_channel, name="channel-stop"),
 ]

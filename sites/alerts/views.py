@@ -1,4 +1,4 @@
-"""Pages of alerts: what is watched, who is told, what was sent."""
+"""Pages of alerts: the alerts of a site, the channels of its account, and what was sent."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from accounts.access import account_for
 from accounts.forms import add_mistakes
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
-from sites.alerts import services
 from sites.alerts.conditions import CONDITIONS, Firing
 from sites.alerts.confirmation import confirmation_send, count_test_message
 from sites.alerts.deliver import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
-from sites.alerts.services import alert_save, channel_save, channel_secret_replace, delivery_queue
+from sites.alerts.services import alert_save, channel_delete, channel_save, channel_secret_replace, delivery_queue
 from sites.models import Site
 
 
-def site_of_staff(request: HttpRequest, site_id: int) -> Site:
-    """The site, for those who may edit everything in its account: channels are the account's, guests get 404."""
+def site_for_staff(request: HttpRequest, site_id: int) -> Site:
+    """Fetch a site for users who may edit its account, since channels belong to the account. Guests get Http404."""
     site = site_for(request, site_id, may="edit")
     account_for(request, site.account_id, may="edit")
     return site
 
 
 @login_required
-def alerts(request: HttpRequest, site_id: int) -> HttpResponse:
-    """All alerts of the site, the account's channels, and the last deliveries."""
-    site = site_of_staff(request, site_id)
+def list_alerts(request: HttpRequest, site_id: int) -> HttpResponse:
+    """List the alerts of the site, the account's channels, and the last deliveries."""
+    site = site_for_staff(request, site_id)
     context = {
         "site": site,
         "section": "uptime",
@@ -49,9 +48,9 @@ def alerts(request: HttpRequest, site_id: int) -> HttpResponse:
 
 
 @login_required
-def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id: int | None = None) -> HttpResponse:
-    """The form of a new alert on `condition`, or of an existing one."""
-    site = site_of_staff(request, site_id)
+def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id: int | None = None) -> HttpResponse:
+    """Show or save the form of a new alert on `condition`, or of an existing alert."""
+    site = site_for_staff(request, site_id)
     alert = get_object_or_404(Alert, pk=alert_id, site=site) if alert_id else Alert(site=site, condition=condition)
     row = CONDITIONS.get(alert.condition)
     if row is None:
@@ -72,17 +71,17 @@ def alert_edit(request: HttpRequest, site_id: int, condition: str = "", alert_id
 
 @login_required
 @require_POST
-def alert_delete(request: HttpRequest, site_id: int, alert_id: int) -> HttpResponse:
-    """Stop watching."""
-    site = site_of_staff(request, site_id)
+def delete_alert(request: HttpRequest, site_id: int, alert_id: int) -> HttpResponse:
+    """Delete an alert."""
+    site = site_for_staff(request, site_id)
     get_object_or_404(Alert, pk=alert_id, site=site).delete()
     return redirect("alerts", site.pk)
 
 
 @login_required
-def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = None) -> HttpResponse:
-    """The form of a new or an existing channel of the site's account."""
-    site = site_of_staff(request, site_id)
+def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = None) -> HttpResponse:
+    """Show or save the form of a new or an existing channel of the site's account."""
+    site = site_for_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account) if channel_id else None
     form = ChannelForm(request.POST or None, instance=channel or Channel(account=site.account))
     if request.method == "POST" and form.is_valid():
@@ -103,9 +102,9 @@ def channel_edit(request: HttpRequest, site_id: int, channel_id: int | None = No
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Show the secret that a webhook is signed with; a POST replaces it."""
-    site = site_of_staff(request, site_id)
+    site = site_for_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account, kind=ChannelKind.WEBHOOK)
     if request.method == "POST":
         channel_secret_replace(channel=channel)
@@ -117,9 +116,9 @@ def channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> HttpR
 
 @login_required
 @require_POST
-def channel_test(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
-    """Send a test message now and say what happened."""
-    site = site_of_staff(request, site_id)
+def send_test_message(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+    """Send a test message now and report the outcome."""
+    site = site_for_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
         messages.error(request, "Nothing is sent to this address until its recipient has confirmed it.")
@@ -149,9 +148,9 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
 
 @login_required
 @require_POST
-def channel_ask(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+def repeat_confirmation(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
     """Send the confirmation mail again."""
-    site = site_of_staff(request, site_id)
+    site = site_for_staff(request, site_id)
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
         send_confirmation(request, channel)
@@ -175,8 +174,8 @@ def send_confirmation(request: HttpRequest, channel: Channel) -> None:
 
 @login_required
 @require_POST
-def channel_delete(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
-    """Forget the channel and what was sent to it."""
-    site = site_of_staff(request, site_id)
-    services.channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
+def delete_channel(request: HttpRequest, site_id: int, channel_id: int) -> HttpResponse:
+    """Delete a channel and the log of what was sent to it."""
+    site = site_for_staff(request, site_id)
+    channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
     return redirect("alerts", site.pk)

@@ -1,25 +1,25 @@
 """Requests to URLs that users enter: monitors, hooks, installation checks, destinations of links.
 
 No request may reach the network that this product runs in (SSRF), and time, bytes and redirects are limited. A name is
-looked up once, its addresses are checked, and connections are made only to those that passed, so that DNS rebinding
+resolved once, its addresses are checked, and connections are made only to those that passed, so that DNS rebinding
 does not work. Every redirect is checked again. An operator can allow networks (ALLOWED_OUTBOUND).
 """
 
-from sites.outbound.addresses import allowed
-from sites.outbound.client import Answer, fetch, fetch_async
+from sites.outbound.addresses import is_allowed_address
+from sites.outbound.client import OutboundResponse, fetch, fetch_async
 from sites.outbound.errors import OutboundError, OutboundForbidden, OutboundNotMade
-from sites.outbound.origins import origin_of
 from sites.outbound.reachable import check_host, check_reachable
+from sites.outbound.redirects import origin_of
 
 __all__ = [
-    "Answer",
     "OutboundError",
     "OutboundForbidden",
     "OutboundNotMade",
-    "allowed",
+    "OutboundResponse",
     "check_host",
     "check_reachable",
     "fetch",
     "fetch_async",
+    "is_allowed_address",
     "origin_of",
 ]

@@ -1,4 +1,4 @@
-"""Which addresses may be reached: public ones, and what an operator allows."""
+"""Which IP addresses may be reached: public ones, and networks that the operator allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sites.outbound import networks
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-SPECIAL: tuple[Network, ...] = tuple(
+FORBIDDEN: tuple[Network, ...] = tuple(
     ip_network(text) for text in (*networks.SPECIAL_IPV4, *networks.SPECIAL_IPV6, *networks.METADATA)
 )
 GLOBAL_UNICAST = IPv6Network(networks.GLOBAL_UNICAST)
@@ -21,42 +21,44 @@ IPV4_IN_LAST_BITS = tuple(map(IPv6Network, (networks.NAT64, "::/96", "::ffff:0:0
 ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address whose last one is an IPv4 address (RFC 5214)
 
 
-def allowed(text: str) -> bool:
-    """Whether a request may go to the address `text`, with or without a zone (`%eth0`); False for any other text."""
+def is_allowed_address(text: str) -> bool:
+    """Return whether requests may be sent to an IP address, which may have a zone (`%eth0`); False for other text."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    given = parse_networks(settings.ENV.allowed_outbound)
-    embedded = embedded_ipv4(address) if isinstance(address, IPv6Address) else []
-    if inside(address, given) or (embedded and all(inside(inner, given) for inner in embedded)):
+    operator_networks = parse_networks(settings.ENV.allowed_outbound)
+    embedded = find_embedded_ipv4(address) if isinstance(address, IPv6Address) else []
+    if is_inside(address, operator_networks) or (
+        embedded and all(is_inside(inner, operator_networks) for inner in embedded)
+    ):
         return True
     return is_public(address) and all(is_public(inner) for inner in embedded)
 
 
-def inside(address: Address, among: tuple[Network, ...]) -> bool:
-    return any(address in network for network in among if network.version == address.version)
+def is_inside(address: Address, ranges: tuple[Network, ...]) -> bool:
+    return any(address in network for network in ranges if network.version == address.version)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet, without looking at an IPv4 address embedded in it."""
-    if inside(address, SPECIAL):
+    """Return whether an address is public, regardless of an IPv4 address embedded in it."""
+    if is_inside(address, FORBIDDEN):
         return False
     return isinstance(address, IPv4Address) or address in GLOBAL_UNICAST or address in NAT64
 
 
-def embedded_ipv4(address: IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses embedded in an IPv6 address: mapped, compatible, translated, NAT64, 6to4, Teredo, ISATAP."""
-    found = []
-    if inside(address, IPV4_IN_LAST_BITS) or (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+def find_embedded_ipv4(address: IPv6Address) -> list[IPv4Address]:
+    """Find IPv4 addresses embedded in an IPv6 address: mapped, compatible, translated, NAT64, 6to4, Teredo, ISATAP."""
+    embedded = []
+    if is_inside(address, IPV4_IN_LAST_BITS) or (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
+        embedded.append(IPv4Address(int(address) & 0xFFFFFFFF))
     if address.sixtofour is not None:
-        found.append(address.sixtofour)
-    return [*found, *(address.teredo or ())]
+        embedded.append(address.sixtofour)
+    return [*embedded, *(address.teredo or ())]
 
 
-def address_of(host: str) -> str | None:
-    """The IP address that a URL's host stands for, also as `127.1`, `2130706433` or `0x7f000001`; None for a name."""
+def parse_ip_host(host: str) -> str | None:
+    """Return the IP address that a URL's host stands for, also as `127.1` or `0x7f000001`; None for a name."""
     bare = host.removeprefix("[").removesuffix("]")
     try:
         return str(ip_address(bare.partition("%")[0]))

@@ -1,4 +1,4 @@
-"""`fetch`: one request, redirects included, with limits on time and bytes. It raises only OutboundError."""
+"""The HTTP client: one request with its redirects, within limits of time and bytes. It raises only OutboundError."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from typing import Any
 import httpcore
 import httpx
 
-from sites.outbound.body import INFLATABLE, encoding_of, read_body
+from sites.outbound.body import INFLATABLE, decode_body, read_body, read_content_encoding
 from sites.outbound.connection import ByteLimit, GuardedBackend, GuardedTransport, is_local_error
 from sites.outbound.errors import OutboundError, OutboundNotMade
 from sites.outbound.names import check_name_servers
-from sites.outbound.redirects import Hop, first_hop, next_hop
-from sites.outbound.text import decode_body
+from sites.outbound.redirects import Hop, build_first_hop, build_next_hop
 
 MAX_HOPS = 5
 MAX_BYTES = 1_000_000
 MAX_OVERHEAD = 500_000  # bytes of headers, framing and redirects, in addition to twice the body
 DEFAULT_HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; outbound request)", "Accept": "*/*"}
-# Errors that the remote server can cause; all others are of this installation
+# Errors that the remote server can cause; all others have their cause in this installation
 REMOTE_ERRORS = (
     httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.ProtocolError, httpcore.NetworkError,
     TimeoutError, OSError, ValueError, zlib.error,
 )  # fmt: skip
-LOCAL_ERRORS = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)  # of these: requests that cannot be sent
+LOCAL_ERRORS = (
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+)  # those of REMOTE_ERRORS that mean a request that cannot be sent
 INVALID_URL = "This is not an address that can be requested."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A response: `body` cut at the limit, `milliseconds` until it was read, `tls_expires` (UTC) when the first
-    certificate of all hops expires.
+class OutboundResponse:
+    """A response: `body` up to the limit, `milliseconds` until it was read, and when the first certificate of all hops
+    expires (`tls_expires`, UTC).
 
     `encoding` is a content encoding that was not decoded; the body is then empty.
     """
@@ -54,7 +56,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body in its character encoding."""
+        """The body decoded to text."""
         return decode_body(self.body, self.headers.get("content-type", ""))
 
 
@@ -67,44 +69,46 @@ async def fetch_async(
     timeout: float = 15,
     follow: bool = True,
     most_bytes: int = MAX_BYTES,
-) -> Answer:
+) -> OutboundResponse:
     """Send one request and follow redirects, within `timeout` seconds altogether.
 
-    Raises OutboundError with a sentence for the user; OutboundNotMade if it has nothing to do with the address.
+    Raises OutboundError with a sentence for the user; OutboundNotMade if the cause is not the remote address.
     """
     backend, hops = GuardedBackend(ByteLimit(2 * most_bytes + MAX_OVERHEAD)), [url]
     try:
         async with asyncio.timeout(timeout):
-            first = first_hop(url, method, with_defaults(headers or {}), content)
+            first = build_first_hop(url, method, add_default_headers(headers or {}), content)
             return await follow_hops(first, backend, hops, timeout, follow, most_bytes)
     except OutboundError:
         raise
     except Exception as error:
-        if backend.looking_up:
+        if backend.resolving:
             await check_name_servers()
-        raise to_outbound_error(error, hops[-1], backend.looking_up) from error
+        raise to_outbound_error(error, hops[-1], backend.resolving) from error
 
 
-def with_defaults(headers: Mapping[str, str]) -> dict[str, str]:
+def add_default_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Add the default headers that are missing."""
-    given = {name.lower() for name in headers}
-    return {**{name: value for name, value in DEFAULT_HEADERS.items() if name.lower() not in given}, **headers}
+    present = {name.lower() for name in headers}
+    return {**{name: value for name, value in DEFAULT_HEADERS.items() if name.lower() not in present}, **headers}
 
 
 async def follow_hops(
-    hop: Hop, backend: GuardedBackend, hops: list[str], timeout: float, follow: bool, most_bytes: int
-) -> Answer:
-    """Follow redirects to the final response. `hops` gets the URL of every request, the present one last."""
+    hop: Hop, backend: GuardedBackend, hops: list[str], timeout: float, follow: bool, max_bytes: int
+) -> OutboundResponse:
+    """Follow redirects to the final response. The URL of each further request is appended to `hops`."""
     started, cookies, certificates = time.monotonic(), httpx.Cookies(), list[datetime]()
     async with GuardedTransport(backend) as transport:
         while True:
             response = await send_request(transport, hop, cookies, timeout)
-            certificates += certificate_end(response)
+            certificates += read_certificate_expiry(response)
             try:
-                following = next_hop(hop, response.status_code, response.headers.get("location")) if follow else None
+                following = (
+                    build_next_hop(hop, response.status_code, response.headers.get("location")) if follow else None
+                )
                 if following is None:
-                    answer = await read_answer(response, hop, hops, started, most_bytes)
-                    return replace(answer, tls_expires=min(certificates, default=None))
+                    result = await read_response(response, hop, hops, started, max_bytes)
+                    return replace(result, tls_expires=min(certificates, default=None))
             finally:
                 await response.aclose()
             if len(hops) > MAX_HOPS:
@@ -140,12 +144,14 @@ def build_request(hop: Hop, timeout: float) -> httpx.Request:
     return request
 
 
-async def read_answer(response: httpx.Response, hop: Hop, hops: list[str], started: float, most_bytes: int) -> Answer:
-    """Read the body and build the answer."""
-    encoding = encoding_of(response)
+async def read_response(
+    response: httpx.Response, hop: Hop, hops: list[str], started: float, max_bytes: int
+) -> OutboundResponse:
+    """Read the body of a response and build the result."""
+    encoding = read_content_encoding(response)
     undecoded = encoding if encoding not in INFLATABLE else ""
-    body, truncated = (b"", False) if undecoded else await read_body(response, most_bytes)
-    return Answer(
+    body, truncated = (b"", False) if undecoded else await read_body(response, max_bytes)
+    return OutboundResponse(
         status=response.status_code,
         headers=dict(response.headers),
         body=body,
@@ -157,23 +163,23 @@ async def read_answer(response: httpx.Response, hop: Hop, hops: list[str], start
     )
 
 
-def certificate_end(response: httpx.Response) -> list[datetime]:
-    """When the certificate of the server expires, if it has one."""
+def read_certificate_expiry(response: httpx.Response) -> list[datetime]:
+    """Return when the server's certificate expires, as a list that is empty without one."""
     stream = response.extensions.get("network_stream")
     tls = stream.get_extra_info("ssl_object") if stream else None
-    end = (tls.getpeercert() or {}).get("notAfter") if tls else None
-    return [datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC)] if end else []
+    expiry = (tls.getpeercert() or {}).get("notAfter") if tls else None
+    return [datetime.fromtimestamp(ssl.cert_time_to_seconds(expiry), UTC)] if expiry else []
 
 
-def to_outbound_error(error: Exception, url: str, looking_up: bool = False) -> OutboundError:
-    """Convert any error to the OutboundError to raise instead. Never raises itself."""
-    text = describe_error(error, url, looking_up)
+def to_outbound_error(error: Exception, url: str, resolving: bool = False) -> OutboundError:
+    """Convert any error to the OutboundError that is raised instead. Never raises itself."""
+    text = describe_error(error, url, resolving)
     is_local = text == INVALID_URL or isinstance(error, LOCAL_ERRORS) or is_local_error(error)
     is_remote = isinstance(error, REMOTE_ERRORS) and not is_local
     return OutboundError(text) if is_remote else OutboundNotMade(text)
 
 
-def describe_error(error: Exception, url: str, looking_up: bool = False) -> str:
+def describe_error(error: Exception, url: str, resolving: bool = False) -> str:
     """Describe in a sentence what went wrong at `url`. Never raises."""
     try:
         host = httpx.URL(url).host[:80] or "The address"
@@ -186,7 +192,7 @@ def describe_error(error: Exception, url: str, looking_up: bool = False) -> str:
     if is_local_error(error):
         return f"{host} could not be reached: this installation has no connection to it."
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return f"The name {host} could not be resolved in time." if looking_up else f"{host} did not answer in time."
+        return f"The name {host} could not be resolved in time." if resolving else f"{host} did not answer in time."
     if isinstance(error, zlib.error):
         return f"{host} sent a compressed answer that is broken."
     if isinstance(error, httpx.InvalidURL):
@@ -200,6 +206,6 @@ def describe_error(error: Exception, url: str, looking_up: bool = False) -> str:
     return f"{host} could not be reached: {type(error).__name__}"
 
 
-def fetch(url: str, **options: Any) -> Answer:
-    """`fetch_async` for code without an event loop."""
+def fetch(url: str, **options: Any) -> OutboundResponse:
+    """Send a request as `fetch_async` does, from code without an event loop."""
     return asyncio.run(fetch_async(url, **options))

@@ -13,12 +13,12 @@ import httpcore
 import httpx
 
 from sites.outbound import names
-from sites.outbound.addresses import allowed
+from sites.outbound.addresses import is_allowed_address
 from sites.outbound.errors import OutboundError, OutboundForbidden
 from sites.outbound.happy_eyeballs import connect_to_first
 
-# httpcore tries to import this seven times per request; where it is missing, every try walks the whole path again,
-# a fifth of what a check costs. None says at once that it is not there.
+# httpcore tries to import sniffio seven times per request. Where it is missing, every try searches the entire path,
+# which is a fifth of the cost of a check; None makes the import fail at once.
 if find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
@@ -31,28 +31,28 @@ LOCAL_ERRNOS = frozenset((
 
 
 def is_local_error(error: BaseException) -> bool:
-    """Whether an error, or a cause of it, is one of this machine. TLS errors are not; their numbers differ."""
-    seen: BaseException | None = error
+    """Return whether an error or a cause of it is one of this machine. TLS errors are not; their numbers differ."""
+    current: BaseException | None = error
     for _ in range(10):
-        if seen is None:
+        if current is None:
             return False
-        if isinstance(seen, OSError) and not isinstance(seen, ssl.SSLError) and seen.errno in LOCAL_ERRNOS:
+        if isinstance(current, OSError) and not isinstance(current, ssl.SSLError) and current.errno in LOCAL_ERRNOS:
             return True
-        seen = seen.__cause__ or seen.__context__
+        current = current.__cause__ or current.__context__
     return False
 
 
 class ByteLimit:
     """Counts the bytes received over all connections of one request, headers and framing included."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.count = most, 0
+    def __init__(self, maximum: int) -> None:
+        self.maximum, self.count = maximum, 0
 
     def add(self, count: int) -> None:
         """Count bytes. Raises OutboundError beyond the limit."""
         self.count += count
-        if self.count > self.most:
-            raise OutboundError(f"It sent more than {self.most:,} bytes in all.")
+        if self.count > self.maximum:
+            raise OutboundError(f"It sent more than {self.maximum:,} bytes in all.")
 
 
 class LimitedStream(httpcore.AsyncNetworkStream):
@@ -86,7 +86,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, limit: ByteLimit) -> None:
         self._inner, self._limit = httpcore.AnyIOBackend(), limit
-        self.looking_up = False
+        self.resolving = False
 
     async def connect_tcp(
         self,
@@ -96,7 +96,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = (await self.allowed_addresses(host))[:MAX_ADDRESSES_TRIED]
+        addresses = (await self.resolve_allowed(host))[:MAX_ADDRESSES_TRIED]
 
         async def connect(address: str) -> httpcore.AsyncNetworkStream:
             return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -107,23 +107,22 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             failures = errors.exceptions  # the remote server's error says more than that IPv6 is missing here
             raise next((error for error in failures if not is_local_error(error)), failures[0]) from None
 
-    async def allowed_addresses(self, host: str) -> list[str]:
-        """Look up the addresses of `host`, without those that may not be reached. Raises OutboundForbidden if none is
-        left."""
-        self.looking_up = True
+    async def resolve_allowed(self, host: str) -> list[str]:
+        """Resolve `host` to the addresses that may be reached. Raises OutboundForbidden if there are none."""
+        self.resolving = True
         addresses = await names.resolve(host)
-        self.looking_up = False
-        found = [address for address in addresses if allowed(address)]
-        if not found:
+        self.resolving = False
+        permitted = [address for address in addresses if is_allowed_address(address)]
+        if not permitted:
             raise OutboundForbidden(host)
-        return found
+        return permitted
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over `GuardedBackend`; certificates are checked against the name as usual."""
+    """httpx's transport over `GuardedBackend`; certificates are checked against the host name as usual."""
 
     def __init__(self, backend: GuardedBackend) -> None:
-        context = tls_context()
+        context = load_tls_context()
         super().__init__(verify=context)  # a context of its own would load the certificates for every request
         self._pool = httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend)
 
@@ -131,8 +130,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 _context: ssl.SSLContext | None = None
 
 
-def tls_context() -> ssl.SSLContext:
-    """One context for all requests: loading the certificates costs 20 ms."""
+def load_tls_context() -> ssl.SSLContext:
+    """Return the context of all requests, loaded once because that takes 20 ms."""
     global _context
     _context = _context or httpx.create_ssl_context(trust_env=True)
     return _context

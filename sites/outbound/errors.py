@@ -4,15 +4,15 @@ from __future__ import annotations
 
 
 class OutboundError(Exception):
-    """A request without response; the text is a sentence for the person who entered the URL."""
+    """A request without a response; the text is a sentence for the user who entered the URL."""
 
 
 class OutboundNotMade(OutboundError):
-    """The request could not be sent for a reason on this side; that says nothing about the remote server."""
+    """A request that could not be sent for a reason on this side, which says nothing about the remote server."""
 
 
 class OutboundForbidden(OutboundNotMade):
-    """The address lies in a network that must not be reached."""
+    """A request to a network that must not be reached."""
 
     def __init__(self, host: str) -> None:
         super().__init__(

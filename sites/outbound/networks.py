@@ -1,9 +1,9 @@
-"""Networks that no request may reach: network -> what it is for.
+"""Networks that no request may reach: network -> its purpose.
 
 From the IANA IPv4 and IPv6 Special-Purpose Address Registries
 (https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry), without exceptions for the
 few anycast addresses inside them, together with multicast and withdrawn networks; and the metadata addresses of clouds,
-which return credentials of the machine that asks.
+which return credentials of the requesting machine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPECIAL_IPV4 = {
     "240.0.0.0/4": "reserved, and the broadcast address (RFC 1112)",
 }
 
-# Only what lies in 2000::/3 is given out for global unicast: nothing outside it is reached, listed here or not
+# Only 2000::/3 is assigned for global unicast: addresses outside it are never reached, listed here or not
 SPECIAL_IPV6 = {
     "::/128": "unspecified (RFC 4291)",
     "::1/128": "loopback (RFC 4291)",

@@ -1,23 +1,25 @@
-"""Checks of a URL when it is saved: may this installation request it at all?"""
+"""Validation of URLs when they are saved: whether this installation may request them at all."""
 
 from __future__ import annotations
 
 import asyncio
 
 import httpx
+from django.conf import settings
 
-from sites.outbound.addresses import allowed
+from sites.outbound.addresses import is_allowed_address
 from sites.outbound.errors import OutboundError, OutboundForbidden
-from sites.outbound.names import local_addresses, resolve
+from sites.outbound.names import find_local_addresses, resolve
 
-LOOK_UP_SECONDS = 3.0
+RESOLVE_SECONDS = 3.0
 
 
 def check_host(url: str) -> str:
     """Check a URL as far as possible without a DNS lookup; returns its host.
 
-    Raises OutboundForbidden for an IP address or a local name that may not be reached, OutboundError for text that is
-    no http(s) URL.
+    Raises OutboundForbidden for an IP address or a local name that may not be reached, and for a name without a dot
+    (`intranet`) unless the operator allows a private network, since only those have such names; OutboundError for text
+    that is no http(s) URL.
     """
     try:
         parsed = httpx.URL(url)
@@ -28,8 +30,9 @@ def check_host(url: str) -> str:
         ) from error
     if not host or not is_http:
         raise OutboundError("Only http:// and https:// addresses can be requested.")
-    local = local_addresses(host)
-    if local and not any(map(allowed, local)):
+    local = find_local_addresses(host)
+    is_private_name = not local and "." not in host.rstrip(".")
+    if (local and not any(map(is_allowed_address, local))) or (is_private_name and not settings.ENV.allowed_outbound):
         raise OutboundForbidden(host)
     return host
 
@@ -41,8 +44,8 @@ def check_reachable(url: str) -> None:
     """
     host = check_host(url)
     try:
-        addresses = asyncio.run(resolve(host, LOOK_UP_SECONDS))
+        addresses = asyncio.run(resolve(host, RESOLVE_SECONDS))
     except OutboundError:
         return
-    if not any(map(allowed, addresses)):
+    if not any(map(is_allowed_address, addresses)):
         raise OutboundForbidden(host)

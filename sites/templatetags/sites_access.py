@@ -1,4 +1,4 @@
-"""What a reader may do with a site, so that templates show only what opens."""
+"""Template tag for permissions on a site, so that templates link only to pages that the reader may open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def may_with_site(context: Any, what: str, site: Any) -> bool:
-    """Whether who reads the page may do `what` ("view", "edit", "manage") with the site; not with what is none."""
+    """Return whether the reader may do `what` ("view", "edit", "manage") with the site; False for any other object."""
     request = context.get("request")
     if not isinstance(site, Site) or request is None:
         return False

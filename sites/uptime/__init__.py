@@ -1,1 +1,1 @@
-"""Uptime: is the site answering? Monitors are claimed, checked side by side, judged, and told about once."""
+"""Uptime: monitors are checked in an interval, outages become incidents, and their alerts are sent once."""

@@ -1,4 +1,4 @@
-"""Warnings of certificates that expire soon: they go to the site's uptime alerts, once for each number of days."""
+"""Warnings before certificates expire, sent to the site's uptime alerts, once for each number of days."""
 
 from __future__ import annotations
 
@@ -12,47 +12,52 @@ from sites.uptime.models import Monitor
 
 DEFAULT_DAYS = "30, 14, 7"
 MAX_DAYS = 365
-DAYS = "certificate_days"  # the alert's parameter
+DAYS_PARAMETER = "certificate_days"  # of the alert
 
 
 def parse_days(text: str) -> list[int]:
-    """Read days before the end such as "30, 14, 7", in rising order; empty text stands for the default, "0" for none.
-    Raises ValueError with a sentence."""
+    """Parse days before the expiry such as "30, 14, 7" into ascending order.
+
+    Empty text stands for the default, "0" for none. Raises ValueError with a sentence.
+    """
     parts = [part.strip() for part in (text.strip() or DEFAULT_DAYS).split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) <= 3 and int(part) <= MAX_DAYS for part in parts):
         raise ValueError(f"Write whole numbers of days up to {MAX_DAYS} with commas, such as {DEFAULT_DAYS}.")
     return sorted({int(part) for part in parts} - {0})
 
 
-def watch_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """Warnings that have become due since this alert was told last. Without a channel nothing counts as told."""
-    days = parse_days(str(alert.parameters.get(DAYS, "")))
+def evaluate_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
+    """Return the warnings that have become due since the last call; nothing counts as sent without a channel."""
+    days = parse_days(str(alert.parameters.get(DAYS_PARAMETER, "")))
     if not days or not alert.channels.usable().exists():
         return []
     due = {
         str(monitor.pk): build_warning(monitor, days, now) for monitor in find_expiring(alert.site_id, days[-1], now)
     }
-    told: dict[str, str] = alert.memory.get("certificates", {})
-    alert.memory = {**alert.memory, "certificates": {number: firing.key for number, firing in due.items()}}
-    return [firing for number, firing in due.items() if told.get(number) != firing.key]
+    sent_keys: dict[str, str] = alert.memory.get("certificates", {})
+    alert.memory = {**alert.memory, "certificates": {monitor_id: warning.key for monitor_id, warning in due.items()}}
+    return [warning for monitor_id, warning in due.items() if sent_keys.get(monitor_id) != warning.key]
 
 
-def days_left(expires: datetime, now: datetime) -> int:
-    """The days until then, a part of one counted as a whole; 0 or less afterwards."""
+def count_days_left(expires: datetime, now: datetime) -> int:
+    """Return the days until `expires`, rounded up; 0 or less afterwards."""
     return math.ceil((expires - now) / timedelta(days=1))
 
 
 def find_expiring(site_id: int, days: int, now: datetime) -> list[Monitor]:
-    """The site's monitors whose certificate expires within so many days, the first one first."""
+    """Find the site's monitors whose certificate expires within `days`, the earliest first."""
     soon = Monitor.objects.filter(tls_expires__gt=now, tls_expires__lte=now + timedelta(days=days))
     return list(soon.filter(site_id=site_id, enabled=True).order_by("tls_expires", "pk"))
 
 
 def build_warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Firing:
-    """The words about a certificate, which expires within the last of `days`; the key names the one that is reached."""
+    """Build the warning for a certificate that expires within the last of `days`.
+
+    Its key contains the number of days that is reached, so that each is sent once.
+    """
     expires = monitor.tls_expires
-    assert expires is not None  # `find_expiring` asked for it
-    number = days_left(expires, now)
+    assert expires is not None  # `find_expiring` selects only such monitors
+    number = count_days_left(expires, now)
     reached = next(day for day in days if number <= day)
     when = "within a day" if number == 1 else f"in {number} days"
     text = (
@@ -72,11 +77,11 @@ CONDITIONS = (
     Condition(
         "uptime",
         "The site goes down or comes back",
-        "Told when a second check confirms a failure, when the site answers again, and some days before a certificate"
-        " expires.",
+        "Notifies when a second check confirms a failure, when the site answers again, and some days before a"
+        " certificate expires.",
         (
             Parameter(
-                DAYS,
+                DAYS_PARAMETER,
                 "Warn so many days before a certificate expires",
                 DEFAULT_DAYS,
                 f"Numbers with commas. Empty stands for {DEFAULT_DAYS}; 0 for no warning.",
@@ -84,6 +89,6 @@ CONDITIONS = (
                 check=parse_days,
             ),
         ),
-        watch_certificates,
+        evaluate_certificates,
     ),
 )

@@ -1,40 +1,32 @@
-"""One check of one monitor: ask, then judge the answer against what was expected."""
+"""A check of a monitor: send its request and compare the response with what the monitor expects."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from django.utils import timezone
-
 from accounts.security.encrypted_fields import Unreadable
-from sites.outbound import Answer, OutboundError, OutboundNotMade, fetch_async
-from sites.uptime.expectations import expectation_errors, parse_statuses
+from sites.outbound import OutboundError, OutboundNotMade, OutboundResponse, fetch_async
+from sites.uptime.expectations import find_expectation_errors, parse_statuses
 from sites.uptime.models import Monitor
 from sites.uptime.state import Verdict
 
-AGENT = "Mozilla/5.0 (compatible; uptime check)"  # without a brand: it is seen on white-labelled clients' servers
+AGENT = "Mozilla/5.0 (compatible; uptime check)"  # without a brand, since servers of white-label clients log it
 
 
-def objection(monitor: Monitor, answer: Answer, now: datetime) -> str:
-    """What is wrong with `answer`, as a sentence; empty when nothing is."""
-    if not any(low <= answer.status <= high for low, high in parse_statuses(monitor.expected_status)):
-        return f"Answered {answer.status}; expected {monitor.expected_status}."
-    if wrong := wrong_words(monitor, answer):
-        return wrong
-    if answer.tls_expires and answer.tls_expires < now + timedelta(hours=1):
-        return "The certificate runs out within the hour."
-    return ""
+def find_fault(monitor: Monitor, response: OutboundResponse) -> str:
+    """Return what is wrong with a response, as a sentence; "" if it is as expected."""
+    if not any(low <= response.status <= high for low, high in parse_statuses(monitor.expected_status)):
+        return f"Answered {response.status}; expected {monitor.expected_status}."
+    return find_content_fault(monitor, response)
 
 
-def wrong_words(monitor: Monitor, answer: Answer) -> str:
-    """What is wrong with the words of the page, as a sentence; empty when nothing is."""
+def find_content_fault(monitor: Monitor, response: OutboundResponse) -> str:
+    """Return what is wrong with the words of the page, as a sentence; "" if they are as expected."""
     if not monitor.must_contain and not monitor.must_not_contain:
         return ""
-    if answer.encoding:
-        return f"The page cannot be read: it is compressed ({answer.encoding}), which we did not ask for."
-    text = answer.text
+    if response.encoding:
+        return f"The page cannot be read: it is compressed ({response.encoding}), which we did not ask for."
+    text = response.text
     if monitor.must_contain and monitor.must_contain not in text:
-        part = f" in its first {len(answer.body):,} bytes" if answer.truncated else ""
+        part = f" in its first {len(response.body):,} bytes" if response.truncated else ""
         return f"The page does not contain “{monitor.must_contain}”{part}."
     if monitor.must_not_contain and monitor.must_not_contain in text:
         return f"The page contains “{monitor.must_not_contain}”."
@@ -42,16 +34,19 @@ def wrong_words(monitor: Monitor, answer: Answer) -> str:
 
 
 async def check(monitor: Monitor) -> Verdict:
-    """The verdict on `monitor`, within its timeout. If this installation cannot or may not send the request, that is no
-    failure of the monitored address: the verdict is then not `made`."""
+    """Check a monitor within its timeout.
+
+    If this installation cannot or must not send the request, the result is not `conclusive`: that is no failure of
+    the monitored address.
+    """
     if isinstance(monitor.headers, Unreadable):
-        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", made=False)
-    impossible = expectation_errors(monitor)
-    if impossible:
-        return Verdict(False, cause=f"Change its settings: {next(iter(impossible.values()))}", made=False)
+        return Verdict(False, cause="Its stored headers cannot be decrypted; enter them again.", conclusive=False)
+    settings_errors = find_expectation_errors(monitor)
+    if settings_errors:
+        return Verdict(False, cause=f"Change its settings: {next(iter(settings_errors.values()))}", conclusive=False)
     headers = {"User-Agent": AGENT, **monitor.headers}
     try:
-        answer = await fetch_async(
+        response = await fetch_async(
             monitor.url,
             method=monitor.method,
             headers=headers,
@@ -59,8 +54,8 @@ async def check(monitor: Monitor) -> Verdict:
             follow=monitor.follow_redirects,
         )
     except OutboundNotMade as error:
-        return Verdict(False, cause=str(error), made=False)
+        return Verdict(False, cause=str(error), conclusive=False)
     except OutboundError as error:
         return Verdict(False, cause=str(error))
-    wrong = objection(monitor, answer, timezone.now())
-    return Verdict(not wrong, answer.milliseconds, wrong, answer.tls_expires)
+    fault = find_fault(monitor, response)
+    return Verdict(not fault, response.milliseconds, fault, response.tls_expires)

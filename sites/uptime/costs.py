@@ -1,4 +1,4 @@
-"""What incidents cost, as a higher room works it out: it registers here who knows."""
+"""Estimated costs of incidents. A higher app computes them and registers its function here."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 from sites.uptime.models import Incident
 
-Knows = Callable[[Iterable[Incident]], Mapping[int, Any]]
-_known: list[Knows] = []
+CostEstimator = Callable[[Iterable[Incident]], Mapping[int, Any]]
+_estimators: list[CostEstimator] = []
 
 
-def register_costs(knows: Knows) -> None:
-    """`knows(incidents)` gives, by incident, something with `short` and `sentence`."""
-    _known.append(knows)
+def register_costs(estimator: CostEstimator) -> None:
+    """Register a function that returns costs by incident id, each an object with `short` and `sentence`."""
+    _estimators.append(estimator)
 
 
 def with_costs(incidents: Iterable[Incident]) -> list[Incident]:
-    """The incidents, each with its `cost` (None where it has none)."""
+    """Return the incidents, each with its `cost`; None for an incident without one."""
     rows = list(incidents)
-    found: dict[int, Any] = {}
-    for knows in _known:
-        found.update(knows(rows))
+    costs: dict[int, Any] = {}
+    for estimate in _estimators:
+        costs.update(estimate(rows))
     for row in rows:
-        row.cost = found.get(row.pk)  # type: ignore[attr-defined]
+        row.cost = costs.get(row.pk)  # type: ignore[attr-defined]
     return rows

@@ -1,15 +1,15 @@
-"""What a monitor expects of an answer, and which expectations no answer can meet: they would mean "down" for ever."""
+"""Expectations of a monitor, and validation of those that no response can meet: the monitor would always be down."""
 
 from __future__ import annotations
 
 from sites.outbound.redirects import REDIRECT_STATUSES
 from sites.uptime.models import Monitor
 
-FIRST_STATUS, LAST_STATUS = 100, 599
+MIN_STATUS, MAX_STATUS = 100, 599
 
 
 def parse_statuses(text: str) -> list[tuple[int, int]]:
-    """Read good statuses such as "200-299, 401" as ranges, both ends included. Raises ValueError with a sentence."""
+    """Parse good statuses such as "200-299, 401" as ranges, both ends included. Raises ValueError with a sentence."""
     return [parse_range(part.strip()) for part in text.split(",")]
 
 
@@ -19,23 +19,23 @@ def parse_range(text: str) -> tuple[int, int]:
     if not all(number.isascii() and number.isdigit() for number in numbers):
         raise ValueError(f"“{text}” is no HTTP status. Write numbers and ranges, such as 200-299, 401.")
     low, high = map(int, numbers)
-    if not FIRST_STATUS <= low <= high <= LAST_STATUS:
+    if not MIN_STATUS <= low <= high <= MAX_STATUS:
         raise ValueError(f"“{text}” is no range of HTTP statuses. They go from 100 to 599, the lower one first.")
     return low, high
 
 
-def expectation_errors(monitor: Monitor) -> dict[str, str]:
-    """The fields that no answer can satisfy, each with a sentence about what would be right."""
-    errors = {"expected_status": status_error(monitor)}
-    wanted, unwanted = monitor.must_contain, monitor.must_not_contain
-    if monitor.method == "HEAD" and (wanted or unwanted):
+def find_expectation_errors(monitor: Monitor) -> dict[str, str]:
+    """Return the fields that no response can satisfy, each with a sentence about what would be right."""
+    errors = {"expected_status": find_status_error(monitor)}
+    required, forbidden = monitor.must_contain, monitor.must_not_contain
+    if monitor.method == "HEAD" and (required or forbidden):
         errors["method"] = "An answer to HEAD has no page to look for words in. Choose GET, or leave the words empty."
-    if wanted and unwanted and unwanted in wanted:
-        errors["must_not_contain"] = f"“{unwanted}” is a part of what the page must contain. Leave one of them out."
+    if required and forbidden and forbidden in required:
+        errors["must_not_contain"] = f"“{forbidden}” is a part of what the page must contain. Leave one of them out."
     return {field: error for field, error in errors.items() if error}
 
 
-def status_error(monitor: Monitor) -> str:
+def find_status_error(monitor: Monitor) -> str:
     try:
         ranges = parse_statuses(monitor.expected_status)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The form of a monitor."""
+"""Form of a monitor."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from django import forms
 from accounts.security.masking import DOTS
 from sites.outbound import OutboundError, check_reachable, origin_of
 from sites.uptime.headers import fill_stored_values, mask_headers, parse_header_lines
-from sites.uptime.models import Monitor
+from sites.uptime.models import Monitor, MonitorURLValidator
 from sites.uptime.services import EDITABLE
 
 INTERVALS = [(30, "30 seconds"), (60, "Minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "Hour")]
 
 
-class MonitorForm(forms.ModelForm):
-    """What is asked how often, and what a good answer looks like. Headers are typed one per line."""
+class MonitorURLFormField(forms.URLField):
+    default_validators = [MonitorURLValidator()]
 
-    url = forms.URLField(label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/")
+
+class MonitorForm(forms.ModelForm):
+    """Which address is checked how often, and what a good response is. Headers are entered one per line."""
+
+    url = MonitorURLFormField(
+        label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/"
+    )
     interval = forms.TypedChoiceField(label="Every", choices=INTERVALS, coerce=int, initial=60)
     headers = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
@@ -47,7 +53,7 @@ class MonitorForm(forms.ModelForm):
         self.initial["headers"] = mask_headers(self.stored_headers)
 
     def clean(self) -> dict[str, Any]:
-        """Refuse an address that may not be reached, unless the monitor is paused."""
+        """Reject an address that must not be reached, unless the monitor is paused."""
         data = super().clean() or {}
         if data.get("enabled") and data.get("url"):
             try:
@@ -57,10 +63,10 @@ class MonitorForm(forms.ModelForm):
         return data
 
     def clean_headers(self) -> dict[str, str]:
-        """Lines `Name: value` as a dictionary; values that were left as dots are the stored ones."""
+        """Parse lines `Name: value`; values that were left as dots are the stored ones."""
         headers = parse_header_lines(self.cleaned_data["headers"])
-        same = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
-        return fill_stored_values(headers, self.stored_headers, same)
+        same_origin = origin_of(self.cleaned_data.get("url", self.stored_url)) == origin_of(self.stored_url)
+        return fill_stored_values(headers, self.stored_headers, same_origin)
 
     def clean_interval(self) -> int:
         return int(self.cleaned_data["interval"])

@@ -1,4 +1,4 @@
-"""A monitor's headers as lines of text. Their values are often secrets, so they are shown as DOTS.
+"""The headers of a monitor as lines of text. Their values are often secrets, so they are displayed as DOTS.
 
 A line that still has the dots keeps the stored value, as long as the origin of the monitor's URL (scheme, host, port)
 stays the same: otherwise anybody who may edit the monitor could have the values sent to a server of their own.
@@ -20,7 +20,7 @@ def mask_headers(headers: Mapping[str, str]) -> str:
 
 
 def parse_header_lines(text: str) -> dict[str, str]:
-    """Read lines `Name: value`. Raises ValidationError for a line without a colon, by its number."""
+    """Parse lines `Name: value`. Raises ValidationError for a line without a colon, by its number."""
     headers = {}
     for number, line in enumerate(text.splitlines(), 1):
         name, colon, value = line.partition(":")

@@ -1,7 +1,7 @@
-"""How available a monitor was, and how fast: the figures of any stretch of time.
+"""Availability and response times of a monitor in any period.
 
-Availability is a share of the time that was watched (sites.uptime.watched): what nobody checked is neither up nor down.
-Response times are kept as small histograms per hour: percentiles to within 5 %, a few hundred bytes an hour.
+Availability is a share of the watched time (sites.uptime.watched): time without checks is neither up nor down. Response
+times are stored as a histogram per hour of a few hundred bytes, which gives percentiles to within 5 %.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from sites.uptime.models import Incident, Monitor, UptimeHour
-from sites.uptime.watched import Interval, overlap, watched_intervals
+from sites.uptime.watched import Interval, load_watched_intervals, sum_overlap
 
-STEP = math.log(1.1)
-
-
-def bucket(milliseconds: int) -> int:
-    """The histogram's index of a response time."""
-    return round(math.log(max(1, milliseconds)) / STEP)
+BUCKET_STEP = math.log(1.1)  # a bucket reaches up to 10 % further than the one before
 
 
-def percentile(histogram: Mapping[str, int], share: float) -> int | None:
-    """The response time in milliseconds that `share` (0 to 1) of the answers did not exceed; None without answers."""
-    wanted = share * sum(histogram.values())
-    reached = 0
+def bucket_of(milliseconds: int) -> int:
+    """Return the index of a response time in the histogram."""
+    return round(math.log(max(1, milliseconds)) / BUCKET_STEP)
+
+
+def compute_percentile(histogram: Mapping[str, int], share: float) -> int | None:
+    """Return the response time in ms that `share` (0 to 1) of the responses did not exceed; None without responses."""
+    rank = share * sum(histogram.values())
+    cumulated = 0
     for index, count in sorted((int(index), count) for index, count in histogram.items()):
-        reached += count
-        if reached >= wanted:
-            return round(math.exp(index * STEP))
+        cumulated += count
+        if cumulated >= rank:
+            return round(math.exp(index * BUCKET_STEP))
     return None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
-    """What is known of a stretch of time: checks, failures, percentiles in ms, seconds watched, of these down."""
+class UptimeFigures:
+    """The figures of a period: checks, failures, percentiles in ms, watched seconds, and how many of them down."""
 
     start: datetime
     checks: int
@@ -53,66 +53,73 @@ class Span:
 
     @property
     def availability(self) -> float | None:
-        """Percent of the watched time that it was not down; None where no time was watched."""
-        return availability_of([self])
+        """The percentage of the watched time in which it was not down; None if no time was watched."""
+        return compute_availability([self])
 
 
-def availability_of(spans: Iterable[Span]) -> float | None:
-    """Percent of the watched time of all spans that it was not down; None where no time was watched."""
-    rows = list(spans)
+def compute_availability(periods: Iterable[UptimeFigures]) -> float | None:
+    """Return the percentage of the watched time of all periods without downtime; None if no time was watched."""
+    rows = list(periods)
     watched, down = sum(row.seconds_watched for row in rows), sum(row.seconds_down for row in rows)
     return 100 * (1 - down / watched) if watched else None
 
 
-def merged(histograms: Iterable[Mapping[str, int]]) -> Counter[str]:
+def merge_histograms(histograms: Iterable[Mapping[str, int]]) -> Counter[str]:
     total: Counter[str] = Counter()
     for histogram in histograms:
         total.update(histogram)
     return total
 
 
-def down_intervals(incidents: Iterable[Incident], watched: Iterable[Interval]) -> list[Interval]:
-    """The parts of the watched time that lie inside incidents; an open one has no end."""
+def find_down_intervals(incidents: Iterable[Incident], watched: Iterable[Interval]) -> list[Interval]:
+    """Return the parts of the watched time inside incidents; an open incident has no end."""
     watched = list(watched)
-    parts = ((max(i.start, since), min(i.end or until, until)) for i in incidents for since, until in watched)
+    parts = (
+        (max(incident.start, since), min(incident.end or until, until))
+        for incident in incidents
+        for since, until in watched
+    )
     return [(start, end) for start, end in parts if start < end]
 
 
-def days(monitor: Monitor, *, now: datetime, zone: str, count: int = 90) -> list[Span]:
-    """The last `count` calendar days of `zone`, oldest first; days of 23 and 25 hours keep their length."""
+def compute_daily_uptime(monitor: Monitor, *, now: datetime, zone: str, count: int = 90) -> list[UptimeFigures]:
+    """Compute the figures of the last `count` calendar days of `zone`, oldest first; days may have 23 or 25 hours."""
     tz = ZoneInfo(zone)
     today = now.astimezone(tz).date()
-    starts = [midnight(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)]
+    starts = [midnight_of(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)]
     return spans_between(monitor, [*starts, now])
 
 
-def midnight(day: date, tz: ZoneInfo) -> datetime:
+def midnight_of(day: date, tz: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=tz).astimezone(ZoneInfo("UTC"))
 
 
-def spans_between(monitor: Monitor, edges: Sequence[datetime]) -> list[Span]:
-    """The figures between each two of the edges, which are in order; the last one is not in the future. This is what
-    every page, API and mail shows."""
+def spans_between(monitor: Monitor, edges: Sequence[datetime]) -> list[UptimeFigures]:
+    """Compute the figures between each two consecutive edges, for every page, API and mail.
+
+    The edges must be in order, and the last one must not be in the future.
+    """
     hours = list(monitor.hours.filter(hour__gte=edges[0], hour__lt=edges[-1]).order_by("hour"))
     overlapping = Q(end__isnull=True) | Q(end__gt=edges[0])
     incidents = monitor.incidents.filter(overlapping, start__lt=edges[-1])
-    watched = watched_intervals(monitor, edges[0], edges[-1])
-    down = down_intervals(incidents, watched)
-    return [span(hours, watched, down, start, end) for start, end in pairwise(edges)]
+    watched = load_watched_intervals(monitor, edges[0], edges[-1])
+    down = find_down_intervals(incidents, watched)
+    return [compute_figures(hours, watched, down, start, end) for start, end in pairwise(edges)]
 
 
-def span(
+def compute_figures(
     hours: list[UptimeHour], watched: list[Interval], down: list[Interval], start: datetime, end: datetime
-) -> Span:
+) -> UptimeFigures:
+    """Compute the figures of [start, end) from rows and intervals that include it."""
     inside = [hour for hour in hours if start <= hour.hour < end]
-    histogram = merged(hour.histogram for hour in inside)
-    return Span(
+    histogram = merge_histograms(hour.histogram for hour in inside)
+    return UptimeFigures(
         start=start,
         checks=sum(hour.checks for hour in inside),
         failures=sum(hour.failures for hour in inside),
-        p50=percentile(histogram, 0.5),
-        p95=percentile(histogram, 0.95),
-        p99=percentile(histogram, 0.99),
-        seconds_down=overlap(down, start, end),
-        seconds_watched=overlap(watched, start, end),
+        p50=compute_percentile(histogram, 0.5),
+        p95=compute_percentile(histogram, 0.95),
+        p99=compute_percentile(histogram, 0.99),
+        seconds_down=sum_overlap(down, start, end),
+        seconds_watched=sum_overlap(watched, start, end),
     )

@@ -1,18 +1,44 @@
-"""Monitors, what happened to them, and how fast they answered."""
+"""Models of monitors, their incidents, watched times and response times."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from django.core.validators import URLValidator
 from django.db import models
 
 from accounts.security.encrypted_fields import EncryptedDictField
 
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
-SHORTEST, LONGEST = 30, 3600  # seconds between two checks
+MIN_INTERVAL, MAX_INTERVAL = 30, 3600  # seconds between two checks
 
 
-class State(models.TextChoices):
-    """UNSURE is a failure not yet confirmed by a second check: nobody is told. UNKNOWN was never checked, or
-    this installation could not or may not check it; the cause then says why."""
+class MonitorURLValidator(URLValidator):
+    """Accept what URLValidator accepts, and host names of private networks: without a dot, or with underscores."""
+
+    LABEL = r"[a-z\u00a1-\uffff0-9_](?:[a-z\u00a1-\uffff0-9_-]{0,61}[a-z\u00a1-\uffff0-9_])?"
+    regex = re.compile(
+        rf"^[a-z]+://(?:[^\s:@/]+(?::[^\s:@/]*)?@)?(?:{URLValidator.ipv4_re}|{URLValidator.ipv6_re}|"
+        rf"(?![0-9.]+(?:[:/?#]|\Z)){LABEL}(?:\.{LABEL})*\.?)(?::[0-9]{{1,5}})?(?:[/?#]\S*)?\Z",
+        re.IGNORECASE,
+    )
+    schemes = ["http", "https"]
+
+
+class MonitorURLField(models.URLField):
+    """The URL of a monitor. In migrations it is a plain URLField, since the column is the same."""
+
+    default_validators = [MonitorURLValidator()]
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.URLField", list(args), dict(kwargs)
+
+
+class MonitorState(models.TextChoices):
+    """UNSURE: a failure that no second check has confirmed yet; nobody is notified. UNKNOWN: never checked, or this
+    installation cannot or must not check it; the monitor's `cause` then says why."""
 
     UNKNOWN = "unknown", "Not checked"
     UP = "up", "Up"
@@ -21,11 +47,11 @@ class State(models.TextChoices):
 
 
 class Monitor(models.Model):
-    """One address that is asked every `interval` seconds. `next_due` is also the claim: whoever moves it, checks."""
+    """An address that is checked every `interval` seconds. The worker that moves `next_due` makes the check."""
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="monitors")
     name = models.CharField(max_length=120, blank=True)
-    url = models.URLField(max_length=2000)
+    url = MonitorURLField(max_length=2000)
     method = models.CharField(max_length=4, choices=METHODS, default="GET")
     interval = models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")
     timeout = models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing")
@@ -40,7 +66,7 @@ class Monitor(models.Model):
 
     next_due = models.DateTimeField(db_index=True)
     claim = models.CharField(max_length=32, blank=True, db_index=True)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.UNKNOWN)
+    state = models.CharField(max_length=10, choices=MonitorState.choices, default=MonitorState.UNKNOWN)
     state_since = models.DateTimeField(null=True, blank=True)
     first_failure = models.DateTimeField(null=True, blank=True)
     checked = models.DateTimeField(null=True, blank=True)
@@ -58,7 +84,10 @@ class Monitor(models.Model):
 
 
 class Incident(models.Model):
-    """From the first failed check to the first good one. `told` and `told_end` are set before anybody is told."""
+    """An outage, from the first failed check to the first successful one.
+
+    `told` and `told_end` are the times when the notifications of its start and end were queued.
+    """
 
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="incidents")
     start = models.DateTimeField(db_index=True)
@@ -79,8 +108,7 @@ class Incident(models.Model):
 
 
 class WatchedPeriod(models.Model):
-    """A time [start, end) during which a monitor was checked without a gap. The one that goes on is not among them:
-    it is `Monitor.watched_since`."""
+    """A time [start, end) in which a monitor was checked without a gap; the current one is `Monitor.watched_since`."""
 
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="watched_periods")
     start = models.DateTimeField()
@@ -95,7 +123,7 @@ class WatchedPeriod(models.Model):
 
 
 class UptimeHour(models.Model):
-    """One monitor's hour. `histogram` counts answers by response time: index = round(log(ms) / log(1.1))."""
+    """The checks of a monitor in one hour. `histogram` counts responses by `history.bucket` of their time."""
 
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="hours")
     hour = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Writes of uptime: monitors made and changed, and a round of checks that tells whoever wants to know."""
+"""Writes to monitors and incidents, and the notifications of incidents."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
 from sites.uptime.check import check
-from sites.uptime.expectations import expectation_errors
-from sites.uptime.models import LONGEST, SHORTEST, Incident, Monitor, State, UptimeHour, WatchedPeriod
-from sites.uptime.run import FIELDS, apply_all, hours_of, run_round, write_change
+from sites.uptime.expectations import find_expectation_errors
+from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
+from sites.uptime.run import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state import Verdict, next_moment
 from sites.uptime.watched import end_watching
 
@@ -38,19 +38,21 @@ EDITABLE = (
 
 @transaction.atomic
 def monitor_create(*, site: Site, url: str, now: datetime | None = None, **fields: Any) -> Monitor:
-    """A new monitor of `site`, first checked at once. Raises ValidationError with a sentence per field."""
+    """Create a monitor, due at once. Raises ValidationError with a sentence per field."""
     monitor = Monitor(site=site, url=url, next_due=now or timezone.now(), **fields)
     account_lock(site.account)
     check_limit(site.account, "monitors", used=monitors_of(site.account).count(), field="url", what="monitors")
-    validate(monitor)
+    validate_monitor(monitor)
     monitor.save()
     return monitor
 
 
 @transaction.atomic
 def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetime | None = None) -> Monitor:
-    """Change the editable fields named in `changes`; the next check follows the new interval. Raises ValidationError
-    with a sentence per field."""
+    """Change editable fields of a monitor; the next check follows the new interval.
+
+    Raises ValidationError with a sentence per field.
+    """
     if changes.get("enabled") and not Monitor.objects.filter(pk=monitor.pk, enabled=True).exists():
         account = monitor.site.account
         account_lock(account)
@@ -59,14 +61,14 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
     for name in EDITABLE:
         if name in changes:
             setattr(monitor, name, changes[name])
-    validate(monitor)
+    validate_monitor(monitor)
     now = now or timezone.now()
     before = Monitor.objects.select_for_update().get(pk=monitor.pk)
     if not monitor.enabled:
-        monitoring_end(before, now)
+        stop_monitoring(before, now)
     elif monitor.interval < before.interval:
-        watching_end(before, now)  # its last check covers the time of the longer interval
-    for name in FIELDS:
+        end_watched_period(before, now)  # its last check covers the longer interval
+    for name in STATE_FIELDS:
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
     if origin_of(monitor.url) != origin_of(before.url):
         monitor.tls_expires = None
@@ -75,20 +77,22 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
     return monitor
 
 
-def watching_end(monitor: Monitor, now: datetime) -> None:
-    """End the watched period that goes on: it is stored, the monitor is not."""
+def end_watched_period(monitor: Monitor, now: datetime) -> None:
+    """End and store the current watched period; the monitor itself is not saved."""
     period = end_watching(monitor, now)
     if period is not None:
         period.save()
 
 
-def monitoring_end(monitor: Monitor, now: datetime) -> None:
-    """End what is known of a monitor that is paused (its row is not saved): its state, and an open incident without a
-    message, because nobody sees any longer whether it is down."""
-    watching_end(monitor, now)
+def stop_monitoring(monitor: Monitor, now: datetime) -> None:
+    """Reset the state of a monitor that is paused (unsaved), and end its open incident without a notification.
+
+    It is not known any longer whether the address is down.
+    """
+    end_watched_period(monitor, now)
     monitor.incidents.filter(end=None).update(end=now, told_end=now)
-    if monitor.state != State.UNKNOWN:
-        monitor.state, monitor.state_since = State.UNKNOWN, now
+    if monitor.state != MonitorState.UNKNOWN:
+        monitor.state, monitor.state_since = MonitorState.UNKNOWN, now
     monitor.first_failure, monitor.cause = None, ""
 
 
@@ -99,24 +103,24 @@ def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     if origin_of(url) != origin_of(row.url):
         row.headers, row.tls_expires = {}, None
     if not enabled:
-        monitoring_end(row, timezone.now())
+        stop_monitoring(row, timezone.now())
     row.url, row.enabled = url, enabled
-    row.save(update_fields=["url", "enabled", "headers", *FIELDS])
+    row.save(update_fields=["url", "enabled", "headers", *STATE_FIELDS])
 
 
 def monitors_of(account: Account) -> QuerySet[Monitor]:
-    """All monitors of the account's sites that are not deleted."""
+    """Select the monitors of all sites of the account that are not deleted."""
     return Monitor.objects.filter(site__account=account, site__deleted=None)
 
 
-def validate(monitor: Monitor) -> None:
-    """Raise ValidationError for an invalid monitor. Only forms look its host name up (`check_reachable`)."""
+def validate_monitor(monitor: Monitor) -> None:
+    """Raise ValidationError for an invalid monitor. Only the form resolves its host name (`check_reachable`)."""
     monitor.full_clean(exclude=["next_due"])
-    if not SHORTEST <= monitor.interval <= LONGEST:
-        raise ValidationError({"interval": f"Choose {SHORTEST} to {LONGEST} seconds."})
+    if not MIN_INTERVAL <= monitor.interval <= MAX_INTERVAL:
+        raise ValidationError({"interval": f"Choose {MIN_INTERVAL} to {MAX_INTERVAL} seconds."})
     if not 1 <= monitor.timeout <= 30:
         raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
-    if errors := expectation_errors(monitor):
+    if errors := find_expectation_errors(monitor):
         raise ValidationError(errors)
     if not monitor.url.startswith(("http://", "https://")):
         raise ValidationError({"url": "Start the address with http:// or https://."})
@@ -131,51 +135,53 @@ def validate(monitor: Monitor) -> None:
 
 @transaction.atomic
 def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetime]]) -> list[Incident]:
-    """Write down checks of a new monitor that were made earlier, oldest first, as if each had just been made; the
-    incidents they began or ended. Nobody is told of them: that would be news of the past."""
-    found: dict[int, Incident] = {}
-    changed, ended = apply_all([(monitor, verdict, at) for verdict, at in verdicts])
-    for _, change, verdict in changed:
-        incident = write_change(monitor, change, verdict)
+    """Store earlier checks of a new monitor, oldest first, as if each had just been made.
+
+    Returns the incidents that they started or ended. Nobody is notified of them, since they are in the past.
+    """
+    incidents: dict[int, Incident] = {}
+    applied, ended_periods = apply_all([(monitor, result, at) for result, at in verdicts])
+    for row in applied:
+        incident = write_incident(*row)
         if incident is not None:
             incident.told, incident.told_end = incident.start, incident.end
             incident.save(update_fields=["told", "told_end"])
-            found[incident.pk] = incident
-    WatchedPeriod.objects.bulk_create(ended, batch_size=500)
-    UptimeHour.objects.bulk_create(hours_of(monitor, verdicts), batch_size=500)
-    monitor.save(update_fields=FIELDS)
-    return list(found.values())
+            incidents[incident.pk] = incident
+    WatchedPeriod.objects.bulk_create(ended_periods, batch_size=500)
+    UptimeHour.objects.bulk_create(build_hours(monitor, verdicts), batch_size=500)
+    monitor.save(update_fields=STATE_FIELDS)
+    return list(incidents.values())
 
 
-@transaction.atomic  # claimed and queued together: a worker that dies here leaves it to the next one
+@transaction.atomic  # claim and deliveries together: if the worker dies here, a later round repeats it
 def incident_tell(incident: Incident, *, now: datetime | None = None) -> int:
-    """Tell the site's uptime alerts that an incident began or ended, each once; the number of deliveries queued."""
+    """Notify the site's uptime alerts of the start or end of an incident, each once; returns the queued deliveries."""
     now = now or timezone.now()
     field = "told_end" if incident.end else "told"
     if not Incident.objects.filter(Q(**{field: None}), pk=incident.pk).update(**{field: now}):
         return 0
-    firing = told(incident)
+    notification = build_incident_notification(incident)
     alerts = Alert.objects.filter(site=incident.monitor.site, condition="uptime", enabled=True)
-    return sum(alert_fire(alert=alert, firing=firing, now=now) for alert in alerts)
+    return sum(alert_fire(alert=alert, firing=notification, now=now) for alert in alerts)
 
 
-def told(incident: Incident) -> Firing:
-    """The words of an incident's beginning or end."""
+def build_incident_notification(incident: Incident) -> Firing:
+    """Build the notification of an incident's start, or of its end if it has one."""
     monitor = incident.monitor
     payload = {"event": "uptime", "site_id": monitor.site_id, "monitor": str(monitor), "url": monitor.url}
     start = incident.start.isoformat()
     if incident.end is None:
         text = f"{monitor.url} has not answered properly since {incident.start:%Y-%m-%d %H:%M} UTC.\n{incident.cause}"
-        more = {"state": "down", "start": start, "cause": incident.cause}
-        return Firing(f"incident-{incident.pk}-down", f"{monitor} is down", text, payload | more)
-    lasted = duration(int((incident.end - incident.start).total_seconds()))
-    text = f"{monitor.url} answers again. It was down for {lasted}, from {incident.start:%Y-%m-%d %H:%M} UTC."
-    more = {"state": "up", "start": start, "end": incident.end.isoformat()}
-    return Firing(f"incident-{incident.pk}-up", f"{monitor} is up again after {lasted}", text, payload | more)
+        details = {"state": "down", "start": start, "cause": incident.cause}
+        return Firing(f"incident-{incident.pk}-down", f"{monitor} is down", text, payload | details)
+    duration = format_duration(int((incident.end - incident.start).total_seconds()))
+    text = f"{monitor.url} answers again. It was down for {duration}, from {incident.start:%Y-%m-%d %H:%M} UTC."
+    details = {"state": "up", "start": start, "end": incident.end.isoformat()}
+    return Firing(f"incident-{incident.pk}-up", f"{monitor} is up again after {duration}", text, payload | details)
 
 
-def duration(seconds: int) -> str:
-    """Seconds in the two largest units, such as "2 h 5 min"."""
+def format_duration(seconds: int) -> str:
+    """Format seconds in the two largest units, such as "2 h 5 min"."""
     units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
     parts = []
     for unit, size in units:
@@ -186,14 +192,14 @@ def duration(seconds: int) -> str:
 
 
 def monitors_check(*, now: datetime | None = None) -> int:
-    """One round over everything that is due; the number of checks made."""
+    """Check all monitors that are due; returns the number of checks."""
     return run_round(check, incident_tell, now)
 
 
 def incidents_tell_late(*, now: datetime) -> int:
-    """Tell what a worker that died between writing and telling left untold; the number of deliveries queued."""
-    untold = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
-    rows = rank_by_account(untold.select_related("monitor__site"), "monitor__site__account_id", "start")[
+    """Send notifications that a worker stored no deliveries for before it died; returns the queued deliveries."""
+    pending = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
+    rows = rank_by_account(pending.select_related("monitor__site"), "monitor__site__account_id", "start")[
         :MAX_LATE_NOTIFICATIONS
     ]
     return sum(run_each(rows, lambda incident: incident_tell(incident, now=now), what="Incident"))

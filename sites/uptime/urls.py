@@ -1,14 +1,14 @@
-"""Addresses of uptime's pages."""
+"""URLs of uptime."""
 
 from django.urls import path
 
 from sites.uptime import views
 
 urlpatterns = [
-    path("sites/<int:site_id>/uptime", views.uptime, name="uptime"),
-    path("sites/<int:site_id>/uptime/new", views.monitor_edit, name="uptime-new"),
-    path("sites/<int:site_id>/uptime/<int:monitor_id>", views.monitor, name="uptime-monitor"),
-    path("sites/<int:site_id>/uptime/<int:monitor_id>/edit", views.monitor_edit, name="uptime-edit"),
-    path("sites/<int:site_id>/uptime/<int:monitor_id>/delete", views.monitor_delete, name="uptime-delete"),
-    path("status/<int:site_id>", views.status, name="status"),
+    path("sites/<int:site_id>/uptime", views.list_monitors, name="uptime"),
+    path("sites/<int:site_id>/uptime/new", views.edit_monitor, name="uptime-new"),
+    path("sites/<int:site_id>/uptime/<int:monitor_id>", views.show_monitor, name="uptime-monitor"),
+    path("sites/<int:site_id>/uptime/<int:monitor_id>/edit", views.edit_monitor, name="uptime-edit"),
+    path("sites/<int:site_id>/uptime/<int:monitor_id>/delete", views.delete_monitor, name="uptime-delete"),
+    path("status/<int:site_id>", views.show_status_page, name="status"),
 ]

@@ -1,4 +1,4 @@
-"""Pages of uptime: all monitors of a site, one monitor, its form, and the public status page."""
+"""Pages of uptime: the monitors of a site, one monitor, its form, and the public status page."""
 
 from __future__ import annotations
 
@@ -15,96 +15,96 @@ from django.views.decorators.http import require_POST
 from accounts.forms import add_mistakes
 from sites.access import site_for
 from sites.models import Site
-from sites.uptime.certificates import days_left
+from sites.uptime.certificates import count_days_left
 from sites.uptime.costs import with_costs
 from sites.uptime.forms import MonitorForm
-from sites.uptime.history import Span, availability_of, days
+from sites.uptime.history import UptimeFigures, compute_availability, compute_daily_uptime
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE, monitor_create, monitor_update
 
-LEVELS = ((100.0, "good"), (99.0, "dented"), (0.0, "bad"))
-CERTIFICATE_SOON = 30  # days
-BAR_PITCH = 6  # of the drawing's units, 4 of them the bar
+LEVELS = ((100.0, "good"), (99.0, "dented"), (0.0, "bad"))  # (minimum availability, CSS class)
+CERTIFICATE_WARNING_DAYS = 30
+BAR_PITCH = 6  # in units of the drawing; the bar itself is 4 wide
 
 
-def bar(index: int, span: Span) -> dict[str, Any]:
-    """One day of the ninety: where it stands, how it is coloured and what it says."""
-    place = {"x": index * BAR_PITCH, "span": span}
+def build_bar(index: int, span: UptimeFigures) -> dict[str, Any]:
+    """Build the bar of one of the ninety days: its position, colour and text."""
+    position = {"x": index * BAR_PITCH, "span": span}
     availability = span.availability
     if availability is None:
-        return {**place, "level": "none", "text": "not checked"}
-    level = next(word for floor, word in LEVELS if availability >= floor)
-    return {**place, "level": level, "text": f"{availability:.2f} %, typically {span.p50 or 0} ms"}
+        return {**position, "level": "none", "text": "not checked"}
+    level = next(level for minimum, level in LEVELS if availability >= minimum)
+    return {**position, "level": level, "text": f"{availability:.2f} %, typically {span.p50 or 0} ms"}
 
 
-def certificate(monitor: Monitor) -> dict[str, Any] | None:
-    """When the first certificate expires that the monitor's address needs, and how many days are left."""
+def describe_certificate(monitor: Monitor) -> dict[str, Any] | None:
+    """Return when the certificate of the monitor's address expires and how many days are left; None without one."""
     if monitor.tls_expires is None:
         return None
-    left = days_left(monitor.tls_expires, timezone.now())
-    return {"expires": monitor.tls_expires, "days": left, "soon": left <= CERTIFICATE_SOON}
+    days = count_days_left(monitor.tls_expires, timezone.now())
+    return {"expires": monitor.tls_expires, "days": days, "soon": days <= CERTIFICATE_WARNING_DAYS}
 
 
-def summary(monitor: Monitor, zone: str) -> dict[str, Any]:
-    """A monitor with its ninety days and their availability in percent."""
-    spans = days(monitor, now=timezone.now(), zone=zone)
+def summarize(monitor: Monitor, zone: str) -> dict[str, Any]:
+    """Build the context of a monitor with its ninety days and their availability in percent."""
+    spans = compute_daily_uptime(monitor, now=timezone.now(), zone=zone)
     checked = [span for span in spans if span.checks]
     return {
         "monitor": monitor,
-        "bars": [bar(index, span) for index, span in enumerate(spans)],
-        "availability": availability_of(spans),
-        "certificate": certificate(monitor),
+        "bars": [build_bar(index, span) for index, span in enumerate(spans)],
+        "availability": compute_availability(spans),
+        "certificate": describe_certificate(monitor),
         "latest": checked[-1] if checked else None,
     }
 
 
 @login_required
-def uptime(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Every monitor of the site with its last ninety days, and the latest incidents."""
+def list_monitors(request: HttpRequest, site_id: int) -> HttpResponse:
+    """List the monitors of the site with their last ninety days, and the latest incidents."""
     site = site_for(request, site_id)
     monitors = list(site.monitors.order_by("name", "pk"))
-    incidents = [i for monitor in monitors for i in monitor.incidents.order_by("-start")[:20]]
+    incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:20]]
     context = {
         "site": site,
         "section": "uptime",
-        "rows": [summary(monitor, site.timezone) for monitor in monitors],
+        "rows": [summarize(monitor, site.timezone) for monitor in monitors],
         "incidents": with_costs(sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20]),
     }
     return render(request, "sites/uptime.html", context)
 
 
 @login_required
-def monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
-    """One monitor: availability, response times by day, every incident."""
+def show_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
+    """Show a monitor: availability, response times by day, incidents."""
     site = site_for(request, site_id)
-    found = get_object_or_404(Monitor, pk=monitor_id, site=site)
+    monitor = get_object_or_404(Monitor, pk=monitor_id, site=site)
     context = {
         "site": site,
         "section": "uptime",
-        "row": summary(found, site.timezone),
-        "recent": days(found, now=timezone.now(), zone=site.timezone, count=14),
-        "incidents": with_costs(found.incidents.order_by("-start")[:100]),
+        "row": summarize(monitor, site.timezone),
+        "recent": compute_daily_uptime(monitor, now=timezone.now(), zone=site.timezone, count=14),
+        "incidents": with_costs(monitor.incidents.order_by("-start")[:100]),
     }
     return render(request, "sites/uptime_monitor.html", context)
 
 
 @login_required
-def monitor_edit(request: HttpRequest, site_id: int, monitor_id: int | None = None) -> HttpResponse:
-    """The form of a new or an existing monitor."""
+def edit_monitor(request: HttpRequest, site_id: int, monitor_id: int | None = None) -> HttpResponse:
+    """Show or save the form of a new or an existing monitor."""
     site = site_for(request, site_id, may="edit")
     existing = get_object_or_404(Monitor, pk=monitor_id, site=site) if monitor_id else None
-    start = {"url": f"https://{site.domain}/", "name": site.domain}
-    form = MonitorForm(request.POST or None, instance=existing, initial=None if existing else start)
+    defaults = {"url": f"https://{site.domain}/", "name": site.domain}
+    form = MonitorForm(request.POST or None, instance=existing, initial=None if existing else defaults)
     if request.method == "POST" and form.is_valid():
-        saved = save(site, existing, form)
+        saved = save_monitor(site, existing, form)
         if saved:
-            messages.success(request, f"{saved} is watched every {saved.interval} seconds.")
+            messages.success(request, f"{saved} is checked every {saved.interval} seconds.")
             return redirect("uptime-monitor", site.pk, saved.pk)
     return render(request, "sites/uptime_form.html", {"site": site, "section": "uptime", "form": form})
 
 
-def save(site: Site, existing: Monitor | None, form: MonitorForm) -> Monitor | None:
-    """The saved monitor; None when the service refused, with its sentences on the form."""
+def save_monitor(site: Site, existing: Monitor | None, form: MonitorForm) -> Monitor | None:
+    """Save the monitor; returns None if the service rejected it, with the errors on the form."""
     changes = {name: form.cleaned_data[name] for name in EDITABLE}
     try:
         if existing:
@@ -117,27 +117,27 @@ def save(site: Site, existing: Monitor | None, form: MonitorForm) -> Monitor | N
 
 @login_required
 @require_POST
-def monitor_delete(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
-    """Stop watching; incidents and response times go with the monitor."""
+def delete_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
+    """Delete the monitor with its incidents and response times."""
     site = site_for(request, site_id, may="edit")
     get_object_or_404(Monitor, pk=monitor_id, site=site).delete()
     messages.success(request, "The monitor was deleted.")
     return redirect("uptime", site.pk)
 
 
-def status(request: HttpRequest, site_id: int) -> HttpResponse:
-    """The public status page: only monitors that were made public; 404 where there are none."""
+def show_status_page(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Show the public status page with the monitors that are public. Raises Http404 if there are none."""
     site = Site.objects.filter(pk=site_id, deleted=None).first()
     monitors = list(site.monitors.filter(public=True).order_by("name", "pk")) if site else []
     if not site or not monitors:
         raise Http404("No status page here.")
-    incidents = [i for found in monitors for i in found.incidents.order_by("-start")[:10]]
+    incidents = [incident for monitor in monitors for incident in monitor.incidents.order_by("-start")[:10]]
     context = {
         "page_site": site,
-        "rows": [summary(found, site.timezone) for found in monitors],
-        "down": [found for found in monitors if found.enabled and found.state == "down"],
-        "watched": any(found.enabled and found.state != "unknown" for found in monitors),
-        "unchecked": any(found.enabled and found.state == "unknown" for found in monitors),
+        "rows": [summarize(monitor, site.timezone) for monitor in monitors],
+        "down": [monitor for monitor in monitors if monitor.enabled and monitor.state == "down"],
+        "watched": any(monitor.enabled and monitor.state != "unknown" for monitor in monitors),
+        "unchecked": any(monitor.enabled and monitor.state == "unknown" for monitor in monitors),
         "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
     }
     return render(request, "sites/status.html", context)

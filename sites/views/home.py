@@ -1,4 +1,4 @@
-"""Where one begins, and a new site. The list of sites has numbers and stands with the reports."""
+"""The start page and the page of a new site. The list of sites shows figures, so it belongs to the reports."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from sites.services import site_create
 
 
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
-    """To the only site one has, else to the list."""
-    mine = list(sites_of(request.user)[:2])
-    return redirect(f"/sites/{mine[0].pk}/" if len(mine) == 1 else "/sites")
+def redirect_home(request: HttpRequest) -> HttpResponse:
+    """Redirect to the user's only site, else to the list of sites."""
+    sites = list(sites_of(request.user)[:2])
+    return redirect(f"/sites/{sites[0].pk}/" if len(sites) == 1 else "/sites")
 
 
 def own_accounts(request: HttpRequest) -> list[Account]:
-    """The accounts in which the person may make sites, the current one first."""
-    managed = [found.account for found in memberships_of(request.user) if membership_may(found, "manage")]
+    """Return the accounts in which the user may create sites, the current one first."""
+    memberships = memberships_of(request.user)
+    managed = [membership.account for membership in memberships if membership_may(membership, "manage")]
     current = current_membership(request).account_id if managed else None
     return sorted(managed, key=lambda account: account.pk != current)
 
 
 @login_required
-def site_new(request: HttpRequest) -> HttpResponse:
-    """A new site; then its tracking code."""
+def create_site(request: HttpRequest) -> HttpResponse:
+    """Show the form of a new site, or create the site and continue with its tracking code."""
     accounts = own_accounts(request)
     if not accounts:
         raise Http404("You manage no account.")

@@ -1,4 +1,4 @@
-"""The keys of a site: `ck_` keys, and the two keys of the Clicky dialect."""
+"""Pages of a site's keys: `ck_` keys, and the two keys of the Clicky dialect."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from sites.services import api_key_create, api_key_revoke, site_keys_rotate
 
 @login_required
 @never_cache
-def keys(request: HttpRequest, site_id: int) -> HttpResponse:
-    """List the keys; a POST makes one and shows it this once."""
+def list_keys(request: HttpRequest, site_id: int) -> HttpResponse:
+    """List the keys; a POST creates one and displays it once."""
     site = site_for(request, site_id, may="edit")
     form = KeyForm(request.POST or None)
     plain = ""
     if request.method == "POST" and form.is_valid():
         try:
-            plain = api_key_create(site=site, user=request.user, **key_fields(form, site))[1]  # type: ignore[arg-type]
+            plain = api_key_create(site=site, user=request.user, **read_key_fields(form, site))[1]  # type: ignore[arg-type]
             form = KeyForm()
         except ValidationError as error:
             add_mistakes(form, error)
@@ -43,8 +43,8 @@ def keys(request: HttpRequest, site_id: int) -> HttpResponse:
     return render(request, "sites/api_keys.html", {**context, **settings_context(request, site, "api-keys")})
 
 
-def key_fields(form: KeyForm, site: Site) -> dict[str, Any]:
-    """The form's values; a day of expiry ends when it ends in the site's zone."""
+def read_key_fields(form: KeyForm, site: Site) -> dict[str, Any]:
+    """Return the form's values; a key expires at the end of the entered day in the site's time zone."""
     fields = dict(form.cleaned_data)
     if fields["expires"]:
         fields["expires"] = datetime.combine(fields["expires"], time.max, ZoneInfo(site.timezone))
@@ -53,8 +53,8 @@ def key_fields(form: KeyForm, site: Site) -> dict[str, Any]:
 
 @login_required
 @require_POST
-def revoke(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
-    """End one key."""
+def revoke_key(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
+    """Revoke a `ck_` key."""
     key = site_for(request, site_id, may="edit").api_keys.filter(pk=key_id).first()
     if key is None:
         raise Http404("No such key.")
@@ -66,8 +66,8 @@ def revoke(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def show(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Show the site's number and its two keys."""
+def show_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Show the site's id and its two keys."""
     site = site_for(request, site_id, may="edit")
     keys = {"site_id": str(site.pk), "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin}
     return render_secrets(request, f"Site keys of {site}", keys, back=reverse("site-api-keys", args=[site_id]))
@@ -75,7 +75,7 @@ def show(request: HttpRequest, site_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def rotate(request: HttpRequest, site_id: int) -> HttpResponse:
+def rotate_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Replace `sitekey` and `sitekey_admin`."""
     site_keys_rotate(site=site_for(request, site_id, may="edit"))
     messages.success(request, "The site has new keys. The old ones no longer work.")

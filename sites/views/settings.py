@@ -1,4 +1,4 @@
-"""The settings of a site that are plain forms over its fields."""
+"""Pages of a site's settings that are forms over its fields."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ FORMS: dict[str, type[SiteForm]] = {
 
 
 @login_required
-def start(request: HttpRequest, site_id: int) -> HttpResponse:
-    """To the first of the settings pages."""
+def redirect_to_first_page(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Redirect to the first of the settings pages."""
     site_for(request, site_id, may="edit")
     return redirect("site-general", site_id)
 
 
 @login_required
-def page(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
-    """One form: show it, or save it."""
+def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
+    """Show or save one of the forms."""
     site = site_for(request, site_id, may="edit")
     form = FORMS[slug].of(site, request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -50,28 +50,33 @@ def page(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
             site.refresh_from_db()
             add_mistakes(form, error)
         else:
-            messages.success(request, "Saved. It holds within two seconds.")
+            messages.success(request, "Saved. Changes take effect within two seconds.")
             return redirect(request.path)
-    manages = allowed(request.user, site.account, "site", site.pk, "manage")
-    context = {"form": form, "manages": manages, "our_host": our_host(request, site), "claim": domain_claim(site)}
+    may_manage = allowed(request.user, site.account, "site", site.pk, "manage")
+    context = {
+        "form": form,
+        "manages": may_manage,
+        "our_host": snippet_host(request, site),
+        "claim": find_domain_claim(site),
+    }
     return render(request, f"sites/{slug}.html", {**context, **settings_context(request, site, slug)})
 
 
-def our_host(request: HttpRequest, site: Site) -> str:
-    """The host that stands in the site's snippet: the account's own if it has one, else the one that is open."""
+def snippet_host(request: HttpRequest, site: Site) -> str:
+    """Return the host in the site's snippet: the account's own one if it has one, else the host of this request."""
     return brand_of(site.account).host or request.get_host()
 
 
-def domain_claim(site: Site) -> HostClaim | None:
-    """The claim on the site's domain; what is no public host name has none."""
+def find_domain_claim(site: Site) -> HostClaim | None:
+    """Return the claim on the site's domain; None for a name that is not public."""
     return claim_of(site.account, site.domain, Purpose.SITE)
 
 
 @login_required
 @require_POST
 def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Look now for the DNS record that proves the site's domain."""
-    claim = domain_claim(site_for(request, site_id, may="edit"))
+    """Look now for the DNS record that verifies the site's domain."""
+    claim = find_domain_claim(site_for(request, site_id, may="edit"))
     if claim is not None:
         check_now(request, claim)
     return redirect("site-general", site_id)
@@ -79,12 +84,12 @@ def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def delete(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Delete the site, once its domain was typed."""
+def delete_site(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Delete the site if its domain was typed as a confirmation."""
     site = site_for(request, site_id, may="manage")
     if request.POST.get("domain", "").strip().lower() != site.domain:
         messages.error(request, "Type the site's domain to delete it.")
         return redirect("site-general", site_id)
     site_delete(site=site)
-    messages.success(request, f"{site} is deleted. Its hits are refused from now on.")
+    messages.success(request, f"{site} is deleted. Its hits are rejected from now on.")
     return redirect("sites")

@@ -1,4 +1,4 @@
-"""Who may see one site: the account's members, and the guests it was shared with."""
+"""Page of the users of one site: the account's members, and the guests it is shared with."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from accounts.invitations import (
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from sites.access import KIND, site_for
-from sites.forms import ShareForm
+from sites.forms import SiteShareForm
 from sites.models import Site
 from sites.navigation import settings_context
 
 
 @login_required
 @never_cache
-def team(request: HttpRequest, site_id: int) -> HttpResponse:
-    """Everybody who may open the site; the form shares it with one more person."""
+def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
+    """List the users who may open the site; a POST shares it with another person."""
     site = site_for(request, site_id, may="manage")
-    form = ShareForm(request.POST or None)
+    form = SiteShareForm(request.POST or None)
     sent: InvitationMail | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -42,29 +42,32 @@ def team(request: HttpRequest, site_id: int) -> HttpResponse:
             if sent is None or not sent.link:
                 (messages.error if sent and not sent.mailed else messages.success)(request, sentence)
                 return redirect("site-team", site_id)
-            form = ShareForm()
-    context = {"form": form, "people": people(site), "rights": Right.choices, "sent": sent}
+            form = SiteShareForm()
+    context = {"form": form, "people": list_users(site), "rights": Right.choices, "sent": sent}
     return render(request, "sites/team.html", {**context, **settings_context(request, site, "team")})
 
 
-def people(site: Site) -> list[dict[str, object]]:
-    """Members with what they may do with this site, then guests who were invited to it and have not accepted.
+def list_users(site: Site) -> list[dict[str, object]]:
+    """List members with their right on this site, then guests who were invited to it and have not accepted.
 
     Guests without a right on it are left out.
     """
-    rows: list[Membership] = [*members_of(site.account), *site.account.memberships.pending().select_related("user")]
-    found: list[dict[str, object]] = []
-    for member in rows:
+    memberships: list[Membership] = [
+        *members_of(site.account),
+        *site.account.memberships.pending().select_related("user"),
+    ]
+    users: list[dict[str, object]] = []
+    for member in memberships:
         right = next((g.right for g in member.grants.all() if (g.kind, g.object_id) == (KIND, site.pk)), "")
         if member.role != Role.GUEST or right:
-            found.append({"member": member, "right": right, "guest": member.role == Role.GUEST})
-    return found
+            users.append({"member": member, "right": right, "guest": member.role == Role.GUEST})
+    return users
 
 
 def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[InvitationMail | None, str]:
-    """Give a guest of the account the right, or invite the person: (the mail, if one was due; the sentence to show).
+    """Grant the right to a guest of the account, or invite the person.
 
-    Raises ValidationError.
+    Returns the invitation mail, if one was due, and a sentence for the page. Raises ValidationError.
     """
     address = email.strip().lower()
     member = site.account.memberships.filter(user__email=address).first()
@@ -76,18 +79,18 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Inv
         grant_set(membership=member, kind=KIND, object_id=site.pk, right=right)
         when = "now" if member.accepted else "once they accept their invitation"
         return None, f"{address} may open {site} {when}."
-    mine = membership_for(request.user, site.account)
-    assert mine is not None  # site_for said so
+    inviter = membership_for(request.user, site.account)
+    assert inviter is not None  # `site_for` has checked it
     grants = [*grants_of_open_invitation(site.account, address), (KIND, site.pk, right)]  # the last one counts
-    made = invitation_create(account=site.account, email=address, role=Role.GUEST, by=mine, grants=grants)
-    sent = mail_invitation(made, request.user)
+    invitation = invitation_create(account=site.account, email=address, role=Role.GUEST, by=inviter, grants=grants)
+    sent = mail_invitation(invitation, request.user)
     return sent, sent.message
 
 
 @login_required
 @require_POST
-def unshare(request: HttpRequest, site_id: int, member_id: int) -> HttpResponse:
-    """Take a guest's right on this site away."""
+def remove_guest(request: HttpRequest, site_id: int, member_id: int) -> HttpResponse:
+    """Revoke a guest's right on this site."""
     site = site_for(request, site_id, may="manage")
     member = site.account.memberships.filter(pk=member_id, role=Role.GUEST).first()
     if member is None:

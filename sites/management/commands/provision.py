@@ -1,6 +1,6 @@
-"""`manage.py provision`: user, account, site and key for a script, made where they are missing.
+"""`manage.py provision`: get or create a user, an account, a site and a key, for scripts.
 
-Run twice it changes nothing and prints the same. An existing user's password stays as it is.
+A second run changes nothing and prints the same. The password of an existing user is not changed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sites.services import api_key_provision, site_provision
 
 
 class Command(InstallationCommand):
-    help = "Make a user, an account and a site if they are missing, and print their ids and keys."
+    help = "Create a user, an account and a site if they do not exist, and print their ids and keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
-        parser.add_argument("--password", required=True, help="of a new user; a known one keeps theirs")
+        parser.add_argument("--password", required=True, help="of a new user; an existing user's stays")
         parser.add_argument("--account", required=True, metavar="NAME")
         parser.add_argument("--domain", required=True)
-        parser.add_argument("--timezone", default="UTC", help="of what is made now")
+        parser.add_argument("--timezone", default="UTC", help="of a new account and site")
         parser.add_argument("--json", action="store_true", help="print JSON only")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            made = provision(
+            result = provision(
                 email=options["email"],
                 password=options["password"],
                 account_name=options["account"],
@@ -42,35 +42,35 @@ class Command(InstallationCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         if options["json"]:
-            self.stdout.write(json.dumps(made))
+            self.stdout.write(json.dumps(result))
             return
-        for part, facts in made.items():
-            self.stdout.write("\n".join(f"{part}.{name}: {value}" for name, value in facts.items()))
+        for part, values in result.items():
+            self.stdout.write("\n".join(f"{part}.{name}: {value}" for name, value in values.items()))
 
 
 @transaction.atomic
 def provision(*, email: str, password: str, account_name: str, domain: str, timezone: str) -> dict[str, Any]:
-    """What the command prints. Raises ValidationError."""
+    """Get or create everything; returns what the command prints. Raises ValidationError."""
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is None or is_placeholder(user):
         user = user_create(email=email, password=password)
-    account = owned_account(user, account_name) or account_create(name=account_name, owner=user, timezone=timezone)
+    account = find_owned_account(user, account_name) or account_create(name=account_name, owner=user, timezone=timezone)
     site = site_provision(account=account, domain=domain, timezone=timezone)
     return {
         "account": {"id": account.pk, "authkey": account.authkey},
-        "site": site_json(site),
+        "site": serialize_site(site),
         "user": {"email": user.email},
     }
 
 
-def owned_account(user: User, name: str) -> Account | None:
-    """The user's own account of this name."""
+def find_owned_account(user: User, name: str) -> Account | None:
+    """Find the account of this name that the user owns."""
     owned = Membership.objects.accepted().filter(user=user, role=Role.OWNER)
     return Account.objects.filter(pk__in=owned.values("account"), name=" ".join(name.split())).order_by("pk").first()
 
 
-def site_json(site: Site) -> dict[str, Any]:
-    """A site's number and keys; the `ck_` key may read and track."""
+def serialize_site(site: Site) -> dict[str, Any]:
+    """Serialize a site's id and keys; the `ck_` key may read and track."""
     return {
         "site_id": site.pk,
         "sitekey": site.sitekey,
