@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import allowed, may
+from accounts.access import allowed, may_in_account
 from accounts.keys import key_hash
 from accounts.models import Account, Invitation, Membership, Role, User
 from accounts.services import grant_set
@@ -264,7 +264,7 @@ def test_a_pending_guest_who_is_made_viewer_accepts_both_at_once(inside: Client,
     Client().post(mailed(), NEW)
     zoe = Membership.objects.get(user__email=ZOE)
     assert (zoe.pk, zoe.role) == (made["id"], Role.VIEWER)
-    assert may(zoe.user, account, "view")
+    assert may_in_account(zoe.user, account, "view")
     assert Program(key).call("GET", "/account").status_code == 401, "editors saw the guest's key; a viewer's is theirs"
 
 

@@ -62,7 +62,7 @@ def test_a_tenant_takes_over_anothers_white_label(account: Account, alice: User,
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     prove_host(account, BRAND, Purpose.BRAND)
     assert "Alice Numbers" in log_in_page(BRAND).text
-    assert mallory.post("/links/domains", {"name": BRAND}).status_code == 302  # anybody may claim; nothing is proved
+    assert mallory.post("/links/domains", {"name": BRAND}).status_code == 302  # anybody may claim; nothing is verified
     assert "Alice Numbers" in log_in_page(BRAND).text
     mallory.post(f"/links/domains/{Domain.objects.get(name=BRAND).pk}/delete")
     mallory.post("/account/brand", {"host": BRAND, "name": "Not Alice"})

@@ -156,7 +156,7 @@ def test_an_upgrade_that_is_not_offered_is_answered_as_a_request() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same limits, a hundred times as strict."""
-    for name in ("HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS", "SWEEP_SECONDS"):
+    for name in ("MAX_HEADER_SECONDS", "MAX_BODY_SECONDS", "MAX_WRITE_SECONDS", "SWEEP_SECONDS"):
         monkeypatch.setattr(http_limits, name, getattr(http_limits, name) / 100)
 
 
@@ -343,12 +343,12 @@ def test_answers_at_once_wait_for_a_client_that_does_not_read(monkeypatch: pytes
         return max(buffered)
 
     buffered: list[int] = [0]
-    check = server.PatientProtocol.leaves_unread
+    check = server.ImmediateProtocol.leaves_unread
 
     def leaves_unread(self: Any, now: float) -> bool:
         buffered.append(self.transport.get_write_buffer_size())
         return check(self, now)
 
-    monkeypatch.setattr(server.PatientProtocol, "leaves_unread", leaves_unread)
+    monkeypatch.setattr(server.ImmediateProtocol, "leaves_unread", leaves_unread)
     monkeypatch.setattr(http_limits, "SWEEP_SECONDS", 0.02)
     assert talk(conversation) < 1 << 20

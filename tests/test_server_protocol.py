@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from config import http_limits, server
-from config.management.commands.serve import loop_factory
-from config.together import AtOnce
+from config.management.commands.serve import get_loop_factory
+from config.together import ImmediateResponder
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
 
@@ -42,7 +42,9 @@ def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
 
     async def run() -> Any:
         asked.clear()
-        config = server.server_config(served, "127.0.0.1", 0, AtOnce(at_once), lifespan="off", **settings)
+        config = server.build_server_config(
+            served, "127.0.0.1", 0, ImmediateResponder(at_once), lifespan="off", **settings
+        )
         serving = uvicorn.Server(config)
         config.load()
         serving.lifespan = config.lifespan_class(config)
@@ -57,7 +59,7 @@ def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
             writer.close()
             serving.servers[0].close()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
         return runner.run(run())
 
 
