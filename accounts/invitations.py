@@ -40,7 +40,7 @@ DAYS = 14
 SETUP_HOURS = 24
 ALREADY_USED = "This link was already used."
 ADDRESS_REJECTED = "The mail server does not accept mail for this address. Check its spelling."
-MAIL_REJECTED = "The mail server refused this mail. Ask the operator of this installation, whose log says why."
+MAIL_REJECTED = "The mail server rejected this mail. Ask the operator of this installation, whose log says why."
 log = logging.getLogger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""Limits on request bodies in front of Django, which reads a whole body before a view can refuse it.
+"""Limits on request bodies in front of Django, which reads a complete body before a view can reject it.
 
 A body is counted while it is read. One that is too large gets 413. If the bodies in memory, of all clients or of one,
 are too large in total, further ones get 503.

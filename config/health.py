@@ -142,7 +142,7 @@ def is_proxy_header(name: bytes) -> bool:
 
 
 def is_operator(scope: MutableMapping[str, Any]) -> bool:
-    """Whether an operator of the installation is logged in; False while the database is away."""
+    """Whether an operator of the installation is logged in; False while the database is unavailable."""
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
     key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
     if not key:

@@ -138,7 +138,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.start_request()
 
     def start_request(self) -> None:
-        """Let uvicorn start a checked request. Raises RefusedRequest if too many are waiting."""
+        """Let uvicorn start a checked request. Raises RejectedRequest if too many are waiting."""
         super().on_headers_complete()
         if len(self.pipeline) > MAX_PIPELINED:
             self.transport.abort()
@@ -149,7 +149,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def check_head(self) -> None:
-        """Check the headers before the body begins. Raises RefusedRequest."""
+        """Check the headers before the body begins. Raises RejectedRequest."""
         self.check_headers()
         self.last_body_at = self.waiting_since = self.loop.time()
         self.receiving_body, self.framing_bytes = True, 0
@@ -159,7 +159,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.reject(405, "This server is no proxy.")
 
     def check_headers(self) -> None:
-        """Raise RefusedRequest if there are too many or too large headers and trailers."""
+        """Raise RejectedRequest if there are too many or too large headers and trailers."""
         if self.header_bytes + len(self.url) > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
             self.reject(431, f"At most {MAX_HEADERS} headers and trailers, {MAX_HEADER_BYTES // 1024} KB together.")
 
@@ -184,7 +184,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def reject(self, status: int, sentence: str) -> None:
-        """Raise RefusedRequest; `data_received` answers with the status."""
+        """Raise RejectedRequest; `data_received` sends the error."""
         self.rejection = (status, sentence)
         raise RejectedRequest(sentence)
 
@@ -219,8 +219,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def close_if_overdue(self, now: float) -> None:
         """Close the connection if the client is too slow, idle, or does not read its responses."""
         idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
-        refused = self.closing_since is not None and now - self.closing_since > MAX_LINGER_SECONDS
-        if idle or refused or self.is_receiving_late(now):
+        is_rejected = self.closing_since is not None and now - self.closing_since > MAX_LINGER_SECONDS
+        if idle or is_rejected or self.is_receiving_late(now):
             self.transport.close()
         if self.leaves_unread(now):
             self.transport.abort()

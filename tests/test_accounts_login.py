@@ -41,8 +41,8 @@ def test_passwords_are_kept_as_argon2(db: None, settings) -> None:
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, dora: User) -> None:
     wrong = log_in(client, password="not the password")
     unknown = log_in(client, email="nobody@example.org")
-    said = "do not belong together"
-    assert said in wrong.content.decode() and said in unknown.content.decode()
+    message = "do not belong together"
+    assert message in wrong.content.decode() and message in unknown.content.decode()
     assert not is_in(client)
 
 
@@ -138,9 +138,9 @@ def test_the_token_leaves_the_address_and_works_where_the_link_was_opened_only(c
 def test_an_older_link_ends_with_the_password_it_was_for(client: Client, dora: User) -> None:
     first, second = reset_path(client), reset_path(client)
     elsewhere = Client()
-    kept = opened(elsewhere, first)
+    address = opened(elsewhere, first)
     client.post(opened(client, second), {"password": "quite another password"})
-    assert elsewhere.post(kept, {"password": "yet another password"}).status_code == 404
+    assert elsewhere.post(address, {"password": "yet another password"}).status_code == 404
     assert Client().get(first).status_code == 404
     assert log_in(Client(), password="quite another password").status_code == 302
 

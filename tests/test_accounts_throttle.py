@@ -71,9 +71,9 @@ def argon2(settings, monkeypatch: pytest.MonkeyPatch) -> Watched:
 @pytest.fixture
 def dora(argon2: Watched, transactional_db: None) -> User:
     """Somebody with a password, on a database that all threads see."""
-    made = User.objects.create_user(EMAIL, PASSWORD, name="Dora")
+    user = User.objects.create_user(EMAIL, PASSWORD, name="Dora")
     argon2.total = 0
-    return made
+    return user
 
 
 @pytest.fixture
@@ -157,8 +157,8 @@ def test_every_door_that_checks_a_password_says_when_it_is_busy(argon2, account,
     ]
     assert [(answer.status_code, answer["Retry-After"]) for answer in answers] == [(503, "5")] * 3
     link = {"name": "a", "typeTL": {"url": "https://x.test", "password": "p"}}
-    made = master(account).call("POST", "/datapoints", link)
-    assert made.status_code == 503 and made.json()["errorCode"] == "0503"
+    user = master(account).call("POST", "/datapoints", link)
+    assert user.status_code == 503 and user.json()["errorCode"] == "0503"
 
 
 def test_a_queue_for_hashing_is_bounded(monkeypatch: pytest.MonkeyPatch, everything_busy: None) -> None:
@@ -202,12 +202,14 @@ def test_a_password_kept_before_still_opens_and_is_kept_anew(old: str, settings,
 
 @pytest.mark.django_db
 def test_an_attempt_that_is_refused_counts_against_nobody() -> None:
-    one, two = throttle.Limit("one", 5, 60), throttle.Limit("two", 3, 60)
-    assert [throttle.count_attempt((one, "a"), (two, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
-    assert [throttle.count_attempt((one, "a")) > 0 for _ in range(3)] == [False, False, True], "three of five were made"
-    throttle.undo_attempt((two, "a"))
-    throttle.clear_attempts((one, "a"))
-    assert throttle.count_attempt((one, "a"), (two, "a")) == 0
+    wide, narrow = throttle.Limit("one", 5, 60), throttle.Limit("two", 3, 60)
+    assert [throttle.count_attempt((wide, "a"), (narrow, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
+    assert [throttle.count_attempt((wide, "a")) > 0 for _ in range(3)] == [False, False, True], (
+        "three of five were made"
+    )
+    throttle.undo_attempt((narrow, "a"))
+    throttle.clear_attempts((wide, "a"))
+    assert throttle.count_attempt((wide, "a"), (narrow, "a")) == 0
 
 
 def test_what_is_left_to_wait_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,10 +368,10 @@ def test_a_mail_that_could_not_be_sent_does_not_count(client: Client, besieged: 
 
 
 def test_a_program_that_logged_in_before_is_let_in_from_its_network(besieged: User, store: Any) -> None:
-    asked = {"username": EMAIL, "password": PASSWORD, "output": "json"}
+    params = {"username": EMAIL, "password": PASSWORD, "output": "json"}
 
     def listed(address: str) -> Any:
-        return Client().get("/api/account/sites", asked, REMOTE_ADDR=address)
+        return Client().get("/api/account/sites", params, REMOTE_ADDR=address)
 
     refused = listed("203.0.113.5")
     assert refused.status_code == 429 and int(refused["Retry-After"]) > 0

@@ -282,15 +282,15 @@ def test_a_proof_is_lost_after_days_without_record_and_not_by_an_outage(account:
 
 def test_pauses_grow_and_verified_claims_are_looked_at_daily(account: Account, dns: DnsServer) -> None:
     claim = host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
-    made = claim.created
+    created = claim.created
     for age, pause in ((0, 1), (60, 15), (60 * 24 * 8, 60 * 24 * 2), (60 * 24 * 365, 60 * 24 * 7)):
-        at = made + timedelta(minutes=age)
+        at = created + timedelta(minutes=age)
         check_all(at)
         assert abs(HostClaim.objects.get().next_check - at - timedelta(minutes=pause)) < timedelta(seconds=5)
     dns.prove(HOST, account.pk)
-    check_all(made)
-    assert HostClaim.objects.get().next_check == made + timedelta(days=1)
-    assert claims_check(now=made + timedelta(hours=23)) == 0
+    check_all(created)
+    assert HostClaim.objects.get().next_check == created + timedelta(days=1)
+    assert claims_check(now=created + timedelta(hours=23)) == 0
 
 
 def test_nobodys_claims_hold_up_the_others(account: Account, other: Account, dns: DnsServer, monkeypatch: Any) -> None:

@@ -40,17 +40,17 @@ def test_it_lists_claims_by_host_account_and_purpose(account: Account, other: Ac
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.LINKS)
     run("approve", HOST, "--account", str(account.pk))
-    told = run("list", HOST).splitlines()
-    assert told == [
+    listed = run("list", HOST).splitlines()
+    assert listed == [
         f"{HOST}  links  account {account.pk} (Alice & Co)  verified (operator)",
         f"{HOST}  links  account {other.pk} (Charlie's)  pending",
     ]
-    assert run("list", "--account", str(account.pk)).splitlines() == told[:1]
+    assert run("list", "--account", str(account.pk)).splitlines() == listed[:1]
     assert "charlie.example  site" in run("list", "--purpose", "site")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("approve", HOST), "Several claims"),
         (("approve", "nobody.test"), "claims it first"),
@@ -58,10 +58,10 @@ def test_it_lists_claims_by_host_account_and_purpose(account: Account, other: Ac
         (("revoke", HOST), "no verified claim"),
     ],
 )
-def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], said: str) -> None:
+def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], message: str) -> None:
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.LINKS)
-    with pytest.raises(CommandError, match=said):
+    with pytest.raises(CommandError, match=message):
         run(*words)
 
 

@@ -86,8 +86,8 @@ def still_serves_whom_it_should(host: str) -> bool:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: str) -> None:
     for host in RESERVED:
-        said = WAYS[way].claim(claimant, host)
-        assert "belongs to this installation itself" in said, (host, said[:300])
+        response = WAYS[way].claim(claimant, host)
+        assert "belongs to this installation itself" in response, (host, response[:300])
         assert not HostClaim.objects.filter(account=claimant.account, host=host).exists(), host
         assert not Site.objects.filter(account=claimant.account, domain=host).exists(), host
 
@@ -95,8 +95,8 @@ def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: s
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dot", ["\u3002", "\uff0e.", ".\uff61"])
 def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: str, dot: str) -> None:
-    said = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
-    assert "belongs to this installation itself" in said, said[:300]
+    response = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
+    assert "belongs to this installation itself" in response, response[:300]
     assert not Site.objects.filter(account=claimant.account, domain__startswith=BASE).exists()
 
 
@@ -154,14 +154,14 @@ def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settin
 
 def callers_of(name: str) -> set[str]:
     """Functions of the product that call `name`."""
-    found = set()
+    callers = set()
     for text in (text for file_name in sources() if name in (text := (ROOT / file_name).read_text())):
         for function in ast.walk(ast.parse(text)):
             if isinstance(function, ast.FunctionDef):
                 calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
                 if any(isinstance(call, ast.Name) and call.id == name for call in calls):
-                    found.add(function.name)
-    return found
+                    callers.add(function.name)
+    return callers
 
 
 def test_every_purpose_has_ways_to_claim_and_to_serve() -> None:

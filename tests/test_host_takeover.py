@@ -122,9 +122,9 @@ def test_a_log_in_page_is_published_under_the_dashboards_host(account: Account, 
     key = charlie.memberships.get().account.authkey
     for name, more in (("login", {"scripts": [{"id": 1}]}), ("signin", {"hideUrl": True})):
         link = {"name": name, "typeTL": {"url": "https://evil.example/fake-login", **more}}
-        made = Client().post("/clickmeter/datapoints", json.dumps(link), content_type="application/json",
+        response = Client().post("/clickmeter/datapoints", json.dumps(link), content_type="application/json",
                              headers={"X-Clickmeter-Authkey": key})  # fmt: skip
-        assert made.status_code == 200, made.content
+        assert response.status_code == 200, response.content
     learn()
     for name in ("login", "signin"):
         answer = asgi.browser_request(f"/l/{name}?{urlencode({'a': 1})}", host="127.0.0.1:8000")

@@ -112,10 +112,10 @@ def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, mon
         raise ValueError("a secret")
 
     run_guarded("bad", bad, now=NOW)
-    told = health.build_report(NOW)["tasks"]
-    assert (told["good"]["runs"], told["good"]["failures"], told["good"]["started"]) == (1, 0, NOW)
-    assert (told["bad"]["failures"], told["bad"]["last_failure"]) == (1, NOW)
-    assert "secret" not in str(told)
+    tasks = health.build_report(NOW)["tasks"]
+    assert (tasks["good"]["runs"], tasks["good"]["failures"], tasks["good"]["started"]) == (1, 0, NOW)
+    assert (tasks["bad"]["failures"], tasks["bad"]["last_failure"]) == (1, NOW)
+    assert "secret" not in str(tasks)
 
 
 def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(db, monkeypatch):
@@ -150,16 +150,16 @@ def test_a_claim_that_was_made_by_a_wrong_clock_does_not_hold_the_task(db):
 def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypatch):
     monkeypatch.setattr(run, "LEASE_DURATION", timedelta(seconds=1))
     monkeypatch.setattr(run, "RENEWAL_SECONDS", 0.1)
-    taken = []
+    claimed = []
 
     def slow():
         for after in (1.5, 2.5):
             time.sleep(begun + after - time.monotonic())
-            taken.append(claim_task("slow", NOW + timedelta(seconds=after)) != "")
+            claimed.append(claim_task("slow", NOW + timedelta(seconds=after)) != "")
 
     begun = time.monotonic()
     assert run_guarded("slow", slow, now=NOW, max_duration=timedelta(seconds=2))
-    assert taken == [False, True]
+    assert claimed == [False, True]
     assert TaskRun.objects.get(name="slow").running_until == NOW + timedelta(seconds=3.5), "the next one has it"
 
 

@@ -47,7 +47,7 @@ def check_credentials(request: HttpRequest, email: str, password: str) -> User |
 def choose_login_limits(request: HttpRequest, email: str) -> tuple[throttle.LimitKey, ...]:
     """Choose the limits of an attempt: known devices and networks (`known_devices`) have limits of their own.
 
-    LOGIN_EMAIL counts the attempts of all strangers together, so it must not refuse a device or network of the person.
+    LOGIN_EMAIL counts the attempts of all strangers together, so it must not stop a device or network of the person.
     """
     if device := LOGIN_DEVICES.device(request, email):
         return ((throttle.LOGIN_DEVICE, f"{email} {device}"),)
