@@ -21,7 +21,8 @@ BELOW: dict[str, set[str]] = {
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
     "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
-    ".dockerignore", "Dockerfile", "compose.yaml", "LICENSE",
+    ".dockerignore", "Dockerfile", "compose.yaml", "LICENSE", "docs", "deploy", "CONTRIBUTING.md", "CHANGELOG.md",
+    "SECURITY.md", ".env.example", ".editorconfig", ".pre-commit-config.yaml",
 }  # fmt: skip
 TABLES = "events|visits|bots|refusals|firsts|identities"
 EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABLES})\b", re.I)

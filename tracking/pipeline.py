@@ -24,7 +24,6 @@ from tracking.steps.refuse import (
     refuse_unwilling,
     refuse_wrong_host,
 )
-from tracking.steps.source import read_source
 from tracking.steps.visit import join_visit
 
 Step = Callable[[Hit, SiteFacts, Event], Refused | None]
@@ -41,12 +40,11 @@ STEPS: tuple[Step, ...] = (
     refuse_excluded_country,
     read_words,
     read_agent,
-    read_source,
     recognise_device,
     join_click,
     keep_less_of_the_address,
     set_bots_apart,  # before visits: a bot opens none that people need the room of
-    join_visit,
+    join_visit,  # reads the source of a visit that begins
 )
 
 

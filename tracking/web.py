@@ -34,7 +34,6 @@ class Fields(dict[str, str]):
     __slots__ = ("groups", "repeated")
 
     def __init__(self) -> None:
-        super().__init__()
         self.groups: dict[str, dict[str, str]] = {}
         self.repeated: dict[str, list[str]] = {}  # only names that came more than once
 

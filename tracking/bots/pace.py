@@ -58,8 +58,8 @@ class Pace:
     def turn(self, minute: int) -> None:
         """Begin another minute. A hit of the minute before counts in this one; an earlier one means that the clock was
         set back."""
-        full = max(map(len, (self.views, self.attentive, self.addresses))) > MOST
-        if full or not -1 <= minute - self.minute <= 0:
+        is_full = len(self.views) > MOST or len(self.addresses) > MOST or len(self.attentive) > MOST
+        if is_full or not self.minute - 1 <= minute <= self.minute:
             self.minute = minute
             self.views, self.addresses, self.attentive = {}, {}, set()
 

@@ -20,8 +20,8 @@ LONG_ID = 16  # our tracker's `x` is a beacon's own id; Clicky's is only there a
 
 def kind_of(fields: Fields, facts: SiteFacts) -> str:
     """What a beacon is. `clicky.log` without a type is a click, or a view where the site said so; `#part` never is."""
-    if one(fields, "untyped") != "1":
-        return KINDS.get(one(fields, "type"), "view")
+    if fields.get("untyped") != "1":
+        return KINDS.get(fields.get("type", ""), "view")
     anchor = one(fields, "href").startswith("#") and not is_route(one(fields, "href")[1:])
     return "view" if facts.tracker.get("untyped_log") == UNTYPED_VIEW and not anchor else "event"
 

@@ -174,6 +174,7 @@ def money(amount: float) -> float:
     return round(amount, 4) if math.isfinite(amount) and abs(amount) < 1e13 else 0.0
 
 
+@lru_cache(maxsize=4_000)
 def in_usual_case(tag: str) -> str:
     """A language tag as BCP 47 writes it (`de_ch` -> `de-CH`, `zh-hans` -> `zh-Hans`), so that each is stored once."""
     first, *rest = tag.strip().replace("_", "-").split("-")

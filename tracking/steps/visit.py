@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sites.facts import SiteFacts
@@ -11,6 +12,7 @@ from tracking import newcomers
 from tracking.hit import Event, Hit, Refused
 from tracking.seen import event_number
 from tracking.steps.device import cookie_device, hashed_device
+from tracking.steps.source import read_source
 from tracking.visits import Key, Visit, Windows, new_number, visits_of_bots, windows
 
 IDLE_MINUTES = 30
@@ -19,7 +21,6 @@ ORIGIN = (
     "referrer", "referrer_domain", "source", "channel", "search_term",
     "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 )  # fmt: skip
-ORIGIN_NAMES = frozenset(ORIGIN)
 LINK = ("link_id", "group_id", "click_id")
 CARRIED = (*ORIGIN, *LINK)
 TOLD = ("screen", "language")  # of the visitor, yet not every event tells them
@@ -29,6 +30,12 @@ NEEDS_VISIT = frozenset({"ping"})  # says nothing worth a visit of its own
 def milliseconds(moment: datetime) -> int:
     """Unix time in milliseconds."""
     return int(moment.timestamp() * 1000)
+
+
+@lru_cache(maxsize=50_000)
+def moment(unix_ms: int) -> datetime:
+    """The time of a number of milliseconds since 1970; all events of a visit ask for the same one."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC)
 
 
 def idle_time(hit: Hit, facts: SiteFacts) -> int:
@@ -81,8 +88,10 @@ def before_consent(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int)
     return visit
 
 
-def open_visit(event: Event, at: int, is_new: bool) -> Visit:
-    """A new visit that begins with this event."""
+def open_visit(hit: Hit, facts: SiteFacts, event: Event, at: int, is_new: bool) -> Visit:
+    """A new visit that begins with this event. Only now it matters where the visitor came from, so only now it is
+    read: every later event of the visit has the source that the visit began with."""
+    read_source(hit, facts, event)
     origin: dict[str, Any] = {name: event[name] for name in CARRIED if event.get(name)}
     return Visit(new_number(), event["device"], at, at, is_new=int(is_new), origin=origin)
 
@@ -93,11 +102,12 @@ def carry_origin(event: Event, visit: Visit) -> None:
     A payment page or a log-in elsewhere sends people back in the middle of a visit, and did not bring them. A view
     that a click on a tracked link led to keeps that link.
     """
-    for name in event.keys() & ORIGIN_NAMES:
-        del event[name]
-    own_link = {name: event[name] for name in LINK if name in event} if event.get("click_id") else None
+    own_link = {name: event[name] for name in LINK if name in event} if "click_id" in event else None
+    for name in ORIGIN:
+        if name in event:
+            del event[name]
     event.update(visit.origin)
-    if own_link:
+    if own_link and own_link["click_id"]:
         event.update(own_link)
 
 
@@ -111,11 +121,12 @@ def view_number(text: str) -> int:
 
 def share_screen_and_language(visit: Visit, event: Event) -> None:
     """Give the event the screen and language of its visit, so that the visit counts under one value of each."""
+    told = visit.told
     for name in TOLD:
-        if found := visit.told.get(name):
-            event[name] = found
+        if name in told:
+            event[name] = told[name]
         elif event.get(name):
-            visit.told[name] = event[name]
+            told[name] = event[name]
 
 
 def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
@@ -127,7 +138,7 @@ def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
     if visit is None:
         if hit.kind in NEEDS_VISIT or not hit.ip:
             return Refused("unknown_visit")
-        mine = open_visit(event, at, newcomers.first_time(event["site_id"], event["device"]))
+        mine = open_visit(hit, facts, event, at, newcomers.first_time(event["site_id"], event["device"]))
         visit = known.opened(key, mine)
     if visit is not mine:
         carry_origin(event, visit)
@@ -158,7 +169,7 @@ def join_visit_of_bot(hit: Hit, facts: SiteFacts, event: Event) -> Refused | Non
     elif hit.kind in NEEDS_VISIT or not hit.ip:
         return Refused("unknown_visit")
     else:
-        visit = open_visit(event, at, not newcomers.known(facts.site_id, event["device"]))
+        visit = open_visit(hit, facts, event, at, not newcomers.known(facts.site_id, event["device"]))
     fill_visit(hit, facts, event, visit)
     visits_of_bots.put(key, visit)
     return None
@@ -172,6 +183,6 @@ def fill_visit(hit: Hit, facts: SiteFacts, event: Event, visit: Visit) -> None:
     event["view_id"] = view or visit.view
     share_screen_and_language(visit, event)
     event["device"], event["visit"], event["is_new"] = visit.device, visit.number, visit.is_new
-    event["visit_start"] = datetime.fromtimestamp(visit.start / 1000, UTC)
+    event["visit_start"] = moment(visit.start)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
     event["id"] = event_number(facts.site_id, hit.event_id) if hit.event_id else new_number()

@@ -1,0 +1,101 @@
+"""Which calls are recorded of a ClickMeter operation: good ones, bad ones, and those of a stranger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from links.api.operations import Operation
+from links.api.tops import OF_CONVERSIONS
+from tests.clickmeter_members import queries
+from tests.contract.clickmeter_world import FULL, fill_body
+from tests.test_clickmeter_operations import filled
+
+NOWHERE, NO_CODE, NONSENSE = 987_654_321, "0" * 32, "nonsense"
+NUMBERS = ("{id}", "{tagId}", "{conversionId}", "{guestId}")
+
+
+class Asked(NamedTuple):
+    """One call: `who` is "master", "stranger" or "unknown key"."""
+
+    who: str
+    path: str
+    body: Any = None
+
+
+def list_calls(operation: Operation, world: dict[str, Any]) -> Iterator[tuple[str, Asked]]:
+    """The calls of an operation by name; `world` has the rows that good calls name."""
+    path, text = filled(operation, world)
+    body = json.loads(text) if text else None
+    yield "good", Asked("master", path, body)
+    for name, other in more_good(operation, path):
+        yield f"good, {name}", Asked("master", other)
+    for name, full in FULL.get((operation.method, operation.path), {}).items():
+        yield f"good, {name}", Asked("master", path, fill_body(full, world))
+    yield from bad_calls(operation, path, body)
+    yield "stranger", Asked("stranger", path, body)
+    yield "unknown key", Asked("unknown key", path, body)
+
+
+def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
+    """Other good readings: whole objects, other time frames and groupings, every report."""
+    plain, sign = path.partition("?")[0], "&" if "?" in path else "?"
+    if operation.method != "GET":
+        return
+    if "_expand" in queries(operation) or lists_objects(operation):
+        yield "whole objects", f"{path}{sign}_expand=true"
+    if plain.endswith("aggregated/list"):
+        yield "weeks", f"{path}&groupBy=week"
+        yield "months", f"{plain}?timeFrame=last90&groupBy=month"
+    elif "aggregated" in plain:
+        yield "hours", f"{plain}?timeFrame=today&hourly=true"
+        yield "a day without hits", f"{plain}?timeFrame=custom&fromDay=20200101&toDay=20200102"
+    elif operation.path == "/conversions/{conversionId}/reports":
+        for kind in OF_CONVERSIONS:
+            yield kind, f"{plain}?type={kind}&timeframe=today"
+    elif plain.endswith("reports"):
+        yield "browsers", f"{plain}?type=browsers&timeframe=today"
+    elif plain.endswith("hits"):
+        yield "one by one", f"{plain}?timeframe=beginning&limit=1"
+
+
+def lists_objects(operation: Operation) -> bool:
+    """Whether the operation gives {entities: […]}."""
+    last = operation.path.rpartition("/")[2]
+    return last in ("datapoints", "groups", "tags", "conversions", "domains", "retargeting", "guests", "permissions")
+
+
+def bad_calls(operation: Operation, path: str, body: Any) -> Iterator[tuple[str, Asked]]:
+    """An address that names nothing, an empty body, a body of wrong types, and parameters that make no sense."""
+    if "{" in operation.path:
+        yield "bad, names nothing", Asked("master", name_nothing(operation, path), body)
+        yield "bad, no number", Asked("master", name_nothing(operation, path, NONSENSE), body)
+    if body is not None:
+        yield "bad, empty body", Asked("master", path, {})
+        yield "bad, wrong types", Asked("master", path, spoil(body))
+        yield "bad, broken JSON", Asked("master", path, '{"name": ')
+    if operation.method == "GET" and (names := queries(operation)):
+        told = "&".join(f"{name}={NONSENSE}" for name in dict.fromkeys(names))
+        yield "bad, parameters", Asked("master", f"{path.partition('?')[0]}?{told}")
+
+
+def name_nothing(operation: Operation, path: str, number: object = NOWHERE) -> str:
+    """The address with a number or code that nothing has."""
+    parts = path.partition("?")
+    words = parts[0].split("/")
+    for place, word in enumerate(operation.path.split("/")):
+        if word in NUMBERS:
+            words[place] = str(number)
+        elif word.startswith("{") and "list" in word:
+            words[place] = NO_CODE if number == NOWHERE else str(number)
+        elif word == "{type}" and number != NOWHERE:
+            words[place] = str(number)
+    return "/".join(words) + parts[1] + parts[2]
+
+
+def spoil(value: Any) -> Any:
+    """The body with objects instead of texts and numbers, and texts instead of objects and lists."""
+    if isinstance(value, dict):
+        return {name: {"a": 1} if isinstance(one, str | int) else NONSENSE for name, one in value.items()}
+    return NONSENSE

@@ -1,0 +1,85 @@
+"""Which calls are recorded of Clickport's endpoints, and the keys they are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from reports.clickport.breakdowns import TECH
+from reports.clickport.names import CLICKPORT_DIMENSIONS, OUR_METRIC
+from tests import test_clickport_query as queries
+
+DAYS = {"start_date": "2026-03-28", "end_date": "2026-03-30"}  # the 29th has the traffic; the end is exclusive
+NONSENSE = "nonsense"
+BAD_BODIES = queries.test_what_cannot_be_understood_is_told_with_its_place.pytestmark[0].args[1]
+NO_BODIES = queries.test_a_body_that_is_no_object_is_refused.pytestmark[0].args[1]
+PEOPLE = ("stranger", "no key", "unknown key", "key that only tracks")
+
+
+class Asked(NamedTuple):
+    """One call; `who` names the key."""
+
+    who: str
+    method: str
+    given: Any
+
+
+def list_reads(address: str) -> Iterator[tuple[str, Asked]]:
+    """The calls of an endpoint that is read with GET."""
+    yield "good", Asked("reader", "get", DAYS)
+    yield "good, without days", Asked("reader", "get", {})
+    yield "good, a day without visits", Asked("reader", "get", {"start_date": "2026-01-01", "end_date": "2026-01-02"})
+    yield "good, one row", Asked("reader", "get", {**DAYS, "limit": "1", "offset": "1", "timezone": "Asia/Tokyo"})
+    for kind in TECH if address == "api/tech" else ():
+        yield f"good, {kind}", Asked("reader", "get", {**DAYS, "type": kind})
+    for unit in ("hour", "minute") if address == "api/ledger" else ():
+        yield f"good, by {unit}", Asked("reader", "get", {"start_date": "2026-03-29", "end_date": "2026-03-30",
+                                                          "interval": unit})  # fmt: skip
+    for name in ("start_date", "end_date", "timezone", "limit", "offset", "type", "interval"):
+        yield f"bad, {name}", Asked("reader", "get", {**DAYS, name: NONSENSE})
+    yield "bad, days in the wrong order", Asked("reader", "get", {"start_date": "2026-03-02", "end_date": "2026-03-01"})
+    yield "bad, method", Asked("reader", "post", {})
+    for who in PEOPLE:
+        yield who, Asked(who, "get", DAYS)
+
+
+def list_queries() -> Iterator[tuple[str, Asked]]:
+    """Questions to /api/query beside one for each metric and dimension."""
+    one = {"dimension": "country", "operator": "is", "value": "EE"}
+    other = {"dimension": "source", "operator": "contains", "value": "oog"}
+    pages = {"metrics": ["visitors", "pageviews"], "dimensions": ["page"]}
+    good: dict[str, Any] = {
+        "empty": {}, "totals": {"metrics": ["visitors", "sessions", "bounce_rate", "revenue"]}, "pages": pages,
+        "two dimensions": {"metrics": ["sessions"], "dimensions": ["country", "source"]},
+        "days": {"metrics": ["visitors"], "dimensions": ["date"], "period": "7d"},
+        "days said": {"date_range": {"start": "2026-03-29", "end": "2026-03-30"}},
+        "ordered": {**pages, "order_by": "pageviews", "order_dir": "asc", "limit": 1, "offset": 1},
+        "filtered": {"filters": [one, other]}, "any": {"filters": [{"or": [one, other]}]},
+        "not": {"filters": [{"not": one}]}, "compared": {**pages, "include_comparison": True},
+        "compared totals": {"include_comparison": True}, "goal": {"filters": [{"goal": 2}]},
+        "another zone": {"timezone": "Asia/Kathmandu", "nonsense": 1},
+    }  # fmt: skip
+    for name, body in good.items():
+        yield f"good, {name}", Asked("reader", "post", {"period": "yesterday", **body})
+    for number, (body, where) in enumerate(BAD_BODIES, 1):
+        yield f"bad, {number}: {where}", Asked("reader", "post", body)
+    for number, raw in enumerate(one for one in NO_BODIES if len(one) < 100):
+        yield f"bad, no object {number + 1}", Asked("reader", "post", raw)
+    yield "bad, goal of nobody", Asked("reader", "post", {"filters": [{"goal": 987_654_321}]})
+    yield "bad, method", Asked("reader", "get", {})
+    for who in PEOPLE:
+        yield who, Asked(who, "post", {"period": "yesterday", **pages})
+    yield "stranger, goal", Asked("stranger", "post", {"filters": [{"goal": 2}]})
+
+
+def list_metrics() -> Iterator[tuple[str, Asked]]:
+    """Each metric alone, by pages, and compared."""
+    for name in sorted(OUR_METRIC):
+        asked = {"period": "yesterday", "metrics": [name], "include_comparison": True}
+        yield name, Asked("reader", "post", asked)
+
+
+def list_dimensions() -> Iterator[tuple[str, Asked]]:
+    """Visitors by each dimension."""
+    for name in sorted(CLICKPORT_DIMENSIONS):
+        yield name, Asked("reader", "post", {"period": "yesterday", "metrics": ["visitors"], "dimensions": [name]})

@@ -1,0 +1,60 @@
+"""One world for all calls of a module: its time stands still, its rows have known numbers, nothing of it remains.
+
+The world is made once, since what a call changes is taken back; it would take a minute to make it for every call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.test import override_settings
+
+from accounts.models import Account, Role
+from sites import known
+from sites.services import site_create
+from tests.conftest import member
+from tests.contract.numbers import draw_alike, number_rows
+from tests.hits import forget as forget_visitors
+from tests.links_support import forget as forget_links
+from tests.support import forget_traffic
+
+NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.test_contracts.traffic` ends
+WORLD = 7  # what is drawn while the world is made
+SECRET = "only for tests, and long enough that no check complains about it"
+
+
+def forget_all() -> None:
+    """Nobody has come yet, and nothing is known of sites and links."""
+    forget_traffic()
+    forget_links()
+    forget_visitors()
+    known.forget()
+
+
+@pytest.fixture(scope="module")
+def still(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The clock stands at NOW, keys are derived from one secret, and what is drawn is always the same."""
+    with django_db_blocker.unblock(), override_settings(SECRET_KEY=SECRET), draw_alike(WORLD):
+        with time_machine.travel(NOW, tick=False), transaction.atomic():
+            forget_all()
+            number_rows()
+            yield
+            transaction.set_rollback(True)
+        forget_all()
+
+
+@pytest.fixture(scope="module")
+def people(still: None) -> Any:
+    """alice with her account and site, yoursite.com, and charlie, a stranger, with his."""
+    mine, other = Account.objects.create(name="Alice & Co"), Account.objects.create(name="Charlie's")
+    alice, charlie = member(mine, "alice", Role.OWNER), member(other, "charlie", Role.OWNER)
+    site = site_create(account=mine, domain="yoursite.com", by_operator=True)
+    theirs = site_create(account=other, domain="charlie.example")
+    known.refresh()
+    return SimpleNamespace(account=mine, alice=alice, site=site, other=other, charlie=charlie, theirs=theirs)

@@ -1,0 +1,48 @@
+"""What is drawn or counted on: new rows get the same numbers in every test, links without an alias the same one."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+from django.apps import apps
+from django.db import connection, models
+
+from accounts.models import Membership
+from goals.models import Goal
+from links.models import Conversion, Datapoint, Domain, Group, Script, Tag
+
+FIRST: dict[type[models.Model], int] = {
+    Group: 2000, Datapoint: 3000, Tag: 4000, Conversion: 5000, Domain: 6000, Script: 7000, Membership: 8000,
+    Goal: 9000,
+}  # fmt: skip
+OTHERS = 1000
+APPS = ("accounts", "sites", "goals", "links")
+
+
+def draw_alike(seed: int) -> AbstractContextManager[Any]:
+    """Inside, choices are those of this seed."""
+    return mock.patch.object(secrets, "choice", random.Random(seed).choice)
+
+
+def number_rows(later: int = 0) -> None:
+    """The next row of each kind has its kind's first number + 1 + `later`."""
+    with connection.cursor() as cursor:
+        for label in APPS:
+            for model in apps.get_app_config(label).get_models():
+                if isinstance(model._meta.pk, models.AutoField | models.BigAutoField):
+                    place_sequence(cursor, model, FIRST.get(model, OTHERS) + later)
+
+
+def place_sequence(cursor: object, model: type[models.Model], last: int) -> None:
+    """The number after `last` is the next one of this table."""
+    table, column = model._meta.db_table, model._meta.pk.column
+    execute = cursor.execute  # type: ignore[attr-defined]
+    if connection.vendor == "sqlite":
+        execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+        execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, last])
+    else:
+        execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [table, column, last])
