@@ -25,10 +25,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.VIEWER: frozenset({"view"}),
     Role.GUEST: frozenset(),
 }
-RIGHT_MAY: dict[str, frozenset[str]] = {
-    Right.READ: frozenset({"view"}),
-    Right.WRITE: frozenset({"view", "edit"}),
-}
+RIGHT_MAY: dict[str, frozenset[str]] = {Right.READ: frozenset({"view"}), Right.WRITE: frozenset({"view", "edit"})}
 PERMISSIONS = frozenset({"view", "edit", "manage"})
 LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
 

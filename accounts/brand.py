@@ -79,10 +79,7 @@ def _build_brand(account: Account, host: str) -> Brand:
     if chosen.get("host") != host or is_installation_host(host):
         return OURS
     return Brand(
-        name=chosen.get("name") or account.name,
-        logo=chosen.get("logo", ""),
-        accent=chosen.get("accent", ""),
-        host=host,
+        name=chosen.get("name") or account.name, logo=chosen.get("logo", ""), accent=chosen.get("accent", ""), host=host
     )
 
 

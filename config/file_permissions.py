@@ -36,9 +36,7 @@ def remove_others_access(directory: Path) -> int:
         log.warning("%s: removed the access of other users to %d files and directories", directory, changed)
     if failed:
         log.warning(
-            "%d files and directories remain accessible to other users; %s is the first",
-            len(failed),
-            failed[0],
+            "%d files and directories remain accessible to other users; %s is the first", len(failed), failed[0]
         )
     return changed
 

@@ -58,11 +58,7 @@ def format_error_response(path: str, host: str, query: str, status: int, sentenc
 
 
 async def send_error_response(
-    scope: dict[str, Any],
-    send: Callable[[Any], Awaitable[None]],
-    status: int,
-    sentence: str,
-    more_body: bool = False,
+    scope: dict[str, Any], send: Callable[[Any], Awaitable[None]], status: int, sentence: str, more_body: bool = False
 ) -> None:
     """Send an error to an ASGI request and close its connection. With `more_body` the caller ends the response."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")

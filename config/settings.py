@@ -77,7 +77,7 @@ TEMPLATES = [
             ],
             "libraries": {},
         },
-    },
+    }
 ]
 
 FALLBACK_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}  # until DATABASE_URL is corrected
@@ -91,10 +91,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = [
-    "accounts.security.hashers.Argon2Hasher",
-    "accounts.security.hashers.PBKDF2Hasher",
-]
+PASSWORD_HASHERS = ["accounts.security.hashers.Argon2Hasher", "accounts.security.hashers.PBKDF2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

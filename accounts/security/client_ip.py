@@ -79,11 +79,7 @@ def _normalize(text: str) -> str:
 
 
 def find_client_address(
-    peer: str,
-    forwarded: str,
-    trusted: Networks,
-    is_trusted: Callable[[str], bool] | None = None,
-    skip: int = 0,
+    peer: str, forwarded: str, trusted: Networks, is_trusted: Callable[[str], bool] | None = None, skip: int = 0
 ) -> str:
     """Find the first address that is not a proxy's: `peer`, then X-Forwarded-For (`forwarded`) from right to left.
 

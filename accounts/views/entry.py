@@ -142,8 +142,7 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
     if user is None:
         return True
     path = reverse(
-        "reset-confirm",
-        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
+        "reset-confirm", args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)]
     )
     brand = mail.choose_brand_for_secret_link(brand, user)
     try:

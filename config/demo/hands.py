@@ -15,10 +15,8 @@ from tracking.web import Request, parse_fields
 
 PAGE_HEIGHTS = {"/": 2400, "/shop": 2400, "/journal": 2400}  # of a wide page in CSS pixels; others are shorter
 DEFAULT_PAGE_HEIGHT = 2350
-NARROW_WIDTH, NARROW_HEIGHT_FACTOR = (
-    700,
-    1.7,
-)  # pixels of width below which a page is one column, and how much taller that is
+NARROW_WIDTH = 700  # pixels of width, below which a page is one column
+NARROW_HEIGHT_FACTOR = 1.7  # how much taller a page of one column is
 FAILED_CLICK_SHARE = 0.22  # of the clicks on an element whose clicks may fail
 
 

@@ -28,16 +28,7 @@ from sites.services import site_create, site_update
 
 ZONE = "Europe/Berlin"
 # Fields of a link in `world.toml` that the link itself does not have
-DEMO_FIELDS = (
-    "clicks",
-    "lands",
-    "referrer",
-    "phone",
-    "opened",
-    "commission",
-    "paused",
-    "expires",
-)
+DEMO_FIELDS = ("clicks", "lands", "referrer", "phone", "opened", "commission", "paused", "expires")
 
 
 def compute_moment(now: datetime, days: int, clock: str) -> datetime:
