@@ -17,7 +17,7 @@ from config.asgi import application
 from links.models import Datapoint
 from tests import asgi
 from tests.asgi import Answer
-from tests.test_server_limits import repeated, told
+from tests.test_server_limits import repeated, send_pieces
 from tests.test_server_protocol import answer, request, talk
 
 CHUNKED = "transfer-encoding: chunked\r\n"
@@ -44,7 +44,7 @@ def said(head: bytes, *pieces: bytes) -> bytes:
     """The server's words about one request."""
 
     async def conversation(reader: Reader, writer: Writer) -> bytes:
-        return await told(reader, writer, iter([head, *pieces]))
+        return await send_pieces(reader, writer, iter([head, *pieces]))
 
     return bytes(talk(conversation, application))
 
@@ -54,7 +54,7 @@ def test_an_endless_body_of_a_stranger_is_refused_and_nothing_of_it_remains(path
     before = set(temporary_files())
 
     async def conversation(reader: Reader, writer: Writer) -> tuple[bytes, list[str]]:
-        heard = await told(reader, writer, repeated(request(path, "POST", CHUNKED), PIECE, 100 << 20))
+        heard = await send_pieces(reader, writer, repeated(request(path, "POST", CHUNKED), PIECE, 100 << 20))
         return heard, temporary_files()
 
     heard, files = talk(conversation, application)
