@@ -1,7 +1,7 @@
-"""The one place that says yes: who may do what with which thing of which account.
+"""Permissions: what an actor may do with an account and with single objects of it.
 
-An *actor* is a logged-in `User`, nobody (Django's AnonymousUser or None), or a `Bearer`: a program that
-showed a key of an account. Words for what one may do: "view", "edit", "manage" (its team, keys, brand).
+An *actor* is a logged-in `User`, nobody (Django's AnonymousUser or None), or a `Bearer`: a program that sent a key of
+an account. The permissions are "view", "edit" and "manage" (team, keys and brand of the account).
 """
 
 from __future__ import annotations
@@ -17,25 +17,22 @@ from django.http import Http404, HttpRequest
 from accounts.keys import key_hash
 from accounts.models import Account, Grant, Membership, Right, Role, User
 
-# What a role may do with everything in its account. Guests only what their grants say.
-ROLE_MAY: dict[str, frozenset[str]] = {
+# What a role may do with everything in its account. Guests have only the rights of their grants.
+ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset({"view", "edit", "manage"}),
     Role.ADMIN: frozenset({"view", "edit", "manage"}),
     Role.EDITOR: frozenset({"view", "edit"}),
     Role.VIEWER: frozenset({"view"}),
     Role.GUEST: frozenset(),
 }
-RIGHT_MAY: dict[str, frozenset[str]] = {
-    Right.READ: frozenset({"view"}),
-    Right.WRITE: frozenset({"view", "edit"}),
-}
-WORDS = frozenset({"view", "edit", "manage"})
+RIGHT_MAY: dict[str, frozenset[str]] = {Right.READ: frozenset({"view"}), Right.WRITE: frozenset({"view", "edit"})}
+PERMISSIONS = frozenset({"view", "edit", "manage"})
 LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object a guest can be given.
+    """A kind of object that guests can be granted.
 
     `search(account, text, limit)` returns the first `limit` objects whose name contains the text (any for an empty
     text); `existing(account, ids)` returns those of the ids that exist in the account. Both with labels.
@@ -47,17 +44,17 @@ class Kind:
     existing: Callable[[Account, Collection[int]], LabelledObjects]
 
 
-KINDS: dict[str, Kind] = {}
+GRANT_KINDS: dict[str, Kind] = {}
 
 
-def register_kind(kind: Kind) -> None:
-    """Let grants use this kind; called from `config.registrations`."""
-    KINDS[kind.name] = kind
+def register_grant_kind(kind: Kind) -> None:
+    """Register a kind of object that can be granted; called from `config.registrations`."""
+    GRANT_KINDS[kind.name] = kind
 
 
 @dataclass(frozen=True)
 class Bearer:
-    """Who showed a key instead of logging in: exactly one membership, whatever else its user may open.
+    """The actor of a request with a key instead of a log-in: one membership, even if its user has others.
 
     The account's own key acts as an administrator through a membership that is not stored (`pk` is None).
     """
@@ -70,27 +67,27 @@ class Bearer:
 
 
 def acting_user(actor: Any) -> User | None:
-    """The user who acts: logged in, or by a member's own key. None for an account's key."""
+    """Return the user behind an actor: logged in, or the owner of a member's key. None for an account's key."""
     if isinstance(actor, Bearer):
         return actor.membership.user if actor.membership.user_id else None
     return actor if isinstance(actor, User) else None
 
 
-Actor = Any  # User | AnonymousUser | Bearer | None; spelled loosely because request.user is
+Actor = Any  # User | AnonymousUser | Bearer | None; Any, because the type of request.user is no narrower
 
 
 def memberships_of(actor: Actor) -> list[Membership]:
-    """Every accepted membership of the actor, with its account; none for nobody and for a disabled user."""
+    """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user."""
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return []
     if isinstance(actor, Bearer):
         return [actor.membership]
-    mine = Membership.objects.accepted().filter(user=actor)
-    return list(mine.select_related("account").order_by("account__name", "pk"))
+    memberships = Membership.objects.accepted().filter(user=actor)
+    return list(memberships.select_related("account").order_by("account__name", "pk"))
 
 
 def membership_for(actor: Actor, account: Account) -> Membership | None:
-    """The actor's accepted membership in `account`, if there is one."""
+    """Find the actor's accepted membership in `account`."""
     if actor is None or not actor.is_authenticated or not actor.is_active:
         return None
     if isinstance(actor, Bearer):
@@ -98,29 +95,29 @@ def membership_for(actor: Actor, account: Account) -> Membership | None:
     return Membership.objects.accepted().filter(user=actor, account=account).select_related("account").first()
 
 
-def membership_may(membership: Membership | None, what: str) -> bool:
-    """Whether the membership may `what` with everything in its account. ValueError on an unknown word."""
-    if what not in WORDS:
-        raise ValueError(f"{what!r} is not one of {sorted(WORDS)}")
+def membership_may(membership: Membership | None, permission: str) -> bool:
+    """Whether a membership has a permission for everything in its account. Raises ValueError for an unknown one."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"{permission!r} is not one of {sorted(PERMISSIONS)}")
     if membership is None:
         return False
-    return what in ROLE_MAY[membership.role]
+    return permission in ROLE_PERMISSIONS[membership.role]
 
 
-def may(actor: Actor, account: Account, what: str) -> bool:
-    """Whether the actor may `what` with everything in the account."""
-    return membership_may(membership_for(actor, account), what)
+def may_in_account(actor: Actor, account: Account, permission: str) -> bool:
+    """Whether the actor has a permission for everything in the account."""
+    return membership_may(membership_for(actor, account), permission)
 
 
 def granted(membership: Membership, kind: str) -> dict[int, str]:
-    """The grants of a guest for one kind: {object id: right}. Members have none: their role decides."""
+    """Load the grants of a guest for one kind: {object id: right}. Other members have none: their role decides."""
     if membership.pk is None or membership.role != Role.GUEST:
         return {}
     return dict(Grant.objects.filter(membership=membership, kind=kind).values_list("object_id", "right"))
 
 
 def allowed(actor: Actor, account: Account, kind: str, object_id: int, may: str) -> bool:
-    """Whether the actor may do `may` with one thing: by role, or as a guest by grant."""
+    """Whether the actor has the permission `may` for one object: by role, or as a guest by a grant."""
     membership = membership_for(actor, account)
     if membership is None:
         return False
@@ -131,7 +128,7 @@ def allowed(actor: Actor, account: Account, kind: str, object_id: int, may: str)
 
 
 def account_for(request: HttpRequest, account_id: int, may: str = "view") -> Account:
-    """The account, for somebody who may do `may` with all of it. Raises Http404 otherwise."""
+    """Return the account. Raises Http404 unless the user has the permission `may` for all of it."""
     account = Account.objects.filter(pk=account_id).first()
     if account is None or not membership_may(membership_for(request.user, account), may):
         raise Http404("No such account.")
@@ -139,7 +136,7 @@ def account_for(request: HttpRequest, account_id: int, may: str = "view") -> Acc
 
 
 def current_membership(request: HttpRequest) -> Membership:
-    """The membership in which the person works now. Raises Http404 if they have none.
+    """Return the membership that the user works in now. Raises Http404 if they have none.
 
     The account is the one chosen in this session, else the one used last, else the first one they own, else the first
     one they joined; so an invitation to another account does not change which one opens.
@@ -151,11 +148,13 @@ def current_membership(request: HttpRequest) -> Membership:
     last = getattr(request.user, "last_account_id", None)
     by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
     preferred = by_account.get(chosen) or by_account.get(last)
-    return preferred or min(memberships, key=lambda one: (one.role != Role.OWNER, one.accepted, one.pk))
+    return preferred or min(
+        memberships, key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk)
+    )
 
 
 def work_in(request: HttpRequest, account: Account) -> None:
-    """Make this the account whose links and settings the person sees, now and after the next log-in."""
+    """Make this the account that the user works in, now and after the next log-in."""
     if SESSION_KEY not in request.session or request.session.get("account") == account.pk:
         return
     if current_membership(request).account_id == account.pk:  # a GET that changes nothing must not write
@@ -167,8 +166,8 @@ def work_in(request: HttpRequest, account: Account) -> None:
         user.last_account_id = account.pk
 
 
-def current_account(request: HttpRequest, may: str = "view") -> Account:
-    """The account the person works in now, if they may do `may` with all of it. Raises Http404 otherwise."""
+def get_current_account(request: HttpRequest, may: str = "view") -> Account:
+    """Return the account that the user works in now. Raises Http404 without the permission `may` for all of it."""
     membership = current_membership(request)
     if not membership_may(membership, may):
         raise Http404("No such account.")
@@ -176,20 +175,20 @@ def current_account(request: HttpRequest, may: str = "view") -> Account:
 
 
 def members_of(account: Account) -> QuerySet[Membership]:
-    """The accepted members of the account, by when they were added."""
+    """Select the accepted members of the account, oldest first."""
     rows: QuerySet[Membership] = account.memberships.accepted()
     return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
 
 
 def owner_of(account: Account) -> User | None:
-    """The account's first owner."""
+    """Find the account's first owner."""
     owners = account.memberships.accepted().filter(role=Role.OWNER)
     membership = owners.select_related("user").order_by("pk").first()
     return membership.user if membership else None
 
 
 def bearer_of(authkey: str) -> Bearer | None:
-    """Who an account's or a member's own authkey (GUID, any case) stands for; None for an unknown key.
+    """Find the actor of an account's or a member's authkey (a GUID in any case); None for an unknown key.
 
     The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners.
     """
@@ -199,5 +198,5 @@ def bearer_of(authkey: str) -> Bearer | None:
         return Bearer(Membership(account=account, role=Role.ADMIN))
     # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
     usable = Q(user__is_active=True) | Q(accepted=None)
-    found = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
-    return Bearer(found) if found else None
+    membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
+    return Bearer(membership) if membership else None

@@ -1,7 +1,7 @@
-"""Our own management API below /api/v1/: who may call it, how it says no, and what it says of accounts.
+"""The management API below /api/v1/: authentication, errors, and the endpoints of accounts.
 
 Auth: a session, or `Authorization: Bearer <authkey>`. Every error is
-`{"error": {"code": word, "message": sentence, "fields": {name: [sentences]}}}`, `fields` only where one is wrong.
+`{"error": {"code": word, "message": sentence, "fields": {name: [sentences]}}}`; `fields` only if some are invalid.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <authkey>` of an account or of one of its members."""
 
     def authenticate(self, request: Request) -> tuple[Bearer, str] | None:
-        """Who the key stands for; None without such a header. Raises AuthenticationFailed for a wrong key."""
+        """Return the actor of the key and the key; None without such a header. Raises AuthenticationFailed."""
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -43,28 +43,28 @@ class BearerAuthentication(BaseAuthentication):
         return bearer, key
 
     def authenticate_header(self, request: Request) -> str:
-        """What a 401 asks for."""
+        """Return the scheme that WWW-Authenticate asks for."""
         return "Bearer"
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI schema calls it."""
+    """The description of BearerAuthentication in the OpenAPI schema."""
 
     target_class = "accounts.api.BearerAuthentication"
     name = "authkey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """An authkey after the word Bearer."""
+        """Describe the header."""
         return {"type": "http", "scheme": "bearer", "description": "The account's or a member's authkey"}
 
 
-class Somebody(BasePermission):
-    """Logged in, or with a key."""
+class IsAuthenticated(BasePermission):
+    """Permission for requests of somebody who is logged in or sends a key."""
 
     message = "Log in, or send your authkey as `Authorization: Bearer <authkey>`."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether anybody stands behind the request."""
+        """Whether the request has an actor."""
         return bool(request.user and request.user.is_authenticated)
 
 
@@ -94,53 +94,53 @@ class BoundedJSONParser(JSONParser):
             raise exceptions.ParseError(f"The body is not JSON: {error}.") from None
 
 
-CODES = {
+ERROR_CODES = {
     400: "invalid", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
     413: "too_large", 503: "busy",
 }  # fmt: skip
 
 
-def error_answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Every refusal in the one shape; None for what is a fault of ours."""
+def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the error response for an exception; None if it is none of the caller's, so that it becomes a 500."""
     if isinstance(error, ValidationError):
         by_field = error.message_dict if hasattr(error, "error_dict") else {}
         message = " ".join(f"{name}: {' '.join(texts)}" for name, texts in by_field.items()) or " ".join(error.messages)
-        return _answer(400, message, by_field)
+        return _build_error(400, message, by_field)
     if isinstance(error, Http404):
-        return _answer(404, str(error) or "There is nothing here for you.")
+        return _build_error(404, str(error) or "There is nothing here for you.")
     if isinstance(error, PermissionDenied):
-        return _answer(403, str(error) or "You may not do this.")
+        return _build_error(403, str(error) or "You may not do this.")
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge(settings.MAX_BODY_BYTES)
     if isinstance(error, SuspiciousOperation):
-        return _answer(400, "The body has too many fields.")
+        return _build_error(400, "The body has too many fields.")
     if not isinstance(error, exceptions.APIException):
         return None
     if isinstance(error, exceptions.NotAuthenticated):
-        error.detail = Somebody.message  # type: ignore[assignment]
+        error.detail = IsAuthenticated.message  # type: ignore[assignment]
     headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
     if isinstance(error, exceptions.ValidationError) and isinstance(error.detail, dict):
         fields = flatten_errors(error.detail)
-        return _answer(400, " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items()), fields)
-    return _answer(error.status_code, str(error.detail), headers=headers)
+        return _build_error(400, " ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items()), fields)
+    return _build_error(error.status_code, str(error.detail), headers=headers)
 
 
 def flatten_errors(detail: Any, name: str = "") -> dict[str, list[str]]:
     """Flatten a serializer's errors to messages by field; nested fields are named by their path: `grants.0.id`."""
     if isinstance(detail, dict):
         parts = {str(key): value for key, value in detail.items()}
-    elif any(isinstance(one, dict | list) for one in detail):
-        parts = {str(place): value for place, value in enumerate(detail) if value}
+    elif any(isinstance(item, dict | list) for item in detail):
+        parts = {str(index): value for index, value in enumerate(detail) if value}
     else:
         return {name: [str(text) for text in detail]}
-    found: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     for key, value in parts.items():
-        found |= flatten_errors(value, f"{name}.{key}" if name else key)
-    return found
+        messages |= flatten_errors(value, f"{name}.{key}" if name else key)
+    return messages
 
 
-def _answer(code: int, message: str, fields: Any = None, headers: dict[str, str] | None = None) -> Response:
-    body = {"code": CODES.get(code, "error"), "message": message} | ({"fields": fields} if fields else {})
+def _build_error(code: int, message: str, fields: Any = None, headers: dict[str, str] | None = None) -> Response:
+    body = {"code": ERROR_CODES.get(code, "error"), "message": message} | ({"fields": fields} if fields else {})
     return Response({"error": body}, status=code, headers=headers)
 
 
@@ -148,30 +148,30 @@ class ManagementView(APIView):
     """The base of every view below /api/v1/."""
 
     authentication_classes = (BearerAuthentication, SessionAuthentication)
-    permission_classes = (Somebody,)
+    permission_classes = (IsAuthenticated,)
     parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
 
     def get_exception_handler(self) -> Any:
-        return error_answer
+        return handle_error
 
     def membership(self, may: str = "view") -> Membership:
-        """The membership that acts: a key's own, or the account the person works in. Raises Http404."""
+        """Return the membership that acts: the key's own, or in the account that the user works in. Raises Http404."""
         user = self.request.user
-        found = user.membership if isinstance(user, Bearer) else current_membership(self.request)
-        if not membership_may(found, may):
+        membership = user.membership if isinstance(user, Bearer) else current_membership(self.request)
+        if not membership_may(membership, may):
             raise Http404("You do not manage this account.")
-        return found
+        return membership
 
 
-def page_of(request: Request, things: Any, serializer: type[serializers.BaseSerializer]) -> Response:
-    """A list's answer: `{"count", "results"}`, cut by `limit` (100, at most 1000) and `offset`."""
-    limit = min(_number(request, "limit", 100), 1000)
-    offset = _number(request, "offset", 0)
-    rows = things[offset : offset + limit]
-    return Response({"count": things.count(), "results": serializer(rows, many=True).data})
+def page_of(request: Request, queryset: Any, serializer: type[serializers.BaseSerializer]) -> Response:
+    """Respond with `{"count", "results"}`, cut by the parameters `limit` (default 100, at most 1000) and `offset`."""
+    limit = min(_parse_number(request, "limit", 100), 1000)
+    offset = _parse_number(request, "offset", 0)
+    rows = queryset[offset : offset + limit]
+    return Response({"count": queryset.count(), "results": serializer(rows, many=True).data})
 
 
-def _number(request: Request, name: str, default: int) -> int:
+def _parse_number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, str(default))
     if not text.isascii() or not text.isdigit():
         raise ValidationError({name: "Must be a whole number of 0 or more."})
@@ -229,25 +229,25 @@ class MeSerializer(serializers.Serializer):
 
 
 def cleaned(serializer: serializers.BaseSerializer) -> dict[str, Any]:
-    """The serializer's values. Raises DRF's ValidationError."""
+    """Return the serializer's validated values. Raises DRF's ValidationError."""
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
-def grants_in(values: dict[str, Any]) -> list[tuple[str, int, str]]:
-    """(kind, id, right) of the serializer's `grants`."""
+def extract_grants(values: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """Extract (kind, id, right) from the serializer's `grants`."""
     return [(row["kind"], row["object_id"], row["right"]) for row in values.get("grants", [])]
 
 
-class Me(ManagementView):
+class CurrentMember(ManagementView):
     """Who the caller is."""
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         user = request.user
-        found = user.membership if isinstance(user, Bearer) else current_membership(request)
-        email = found.user.email if found.user_id else None
-        return Response(MeSerializer({"email": email, "role": found.role, "account": found.account}).data)
+        membership = user.membership if isinstance(user, Bearer) else current_membership(request)
+        email = membership.user.email if membership.user_id else None
+        return Response(MeSerializer({"email": email, "role": membership.role, "account": membership.account}).data)
 
 
 class AccountDetail(ManagementView):
@@ -273,43 +273,47 @@ class Members(ManagementView):
 
     @extend_schema(request=InviteSerializer, responses={201: InvitationSerializer})
     def post(self, request: Request) -> Response:
-        mine = self.membership("manage")
+        membership = self.membership("manage")
         values = cleaned(InviteSerializer(data=request.data))
-        made = invitation_create(
-            account=mine.account, email=values["email"], role=values["role"], by=mine, grants=grants_in(values)
+        invitation = invitation_create(
+            account=membership.account,
+            email=values["email"],
+            role=values["role"],
+            by=membership,
+            grants=extract_grants(values),
         )
-        sent = mail_invitation(made, mine.user if mine.user_id else mine.account)
-        shown = {"email": made.email, "role": made.role, "link": sent.link, "mailed": sent.mailed}
-        return Response(InvitationSerializer(shown).data, status=status.HTTP_201_CREATED)
+        outcome = mail_invitation(invitation, membership.user if membership.user_id else membership.account)
+        data = {"email": invitation.email, "role": invitation.role, "link": outcome.link, "mailed": outcome.mailed}
+        return Response(InvitationSerializer(data).data, status=status.HTTP_201_CREATED)
 
 
 class MemberDetail(ManagementView):
-    """One member: see, change role and grants, remove."""
+    """One member: read it, change role and grants, remove it."""
 
-    def found(self, member_id: int) -> tuple[Membership, Membership]:
-        """The member and the membership that acts. Raises Http404."""
-        mine = self.membership("manage")
-        member = members_of(mine.account).filter(pk=member_id).first()
+    def get_member(self, member_id: int) -> tuple[Membership, Membership]:
+        """Return the member and the membership that acts. Raises Http404."""
+        acting = self.membership("manage")
+        member = members_of(acting.account).filter(pk=member_id).first()
         if member is None:
             raise Http404("No such member.")
-        return member, mine
+        return member, acting
 
     @extend_schema(responses=MemberSerializer)
     def get(self, request: Request, member_id: int) -> Response:
-        return Response(MemberSerializer(self.found(member_id)[0]).data)
+        return Response(MemberSerializer(self.get_member(member_id)[0]).data)
 
     @extend_schema(request=MemberSerializer, responses=MemberSerializer)
     def patch(self, request: Request, member_id: int) -> Response:
-        member, mine = self.found(member_id)
+        member, acting = self.get_member(member_id)
         values = cleaned(MemberSerializer(member, data=request.data, partial=True))
-        grants = grants_in(values) if "grants" in values else None
-        member_access_set(membership=member, role=values.get("role"), grants=grants, by=mine)
-        return Response(MemberSerializer(self.found(member_id)[0]).data)
+        grants = extract_grants(values) if "grants" in values else None
+        member_access_set(membership=member, role=values.get("role"), grants=grants, by=acting)
+        return Response(MemberSerializer(self.get_member(member_id)[0]).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, member_id: int) -> Response:
-        member, mine = self.found(member_id)
-        member_remove(membership=member, by=mine)
+        member, acting = self.get_member(member_id)
+        member_remove(membership=member, by=acting)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -327,8 +331,8 @@ class ExposedKeyDetail(ManagementView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, exposed_id: int) -> Response:
-        found = self.membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
-        if found is None:
+        exposed_key = self.membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
+        if exposed_key is None:
             raise Http404("No such key.")
-        exposed_key_dismiss(exposed=found)
+        exposed_key_dismiss(exposed=exposed_key)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,4 +1,4 @@
-"""The accounts room."""
+"""The app of users, accounts and memberships."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Forms of this room. They translate; what is right or wrong the services say."""
+"""Forms of accounts. They parse the input; the services validate it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from django.core.exceptions import ValidationError
 from accounts.models import Role
 
 ZONES = [(name, name) for name in sorted(available_timezones())]
-PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+NEW_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+LENGTH_HINT = "At least ten characters."
 
 
 def add_mistakes(form: forms.BaseForm, error: ValidationError) -> None:
-    """Show a service's refusal at its fields, and above the form what belongs to no field of it."""
+    """Add a service's ValidationError to the form: to its fields, and above the form what belongs to none of them."""
     by_field = error.message_dict if hasattr(error, "error_dict") else {None: error.messages}
     for field, messages in by_field.items():
         form.add_error(field if field in form.fields else None, messages)
@@ -33,14 +34,12 @@ class ResetForm(forms.Form):
 
 
 class NewPasswordForm(forms.Form):
-    password = forms.CharField(label="New password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
+    password = forms.CharField(label="New password", strip=False, widget=NEW_PASSWORD_INPUT, help_text=LENGTH_HINT)
 
 
 class ChangePasswordForm(NewPasswordForm):
     current = forms.CharField(
-        label="Current password",
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        label="Current password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
     field_order = ["current", "password"]
 
@@ -48,16 +47,16 @@ class ChangePasswordForm(NewPasswordForm):
 class SetupForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
     email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
-    password = forms.CharField(label="Password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
+    password = forms.CharField(label="Password", strip=False, widget=NEW_PASSWORD_INPUT, help_text=LENGTH_HINT)
     account_name = forms.CharField(label="Name of your account", max_length=120, help_text="A company or a person.")
 
 
 class JoinForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
-    password = forms.CharField(label="Password", strip=False, widget=PASSWORD, help_text="At least ten characters.")
+    password = forms.CharField(label="Password", strip=False, widget=NEW_PASSWORD_INPUT, help_text=LENGTH_HINT)
 
 
-class PersonForm(forms.Form):
+class ProfileForm(forms.Form):
     name = forms.CharField(label="Your name", max_length=120, required=False)
 
 

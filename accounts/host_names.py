@@ -6,10 +6,12 @@ from functools import lru_cache
 import idna
 from django.utils.ipv6 import is_valid_ipv6_address
 
-PUBLIC = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z")
+PUBLIC_HOST_PATTERN = re.compile(
+    r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[0-9-]*[a-z])[a-z0-9-]{2,63}\Z"
+)
 
-MAX_LABEL = 63
-FINAL_DOTS = ".\u3002\uff0e\uff61"  # the dot, and what IDNA takes for one
+MAX_LABEL_LENGTH = 63
+FINAL_DOTS = ".\u3002\uff0e\uff61"  # the dot, and the characters that IDNA treats as one
 
 
 @lru_cache(maxsize=10_000)
@@ -28,30 +30,30 @@ def host_name(text: str) -> str:
     text = text.split(":", 1)[0].rstrip(FINAL_DOTS)
     if text.isascii():
         return text
-    return ascii_host(text)
+    return encode_host(text)
 
 
-def ascii_host(host: str) -> str:
-    """The ASCII form of a host name in lower case with letters of any script; "" for what is no host name."""
+def encode_host(host: str) -> str:
+    """Encode a lower-case host name of any script in ASCII; returns "" for what is no host name."""
     try:
         return idna.encode(host, uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
-        return ascii_host_of_symbols(host)
+        return _encode_symbols(host)
 
 
-def ascii_host_of_symbols(host: str) -> str:
-    """As `ascii_host`, for names with symbols and underscores: IDNA forbids them, yet browsers open them."""
+def _encode_symbols(host: str) -> str:
+    """Encode a name with symbols or underscores as browsers do, although IDNA forbids them."""
     try:
         labels = idna.uts46_remap(host, std3_rules=False).split(".")
-        written = [label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels]
+        encoded = [label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels]
     except (idna.IDNAError, UnicodeError):
         return ""
-    return ".".join(written) if all(0 < len(label) <= MAX_LABEL for label in written) else ""
+    return ".".join(encoded) if all(0 < len(label) <= MAX_LABEL_LENGTH for label in encoded) else ""
 
 
 @lru_cache(maxsize=10_000)
 def readable_host(host: str) -> str:
-    """A normalized host name as people read it: `xn--bcher-kva.example` becomes `bücher.example`."""
+    """Format a normalized host name for people: `xn--bcher-kva.example` becomes `bücher.example`."""
     if "xn--" not in host:
         return host
     try:
@@ -62,9 +64,9 @@ def readable_host(host: str) -> str:
 
 def is_public_host(host: str) -> bool:
     """Whether a normalized host name can be public: with a dot, and no IP address."""
-    return PUBLIC.match(host) is not None
+    return PUBLIC_HOST_PATTERN.match(host) is not None
 
 
 def other_www_form(host: str) -> str:
-    """`www.example.org` for `example.org`, and the other way round."""
+    """Return `www.example.org` for `example.org`, and the other way round."""
     return host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"

@@ -29,8 +29,8 @@ from accounts.revocation import DependentAccess
 from accounts.services import (
     account_create,
     account_lock,
-    cleaned_grants,
-    existing_objects,
+    clean_grants,
+    find_existing_objects,
     member_key_rotate,
     placeholder_user_delete,
     user_create,
@@ -39,20 +39,20 @@ from accounts.services import (
 DAYS = 14
 SETUP_HOURS = 24
 ALREADY_USED = "This link was already used."
-ADDRESS_REFUSED = "The mail server does not accept mail for this address. Check its spelling."
-MAIL_REFUSED = "The mail server refused this mail. Ask the operator of this installation, whose log says why."
+ADDRESS_REJECTED = "The mail server does not accept mail for this address. Check its spelling."
+MAIL_REJECTED = "The mail server rejected this mail. Ask the operator of this installation, whose log says why."
 log = logging.getLogger(__name__)
 
 
 # -- setting up ---------------------------------------------------------------------------------------------------
 
 
-def setup_link(base_url: str, now: datetime | None = None) -> str:
+def create_setup_link(base_url: str, now: datetime | None = None) -> str:
     """Create a link to the set-up page that works for SETUP_HOURS; returns "" once somebody can log in.
 
     Earlier links keep working until they expire. Using one of them ends all.
     """
-    if User.objects.somebody_can_log_in():
+    if User.objects.has_login_user():
         return ""
     expired = (now or clock.now()) - timedelta(hours=SETUP_HOURS)
     Invitation.objects.filter(account=None, created__lt=expired).delete()
@@ -63,12 +63,12 @@ def setup_link(base_url: str, now: datetime | None = None) -> str:
 def installation_setup(
     *, invitation: Invitation, email: str, password: str, name: str, account_name: str, now: datetime
 ) -> User:
-    """The first user: operator of the installation, owner of a new account and of ownerless ones (the demo).
+    """Create the first user: operator of the installation, owner of a new account and of ownerless ones (the demo).
 
     Raises ValidationError, by field.
     """
-    _use(invitation, now)
-    if User.objects.somebody_can_log_in():
+    _mark_used(invitation, now)
+    if User.objects.has_login_user():
         raise ValidationError("This installation is already set up.")
     user = user_create(email=email, password=password, name=name, operator=True)
     account_create(name=account_name, owner=user)
@@ -90,7 +90,7 @@ def accounts_adopt(*, user: User) -> None:
 def invitation_create(
     *, account: Account, email: str, role: str, by: Membership, grants: Iterable[tuple[str, int, str]] = ()
 ) -> Invitation:
-    """Invite an address into an account; an open invitation of the same address is replaced. ValidationError."""
+    """Invite an address into an account; its open invitation is replaced. Raises ValidationError."""
     address = email.strip().lower()
     try:
         validate_email(address)
@@ -103,8 +103,8 @@ def invitation_create(
     pending = account.memberships.pending().filter(user__email=address).first()
     if role == Role.GUEST and pending is None:
         check_guest_limit(account, address)
-    checked = [list(grant) for grant in cleaned_grants(account, grants)]  # wrong grants are refused for any role
-    return _issue(account, address, role, by, checked if role == Role.GUEST else [], pending)
+    clean_rows = [list(grant) for grant in clean_grants(account, grants)]  # invalid grants are rejected for any role
+    return _issue(account, address, role, by, clean_rows if role == Role.GUEST else [], pending)
 
 
 @transaction.atomic
@@ -152,15 +152,15 @@ def check_invitation_limit(account: Account, now: datetime) -> None:
 
 
 def grants_of_open_invitation(account: Account, email: str) -> list[tuple[str, int, str]]:
-    """The grants (kind, id, right) of the open invitation of a guest, without objects that no longer exist."""
+    """Load the grants (kind, id, right) of a guest's open invitation, without objects that no longer exist."""
     invitation = account.invitations.open().filter(email=email, role=Role.GUEST).first()
     grants = [(kind, number, right) for kind, number, right in (invitation.grants if invitation else ())]
-    existing = existing_objects(account, {(kind, number) for kind, number, _ in grants})
+    existing = find_existing_objects(account, {(kind, number) for kind, number, _ in grants})
     return [grant for grant in grants if grant[:2] in existing]
 
 
-def open_invitations_by(membership: Membership, leaves: bool) -> Sequence[Invitation]:
-    """The open invitations that the person sent: all once they leave, else those they could not send any more."""
+def list_dependent_invitations(membership: Membership, leaves: bool) -> Sequence[Invitation]:
+    """List the open invitations that the member sent: all when they leave, else those they may no longer send."""
     sent = membership.account.invitations.open().filter(invited_by=membership.user_id)
     if not leaves and membership_may(membership, "manage"):
         return [] if membership.role == Role.OWNER else list(sent.filter(role=Role.OWNER))
@@ -168,7 +168,9 @@ def open_invitations_by(membership: Membership, leaves: bool) -> Sequence[Invita
 
 
 OPEN_INVITATIONS = DependentAccess(
-    "Open invitations", open_invitations_by, lambda invitation, now: invitation_revoke(invitation=invitation, now=now)
+    "Open invitations",
+    list_dependent_invitations,
+    lambda invitation, now: invitation_revoke(invitation=invitation, now=now),
 )
 
 
@@ -199,53 +201,53 @@ def _delete_old_invitations(account: Account, now: datetime) -> None:
 class InvitationMail:
     """The outcome of mailing an invitation. `link` is for the inviter to pass on; it is empty if a mail was sent.
 
-    `refusal` says why the mail server would not accept this mail.
+    `rejection` is the message to show if the mail server rejected this mail.
     """
 
     mailed: bool
     link: str = ""
-    refusal: str = ""
+    rejection: str = ""
 
     @property
     def message(self) -> str:
-        """What the inviter reads."""
+        """The message to show to the inviter."""
         if self.mailed:
             return "Invited. The link is on its way by e-mail."
         if self.link:
             return "Invited. No mail could be sent: pass the link on yourself. It is shown only once."
-        return self.refusal
+        return self.rejection
 
 
 def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
     """Mail the link to the invited person.
 
     The inviter gets the link only if no mail server can be reached, or mail is written to files instead of sent: with
-    the link they could choose the password for somebody else's address. A mail that the server refuses is not such a
-    case, for what it refuses (address, sender, names) the inviter chose.
+    the link they could choose the password for somebody else's address. They do not get it if the server rejects the
+    mail, because the inviter chose what it rejects (address, sender, names).
     """
     account = invitation.account
     assert account is not None and invitation.token, "only a newly created invitation has its token"
     brand = mail.with_plain_name(brand_of(account))
     link = brand.base_url + reverse("join", args=[invitation.token])
     context = {
-        "account_name": mail.make_plain_name(str(account)), "inviter": inviter_name(inviter), "days": DAYS,
+        "account_name": mail.make_plain_name(str(account)), "inviter": format_inviter(inviter), "days": DAYS,
         "role": invitation.get_role_display(),
     }  # fmt: skip
     try:
         mail.send(to=invitation.email, template="invitation", brand=brand, link=link, **context)
     except SMTPRecipientsRefused:
-        return InvitationMail(mailed=False, refusal=ADDRESS_REFUSED)
+        return InvitationMail(mailed=False, rejection=ADDRESS_REJECTED)
     except (SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError) as error:
-        log.warning("the mail server refused an invitation of account %s: %s", account.pk, error)
-        return InvitationMail(mailed=False, refusal=MAIL_REFUSED)
+        log.warning("The mail server rejected an invitation of account %s: %s", account.pk, error)
+        return InvitationMail(mailed=False, rejection=MAIL_REJECTED)
     except OSError:  # smtplib's errors are OSErrors
         return InvitationMail(mailed=False, link=link)
-    is_written_to_files = mailbox.folder() is not None
+    is_written_to_files = mailbox.get_folder() is not None
     return InvitationMail(mailed=not is_written_to_files, link=link if is_written_to_files else "")
 
 
-def inviter_name(inviter: object) -> str:
-    """The inviter's name in the mail: a user, or the account if its key was used."""
+def format_inviter(inviter: object) -> str:
+    """Format the inviter's name for the mail: a user's, or the account's if its key was used."""
     name = mail.make_plain_name(inviter.name if isinstance(inviter, User) else str(inviter))
     return name or (inviter.email if isinstance(inviter, User) else "")
 
@@ -253,17 +255,17 @@ def inviter_name(inviter: object) -> str:
 # -- accepting ----------------------------------------------------------------------------------------------------
 
 
-def open_invitation(token: str, now: datetime) -> Invitation | None:
-    """The invitation of a link's token, unless it was used or revoked or has expired."""
+def find_open_invitation(token: str, now: datetime) -> Invitation | None:
+    """Find the invitation of a link's token, unless it was used or revoked or has expired."""
     rows = Invitation.objects.open().filter(token_hash=key_hash(token))
-    found: Invitation | None = rows.select_related("account", "membership__user").first()
-    if found is None or found.created < now - link_lifetime(found):
+    invitation: Invitation | None = rows.select_related("account", "membership__user").first()
+    if invitation is None or invitation.created < now - get_link_lifetime(invitation):
         return None
-    return found
+    return invitation
 
 
-def link_lifetime(invitation: Invitation) -> timedelta:
-    """How long the link works."""
+def get_link_lifetime(invitation: Invitation) -> timedelta:
+    """Return how long the link works."""
     return timedelta(hours=SETUP_HOURS) if invitation.account_id is None else timedelta(days=DAYS)
 
 
@@ -274,59 +276,59 @@ def invitation_accept(*, invitation: Invitation, user: User, now: datetime) -> M
     A guest who is invited as a guest gets the new grants. Raises ValidationError if the link was just used, and for any
     other member of the account: they keep their role, and the link still works for the invited person.
     """
-    _use(invitation, now)
+    _mark_used(invitation, now)
     if invitation.account is None:
         raise ValidationError("This link sets up an installation; it joins no account.")
-    mine = invitation.account.memberships.filter(user=user).first()
-    if mine is not None and mine.accepted is not None:
-        _check_can_merge(mine, invitation)
-        membership = mine
+    existing = invitation.account.memberships.filter(user=user).first()
+    if existing is not None and existing.accepted is not None:
+        _check_can_merge(existing, invitation)
+        membership = existing
     else:
-        membership = _accepted_membership(invitation, user, mine, now)
+        membership = _accept_membership(invitation, user, existing, now)
     for kind, object_id, right in invitation.grants:
         _add_grant(membership, kind, object_id, right)
     return membership
 
 
-def _check_can_merge(mine: Membership, invitation: Invitation) -> None:
+def _check_can_merge(existing: Membership, invitation: Invitation) -> None:
     """Raise ValidationError unless the member is a guest who is invited as a guest."""
-    if mine.role == invitation.role == Role.GUEST and invitation.membership is None:
+    if existing.role == invitation.role == Role.GUEST and invitation.membership is None:
         return
     raise ValidationError(
-        f"You are in {mine.account} already, as {mine.get_role_display().lower()}. Log in as {invitation.email} to use "
-        "this invitation, or have your role changed."
+        f"You are in {existing.account} already, as {existing.get_role_display().lower()}. Log in as "
+        f"{invitation.email} to use this invitation, or have your role changed."
     )
 
 
-def _accepted_membership(invitation: Invitation, user: User, mine: Membership | None, now: datetime) -> Membership:
-    """Create the membership, or accept the pending one: the user's own (`mine`) or the invitation's."""
+def _accept_membership(invitation: Invitation, user: User, existing: Membership | None, now: datetime) -> Membership:
+    """Create the membership, or accept a pending one: the user's own (`existing`) or the invitation's."""
     assert invitation.account is not None
     linked = invitation.membership
-    found = mine or (linked if linked is not None and linked.accepted is None else None)
-    if found is None:
+    membership = existing or (linked if linked is not None and linked.accepted is None else None)
+    if membership is None:
         return Membership.objects.create(user=user, account=invitation.account, role=invitation.role, accepted=now)
-    invited = found.user
-    if found.role == Role.GUEST != invitation.role:
-        member_key_rotate(membership=found)  # the team could read the guest's key; a member's key is private
-    found.user, found.role, found.accepted = user, invitation.role, now
-    found.save(update_fields=["user", "role", "accepted"])
-    found.invitations.open().update(revoked=now)
-    if invited != user:
-        placeholder_user_delete(user=invited)
-    return found
+    invited_user = membership.user
+    if membership.role == Role.GUEST != invitation.role:
+        member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
+    membership.user, membership.role, membership.accepted = user, invitation.role, now
+    membership.save(update_fields=["user", "role", "accepted"])
+    membership.invitations.open().update(revoked=now)
+    if invited_user != user:
+        placeholder_user_delete(user=invited_user)
+    return membership
 
 
 def _add_grant(membership: Membership, kind: str, object_id: int, right: str) -> None:
     """Add a grant; of two rights on one object the higher one stays."""
-    grant, made = Grant.objects.get_or_create(
+    grant, created = Grant.objects.get_or_create(
         membership=membership, kind=kind, object_id=object_id, defaults={"right": right}
     )
-    if not made and right == Right.WRITE != grant.right:
+    if not created and right == Right.WRITE != grant.right:
         grant.right = right
         grant.save(update_fields=["right"])
 
 
-def _use(invitation: Invitation, now: datetime) -> None:
-    """Take the invitation for ourselves; of two at the same moment one gets it."""
+def _mark_used(invitation: Invitation, now: datetime) -> None:
+    """Mark the invitation as used. Raises ValidationError if it is not open, as for the second of two at once."""
     if not Invitation.objects.open().filter(pk=invitation.pk).update(used=now):
         raise ValidationError(ALREADY_USED)

@@ -1,4 +1,4 @@
-"""Mails of this room: a template's first line is the subject, the rest the text; the brand sends it."""
+"""Mails to users. The first line of a template is the subject, the rest the text; the sender is the brand's."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ from accounts.brand import OURS, Brand, brand_of
 from accounts.models import Membership, User
 
 UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
-MAX_PLAIN_NAME = 60  # characters
+MAX_NAME_LENGTH = 60  # characters
 
 
 def one_line(text: str) -> str:
@@ -21,29 +21,29 @@ def one_line(text: str) -> str:
 
 def make_plain_name(text: str) -> str:
     """Shorten a name and remove all that a mail program could turn into a link: for mails to strangers."""
-    return " ".join(UNSAFE_CHARACTERS.sub(" ", text).replace("_", " ").split())[:MAX_PLAIN_NAME].strip()
+    return " ".join(UNSAFE_CHARACTERS.sub(" ", text).replace("_", " ").split())[:MAX_NAME_LENGTH].strip()
 
 
 def with_plain_name(brand: Brand) -> Brand:
-    """The brand with its name made plain."""
+    """Return the brand with a simplified name."""
     return dataclasses.replace(brand, name=make_plain_name(brand.name) or "Web analytics")
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
-    """Render `mail/<template>.txt` and send it. OSError or SMTPException when no server can be had."""
+    """Render `mail/<template>.txt` and send it. Raises OSError or SMTPException if it cannot be sent."""
     text = render_to_string(f"mail/{template}.txt", {"brand": brand, **context})
     subject, _, body = text.strip().partition("\n")
     EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
 
 
-def brand_for_secret_link(brand: Brand, user: User) -> Brand:
-    """The brand whose host a secret link may name: `brand` if the user belongs to its account alone, else ours.
+def choose_brand_for_secret_link(brand: Brand, user: User) -> Brand:
+    """Choose the brand whose host a secret link may name: `brand` if the user belongs to its account alone, else ours.
 
     Whoever controls the host can read the link, and with it open everything that the user can open. So operators and
     members of several accounts get a link to the installation's own host.
     """
     if not brand.white_label or user.is_operator:
         return OURS
-    two = Membership.objects.accepted().filter(user=user).select_related("account")[:2]
-    brands = [brand_of(membership.account) for membership in two]
+    memberships = Membership.objects.accepted().filter(user=user).select_related("account")[:2]
+    brands = [brand_of(membership.account) for membership in memberships]
     return brand if brands == [brand] else OURS

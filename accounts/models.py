@@ -1,4 +1,4 @@
-"""Who: users log in, accounts are tenants, memberships join them, grants say what a guest may see."""
+"""Users who log in, accounts (tenants), memberships that join them, and grants of what a guest may see."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from accounts.keys import derived_guid, key_hash
+from accounts.keys import derive_guid, key_hash
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A user who logs in by `email` (stored lower-case). Without a password nobody can log in as them."""
+        """Create a user with this e-mail, stored in lower case. Without a password nobody can log in as them."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def somebody_can_log_in(self) -> bool:
-        """Whether anybody has a password; a fresh installation has nobody, or only the demo's guest."""
+    def has_login_user(self) -> bool:
+        """Whether any user has a password. A fresh installation has none: the demo's guest was only invited."""
         return self.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
@@ -57,7 +57,7 @@ class Role(models.TextChoices):
 
 
 class Account(models.Model):
-    """A tenant: it owns sites, links and goals, and pays."""
+    """A tenant, which owns sites, links and goals."""
 
     name = models.CharField(max_length=120)
     timezone = models.CharField(max_length=64, default="UTC")
@@ -91,17 +91,17 @@ class Account(models.Model):
 
     @property
     def authkey(self) -> str:
-        """The account's key for the link API, in GUID form; readable again because it is derived."""
-        return derived_guid("authkey", self.pk, self.key_generation)
+        """The account's key for our APIs, a GUID. It can be shown again, because it is derived (`accounts.keys`)."""
+        return derive_guid("authkey", self.pk, self.key_generation)
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def accepted(self) -> MembershipQuerySet:
-        """Those that the person has accepted."""
+        """Select the memberships that the person has accepted."""
         return self.filter(accepted__isnull=False)
 
     def pending(self) -> MembershipQuerySet:
-        """Those whose person was invited and has not accepted yet."""
+        """Select the memberships of people who were invited and have not accepted yet."""
         return self.filter(accepted__isnull=True)
 
 
@@ -142,11 +142,11 @@ class Membership(models.Model):
     @property
     def authkey(self) -> str:
         """The member's own key for the link API (guests have one each)."""
-        return derived_guid("member", self.pk, self.key_generation)
+        return derive_guid("member", self.pk, self.key_generation)
 
     @property
     def shown_name(self) -> str:
-        """The name under which the account sees the member: the guest's name it wrote itself, else the user's.
+        """The member's name in this account: the name that the account gave a guest, else the user's.
 
         Before the person accepts, nothing of the user but the e-mail is shown.
         """
@@ -160,8 +160,10 @@ class Right(models.TextChoices):
 
 
 class Grant(models.Model):
-    """A guest's right on one thing. `kind` is a word registered in `accounts.access.KINDS`; no foreign key,
-    so that this room need not know the rooms above it."""
+    """A guest's right on one object. `kind` is registered in `accounts.access.GRANT_KINDS`.
+
+    `object_id` is no foreign key, because the objects belong to apps above this one.
+    """
 
     membership = models.ForeignKey(Membership, models.CASCADE, related_name="grants")
     kind = models.CharField(max_length=20)
@@ -177,14 +179,14 @@ class Grant(models.Model):
         return f"{self.right} {self.kind} {self.object_id}"
 
 
-def invitation_token() -> str:
-    """A word nobody guesses, for one-time links."""
+def generate_invitation_token() -> str:
+    """Generate a random token for a one-time link."""
     return get_random_string(40)
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> InvitationQuerySet:
-        """Those neither used nor revoked; some of them may have expired."""
+        """Select invitations that are neither used nor revoked; some of them may have expired."""
         return self.filter(used=None, revoked=None)
 
 
@@ -217,7 +219,7 @@ class Invitation(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.token_hash:
-            self.token = invitation_token()
+            self.token = generate_invitation_token()
             self.token_hash = key_hash(self.token)
         super().save(*args, **kwargs)
 
@@ -245,7 +247,7 @@ class ExposedKey(models.Model):
         return f"{self.kind} {self.object_id}, known to {self.person}"
 
 
-# Kept beside what uses it
+# Models that are defined beside the code that uses them
 from accounts.custom_domains.models import HostClaim, HostOwner  # noqa: E402, F401
 from accounts.operations.models import TaskRun  # noqa: E402, F401
 from accounts.security.secret_key import SecretKeyFingerprint  # noqa: E402, F401

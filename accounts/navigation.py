@@ -1,4 +1,4 @@
-"""The column of links beside settings pages."""
+"""The navigation beside settings pages."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from django.http import HttpRequest
 
 from accounts.access import current_membership, membership_may, memberships_of
 
-Row = dict[str, Any]
+NavigationRow = dict[str, Any]
 
 
-def account_rows(request: HttpRequest, current: str = "") -> list[Row]:
-    """Links to the account's pages, for those who manage it, and to one's own."""
-    rows: list[Row] = []
+def account_rows(request: HttpRequest, current: str = "") -> list[NavigationRow]:
+    """Build the rows of the navigation: the account's pages, for those who manage it, and the user's own."""
+    rows: list[NavigationRow] = []
     if memberships_of(request.user):
         membership = current_membership(request)
         if membership_may(membership, "manage"):
@@ -31,6 +31,6 @@ def account_rows(request: HttpRequest, current: str = "") -> list[Row]:
     return rows
 
 
-def link(slug: str, href: str, label: str, current: str) -> Row:
-    """One row; `current` is the slug of the page that is shown."""
+def link(slug: str, href: str, label: str, current: str) -> NavigationRow:
+    """Build one row; `current` is the slug of the displayed page."""
     return {"href": href, "label": label, "current": slug == current}

@@ -1,4 +1,4 @@
-"""What happens when a person loses access to an account, or a part of it.
+"""Revocation: what ends when a member loses access to an account, or to a part of it.
 
 Higher apps register two sorts of objects. *Dependent access*, such as API keys and shared links that a member created,
 ends with the member's right to create it. *Shared keys*, such as a site's, may be known to the person and stay valid
@@ -63,26 +63,26 @@ def register_shared_keys(keys: SharedKeys) -> None:
     SHARED_KEYS[keys.kind] = keys
 
 
-def readable_keys(membership: Membership) -> ReadableKeys:
-    """All shared keys that the membership can read now."""
+def list_readable_keys(membership: Membership) -> ReadableKeys:
+    """List all shared keys that the membership can read now."""
     return {(keys.kind, number, name) for keys in SHARED_KEYS.values() for number, name in keys.readable(membership)}
 
 
 def list_ending_access(membership: Membership, leaves: bool = True) -> list[tuple[str, list[str]]]:
     """List what ends when the person leaves the account: (label, names) of every sort that they have any of."""
-    sorts = ((access.label, [str(one) for one in access.ending(membership, leaves)]) for access in DEPENDENT_ACCESS)
-    return [(label, names) for label, names in sorts if names]
+    groups = ((access.label, [str(item) for item in access.ending(membership, leaves)]) for access in DEPENDENT_ACCESS)
+    return [(label, names) for label, names in groups if names]
 
 
 def end_dependent_access(membership: Membership, *, leaves: bool, now: datetime) -> None:
     """End the dependent access that the membership no longer permits."""
     for access in DEPENDENT_ACCESS:
-        for one in access.ending(membership, leaves):
-            access.end(one, now)
+        for item in access.ending(membership, leaves):
+            access.end(item, now)
 
 
 def describe_person(membership: Membership) -> str:
-    """Describe the person in words that stay when the user is deleted: "Zoe (zoe@example.org)"."""
+    """Describe the person in a text that outlives the user: "Zoe (zoe@example.org)"."""
     name, email = membership.shown_name, membership.user.email
     return email if name == email else f"{name[:120]} ({email})"
 
@@ -102,11 +102,11 @@ def exposed_keys_add(*, membership: Membership, keys: ReadableKeys, now: datetim
 @contextmanager
 def revoke_lost_access(membership: Membership, now: datetime) -> Iterator[None]:
     """Run a change of a member's role or grants, then end the dependent access and list the keys that they lost."""
-    before = readable_keys(membership)
+    before = list_readable_keys(membership)
     with transaction.atomic():
         yield
         end_dependent_access(membership, leaves=False, now=now)
-        exposed_keys_add(membership=membership, keys=before - readable_keys(membership), now=now)
+        exposed_keys_add(membership=membership, keys=before - list_readable_keys(membership), now=now)
 
 
 def exposed_keys_clear(*, kind: str, object_id: int) -> None:
@@ -120,14 +120,14 @@ def exposed_key_dismiss(*, exposed: ExposedKey) -> None:
 
 
 def exposed_key_replace(*, exposed: ExposedKey, by: Membership) -> None:
-    """Replace the key. Raises ValidationError if that is left to owners and `by` is none."""
+    """Replace the key. Raises ValidationError if only owners may do that and `by` is none."""
     keys = SHARED_KEYS[exposed.kind]
     if keys.owners_only and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can replace the account's key."})
     keys.replace(exposed.account, exposed.object_id)
 
 
-def exposed_key_labels(account: Account, rows: Sequence[ExposedKey]) -> list[str]:
+def format_exposed_keys(account: Account, rows: Sequence[ExposedKey]) -> list[str]:
     """Describe what each key belongs to: "Site keys of example.com"; by id if the object is gone."""
     numbers: dict[str, set[int]] = {}
     for row in rows:

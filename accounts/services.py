@@ -1,4 +1,4 @@
-"""Writes of this room: users, accounts, members, what guests may see."""
+"""Writes of users, accounts, members and grants."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.access import KINDS, membership_may
+from accounts.access import GRANT_KINDS, membership_may
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
-from accounts.fields import cleaned_brand, cleaned_name, cleaned_zone
+from accounts.fields import clean_brand, clean_name, clean_timezone
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.revocation import (
     SHARED_KEYS,
@@ -24,48 +24,48 @@ from accounts.revocation import (
     end_dependent_access,
     exposed_keys_add,
     exposed_keys_clear,
-    readable_keys,
+    list_readable_keys,
     revoke_lost_access,
 )
 
 MAX_GRANTS = 10_000
-Grants = Iterable[tuple[str, int, str]]  # (kind, id, right)
+GrantRows = Iterable[tuple[str, int, str]]  # (kind, id, right)
 
 
 def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
     """Create a user who can log in, or turn a placeholder (`is_placeholder`) into one.
 
-    The caller has made sure that the address is the person's. Raises ValidationError for a taken or invalid address or
-    a weak password.
+    The caller has made sure that the address is the person's. Raises ValidationError for an address that is used or
+    invalid, and for a weak password.
     """
     address, full_name = email.strip().lower(), " ".join(name.split())[:120]
-    _checked("email", validate_email, address)
+    _run_validator("email", validate_email, address)
     user = User.objects.filter(email=address).first() or User(email=address)
     if user.pk is not None and not is_placeholder(user):
         raise ValidationError({"email": "There is already a user with this address."})
     user.name, user.is_operator = full_name, operator
-    _checked("password", validate_password, password, user)
+    _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save()
     return user
 
 
 def user_update(*, user: User, name: str) -> User:
-    """Change how a person is called."""
+    """Change a user's name."""
     user.name = " ".join(name.split())[:120]
     user.save(update_fields=["name"])
     return user
 
 
 def user_password_set(*, user: User, password: str) -> None:
-    """A new password; every other session of the person ends. Raises ValidationError for a weak one."""
-    _checked("password", validate_password, password, user)
+    """Set a new password; every other session of the user ends. Raises ValidationError for a weak one."""
+    _run_validator("password", validate_password, password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
 
 
 def placeholder_user_get_or_create(*, email: str) -> User:
-    """The user with this address; for a new address, a placeholder without password, as which nobody can log in.
+    """Return the user with this address; for a new address, a placeholder: a user without password.
 
     Raises ValidationError for an invalid address.
     """
@@ -91,50 +91,50 @@ def placeholder_user_delete(*, user: User) -> None:
 
 @transaction.atomic
 def account_create(*, name: str, owner: User | None = None, timezone: str = "UTC") -> Account:
-    """A new tenant, owned by `owner` if there is one. Raises ValidationError."""
-    account = Account.objects.create(name=cleaned_name(name), timezone=cleaned_zone(timezone))
+    """Create an account, owned by `owner` if there is one. Raises ValidationError."""
+    account = Account.objects.create(name=clean_name(name), timezone=clean_timezone(timezone))
     if owner is not None:
         Membership.objects.create(user=owner, account=account, role=Role.OWNER)
     return account
 
 
 def account_update(*, account: Account, name: str | None = None, timezone: str | None = None) -> Account:
-    """Change an account's name or zone. Raises ValidationError."""
+    """Change an account's name or time zone. Raises ValidationError."""
     if name is not None:
-        account.name = cleaned_name(name)
+        account.name = clean_name(name)
     if timezone is not None:
-        account.timezone = cleaned_zone(timezone)
+        account.timezone = clean_timezone(timezone)
     account.save(update_fields=["name", "timezone"])
     return account
 
 
 @transaction.atomic
 def account_brand_set(*, account: Account, **brand: str) -> Account:
-    """Set the white label (host, name, logo, accent; an empty host switches it off). ValidationError.
+    """Set the white label (host, name, logo, accent; an empty host switches it off). Raises ValidationError.
 
-    A new host is claimed: the white label is shown on it once the account has proved that the host is its own.
+    A new host is claimed: the white label appears on it once the account has verified the host.
     """
-    cleaned = cleaned_brand(brand)
+    changes = clean_brand(brand)
     account_lock(account)
-    before, host = account.brand.get("host", ""), cleaned.get("host", "")
-    if "host" in brand and host != before:
+    old_host, host = account.brand.get("host", ""), changes.get("host", "")
+    if "host" in brand and host != old_host:
         if host:
             host_claim(account=account, host=host, purpose=Purpose.BRAND)
-        if before:
-            host_release(account=account, host=before, purpose=Purpose.BRAND)
-    account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **cleaned}
+        if old_host:
+            host_release(account=account, host=old_host, purpose=Purpose.BRAND)
+    account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **changes}
     account.save(update_fields=["brand"])
     return account
 
 
 def account_quota_set(*, account: Account, monthly_events: int) -> None:
-    """How many events the account may record in a month; 0 is any number. The next count acts on it."""
+    """Set how many events the account may record in a month; 0 = unlimited. It takes effect at the next count."""
     account.monthly_events = monthly_events
     account.save(update_fields=["monthly_events"])
 
 
 def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
-    """Write down how many events of the month are used; `now` None: it has no quota any more."""
+    """Store how many events of the month are used; `now` is None if the account no longer has a quota."""
     account.events_used, account.events_counted = used, now
     account.save(update_fields=["events_used", "events_counted"])
 
@@ -159,16 +159,16 @@ ACCOUNT_KEY = SharedKeys(
 )
 
 
-def readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
-    """(guest id, name of the key) of all guests: ClickMeter's API shows their keys to members who may edit links."""
+def list_readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
+    """List (guest id, name of the key) of all guests. The ClickMeter API shows their keys to who may edit links."""
     if not membership_may(membership, "edit"):
         return set()
     guests = Membership.objects.filter(account=membership.account, role=Role.GUEST).exclude(pk=membership.pk)
     return {(number, "authkey") for number in guests.values_list("pk", flat=True)}
 
 
-def guest_names(account: Account, ids: Collection[int]) -> dict[int, str]:
-    """The names of guests by membership id."""
+def load_guest_names(account: Account, ids: Collection[int]) -> dict[int, str]:
+    """Load the names of guests by membership id."""
     guests = account.memberships.filter(role=Role.GUEST, pk__in=list(ids)).select_related("user")
     return {guest.pk: guest.shown_name for guest in guests}
 
@@ -180,26 +180,13 @@ def guest_key_replace(account: Account, object_id: int) -> None:
         member_key_rotate(membership=guest)
 
 
-GUEST_KEYS = SharedKeys("guest", "Guest key", readable_guest_keys, guest_names, guest_key_replace)
-
-
-def member_role_set(*, membership: Membership, role: str, by: Membership) -> Membership:
-    """Give a member another role. Only owners make or unmake owners; the last owner stays."""
-    with revoke_lost_access(membership, clock.now()):
-        _set_role(membership, role, by)
-    return membership
-
-
-def member_grants_set(*, membership: Membership, grants: Grants) -> None:
-    """Replace what a guest was given of the registered kinds by (kind, id, right). Raises ValidationError."""
-    with revoke_lost_access(membership, clock.now()):
-        _replace_grants(membership, grants)
+GUEST_KEYS = SharedKeys("guest", "Guest key", list_readable_guest_keys, load_guest_names, guest_key_replace)
 
 
 def member_access_set(
-    *, membership: Membership, by: Membership, role: str | None = None, grants: Grants | None = None
+    *, membership: Membership, by: Membership, role: str | None = None, grants: GrantRows | None = None
 ) -> Membership:
-    """Change role and grants (None: unchanged) together, so that nothing ends which the two together still permit."""
+    """Change role and grants (None: unchanged) at once, so that nothing ends which both changes still permit."""
     with revoke_lost_access(membership, clock.now()):
         if role is not None:
             _set_role(membership, role, by)
@@ -227,15 +214,16 @@ def member_key_rotate(*, membership: Membership) -> None:
 
 @transaction.atomic
 def member_remove(*, membership: Membership, by: Membership) -> None:
-    """Remove a person from the account, with their grants and dependent access; the last owner stays.
+    """Remove a person from the account, with their grants and dependent access.
 
-    Shared keys that the person could read are listed as exposed on the team's page.
+    Shared keys that the person could read are listed as exposed on the team's page. Raises ValidationError for the last
+    owner, and for owners unless `by` is one.
     """
     if membership.role == Role.OWNER and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can remove an owner."})
-    _keep_an_owner(membership)
+    _require_another_owner(membership)
     now, user = clock.now(), membership.user
-    exposed_keys_add(membership=membership, keys=readable_keys(membership), now=now)
+    exposed_keys_add(membership=membership, keys=list_readable_keys(membership), now=now)
     end_dependent_access(membership, leaves=True, now=now)
     Invitation.objects.open().filter(membership=membership).update(revoked=now)
     exposed_keys_clear(kind=GUEST_KEYS.kind, object_id=membership.pk)
@@ -254,7 +242,7 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
     if Role.OWNER in {membership.role, role} and by.role != Role.OWNER:
         raise ValidationError({"role": "Only an owner can make or change an owner."})
     if role != Role.OWNER:
-        _keep_an_owner(membership)
+        _require_another_owner(membership)
     if membership.role == Role.GUEST != role:
         member_key_rotate(membership=membership)  # the team could read the guest's key; a member's key is private
     membership.role = role
@@ -262,9 +250,9 @@ def _set_role(membership: Membership, role: str, by: Membership) -> None:
 
 
 @transaction.atomic
-def _replace_grants(membership: Membership, grants: Grants) -> None:
-    wanted = cleaned_grants(membership.account, grants)
-    Grant.objects.filter(membership=membership, kind__in=KINDS).delete()
+def _replace_grants(membership: Membership, grants: GrantRows) -> None:
+    wanted = clean_grants(membership.account, grants)
+    Grant.objects.filter(membership=membership, kind__in=GRANT_KINDS).delete()
     Grant.objects.bulk_create(
         Grant(membership=membership, kind=kind, object_id=object_id, right=right) for kind, object_id, right in wanted
     )
@@ -275,28 +263,28 @@ def _set_grant(membership: Membership, kind: str, object_id: int, right: str | N
     if right is None:
         Grant.objects.filter(membership=membership, kind=kind, object_id=object_id).delete()
         return
-    cleaned_grants(membership.account, [(kind, object_id, right)])
+    clean_grants(membership.account, [(kind, object_id, right)])
     Grant.objects.update_or_create(membership=membership, kind=kind, object_id=object_id, defaults={"right": right})
 
 
-def existing_objects(account: Account, objects: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of the (kind, id) that exist in the account. Queries for these ids only."""
+def find_existing_objects(account: Account, objects: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Find which of the (kind, id) exist in the account. Queries for these ids only."""
     numbers: dict[str, set[int]] = {}
     for kind, object_id in objects:
-        if kind in KINDS and 0 < object_id < 2**63:
+        if kind in GRANT_KINDS and 0 < object_id < 2**63:
             numbers.setdefault(kind, set()).add(object_id)
-    return {(kind, number) for kind, ids in numbers.items() for number, _ in KINDS[kind].existing(account, ids)}
+    return {(kind, number) for kind, ids in numbers.items() for number, _ in GRANT_KINDS[kind].existing(account, ids)}
 
 
-def cleaned_grants(account: Account, grants: Grants) -> list[tuple[str, int, str]]:
-    """The grants without duplicates. Raises ValidationError unless each is for an object of this account."""
+def clean_grants(account: Account, grants: GrantRows) -> list[tuple[str, int, str]]:
+    """Remove duplicates from grants. Raises ValidationError unless each is for an object of this account."""
     wanted = {(kind, object_id): right for kind, object_id, right in grants}
     if len(wanted) > MAX_GRANTS:
         raise ValidationError({"grants": f"At most {MAX_GRANTS:,} rights can be granted at once."})
-    existing = existing_objects(account, wanted)
+    existing = find_existing_objects(account, wanted)
     for (kind, object_id), right in wanted.items():
         if right not in Right.values or (kind, object_id) not in existing:
-            raise ValidationError({"grants": f"There is no {kind} {object_id} that could be given to {right}."})
+            raise ValidationError({"grants": f"There is no {kind} {object_id} that could be granted to {right}."})
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 
@@ -305,16 +293,16 @@ def account_lock(account: Account) -> None:
     Account.objects.select_for_update(no_key=True).values_list("pk").get(pk=account.pk)
 
 
-def _keep_an_owner(membership: Membership) -> None:
+def _require_another_owner(membership: Membership) -> None:
     account_lock(membership.account)
     owners = Membership.objects.accepted().filter(account=membership.account, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise ValidationError({"role": "An account needs an owner; make somebody else owner first."})
 
 
-def _checked(field: str, check: Any, *args: Any) -> None:
-    """Run one of Django's validators and name the field in its error."""
+def _run_validator(field: str, validator: Any, *args: Any) -> None:
+    """Run one of Django's validators; its error is raised for `field`."""
     try:
-        check(*args)
+        validator(*args)
     except ValidationError as error:
         raise ValidationError({field: error.messages}) from error

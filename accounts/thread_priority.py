@@ -1,4 +1,4 @@
-"""Lower priority for threads that compute in the background of requests."""
+"""Priority of threads that compute while others serve requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits on attempts: each is counted before it is made, so that no number of attempts at once passes a limit.
+"""Rate limits on attempts. Each is counted before it is made, so that simultaneous attempts cannot exceed a limit.
 
 Counters are kept in a cache of their own (`CACHES["throttles"]`), so that no other entries can evict them; with
 REDIS_URL all processes share them.
@@ -12,28 +12,28 @@ from dataclasses import dataclass
 
 from django.core.cache import caches
 
-CACHE_ALIAS = "throttles"
+CACHE_NAME = "throttles"
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `most` attempts in `seconds` (from the first of them) for one value of what is counted."""
+    """At most `max_attempts` attempts in `seconds`, from the first of them, for one counted value such as an e-mail."""
 
     name: str
-    most: int
+    max_attempts: int
     seconds: int
 
 
-LimitKey = tuple[Limit, str]  # a limit, and what it counts: an e-mail, a client, a user's id
+LimitKey = tuple[Limit, str]  # a limit and the counted value: an e-mail, a client, a user's id
 
 LOGIN_PAIR = Limit("login-pair", 5, 300)  # one person from one client
 LOGIN_DEVICE = Limit("login-device", 5, 300)  # one person from a device that logged in as them before
 LOGIN_EMAIL = Limit("login-email", 30, 900)  # one person from clients that never logged in as them
 LOGIN_ADDRESS = Limit("login-address", 50, 900)  # one client trying many people
-RESET_EMAIL = Limit("reset-email", 3, 3600)  # mails that are sent; asking for more is not refused
+RESET_EMAIL = Limit("reset-email", 3, 3600)  # mails that are sent; further requests are accepted and send none
 RESET_ADDRESS = Limit("reset-address", 20, 3600)
 JOIN_ADDRESS = Limit("join-address", 20, 900)  # one client and one-time links
-PASSWORD_USER = Limit("password-user", 10, 900)  # the current password, asked again of somebody who is logged in
+PASSWORD_USER = Limit("password-user", 10, 900)  # checks of the current password of a user who is logged in
 CHECK_USER = Limit("check-user", 20, 300)  # pages fetched on somebody's behalf
 CHECK_ACCOUNT = Limit("check-account", 20, 300)  # DNS records looked up on an account's behalf
 
@@ -41,51 +41,51 @@ CHECK_ACCOUNT = Limit("check-account", 20, 300)  # DNS records looked up on an a
 def count_attempt(*keys: LimitKey) -> int:
     """Count one attempt against each limit; returns 0 if it may be made, else the seconds to wait.
 
-    A refused attempt counts against none of the limits: those counted before the exceeded one are undone, those after
+    A rejected attempt counts against none of the limits: those counted before the exceeded one are undone, those after
     it are not counted. Put first what an attacker cannot choose freely (their address).
     """
     for number, (limit, value) in enumerate(keys):
-        if _add(_key(limit, value), 1, limit.seconds) > limit.most:
+        if _increment(_build_key(limit, value), 1, limit.seconds) > limit.max_attempts:
             undo_attempt(*keys[: number + 1])
-            return _remaining(limit, value)
+            return _get_remaining_seconds(limit, value)
     return 0
 
 
 def undo_attempt(*keys: LimitKey) -> None:
     """Undo one `count_attempt`: the attempt succeeded, or was not made."""
-    cache = caches[CACHE_ALIAS]
+    cache = caches[CACHE_NAME]
     for limit, value in keys:
         try:
-            cache.decr(_key(limit, value))
+            cache.decr(_build_key(limit, value))
         except ValueError:  # the window ended in between
             continue
 
 
 def clear_attempts(*keys: LimitKey) -> None:
     """Reset the counters to zero."""
-    cache = caches[CACHE_ALIAS]
+    cache = caches[CACHE_NAME]
     for limit, value in keys:
-        cache.delete(_key(limit, value))
+        cache.delete(_build_key(limit, value))
 
 
 def refusal_message(seconds: int, what: str = "attempts") -> str:
-    """What a person reads who has to wait: "Too many attempts. Try again in 12 minutes."."""
+    """Format the message for a user who has to wait: "Too many attempts. Try again in 12 minutes."."""
     return f"Too many {what}. Try again in {format_wait(seconds)}."
 
 
 def format_wait(seconds: int) -> str:
-    """A time to wait in minutes, at least one: "1 minute", "12 minutes"."""
+    """Format a time to wait in minutes, at least one: "1 minute", "12 minutes"."""
     minutes = max(1, round(seconds / 60))
     return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
-def _key(limit: Limit, value: str) -> str:
+def _build_key(limit: Limit, value: str) -> str:
     return f"throttle:{limit.name}:{hashlib.sha256(value.encode(errors='replace')).hexdigest()[:32]}"
 
 
-def _add(key: str, count: int, seconds: int) -> int:
-    """Add to a counter; returns its value. The window begins with the first attempt; later ones do not extend it."""
-    cache = caches[CACHE_ALIAS]
+def _increment(key: str, count: int, seconds: int) -> int:
+    """Add to a counter; returns its new value. Its window begins with the first attempt and is never extended."""
+    cache = caches[CACHE_NAME]
     if cache.add(key, count, seconds):
         cache.set(f"{key}:end", time.time() + seconds, seconds)
         return count
@@ -98,7 +98,7 @@ def _add(key: str, count: int, seconds: int) -> int:
     return value
 
 
-def _remaining(limit: Limit, value: str) -> int:
-    """Whole seconds until the limit's window ends, at least 1."""
-    end = caches[CACHE_ALIAS].get(f"{_key(limit, value)}:end")
+def _get_remaining_seconds(limit: Limit, value: str) -> int:
+    """Return the seconds until the limit's window ends, at least 1."""
+    end = caches[CACHE_NAME].get(f"{_build_key(limit, value)}:end")
     return max(1, min(limit.seconds, round(end - time.time()))) if end else limit.seconds

@@ -1,4 +1,4 @@
-"""The switchboard as an app: it registers what lower rooms must learn from higher ones, and the system checks."""
+"""The config app: it runs `registrations`, which connects the other apps, and registers the system checks."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The cache in Redis, which is no reason to fail: while Redis is away every process counts and remembers alone."""
+"""A cache in Redis that works without Redis: meanwhile every process uses a cache in its own memory."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis import RedisError
 
-PAUSE_SECONDS = 5.0  # before Redis is asked again
+RETRY_SECONDS = 5.0  # before Redis is tried again
 
 
-class PatientCache(RedisCache):
-    """Django's own, with a memory of this process beside it."""
+class FallbackRedisCache(RedisCache):
+    """Django's cache in Redis, with a cache in memory as its fallback."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
-        own = {"ALONE": "alone", "MAX_ENTRIES": 20_000, **params.get("OPTIONS", {})}
+        options = {"FALLBACK": "fallback", "MAX_ENTRIES": 20_000, **params.get("OPTIONS", {})}
         params = {**params, "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}}
         super().__init__(server, params)
-        self.alone = LocMemCache(own["ALONE"], {"OPTIONS": {"MAX_ENTRIES": own["MAX_ENTRIES"]}})
-        self.away_until = 0.0
+        self.fallback = LocMemCache(options["FALLBACK"], {"OPTIONS": {"MAX_ENTRIES": options["MAX_ENTRIES"]}})
+        self.retry_at = 0.0
 
-    def _ask(self, name: str, *args: Any, **more: Any) -> Any:
-        if time.monotonic() >= self.away_until:
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the cache in Redis; of the fallback while Redis is unavailable."""
+        if time.monotonic() >= self.retry_at:
             try:
-                return getattr(super(), name)(*args, **more)
+                return getattr(super(), name)(*args, **kwargs)
             except (RedisError, OSError):
-                self.away_until = time.monotonic() + PAUSE_SECONDS
-        return getattr(self.alone, name)(*args, **more)
+                self.retry_at = time.monotonic() + RETRY_SECONDS
+        return getattr(self.fallback, name)(*args, **kwargs)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        """As Django's."""
-        return self._ask("get", key, default, version)
+        """See the base class."""
+        return self._call("get", key, default, version)
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
-        """As Django's."""
-        self._ask("set", key, value, timeout, version)
+        """See the base class."""
+        self._call("set", key, value, timeout, version)
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """As Django's."""
-        return bool(self._ask("add", key, value, timeout, version))
+        """See the base class."""
+        return bool(self._call("add", key, value, timeout, version))
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """As Django's."""
-        return bool(self._ask("touch", key, timeout, version))
+        """See the base class."""
+        return bool(self._call("touch", key, timeout, version))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        """As Django's: ValueError for a key that is not there."""
-        return int(self._ask("incr", key, delta, version))
+        """See the base class. Raises ValueError for a missing key."""
+        return int(self._call("incr", key, delta, version))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        """As Django's."""
-        return bool(self._ask("delete", key, version))
+        """See the base class."""
+        return bool(self._call("delete", key, version))

@@ -1,4 +1,4 @@
-"""Celery: the worker's tasks and beat's schedule, both made from the table of periods.
+"""Celery: the worker's tasks and beat's schedule, both built from PERIODIC_TASKS.
 
 The default install runs worker and beat as threads of the serving process with a broker in memory; with REDIS_URL
 they run as processes of their own (`celery -A config worker`, `celery -A config beat`).
@@ -22,13 +22,13 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config.patience import Patience
-from config.periods import PERIODS, Period
+from config.patience import DatabaseOutageBackoff
+from config.periods import PERIODIC_TASKS, PeriodicTask
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")
-CONCURRENCY = 8  # tasks at the same time, so that rounds that wait for slow servers do not delay other tasks
-patience = Patience()
+WORKER_CONCURRENCY = 8  # tasks at the same time, so that rounds that wait for slow servers do not delay other tasks
+outage_backoff = DatabaseOutageBackoff()
 app.conf.update(
     broker_url=settings.REDIS_URL or "memory://",
     broker_connection_retry_on_startup=True,
@@ -39,56 +39,57 @@ app.conf.update(
     timezone="UTC",
     beat_schedule_filename=str(settings.DATA_DIR / "celerybeat-schedule"),
     beat_schedule={
-        row.name: {"task": row.name, "schedule": row.step, "options": {"expires": row.step * 2}} for row in PERIODS
+        row.name: {"task": row.name, "schedule": row.beat_seconds, "options": {"expires": row.beat_seconds * 2}}
+        for row in PERIODIC_TASKS
     },
 )
 
 
-def run(row: Period) -> None:
-    """Call the function of a period, with the clock if it takes one; guarded ones once at a time, written down."""
+def run_task(row: PeriodicTask) -> None:
+    """Call the function of a periodic task, with `now` if it takes that; if it is guarded, by `run_guarded`."""
     from accounts.operations.run import run_guarded  # models: not before Django is set up
     from sites import known
 
     function, now = import_string(row.path), datetime.now(UTC)
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
-    if row.guarded:
+    if row.is_guarded:
         if settings.REDIS_URL:
-            known.catch_up()  # a worker of its own has no thread that keeps the sites fresh
-        longest, pause = timedelta(seconds=row.longest), timedelta(seconds=row.pause)
-        run_guarded(row.name, job, now=now, longest=longest, pause=pause)
+            known.catch_up()  # a separate worker has no thread that reloads changed sites
+        max_duration, min_interval = timedelta(seconds=row.max_seconds), timedelta(seconds=row.min_interval)
+        run_guarded(row.name, job, now=now, max_duration=max_duration, min_interval=min_interval)
     else:
         job()
 
 
-def register(row: Period) -> None:
-    """Make a task of a period."""
+def register_task(row: PeriodicTask) -> None:
+    """Register a periodic task with Celery."""
 
     @app.task(name=row.name)
     def task() -> None:
-        patience.run(row.name, partial(run, row))
+        outage_backoff.run(row.name, partial(run_task, row))
 
 
-for _row in PERIODS:
-    register(_row)
+for _row in PERIODIC_TASKS:
+    register_task(_row)
 
 
 @signals.worker_init.connect
 @signals.beat_init.connect
-def refuse_another_key(**_: Any) -> None:
-    """End a worker or beat that has another SECRET_KEY than the installation."""
+def require_installation_key(**_: Any) -> None:
+    """End a worker or beat whose SECRET_KEY is not the installation's."""
     from accounts.security.secret_key import WrongSecretKey  # models: not before Django is set up
     from config import process
 
     try:
-        process.refuse_another_key()
+        process.require_installation_key()
     except WrongSecretKey as error:
         raise SystemExit(str(error)) from error
 
 
-class Threads:
+class CeleryThreads:
     """Worker and beat as threads of this process."""
 
-    def __init__(self, concurrency: int = CONCURRENCY) -> None:
+    def __init__(self, concurrency: int = WORKER_CONCURRENCY) -> None:
         self.worker = WorkController(
             app=app, pool="threads", concurrency=concurrency, without_gossip=True, without_mingle=True,
             without_heartbeat=True, quiet=True,
@@ -97,7 +98,7 @@ class Threads:
         self.threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start both."""
+        """Start worker and beat."""
         jobs: tuple[tuple[str, Any], ...] = (("celery-worker", self.worker.start), ("celery-beat", self.beat.start))
         for name, job in jobs:
             thread = threading.Thread(target=job, name=name, daemon=True)
@@ -105,7 +106,7 @@ class Threads:
             self.threads.append(thread)
 
     def stop(self, seconds: float = 3.0) -> None:
-        """Stop both; what does not end in time dies with the process, and may run again."""
+        """Stop worker and beat. A task that does not end in time dies with the process, and may run again."""
         self.beat.stop(wait=False)
         self.worker.stop()
         for thread in self.threads:

@@ -2,14 +2,14 @@
 
 Django handles every request on a thread of its own, and all threads share one interpreter: a few concurrent requests
 that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
-after more than MANY_WAITING others have waited, until none of its requests is left: a browser loads its page in
-parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client wait. Of all
-clients together at most MAX_IN_ALL requests run, first come, first served. What is more than that, or has waited
-MAX_WAIT_SECONDS, gets 503 and Retry-After.
+after more than MAX_WAITING_BEFORE_FLOOD others have waited, until none of its requests is left: a browser loads its
+page in parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client
+wait. Of all clients at most MAX_RUNNING requests run, first come, first served. A request beyond these limits, or one
+that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
-start of a streamed response (a file, live events). Clients are told apart by `rate_limit_key`. Requests without an
-address, or with that of a trusted proxy that forwards none, may come from anybody: for them only MAX_IN_ALL holds.
+start of a streamed response (a file, live events). Clients are distinguished by `rate_limit_key`. Requests without an
+address, or with that of a trusted proxy that forwards none, may come from anybody: for them only MAX_RUNNING holds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from accounts.security.client_ip import rate_limit_key
-from config.refusals import send_refusal
+from config.refusals import send_error_response
 from tracking.address import trusted_proxy
 
 Scope = dict[str, Any]
@@ -30,19 +30,19 @@ Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_AT_ONCE = 3
-MANY_WAITING = 10  # more than a browser has: six connections, of which MAX_AT_ONCE run
+MAX_WAITING_BEFORE_FLOOD = 10  # more than a browser has: six connections, of which MAX_AT_ONCE run
 MAX_WAITING = 60
-MAX_IN_ALL = 16
+MAX_RUNNING = 16
 MAX_WAIT_SECONDS = 10.0
-BUSY = "Too many requests from your address at the same time. Try again in some seconds."
-ALL_BUSY = "Too many requests at the same time. Try again in some seconds."
+CLIENT_BUSY_MESSAGE = "Too many requests from your address at the same time. Try again in some seconds."
+BUSY_MESSAGE = "Too many requests at the same time. Try again in some seconds."
 
 
 class TooBusy(Exception):
-    """A request was refused; the text says why."""
+    """A request was rejected. The message is shown to the user."""
 
 
-class Queue:
+class RequestQueue:
     """Requests that run, at most `limit` of them, and those that wait, in the order in which they came."""
 
     def __init__(self, limit: int) -> None:
@@ -51,74 +51,74 @@ class Queue:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
-        """Wait for the next turn. `leave` must follow, unless this raises."""
+        """Wait until the request may run. `leave` must follow, unless this raises."""
         if not self.waiting and self.running < self.limit:
             self.running += 1
             return
-        turn = asyncio.get_running_loop().create_future()
-        self.add_waiting(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self.add_waiting(waiter)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if turn.cancelled():
-                with contextlib.suppress(ValueError):  # passed over already
-                    self.waiting.remove(turn)
+            if waiter.cancelled():
+                with contextlib.suppress(ValueError):  # skipped already
+                    self.waiting.remove(waiter)
                 self._begin_next()
-            else:  # the turn came at the same moment
+            else:  # it was started at the same moment
                 self.leave()
             raise
 
-    def add_waiting(self, turn: asyncio.Future[None]) -> None:
+    def add_waiting(self, waiter: asyncio.Future[None]) -> None:
         """Put a request at the end of the queue."""
-        self.waiting.append(turn)
+        self.waiting.append(waiter)
 
     def leave(self) -> None:
-        """End a turn; the next begins."""
+        """End a request and start the next one."""
         self.running -= 1
         self._begin_next()
 
     def size(self) -> int:
-        """How many requests run or wait."""
+        """Count the requests that run or wait."""
         return self.running + len(self.waiting)
 
     def _begin_next(self) -> None:
         while self.waiting and self.running < self.limit:
-            turn = self.waiting.popleft()
-            if not turn.done():
+            waiter = self.waiting.popleft()
+            if not waiter.done():
                 self.running += 1
-                turn.set_result(None)
+                waiter.set_result(None)
 
 
-class ClientQueue(Queue):
+class ClientQueue(RequestQueue):
     """The requests of one client: of a flood only one runs at a time, until the queue is empty and forgotten."""
 
     def __init__(self) -> None:
         super().__init__(MAX_AT_ONCE)
 
-    def add_waiting(self, turn: asyncio.Future[None]) -> None:
-        super().add_waiting(turn)
-        if len(self.waiting) > MANY_WAITING:
+    def add_waiting(self, waiter: asyncio.Future[None]) -> None:
+        super().add_waiting(waiter)
+        if len(self.waiting) > MAX_WAITING_BEFORE_FLOOD:
             self.limit = 1
 
 
-class Queues:
-    """The queue of every client that has a request under way, and behind them the one of all."""
+class RequestQueues:
+    """The queue of every client that has open requests, and behind them the queue of all."""
 
     def __init__(self) -> None:
         self.by_client: dict[str, ClientQueue] = {}
-        self.all = Queue(MAX_IN_ALL)
+        self.all = RequestQueue(MAX_RUNNING)
 
     async def enter(self, client: str) -> None:
-        """Wait for the client's turn and then for the turn among all; `leave` must follow. Raises TooBusy.
+        """Wait in the client's queue, then in that of all; `leave` must follow. Raises TooBusy.
 
-        Without a client ("") only for the latter.
+        Without a client ("") wait only in the latter.
         """
-        reason = BUSY
+        reason = CLIENT_BUSY_MESSAGE
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 if client:
                     await self._enter_client(client)
-                reason = ALL_BUSY
+                reason = BUSY_MESSAGE
                 try:
                     await self.all.enter()
                 except asyncio.CancelledError:
@@ -128,14 +128,14 @@ class Queues:
             raise TooBusy(reason) from None
 
     def leave(self, client: str) -> None:
-        """Let the next requests begin."""
+        """End a request and start the next ones."""
         self.all.leave()
         self._leave_client(client)
 
     async def _enter_client(self, client: str) -> None:
         queue = self.by_client.setdefault(client, ClientQueue())
         if queue.size() >= MAX_AT_ONCE + MAX_WAITING:
-            raise TooBusy(BUSY)
+            raise TooBusy(CLIENT_BUSY_MESSAGE)
         try:
             await queue.enter()
         finally:
@@ -152,11 +152,11 @@ class Queues:
             del self.by_client[client]
 
 
-queues = Queues()
+queues = RequestQueues()
 
 
 class LimitedRequest:
-    """One request on its way through Django: it waits for its turn at the end of its body."""
+    """One request to Django, which waits at the end of its body until it may run."""
 
     def __init__(self, client: str, receive: Receive, send: Send) -> None:
         self.client = client
@@ -169,7 +169,7 @@ class LimitedRequest:
         self._first = await self.receive()
 
     async def receive(self) -> Any:
-        """The next message; the last of the body when it is this request's turn. Raises TooBusy."""
+        """Receive the next message; the last of the body once the request may run. Raises TooBusy."""
         if self._first is not None:
             message, self._first = self._first, None
             return message
@@ -186,7 +186,7 @@ class LimitedRequest:
         await self._send(message)
 
     def end(self) -> None:
-        """Let the client's next request begin, unless that has been done."""
+        """Let the next requests start, unless that has been done."""
         if self.begun:
             self.begun = False
             queues.leave(self.client)
@@ -197,8 +197,8 @@ def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
     return not any(name.lower() == b"content-length" for name, _ in headers)
 
 
-async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let `app` answer a request when it is its turn among those of its client and among all."""
+async def limit_concurrency(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let `app` respond, within the limits of concurrent requests per client and in all."""
     address = (scope.get("client") or ("",))[0]
     client = "" if not address or trusted_proxy(address) else rate_limit_key(address)
     request = LimitedRequest(client, receive, send)
@@ -206,6 +206,6 @@ async def limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
         await request.read_first()
         await app(scope, request.receive, request.send)
     except TooBusy as error:
-        await send_refusal(scope, send, 503, str(error))
+        await send_error_response(scope, send, 503, str(error))
     finally:
         request.end()

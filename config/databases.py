@@ -1,14 +1,14 @@
-"""DATABASE_URL to Django's DATABASES: SQLite below DATA_DIR when empty, else PostgreSQL through psycopg's pool."""
+"""Django's DATABASES from DATABASE_URL: SQLite in DATA_DIR if it is empty, else PostgreSQL with psycopg's pool."""
 
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 
-def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
-    """Django's settings of one database. Raises ValueError for a scheme that is neither empty nor postgres."""
+def build_database_settings(url: str, data_dir: Path) -> dict[str, Any]:
+    """Build Django's settings of a database. Raises ValueError for a scheme other than postgres."""
     if not url:
-        return sqlite_settings(data_dir / "footfall.sqlite3")
+        return build_sqlite_settings(data_dir / "footfall.sqlite3")
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ValueError(f"DATABASE_URL starts with {parts.scheme!r}; use postgres://user:password@host/name")
@@ -23,8 +23,8 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     }
 
 
-def sqlite_settings(path: Path) -> dict[str, Any]:
-    """SQLite with a write-ahead log; IMMEDIATE so that writers queue instead of failing half-way."""
+def build_sqlite_settings(path: Path) -> dict[str, Any]:
+    """Build settings of SQLite with a write-ahead log; IMMEDIATE, so that writers wait instead of failing half-way."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,

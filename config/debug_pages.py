@@ -1,4 +1,4 @@
-"""Debug pages (DEBUG=1) without secrets: Django hides settings by their names, and does not know ours."""
+"""Debug pages (DEBUG=1) without secrets. Django hides settings by their names, which do not include all of ours."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""Configuration: read once from the environment, typed, with no side effects beyond making DATA_DIR.
+"""Configuration: read once from the environment and typed. The only side effect is the creation of DATA_DIR.
 
-Every name here is part of the outside contract (README, "Configuration"). Mistakes that can be told only
-together, such as a worker fleet without Redis, are Django system checks in `config/checks.py`.
+Every name here is part of the public contract (README, "Configuration"). Mistakes in combinations of settings, such as
+workers without Redis, are found by the system checks in `config/checks.py`.
 """
 
 import os
@@ -13,13 +13,13 @@ from typing import TypeVar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
-# ClickHouse's settings that an operator may set for every question (QUERY_LIMITS)
+# ClickHouse's settings that an operator may set for every query (QUERY_LIMITS)
 QUERY_LIMIT_NAMES = ("max_execution_time", "max_memory_usage", "max_rows_to_read", "max_threads")
 TRUE_WORDS = {"1", "true", "yes", "on"}
 
 
-def words(text: str) -> tuple[str, ...]:
-    """The comma-separated words of `text`, stripped, without empty ones."""
+def split_words(text: str) -> tuple[str, ...]:
+    """Split comma-separated words and strip them; empty ones are left out."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
@@ -54,52 +54,52 @@ class Env:
 
 
 def parse_query_limits(text: str) -> dict[str, int]:
-    """`max_execution_time=60,max_threads=4` as a dictionary. Raises ValueError for what is no limit or no number."""
-    found = {}
-    for word in words(text):
+    """Parse `max_execution_time=60,max_threads=4`. Raises ValueError for an unknown limit or what is no number."""
+    limits = {}
+    for word in split_words(text):
         name, _, value = (part.strip() for part in word.partition("="))
         if name not in QUERY_LIMIT_NAMES:
-            raise ValueError(f"{name!r} is no limit of a question; use {', '.join(QUERY_LIMIT_NAMES)}.")
+            raise ValueError(f"{name!r} is no limit of a query; use {', '.join(QUERY_LIMIT_NAMES)}.")
         if not (value.isascii() and value.isdigit() and int(value) > 0):
             raise ValueError(f"{name} is a whole number above 0, such as {name}=60, not {value!r}.")
-        found[name] = int(value)
-    return found
+        limits[name] = int(value)
+    return limits
 
 
-def kept_secret(path: Path) -> str:
-    """The secret stored at `path`, made on first use, readable by the owner only."""
+def read_or_create_secret(path: Path) -> str:
+    """Read the secret at `path`; on first use it is generated, readable by the owner only."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
     return path.read_text().strip()
 
 
-def settled(name: str, read: Callable[[], T], instead: T, mistakes: list[tuple[str, str]]) -> T:
-    """What `read` gives; if it raises ValueError, `instead`, and the mistake is noted for the system checks."""
+def read_or_default(name: str, read: Callable[[], T], default: T, mistakes: list[tuple[str, str]]) -> T:
+    """Return the value of `read`; if it raises ValueError, `default`, and the mistake is kept for the system checks."""
     try:
         return read()
     except ValueError as error:
         mistakes.append((name, str(error)))
-        return instead
+        return default
 
 
 def read_env(environ: dict[str, str] | None = None) -> Env:
-    """The configuration of `environ` (default: the process's own); what cannot be read is among its mistakes."""
+    """Read the configuration from `environ` (default: the process's own); its `mistakes` are what cannot be read."""
     env = dict(os.environ) if environ is None else environ
     data_dir = Path(env.get("DATA_DIR") or BASE_DIR / "var").expanduser().absolute()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     host = env.get("HOST") or "127.0.0.1"
     mistakes: list[tuple[str, str]] = []
-    port = settled("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
+    port = read_or_default("PORT", lambda: int(env.get("PORT") or 8000), 8000, mistakes)
     limits = env.get("QUERY_LIMITS", "")
-    query_limits = settled("QUERY_LIMITS", lambda: parse_query_limits(limits), dict[str, int](), mistakes)
+    query_limits = read_or_default("QUERY_LIMITS", lambda: parse_query_limits(limits), dict[str, int](), mistakes)
     return Env(
         host=host,
         port=port,
         data_dir=data_dir,
         debug=env.get("DEBUG", "").lower() in TRUE_WORDS,
-        secret_key=env.get("SECRET_KEY") or kept_secret(data_dir / "secret.key"),
-        allowed_hosts=words(env.get("ALLOWED_HOSTS", "*")),
+        secret_key=env.get("SECRET_KEY") or read_or_create_secret(data_dir / "secret.key"),
+        allowed_hosts=split_words(env.get("ALLOWED_HOSTS", "*")),
         base_url=(env.get("BASE_URL") or f"http://{host}:{port}").rstrip("/"),
         database_url=env.get("DATABASE_URL", ""),
         events_url=env.get("EVENTS_URL") or f"chdb://{data_dir / 'events'}",
@@ -107,12 +107,12 @@ def read_env(environ: dict[str, str] | None = None) -> Env:
         geoip_city=env.get("GEOIP_CITY", ""),
         geoip_asn=env.get("GEOIP_ASN", ""),
         email_url=env.get("EMAIL_URL", ""),
-        trusted_proxies=words(env.get("TRUSTED_PROXIES", "")),
-        clickmeter_hosts=words(env.get("CLICKMETER_HOSTS", "")),
+        trusted_proxies=split_words(env.get("TRUSTED_PROXIES", "")),
+        clickmeter_hosts=split_words(env.get("CLICKMETER_HOSTS", "")),
         link_domain=env.get("LINK_DOMAIN", ""),
-        allowed_outbound=words(env.get("ALLOWED_OUTBOUND", "")),
-        dns_servers=words(env.get("DNS_SERVERS", "")),
+        allowed_outbound=split_words(env.get("ALLOWED_OUTBOUND", "")),
+        dns_servers=split_words(env.get("DNS_SERVERS", "")),
         mistakes=tuple(mistakes),
-        secret_key_fallbacks=words(env.get("SECRET_KEY_FALLBACKS", "")),
+        secret_key_fallbacks=split_words(env.get("SECRET_KEY_FALLBACKS", "")),
         query_limits=query_limits,
     )

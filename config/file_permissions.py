@@ -1,4 +1,4 @@
-"""File permissions: databases, spool, mails and keys are for the user who runs the server only."""
+"""File permissions: only the user who runs the server may access databases, spool, mails and keys."""
 
 from __future__ import annotations
 
@@ -23,36 +23,34 @@ def remove_others_access(directory: Path) -> int:
     Symbolic links are not followed. What cannot be changed (files of other users, a read-only disk) is logged: a server
     starts all the same.
     """
-    changed, refused = 0, []
+    changed, failed = 0, []
     for path, mode in find_accessible_to_others(directory):
         try:
             path.chmod(mode & ~GROUP_AND_OTHERS)
             changed += 1
-        except FileNotFoundError:  # it went away meanwhile
+        except FileNotFoundError:  # it was deleted meanwhile
             continue
         except OSError:
-            refused.append(path)
+            failed.append(path)
     if changed:
         log.warning("%s: removed the access of other users to %d files and directories", directory, changed)
-    if refused:
+    if failed:
         log.warning(
-            "%d files and directories remain accessible to other users; %s is the first",
-            len(refused),
-            refused[0],
+            "%d files and directories remain accessible to other users; %s is the first", len(failed), failed[0]
         )
     return changed
 
 
 def find_accessible_to_others(directory: Path) -> Iterator[tuple[Path, int]]:
     """Yield the paths in a directory, itself included, on which the group or others have permissions, with the mode."""
-    waiting = [directory]
-    while waiting:
-        path = waiting.pop()
+    remaining = [directory]
+    while remaining:
+        path = remaining.pop()
         try:
             mode = path.lstat().st_mode
             if mode & GROUP_AND_OTHERS and not stat.S_ISLNK(mode):
                 yield path, stat.S_IMODE(mode)
             if stat.S_ISDIR(mode):
-                waiting.extend(Path(entry.path) for entry in os.scandir(path))
-        except OSError:  # it went away, or is not to be read
+                remaining.extend(Path(entry.path) for entry in os.scandir(path))
+        except OSError:  # it was deleted meanwhile, or must not be read
             continue

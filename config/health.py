@@ -1,4 +1,4 @@
-"""`GET /healthz`: is it ready, and what is wrong? Answers from memory, also while a store is away.
+"""`GET /healthz`: whether the process is ready, and its problems. It responds also while a store is unavailable.
 
 Everybody gets the status. The full report names tasks, numbers and errors of the store, so only programs on this
 machine and logged-in operators get it.
@@ -21,107 +21,107 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, parse_cookie
 
-from accounts.operations.run import summary
+from accounts.operations.run import summarize_runs
 from accounts.security.client_ip import normalize_address
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from tracking import feed, places, spool, store
 from tracking.web import Header, security_headers
 
 BEAT_KEY = "footfall:last-beat"
-LATE_SECONDS = 60
-ASK_SECONDS = 2.0
-TASK_SECONDS = 5.0
-FAILURES_TOLD = 3  # of a task in a row; a single one may be due to a short outage
+MAX_SILENCE_SECONDS = 60
+STORE_CHECK_SECONDS = 2.0
+TASK_RUNS_SECONDS = 5.0
+MIN_REPORTED_FAILURES = 3  # of a task in a row; a single one may be due to a short outage
 PROXY_HEADERS = (b"forwarded", b"x-real-ip", b"via")  # and all that begin with x-forwarded-
-_answer: tuple[float, str] = (0.0, "not asked yet")
-_tasks: tuple[float, dict[str, Any]] = (-TASK_SECONDS, {})
+_store_check: tuple[float, str] = (0.0, "not checked yet")
+_task_runs: tuple[float, dict[str, Any]] = (-TASK_RUNS_SECONDS, {})
 
 
-def beat(now: datetime) -> None:
-    """Beat and worker are alive: note when."""
+def record_beat(now: datetime) -> None:
+    """Record that beat and worker are alive (a periodic task)."""
     cache.set(BEAT_KEY, now.timestamp(), timeout=None)
 
 
-def report(now: datetime) -> dict[str, Any]:
-    """The state of this process; "ok" only when nothing is wrong."""
-    waiting = spool.health()
-    last = cache.get(BEAT_KEY)
-    sentence = store_answers()
-    warnings = [text for text in (waiting.get("warning"), sentence) if text]
-    if last is not None and abs(now.timestamp() - last) > LATE_SECONDS:
+def build_report(now: datetime) -> dict[str, Any]:
+    """Build the report on this process; its status is "ok" only without warnings."""
+    spool_state = spool.health()
+    last_beat = cache.get(BEAT_KEY)
+    store_error = check_store()
+    warnings = [text for text in (spool_state.get("warning"), store_error) if text]
+    if last_beat is not None and abs(now.timestamp() - last_beat) > MAX_SILENCE_SECONDS:
         warnings.append("Celery's beat or worker is silent.")
-    warnings += task_warnings(tasks(), now)
+    warnings += build_task_warnings(load_task_runs(), now)
     return {
         "status": "degraded" if warnings else "ok",
-        "spool": waiting,
-        "store": {"reachable": not sentence, "error": sentence},
-        "last_beat": datetime.fromtimestamp(last, UTC).isoformat() if last else None,
-        "tasks": tasks(),
+        "spool": spool_state,
+        "store": {"reachable": not store_error, "error": store_error},
+        "last_beat": datetime.fromtimestamp(last_beat, UTC).isoformat() if last_beat else None,
+        "tasks": load_task_runs(),
         "geography": places.available(),
         "streams": feed.watched(),
         "warnings": warnings,
     }
 
 
-def store_answers() -> str:
-    """Empty when the event store answers, else the sentence why not. Asked at most every two seconds."""
-    global _answer
-    if time.monotonic() - _answer[0] > ASK_SECONDS:
+def check_store() -> str:
+    """Check the event store; returns "" or an error message, at most STORE_CHECK_SECONDS old."""
+    global _store_check
+    if time.monotonic() - _store_check[0] > STORE_CHECK_SECONDS:
         try:
             store.ping()
-            found = ""
+            message = ""
         except store.StoreError as error:
-            found = str(error)
-        _answer = (time.monotonic(), found)
-    return _answer[1]
+            message = str(error)
+        _store_check = (time.monotonic(), message)
+    return _store_check[1]
 
 
-def tasks() -> dict[str, Any]:
-    """The periodic tasks' last runs, asked every five seconds at most; while the database is away, what was known."""
-    global _tasks
-    if time.monotonic() - _tasks[0] > TASK_SECONDS:
+def load_task_runs() -> dict[str, Any]:
+    """Load the last runs of periodic tasks, at most TASK_RUNS_SECONDS old unless the database is unavailable."""
+    global _task_runs
+    if time.monotonic() - _task_runs[0] > TASK_RUNS_SECONDS:
         try:
-            _tasks = (time.monotonic(), summary())
+            _task_runs = (time.monotonic(), summarize_runs())
         except DatabaseError:
-            _tasks = (time.monotonic(), _tasks[1])
+            _task_runs = (time.monotonic(), _task_runs[1])
         finally:
             if not connection.in_atomic_block:  # this thread may never need it again
                 connection.close()
-    return _tasks[1]
+    return _task_runs[1]
 
 
-def task_warnings(found: dict[str, Any], now: datetime) -> list[str]:
-    """A sentence for each periodic task that does not end, or that failed every time lately."""
-    sentences = []
-    for row in PERIODS:
-        run = found.get(row.name)
+def build_task_warnings(runs: dict[str, Any], now: datetime) -> list[str]:
+    """Build a warning for each periodic task that does not end, or whose last runs all failed."""
+    warnings = []
+    for row in PERIODIC_TASKS:
+        run = runs.get(row.name)
         if run is None:
             continue
         minutes = (now - run["started"]).total_seconds() / 60 if run["started"] else 0.0
-        if run["running"] and minutes * 60 > row.longest + LATE_SECONDS:
-            sentences.append(f"The task “{row.name}” began {minutes:.0f} minutes ago and has not ended.")
-        elif run["failures_in_a_row"] >= FAILURES_TOLD:
-            sentences.append(f"The task “{row.name}” failed the last {run['failures_in_a_row']} times.")
-    return sentences
+        if run["running"] and minutes * 60 > row.max_seconds + MAX_SILENCE_SECONDS:
+            warnings.append(f"The task “{row.name}” began {minutes:.0f} minutes ago and has not ended.")
+        elif run["failures_in_a_row"] >= MIN_REPORTED_FAILURES:
+            warnings.append(f"The task “{row.name}” failed the last {run['failures_in_a_row']} times.")
+    return warnings
 
 
-def claims(scope: MutableMapping[str, Any]) -> bool:
-    """Whether a request is for us."""
+def matches(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a request is for this application."""
     return bool(scope["path"] == "/healthz")
 
 
-async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-    """Answer 200 as soon as requests are served: the full report for those who may see it, else the status alone."""
+async def serve_health(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    """Respond with 200 and the full report to those who may see it, else with the status alone."""
     if scope["method"] not in ("GET", "HEAD"):
-        await answer(scope, send, 405, b"", (b"allow", b"GET, HEAD"))
+        await send_response(scope, send, 405, b"", (b"allow", b"GET, HEAD"))
         return
-    found = await asyncio.to_thread(report, datetime.now(UTC))
+    report = await asyncio.to_thread(build_report, datetime.now(UTC))
     may_see_all = is_on_this_machine(scope) or await asyncio.to_thread(is_operator, scope)
-    body = orjson.dumps(found if may_see_all else {"status": found["status"]}, default=str)
-    await answer(scope, send, 200, body, (b"content-type", b"application/json"))
+    body = orjson.dumps(report if may_see_all else {"status": report["status"]}, default=str)
+    await send_response(scope, send, 200, body, (b"content-type", b"application/json"))
 
 
-async def answer(scope: MutableMapping[str, Any], send: Any, status: int, body: bytes, header: Header) -> None:
+async def send_response(scope: MutableMapping[str, Any], send: Any, status: int, body: bytes, header: Header) -> None:
     """Send a response that must not be cached."""
     length = (b"content-length", str(len(body)).encode())
     headers = [header, length, (b"cache-control", b"no-store"), *security_headers()]
@@ -142,7 +142,7 @@ def is_proxy_header(name: bytes) -> bool:
 
 
 def is_operator(scope: MutableMapping[str, Any]) -> bool:
-    """Whether an operator of the installation is logged in; False while the database is away."""
+    """Whether an operator of the installation is logged in; False while the database is unavailable."""
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
     key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
     if not key:

@@ -20,21 +20,21 @@ from tracking.address import trusted_proxy
 MAX_HEADER_BYTES = 128 * 1024  # address, headers and trailers of one request
 MAX_HEADERS = 200  # lines of headers and trailers
 MAX_FRAMING_PER_BODY_BYTE = 16  # a chunk of one byte has five bytes of framing; extensions need more
-MAX_DISCARDED_BYTES = 1024 * 1024  # of a body that is not read because its request is answered already
+MAX_DISCARDED_BYTES = 1024 * 1024  # of a body whose request has been answered already
 MAX_PIPELINED = 100  # requests of one connection that wait for the answer to an earlier one
 MAX_CONNECTIONS_PER_CLIENT = 2000  # many visitors may share one address
-HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
-BODY_SECONDS = 30.0  # between two pieces of a body, and before MIN_BODY_RATE applies
+MAX_HEADER_SECONDS = 10.0  # from the connection, or the first byte of a request, to the end of its headers
+MAX_BODY_SECONDS = 30.0  # between two pieces of a body, and before MIN_BODY_RATE applies
 MIN_BODY_RATE = 2048  # bytes a second on average
-WRITE_SECONDS = 30.0  # in which a client must read MIN_READ_BYTES of a response
+MAX_WRITE_SECONDS = 30.0  # in which a client must read MIN_READ_BYTES of a response
 MIN_READ_BYTES = 16 * 1024
-LINGER_SECONDS = 2.0  # for a refused client to stop sending and read the error
+MAX_LINGER_SECONDS = 2.0  # for a rejected client to stop sending and read the error
 MAX_UNREAD_BYTES = 16 * 1024  # less may stay unread while the connection is open; the transport's low-water mark
 SWEEP_SECONDS = 1.0
 
 
-class RefusedRequest(Exception):
-    """Stops the parser, because the request is refused. Only raised inside `data_received`."""
+class RejectedRequest(Exception):
+    """The request is rejected, so the parser must stop. Only raised inside `data_received`."""
 
 
 class ConnectionCounter:
@@ -61,19 +61,19 @@ class ConnectionCounter:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it, for clients that may be hostile."""
+    """HTTP/1.1 by uvicorn, with limits for hostile clients."""
 
     clients: ConnectionCounter
     client_key = ""
     running: RequestResponseCycle | None = None  # the request that is being answered; `cycle` is the newest one
-    refused_since: float | None = None  # since when the connection only waits for its client to notice
+    closing_since: float | None = None  # since when the connection only waits for its client to read the error
     waiting_since: float | None = None  # since when headers or a body are being received; None between requests
     receiving_body = False
     last_body_at = 0.0  # when the last piece of the body arrived
     idle_since: float | None = None  # since when a new request may come; uvicorn's own timer covers some cases only
     framing_bytes = header_bytes = body_bytes = discarded_bytes = hosts = 0
-    refusal = (400, "Invalid HTTP request received.")
-    unread_since: float | None = None  # since when answers wait for the client without being read
+    rejection = (400, "Invalid HTTP request received.")
+    unread_since: float | None = None  # since when responses have not been read by the client
     unread_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -81,7 +81,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         key = self.clients.add(self.client[0] if self.client else "")
         if key is None:
-            self.refuse(503, "Too many connections from your address.")
+            self.send_error_and_close(503, "Too many connections from your address.")
         self.client_key = key or ""
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -92,22 +92,22 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes; refuse invalid HTTP and too many bytes around bodies."""
+        """Parse received bytes; reject invalid HTTP and too many bytes around bodies."""
         self._unset_keepalive_if_required()
-        if self.refused_since is not None:
+        if self.closing_since is not None:
             self.discard(len(data))
             return
-        self.framing_bytes += len(data)  # `on_body` takes off what was body
+        self.framing_bytes += len(data)  # `on_body` subtracts the body
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # there is no other protocol: the request is answered as HTTP
         except httptools.HttpParserError:
-            self.refuse(*self.refusal)
-        if self.refused_since is not None or self.transport.is_closing():
+            self.send_error_and_close(*self.rejection)
+        if self.closing_since is not None or self.transport.is_closing():
             return
         if self.framing_bytes > MAX_HEADER_BYTES:
-            self.refuse(431, "The headers, chunk extensions or trailers are too large.")
+            self.send_error_and_close(431, "The headers, chunk extensions or trailers are too large.")
         elif self.waiting_since is None and self.idle_since is None and self.is_answered():
             self.idle_since = self.loop.time()  # empty lines between requests do not extend it
 
@@ -138,30 +138,30 @@ class LimitedProtocol(HttpToolsProtocol):
         self.start_request()
 
     def start_request(self) -> None:
-        """Let uvicorn start a checked request. Raises RefusedRequest if too many are waiting."""
+        """Let uvicorn start a checked request. Raises RejectedRequest if too many are waiting."""
         super().on_headers_complete()
         if len(self.pipeline) > MAX_PIPELINED:
             self.transport.abort()
-            raise RefusedRequest
+            raise RejectedRequest
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.running = cycle
         super()._start_asgi_task(cycle, app)
 
     def check_head(self) -> None:
-        """Check the headers before the body begins. Raises RefusedRequest."""
+        """Check the headers before the body begins. Raises RejectedRequest."""
         self.check_headers()
         self.last_body_at = self.waiting_since = self.loop.time()
         self.receiving_body, self.framing_bytes = True, 0
         if self.hosts != 1 and (self.hosts or self.parser.get_http_version() == "1.1"):
-            self.fail(400, "A request needs exactly one Host header.")
+            self.reject(400, "A request needs exactly one Host header.")
         if self.parser.get_method() == b"CONNECT":
-            self.fail(405, "This server is no proxy.")
+            self.reject(405, "This server is no proxy.")
 
     def check_headers(self) -> None:
-        """Raise RefusedRequest if there are too many or too large headers and trailers."""
+        """Raise RejectedRequest if there are too many or too large headers and trailers."""
         if self.header_bytes + len(self.url) > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADERS:
-            self.fail(431, f"At most {MAX_HEADERS} headers and trailers, {MAX_HEADER_BYTES // 1024} KB together.")
+            self.reject(431, f"At most {MAX_HEADERS} headers and trailers, {MAX_HEADER_BYTES // 1024} KB together.")
 
     def on_body(self, body: bytes) -> None:
         """Count a piece of a body; it allows for some bytes of chunked encoding around it."""
@@ -183,10 +183,10 @@ class LimitedProtocol(HttpToolsProtocol):
         """Whether the newest request of this connection has been answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def fail(self, status: int, sentence: str) -> None:
-        """Raise RefusedRequest; `data_received` answers with the status."""
-        self.refusal = (status, sentence)
-        raise RefusedRequest(sentence)
+    def reject(self, status: int, sentence: str) -> None:
+        """Raise RejectedRequest; `data_received` sends the error."""
+        self.rejection = (status, sentence)
+        raise RejectedRequest(sentence)
 
     def discard(self, size: int) -> None:
         """Count discarded bytes; close the connection if there are too many."""
@@ -194,15 +194,15 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.discarded_bytes > MAX_DISCARDED_BYTES:
             self.transport.close()
 
-    def refuse(self, status: int, sentence: str) -> None:
-        """Answer with an error unless another response has begun, and close as soon as the client stops sending."""
-        if self.transport.is_closing() or self.refused_since is not None:
+    def send_error_and_close(self, status: int, sentence: str) -> None:
+        """Send an error unless another response has begun, and close as soon as the client stops sending."""
+        if self.transport.is_closing() or self.closing_since is not None:
             return
         begun = self.running is not None and not self.running.response_complete and self.running.response_started
         if not begun and not self.pipeline:
-            self.transport.write(error_bytes(status, sentence))
+            self.transport.write(format_error(status, sentence))
         self.stop_answering()
-        self.refused_since, self.discarded_bytes = self.loop.time(), 0
+        self.closing_since, self.discarded_bytes = self.loop.time(), 0
         self.flow.resume_reading()
         self.transport.write_eof()
 
@@ -216,25 +216,25 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.flow is not None:
             self.flow.resume_writing()
 
-    def give_up(self, now: float) -> None:
+    def close_if_overdue(self, now: float) -> None:
         """Close the connection if the client is too slow, idle, or does not read its responses."""
         idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
-        refused = self.refused_since is not None and now - self.refused_since > LINGER_SECONDS
-        if idle or refused or self.is_late(now):
+        is_rejected = self.closing_since is not None and now - self.closing_since > MAX_LINGER_SECONDS
+        if idle or is_rejected or self.is_receiving_late(now):
             self.transport.close()
         if self.leaves_unread(now):
             self.transport.abort()
 
-    def is_late(self, now: float) -> bool:
+    def is_receiving_late(self, now: float) -> bool:
         """Whether headers or body are taking too long."""
         if self.waiting_since is None:
             return False
         if self.flow.read_paused:  # reading is paused on our side
             self.last_body_at = self.waiting_since = now
         if not self.receiving_body:
-            return now - self.waiting_since > HEADER_SECONDS
-        slowest = BODY_SECONDS + self.body_bytes / MIN_BODY_RATE
-        return now - self.last_body_at > BODY_SECONDS or now - self.waiting_since > slowest
+            return now - self.waiting_since > MAX_HEADER_SECONDS
+        slowest = MAX_BODY_SECONDS + self.body_bytes / MIN_BODY_RATE
+        return now - self.last_body_at > MAX_BODY_SECONDS or now - self.waiting_since > slowest
 
     def leaves_unread(self, now: float) -> bool:
         """Whether the client has not read its responses for too long."""
@@ -245,11 +245,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self.unread_since, self.unread_bytes = now, size
         else:
             self.unread_bytes = max(self.unread_bytes, size)
-        return self.unread_since is not None and now - self.unread_since > WRITE_SECONDS
+        return self.unread_since is not None and now - self.unread_since > MAX_WRITE_SECONDS
 
 
-def error_bytes(status: int, sentence: str) -> bytes:
-    """A complete response in plain text, after which the connection is closed."""
+def format_error(status: int, sentence: str) -> bytes:
+    """Format an error as a complete response in plain text, after which the connection is closed."""
     text = (sentence or HTTPStatus(status).phrase).encode()
     head = b"content-type: text/plain; charset=utf-8\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
     more = b"retry-after: 5\r\n" if status == 503 else b"allow: GET, HEAD, POST\r\n" if status == 405 else b""
@@ -257,11 +257,11 @@ def error_bytes(status: int, sentence: str) -> bytes:
 
 
 async def watch_connections(connections: set[Any]) -> None:
-    """Once a second, close the connections that exceed a limit of time."""
+    """Close the connections that exceed a limit of time, once in SWEEP_SECONDS."""
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         now = loop.time()
         for connection in list(connections):
             if isinstance(connection, LimitedProtocol):
-                connection.give_up(now)
+                connection.close_if_overdue(now)

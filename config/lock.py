@@ -1,4 +1,4 @@
-"""One `serve` per DATA_DIR: the kernel holds the lock, so a killed process never leaves one behind."""
+"""A lock that allows one `serve` per DATA_DIR. The kernel releases it when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 class AlreadyServing(RuntimeError):
-    """Another process serves from this directory; the text is for a person."""
+    """Another process serves from this directory. The message is shown to the user."""
 
 
 @contextmanager
-def serving_lock(data_dir: Path) -> Iterator[None]:
-    """Hold the directory. Raises AlreadyServing."""
+def hold_serving_lock(data_dir: Path) -> Iterator[None]:
+    """Hold the lock on the directory. Raises AlreadyServing."""
     path = data_dir / "serve.lock"
     with path.open("a+") as file:
         try:

@@ -8,50 +8,45 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from accounts.host_names import host_name
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
     "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-FRAMED = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
+FRAMEABLE_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 API_PREFIXES = ("/api/", "/clickmeter/", "/stats/api", "/ajax/")  # not redirected: clients would lose their keys
-Answer = Callable[[HttpRequest], HttpResponse]
-
-
-class ContentSecurityPolicy:
-    """Says on every answer that nothing inline runs; a view that sets its own policy keeps it."""
-
-    sync_capable = True
-    async_capable = False
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        framed = getattr(response, "xframe_options_exempt", False)  # a view for frames says so to Django's own header
-        response.headers.setdefault("Content-Security-Policy", FRAMED if framed else POLICY)
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-        return response
+GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class SyncMiddleware:
-    """Base of the middleware here: synchronous, and by itself without effect."""
+    """Base of the middleware below: synchronous, and without effect by itself."""
 
     sync_capable = True
     async_capable = False
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
 
+class ContentSecurityPolicyMiddleware(SyncMiddleware):
+    """Sets Content-Security-Policy, which forbids inline scripts, and Permissions-Policy; views may set their own."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_frameable = getattr(response, "xframe_options_exempt", False)  # set by views that may be framed
+        policy = FRAMEABLE_POLICY if is_frameable else CONTENT_SECURITY_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        return response
+
+
 class HashingBusyMiddleware(SyncMiddleware):
     """Answers 503 with Retry-After if a view raised HashingBusy."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Called by Django with what a view raised; None leaves the exception to others."""
+        """Respond to HashingBusy; None leaves any other exception to Django."""
         if not isinstance(exception, HashingBusy):
             return None
         response = HttpResponse(f"{exception}\n", content_type="text/plain; charset=utf-8", status=503)
@@ -84,7 +79,7 @@ class TransportSecurityMiddleware(SyncMiddleware):
         if settings.SECURE and should_redirect_to_https(request):
             return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")
         response = self.get_response(request)
-        response.headers.setdefault("Cross-Origin-Resource-Policy", resource_policy(request, response))
+        response.headers.setdefault("Cross-Origin-Resource-Policy", choose_resource_policy(request, response))
         if settings.SECURE and request.is_secure() and host_name(request.get_host()) == settings.BASE_HOST:
             response.headers.setdefault("Strict-Transport-Security", f"{settings.HSTS}; includeSubDomains")
         return response
@@ -101,13 +96,13 @@ def should_redirect_to_https(request: HttpRequest) -> bool:
     )
 
 
-def resource_policy(request: HttpRequest, response: HttpResponse) -> str:
-    """The Cross-Origin-Resource-Policy of a response: any site may load what is made for embedding, else only ours."""
-    kind = response.headers.get("Content-Type", "")
-    open_to_all = (
+def choose_resource_policy(request: HttpRequest, response: HttpResponse) -> str:
+    """Choose the Cross-Origin-Resource-Policy: other sites may load only what is meant for embedding."""
+    content_type = response.headers.get("Content-Type", "")
+    is_embeddable = (
         "Access-Control-Allow-Origin" in response.headers
         or getattr(response, "xframe_options_exempt", False)
-        or kind.startswith("application/javascript")
-        or (kind.startswith("image/") and request.path.startswith("/share/"))
+        or content_type.startswith("application/javascript")
+        or (content_type.startswith("image/") and request.path.startswith("/share/"))
     )
-    return "cross-origin" if open_to_all else "same-origin"
+    return "cross-origin" if is_embeddable else "same-origin"

@@ -1,4 +1,4 @@
-"""Periodic work while the database is away: one sentence when it goes, one when it is back, and longer pauses."""
+"""Periodic tasks while the database is unavailable: growing pauses, and one log line per outage and recovery."""
 
 from __future__ import annotations
 
@@ -9,44 +9,48 @@ from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, connections
 
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 5.0, 60.0  # seconds
 log = logging.getLogger(__name__)
 
 
-class Patience:
-    """Runs jobs; a job that finds no database rests for a while, twice as long each time."""
+class DatabaseOutageBackoff:
+    """Runs jobs; one that cannot reach the database pauses, twice as long each time up to MAX_PAUSE_SECONDS."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.resting: dict[str, tuple[float, float]] = {}  # job -> (until, the pause)
+        self.pauses: dict[str, tuple[float, float]] = {}  # name -> (end of the pause, its length)
         self.lock = threading.Lock()
 
     def run(self, name: str, job: Callable[[], object]) -> bool:
-        """Run the job, unless it rests; whether it ran to its end. Errors of any other kind are raised."""
-        until, pause = self.resting.get(name, (0.0, 0.0))
+        """Run the job unless it pauses; returns whether it succeeded. Raises all errors but those of the connection."""
+        until, pause = self.pauses.get(name, (0.0, 0.0))
         if self.clock() < until:
             return False
         try:
             job()
         except (OperationalError, InterfaceError) as error:
-            self._away(name, min(LONGEST_PAUSE, pause * 2) or FIRST_PAUSE, error)
+            self._pause(name, min(MAX_PAUSE_SECONDS, pause * 2) or MIN_PAUSE_SECONDS, error)
             return False
         if pause:
-            self._back()
+            self._end_pauses()
         return True
 
-    def _away(self, name: str, pause: float, error: Exception) -> None:
+    def _pause(self, name: str, pause: float, error: Exception) -> None:
+        """Pause a job after an error of the connection."""
         with self.lock:
-            if not self.resting:
-                log.warning("Periodic work waits, the database is away: %s", str(error).strip().partition("\n")[0])
-            self.resting[name] = (self.clock() + pause, pause)
+            if not self.pauses:
+                log.warning(
+                    "Periodic tasks pause, because the database is unavailable: %s",
+                    str(error).strip().partition("\n")[0],
+                )
+            self.pauses[name] = (self.clock() + pause, pause)
         for connection in connections.all(initialized_only=True):
             if not connection.in_atomic_block:
                 connection.close()
 
-    def _back(self) -> None:
-        """A job that had to rest did its work: nobody needs to rest any more."""
+    def _end_pauses(self) -> None:
+        """End all pauses, because a job has reached the database."""
         with self.lock:
-            if self.resting:
-                self.resting.clear()
-                log.warning("The database is back, periodic work goes on.")
+            if self.pauses:
+                self.pauses.clear()
+                log.warning("The database is available again; periodic tasks continue.")

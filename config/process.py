@@ -1,5 +1,6 @@
-"""What every serving process starts and stops, whichever server runs it: sites in memory, open visits, the spool's
-writer, live streams. The order of the rows is the order of starting; stopping goes backwards.
+"""The components of every serving process, whichever server runs it: caches, open visits, the spool's writer, streams.
+
+They are started in the order of COMPONENTS and stopped in reverse.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ log = logging.getLogger(__name__)
 SAVE_SECONDS = 300
 
 
-class Part(NamedTuple):
-    """One thing that runs beside the requests."""
+class ServerComponent(NamedTuple):
+    """Something that runs beside the requests."""
 
     name: str
     start: Callable[[], Any]
     stop: Callable[[], Any]
 
 
-def nothing() -> None:
-    """Some parts need no end, or no beginning."""
+def do_nothing() -> None:
+    """Do nothing, for components without a start or stop."""
 
 
-def refuse_another_key() -> None:
-    """Raise WrongSecretKey if the database is used with another SECRET_KEY; while it is away, nobody can tell."""
+def require_installation_key() -> None:
+    """Raise WrongSecretKey if the database is used with another SECRET_KEY. Log if the database is unavailable."""
     try:
         check_secret_key()
     except DatabaseError as error:
@@ -47,72 +48,67 @@ def refuse_another_key() -> None:
             connection.close()
 
 
-def end_streams() -> None:
-    """Let open event streams finish."""
-    feed.close()
-
-
-PARTS: tuple[Part, ...] = (
-    Part("secret key", refuse_another_key, nothing),
-    Part("sites in memory", known.start, known.stop),
-    Part("address of links", follow_configuration, nothing),
-    Part("links in memory", known_links.start, known_links.stop),
-    Part("links that pause", pausing.start, pausing.stop),
-    Part("geography", places.atlas, nothing),
-    Part("known devices", newcomers.filters, newcomers.save),
-    Part("spool writer", spool.start, spool.stop),
-    Part("open visits", rebuild.rebuild, nothing),
-    Part("interrupted corrections", upkeep.finish_at_start, nothing),
-    Part("windows of links", rebuild_links.rebuild, nothing),
-    Part("commands", remote.serve, remote.stop),
-    Part("live streams", feed.open_again, end_streams),
+COMPONENTS: tuple[ServerComponent, ...] = (
+    ServerComponent("secret key", require_installation_key, do_nothing),
+    ServerComponent("sites in memory", known.start, known.stop),
+    ServerComponent("address of links", follow_configuration, do_nothing),
+    ServerComponent("links in memory", known_links.start, known_links.stop),
+    ServerComponent("links that pause", pausing.start, pausing.stop),
+    ServerComponent("geography", places.atlas, do_nothing),
+    ServerComponent("known devices", newcomers.filters, newcomers.save),
+    ServerComponent("spool writer", spool.start, spool.stop),
+    ServerComponent("open visits", rebuild.rebuild, do_nothing),
+    ServerComponent("interrupted corrections", upkeep.finish_at_start, do_nothing),
+    ServerComponent("windows of links", rebuild_links.rebuild, do_nothing),
+    ServerComponent("commands", remote.serve, remote.stop),
+    ServerComponent("live streams", feed.open_again, feed.close),
 )
 
 
-def start() -> None:
-    """Start everything; an error of one part says which."""
-    for part in PARTS:
+def start_components() -> None:
+    """Start all components. An error is raised after a log line that names its component."""
+    for component in COMPONENTS:
         try:
-            part.start()
+            component.start()
         except Exception:
-            log.error("could not start: %s", part.name)
+            log.error("Could not start: %s", component.name)
             raise
 
 
-def stop() -> None:
-    """Stop everything, whatever happens on the way."""
-    for part in reversed(PARTS):
+def stop_components() -> None:
+    """Stop all components, even if some fail."""
+    for component in reversed(COMPONENTS):
         try:
-            part.stop()
+            component.stop()
         except Exception:
-            log.exception("could not stop: %s", part.name)
+            log.exception("Could not stop: %s", component.name)
 
 
-async def keep_saving() -> None:
-    """Write now and then what would be lost without an orderly end."""
+async def save_periodically() -> None:
+    """Save, every SAVE_SECONDS, what would be lost if the process was killed."""
     while True:
         await asyncio.sleep(SAVE_SECONDS)
         await asyncio.to_thread(newcomers.save)
 
 
-async def lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
-    """The ASGI server's word that it starts and ends."""
+async def handle_lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    """Handle the lifespan messages of the ASGI server: start and stop the components."""
     saving: asyncio.Task[None] | None = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             try:
-                await asyncio.to_thread(start)
+                await asyncio.to_thread(start_components)
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
-            saving = asyncio.create_task(keep_saving())
+            saving = asyncio.create_task(save_periodically())
             await send({"type": "lifespan.startup.complete"})
         else:
             if saving is not None:
                 saving.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await saving
-            await asyncio.to_thread(stop)
+            await asyncio.to_thread(stop_components)
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -14,7 +14,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils.html import escape
 from django.views.defaults import page_not_found, permission_denied
 
-from accounts.api import CODES
+from accounts.api import ERROR_CODES
 from accounts.custom_domains.reserved import is_api_host
 from accounts.host_names import host_name
 from links.answers import page
@@ -22,90 +22,86 @@ from links.api.errors import Failure
 from reports.clickport import errors as clickport
 from reports.clicky import outputs
 
-CLICKY = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
+CLICKY_PREFIXES = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
 RETRY_SECONDS = 5  # Retry-After of a 503
-JSON = "application/json; charset=utf-8"
-TOO_LARGE = "The body is too large."
-TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
-NOT_UNDERSTOOD = "The request could not be understood: its form, its fields or its encoding are invalid."
+JSON_CONTENT_TYPE = "application/json; charset=utf-8"
+TOO_LARGE_MESSAGE = "The body is too large."
+PAGE_TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
+BAD_REQUEST_MESSAGE = "The request could not be understood: its form, its fields or its encoding are invalid."
 
 
-class Refusal(NamedTuple):
+class ErrorResponse(NamedTuple):
     """The body of an error response, its content type, and whether it is readable by scripts of other sites (CORS)."""
 
     body: bytes
     content_type: str
-    for_programs: bool = True
+    is_cors_readable: bool = True
 
 
-def write_refusal(path: str, host: str, query: str, status: int, sentence: str) -> Refusal:
+def format_error_response(path: str, host: str, query: str, status: int, sentence: str) -> ErrorResponse:
     """Format an error for the API at this address; for pages as a small HTML page."""
     if path.startswith("/clickmeter/") or is_api_host(host_name(host)):
-        return Refusal(json.dumps(Failure(status, sentence).body()).encode(), JSON)
+        return ErrorResponse(json.dumps(Failure(status, sentence).body()).encode(), JSON_CONTENT_TYPE)
     if path.startswith("/api/v1/"):
-        error = {"error": {"code": CODES.get(status, "error"), "message": sentence}}
-        return Refusal(json.dumps(error).encode(), JSON, for_programs=False)
-    if path.startswith(CLICKY):
+        error = {"error": {"code": ERROR_CODES.get(status, "error"), "message": sentence}}
+        return ErrorResponse(json.dumps(error).encode(), JSON_CONTENT_TYPE, is_cors_readable=False)
+    if path.startswith(CLICKY_PREFIXES):
         output = parse_qs(query).get("output", ["xml"])[0].strip().lower()
         output = output if output in outputs.WRITERS else "xml"
-        return Refusal(outputs.error(sentence, output), outputs.CONTENT_TYPES[output])
+        return ErrorResponse(outputs.error(sentence, output), outputs.CONTENT_TYPES[output])
     if path.startswith("/api/"):
-        return Refusal(json.dumps(clickport.body(status, sentence)).encode(), JSON)
-    title = TITLES.get(status, HTTPStatus(status).phrase)
+        return ErrorResponse(json.dumps(clickport.body(status, sentence)).encode(), JSON_CONTENT_TYPE)
+    title = PAGE_TITLES.get(status, HTTPStatus(status).phrase)
     text = f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Start page</a></p>"
-    shown = page(title, f"<main>{text}</main>", status=status)
-    return Refusal(shown.body, "text/html; charset=utf-8", for_programs=False)
+    page_response = page(title, f"<main>{text}</main>", status=status)
+    return ErrorResponse(page_response.body, "text/html; charset=utf-8", is_cors_readable=False)
 
 
-async def send_refusal(
-    scope: dict[str, Any],
-    send: Callable[[Any], Awaitable[None]],
-    status: int,
-    sentence: str,
-    more_body: bool = False,
+async def send_error_response(
+    scope: dict[str, Any], send: Callable[[Any], Awaitable[None]], status: int, sentence: str, more_body: bool = False
 ) -> None:
-    """Answer an ASGI request with an error and close its connection. With `more_body` the caller ends the response."""
+    """Send an error to an ASGI request and close its connection. With `more_body` the caller ends the response."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     query = scope.get("query_string", b"").decode("latin-1")
-    refusal = write_refusal(scope["path"], host, query, status, sentence)
+    response = format_error_response(scope["path"], host, query, status, sentence)
     headers = [
-        (b"content-type", refusal.content_type.encode()), (b"content-length", str(len(refusal.body)).encode()),
+        (b"content-type", response.content_type.encode()), (b"content-length", str(len(response.body)).encode()),
         (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"connection", b"close"),
     ]  # fmt: skip
     if status == 503:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
-    if refusal.for_programs:
+    if response.is_cors_readable:
         headers.append((b"access-control-allow-origin", b"*"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": refusal.body, "more_body": more_body})
+    await send({"type": "http.response.body", "body": response.body, "more_body": more_body})
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer a request that Django could not read (`handler400`): 413 if its body is too large, else 400."""
-    status, sentence = (413, TOO_LARGE) if isinstance(exception, RequestDataTooBig) else (400, NOT_UNDERSTOOD)
+def handle_bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Respond to a request that Django could not read (`handler400`): 413 if its body is too large, else 400."""
+    status, sentence = (
+        (413, TOO_LARGE_MESSAGE) if isinstance(exception, RequestDataTooBig) else (400, BAD_REQUEST_MESSAGE)
+    )
     host, query = request.META.get("HTTP_HOST", ""), request.META.get("QUERY_STRING", "")
-    refusal = write_refusal(request.path, host, query, status, sentence)
-    response = HttpResponse(refusal.body, status=status, content_type=refusal.content_type)
-    if refusal.for_programs:
+    error = format_error_response(request.path, host, query, status, sentence)
+    response = HttpResponse(error.body, status=status, content_type=error.content_type)
+    if error.is_cors_readable:
         response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404 (`handler404`)."""
-    return handle_broken_form(page_not_found, request, exception)
+def handle_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Respond with 404 (`handler404`)."""
+    return call_error_view(page_not_found, request, exception)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 403 (`handler403`)."""
-    return handle_broken_form(permission_denied, request, exception)
+def handle_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Respond with 403 (`handler403`)."""
+    return call_error_view(permission_denied, request, exception)
 
 
-def handle_broken_form(
-    handler: Callable[..., HttpResponse], request: HttpRequest, exception: Exception
-) -> HttpResponse:
-    """Call Django's handler. It reads the form, which may be broken and may not have been read by the view."""
+def call_error_view(handler: Callable[..., HttpResponse], request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Call Django's error view. It reads the form, which may be invalid if the view has not read it."""
     try:
         return handler(request, exception)
     except (SuspiciousOperation, MultiPartParserError) as error:
-        return bad_request(request, error)
+        return handle_bad_request(request, error)

@@ -1,13 +1,13 @@
-"""What a lower room must learn from a higher one, said in one place."""
+"""Registrations of higher apps with lower ones, which may not import them."""
 
-from accounts.access import register_kind
+from accounts.access import register_grant_kind
 from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
 from accounts.invitations import OPEN_INVITATIONS
 from accounts.limits import LIMITS
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from goals.discovery import register_reader
 from goals.services import register_filter_check
 from links import docs as links_docs
@@ -41,9 +41,9 @@ from sites.uptime.costs import register_costs
 from tracking.steps.click import register_joiner
 
 # Kinds of objects that guests can be granted
-register_kind(SITE_KIND)
-register_kind(GROUP_KIND)
-register_kind(DATAPOINT_KIND)
+register_grant_kind(SITE_KIND)
+register_grant_kind(GROUP_KIND)
+register_grant_kind(DATAPOINT_KIND)
 
 # What ends with a member's access, and which keys are then listed as exposed
 register_dependent_access(OPEN_INVITATIONS)
@@ -62,27 +62,27 @@ register_reserved_hosts(is_former_link_domain)
 register_claim_listener(claim_changed)
 register_claim_listener(known_links.claim_changed)
 
-# Tracking code: what arrived lately
+# Tracking code: the latest traffic
 register_traffic(traffic)
 
-# Goals: the engine checks filters and says which goals were named
+# Goals: the query engine checks filters and finds the goals that were named
 register_filter_check(check_segment_filter)
 register_reader(named_goals)
 
-# Alerts: what can be watched of uptime, in traffic, of the account and of links
+# Alerts: conditions on uptime, traffic, the account and links
 register_conditions(*UPTIME_CONDITIONS, *TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS, *LINK_CONDITIONS)
 
 # Uptime: what incidents cost
 register_costs(costs)
 
-# Links: which click led to a view, and what links are called
+# Links: the click that led to a view, and the names of links
 register_joiner(click_columns)
 register_links(links_seen_by)
 
-# Go anywhere
+# Links of “Go anywhere”
 register_places(link_places)
 
-# Settings pages of higher rooms
+# Settings pages of higher apps
 register_settings_page("personal-data", "Personal data")
 register_settings_page("heatmaps", "Heatmaps")
 register_settings_page("sharing", "Sharing")
@@ -98,6 +98,6 @@ register_docs(
         "running",
         "Running it yourself",
         "One process or many, behind a proxy, backed up.",
-        lambda _: {"periods": PERIODS, "limits": LIMITS},
+        lambda _: {"periods": PERIODIC_TASKS, "limits": LIMITS},
     ),
 )

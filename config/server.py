@@ -1,4 +1,4 @@
-"""The web server: uvicorn in this process, with what it lacks against strangers who never finish a request."""
+"""The web server: uvicorn in this process, with limits on connections and immediate responses."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from config.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
-from config.together import AtOnce, Together
+from config.together import ImmediateResponder, ResponseBatch
 
-MOST_FILES = 65_536
-GRACE_SECONDS = 4
-GARBAGE = (50_000, 20, 50)  # new objects before a search; searches before the next older generation's
+MAX_OPEN_FILES = 65_536
+SHUTDOWN_SECONDS = 4
+GC_THRESHOLDS = (50_000, 20, 50)  # new objects before a collection; collections before one of the next older generation
 
 
-class Standard:
-    """The header lines of every answer, which uvicorn makes anew each second (`date`)."""
+class HeaderLines:
+    """The default header lines of every response, serialized when uvicorn replaces them each second (`date`)."""
 
     def __init__(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
-        self.made = b""
+        self.serialized = b""
 
-    def lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """As they go over the wire."""
+    def serialize(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Serialize the headers as they are sent."""
         if headers is not self.headers:
-            self.made = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.serialized = b"".join(b"%b: %b\r\n" % header for header in headers)
             self.headers = headers
-        return self.made
+        return self.serialized
 
 
-_standard = Standard()
+_default_header_lines = HeaderLines()
 
 
-class PatientProtocol(LimitedProtocol):
-    """Answers at once what needs no waiting, before uvicorn makes anything for it."""
+class ImmediateProtocol(LimitedProtocol):
+    """The protocol that sends responses which need no waiting, before uvicorn creates any object for the request."""
 
-    together: Together
-    asked = answered = False  # `together` about the request that is read
+    batch: ResponseBatch
+    was_tried = answered = False  # whether the current request was offered to `batch`, and whether that responded
 
     def on_message_begin(self) -> None:
-        self.asked = self.answered = False
+        self.was_tried = self.answered = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self.check_head()
-        if not self.answer_at_once():
+        if not self.respond_immediately():
             self.start_request()
 
     def is_answered(self) -> bool:
-        """Also where the answer did not come from a task of uvicorn's."""
+        """Whether the newest request has been answered, by a task of uvicorn or immediately."""
         return self.answered or super().is_answered()
 
-    def answer_at_once(self) -> bool:
-        """Answer a usual GET that needs no waiting, before uvicorn makes anything for it."""
+    def respond_immediately(self) -> bool:
+        """Respond to an ordinary GET that needs no waiting; returns False if uvicorn has to handle the request."""
         cycle, url, parser = self.cycle, self.url, self.parser
         if (cycle is not None and not cycle.response_complete) or self.flow.write_paused or self.expect_100_continue:
             return False
@@ -71,46 +71,46 @@ class PatientProtocol(LimitedProtocol):
         scope = self.scope
         scope["method"], scope["http_version"] = "GET", parser.get_http_version()
         scope["path"], scope["raw_path"], scope["query_string"] = path.decode("ascii"), path, query
-        if scope["http_version"] != "1.1" or (found := self.together.ask(scope)) is None:
-            self.asked = scope["http_version"] == "1.1"
+        if scope["http_version"] != "1.1" or (response := self.batch.respond(scope)) is None:
+            self.was_tried = scope["http_version"] == "1.1"
             return False
         self.answered = True
-        status, head, body = found
-        start = STATUS_LINE[status] + _standard.lines(self.server_state.default_headers)
-        self.together.add(self.loop, self.transport, start, head, b"\r\n" + body)
+        status, head, body = response
+        start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
+        self.batch.add(self.loop, self.transport, start, head, b"\r\n" + body)
         self.server_state.total_requests += 1
         self.idle_since = self.loop.time()
         return True
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Answer at once what can be answered without waiting; a task and its turn of the loop cost more than that."""
-        found = None if self.flow.write_paused or self.asked else self.together.ask(cycle.scope)
-        if found is None:
+        """Respond immediately if that needs no waiting, because a task costs more than the response; else start one."""
+        response = None if self.flow.write_paused or self.was_tried else self.batch.respond(cycle.scope)
+        if response is None:
             super()._start_asgi_task(cycle, app)
             return
-        status, head, body = found
-        start = STATUS_LINE[status] + _standard.lines(self.server_state.default_headers)
+        status, head, body = response
+        start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        self.together.add(self.loop, self.transport, start, head, end + body)
-        self.together.end()
+        self.batch.add(self.loop, self.transport, start, head, end + body)
+        self.batch.commit()
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    def refuse(self, status: int, sentence: str) -> None:
-        """What was answered before goes out first."""
-        self.together.end()
-        super().refuse(status, sentence)
+    def send_error_and_close(self, status: int, sentence: str) -> None:
+        """Send the responses of earlier requests before the error."""
+        self.batch.commit()
+        super().send_error_and_close(status, sentence)
 
     def shutdown(self) -> None:
-        """The server ends: what is answered already goes out first."""
-        self.together.end()
+        """Send the finished responses, then shut down."""
+        self.batch.commit()
         super().shutdown()
 
 
 class Server(uvicorn.Server):
-    """uvicorn that leaves signals to us: its own handling raises them again and nothing after it would run."""
+    """uvicorn with our handling of signals: its own raises them again, so that no code after it would run."""
 
     def __init__(self, config: uvicorn.Config, before_end: Any = None) -> None:
         super().__init__(config)
@@ -120,11 +120,11 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.end)
+            loop.add_signal_handler(number, self.request_end)
         yield
 
-    def end(self) -> None:
-        """Stop accepting, end the streams, answer what is under way. A second call does not wait for that."""
+    def request_end(self) -> None:
+        """Stop accepting, end the streams, finish running requests. A second call does not wait for these."""
         self.force_exit = self.should_exit
         self.should_exit = True
         if self.before_end is not None:
@@ -132,33 +132,35 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
-        settle()
+        freeze_loaded_objects()
         self.sweeper = asyncio.create_task(watch_connections(self.server_state.connections))
 
 
-def settle() -> None:
-    """Search for garbage more rarely, and never again in what was loaded for good: requests leave next to none."""
+def freeze_loaded_objects() -> None:
+    """Collect garbage more rarely and exclude what is loaded now, because requests leave next to no garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GARBAGE)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def raise_file_limit() -> int:
-    """Allow as many open sockets as the system lets us; the number."""
+    """Raise the limit of open files as far as the system allows; returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return max(soft, wanted)
 
 
-def server_config(app: Any, host: str, port: int, at_once: AtOnce | None = None, **more: Any) -> uvicorn.Config:
-    """The one way we run uvicorn. Proxies' words are judged by us, so it must not."""
-    shared = {"together": Together(at_once or AtOnce()), "clients": ConnectionCounter()}
-    protocol = type("Protocol", (PatientProtocol,), shared)
+def build_server_config(
+    app: Any, host: str, port: int, responder: ImmediateResponder | None = None, **more: Any
+) -> uvicorn.Config:
+    """Build uvicorn's configuration. It ignores headers of proxies, because `config.asgi` applies them."""
+    shared = {"batch": ResponseBatch(responder or ImmediateResponder()), "clients": ConnectionCounter()}
+    protocol = type("Protocol", (ImmediateProtocol,), shared)
     settings: dict[str, Any] = {
         "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
         "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,
-        "timeout_keep_alive": 15, "timeout_graceful_shutdown": GRACE_SECONDS,
+        "timeout_keep_alive": 15, "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
     }  # fmt: skip
     return uvicorn.Config(app, host=host, port=port, **{**settings, **more})

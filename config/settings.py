@@ -3,13 +3,13 @@
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
-from config.databases import database_settings
-from config.env import BASE_DIR, read_env, settled
+from config.databases import build_database_settings
+from config.env import BASE_DIR, read_env, read_or_default
 from config.file_permissions import restrict_new_files
 
 restrict_new_files()  # every process imports this; the next line already creates files
 ENV = read_env()
-MISTAKES = list(ENV.mistakes)  # what could not be read; `config.checks` tells
+MISTAKES = list(ENV.mistakes)  # settings that could not be read; `config.checks` reports them
 DATA_DIR = ENV.data_dir
 SECRET_KEY = ENV.secret_key
 SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
@@ -49,7 +49,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.TransportSecurityMiddleware",
-    "config.middleware.ContentSecurityPolicy",
+    "config.middleware.ContentSecurityPolicyMiddleware",
     "config.middleware.PageMethodsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -72,26 +72,26 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.brand.brand",
+                "accounts.brand.add_brand",
                 "tracking.context.geography",
             ],
             "libraries": {},
         },
-    },
+    }
 ]
 
-NOWHERE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}  # until DATABASE_URL is corrected
+FALLBACK_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}  # until DATABASE_URL is corrected
 DATABASES = {
-    "default": settled(
-        "DATABASE_URL", lambda: database_settings(ENV.database_url, DATA_DIR), dict[str, object](NOWHERE), MISTAKES
+    "default": read_or_default(
+        "DATABASE_URL",
+        lambda: build_database_settings(ENV.database_url, DATA_DIR),
+        dict[str, object](FALLBACK_DATABASE),
+        MISTAKES,
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = [
-    "accounts.security.hashers.Argon2Hasher",
-    "accounts.security.hashers.PBKDF2Hasher",
-]
+PASSWORD_HASHERS = ["accounts.security.hashers.Argon2Hasher", "accounts.security.hashers.PBKDF2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -128,23 +128,23 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "config.statics.Versioned"},
+    "staticfiles": {"BACKEND": "config.statics.VersionedStorage"},
 }
 
 
-def cache_settings(redis_url: str, name: str, max_entries: int) -> dict[str, object]:
-    """Settings of a cache: in Redis if there is one, else (and while Redis is down) in the memory of this process."""
+def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[str, object]:
+    """Build the settings of a cache: in Redis if there is one, else (and while Redis is down) in this process."""
     if redis_url:
-        options = {"ALONE": name, "MAX_ENTRIES": max_entries}
-        return {"BACKEND": "config.cache.PatientCache", "LOCATION": redis_url, "OPTIONS": options}
+        options = {"FALLBACK": name, "MAX_ENTRIES": max_entries}
+        return {"BACKEND": "config.cache.FallbackRedisCache", "LOCATION": redis_url, "OPTIONS": options}
     memory = "django.core.cache.backends.locmem.LocMemCache"
     return {"BACKEND": memory, "LOCATION": name, "OPTIONS": {"MAX_ENTRIES": max_entries}}
 
 
 CACHES = {
-    "default": cache_settings(ENV.redis_url, "default", 20_000),
+    "default": build_cache_settings(ENV.redis_url, "default", 20_000),
     # Counters of attempts (`accounts.throttle`), in a cache of their own so that other entries cannot evict them
-    "throttles": cache_settings(ENV.redis_url, "throttles", 100_000),
+    "throttles": build_cache_settings(ENV.redis_url, "throttles", 100_000),
 }
 
 EVENTS_URL = ENV.events_url
@@ -159,8 +159,8 @@ DNS_SERVERS = ENV.dns_servers
 SPOOL_DIR = DATA_DIR / "spool"
 
 
-def email_settings(url: str) -> dict[str, object]:
-    """EMAIL_URL (`smtp://user:pw@host:587`, `smtps://…`, empty = files below DATA_DIR) to Django's names."""
+def build_email_settings(url: str) -> dict[str, object]:
+    """Build Django's settings from EMAIL_URL: `smtp://user:pw@host:587`, `smtps://…`, empty = files in DATA_DIR."""
     if not url:
         return {
             "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
@@ -178,8 +178,10 @@ def email_settings(url: str) -> dict[str, object]:
     }
 
 
-globals().update(settled("EMAIL_URL", lambda: email_settings(ENV.email_url), email_settings(""), MISTAKES))
-BASE_HOST = settled("BASE_URL", lambda: urlsplit(BASE_URL).hostname, None, MISTAKES) or "localhost"
+globals().update(
+    read_or_default("EMAIL_URL", lambda: build_email_settings(ENV.email_url), build_email_settings(""), MISTAKES)
+)
+BASE_HOST = read_or_default("BASE_URL", lambda: urlsplit(BASE_URL).hostname, None, MISTAKES) or "localhost"
 DEFAULT_FROM_EMAIL = parseaddr(f"Footfall <footfall@{BASE_HOST}>")[1]
 
 REST_FRAMEWORK = {

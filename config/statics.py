@@ -1,7 +1,7 @@
-"""Styles, scripts and pictures from memory, in front of Django: read, named by content and compressed once.
+"""Static files served from memory, without Django: read, compressed and versioned once.
 
-An address made by `{% static %}` carries `?v=` and a word of the content, so it may be kept for ever; a file asked for
-without it is asked for again after a minute. While DEBUG is on, files change, and Django serves them.
+An address from `{% static %}` has the parameter `v`, a hash of the content, so browsers may cache it forever; an
+address without it is cached for a minute. While DEBUG is on, files may change, so Django serves them.
 """
 
 from __future__ import annotations
@@ -19,87 +19,92 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from tracking.web import security_headers
 
 Headers = list[tuple[bytes, bytes]]
-KINDS = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
-PACKED = {".css", ".js", ".svg", ".txt"}
-APART = ("tracker/src", "tracker/node_modules")
-FOR_EVER, SHORTLY = b"public, max-age=31536000, immutable", b"public, max-age=60"
+SERVED_SUFFIXES = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
+COMPRESSED_SUFFIXES = {".css", ".js", ".svg", ".txt"}
+EXCLUDED_PREFIXES = ("tracker/src", "tracker/node_modules")
+CACHE_FOREVER, CACHE_BRIEFLY = b"public, max-age=31536000, immutable", b"public, max-age=60"
 
 
-class File(NamedTuple):
-    """One file as it goes over the wire; `packed` is empty where compressing gains nothing."""
+class StaticFile(NamedTuple):
+    """A file as it is sent; `compressed` is empty if compression does not make it smaller."""
 
     body: bytes
-    packed: bytes
-    kind: bytes
+    compressed: bytes
+    content_type: bytes
     version: str
 
 
-def claims(scope: dict[str, Any]) -> bool:
+def matches(scope: dict[str, Any]) -> bool:
     """Whether a request is for one of these files."""
     path = scope["path"]
     return (
         path.startswith(settings.STATIC_URL)
         and not settings.DEBUG
         and scope["method"] in ("GET", "HEAD")
-        and file_at(path.removeprefix(settings.STATIC_URL)) is not None
+        and load_file(path.removeprefix(settings.STATIC_URL)) is not None
     )
 
 
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """The file; 304 where the browser has it."""
-    found = file_at(scope["path"].removeprefix(settings.STATIC_URL))
-    assert found is not None
-    asked = dict(scope["headers"])
-    packed = bool(found.packed) and b"gzip" in asked.get(b"accept-encoding", b"")
-    etag = f'"{found.version}{"-gz" if packed else ""}"'.encode()
-    kept = scope.get("query_string", b"") == f"v={found.version}".encode()
+async def serve_file(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Respond with the file, or with 304 if the browser has it."""
+    file = load_file(scope["path"].removeprefix(settings.STATIC_URL))
+    assert file is not None
+    request_headers = dict(scope["headers"])
+    use_gzip = bool(file.compressed) and b"gzip" in request_headers.get(b"accept-encoding", b"")
+    etag = f'"{file.version}{"-gz" if use_gzip else ""}"'.encode()
+    is_versioned = scope.get("query_string", b"") == f"v={file.version}".encode()
     headers: Headers = [
-        (b"content-type", found.kind), (b"etag", etag), (b"cache-control", FOR_EVER if kept else SHORTLY),
+        (b"content-type", file.content_type), (b"etag", etag),
+        (b"cache-control", CACHE_FOREVER if is_versioned else CACHE_BRIEFLY),
         (b"vary", b"Accept-Encoding"), (b"access-control-allow-origin", b"*"), *security_headers(),
     ]  # fmt: skip
-    same = asked.get(b"if-none-match") == etag
-    body = b"" if same else found.packed if packed else found.body
-    if not same:
+    is_unchanged = request_headers.get(b"if-none-match") == etag
+    body = b"" if is_unchanged else file.compressed if use_gzip else file.body
+    if not is_unchanged:
         headers.append((b"content-length", str(len(body)).encode()))
-    if packed and not same:
+    if use_gzip and not is_unchanged:
         headers.append((b"content-encoding", b"gzip"))
-    await send({"type": "http.response.start", "status": 304 if same else 200, "headers": headers})
+    await send({"type": "http.response.start", "status": 304 if is_unchanged else 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 @lru_cache(maxsize=1)
-def names() -> dict[str, Path]:
-    """Every file that is served, by its name below STATIC_URL."""
-    found: dict[str, Path] = {}
+def list_files() -> dict[str, Path]:
+    """List every file that is served, by its name below STATIC_URL."""
+    files: dict[str, Path] = {}
     for directory in map(Path, settings.STATICFILES_DIRS):
         for path in sorted(directory.rglob("*")):
             name = path.relative_to(directory).as_posix()
-            if path.suffix in KINDS and not name.startswith(APART) and path.is_file():
-                found.setdefault(name, path)
-    return found
+            if path.suffix in SERVED_SUFFIXES and not name.startswith(EXCLUDED_PREFIXES) and path.is_file():
+                files.setdefault(name, path)
+    return files
 
 
 @lru_cache(maxsize=1024)
-def file_at(name: str) -> File | None:
-    """The file of that name, read once; None where there is none."""
-    path = names().get(name)
+def load_file(name: str) -> StaticFile | None:
+    """Load a file once and cache it; None for an unknown name."""
+    path = list_files().get(name)
     if path is None:
         return None
     body = path.read_bytes()
-    packed = gzip.compress(body, 9, mtime=0) if path.suffix in PACKED else b""
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    text = "; charset=utf-8" if path.suffix in PACKED else ""
-    return File(body, packed if len(packed) < len(body) else b"", (kind + text).encode(), version_of(body))
+    is_text = path.suffix in COMPRESSED_SUFFIXES
+    compressed = gzip.compress(body, 9, mtime=0) if is_text else b""
+    if len(compressed) >= len(body):
+        compressed = b""
+    content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    content_type += "; charset=utf-8" if is_text else ""
+    return StaticFile(body, compressed, content_type.encode(), compute_version(body))
 
 
-def version_of(body: bytes) -> str:
+def compute_version(body: bytes) -> str:
+    """Compute the version of a file: the first digits of a hash of its content."""
     return hashlib.sha256(body).hexdigest()[:12]
 
 
-class Versioned(StaticFilesStorage):
-    """Addresses of static files with the word of their content."""
+class VersionedStorage(StaticFilesStorage):
+    """The static files storage, whose URLs have the parameter `v`."""
 
     def url(self, name: str | None) -> str:
         address = super().url(name)
-        found = None if settings.DEBUG or name is None else file_at(name)
-        return f"{address}?v={found.version}" if found else address
+        file = None if settings.DEBUG or name is None else load_file(name)
+        return f"{address}?v={file.version}" if file else address

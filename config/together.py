@@ -1,7 +1,7 @@
-"""Answers that are sent together: what they rest on is written once for all of them, and then they go out.
+"""Batches of responses: what they confirm is written once for all of them, then they are sent.
 
-A turn of the loop often has a request of many connections at hand. Writing what each brought by itself costs more
-than understanding it does.
+An iteration of the event loop often handles requests of many connections. Writing the events of each request by itself
+would cost more than parsing it.
 """
 
 from __future__ import annotations
@@ -12,70 +12,71 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MOST = 8  # answers that wait for one another; with more, the first would wait longer than a write takes
-Found = tuple[int, bytes, bytes]  # status, header lines, body
+MAX_BATCH = 8  # responses in a batch; with more, the first one would wait longer than a write takes
+ImmediateResponse = tuple[int, bytes, bytes]  # status, header lines, body
 log = logging.getLogger(__name__)
 
 
-def never(scope: Any) -> None:
-    """Every request gets its task."""
+def respond_never(scope: Any) -> None:
+    """Respond to no request immediately: every one gets a task."""
 
 
-def nothing_kept() -> dict[int, bytes]:
-    """Nothing was gathered, so nothing is lost."""
+def commit_nothing() -> dict[int, bytes]:
+    """Write nothing, because nothing was recorded; no write failed."""
     return {}
 
 
-def no_matter(number: int = 0) -> None:
-    """Nothing is gathered."""
+def do_nothing(number: int = 0) -> None:
+    """Record nothing."""
 
 
 @dataclass(frozen=True)
-class AtOnce:
-    """Who answers what needs no waiting.
+class ImmediateResponder:
+    """The functions that respond to requests which need no waiting.
 
-    `answer(scope)` gives status, header lines and body, or None. What it records may be gathered between `begin`
-    (with the answer's number) and `pause`; `end` writes it, and gives a header line for each answer it failed.
+    `respond(scope)` returns status, header lines and body, or None. What it records may be collected between `begin`
+    (called with the response's number in the batch) and `pause`. `commit` writes it, and returns a header line for each
+    response whose part could not be written.
     """
 
-    answer: Callable[[Any], Found | None] = never
-    begin: Callable[[int], None] = no_matter
-    pause: Callable[[], None] = no_matter
-    end: Callable[[], dict[int, bytes]] = nothing_kept
+    respond: Callable[[Any], ImmediateResponse | None] = respond_never
+    begin: Callable[[int], None] = do_nothing
+    pause: Callable[[], None] = do_nothing
+    commit: Callable[[], dict[int, bytes]] = commit_nothing
 
 
-class Together:
-    """The answers of one turn, of all connections."""
+class ResponseBatch:
+    """The responses of one iteration of the event loop, of all connections."""
 
-    def __init__(self, at_once: AtOnce) -> None:
-        self.at_once = at_once
+    def __init__(self, responder: ImmediateResponder) -> None:
+        self.responder = responder
         self.waiting: list[tuple[Any, bytes, bytes, bytes]] = []
 
-    def ask(self, scope: Any) -> Found | None:
-        """The answer to a request, if it needs no waiting. What it rests on is not written yet: `add` it."""
-        self.at_once.begin(len(self.waiting))
+    def respond(self, scope: Any) -> ImmediateResponse | None:
+        """Build the response to a request if it needs no waiting. `add` it: what it confirms is not written yet."""
+        self.responder.begin(len(self.waiting))
         try:
-            return self.at_once.answer(scope)
+            return self.responder.respond(scope)
         finally:
-            self.at_once.pause()
+            self.responder.pause()
 
     def add(self, loop: asyncio.AbstractEventLoop, transport: Any, start: bytes, head: bytes, rest: bytes) -> None:
-        """Send this soon: with those that come in the same turn, before the loop looks for more."""
+        """Add a response, which is sent at the end of this iteration of the loop, or when the batch is full."""
         self.waiting.append((transport, start, head, rest))
-        if len(self.waiting) >= MOST:
-            self.end()
+        if len(self.waiting) >= MAX_BATCH:
+            self.commit()
         elif len(self.waiting) == 1:
-            loop.call_soon(self.end)
+            loop.call_soon(self.commit)
 
-    def end(self) -> None:
-        """Write, then send."""
+    def commit(self) -> None:
+        """Write what the responses confirm, then send them."""
         waiting, self.waiting = self.waiting, []
         if not waiting:
             return
         try:
-            failed = self.at_once.end()
-        except Exception:  # nobody is told that something was kept
-            log.exception("what %d answers rest on could not be written", len(waiting))
+            failed = self.responder.commit()
+        except Exception:  # no client may read a confirmation of what was not written
+            log.exception("What %d responses confirm could not be written", len(waiting))
             for transport, *_ in waiting:
                 transport.abort()
             return

@@ -1,4 +1,4 @@
-"""All addresses. Each room lists its own; the hot doors never come here (see `config.asgi`)."""
+"""The URLs of all apps. Requests to fast applications (`config.asgi`) do not get here."""
 
 from django.urls import include, path, re_path
 
@@ -17,6 +17,6 @@ urlpatterns = [
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]
 
-handler403 = "config.refusals.forbidden"
-handler404 = "config.refusals.not_found"
-handler400 = "config.refusals.bad_request"
+handler403 = "config.refusals.handle_forbidden"
+handler404 = "config.refusals.handle_not_found"
+handler400 = "config.refusals.handle_bad_request"

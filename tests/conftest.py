@@ -1,4 +1,4 @@
-"""What every test may ask for: people, a site, a key, a client, a clean store.
+"""Fixtures of all tests: users, a site, a key, a client, an empty store.
 
 alice owns the account, bob is her guest (he may see her site), charlie is a stranger with an account of his own.
 DATA_DIR is a directory of this process alone, chosen before Django reads its settings; with it the embedded event
@@ -16,17 +16,19 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-# Compiled code is kept, whatever the environment says: every worker and server would spend seconds on it again
+# Keep compiled code, which every worker and server would otherwise spend seconds on
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-MEMORY = "/dev/shm"  # files that live for minutes need no disk
+MEMORY = "/dev/shm"  # files for minutes need no disk
 roomy = os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free > 4 << 30
 DATA_DIR = tempfile.mkdtemp(prefix=f"footfall-{WORKER}-", dir=os.environ.get("TESTS_DIR", MEMORY if roomy else None))
 os.environ["DATA_DIR"] = DATA_DIR
-for name in ("EVENTS_URL", "DATABASE_URL", "REDIS_URL"):  # the embedded defaults, unless the services' runner says so
-    told = os.environ.get(f"TESTS_{name}", "")
-    os.environ[name] = told.replace("WORKER", WORKER).replace("NUMBER", WORKER.removeprefix("gw").replace("main", "0"))
+for name in ("EVENTS_URL", "DATABASE_URL", "REDIS_URL"):  # the embedded defaults, unless tests/services sets others
+    template = os.environ.get(f"TESTS_{name}", "")
+    os.environ[name] = template.replace("WORKER", WORKER).replace(
+        "NUMBER", WORKER.removeprefix("gw").replace("main", "0")
+    )
 os.environ.setdefault("SECRET_KEY", "only for tests, and long enough that no check complains about it")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -60,16 +62,16 @@ from tracking import store as event_store
 from tracking.store import correct, insert, move, session
 
 PASSWORD = "correct horse battery"
-# The engine compiles what is asked three times, which pays for millions of rows and costs a fifth of a page here
+# The store compiles expressions of repeated queries, which costs more than it saves with few rows
 session.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expressions=0, compile_sort_description=0)
 
 
-gc.disable()  # what is collected stays: looking through it took a fifth of the time
+gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of operations get names of their own: of one name, parallel workers run a single one."""
+    """Give tests of API operations unique names: of equal names, parallel workers would run a single one."""
     for item in items:
         operation = getattr(item, "operation_label", None)
         if operation and operation not in item.nodeid:
@@ -77,7 +79,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Of memory, only what tests themselves use is looked through from now on."""
+    """Exclude what is loaded now from garbage collection."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
@@ -91,14 +93,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def migrated_store() -> None:
-    """The event store with its tables, once per process; what tests record arrives before anybody asks."""
+    """The migrated event store, once per process. What tests record is inserted before every query."""
     from tests.support import settle
 
     event_store.migrate()
 
     def settled(function: Any) -> Any:
         def first_settle(*args: Any) -> Any:
-            if not insert.gate.mine():  # settling itself comes through here too
+            if not insert.gate.mine():  # settling itself queries the store
                 settle()
             return function(*args)
 
@@ -107,13 +109,13 @@ def migrated_store() -> None:
     session._take = settled(session._take)
     correct.nodes = settled(correct.nodes)
     move.nodes = settled(move.nodes)
-    insert.gate.times = settled(insert.gate.times)  # asked before an answer that is kept is given again
+    insert.gate.times = settled(insert.gate.times)  # called before a cached response is used
     request_started.connect(settle)
 
 
 @pytest.fixture
 def store(migrated_store: None) -> Iterator[Any]:
-    """`tracking.store`, empty; what a test left in the spool is gone as well."""
+    """`tracking.store` without rows, and an empty spool."""
     from tests.support import forget_traffic
 
     forget_traffic()
@@ -123,7 +125,7 @@ def store(migrated_store: None) -> Iterator[Any]:
 
 @pytest.fixture
 def fresh_links(store: Any) -> Iterator[None]:
-    """An empty store, and a redirector that knows as little as one that has just started."""
+    """An empty store, and a redirector with empty caches."""
     from tests.links_support import forget
 
     forget()
@@ -151,10 +153,10 @@ def alice(account: Account) -> User:
 
 @pytest.fixture
 def site(account: Account) -> Site:
-    """Alice's site, example.com, in UTC. She has proved that the domain is hers."""
-    made = site_create(account=account, domain="example.com", by_operator=True)
+    """Alice's site, example.com, in UTC. She has verified that the domain is hers."""
+    site = site_create(account=account, domain="example.com", by_operator=True)
     known.refresh()
-    return made
+    return site
 
 
 @pytest.fixture
@@ -191,8 +193,7 @@ def api_key(site: Site) -> str:
 
 @pytest.fixture(autouse=True)
 def forget_sites() -> Iterator[None]:
-    """The memory of sites, keys and open visits must not outlive the rows of a test; nor what Redis knows, nor how
-    often somebody tried to log in."""
+    """Clear the caches of sites, keys and open visits, Redis, and the counters of log-in attempts after every test."""
     yield
     known.forget()
     caches["throttles"].clear()

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from config.databases import sqlite_settings
+from config.databases import build_sqlite_settings
 
 ALIAS = "older"
 
@@ -18,7 +18,7 @@ ALIAS = "older"
 @contextmanager
 def database_before(folder: Path, targets: list[tuple[str, str]]) -> Iterator[Any]:
     """An SQLite database migrated to `targets` only; yields the models of that time. Its alias is ALIAS."""
-    connections.databases[ALIAS] = {**connections.databases["default"], **sqlite_settings(folder / "old.sqlite3")}
+    connections.databases[ALIAS] = {**connections.databases["default"], **build_sqlite_settings(folder / "old.sqlite3")}
     try:
         yield MigrationExecutor(connections[ALIAS]).migrate(targets).apps
     finally:

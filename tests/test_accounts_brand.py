@@ -6,9 +6,9 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts.brand import OURS, PRODUCT, brand_by_host, brand_of
+from accounts.brand import OURS, PRODUCT_NAME, brand_of, find_brand_by_host
 from accounts.custom_domains.models import Purpose
-from accounts.invitations import setup_link
+from accounts.invitations import create_setup_link
 from accounts.models import Account, Membership, User
 from accounts.services import account_brand_set
 from tests.support import prove_host
@@ -35,7 +35,7 @@ def words_of(answer) -> str:
 
 
 def test_our_own_host_carries_our_name(client: Client, branded) -> None:
-    assert PRODUCT in client.get("/login").content.decode()
+    assert PRODUCT_NAME in client.get("/login").content.decode()
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -46,7 +46,7 @@ def test_no_page_or_header_of_a_branded_host_carries_our_name(client: Client, br
     pages = [*PAGES, *(f"/sites/{site.pk}/settings/{slug}" for slug in slugs)]
     for page in pages:
         answer = client.get(page, headers={"host": HOST})
-        assert PRODUCT.lower() not in words_of(answer), page
+        assert PRODUCT_NAME.lower() not in words_of(answer), page
         if answer.status_code == 200:
             assert "Agency Numbers" in answer.content.decode(), page
 
@@ -58,7 +58,7 @@ def test_its_mails_come_from_the_brand_and_lead_to_its_host(client: Client, bran
     assert len(mail.outbox) == 2
     for letter in mail.outbox:
         text = str(letter.message())
-        assert PRODUCT.lower() not in text.lower()
+        assert PRODUCT_NAME.lower() not in text.lower()
         assert f"{HOST}/" in text
         assert letter.from_email == f"Agency Numbers <noreply@{HOST}>"
 
@@ -77,10 +77,10 @@ def test_the_snippet_of_a_branded_account_names_its_host(client: Client, branded
     assert f"//{HOST}/js" in page
 
 
-def test_a_host_shows_the_brand_of_who_proved_it(branded, charlie) -> None:
+def test_a_host_shows_the_brand_of_who_verified_it(branded, charlie) -> None:
     other = Membership.objects.get(user=charlie).account
     account_brand_set(account=other, host=HOST, name="Not the agency")
-    assert brand_by_host(HOST).name == "Agency Numbers" and brand_of(other) == OURS
+    assert find_brand_by_host(HOST).name == "Agency Numbers" and brand_of(other) == OURS
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_a_brand_that_could_do_harm_is_refused(account, field: str, value: str) 
 
 def test_an_empty_host_switches_the_label_off(branded) -> None:
     account_brand_set(account=branded, host="")
-    assert brand_by_host(HOST) == OURS
+    assert find_brand_by_host(HOST) == OURS
 
 
 def test_a_name_cannot_break_out_of_the_mail_header(branded) -> None:
     account_brand_set(account=branded, host=HOST, name='Evil" <x@y.z>')
-    assert brand_by_host(HOST).sender == f"Evil xy.z <noreply@{HOST}>"
+    assert find_brand_by_host(HOST).sender == f"Evil xy.z <noreply@{HOST}>"
 
 
 def test_the_set_up_page_speaks_of_us_on_our_host_only(client: Client, db) -> None:
-    assert PRODUCT in client.get(setup_link("")).content.decode()
+    assert PRODUCT_NAME in client.get(create_setup_link("")).content.decode()

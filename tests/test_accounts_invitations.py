@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import allowed, may
+from accounts.access import allowed, may_in_account
 from accounts.keys import key_hash
 from accounts.models import Account, Invitation, Membership, Role, User
 from accounts.services import grant_set
@@ -160,13 +160,13 @@ def invited_by_api(client: Client) -> dict[str, Any]:
 
 
 def test_the_api_gives_the_link_only_if_no_mail_could_be_sent(inside: Client, settings, tmp_path) -> None:
-    said = {"email": ZOE, "role": "viewer"}
-    assert invited_by_api(inside) == {**said, "link": "", "mailed": True}
+    expected = {"email": ZOE, "role": "viewer"}
+    assert invited_by_api(inside) == {**expected, "link": "", "mailed": True}
     settings.EMAIL_BACKEND = f"{__name__}.NoServer"
     away = invited_by_api(inside)
     assert away["mailed"] is False and "/join/" in away["link"]
     settings.EMAIL_BACKEND = f"{__name__}.NoSuchMailbox"
-    assert invited_by_api(inside) == {**said, "link": "", "mailed": False}, "else the inviter could be that address"
+    assert invited_by_api(inside) == {**expected, "link": "", "mailed": False}, "else the inviter could be that address"
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
     written = invited_by_api(inside)
     assert written["mailed"] is False and "/join/" in written["link"]
@@ -190,18 +190,18 @@ def test_an_invitation_is_sent_again_with_a_new_link_and_taken_back(inside: Clie
 
 def test_a_guest_who_did_not_accept_is_invited_again_or_forgotten(inside: Client, account, on_commit) -> None:
     with on_commit():
-        made = master(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
+        guest = master(account).post("/account/guests", {"email": ZOE, "name": "Zoe's blog"})
     first = mailed()
     page = inside.get("/account/team").content.decode()
     assert page.count(ZOE) == 1, "among those invited, not among the members"
-    inside.post("/links/guests", {"again": made["id"]})
+    inside.post("/links/guests", {"again": guest["id"]})
     assert Client().get(first).status_code == 404 and Client().get(mailed()).status_code == 200
     Invitation.objects.update(revoked=timezone.now())
     assert ZOE in inside.get("/account/team").content.decode(), "also without an open link"
-    inside.post(f"/account/team/{made['id']}/invite")
+    inside.post(f"/account/team/{guest['id']}/invite")
     assert Client().get(mailed()).status_code == 200
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/revoke")
-    assert Program(made["apiKey"]).call("GET", "/account").status_code == 401
+    assert Program(guest["apiKey"]).call("GET", "/account").status_code == 401
     assert not User.objects.filter(email=ZOE).exists(), "nobody is kept who was only invited"
 
 
@@ -212,8 +212,8 @@ def test_only_so_many_people_are_invited_in_a_day_however(inside: Client, accoun
     inside.post(f"/account/invitations/{Invitation.objects.get().pk}/revoke")
     inside.post(f"/sites/{site.pk}/settings/team", {"email": "two@example.org", "right": "read"})
     inside.post(f"/account/invitations/{Invitation.objects.open().get().pk}/renew")
-    made = master(account).post("/account/guests", {"email": "three@example.org"})
-    master(account).delete(f"/account/guests/{made['id']}")
+    guest = master(account).post("/account/guests", {"email": "three@example.org"})
+    master(account).delete(f"/account/guests/{guest['id']}")
     assert len(mail.outbox) == 3  # the fourth waits for its transaction
     refused = inside.post("/account/team", {"email": "four@example.org", "role": "viewer"})
     assert "4 invitations in 24 hours" in refused.content.decode()
@@ -243,13 +243,13 @@ def test_an_account_has_so_many_guests_and_those_invited_count(inside: Client, a
 
 def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
     group = belongings.group_create(account=account, name="Partners")
-    made = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
+    guest = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
     body = {"action": "add", "id": group.pk, "verb": "r"}
-    master(account).post(f"/account/guests/{made['id']}/group/permissions/patch", body)
-    theirs = program_of(Membership.objects.get(pk=made["id"]))
+    master(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
+    theirs = program_of(Membership.objects.get(pk=guest["id"]))
     assert theirs.get(f"/groups/{group.pk}")["name"] == "Partners"
     assert theirs.get("/account")["firstName"] == "Bob's blog"
-    master(account).delete(f"/account/guests/{made['id']}")
+    master(account).delete(f"/account/guests/{guest['id']}")
     assert theirs.call("GET", "/account").status_code == 401
 
 
@@ -258,13 +258,13 @@ def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, a
 
 def test_a_pending_guest_who_is_made_viewer_accepts_both_at_once(inside: Client, account, site, on_commit) -> None:
     with on_commit():
-        made = master(account).post("/account/guests", {"email": ZOE})
-    key = made["apiKey"]
+        guest = master(account).post("/account/guests", {"email": ZOE})
+    key = guest["apiKey"]
     inside.post("/account/team", {"email": ZOE, "role": "viewer"})
     Client().post(mailed(), NEW)
     zoe = Membership.objects.get(user__email=ZOE)
-    assert (zoe.pk, zoe.role) == (made["id"], Role.VIEWER)
-    assert may(zoe.user, account, "view")
+    assert (zoe.pk, zoe.role) == (guest["id"], Role.VIEWER)
+    assert may_in_account(zoe.user, account, "view")
     assert Program(key).call("GET", "/account").status_code == 401, "editors saw the guest's key; a viewer's is theirs"
 
 
@@ -295,8 +295,8 @@ def test_a_guest_invited_under_another_address_has_both_rights(inside: Client, a
     more = site_create(account=account, domain="more.example")
     inside.post(f"/sites/{more.pk}/settings/team", {"email": "bob@work.example", "right": "read"})
     logged_in(bob).post(mailed())
-    for one in (site, more):
-        assert allowed(bob, account, "site", one.pk, "view")
+    for row in (site, more):
+        assert allowed(bob, account, "site", row.pk, "view")
     assert bob.memberships.count() == 1
 
 
@@ -310,9 +310,9 @@ def test_a_guest_gets_one_site_more_without_a_mail(inside: Client, account, site
 
 def test_sites_shared_before_the_guest_accepts_are_all_there(inside: Client, account, site) -> None:
     more, gone = (site_create(account=account, domain=name) for name in ("more.example", "gone.example"))
-    for one in (site, gone, more):
-        inside.post(f"/sites/{one.pk}/settings/team", {"email": ZOE, "right": "read"})
-        if one == gone:
+    for row in (site, gone, more):
+        inside.post(f"/sites/{row.pk}/settings/team", {"email": ZOE, "right": "read"})
+        if row == gone:
             inside.delete(f"/api/v1/sites/{gone.pk}")
     inside.post(f"/sites/{site.pk}/settings/team", {"email": ZOE, "right": "write"})
     assert Invitation.objects.open().count() == 1

@@ -72,13 +72,13 @@ def test_an_owner_who_becomes_less_may_know_the_account_key(inside: Client, acco
 def test_an_editor_who_becomes_a_guest_of_one_site_leaves_the_keys_of_the_others(inside: Client, account, site) -> None:
     more = site_create(account=account, domain="more.example")
     erin = member(account, "erin", Role.EDITOR)
-    kept, ended = (api_key_create(site=one, name=one.domain, user=erin)[0] for one in (site, more))
+    remaining, ended = (api_key_create(site=row, name=row.domain, user=erin)[0] for row in (site, more))
     form = {"role": "guest", f"grant-site-{site.pk}": "write"}
     page = inside.get(f"/account/team/{erin.memberships.get().pk}").content.decode()
     assert "API keys (2)" in page and "more.example" in page, "the form says beforehand what may end"
     inside.post(f"/account/team/{erin.memberships.get().pk}", form)
     assert exposed() == {("site", more.pk, "Erin (erin@example.com)")}
-    assert set(ApiKey.objects.filter(revoked=None)) == {kept}
+    assert set(ApiKey.objects.filter(revoked=None)) == {remaining}
     assert ended.pk not in ApiKey.objects.filter(revoked=None).values_list("pk", flat=True)
 
 
@@ -100,9 +100,9 @@ def test_a_guest_with_whom_a_site_is_shared_no_more(inside: Client, account, sit
     grant_set(membership=guest, kind="site", object_id=more.pk, right=Right.READ)
     inside.post(f"/sites/{more.pk}/settings/team/{guest.pk}/remove")
     assert exposed() == {("site", more.pk, "Bob (bob@example.com)")}
-    known_before = Site.objects.get(pk=more.pk).sitekey
+    old_key = Site.objects.get(pk=more.pk).sitekey
     api(inside, "post", f"sites/{more.pk}/keys/rotate")
-    assert not exposed() and Site.objects.get(pk=more.pk).sitekey != known_before
+    assert not exposed() and Site.objects.get(pk=more.pk).sitekey != old_key
 
 
 def test_a_guest_who_rises_leaves_only_what_the_new_role_may_not(inside: Client, account, site, bob) -> None:
@@ -126,9 +126,9 @@ def test_a_key_is_kept_by_a_press_or_the_api_and_goes_with_its_site(inside: Clie
     first, second = api(inside, "get", "exposed-keys").json()["results"]
     inside.post(f"/account/team/keys/{first['id']}/dismiss")
     assert api(inside, "delete", f"exposed-keys/{first['id']}").status_code == 404
-    old = {one.pk: one.sitekey for one in Site.objects.all()}
+    old = {row.pk: row.sitekey for row in Site.objects.all()}
     api(inside, "delete", f"sites/{second['object_id']}")
-    assert not exposed() and {one.pk: one.sitekey for one in Site.objects.all()} == old
+    assert not exposed() and {row.pk: row.sitekey for row in Site.objects.all()} == old
 
 
 def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
@@ -138,23 +138,23 @@ def test_secrets_that_an_editor_could_read_are_listed_and_can_be_replaced(
     site_update(site=site, proxy_secret="a-word-of-the-proxy")
     hook = Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
     alice = User.objects.get(email="alice@example.com")
-    kept, own = (share_create(site=site, name=user.name, user=user) for user in (alice, erin))
+    remaining, own = (share_create(site=site, name=user.name, user=user) for user in (alice, erin))
     share_create(site=charlies_site, name="other account")
     secret = hook.secret
     inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
     person = "Erin (erin@example.com)"
     site_keys = {("site", site.pk, person), ("proxy-secret", site.pk, person)}
-    assert exposed() == {*site_keys, ("webhook-secret", hook.pk, person), ("share", kept.pk, person)}
+    assert exposed() == {*site_keys, ("webhook-secret", hook.pk, person), ("share", remaining.pk, person)}
     page = inside.get("/account/team").content.decode()
     for label in (f"Secret word of the proxy of {site}", "Webhook secret of Pager", f"Shared link of Alice ({site})"):
         assert label in page, label
     for row in ExposedKey.objects.exclude(kind="site"):
         inside.post(f"/account/team/keys/{row.pk}/replace")
     assert exposed() == {("site", site.pk, person)}
-    for row in (site, hook, kept, own):
+    for row in (site, hook, remaining, own):
         row.refresh_from_db()
     assert site.proxy_secret not in ("", "a-word-of-the-proxy") and hook.secret != secret
-    assert kept.revoked and own.revoked
+    assert remaining.revoked and own.revoked
 
 
 def test_a_channel_that_is_deleted_leaves_the_list(inside: Client, account, site) -> None:
@@ -187,7 +187,7 @@ def test_open_invitations_and_mails_of_alerts_end_with_the_person(inside: Client
     assert "Open invitations (1)" in page and "Alert channels that mail to them (1)" in page
     inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
     assert not account.invitations.open().exists()
-    assert {one.name: one.enabled for one in Channel.objects.all()} == {
+    assert {row.name: row.enabled for row in Channel.objects.all()} == {
         "Erin@example.com": False,
         "ops@example.com": True,
     }
@@ -206,10 +206,10 @@ def test_only_what_was_made_in_this_account_ends(inside: Client, account, site, 
 
 def test_a_guest_made_a_member_of_the_team_has_a_key_the_team_does_not_know(inside: Client, account, bob) -> None:
     guest = bob.memberships.get()
-    seen = master(account).get(f"/account/guests/{guest.pk}")["apiKey"]
-    assert Program(seen).call("GET", "/account").status_code == 200
+    allowed_count = master(account).get(f"/account/guests/{guest.pk}")["apiKey"]
+    assert Program(allowed_count).call("GET", "/account").status_code == 200
     api(inside, "patch", f"members/{guest.pk}", {"role": "owner"})
-    assert Program(seen).call("GET", "/account").status_code == 401
+    assert Program(allowed_count).call("GET", "/account").status_code == 401
 
 
 def test_a_member_replaces_their_own_key(account, alice) -> None:
@@ -260,13 +260,13 @@ def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, 
         account.authkey, more.sitekey, more.sitekey_admin, "more.example", "hidden-link", *SECRETS.values(),
         account.memberships.get(user=alice).authkey,
     )  # fmt: skip
-    seen = 0
+    allowed_count = 0
     for page in pages_of(site):
         answer = client.get(page)
-        seen += answer.status_code == 200
+        allowed_count += answer.status_code == 200
         body = b"" if answer.streaming else answer.content
         assert not [secret for secret in hidden if secret in body.decode(errors="replace")], page
-    assert seen >= 40
+    assert allowed_count >= 40
     channel = Channel.objects.get().pk
     for page in (f"{more.pk}/", f"{more.pk}/uptime/{monitor.pk}/edit", f"{site.pk}/alerts/channels/{channel}"):
         assert client.get(f"/sites/{page}").status_code == 404
@@ -284,8 +284,8 @@ def test_what_can_be_given_is_bounded_searched_and_never_lost(inside: Client, ac
     assert len(offered) == len(set(offered)) == 201 and {str(last), str(site.pk)} <= set(offered)
     form = {"role": "guest", f"grant-site-{last}": "read", f"grant-site-{site.pk}": "read"}
     assert inside.post(address, form).status_code == 302
-    found = set(re.findall(r'name="grant-site-(\d+)"', inside.get(f"{address}?q=s23").content.decode()))
-    assert found == {str(site.pk), str(last), *(str(site.pk + number) for number in range(230, 240))}
+    choices = set(re.findall(r'name="grant-site-(\d+)"', inside.get(f"{address}?q=s23").content.decode()))
+    assert choices == {str(site.pk), str(last), *(str(site.pk + number) for number in range(230, 240))}
     assert set(guest.grants.values_list("object_id", flat=True)) == {site.pk, last}
     assert 'role="search"' in inside.get("/account/team?q=s23").content.decode()
 
@@ -321,13 +321,13 @@ def test_what_is_not_of_the_account_cannot_be_given(inside: Client, bob, charlie
 def test_an_editor_who_leaves_may_know_the_keys_of_guests(inside: Client, account, site, bob) -> None:
     erin, guest = member(account, "erin", Role.EDITOR).memberships.get(), bob.memberships.get()
     master(account).post(f"/account/guests/{guest.pk}", {"extendedGrants": {"allowAllGrants": True}})
-    (shown,) = Program(erin.authkey).get("/account/guests?_expand=true")["entities"]
+    (listed,) = Program(erin.authkey).get("/account/guests?_expand=true")["entities"]
     assert api(inside, "delete", f"members/{erin.pk}").status_code == 204
-    assert Program(shown["apiKey"]).get("/datapoints") == {"entities": []}
+    assert Program(listed["apiKey"]).get("/datapoints") == {"entities": []}
     assert ("guest", guest.pk, "Erin (erin@example.com)") in exposed()
     assert "Guest key of Bob" in inside.get("/account/team").content.decode()
     inside.post(f"/account/team/keys/{ExposedKey.objects.get(kind='guest').pk}/replace")
-    assert Program(shown["apiKey"]).call("GET", "/datapoints").status_code == 401
+    assert Program(listed["apiKey"]).call("GET", "/datapoints").status_code == 401
     assert not ExposedKey.objects.filter(kind="guest").exists()
 
 
@@ -335,8 +335,8 @@ def test_a_viewer_and_a_guest_know_no_keys_of_guests_and_a_guest_who_goes_leaves
     inside: Client, account, site, bob
 ) -> None:
     vera, erin = (member(account, *who).memberships.get() for who in (("vera", Role.VIEWER), ("erin", Role.EDITOR)))
-    for one in (vera, erin):
-        api(inside, "delete", f"members/{one.pk}")
+    for row in (vera, erin):
+        api(inside, "delete", f"members/{row.pk}")
     assert {person for kind, _, person in exposed() if kind == "guest"} == {"Erin (erin@example.com)"}
     api(inside, "delete", f"members/{bob.memberships.get().pk}")
     assert "guest" not in {kind for kind, _, _ in exposed()}
@@ -350,7 +350,7 @@ def test_an_owner_who_becomes_less_leaves_no_invitation_to_become_owner(inside: 
     for email, role in (("second@example.org", "owner"), ("third@example.org", "admin")):
         api(logged_in(olga), "post", "members", {"email": email, "role": role})
     assert api(inside, "patch", f"members/{olga.memberships.get().pk}", {"role": "admin"}).status_code == 200
-    assert [one.email for one in Invitation.objects.open()] == ["third@example.org"]
+    assert [row.email for row in Invitation.objects.open()] == ["third@example.org"]
     (link, _) = [re.search(r"/join/\w+", str(letter.body))[0] for letter in mail.outbox]
     assert Client().get(link).status_code == 404
 
@@ -361,4 +361,4 @@ def test_invitations_that_were_sent_with_the_accounts_key_end_with_it(inside: Cl
     Client().post("/api/v1/members", body, content_type="application/json", headers=headers)
     api(inside, "post", "members", {"email": "third@example.org", "role": "viewer"})
     inside.post("/account/key")
-    assert [one.email for one in Invitation.objects.open()] == ["third@example.org"]
+    assert [row.email for row in Invitation.objects.open()] == ["third@example.org"]

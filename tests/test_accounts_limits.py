@@ -41,15 +41,15 @@ def test_the_last_one_is_allowed_and_one_more_is_refused_with_the_number() -> No
 
 
 def run(*words: object) -> str:
-    said = StringIO()
-    call_command("limits", *map(str, words), stdout=said)
-    return said.getvalue()
+    output = StringIO()
+    call_command("limits", *map(str, words), stdout=output)
+    return output.getvalue()
 
 
 def test_an_operator_sets_limits_by_a_command_and_reads_them(account: Account, site: Site) -> None:
     assert "sites: 2,000 sites\n" in run(account.pk)
-    said = run(account.name, "sites=1", "clicky_per_minute=0", "plan=Pro")
-    assert "sites: 1 sites (default: 2,000)" in said and "plan: Pro" in said
+    output = run(account.name, "sites=1", "clicky_per_minute=0", "plan=Pro")
+    assert "sites: 1 sites (default: 2,000)" in output and "plan: Pro" in output
     account.refresh_from_db()
     assert account.limits == {"sites": 1, "clicky_per_minute": 0, "plan": "Pro"}
     with pytest.raises(ValidationError, match="This account may have 1 sites"):

@@ -41,8 +41,8 @@ def test_passwords_are_kept_as_argon2(db: None, settings) -> None:
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, dora: User) -> None:
     wrong = log_in(client, password="not the password")
     unknown = log_in(client, email="nobody@example.org")
-    said = "do not belong together"
-    assert said in wrong.content.decode() and said in unknown.content.decode()
+    message = "do not belong together"
+    assert message in wrong.content.decode() and message in unknown.content.decode()
     assert not is_in(client)
 
 
@@ -69,7 +69,7 @@ def test_the_person_can_still_log_in_from_another_address_meanwhile(client: Clie
 
 
 def test_one_address_cannot_try_many_people(client: Client, dora: User) -> None:
-    for _ in range(throttle.LOGIN_ADDRESS.most - 2):
+    for _ in range(throttle.LOGIN_ADDRESS.max_attempts - 2):
         throttle.count_attempt((throttle.LOGIN_ADDRESS, "198.51.100.7"))
     for number in range(2):
         log_in(client, email=f"person{number}@example.org", password="guess", REMOTE_ADDR="198.51.100.7")
@@ -138,9 +138,9 @@ def test_the_token_leaves_the_address_and_works_where_the_link_was_opened_only(c
 def test_an_older_link_ends_with_the_password_it_was_for(client: Client, dora: User) -> None:
     first, second = reset_path(client), reset_path(client)
     elsewhere = Client()
-    kept = opened(elsewhere, first)
+    address = opened(elsewhere, first)
     client.post(opened(client, second), {"password": "quite another password"})
-    assert elsewhere.post(kept, {"password": "yet another password"}).status_code == 404
+    assert elsewhere.post(address, {"password": "yet another password"}).status_code == 404
     assert Client().get(first).status_code == 404
     assert log_in(Client(), password="quite another password").status_code == 302
 

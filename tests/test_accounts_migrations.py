@@ -13,7 +13,7 @@ from accounts.access import bearer_of
 from accounts.models import Invitation, Membership, User
 
 BEFORE, AFTER = [("accounts", "0005_account_usage")], [("accounts", "0008_exposed_keys")]
-MADE = datetime(2026, 1, 5, tzinfo=UTC)
+CREATED = datetime(2026, 1, 5, tzinfo=UTC)
 PASSWORD = "a long enough password"
 
 
@@ -37,10 +37,10 @@ def test_people_who_came_stay_and_guests_who_never_did_are_asked(old: Any) -> No
     here = account.objects.create(name="Here")
 
     def join(name: str, role: str = "guest", came: bool = False, options: Any = None, hash: str = "") -> Any:
-        login = MADE if came else None
+        login = CREATED if came else None
         person = user.objects.create(email=f"{name}@example.org", password=make_password(PASSWORD), last_login=login)
         row = membership.objects.create(user=person, account=here, role=role, options=options or {}, authkey_hash=hash)
-        membership.objects.filter(pk=row.pk).update(created=MADE)
+        membership.objects.filter(pk=row.pk).update(created=CREATED)
         return row
 
     join("owner", "owner")
@@ -56,8 +56,8 @@ def test_people_who_came_stay_and_guests_who_never_did_are_asked(old: Any) -> No
 
     pending = set(Membership.objects.pending().values_list("user__email", flat=True))
     assert pending == {"made@example.org", "both@example.org"}
-    assert set(Membership.objects.accepted().filter(account_id=here.pk).values_list("accepted", flat=True)) == {MADE}
-    usable = {one.email.partition("@")[0] for one in User.objects.all() if check_password(PASSWORD, one.password)}
+    assert set(Membership.objects.accepted().filter(account_id=here.pk).values_list("accepted", flat=True)) == {CREATED}
+    usable = {row.email.partition("@")[0] for row in User.objects.all() if check_password(PASSWORD, row.password)}
     assert usable == {"owner", "came", "invited-guest", "both"}, "both has an account of their own"
     Membership.objects.get(user__email="made@example.org").save()  # its hash was not written by the old models
     assert bearer_of(key), "a guest's own key goes on"

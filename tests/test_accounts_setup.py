@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import may
-from accounts.invitations import SETUP_HOURS, setup_link
+from accounts.access import may_in_account
+from accounts.invitations import SETUP_HOURS, create_setup_link
 from accounts.models import Account, Invitation, Membership, User
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ FIELDS = {"name": "Ada", "email": "ada@example.org", "password": "a long enough 
 
 
 def path() -> str:
-    return setup_link("")
+    return create_setup_link("")
 
 
 def test_a_fresh_installation_sends_the_log_in_page_to_the_hint(client: Client, db: None) -> None:
@@ -56,7 +56,7 @@ def test_the_first_user_owns_a_new_account_and_the_demo(client: Client, db: None
     assert client.post(link, FIELDS)["Location"] == "/"
     ada = User.objects.get()
     assert ada.is_operator and ada.check_password(FIELDS["password"])
-    assert may(ada, demo, "manage") and may(ada, Account.objects.get(name="Ada Ltd"), "manage")
+    assert may_in_account(ada, demo, "manage") and may_in_account(ada, Account.objects.get(name="Ada Ltd"), "manage")
     assert client.get("/me").status_code == 200
 
 

@@ -109,18 +109,20 @@ def test_a_guests_answers_say_nothing_of_the_person_before_they_accept(alice, ch
     alice.name = "Alice Adams"
     alice.save()
     theirs = master(charlies)
-    known_person, unknown = (theirs.post("/account/guests", {"email": e}) for e in (alice.email, "who@example.org"))
-    for row in (known_person, unknown):
+    registered, unregistered = (theirs.post("/account/guests", {"email": e}) for e in (alice.email, "who@example.org"))
+    for row in (registered, unregistered):
         assert row.pop("email") == row.pop("userName")
         for name in ("id", "apiKey", "key", "creationDate"):
             row.pop(name)
-    assert known_person == unknown
+    assert registered == unregistered
     assert theirs.get("/account/guests/count?textSearch=Adams") == {"count": 0}
     guest = Membership.objects.get(account=charlies, user=alice)
-    said = json.dumps(Program(guest.authkey).get("/account")) + json.dumps(theirs.get(f"/account/guests/{guest.pk}"))
-    said += send(bearer(guest.authkey), "get", "me").content.decode()
-    said += logged_in(charlies.memberships.get(role="owner").user).get("/links/guests").content.decode()
-    assert "Adams" not in said
+    responses = json.dumps(Program(guest.authkey).get("/account")) + json.dumps(
+        theirs.get(f"/account/guests/{guest.pk}")
+    )
+    responses += send(bearer(guest.authkey), "get", "me").content.decode()
+    responses += logged_in(charlies.memberships.get(role="owner").user).get("/links/guests").content.decode()
+    assert "Adams" not in responses
 
 
 # -- roles --------------------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.access import Bearer, allowed, bearer_of, granted, may
+from accounts.access import Bearer, allowed, bearer_of, granted, may_in_account
 from accounts.invitations import DAYS, invitation_create
 from accounts.models import Account, Grant, Invitation, Membership, Role, User
-from accounts.services import grant_set, member_remove, member_role_set
+from accounts.services import grant_set, member_access_set, member_remove
 
 NEW = {"name": "Zoe", "password": "a long enough password"}
 
@@ -44,7 +44,7 @@ def invite(client: Client, email: str = "zoe@example.org", role: str = "viewer",
 def test_a_role_says_what_one_may_do_everywhere(account, role: str, words: str) -> None:
     user = User.objects.create_user("r@example.org")
     Membership.objects.create(user=user, account=account, role=role)
-    assert {word for word in ("view", "edit", "manage") if may(user, account, word)} == set(words.split())
+    assert {word for word in ("view", "edit", "manage") if may_in_account(user, account, word)} == set(words.split())
 
 
 def test_a_guest_may_do_with_a_thing_what_the_grant_says(account, bob, site) -> None:
@@ -63,12 +63,12 @@ def test_a_guest_may_do_with_a_thing_what_the_grant_says(account, bob, site) -> 
 
 def test_a_misspelt_right_is_an_error_and_not_a_no(account, alice) -> None:
     with pytest.raises(ValueError, match="'wiew'"):
-        may(alice, account, "wiew")
+        may_in_account(alice, account, "wiew")
 
 
 def test_a_disabled_owner_may_nothing(account, alice) -> None:
     alice.is_active = False
-    assert not may(alice, account, "view")
+    assert not may_in_account(alice, account, "view")
 
 
 def test_an_authkey_stands_for_one_membership_even_if_its_user_has_more(account, charlie, bob) -> None:
@@ -76,10 +76,10 @@ def test_an_authkey_stands_for_one_membership_even_if_its_user_has_more(account,
     Membership.objects.create(user=charlie, account=account, role=Role.VIEWER)
     of_charlies = bearer_of(elsewhere.authkey.lower())
     assert isinstance(of_charlies, Bearer)
-    assert may(of_charlies, elsewhere, "manage")
-    assert not may(of_charlies, account, "view")
+    assert may_in_account(of_charlies, elsewhere, "manage")
+    assert not may_in_account(of_charlies, account, "view")
     guest = Membership.objects.get(user=bob, account=account)
-    assert not may(bearer_of(guest.authkey), account, "view")
+    assert not may_in_account(bearer_of(guest.authkey), account, "view")
     assert bearer_of("00000000-0000-0000-0000-000000000000") is None
 
 
@@ -88,7 +88,7 @@ def test_an_invited_stranger_chooses_a_password_and_is_in(inside: Client, accoun
     stranger = Client()
     assert escape(account.name) in stranger.get(link).content.decode()
     assert stranger.post(link, NEW).status_code == 302
-    assert may(User.objects.get(email="zoe@example.org"), account, "edit")
+    assert may_in_account(User.objects.get(email="zoe@example.org"), account, "edit")
     assert stranger.get("/me").status_code == 200
     assert Client().post(link, NEW).status_code == 404
 
@@ -107,7 +107,7 @@ def test_a_known_user_logs_in_first_and_joins_by_one_press(inside: Client, accou
     assert visitor.get(link)["Location"] == f"/login?next={link}"
     visitor.force_login(charlie)
     assert visitor.post(link).status_code == 302
-    assert may(charlie, account, "view")
+    assert may_in_account(charlie, account, "view")
 
 
 def test_an_invitation_grows_old(inside: Client, alice) -> None:
@@ -144,14 +144,14 @@ def test_only_an_owner_makes_owners(hers, account, bob, charlie) -> None:
     admin = Membership.objects.create(user=charlie, account=account, role=Role.ADMIN)
     guest = Membership.objects.get(user=bob, account=account)
     for act in (
-        lambda: member_role_set(membership=guest, role=Role.OWNER, by=admin),
-        lambda: member_role_set(membership=hers, role=Role.VIEWER, by=admin),
+        lambda: member_access_set(membership=guest, role=Role.OWNER, by=admin),
+        lambda: member_access_set(membership=hers, role=Role.VIEWER, by=admin),
         lambda: member_remove(membership=hers, by=admin),
         lambda: invitation_create(account=account, email="x@example.org", role=Role.OWNER, by=admin),
     ):
         with pytest.raises(ValidationError, match="Only an owner"):
             act()
-    assert member_role_set(membership=guest, role=Role.OWNER, by=hers).role == Role.OWNER
+    assert member_access_set(membership=guest, role=Role.OWNER, by=hers).role == Role.OWNER
 
 
 def test_the_last_owner_stays(inside: Client, hers) -> None:

@@ -13,7 +13,14 @@ import pytest
 from accounts.models import User
 from config import asgi as config_asgi
 from config import client_concurrency
-from config.client_concurrency import MANY_WAITING, MAX_AT_ONCE, MAX_IN_ALL, MAX_WAITING, queues
+from config.client_concurrency import (
+    CLIENT_BUSY_MESSAGE,
+    MAX_AT_ONCE,
+    MAX_RUNNING,
+    MAX_WAITING,
+    MAX_WAITING_BEFORE_FLOOD,
+    queues,
+)
 from sites.models import Site
 from tests import asgi
 from tests.test_live_streams import cookie
@@ -89,7 +96,7 @@ async def test_the_rest_of_a_clients_requests_wait_for_their_turn_in_order(behin
 
 
 async def test_a_flood_is_handled_one_by_one_and_others_are_not_held_up(behind: Application) -> None:
-    paths = numbered(MAX_AT_ONCE + MANY_WAITING + 2)
+    paths = numbered(MAX_AT_ONCE + MAX_WAITING_BEFORE_FLOOD + 2)
     tasks = [ask(path) for path in paths]
     await all_wait()
     behind.end(*paths[:MAX_AT_ONCE])
@@ -113,13 +120,13 @@ async def test_a_flood_is_handled_one_by_one_and_others_are_not_held_up(behind: 
 async def test_many_clients_together_run_a_bounded_number_of_requests_first_come_first_served(
     behind: Application,
 ) -> None:
-    paths = numbered(MAX_IN_ALL + 2)
+    paths = numbered(MAX_RUNNING + 2)
     tasks = [ask(path, f"198.51.100.{number}") for number, path in enumerate(paths, 1)]
     await all_wait()
-    assert behind.begun == paths[:MAX_IN_ALL]
+    assert behind.begun == paths[:MAX_RUNNING]
     behind.end(paths[3])
     await all_wait()
-    assert behind.begun == paths[: MAX_IN_ALL + 1]
+    assert behind.begun == paths[: MAX_RUNNING + 1]
     behind.end(*paths)
     assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
 
@@ -127,12 +134,12 @@ async def test_many_clients_together_run_a_bounded_number_of_requests_first_come
 async def test_who_waits_too_long_for_the_others_is_told_so_and_keeps_no_place(
     behind: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = numbered(MAX_IN_ALL)
+    paths = numbered(MAX_RUNNING)
     tasks = [ask(path, f"198.51.100.{number}") for number, path in enumerate(paths, 1)]
     await all_wait()
     monkeypatch.setattr(client_concurrency, "MAX_WAIT_SECONDS", 0.01)
     late = await ask("/login", "192.0.2.1")
-    assert late.status == 503 and client_concurrency.ALL_BUSY in late.text
+    assert late.status == 503 and client_concurrency.BUSY_MESSAGE in late.text
     assert "192.0.2.1" not in queues.by_client
     behind.end(*paths)
     await asyncio.gather(*tasks)
@@ -155,10 +162,10 @@ async def test_only_the_same_client_waits(behind: Application, one: str, other: 
 
 
 @pytest.mark.parametrize(("path", "sentence"), [
-    ("/login", lambda answer: f"<p>{client_concurrency.BUSY}</p>" in answer.text),
-    ("/api/v1/sites", lambda answer: json.loads(answer.body)["error"]["message"] == client_concurrency.BUSY),
-    ("/api/stats/4?output=json", lambda answer: json.loads(answer.body)[0]["error"] == client_concurrency.BUSY),
-    ("/clickmeter/datapoints", lambda answer: json.loads(answer.body)["message"] == client_concurrency.BUSY),
+    ("/login", lambda answer: f"<p>{CLIENT_BUSY_MESSAGE}</p>" in answer.text),
+    ("/api/v1/sites", lambda answer: json.loads(answer.body)["error"]["message"] == CLIENT_BUSY_MESSAGE),
+    ("/api/stats/4?output=json", lambda answer: json.loads(answer.body)[0]["error"] == CLIENT_BUSY_MESSAGE),
+    ("/clickmeter/datapoints", lambda answer: json.loads(answer.body)["message"] == CLIENT_BUSY_MESSAGE),
 ])  # fmt: skip
 async def test_one_request_too_many_is_refused_in_the_form_of_its_address(
     path: str, sentence: Any, behind: Application

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from accounts.security.client_ip import client_address, client_key, normalize_address, rate_limit_key
+from accounts.security.client_ip import client_key, get_client_address, normalize_address, rate_limit_key
 from tracking.address import visitor_address
 
 
@@ -50,7 +50,7 @@ ADDRESSES = [
 def test_pages_and_hits_know_the_same_address(peer: str, forwarded: str, address: str, settings: Any) -> None:
     settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
     request = RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
-    assert client_address(request) == address
+    assert get_client_address(request) == address
     assert visitor_address(peer, forwarded) == address
 
 

@@ -52,10 +52,10 @@ def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
 
 
 def test_a_silent_worker_is_noticed(db: Any) -> None:
-    health.beat(NOW + timedelta(hours=2))
-    assert any("silent" in text for text in health.report(NOW)["warnings"])
-    health.beat(NOW)
-    assert not any("silent" in text for text in health.report(NOW)["warnings"])
+    health.record_beat(NOW + timedelta(hours=2))
+    assert any("silent" in text for text in health.build_report(NOW)["warnings"])
+    health.record_beat(NOW)
+    assert not any("silent" in text for text in health.build_report(NOW)["warnings"])
 
 
 def test_monitors_that_were_checked_meanwhile_are_checked_again_at_once(site: Site) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from accounts.brand import PRODUCT
+from accounts.brand import PRODUCT_NAME
 from accounts.custom_domains.models import Purpose
 from accounts.services import account_brand_set
 from tests.support import prove_host
@@ -29,4 +29,4 @@ def test_it_does_not_carry_our_name(client: Client, account) -> None:
     prove_host(account, "stats.agency.example", Purpose.BRAND)
     answer = client.get("/api/schema/?format=json", headers={"host": "stats.agency.example"})
     assert answer.status_code == 200
-    assert PRODUCT.lower() not in answer.content.decode().lower()
+    assert PRODUCT_NAME.lower() not in answer.content.decode().lower()

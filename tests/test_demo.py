@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from config.demo.traffic import CROWD, STAY, somebody, starts
-from config.demo.world import EVERY, Person
+from config.demo.traffic import CROWD_PERIOD, CROWD_SIZE, choose_person, generate_starts
+from config.demo.world import REGULAR_INTERVAL, DemoPerson
 
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 
@@ -16,13 +16,13 @@ NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 def month() -> list[tuple[int, datetime]]:
     """(who, when) of every visit of a month."""
     dice = random.Random(3)
-    crowd = [Person(str(number), "", "", "", str(number), {}) for number in range(CROWD)]
-    moments = starts(NOW, 30, ZoneInfo("Europe/Berlin"), dice)
-    return [(int(somebody(crowd, 1 - (NOW - at) / STAY, dice).ip), at) for at in moments]
+    crowd = [DemoPerson(str(number), "", "", "", str(number), {}) for number in range(CROWD_SIZE)]
+    moments = generate_starts(NOW, 30, ZoneInfo("Europe/Berlin"), dice)
+    return [(int(choose_person(crowd, 1 - (NOW - at) / CROWD_PERIOD, dice).ip), at) for at in moments]
 
 
 def test_a_person_with_an_account_comes_a_few_times_a_week() -> None:
-    weeks = Counter((who, at.isocalendar().week) for who, at in month() if who % EVERY == 0)
+    weeks = Counter((who, at.isocalendar().week) for who, at in month() if who % REGULAR_INTERVAL == 0)
     often = sorted(weeks.values())
     assert often[-1] <= 14 and often[int(len(often) * 0.95)] <= 8
     assert 1 <= often[len(often) // 2] <= 4
@@ -31,7 +31,7 @@ def test_a_person_with_an_account_comes_a_few_times_a_week() -> None:
 def test_others_come_back_ever_more_rarely_and_new_ones_keep_coming() -> None:
     visits = defaultdict(list)
     for who, at in month():
-        if who % EVERY:
+        if who % REGULAR_INTERVAL:
             visits[who].append(at)
     early = [times for times in visits.values() if min(times) < NOW - timedelta(days=21)]
     back = [

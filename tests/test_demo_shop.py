@@ -12,11 +12,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import accounts_adopt, setup_link
+from accounts.invitations import accounts_adopt, create_setup_link
 from accounts.models import Membership, Role
 from accounts.services import user_create
-from config.demo.watched import verdicts
-from config.demo.world import world
+from config.demo.watched import generate_verdicts
+from config.demo.world import load_world
 from links import known as known_links
 from links import stats, windows
 from links.models import Datapoint
@@ -34,11 +34,11 @@ def demo(db: Any, store: Any, client: Client) -> Iterator[Site]:
     """The demo, adopted by the one who looks at it."""
     windows.forget()
     call_command("demo", days=DAYS, verbosity=0)
-    assert "/setup/" in setup_link(""), "a guest who cannot log in must not close the set-up"
+    assert "/setup/" in create_setup_link(""), "a guest who cannot log in must not close the set-up"
     owner = user_create(email="owner@example.com", password="a long enough password")
     accounts_adopt(user=owner)
     client.force_login(owner)
-    yield Site.objects.get(domain=world()["domain"])
+    yield Site.objects.get(domain=load_world()["domain"])
     known_links.forget()
     windows.forget()
 
@@ -126,7 +126,7 @@ def test_checks_told_later_become_what_checks_made_then_would_have(site: Site) -
     now = timezone.now()
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     row = {"milliseconds": 200, "incidents": [{"days": 2, "clock": "12:00", "minutes": 30, "cause": "Answered 502."}]}
-    (incident,) = checks_replay(monitor=monitor, verdicts=list(verdicts(row, now, 4, random.Random(1))))
+    (incident,) = checks_replay(monitor=monitor, verdicts=list(generate_verdicts(row, now, 4, random.Random(1))))
     assert incident.cause == "Answered 502." and incident.end is not None and incident.told is not None
     assert timedelta(minutes=25) <= incident.end - incident.start <= timedelta(minutes=35)
     hours = UptimeHour.objects.filter(monitor=monitor)

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import resolve
 
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from goals.models import GoalKind
 from links.api.operations import OPERATIONS
 from links.models import Mode
@@ -92,7 +92,7 @@ def test_the_pages_name_every_row_of_the_registries_they_are_about() -> None:
         "dashboard": [f"<code>{kind}</code>" for kind in GoalKind.values],
         "links": [mode.label for mode in Mode],
         "clickmeter": [f"<code>{one.method} {one.path}</code>" for one in OPERATIONS],
-        "running": [row.name for row in PERIODS],
+        "running": [row.name for row in PERIODIC_TASKS],
         "privacy": [choice.label for choice in [*Addresses, *Cookies]],
     }
     for slug, words in told.items():

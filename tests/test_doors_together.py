@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from config.asgi import at_once
-from config.together import MOST, Together
+from config.asgi import immediate_responder
+from config.together import MAX_BATCH, ResponseBatch
 from sites import known
 from sites.models import Site
 from tests.doors import ledger
@@ -49,44 +49,44 @@ def lines() -> int:
     return sum(path.read_bytes().count(b"\n") for path in settings.SPOOL_DIR.glob("*/events-*"))
 
 
-def ask(together: Together, wire: Wire, site: Site, path: str) -> None:
-    found = together.ask(scope("/in.php", f"site_id={site.pk}&type=pageview&href={path}&host=example.com"))
+def ask(together: ResponseBatch, wire: Wire, site: Site, path: str) -> None:
+    found = together.respond(scope("/in.php", f"site_id={site.pk}&type=pageview&href={path}&host=example.com"))
     assert found is not None
     together.add(Loop(), wire, b"", found[1], found[2])  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def together(site: Site, store: Any) -> Together:
+def together(site: Site, store: Any) -> ResponseBatch:
     known.refresh()
-    return Together(at_once)
+    return ResponseBatch(immediate_responder)
 
 
-def test_nobody_is_answered_before_everything_is_written(together: Together, site: Site) -> None:
+def test_nobody_is_answered_before_everything_is_written(together: ResponseBatch, site: Site) -> None:
     wire = Wire()
     for number in range(3):
         ask(together, wire, site, f"/{number}")
     assert (wire.sent, lines()) == ([], 0)
-    together.end()
+    together.commit()
     assert [there for _, there in wire.sent] == [3, 3, 3]
     assert not any(b"x-event-dropped: " in answer for answer, _ in wire.sent)
     assert ledger(site.pk) == {"received": 3, "stored": 3}
 
 
-def test_many_do_not_wait_for_the_end_of_the_turn(together: Together, site: Site) -> None:
+def test_many_do_not_wait_for_the_end_of_the_turn(together: ResponseBatch, site: Site) -> None:
     wire = Wire()
-    for number in range(MOST + 1):
+    for number in range(MAX_BATCH + 1):
         ask(together, wire, site, f"/{number}")
-    assert len(wire.sent) == lines() == MOST
-    together.end()
-    assert len(wire.sent) == lines() == MOST + 1
+    assert len(wire.sent) == lines() == MAX_BATCH
+    together.commit()
+    assert len(wire.sent) == lines() == MAX_BATCH + 1
 
 
 def test_a_hit_that_finds_no_room_is_told_and_counted(
-    together: Together, site: Site, monkeypatch: pytest.MonkeyPatch
+    together: ResponseBatch, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire, real = Wire(), os.write
     ask(together, wire, site, "/before")
-    together.end()
+    together.commit()
 
     def nearly_full(fd: int, data: bytes) -> int:
         if data.count(b"\n") > 1 or b'"path":"/b"' in data:
@@ -96,23 +96,23 @@ def test_a_hit_that_finds_no_room_is_told_and_counted(
     for path in ("/a", "/b", "/c"):
         ask(together, wire, site, path)
     monkeypatch.setattr(os, "write", nearly_full)
-    together.end()
+    together.commit()
     monkeypatch.setattr(os, "write", real)
     assert [b"x-event-dropped: spool_full\r\n" in answer for answer, _ in wire.sent] == [False, False, True, False]
     spool.flush()
     assert ledger(site.pk) == {"received": 4, "stored": 3, "spool_full": 1}
 
 
-def test_another_thread_writes_by_itself_while_a_turn_is_open(together: Together, site: Site) -> None:
+def test_another_thread_writes_by_itself_while_a_turn_is_open(together: ResponseBatch, site: Site) -> None:
     facts = known.site(site.pk)
     assert facts is not None
     wire = Wire()
-    together.at_once.begin(0)
+    together.responder.begin(0)
     other = threading.Thread(target=lambda: intake.receive(hit("/other"), facts))
     other.start()
     other.join()
     assert lines() == 1
-    together.at_once.pause()
+    together.responder.pause()
     ask(together, wire, site, "/mine")
-    together.end()
+    together.commit()
     assert lines() == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Account
 from accounts.operations.run import run_guarded
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from sites.alerts import deliver
 from sites.fair_rounds import Job, Slots, choose_rows, run_fair_round
 from sites.services import site_create
@@ -105,15 +105,15 @@ def test_the_database_gives_every_account_its_turn(db):
 
 def test_the_next_round_begins_while_the_last_one_waits_for_slow_servers(db):
     """Between the two nothing that is due waits: the next one may begin before the last one stops to claim."""
-    rows = {row.name: row for row in PERIODS}
+    rows = {row.name: row for row in PERIODIC_TASKS}
     for name, module in (("uptime", run), ("deliveries", deliver)):
-        longest, began = timedelta(seconds=rows[name].longest), []
-        assert rows[name].longest + rows[name].seconds <= module.ROUND_SECONDS
+        longest, began = timedelta(seconds=rows[name].max_seconds), []
+        assert rows[name].max_seconds + rows[name].seconds <= module.ROUND_SECONDS
 
         def first(name=name, longest=longest, began=began):
             for after in (timedelta(seconds=5), longest):
-                began.append(run_guarded(name, lambda: None, now=NOW + after, longest=longest))
+                began.append(run_guarded(name, lambda: None, now=NOW + after, max_duration=longest))
 
-        assert run_guarded(name, first, now=NOW, longest=longest)
+        assert run_guarded(name, first, now=NOW, max_duration=longest)
         assert began == [False, True]
-        assert run_guarded(name, lambda: None, now=NOW + longest, longest=longest)
+        assert run_guarded(name, lambda: None, now=NOW + longest, max_duration=longest)

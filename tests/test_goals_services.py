@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account, User
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
 from goals.querysets import goal_of, goals_of, segments_of, segments_seen_by
@@ -105,7 +105,7 @@ def test_every_few_seconds_only_the_last_minutes_are_read(monkeypatch: pytest.Mo
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
     discovery.discover_lately(NOW)
     assert asked == [(NOW - discovery.LATELY, NOW)]
-    (row,) = [row for row in PERIODS if row.path == "goals.discovery.discover_lately"]
+    (row,) = [row for row in PERIODIC_TASKS if row.path == "goals.discovery.discover_lately"]
     assert row.seconds <= 5 and discovery.LATELY.total_seconds() > 10 * row.seconds
 
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone as clock
 
-from accounts.brand import OURS, brand_by_host, brand_of
+from accounts.brand import OURS, brand_of, find_brand_by_host
 from accounts.custom_domains.checks import claims_check
 from accounts.custom_domains.models import HostClaim, HostOwner, Proof, Purpose
 from accounts.custom_domains.services import claim_record_lookup, host_claim, host_provision, host_release
@@ -80,8 +80,8 @@ def test_a_record_names_accounts_exactly(dns: DnsServer, records: list[tuple[str
 
 
 def test_a_server_that_fails_or_says_nothing_is_no_answer(dns: DnsServer, monkeypatch: Any) -> None:
-    monkeypatch.setattr("accounts.custom_domains.txt_records.LIFETIME", 0.2)
-    monkeypatch.setattr("accounts.custom_domains.txt_records.TIMEOUT", 0.1)
+    monkeypatch.setattr("accounts.custom_domains.txt_records.LOOKUP_TIMEOUT", 0.2)
+    monkeypatch.setattr("accounts.custom_domains.txt_records.QUERY_TIMEOUT", 0.1)
     dns.broken.add(f"_footfall.{HOST}")
     dns.silent.add("_footfall.silent.test")
     for host in (HOST, "silent.test"):
@@ -269,7 +269,7 @@ def test_a_proof_is_lost_after_days_without_record_and_not_by_an_outage(account:
     dns.prove(HOST)
     check_all(now + timedelta(days=8))
     check_all(now + timedelta(days=10))
-    assert state(account) == "dns" and "is lost on" in HostClaim.objects.get().check_result
+    assert state(account) == "dns" and "ends on" in HostClaim.objects.get().check_result
     dns.prove(HOST, account.pk)
     check_all(now + timedelta(days=10, hours=6))
     dns.prove(HOST)
@@ -280,17 +280,17 @@ def test_a_proof_is_lost_after_days_without_record_and_not_by_an_outage(account:
     assert state(account) == "pending" and not HostOwner.objects.exists()
 
 
-def test_pauses_grow_and_proved_claims_are_looked_at_daily(account: Account, dns: DnsServer) -> None:
+def test_pauses_grow_and_verified_claims_are_looked_at_daily(account: Account, dns: DnsServer) -> None:
     claim = host_claim(account=account, host=HOST, purpose=Purpose.LINKS)
-    made = claim.created
+    created = claim.created
     for age, pause in ((0, 1), (60, 15), (60 * 24 * 8, 60 * 24 * 2), (60 * 24 * 365, 60 * 24 * 7)):
-        at = made + timedelta(minutes=age)
+        at = created + timedelta(minutes=age)
         check_all(at)
         assert abs(HostClaim.objects.get().next_check - at - timedelta(minutes=pause)) < timedelta(seconds=5)
     dns.prove(HOST, account.pk)
-    check_all(made)
-    assert HostClaim.objects.get().next_check == made + timedelta(days=1)
-    assert claims_check(now=made + timedelta(hours=23)) == 0
+    check_all(created)
+    assert HostClaim.objects.get().next_check == created + timedelta(days=1)
+    assert claims_check(now=created + timedelta(hours=23)) == 0
 
 
 def test_nobodys_claims_hold_up_the_others(account: Account, other: Account, dns: DnsServer, monkeypatch: Any) -> None:
@@ -332,31 +332,33 @@ def test_one_look_up_serves_every_claim_on_a_host(account: Account, other: Accou
 # -- pages --------------------------------------------------------------------------------------------------------
 
 
-def test_the_domains_page_shows_the_record_and_check_now_proves_it(
+def test_the_domains_page_shows_the_record_and_check_now_verifies_it(
     client: Client, alice: User, account: Account, dns: DnsServer
 ) -> None:
     client.force_login(alice)
     client.post("/links/domains", {"name": HOST})
     domain = Domain.objects.get(account=account)
     page = client.get("/links/domains").content.decode()
-    assert "Not proved yet" in page and f"_footfall.{HOST}" in page and f"account={account.pk}<" in page
+    assert "Not verified yet" in page and f"_footfall.{HOST}" in page and f"account={account.pk}<" in page
     dns.prove(HOST, account.pk)
     dns.addresses[HOST] = ["127.0.0.1"]
     client.post(f"/links/domains/{domain.pk}", {"check": "1"})
     page = client.get("/links/domains").content.decode()
-    assert "Proved by its DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
+    assert "Verified by its DNS record" in page and f"{HOST} leads here" in page and "_footfall" not in page
 
 
-def test_the_white_label_shows_once_it_is_proved(client: Client, alice: User, account: Account, dns: DnsServer) -> None:
+def test_the_white_label_shows_once_it_is_verified(
+    client: Client, alice: User, account: Account, dns: DnsServer
+) -> None:
     client.force_login(alice)
     client.post("/account/brand", {"host": "Stats.Shop.test", "name": "Shop Numbers"})
     page = client.get("/account/brand").content.decode()
-    assert "Not proved yet" in page and "_footfall.stats.shop.test" in page
-    assert brand_by_host("stats.shop.test") == OURS and brand_of(account) == OURS
+    assert "Not verified yet" in page and "_footfall.stats.shop.test" in page
+    assert find_brand_by_host("stats.shop.test") == OURS and brand_of(account) == OURS
     dns.prove("stats.shop.test", account.pk)
     client.post("/account/brand/check")
     page = client.get("/account/brand", headers={"host": "stats.shop.test"}).content.decode()
-    assert "Proved by its DNS record" in page and "Shop Numbers" in page and "footfall" not in page.lower()
+    assert "Verified by its DNS record" in page and "Shop Numbers" in page and "footfall" not in page.lower()
     account.refresh_from_db()
     assert brand_of(account).sender == "Shop Numbers <noreply@stats.shop.test>"
 
@@ -370,7 +372,7 @@ def test_a_sites_settings_show_the_proof_of_its_domain(
     assert "_footfall.shop.test" in client.get(f"{path}/general").content.decode()
     dns.prove("shop.test", account.pk)
     client.post(f"{path}/domain-check")
-    assert "Proved by its DNS record" in client.get(f"{path}/general").content.decode()
+    assert "Verified by its DNS record" in client.get(f"{path}/general").content.decode()
 
 
 def test_checks_are_limited_per_account(client: Client, alice: User, account: Account, dns: DnsServer) -> None:

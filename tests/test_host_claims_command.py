@@ -40,28 +40,28 @@ def test_it_lists_claims_by_host_account_and_purpose(account: Account, other: Ac
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.LINKS)
     run("approve", HOST, "--account", str(account.pk))
-    told = run("list", HOST).splitlines()
-    assert told == [
-        f"{HOST}  links  account {account.pk} (Alice & Co)  proved (operator)",
+    listed = run("list", HOST).splitlines()
+    assert listed == [
+        f"{HOST}  links  account {account.pk} (Alice & Co)  verified (operator)",
         f"{HOST}  links  account {other.pk} (Charlie's)  pending",
     ]
-    assert run("list", "--account", str(account.pk)).splitlines() == told[:1]
+    assert run("list", "--account", str(account.pk)).splitlines() == listed[:1]
     assert "charlie.example  site" in run("list", "--purpose", "site")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("approve", HOST), "Several claims"),
         (("approve", "nobody.test"), "claims it first"),
         (("approve",), "Name the host"),
-        (("revoke", HOST), "no proved claim"),
+        (("revoke", HOST), "no verified claim"),
     ],
 )
-def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], said: str) -> None:
+def test_what_is_not_clear_is_refused(account: Account, other: Account, words: tuple[str, ...], message: str) -> None:
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.LINKS)
-    with pytest.raises(CommandError, match=said):
+    with pytest.raises(CommandError, match=message):
         run(*words)
 
 
@@ -69,7 +69,7 @@ def test_an_approved_host_does_not_change_hands_by_a_second_approval(account: Ac
     for each in (account, other):
         host_claim(account=each, host=HOST, purpose=Purpose.SITE)
     run("approve", HOST, "--account", str(account.pk))
-    with pytest.raises(CommandError, match=f"Account {account.pk} has proved .* revoke {HOST}"):
+    with pytest.raises(CommandError, match=f"Account {account.pk} has verified .* revoke {HOST}"):
         run("approve", HOST, "--account", str(other.pk))
     run("revoke", HOST)
     assert not HostOwner.objects.exists()
@@ -116,7 +116,7 @@ def provision(domain: str, name: str = "Shop") -> None:
     call_command("provision", *words, "--domain", domain, "--json", stdout=StringIO())
 
 
-def test_provisioning_proves_the_domain_unless_another_account_has_it(charlies_site: Site, settings: Any) -> None:
+def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies_site: Site, settings: Any) -> None:
     settings.BASE_URL = "https://stats.saas.test"
     for domain in ("shop.test", "stats.saas.test", "plain.localhost", "127.0.0.1"):
         provision(domain)

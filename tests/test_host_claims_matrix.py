@@ -1,4 +1,4 @@
-"""Nobody gets a host that serves the installation, or that another account has proved: in no way to claim one, and in
+"""Nobody gets a host that serves the installation, or that another account has verified: in no way to claim one, and in
 no way in which a host is served, whatever rows there are."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone as clock
 
-from accounts.brand import brand_by_host
+from accounts.brand import find_brand_by_host
 from accounts.custom_domains.models import HostClaim, HostOwner, Proof, Purpose
 from accounts.models import Account, User
 from accounts.services import account_brand_set
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def world(settings: Any, fresh_links: None, account: Account) -> Iterator[None]:
-    """The installation with hosts of its own, and alice with one proved host for each purpose."""
+    """The installation with hosts of its own, and alice with one verified host for each purpose."""
     cache.clear()
     with dns_server() as dns:
         settings.DNS_SERVERS = (dns.address,)
@@ -86,8 +86,8 @@ def still_serves_whom_it_should(host: str) -> bool:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: str) -> None:
     for host in RESERVED:
-        said = WAYS[way].claim(claimant, host)
-        assert "belongs to this installation itself" in said, (host, said[:300])
+        response = WAYS[way].claim(claimant, host)
+        assert "belongs to this installation itself" in response, (host, response[:300])
         assert not HostClaim.objects.filter(account=claimant.account, host=host).exists(), host
         assert not Site.objects.filter(account=claimant.account, domain=host).exists(), host
 
@@ -95,8 +95,8 @@ def test_a_host_of_the_installation_cannot_be_claimed(claimant: Claimant, way: s
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dot", ["\u3002", "\uff0e.", ".\uff61"])
 def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: str, dot: str) -> None:
-    said = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
-    assert "belongs to this installation itself" in said, said[:300]
+    response = WAYS[way].claim(claimant, f"{BASE.replace('.', dot[-1])}{dot}")
+    assert "belongs to this installation itself" in response, response[:300]
     assert not Site.objects.filter(account=claimant.account, domain__startswith=BASE).exists()
 
 
@@ -154,14 +154,14 @@ def test_a_former_link_domain_stays_the_installations(claimant: Claimant, settin
 
 def callers_of(name: str) -> set[str]:
     """Functions of the product that call `name`."""
-    found = set()
+    callers = set()
     for text in (text for file_name in sources() if name in (text := (ROOT / file_name).read_text())):
         for function in ast.walk(ast.parse(text)):
             if isinstance(function, ast.FunctionDef):
                 calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
                 if any(isinstance(call, ast.Name) and call.id == name for call in calls):
-                    found.add(function.name)
-    return found
+                    callers.add(function.name)
+    return callers
 
 
 def test_every_purpose_has_ways_to_claim_and_to_serve() -> None:
@@ -173,7 +173,7 @@ def test_every_function_that_claims_a_host_is_a_way() -> None:
 
 
 def test_only_the_operator_proves_without_dns() -> None:
-    assert callers_of("host_provision") == {"_claim_domain", "site_provision", "make_links"}
+    assert callers_of("host_provision") == {"_claim_domain", "site_provision", "create_links"}
     assert callers_of("claim_approve") == {"approve", "host_provision"}
     files = {name for name in sources() if "by_operator=True" in (ROOT / name).read_text()}
     assert files == {"sites/services.py", "config/demo/shop.py"}
@@ -198,4 +198,4 @@ def test_clickys_apis_name_no_hosts(claimant: Claimant, operation: str) -> None:
     claimant.client.get(f"/api/whitelabel/{operation}?{query}")
     claimant.client.get(f"/api/account/sites?{query}&username=charlie@example.com&password=correct+horse+battery")
     assert not Site.objects.filter(domain=BASE).exists() and not HostClaim.objects.filter(host=BASE).exists()
-    assert not brand_by_host(BASE).white_label
+    assert not find_brand_by_host(BASE).white_label

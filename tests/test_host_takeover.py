@@ -62,7 +62,7 @@ def test_a_tenant_takes_over_anothers_white_label(account: Account, alice: User,
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
     prove_host(account, BRAND, Purpose.BRAND)
     assert "Alice Numbers" in log_in_page(BRAND).text
-    assert mallory.post("/links/domains", {"name": BRAND}).status_code == 302  # anybody may claim; nothing is proved
+    assert mallory.post("/links/domains", {"name": BRAND}).status_code == 302  # anybody may claim; nothing is verified
     assert "Alice Numbers" in log_in_page(BRAND).text
     mallory.post(f"/links/domains/{Domain.objects.get(name=BRAND).pk}/delete")
     mallory.post("/account/brand", {"host": BRAND, "name": "Not Alice"})
@@ -122,9 +122,9 @@ def test_a_log_in_page_is_published_under_the_dashboards_host(account: Account, 
     key = charlie.memberships.get().account.authkey
     for name, more in (("login", {"scripts": [{"id": 1}]}), ("signin", {"hideUrl": True})):
         link = {"name": name, "typeTL": {"url": "https://evil.example/fake-login", **more}}
-        made = Client().post("/clickmeter/datapoints", json.dumps(link), content_type="application/json",
+        response = Client().post("/clickmeter/datapoints", json.dumps(link), content_type="application/json",
                              headers={"X-Clickmeter-Authkey": key})  # fmt: skip
-        assert made.status_code == 200, made.content
+        assert response.status_code == 200, response.content
     learn()
     for name in ("login", "signin"):
         answer = asgi.browser_request(f"/l/{name}?{urlencode({'a': 1})}", host="127.0.0.1:8000")

@@ -70,4 +70,4 @@ def test_a_mail_that_the_server_refuses_gives_the_inviter_no_link(
     assert (answer["mailed"], answer["link"]) == (False, "")
     form = {"email": "stranger@victim.example", "role": "viewer"}
     page = inside.post("/account/team", form, follow=True).content.decode()
-    assert "/join/" not in page and "The mail server refused this mail" in page
+    assert "/join/" not in page and "The mail server rejected this mail" in page

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from tests.browser.servers import free_port
 from tests.killed.killers import Servers, running
 
@@ -32,7 +32,7 @@ AGAIN = timedelta(minutes=11)  # the claim of a dead worker is over
 APART = timedelta(minutes=34)
 # Where tasks talk to somebody, they are killed there as well
 TALKS = {"uptime": ("ping",), "link destinations": ("dest",), "deliveries": ("hook", "mail"), "digests": ("mail",)}
-NAMES = [row.name for row in PERIODS]
+NAMES = [row.name for row in PERIODIC_TASKS]
 TASKS = [name for name in NAMES if name != "corrections finished"] + ["erasure", "corrections finished"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from links import pausing
 from links.models import Datapoint, Kind, Status
 from links.services import datapoint_create
@@ -75,7 +75,7 @@ def test_the_date_pauses_the_link(owner: Program, account: Account) -> None:
     assert pausing.pause_expired(now=end) == 1 and pausing.pause_expired(now=end) == 0
     link.refresh_from_db()
     assert link.status == Status.PAUSED
-    assert "links.pausing.pause_expired" in {period.path for period in PERIODS}
+    assert "links.pausing.pause_expired" in {period.path for period in PERIODIC_TASKS}
 
 
 def test_pausing_wins_over_an_address_for_afterwards_and_without_it_the_address_stands(owner: Program) -> None:

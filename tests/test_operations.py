@@ -16,7 +16,7 @@ from accounts.operations import cleanup, mailbox, run
 from accounts.operations.models import TaskRun
 from accounts.operations.run import claim_task, run_guarded
 from config import celery, health
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from reports.digest.send import digests_send
 from tests.test_digest import MONDAY, weekly  # noqa: F401
 
@@ -105,23 +105,23 @@ def test_the_operator_finds_the_way_from_the_settings(operator):
 
 
 def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, monkeypatch):
-    monkeypatch.setattr(health, "_tasks", (-100.0, {}))
+    monkeypatch.setattr(health, "_task_runs", (-100.0, {}))
     run_guarded("good", lambda: None, now=NOW)
 
     def bad():
         raise ValueError("a secret")
 
     run_guarded("bad", bad, now=NOW)
-    told = health.report(NOW)["tasks"]
-    assert (told["good"]["runs"], told["good"]["failures"], told["good"]["started"]) == (1, 0, NOW)
-    assert (told["bad"]["failures"], told["bad"]["last_failure"]) == (1, NOW)
-    assert "secret" not in str(told)
+    tasks = health.build_report(NOW)["tasks"]
+    assert (tasks["good"]["runs"], tasks["good"]["failures"], tasks["good"]["started"]) == (1, 0, NOW)
+    assert (tasks["bad"]["failures"], tasks["bad"]["last_failure"]) == (1, NOW)
+    assert "secret" not in str(tasks)
 
 
 def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(db, monkeypatch):
     def warnings(now):
-        monkeypatch.setattr(health, "_tasks", (-100.0, {}))
-        return [text for text in health.report(now)["warnings"] if "task" in text]
+        monkeypatch.setattr(health, "_task_runs", (-100.0, {}))
+        return [text for text in health.build_report(now)["warnings"] if "task" in text]
 
     assert claim_task("alerts", NOW)
     assert warnings(NOW + timedelta(minutes=5)) == []
@@ -137,8 +137,8 @@ def test_health_tells_of_a_task_that_does_not_end_and_of_one_that_keeps_failing(
 
 def test_the_task_of_a_worker_that_was_killed_begins_again_within_a_minute(db):
     assert claim_task("retention", NOW, timedelta(hours=6))  # and nobody renews it
-    assert not run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=19), longest=timedelta(hours=6))
-    assert run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=21), longest=timedelta(hours=6))
+    assert not run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=19), max_duration=timedelta(hours=6))
+    assert run_guarded("retention", lambda: None, now=NOW + timedelta(seconds=21), max_duration=timedelta(hours=6))
 
 
 def test_a_claim_that_was_made_by_a_wrong_clock_does_not_hold_the_task(db):
@@ -148,38 +148,39 @@ def test_a_claim_that_was_made_by_a_wrong_clock_does_not_hold_the_task(db):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypatch):
-    monkeypatch.setattr(run, "LEASE", timedelta(seconds=1))
-    monkeypatch.setattr(run, "RENEW_SECONDS", 0.1)
-    taken = []
+    monkeypatch.setattr(run, "LEASE_DURATION", timedelta(seconds=1))
+    monkeypatch.setattr(run, "RENEWAL_SECONDS", 0.1)
+    claimed = []
 
     def slow():
         for after in (1.5, 2.5):
             time.sleep(begun + after - time.monotonic())
-            taken.append(claim_task("slow", NOW + timedelta(seconds=after)) != "")
+            claimed.append(claim_task("slow", NOW + timedelta(seconds=after)) != "")
 
     begun = time.monotonic()
-    assert run_guarded("slow", slow, now=NOW, longest=timedelta(seconds=2))
-    assert taken == [False, True]
+    assert run_guarded("slow", slow, now=NOW, max_duration=timedelta(seconds=2))
+    assert claimed == [False, True]
     assert TaskRun.objects.get(name="slow").running_until == NOW + timedelta(seconds=3.5), "the next one has it"
 
 
 def test_a_task_of_a_day_runs_once_a_day_however_often_beat_starts_it(db, monkeypatch):
     ran = []
     monkeypatch.setattr("accounts.operations.cleanup.sessions_clear", lambda: ran.append(datetime.now(UTC)))
-    row = next(row for row in PERIODS if row.name == "sessions cleared")
-    assert row.step == 600 and [period.pause for period in PERIODS if period.seconds <= 600 and period.pause] == []
+    row = next(row for row in PERIODIC_TASKS if row.name == "sessions cleared")
+    assert row.beat_seconds == 600
+    assert not any(task.min_interval for task in PERIODIC_TASKS if task.seconds <= 600)
     for number in range(3 * 144 + 1):  # every ten minutes, as after a restart each time
         with time_machine.travel(NOW + number * timedelta(minutes=10), tick=False):
-            celery.run(row)
+            celery.run_task(row)
     assert ran == [NOW + day * timedelta(days=1) for day in range(4)]
 
 
 def test_a_task_of_a_day_whose_worker_was_killed_does_not_wait_for_the_next_day(db):
     day = timedelta(days=1)
-    assert claim_task("sessions cleared", NOW, pause=day)
-    assert claim_task("sessions cleared", NOW + timedelta(minutes=10), pause=day)
-    assert run_guarded("other", lambda: None, now=NOW, pause=day)
-    assert not run_guarded("other", lambda: None, now=NOW + timedelta(minutes=10), pause=day)
+    assert claim_task("sessions cleared", NOW, min_interval=day)
+    assert claim_task("sessions cleared", NOW + timedelta(minutes=10), min_interval=day)
+    assert run_guarded("other", lambda: None, now=NOW, min_interval=day)
+    assert not run_guarded("other", lambda: None, now=NOW + timedelta(minutes=10), min_interval=day)
 
 
 def test_expired_sessions_are_deleted(db, client, alice):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError
 
-from config.patience import Patience
+from config.patience import DatabaseOutageBackoff
 
 
 def fails() -> None:
@@ -15,7 +15,7 @@ def fails() -> None:
 @pytest.mark.django_db
 def test_a_database_that_is_away_is_one_sentence_and_its_return_another(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
-    patience, done = Patience(lambda: now[0]), []
+    patience, done = DatabaseOutageBackoff(lambda: now[0]), []
     for second in range(0, 300, 5):
         now[0] = float(second)
         assert not patience.run("ping", fails)
@@ -23,8 +23,8 @@ def test_a_database_that_is_away_is_one_sentence_and_its_return_another(caplog: 
     now[0] += 60
     assert patience.run("ping", lambda: done.append(2)) and done == [1, 2]
     assert [record.getMessage() for record in caplog.records] == [
-        "Periodic work waits, the database is away: unable to open database file",
-        "The database is back, periodic work goes on.",
+        "Periodic tasks pause, because the database is unavailable: unable to open database file",
+        "The database is available again; periodic tasks continue.",
     ]
     assert not any(record.exc_info for record in caplog.records)
 
@@ -37,7 +37,7 @@ def test_it_asks_more_and_more_rarely_but_once_a_minute() -> None:
         asked.append(now[0])
         fails()
 
-    patience = Patience(lambda: now[0])
+    patience = DatabaseOutageBackoff(lambda: now[0])
     for second in range(0, 301, 5):
         now[0] = float(second)
         patience.run("ping", job)
@@ -46,4 +46,4 @@ def test_it_asks_more_and_more_rarely_but_once_a_minute() -> None:
 
 def test_a_mistake_of_ours_is_no_absence() -> None:
     with pytest.raises(KeyError):
-        Patience().run("ping", lambda: {}["nothing"])  # type: ignore[arg-type, return-value]
+        DatabaseOutageBackoff().run("ping", lambda: {}["nothing"])  # type: ignore[arg-type, return-value]

@@ -14,7 +14,7 @@ from accounts.custom_domains import checks
 from accounts.custom_domains.models import HostClaim
 from accounts.models import Account
 from accounts.operations.run import run_each
-from config.periods import PERIODS
+from config.periods import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
 from links.models import Datapoint, Destination
@@ -236,7 +236,7 @@ WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
 
 
 def test_every_task_is_judged_here() -> None:
-    assert set(WITH_TENANTS) | set(WITHOUT_TENANTS) == {row.name for row in PERIODS}
+    assert set(WITH_TENANTS) | set(WITHOUT_TENANTS) == {row.name for row in PERIODIC_TASKS}
     assert not set(WITH_TENANTS) & set(WITHOUT_TENANTS)
 
 
@@ -244,7 +244,7 @@ def test_every_task_is_judged_here() -> None:
 def test_a_broken_row_of_one_tenant_leaves_the_others_their_work(world, name) -> None:
     done = WITH_TENANTS[name](world)
     assert not done()
-    [row] = [row for row in PERIODS if row.name == name]
+    [row] = [row for row in PERIODIC_TASKS if row.name == name]
     function = import_string(row.path)
     function() if name == "corrections finished" else function(now=NOW)
     assert done()

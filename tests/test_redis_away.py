@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.cache import PatientCache
+from config.cache import FallbackRedisCache
 from links import windows
 from tests.hits import NOW, event, forget
 from tracking import seen, shared, visits
@@ -62,7 +62,7 @@ def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest
 
 
 def test_the_cache_remembers_and_counts_alone() -> None:
-    cache = PatientCache(NOBODY, {})
+    cache = FallbackRedisCache(NOBODY, {})
     assert cache.get("a") is None and cache.add("a", 1) and not cache.add("a", 2)
     assert cache.incr("a") == 2
     cache.set("b", {"x": 1}, 60)

@@ -67,10 +67,10 @@ def test_a_database_server_without_a_key_of_the_environment_is_told(settings: An
     from dataclasses import replace
 
     settings.ENV = replace(settings.ENV, database_url="postgres://db.example/footfall")
-    assert list(checks.key_of_several_processes()) == []
+    assert list(checks.check_key_is_shared()) == []
     settings.DATA_DIR = tmp_path
     (tmp_path / "secret.key").write_text(settings.SECRET_KEY)
-    assert [str(found.id) for found in checks.key_of_several_processes()] == ["footfall.W006"]
+    assert [str(found.id) for found in checks.check_key_is_shared()] == ["footfall.W006"]
 
 
 def run(data_dir: Path, *words: str, **environment: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ import re
 
 from django.apps import apps
 
-from accounts.security.encrypted_fields import encrypted_columns
+from accounts.security.encrypted_fields import list_encrypted_columns
 
 SUSPICIOUS = re.compile(
     r"token|secret|key|password|hash|headers|target|authori|credential|cookie|salt|code|proof", re.I
@@ -59,5 +59,5 @@ def test_of_every_column_that_sounds_like_a_secret_it_is_said_how_it_is_kept() -
 
 
 def test_what_is_said_to_be_encrypted_is_and_nothing_else() -> None:
-    encrypted = {f"{model._meta.label}.{field}" for model, field in encrypted_columns()}
+    encrypted = {f"{model._meta.label}.{field}" for model, field in list_encrypted_columns()}
     assert encrypted == {name for name, kept in KEPT.items() if kept == "encrypted"}

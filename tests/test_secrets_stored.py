@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from accounts.models import Account, Membership, User
 from accounts.security import encrypted_fields
-from accounts.security.encrypted_fields import Unreadable, cipher, unreadable_columns
+from accounts.security.encrypted_fields import Unreadable, find_unreadable_columns, get_cipher
 from config.env import read_env
 from config.management.commands.serve import Command as Serve
 from reports.digest.services import subscription_save
@@ -110,9 +110,9 @@ def test_rows_cannot_be_looked_up_by_a_secret(channel: Channel) -> None:
 
 
 def test_keys_are_made_once_and_not_for_each_value(channel: Channel, monitor: Monitor) -> None:
-    first = cipher()
+    first = get_cipher()
     assert Channel.objects.get().target == HOOK and Monitor.objects.get().headers == HEADERS
-    assert cipher() is first
+    assert get_cipher() is first
 
 
 def test_with_the_old_key_as_a_fallback_everything_is_read_and_new_values_have_the_new_key(
@@ -132,7 +132,7 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
     site_update(site=site, proxy_secret=WORD)
     token = share_create(site=site, name="Client").token
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
-    assert set(unreadable_columns()) == {
+    assert set(find_unreadable_columns()) == {
         "sites.Channel.target", "sites.Channel.secret", "sites.Monitor.headers", "sites.Site.proxy_secret",
         "reports.Share.token",
     }  # fmt: skip
@@ -179,7 +179,7 @@ def test_a_changed_key_is_taken_over_by_one_command(
     call_command("reencrypt")
     assert "sites.Channel.target: 1" in capsys.readouterr().out
     settings.SECRET_KEY_FALLBACKS = []
-    assert unreadable_columns() == [] and Channel.objects.get().target == HOOK
+    assert find_unreadable_columns() == [] and Channel.objects.get().target == HOOK
     client = Client()
 
     def opens(key: str) -> bool:

@@ -71,17 +71,17 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def serving(data_dir: Path) -> Iterator[list[Process]]:
     """The process that serves from `data_dir`, where one does: it lives from test to test."""
-    found: list[Process] = []
-    yield found
-    quiet(found)
+    result: list[Process] = []
+    yield result
+    quiet(result)
 
 
-def quiet(found: list[Process]) -> None:
+def quiet(result: list[Process]) -> None:
     """End it: the port and the directory are free."""
-    while found:
-        made = found.pop()
-        if made.process.poll() is None:
-            made.end()
+    while result:
+        process = result.pop()
+        if process.process.poll() is None:
+            process.end()
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def server(data_dir: Path, serving: list[Process]) -> Process:
 
 
 def provisioned(server: Process) -> dict[str, Any]:
-    told = [
+    arguments = [
         "--email",
         "a@example.com",
         "--password",
@@ -105,12 +105,12 @@ def provisioned(server: Process) -> dict[str, Any]:
         "--domain",
         "example.com",
     ]
-    found: dict[str, Any] = json.loads(server.manage("provision", *told, "--json"))
-    known_by(found["site"]["site_id"])
-    return found
+    result: dict[str, Any] = json.loads(server.manage("provision", *arguments, "--json"))
+    wait_until_cached(result["site"]["site_id"])
+    return result
 
 
-def known_by(site: int) -> None:
+def wait_until_cached(site: int) -> None:
     """Until the server knows a new site: two seconds by contract, more on a machine that does other things too."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
@@ -134,8 +134,8 @@ def test_it_tells_its_health_and_knows_a_new_site_within_two_seconds(server: Pro
     health = WEB.get(f"{URL}/healthz").json()
     assert health["store"] == {"reachable": True, "error": ""} and health["status"] == "ok"
     assert {"spool", "last_beat", "geography"} <= health.keys()
-    made = provisioned(server)
-    answer = view(made["site"]["site_id"], 1)
+    process = provisioned(server)
+    answer = view(process["site"]["site_id"], 1)
     assert answer.status_code == 200 and "x-event-dropped" not in answer.headers
     assert "setup/" in server.text() or "password" not in server.text().lower()
 

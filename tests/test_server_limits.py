@@ -31,7 +31,7 @@ async def reads_all(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def told(reader: Reader, writer: Writer, pieces: Iterator[bytes]) -> bytes:
+async def send_pieces(reader: Reader, writer: Writer, pieces: Iterator[bytes]) -> bytes:
     """Send the pieces until the server has something to say; what it said until it closed."""
     first = asyncio.create_task(reader.read(65536))
     with contextlib.suppress(ConnectionError):
@@ -40,13 +40,13 @@ async def told(reader: Reader, writer: Writer, pieces: Iterator[bytes]) -> bytes
             await writer.drain()
             if first.done():
                 break
-    said = b""
+    response = b""
     with contextlib.suppress(ConnectionError):
-        said = part = await first
+        response = part = await first
         while part:
             part = await reader.read(65536)
-            said += part
-    return said
+            response += part
+    return response
 
 
 def repeated(first: bytes, piece: bytes, total: int) -> Iterator[bytes]:
@@ -75,20 +75,20 @@ ENDLESS = {
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_what_comes_around_a_body_has_an_end(kind: str) -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
-        return await told(reader, writer, repeated(*ENDLESS[kind], LARGE))
+        return await send_pieces(reader, writer, repeated(*ENDLESS[kind], LARGE))
 
-    said = talk(conversation, reads_all)
-    assert b"HTTP/1.1 431 " in said
+    response = talk(conversation, reads_all)
+    assert b"HTTP/1.1 431 " in response
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
 def test_trailers_count_like_headers_however_they_are_cut(size: int) -> None:
     trailers = b"".join(b"T%d: %b\r\n" % (number, b"a" * 3000) for number in range(50))
-    whole = POST + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n"
-    size = max(size, len(whole) // 2000)
+    complete = POST + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n"
+    size = max(size, len(complete) // 2000)
 
     async def conversation(reader: Reader, writer: Writer) -> bytes:
-        return await told(reader, writer, (whole[at : at + size] for at in range(0, len(whole), size)))
+        return await send_pieces(reader, writer, (complete[at : at + size] for at in range(0, len(complete), size)))
 
     assert b"HTTP/1.1 431 " in talk(conversation, reads_all)
 
@@ -156,7 +156,7 @@ def test_an_upgrade_that_is_not_offered_is_answered_as_a_request() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same limits, a hundred times as strict."""
-    for name in ("HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS", "SWEEP_SECONDS"):
+    for name in ("MAX_HEADER_SECONDS", "MAX_BODY_SECONDS", "MAX_WRITE_SECONDS", "SWEEP_SECONDS"):
         monkeypatch.setattr(http_limits, name, getattr(http_limits, name) / 100)
 
 
@@ -215,7 +215,7 @@ def test_empty_lines_do_not_keep_a_connection_open() -> None:
 
 def test_the_rest_of_a_body_whose_request_is_answered_is_not_read_for_ever() -> None:
     async def conversation(reader: Reader, writer: Writer) -> bytes:
-        return await told(reader, writer, repeated(POST, b"1000\r\n%b\r\n" % (b"x" * 4096), 64 << 20))
+        return await send_pieces(reader, writer, repeated(POST, b"1000\r\n%b\r\n" % (b"x" * 4096), 64 << 20))
 
     assert talk(conversation).count(b"HTTP/1.1 200") <= 1  # and not a minute later
 
@@ -226,7 +226,7 @@ def test_pipelined_requests_that_wait_have_an_end() -> None:
         await asyncio.sleep(30)
 
     async def conversation(reader: Reader, writer: Writer) -> bytes:
-        return await told(reader, writer, iter([request("/x") * (http_limits.MAX_PIPELINED + 2)]))
+        return await send_pieces(reader, writer, iter([request("/x") * (http_limits.MAX_PIPELINED + 2)]))
 
     assert talk(conversation, slow) == b""
 
@@ -273,10 +273,10 @@ def test_who_answers_learns_that_the_client_left_though_another_request_waits() 
 
 def slow_socket(port: int) -> socket.socket:
     """A client whose window is small."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    made.connect(("127.0.0.1", port))
-    return made
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    return client
 
 
 async def streams(scope: Any, receive: Any, send: Any) -> None:
@@ -343,12 +343,12 @@ def test_answers_at_once_wait_for_a_client_that_does_not_read(monkeypatch: pytes
         return max(buffered)
 
     buffered: list[int] = [0]
-    check = server.PatientProtocol.leaves_unread
+    check = server.ImmediateProtocol.leaves_unread
 
     def leaves_unread(self: Any, now: float) -> bool:
         buffered.append(self.transport.get_write_buffer_size())
         return check(self, now)
 
-    monkeypatch.setattr(server.PatientProtocol, "leaves_unread", leaves_unread)
+    monkeypatch.setattr(server.ImmediateProtocol, "leaves_unread", leaves_unread)
     monkeypatch.setattr(http_limits, "SWEEP_SECONDS", 0.02)
     assert talk(conversation) < 1 << 20

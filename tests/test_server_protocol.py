@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from config import http_limits, server
-from config.management.commands.serve import loop_factory
-from config.together import AtOnce
+from config.management.commands.serve import get_loop_factory
+from config.together import ImmediateResponder
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
 
@@ -27,22 +27,24 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 def at_once(scope: Any) -> tuple[int, bytes, bytes] | None:
     """Answers below /now, and counts how often it is asked about anything."""
-    asked.append(scope["path"])
+    requested.append(scope["path"])
     if scope["method"] != "GET" or not scope["path"].startswith("/now"):
         return None
     body = b"at once " + scope["path"].encode() + b" " + scope["query_string"]
     return 200, b"content-length: %d\r\n" % len(body), body
 
 
-asked: list[str] = []
+requested: list[str] = []
 
 
 def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
     """Run a conversation with a server of `served` on a free port."""
 
     async def run() -> Any:
-        asked.clear()
-        config = server.server_config(served, "127.0.0.1", 0, AtOnce(at_once), lifespan="off", **settings)
+        requested.clear()
+        config = server.build_server_config(
+            served, "127.0.0.1", 0, ImmediateResponder(at_once), lifespan="off", **settings
+        )
         serving = uvicorn.Server(config)
         config.load()
         serving.lifespan = config.lifespan_class(config)
@@ -57,7 +59,7 @@ def talk(conversation: Talk, served: Any = app, **settings: Any) -> Any:
             writer.close()
             serving.servers[0].close()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
         return runner.run(run())
 
 
@@ -78,7 +80,7 @@ def test_answers_come_in_the_order_of_the_questions_whoever_gives_them() -> None
         return [await answer(reader) for _ in range(4)]
 
     assert talk(conversation) == ["at once /now/1 a=b", "task /later", "at once /now/2 ", "at once /now/3 "]
-    assert sorted(asked) == ["/later", "/now/1", "/now/2", "/now/3"]  # each once: asking records a hit
+    assert sorted(requested) == ["/later", "/now/1", "/now/2", "/now/3"]  # each once: asking records a hit
 
 
 def test_a_body_that_comes_with_a_get_is_passed_over() -> None:

@@ -28,8 +28,8 @@ def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    assert statics.claims(scope)
-    asyncio.run(statics.app(scope, None, send))
+    assert statics.matches(scope)
+    asyncio.run(statics.serve_file(scope, None, send))
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, sent[1]["body"]
 
@@ -58,8 +58,8 @@ def test_it_is_kept_for_ever_only_under_the_word_of_its_content() -> None:
 def test_nothing_but_the_named_files_is_given(client: Client, db: None) -> None:
     for path in ("/static/", "/static/nothing.css", "/static/../manage.py", "/static/css/../../config/settings.py",
                  "/static/tracker/src/core.js", "/static//etc/passwd", "/sites", "/static/css"):  # fmt: skip
-        assert not statics.claims(scope_of(path)), path
-    assert not statics.claims(scope_of("/static/css/sheet.css", method="POST"))
+        assert not statics.matches(scope_of(path)), path
+    assert not statics.matches(scope_of("/static/css/sheet.css", method="POST"))
 
 
 def test_pages_name_their_styles_by_content(client: Client, db: None) -> None:

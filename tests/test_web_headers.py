@@ -15,7 +15,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from config.asgi import application, at_once
+from config.asgi import application, immediate_responder
 from links import redirector
 from reports.share.services import share_create
 from sites.models import Site
@@ -69,7 +69,7 @@ def test_with_https_they_tell_browsers_to_stay_with_it_whoever_answers(path: str
     learn()
     assert asgi.request(path).headers["strict-transport-security"] == "max-age=31536000"
     scope = {"method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"testserver")], "client": None}
-    found = at_once.answer({**scope, "scheme": "http", "http_version": "1.1"})
+    found = immediate_responder.respond({**scope, "scheme": "http", "http_version": "1.1"})
     lines = found[1].lower().split(b"\r\n") if found else []
     assert not found or lines.count(b"strict-transport-security: max-age=31536000") == 1
     assert not found or lines.count(b"x-content-type-options: nosniff") == 1

@@ -1,1 +1,1 @@
-"""Host names that accounts use as their own: claims, their proofs, and the hosts that cannot be claimed."""
+"""Host names that accounts use as their own: claims, their verification, and the hosts that cannot be claimed."""

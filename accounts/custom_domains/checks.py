@@ -1,4 +1,4 @@
-"""DNS checks of host claims: those that are due, every minute, and a single one on request."""
+"""DNS checks of host claims: every minute those that are due, and a single one on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from accounts.operations.fair_order import rank_by_account
 
 MAX_CLAIMS_PER_ROUND = 200
 MAX_CLAIMS_PER_ACCOUNT = 20  # per round, so that slow name servers of one account do not delay the others
-PARALLEL_LOOKUPS = 20
+MAX_PARALLEL_LOOKUPS = 20
 RETRY_INTERRUPTED_AFTER = timedelta(minutes=3)  # for claims of a round that was interrupted
 log = logging.getLogger(__name__)
 LookupResult = frozenset[int] | DnsUnavailable  # ids of the accounts that the record names
@@ -24,32 +24,32 @@ LookupResult = frozenset[int] | DnsUnavailable  # ids of the accounts that the r
 
 def claims_check(*, now: datetime) -> int:
     """Look up the claims that are due and store each result as it arrives; returns the number of claims checked."""
-    due = _due_claims(now)
+    due = _list_due_claims(now)
     HostClaim.objects.filter(pk__in=[claim.pk for claim in due]).update(next_check=now + RETRY_INTERRUPTED_AFTER)
     by_host: dict[str, list[HostClaim]] = {}
     for claim in due:
         by_host.setdefault(claim.host, []).append(claim)
-    with ThreadPoolExecutor(PARALLEL_LOOKUPS, thread_name_prefix="dns") as pool:
+    with ThreadPoolExecutor(MAX_PARALLEL_LOOKUPS, thread_name_prefix="dns") as pool:
         lookups = {pool.submit(_look_up, host): host for host in by_host}
-        for done in as_completed(lookups):
-            for claim in by_host[lookups[done]]:
+        for lookup in as_completed(lookups):
+            for claim in by_host[lookups[lookup]]:
                 try:
-                    _store_result(claim, done.result(), now)
+                    _store_result(claim, lookup.result(), now)
                 except Exception:
                     log.exception("the result of a check could not be stored: %s", claim)
     return len(due)
 
 
 def claim_check_now(claim: HostClaim) -> int:
-    """Look up one claim now; returns 0, or the seconds to wait if the account has asked too often."""
+    """Look up one claim now; returns 0, or the seconds to wait if the account has checked too often."""
     if wait := throttle.count_attempt((throttle.CHECK_ACCOUNT, str(claim.account_id))):
         return wait
     _store_result(claim, _look_up(claim.host), clock.now())
     return 0
 
 
-def _due_claims(now: datetime) -> list[HostClaim]:
-    """The claims of one round: those due longest, with at most MAX_CLAIMS_PER_ACCOUNT of one account."""
+def _list_due_claims(now: datetime) -> list[HostClaim]:
+    """List the claims of one round: the longest due first, at most MAX_CLAIMS_PER_ACCOUNT of one account."""
     due = HostClaim.objects.filter(next_check__lte=now).exclude(proof=Proof.OPERATOR)
     ranked = rank_by_account(due, "account_id", "next_check").filter(rank__lte=MAX_CLAIMS_PER_ACCOUNT)
     return list(ranked[:MAX_CLAIMS_PER_ROUND])

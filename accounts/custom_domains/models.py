@@ -15,21 +15,21 @@ class Purpose(models.TextChoices):
 
 
 class Proof(models.TextChoices):
-    """How it was proved that a host is the account's."""
+    """How it was verified that a host belongs to the account."""
 
     DNS = "dns", "DNS record"
     OPERATOR = "operator", "Operator"
 
 
-EXCLUSIVE = (Purpose.LINKS, Purpose.BRAND)  # a host serves links or the dashboard, never both
+EXCLUSIVE_PURPOSES = (Purpose.LINKS, Purpose.BRAND)  # a host serves links or the dashboard, never both
 
 
 class HostClaim(models.Model):
-    """An account's claim to use a host for one purpose; it has no effect until it is `proved`.
+    """An account's claim to use a host for one purpose; it has no effect until it is verified (`proved`).
 
     `host` is normalized (`accounts.host_names.host_name`). `check_result` describes the last DNS check, `next_check`
     is when the next one is due (None: never), `failing_since` is the first of the latest checks in a row that did not
-    find the record of a proved claim.
+    find the record of a verified claim.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="host_claims")
@@ -47,7 +47,9 @@ class HostClaim(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "host", "purpose"], name="one_claim_per_account_and_purpose"),
             models.UniqueConstraint(
-                fields=["account", "host"], condition=Q(purpose__in=EXCLUSIVE), name="links_or_brand_on_one_host"
+                fields=["account", "host"],
+                condition=Q(purpose__in=EXCLUSIVE_PURPOSES),
+                name="links_or_brand_on_one_host",
             ),
             models.UniqueConstraint(
                 fields=["host", "purpose"], condition=Q(proved__isnull=False), name="one_proved_claim_per_purpose"
@@ -64,7 +66,7 @@ class HostClaim(models.Model):
 
     @property
     def record_name(self) -> str:
-        """The name of the TXT record that proves the claim."""
+        """The name of the TXT record that verifies the claim."""
         return f"_footfall.{self.host}"
 
     @property
@@ -74,9 +76,9 @@ class HostClaim(models.Model):
 
 
 class HostOwner(models.Model):
-    """The one account that has proved claims on a host; there is no row for a host without proved claims.
+    """The one account that has verified claims on a host; there is no row for a host without verified claims.
 
-    The primary key makes sure that two accounts cannot both have proved claims on a host; writers lock the row.
+    The primary key makes sure that two accounts cannot both have verified claims on a host; writers lock the row.
     """
 
     host = models.CharField(max_length=253, primary_key=True)

@@ -17,7 +17,7 @@ RESERVED_HOST_CHECKS: list[Callable[[str], bool]] = []
 
 
 def register_reserved_hosts(is_reserved: Callable[[str], bool]) -> None:
-    """Let a higher app reserve further hosts; called from `config.registrations`."""
+    """Register a check by which a higher app reserves further hosts; called from `config.registrations`."""
     RESERVED_HOST_CHECKS.append(is_reserved)
 
 
@@ -38,18 +38,18 @@ def is_dashboard_host(name: str) -> bool:
 
 
 def is_api_host(name: str) -> bool:
-    """Whether the root of this normalized host is the link API's."""
-    return name.startswith("apiv2.") or name in _host_names(tuple(settings.CLICKMETER_HOSTS))
+    """Whether a normalized host serves the ClickMeter API at its root."""
+    return name.startswith("apiv2.") or name in _normalize_hosts(tuple(settings.CLICKMETER_HOSTS))
 
 
 @lru_cache(maxsize=16)
-def _host_names(hosts: tuple[str, ...]) -> frozenset[str]:
+def _normalize_hosts(hosts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for host in hosts if (name := host_name(host)))
 
 
 @lru_cache(maxsize=10_000)
 def _is_reserved_by(name: str, base_url: str, link_domain: str, api_hosts: tuple[str, ...]) -> bool:
-    roots = {root.removeprefix("www.") for root in _host_names((base_url, link_domain, *api_hosts))}
+    roots = {root.removeprefix("www.") for root in _normalize_hosts((base_url, link_domain, *api_hosts))}
     if "apiv2" in name.split(".")[:-1]:
         return True
     return any(name == root or name.endswith(f".{root}") for root in roots)

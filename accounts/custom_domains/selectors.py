@@ -9,25 +9,25 @@ from accounts.models import Account
 
 
 def proved_claims(purpose: str) -> QuerySet[HostClaim]:
-    """All proved claims for a purpose."""
+    """Select all verified claims for a purpose."""
     return HostClaim.objects.filter(purpose=purpose, proved__isnull=False)
 
 
-def proved_claim(host: str, purpose: str) -> HostClaim | None:
-    """The proved claim on a host, with its account; there is at most one."""
+def find_verified_claim(host: str, purpose: str) -> HostClaim | None:
+    """Find the verified claim on a host, with its account; there is at most one."""
     return proved_claims(purpose).filter(host=host).select_related("account").first() if host else None
 
 
-def has_proved(account: Account, host: str, purpose: str) -> bool:
-    """Whether the account proved the host for the purpose."""
+def has_verified(account: Account, host: str, purpose: str) -> bool:
+    """Whether the account has verified the host for the purpose."""
     return bool(host) and proved_claims(purpose).filter(account=account, host=host).exists()
 
 
 def claims_of(account: Account, purpose: str) -> dict[str, HostClaim]:
-    """The account's claims for a purpose by host, pending and proved."""
+    """Load the account's claims for a purpose by host, pending and verified."""
     return {claim.host: claim for claim in HostClaim.objects.filter(account=account, purpose=purpose)}
 
 
 def claim_of(account: Account, host: str, purpose: str) -> HostClaim | None:
-    """The account's claim on a host, pending or proved, if there is one."""
+    """Find the account's claim on a host, pending or verified."""
     return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()

@@ -12,21 +12,21 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import EXCLUSIVE, HostClaim, HostOwner, Proof, Purpose
+from accounts.custom_domains.models import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Proof, Purpose
 from accounts.custom_domains.reserved import is_installation_host, is_reserved_host
 from accounts.host_names import host_name, is_public_host
 from accounts.models import Account
 
-EXAMPLES = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}
-EXCLUDED_USE = {
+EXAMPLE_HOSTS = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}
+EXCLUSION_MESSAGES = {
     Purpose.LINKS: "This host is your white label's; links need another one.",
     Purpose.BRAND: "Your links use this host; the white label needs another one.",
 }
 # A pending claim is checked again after a quarter of its age, within these bounds
 MIN_RECHECK_AFTER, MAX_RECHECK_AFTER = timedelta(minutes=1), timedelta(days=7)
-RECHECK_PROVED_AFTER, RECHECK_FAILING_AFTER = timedelta(days=1), timedelta(hours=6)
+RECHECK_VERIFIED_AFTER, RECHECK_FAILING_AFTER = timedelta(days=1), timedelta(hours=6)
 RETRY_UNAVAILABLE_AFTER = timedelta(minutes=10)
-GRACE_PERIOD = timedelta(days=3)  # a proved claim whose record is missing keeps its proof this long
+GRACE_PERIOD = timedelta(days=3)  # a verified claim whose record is missing stays verified this long
 CLAIM_LISTENERS: list[Callable[[HostClaim], object]] = []
 
 
@@ -35,35 +35,35 @@ def register_claim_listener(listener: Callable[[HostClaim], object]) -> None:
     CLAIM_LISTENERS.append(listener)
 
 
-def reserved_message(host: str) -> str:
-    """What a person reads who claims a reserved host."""
+def format_reserved_message(host: str) -> str:
+    """Format the error for a claim on a reserved host."""
     return f"{host[:60]} belongs to this installation itself."
 
 
 @transaction.atomic
 def host_claim(*, account: Account, host: str, purpose: str, field: str = "host") -> HostClaim:
-    """Claim a host for a purpose, or return the account's existing claim. A new claim is pending until it is proved.
+    """Claim a host for a purpose, or return the account's existing claim. A new claim is pending until it is verified.
 
     Raises ValidationError (for `field`) if it is no public host name, is reserved, or is used by the account for a
     purpose that excludes this one.
     """
     name = host_name(host)
     if not is_public_host(name):
-        raise ValidationError({field: f"“{host[:60]}” is not a host name such as {EXAMPLES[Purpose(purpose)]}."})
+        raise ValidationError({field: f"“{host[:60]}” is not a host name such as {EXAMPLE_HOSTS[Purpose(purpose)]}."})
     if is_reserved_host(name):
-        raise ValidationError({field: reserved_message(name)})
-    _check_exclusive_use(account, name, purpose, field)
+        raise ValidationError({field: format_reserved_message(name)})
+    _check_exclusive_purpose(account, name, purpose, field)
     claim, _ = HostClaim.objects.get_or_create(
         account=account, host=name, purpose=purpose, defaults={"next_check": clock.now()}
     )
     return claim
 
 
-def _check_exclusive_use(account: Account, name: str, purpose: str, field: str) -> None:
-    if purpose in EXCLUSIVE:
-        others = [other for other in EXCLUSIVE if other != purpose]
+def _check_exclusive_purpose(account: Account, name: str, purpose: str, field: str) -> None:
+    if purpose in EXCLUSIVE_PURPOSES:
+        others = [other for other in EXCLUSIVE_PURPOSES if other != purpose]
         if HostClaim.objects.filter(account=account, host=name, purpose__in=others).exists():
-            raise ValidationError({field: EXCLUDED_USE[Purpose(purpose)]})
+            raise ValidationError({field: EXCLUSION_MESSAGES[Purpose(purpose)]})
 
 
 @transaction.atomic
@@ -81,23 +81,23 @@ def host_release(*, account: Account, host: str, purpose: str) -> None:
 
 @transaction.atomic
 def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
-    """Prove a claim by the operator's approval, without DNS.
+    """Verify a claim by the operator's approval, without DNS.
 
-    Raises ValidationError if another account has proved the host, and for links or a white label on a host of the
+    Raises ValidationError if another account has verified the host, and for links or a white label on a host of the
     installation itself.
     """
-    if claim.purpose in EXCLUSIVE and is_installation_host(claim.host):
-        raise ValidationError({"host": reserved_message(claim.host)})
+    if claim.purpose in EXCLUSIVE_PURPOSES and is_installation_host(claim.host):
+        raise ValidationError({"host": format_reserved_message(claim.host)})
     owner = _lock_owner(claim.host, claim.account_id)
     if owner.account_id != claim.account_id:
         hint = f"Take it away first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
-        raise ValidationError({"host": f"Account {owner.account_id} has proved {claim.host}. {hint}"})
-    _prove(claim, Proof.OPERATOR, now or clock.now())
+        raise ValidationError({"host": f"Account {owner.account_id} has verified {claim.host}. {hint}"})
+    _verify(claim, Proof.OPERATOR, now or clock.now())
 
 
 @transaction.atomic
 def host_provision(*, account: Account, host: str, purpose: str) -> bool:
-    """Prove a host by the operator's approval, creating the claim if needed. Returns False if another account has it.
+    """Verify a host by the operator's approval, creating the claim if needed. Returns False if another account has it.
 
     For a website any host name will do, also `localhost` or an IP address.
     """
@@ -105,7 +105,7 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
     owner = _lock_owner(name, account.pk)
     if owner.account_id != account.pk:
         return False
-    _check_exclusive_use(account, name, purpose, "host")
+    _check_exclusive_purpose(account, name, purpose, "host")
     claim, _ = HostClaim.objects.get_or_create(account=account, host=name, purpose=purpose)
     if claim.proof != Proof.OPERATOR:
         claim_approve(claim=claim)
@@ -114,9 +114,9 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
 
 @transaction.atomic
 def claim_revoke(*, claim: HostClaim, reason: str, now: datetime | None = None) -> None:
-    """Withdraw the proof: the claim is pending again, and `reason` is shown to the account."""
+    """Withdraw the verification: the claim is pending again, and `reason` is shown to the account."""
     owner = _lock_owner(claim.host, claim.account_id)
-    _withdraw_proof(claim, reason, now or clock.now())
+    _withdraw_verification(claim, reason, now or clock.now())
     _delete_owner_without_claims(owner)
 
 
@@ -124,45 +124,45 @@ def claim_revoke(*, claim: HostClaim, reason: str, now: datetime | None = None) 
 def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetime) -> HostClaim | None:
     """Store the result of a lookup: `named` are the accounts that the host's record names.
 
-    A pending claim of a named account is proved. A host that another account had proved by DNS changes hands if the
-    record no longer names that account, but not if an operator approved it. A proved claim whose account is no longer
-    named keeps its proof for GRACE_PERIOD. Returns None if the claim was deleted meanwhile.
+    A pending claim of a named account is verified. A host that another account had verified by DNS is transferred if
+    the record no longer names that account, but not if an operator approved it. A verified claim whose account is no
+    longer named stays verified for GRACE_PERIOD. Returns None if the claim was deleted meanwhile.
     """
     owner = _lock_owner(claim.host, claim.account_id)
     row = HostClaim.objects.select_for_update().filter(pk=claim.pk).first()
     if row is not None and row.proof != Proof.OPERATOR:
         row.checked = now
         if row.account_id not in named:
-            _note_missing_record(row, now)
+            _record_missing_record(row, now)
         elif owner.account_id == row.account_id or _transfer_host(owner, row, named, now):
-            _prove(row, Proof.DNS, now)
-        row.next_check = _next_check(row, now)
+            _verify(row, Proof.DNS, now)
+        row.next_check = _compute_next_check(row, now)
         row.save()
     _delete_owner_without_claims(owner)
     return row
 
 
 def claim_record_unavailable(*, claim: HostClaim, message: str, now: datetime) -> None:
-    """Store that DNS could not be asked. The claim keeps its state."""
-    pause = max(RETRY_UNAVAILABLE_AFTER, _next_check(claim, now) - now)
+    """Store that DNS did not answer. The claim keeps its state."""
+    pause = max(RETRY_UNAVAILABLE_AFTER, _compute_next_check(claim, now) - now)
     pending = HostClaim.objects.filter(pk=claim.pk).exclude(proof=Proof.OPERATOR)
     pending.update(checked=now, check_result=message, next_check=now + min(pause, RECHECK_FAILING_AFTER))
 
 
-def _note_missing_record(row: HostClaim, now: datetime) -> None:
+def _record_missing_record(row: HostClaim, now: datetime) -> None:
     if row.proved is None:
         row.check_result = "No TXT record names this account yet."
         return
     row.failing_since = row.failing_since or now
     if now - row.failing_since >= GRACE_PERIOD:
-        _withdraw_proof(row, "The record was missing for days, so the proof is lost.", now)
+        _withdraw_verification(row, "The record was missing for days, so the host is no longer verified.", now)
     else:
-        row.check_result = f"The record is missing. The proof is lost on {row.failing_since + GRACE_PERIOD:%-d %B}."
+        row.check_result = f"The record is missing. The verification ends on {row.failing_since + GRACE_PERIOD:%-d %B}."
 
 
-def _next_check(row: HostClaim, now: datetime) -> datetime:
+def _compute_next_check(row: HostClaim, now: datetime) -> datetime:
     if row.proved is not None:
-        return now + (RECHECK_FAILING_AFTER if row.failing_since else RECHECK_PROVED_AFTER)
+        return now + (RECHECK_FAILING_AFTER if row.failing_since else RECHECK_VERIFIED_AFTER)
     return now + min(MAX_RECHECK_AFTER, max(MIN_RECHECK_AFTER, (now - row.created) / 4))
 
 
@@ -176,23 +176,23 @@ def _transfer_host(owner: HostOwner, claim: HostClaim, named: frozenset[int], no
         claim.check_result = "The record also names the account that has this host now. Remove that account from it."
         return False
     for other in present_claims:
-        _withdraw_proof(other, "The record names another account now.", now)
+        _withdraw_verification(other, "The record names another account now.", now)
     owner.account_id = claim.account_id
     owner.save(update_fields=["account"])
     return True
 
 
-def _prove(claim: HostClaim, proof: Proof, now: datetime) -> None:
-    changed = claim.proof != proof
-    claim.proved, claim.proof, claim.failing_since = claim.proved or now, proof, None
-    claim.check_result = "The record names this account." if proof == Proof.DNS else "Approved by the operator."
+def _verify(claim: HostClaim, method: Proof, now: datetime) -> None:
+    changed = claim.proof != method
+    claim.proved, claim.proof, claim.failing_since = claim.proved or now, method, None
+    claim.check_result = "The record names this account." if method == Proof.DNS else "Approved by the operator."
     claim.next_check = None
     claim.save()
     if changed:
         _notify_listeners(claim)
 
 
-def _withdraw_proof(claim: HostClaim, reason: str, now: datetime) -> None:
+def _withdraw_verification(claim: HostClaim, reason: str, now: datetime) -> None:
     claim.proved, claim.proof, claim.failing_since = None, "", None
     claim.check_result, claim.next_check = reason, now + MIN_RECHECK_AFTER
     claim.save()

@@ -13,21 +13,24 @@ import dns.rdatatype
 import dns.resolver
 from django.conf import settings
 
-TIMEOUT = 1.5  # seconds for one query to one server
-LIFETIME = 3.0  # seconds for the whole lookup, however many servers are asked
+QUERY_TIMEOUT = 1.5  # seconds for one query to one server
+LOOKUP_TIMEOUT = 3.0  # seconds for a lookup, however many servers are queried
 MAX_RECORDS = 50
 MAX_RECORD_BYTES = 2_000
 MAX_ADDRESSES = 20
 SEPARATORS = re.compile(r"[\s;,\"']+")
-NAMED_ACCOUNT = re.compile(r"account=([1-9][0-9]{0,17})\Z")
+ACCOUNT_PATTERN = re.compile(r"account=([1-9][0-9]{0,17})\Z")
 
 
 class DnsUnavailable(Exception):
-    """DNS gave no answer; the text says so to the person who asked."""
+    """DNS did not answer. The message is shown to the user."""
 
 
 def parse_dns_server(text: str) -> tuple[str, int]:
-    """(address, port) of `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. Raises ValueError."""
+    """Parse the address and port of `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`.
+
+    Raises ValueError.
+    """
     address, port = text, "53"
     if text.startswith("["):
         address, _, rest = text[1:].partition("]")
@@ -46,12 +49,12 @@ def look_up_named_accounts(host: str) -> frozenset[int]:
 
     Raises DnsUnavailable when no server answers.
     """
-    named = set()
+    accounts = set()
     for text in _look_up_texts(f"_footfall.{host}"):
         for word in SEPARATORS.split(text):
-            if found := NAMED_ACCOUNT.match(word):
-                named.add(int(found[1]))
-    return frozenset(named)
+            if match := ACCOUNT_PATTERN.match(word):
+                accounts.add(int(match[1]))
+    return frozenset(accounts)
 
 
 def look_up_addresses(host: str) -> frozenset[str]:
@@ -60,19 +63,19 @@ def look_up_addresses(host: str) -> frozenset[str]:
         return frozenset({str(ip_address(host))})
     except ValueError:
         pass
-    found = [str(record) for kind in ("A", "AAAA") for record in _look_up(host, kind)[:MAX_ADDRESSES]]
-    return frozenset(found)
+    addresses = [str(record) for kind in ("A", "AAAA") for record in _look_up(host, kind)[:MAX_ADDRESSES]]
+    return frozenset(addresses)
 
 
 def _look_up_texts(name: str) -> list[str]:
-    """Every TXT record of a name, its strings joined."""
+    """Look up the TXT records of a name, each with its strings joined."""
     records = _look_up(name, "TXT")[:MAX_RECORDS]
     return [b"".join(record.strings)[:MAX_RECORD_BYTES].decode("ascii", "replace") for record in records]
 
 
 def _look_up(name: str, kind: str) -> list[Any]:
     try:
-        answer = _resolver().resolve(dns.name.from_text(f"{name}."), kind, search=False, lifetime=LIFETIME)
+        answer = _build_resolver().resolve(dns.name.from_text(f"{name}."), kind, search=False, lifetime=LOOKUP_TIMEOUT)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     except (dns.exception.DNSException, OSError, ValueError) as error:
@@ -80,12 +83,12 @@ def _look_up(name: str, kind: str) -> list[Any]:
     return list(answer)
 
 
-def _resolver() -> dns.resolver.Resolver:
+def _build_resolver() -> dns.resolver.Resolver:
     if not settings.DNS_SERVERS:
         resolver = dns.resolver.Resolver()
     else:
         resolver = dns.resolver.Resolver(configure=False)
         servers = [parse_dns_server(text) for text in settings.DNS_SERVERS]
         resolver.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in servers]
-    resolver.timeout, resolver.lifetime = TIMEOUT, LIFETIME
+    resolver.timeout, resolver.lifetime = QUERY_TIMEOUT, LOOKUP_TIMEOUT
     return resolver

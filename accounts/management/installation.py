@@ -1,4 +1,4 @@
-"""Base class of commands for an existing installation."""
+"""The base class of commands for an existing installation, and the argument by which they name an account."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.models import Account
 from accounts.security.secret_key import WrongSecretKey, check_secret_key
 
 
@@ -17,8 +18,9 @@ class InstallationCommand(BaseCommand):
     checks_secret_key = True
 
     def check_migrations(self) -> None:
-        """Raise CommandError if migrations are missing, as before the first start or with a wrong DATA_DIR; and if
-        SECRET_KEY is not the installation's."""
+        """Raise CommandError if migrations are missing (before the first start, or with a wrong DATA_DIR), or if
+        SECRET_KEY is not the installation's.
+        """
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(
@@ -35,3 +37,11 @@ def require_secret_key() -> None:
         check_secret_key()
     except WrongSecretKey as error:
         raise CommandError(str(error)) from error
+
+
+def find_account(text: str) -> Account:
+    """Find the account of a number or a name. Raises CommandError unless there is exactly one."""
+    rows = Account.objects.filter(pk=int(text)) if text.isdigit() else Account.objects.filter(name=text)
+    if len(rows) != 1:
+        raise CommandError(f"{len(rows)} accounts are called {text}; give its number.")
+    return rows[0]

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "token",
-                    models.CharField(default=accounts.models.invitation_token, max_length=40, unique=True),
+                    models.CharField(default=accounts.models.generate_invitation_token, max_length=40, unique=True),
                 ),
                 (
                     "grants",

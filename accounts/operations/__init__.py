@@ -1,1 +1,1 @@
-"""What the installation does by itself: when each periodic task last ran, how long it took, how it failed."""
+"""Operation of the installation: runs of periodic tasks, mail in files, cleanup, and the operator's pages."""

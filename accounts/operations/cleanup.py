@@ -1,4 +1,4 @@
-"""What has no use any more is deleted: expired sessions, and mail that was written into files."""
+"""Deletion of expired sessions and of old mail in files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.conf import settings
 from accounts.operations import mailbox
 
 log = logging.getLogger(__name__)
-MAIL_KEPT = timedelta(days=30)
+MAIL_RETENTION = timedelta(days=30)
 
 
 def sessions_clear() -> None:
@@ -20,13 +20,13 @@ def sessions_clear() -> None:
 
 
 def mails_clear(now: datetime) -> int:
-    """Delete the files of mail that were written more than MAIL_KEPT ago; returns how many."""
-    oldest, deleted = (now - MAIL_KEPT).timestamp(), 0
-    for path in mailbox.mail_files():
+    """Delete mail files that are older than MAIL_RETENTION; returns how many."""
+    oldest, deleted = (now - MAIL_RETENTION).timestamp(), 0
+    for path in mailbox.list_files():
         try:
             if path.stat().st_mtime < oldest:
                 path.unlink()
                 deleted += 1
-        except OSError as error:  # such as one that somebody else has deleted meanwhile
+        except OSError as error:  # such as one that another process has deleted
             log.warning("%s could not be deleted: %s", path, error.strerror)
     return deleted

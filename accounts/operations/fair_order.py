@@ -1,4 +1,4 @@
-"""The order in which rows of many accounts are worked on, so that no account waits for all rows of another."""
+"""An order of rows of many accounts in which no account waits for all rows of another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sent mail, where it is written into files instead of being sent: an installation without EMAIL_URL."""
+"""Mails that are written to files instead of being sent, because the installation has no EMAIL_URL."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 from django.conf import settings
 
 FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.log\Z")
-BETWEEN = b"\n" + b"-" * 79 + b"\n"  # the file backend's line after every mail
-CID = re.compile(r'"cid:([^"]{1,200})"')
-MOST = 200
+FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,80}\.log\Z")
+MAIL_SEPARATOR = b"\n" + b"-" * 79 + b"\n"  # written by Django's file backend after every mail
+CONTENT_ID_PATTERN = re.compile(r'"cid:([^"]{1,200})"')
+MAX_MAILS = 200
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A mail as it was written: its file, its place in there, and itself."""
+class StoredMail:
+    """A mail in a file: `name` is the file's, `place` counts the mails in it from 0, `at` is when it was written."""
 
     name: str
     place: int
@@ -40,7 +40,7 @@ class Sent:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """What a mail program acts on."""
+        """The headers that a mail program acts on, as (name, value)."""
         wanted = ("Date", "From", "To", "Reply-To", "Subject", "List-Unsubscribe", "List-Unsubscribe-Post")
         return [(name, str(self.mail[name])) for name in wanted if self.mail[name]]
 
@@ -50,17 +50,17 @@ class Sent:
 
     @property
     def html(self) -> str:
-        """The letter with its pictures inside it, as a mail program shows them; empty where it is text only."""
+        """The HTML body with its inline images as data URLs; "" for a mail that is text only."""
         pictures = {
-            str(part["Content-ID"]).strip("<>"): f"data:{part.get_content_type()};base64,{encoded(part)}"
+            str(part["Content-ID"]).strip("<>"): f"data:{part.get_content_type()};base64,{encode_payload(part)}"
             for part in self.mail.walk()
             if part["Content-ID"] and part.get_content_maintype() == "image"
         }
-        return CID.sub(lambda found: f'"{pictures.get(found[1], "")}"', self.body("html"))
+        return CONTENT_ID_PATTERN.sub(lambda match: f'"{pictures.get(match[1], "")}"', self.body("html"))
 
     @property
     def attachments(self) -> list[str]:
-        """Names of the files a reader sees."""
+        """The names of the attached files."""
         parts = (part for part in self.mail.walk() if part.get_content_disposition() == "attachment")
         return [part.get_filename() or part.get_content_type() for part in parts]
 
@@ -69,46 +69,48 @@ class Sent:
         return str(part.get_content()) if part is not None else ""
 
 
-def encoded(part: EmailMessage) -> str:
+def encode_payload(part: EmailMessage) -> str:
     payload = part.get_payload(decode=True)
     return base64.b64encode(payload if isinstance(payload, bytes) else b"").decode()
 
 
-def folder() -> Path | None:
-    """Where mail is written; None when it is really sent."""
+def get_folder() -> Path | None:
+    """Return the directory that mail is written to; None if it is sent by a server."""
     if settings.EMAIL_BACKEND != FILE_BACKEND:
         return None
     return Path(str(getattr(settings, "EMAIL_FILE_PATH", settings.DATA_DIR / "mail")))
 
 
-def mail_files() -> list[Path]:
-    """The files that mail was written into; none when it is really sent."""
-    where = folder()
-    return [path for path in where.glob("*.log") if NAME.match(path.name)] if where else []
+def list_files() -> list[Path]:
+    """List the files that contain mail; none if it is sent by a server."""
+    folder = get_folder()
+    return [path for path in folder.glob("*.log") if FILE_NAME_PATTERN.match(path.name)] if folder else []
 
 
-def mails() -> list[Sent]:
-    """The latest mails, newest first."""
-    files = sorted(mail_files(), key=lambda path: path.stat().st_mtime, reverse=True)
-    found: list[Sent] = []
+def list_mails() -> list[StoredMail]:
+    """List the latest mails, at most MAX_MAILS, newest first."""
+    files = sorted(list_files(), key=lambda path: path.stat().st_mtime, reverse=True)
+    mails: list[StoredMail] = []
     for path in files:
-        if len(found) >= MOST:
+        if len(mails) >= MAX_MAILS:
             break
-        found += reversed(list(read(path)))
-    return found[:MOST]
+        mails += reversed(list(read_mails(path)))
+    return mails[:MAX_MAILS]
 
 
-def mail(name: str, place: int) -> Sent | None:
-    """One mail; None for a file or a place that is not there."""
-    where = folder()
-    if where is None or not NAME.match(name) or not (where / name).is_file():
+def find_mail(name: str, place: int) -> StoredMail | None:
+    """Find the mail at a place of a file; None if there is none."""
+    folder = get_folder()
+    if folder is None or not FILE_NAME_PATTERN.match(name) or not (folder / name).is_file():
         return None
-    return next((sent for sent in read(where / name) if sent.place == place), None)
+    return next((sent for sent in read_mails(folder / name) if sent.place == place), None)
 
 
-def read(path: Path) -> Iterator[Sent]:
-    """The mails of a file, in order. What a killed process left half written is shown as far as it goes."""
+def read_mails(path: Path) -> Iterator[StoredMail]:
+    """Yield the mails of a file in order. The last one may be incomplete, if its process was killed."""
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    for place, text in enumerate(path.read_bytes().split(BETWEEN)):
+    for place, text in enumerate(path.read_bytes().split(MAIL_SEPARATOR)):
         if text.strip():
-            yield Sent(path.name, place, at, email.message_from_bytes(text, _class=EmailMessage, policy=policy.default))
+            yield StoredMail(
+                path.name, place, at, email.message_from_bytes(text, _class=EmailMessage, policy=policy.default)
+            )

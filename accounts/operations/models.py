@@ -1,10 +1,10 @@
-"""One row per periodic task."""
+"""The table of periodic tasks."""
 
 from django.db import models
 
 
 class TaskRun(models.Model):
-    """The last run of a task. Who runs it has its `claim`, until `running_until` unless that is moved on."""
+    """A periodic task and its last run. The worker that runs it holds `claim` until `running_until`."""
 
     name = models.CharField(max_length=60, primary_key=True)
     running_until = models.DateTimeField(null=True, blank=True)

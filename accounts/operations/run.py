@@ -1,8 +1,8 @@
-"""Run a periodic task once at a time over all workers, and write down how it went.
+"""Run a periodic task once at a time over all workers, and record its outcome.
 
-A worker claims a task by a lease of LEASE, which a thread renews while the task runs. So a worker that is killed delays
-its task by LEASE at most, and a task that takes minutes is not started twice. Every task may run twice, so the lease
-saves work, it does not have to be right.
+A worker claims a task by a lease of LEASE_DURATION, which a thread renews while the task runs. So a worker that is
+killed delays its task by LEASE_DURATION at most, and a task that takes minutes is not started twice. Tasks tolerate
+running twice: the lease saves work, correctness does not depend on it.
 """
 
 from __future__ import annotations
@@ -24,35 +24,42 @@ from accounts.operations.models import TaskRun
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
-LONGEST = timedelta(minutes=10)
-NO_PAUSE = timedelta(0)
-LEASE = timedelta(seconds=20)
-RENEW_SECONDS = 5.0
+MAX_DURATION = timedelta(minutes=10)
+NO_INTERVAL = timedelta(0)
+LEASE_DURATION = timedelta(seconds=20)
+RENEWAL_SECONDS = 5.0
 
 
-def summary() -> dict[str, dict[str, object]]:
-    """Every task that ran: when it last began, seconds it took, runs, failures, how many of the last ones failed in a
-    row, and when the last one that failed began. No error's words."""
-    told = ("started", "seconds", "runs", "failures", "failures_in_a_row", "last_failure")
+def summarize_runs() -> dict[str, dict[str, object]]:
+    """Summarize the runs of every task: start and seconds of the last one, counts, and the start of the last failure.
+
+    Messages of errors are left out, because they may contain what tenants wrote.
+    """
+    fields = ("started", "seconds", "runs", "failures", "failures_in_a_row", "last_failure")
     return {
-        run.name: {"running": run.running_until is not None, **{name: getattr(run, name) for name in told}}
+        run.name: {"running": run.running_until is not None, **{name: getattr(run, name) for name in fields}}
         for run in TaskRun.objects.order_by("name")
     }
 
 
 def run_guarded(
-    name: str, job: Callable[[], object], *, now: datetime, longest: timedelta = LONGEST, pause: timedelta = NO_PAUSE
+    name: str,
+    job: Callable[[], object],
+    *,
+    now: datetime,
+    max_duration: timedelta = MAX_DURATION,
+    min_interval: timedelta = NO_INTERVAL,
 ) -> bool:
-    """Run `job` unless it runs already or its last run began less than `pause` ago; whether it ran.
+    """Run `job` unless it runs already or its last run began less than `min_interval` ago; returns whether it ran.
 
-    A failure is logged and kept, not raised. A run whose worker died does not count as the last one. After
-    `longest` its lease is not renewed any more: another worker may begin although this one has not ended.
+    A failure is logged and stored, not raised. A run whose worker died does not count as the last one. After
+    `max_duration` the lease is not renewed any more: another worker may begin although this one has not ended.
     """
-    claim = claim_task(name, now, longest, pause)
+    claim = claim_task(name, now, max_duration, min_interval)
     if not claim:
         return False
     begun, error = time.monotonic(), ""
-    with keep_lease(name, claim, now, longest):
+    with keep_lease(name, claim, now, max_duration):
         try:
             job()
         except Exception as failure:
@@ -68,29 +75,33 @@ def run_guarded(
     return True
 
 
-def claim_task(name: str, now: datetime, longest: timedelta = LONGEST, pause: timedelta = NO_PAUSE) -> str:
-    """Claim a task that nobody runs and that is due; returns the claim, "" if somebody has it or it is not due.
+def claim_task(
+    name: str, now: datetime, max_duration: timedelta = MAX_DURATION, min_interval: timedelta = NO_INTERVAL
+) -> str:
+    """Claim a task that nobody runs and that is due; returns the claim, "" if it runs or is not due.
 
-    A lease that ends later than any lease can was made by a clock that was wrong, and does not count.
+    A lease that ends later than any valid one was set by a wrong clock, and does not count.
     """
     TaskRun.objects.get_or_create(name=name)
-    free = Q(running_until=None) | Q(running_until__lte=now) | Q(running_until__gt=now + 2 * LEASE)
+    free = Q(running_until=None) | Q(running_until__lte=now) | Q(running_until__gt=now + 2 * LEASE_DURATION)
     died = Q(running_until__isnull=False)
-    due = Q(started=None) | Q(started__lte=now - pause) | Q(started__gt=now + LEASE) | died
+    due = Q(started=None) | Q(started__lte=now - min_interval) | Q(started__gt=now + LEASE_DURATION) | died
     claim = uuid.uuid4().hex
-    lease = {"claim": claim, "running_until": now + min(LEASE, longest), "started": now}
+    lease = {"claim": claim, "running_until": now + min(LEASE_DURATION, max_duration), "started": now}
     return claim if TaskRun.objects.filter(free & due, name=name).update(**lease) else ""
 
 
 @contextmanager
-def keep_lease(name: str, claim: str, now: datetime, longest: timedelta) -> Iterator[None]:
-    """Renew the lease of a claim made at `now` in a thread meanwhile, until it would end later than `longest`."""
+def keep_lease(name: str, claim: str, now: datetime, max_duration: timedelta) -> Iterator[None]:
+    """Renew the lease of a claim made at `now` in a thread, until the block ends or `max_duration` has passed."""
     ended, begun = threading.Event(), time.monotonic()
 
     def renew() -> None:
-        while not ended.wait(RENEW_SECONDS):
+        while not ended.wait(RENEWAL_SECONDS):
             elapsed = timedelta(seconds=time.monotonic() - begun)
-            if elapsed >= longest or not renew_lease(name, claim, now + min(elapsed + LEASE, longest)):
+            if elapsed >= max_duration or not renew_lease(
+                name, claim, now + min(elapsed + LEASE_DURATION, max_duration)
+            ):
                 return
 
     thread = threading.Thread(target=renew, name=f"lease-{name}", daemon=True)
@@ -103,14 +114,14 @@ def keep_lease(name: str, claim: str, now: datetime, longest: timedelta) -> Iter
 
 
 def renew_lease(name: str, claim: str, until: datetime) -> bool:
-    """Move the end of a lease; False if somebody else has claimed the task. A database that is away is asked again."""
+    """Extend a lease; returns False if another worker has claimed the task, True if the database is unavailable."""
     try:
         return bool(TaskRun.objects.filter(name=name, claim=claim).update(running_until=until))
     except DatabaseError as error:
         log.warning("The lease of the task “%s” could not be renewed: %s", name, str(error).partition("\n")[0])
         return True
     finally:
-        connection.close()  # of this thread, which asks again only after a while
+        connection.close()  # of this thread, which needs it again only after some seconds
 
 
 def run_each(
@@ -128,10 +139,10 @@ def run_each(
         except Exception as error:
             if isinstance(error, (OperationalError, InterfaceError, *stop_for)):
                 raise
-            log.exception("%s %s failed; the others continue", what, id_of(item))
+            log.exception("%s %s failed; the others continue", what, get_id(item))
     return results
 
 
-def id_of(item: Any) -> Any:
-    """The id of a row, or an item that is an id itself: what tenants wrote must not get into the log."""
+def get_id(item: Any) -> Any:
+    """Return the id of a row, or the item if it is an id. Logs must not contain what tenants wrote."""
     return getattr(item, "pk", item if isinstance(item, int) else "")

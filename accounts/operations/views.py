@@ -1,4 +1,4 @@
-"""The operator's pages: periodic tasks, and sent mail where it goes into files."""
+"""The operator's pages: periodic tasks, and mail that was written to files."""
 
 from __future__ import annotations
 
@@ -15,65 +15,66 @@ from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
 
 # A letter carries its styles inline; nothing in it may run, load, be sent or leave the frame
-LETTER = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
 
-def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """404 for everybody but the installation's operators."""
+def require_operator(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a view: everybody but the installation's operators gets 404."""
 
     @wraps(view)
-    def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not getattr(request.user, "is_operator", False):
             raise Http404("No such page.")
-        response = view(request, *args, **named)
+        response = view(request, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
-    return page
+    return wrapper
 
 
-@operators_only
-def operations(request: HttpRequest) -> HttpResponse:
-    """Every periodic task with its last run."""
+@require_operator
+def show_operations(request: HttpRequest) -> HttpResponse:
+    """Show every periodic task with its last run."""
     context = {
         "runs": TaskRun.objects.order_by("name"),
-        "mailbox": mailbox.folder(),
+        "mailbox": mailbox.get_folder(),
         "settings_nav": account_rows(request, "operations"),
     }
     return render(request, "accounts/operations.html", context)
 
 
-@operators_only
-def sent_mails(request: HttpRequest) -> HttpResponse:
-    """The latest mails, newest first; 404 where mail is really sent."""
-    if mailbox.folder() is None:
+@require_operator
+def list_sent_mails(request: HttpRequest) -> HttpResponse:
+    """List the latest mails, newest first; 404 if mail is sent by a server."""
+    if mailbox.get_folder() is None:
         raise Http404("Mail is sent by a server here.")
     context = {
-        "mails": mailbox.mails(),
-        "folder": mailbox.folder(),
+        "mails": mailbox.list_mails(),
+        "folder": mailbox.get_folder(),
         "settings_nav": account_rows(request, "operations"),
     }
     return render(request, "accounts/sent_mails.html", context)
 
 
-def found(name: str, place: int) -> mailbox.Sent:
-    sent = mailbox.mail(name, place)
+def _get_mail(name: str, place: int) -> mailbox.StoredMail:
+    """Return a mail. Raises Http404."""
+    sent = mailbox.find_mail(name, place)
     if sent is None:
         raise Http404("No such mail.")
     return sent
 
 
-@operators_only
-def sent_mail(request: HttpRequest, name: str, place: int) -> HttpResponse:
-    """One mail: headers, the letter in a frame, and its text."""
-    context = {"sent": found(name, place), "settings_nav": account_rows(request, "operations")}
+@require_operator
+def show_sent_mail(request: HttpRequest, name: str, place: int) -> HttpResponse:
+    """Show a mail: its headers, its HTML in a frame, and its text."""
+    context = {"sent": _get_mail(name, place), "settings_nav": account_rows(request, "operations")}
     return render(request, "accounts/sent_mail.html", context)
 
 
 @xframe_options_sameorigin
-@operators_only
-def sent_letter(request: HttpRequest, name: str, place: int) -> HttpResponse:
-    """The HTML of a mail, for the frame."""
-    response = HttpResponse(found(name, place).html)
-    response["Content-Security-Policy"] = LETTER
+@require_operator
+def show_sent_letter(request: HttpRequest, name: str, place: int) -> HttpResponse:
+    """Serve the HTML of a mail, for the frame."""
+    response = HttpResponse(_get_mail(name, place).html)
+    response["Content-Security-Policy"] = LETTER_POLICY
     return response

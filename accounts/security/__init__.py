@@ -1,1 +1,1 @@
-"""What protects accounts against strangers: client addresses, limits, encrypted columns."""
+"""Security: client addresses, password checks, encrypted columns, sessions."""

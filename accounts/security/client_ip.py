@@ -1,6 +1,6 @@
 """The address of the client that made a request, and which addresses a rate limit counts as one client.
 
-X-Forwarded-For is read only from proxies that are trusted: by the operator (TRUSTED_PROXIES), or by the caller.
+X-Forwarded-For is read only from trusted proxies: those in TRUSTED_PROXIES, or those that the caller names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from django.conf import settings
 from django.http import HttpRequest
 
-IPV6_PREFIX = 64  # one customer's smallest network: every host in it may choose among 2**64 addresses
+IPV6_PREFIX_LENGTH = 64  # one customer's smallest network: every host in it may choose among 2**64 addresses
 MAX_HOPS = 20  # of X-Forwarded-For, from the right
 MAX_ADDRESS_LENGTH = 100  # characters; longer text is no address and is not cached
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
@@ -21,42 +21,41 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 @lru_cache(maxsize=50_000)
 def rate_limit_key(address: str) -> str:
-    """What a limit per client counts: an IPv4 address as it is, an IPv6 address by its /64.
+    """Return what a limit per client counts: an IPv4 address as it is, an IPv6 address by its /64.
 
-    An IPv4 address in IPv6 clothes (`::ffff:192.0.2.7`) counts as the IPv4 address. Text that is no address is its
-    own key.
+    An IPv4-mapped address (`::ffff:192.0.2.7`) counts as the IPv4 address. Text that is no address is its own key.
     """
     try:
-        found = ip_address(address.strip().partition("%")[0])
+        parsed = ip_address(address.strip().partition("%")[0])
     except ValueError:
         return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ip_network((found, IPV6_PREFIX), strict=False))
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((parsed, IPV6_PREFIX_LENGTH), strict=False))
 
 
 @lru_cache(maxsize=64)
 def parse_networks(texts: tuple[str, ...]) -> Networks:
     """Parse addresses and CIDR networks; text that is neither is left out (the system checks report it)."""
-    found: list[IPv4Network | IPv6Network] = []
+    networks: list[IPv4Network | IPv6Network] = []
     for text in texts:
         try:
-            found.append(ip_network(str(text).strip(), strict=False))
+            networks.append(ip_network(str(text).strip(), strict=False))
         except ValueError:
             continue
-    return tuple(found)
+    return tuple(networks)
 
 
 @lru_cache(maxsize=50_000)
 def is_in_networks(address: str, networks: Networks) -> bool:
     """Whether an address lies in one of the networks; False for text that is no address."""
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return False
-    return any(found.version == network.version and found in network for network in networks)
+    return any(parsed.version == network.version and parsed in network for network in networks)
 
 
 def normalize_address(text: str) -> str:
@@ -72,19 +71,15 @@ def _normalize(text: str) -> str:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        found = ip_address(text.partition("%")[0])
+        parsed = ip_address(text.partition("%")[0])
     except ValueError:
         return ""
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
 
 
 def find_client_address(
-    peer: str,
-    forwarded: str,
-    trusted: Networks,
-    is_trusted: Callable[[str], bool] | None = None,
-    skip: int = 0,
+    peer: str, forwarded: str, trusted: Networks, is_trusted: Callable[[str], bool] | None = None, skip: int = 0
 ) -> str:
     """Find the first address that is not a proxy's: `peer`, then X-Forwarded-For (`forwarded`) from right to left.
 
@@ -102,13 +97,13 @@ def find_client_address(
     return address
 
 
-def client_address(request: HttpRequest) -> str:
-    """The address of the client that made the request, behind the proxies in TRUSTED_PROXIES."""
+def get_client_address(request: HttpRequest) -> str:
+    """Return the address of the client that made the request, behind the proxies in TRUSTED_PROXIES."""
     meta = request.META
     trusted = parse_networks(tuple(settings.TRUSTED_PROXIES))
     return find_client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted)
 
 
 def client_key(request: HttpRequest) -> str:
-    """What a limit per client counts: the `rate_limit_key` of the request's `client_address`."""
-    return rate_limit_key(client_address(request))
+    """Return what a limit per client counts for the request (`rate_limit_key`)."""
+    return rate_limit_key(get_client_address(request))

@@ -1,4 +1,4 @@
-"""Database connections of threads that wait for something other than the database."""
+"""Database connections of threads that wait for something else."""
 
 from __future__ import annotations
 

@@ -53,26 +53,26 @@ class UnreadableDict(Unreadable, dict[str, Any]):
         self.stored = stored
 
 
-def cipher() -> Fernet | MultiFernet:
-    """Encrypts with SECRET_KEY; decrypts with it and with SECRET_KEY_FALLBACKS."""
-    return _cipher_of(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS), settings.SALT_KEY)
+def get_cipher() -> Fernet | MultiFernet:
+    """Return the cipher, which encrypts with SECRET_KEY and decrypts also with SECRET_KEY_FALLBACKS."""
+    return _build_cipher(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS), settings.SALT_KEY)
 
 
 @lru_cache(maxsize=4)
-def _cipher_of(secret_key: str, fallbacks: tuple[str, ...], salt: str) -> Fernet | MultiFernet:
-    """The cipher of these settings. The library reads them itself; as arguments they are the key of the cache."""
+def _build_cipher(secret_key: str, fallbacks: tuple[str, ...], salt: str) -> Fernet | MultiFernet:
+    """Build the cipher of these settings. The library reads them itself; the arguments are the key of the cache."""
     return EncryptedFieldMixin().f
 
 
 def encrypt(text: str) -> str:
     """Encrypt a text, as base64."""
-    return cipher().encrypt(text.encode()).decode()
+    return get_cipher().encrypt(text.encode()).decode()
 
 
 def decrypt(stored: str) -> str | None:
-    """Decrypt what `encrypt` made; None when it was made with another key, or by something else."""
+    """Decrypt a text of `encrypt`; returns None if it was encrypted with another key, or not at all."""
     try:
-        return cipher().decrypt(stored.encode()).decode()
+        return get_cipher().decrypt(stored.encode()).decode()
     except InvalidToken:
         return None
 
@@ -84,12 +84,12 @@ def log_unreadable(column: str) -> None:
 
 
 class EncryptedField:
-    """Base of the fields below. Lookups by such a column are refused, because equal values are stored differently."""
+    """Base of the fields below. They have no lookups but `isnull`, because equal values are stored differently."""
 
     @property
     def f(self) -> Fernet | MultiFernet:
         """The cipher, in place of the library's one per field."""
-        return cipher()
+        return get_cipher()
 
     def get_lookup(self, lookup_name: str) -> Any:
         """Allow `isnull` only."""
@@ -100,7 +100,7 @@ class EncryptedCharField(EncryptedField, LibraryCharField, models.CharField):
     """A line of text, encrypted; `max_length` is that of the readable text. The column is of type text."""
 
     def to_python(self, value: Any) -> Any:
-        """Take readable text only, unlike the library's, which tries to decrypt what people type."""
+        """Accept plain text only, unlike the library's method, which tries to decrypt what people type."""
         return models.CharField.to_python(self, value)
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
@@ -125,13 +125,13 @@ class EncryptedCharField(EncryptedField, LibraryCharField, models.CharField):
 
 
 class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):
-    """A dictionary of what JSON can say, encrypted as a whole; an empty one is stored as an empty text."""
+    """A dictionary of JSON values, encrypted as one text; an empty one is stored as an empty text."""
 
     _pyi_private_set_type: Any  # for mypy: a row has a dictionary, not text
     _pyi_private_get_type: Any
 
     def to_python(self, value: Any) -> Any:
-        """Take a dictionary as it is."""
+        """Accept a dictionary as it is."""
         return value
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
@@ -159,7 +159,7 @@ class EncryptedDictField(EncryptedField, LibraryTextField, models.TextField):
         return dict(json.loads(text))
 
 
-def encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
+def list_encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
     """Yield every encrypted field of the project: its model and its name."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
@@ -168,7 +168,7 @@ def encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
 
 
 def stored_texts(model: type[models.Model], field: str, using: str = "default") -> models.QuerySet[Any, Any]:
-    """(primary key, stored text) of every row with a value in the field, the newest first."""
+    """List (primary key, stored text) of every row with a value in the field, the newest first."""
     rows = model._default_manager.using(using).annotate(stored=Cast(field, models.TextField()))
     return rows.exclude(stored="").order_by("-pk").values_list("pk", "stored")
 
@@ -184,27 +184,29 @@ def encrypt_stored(model: type[models.Model], field: str, using: str) -> None:
         model._default_manager.using(using).filter(pk=pk).update(**{field: parse_decrypted(model, field, text)})
 
 
-def unreadable_columns() -> list[str]:
-    """The encrypted columns (`app.Model.field`) that have, among their newest values, one that no key decrypts."""
-    found = []
-    for model, field in encrypted_columns():
+def find_unreadable_columns() -> list[str]:
+    """Find the encrypted columns (`app.Model.field`) with a value, among the newest, that no key decrypts."""
+    columns = []
+    for model, field in list_encrypted_columns():
         newest = stored_texts(model, field)[:MAX_CHECKED_ROWS]
         if any(decrypt(text) is None for _, text in newest):
-            found.append(f"{model._meta.label}.{field}")
-    return found
+            columns.append(f"{model._meta.label}.{field}")
+    return columns
 
 
 def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
-    """Encrypt every value of a column again with SECRET_KEY; returns how many were, and how many no key decrypts.
+    """Encrypt every value of a column again with SECRET_KEY; returns how many succeeded and how many no key decrypts.
 
-    A value that is stored by somebody else meanwhile is left alone: it is encrypted with SECRET_KEY already.
+    A value that another process stores meanwhile is left alone: it is encrypted with SECRET_KEY already.
     """
-    done = failed = 0
+    succeeded = failed = 0
     for pk, stored in list(stored_texts(model, field)):
         text = decrypt(stored)
         if text is None:
             failed += 1
             continue
-        same = model._default_manager.annotate(stored=Cast(field, models.TextField())).filter(pk=pk, stored=stored)
-        done += same.update(**{field: parse_decrypted(model, field, text)})
-    return done, failed
+        unchanged_row = model._default_manager.annotate(stored=Cast(field, models.TextField())).filter(
+            pk=pk, stored=stored
+        )
+        succeeded += unchanged_row.update(**{field: parse_decrypted(model, field, text)})
+    return succeeded, failed

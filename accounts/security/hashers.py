@@ -1,10 +1,10 @@
-"""Password hashing with a bound on memory and time: a few at once in one process, and no endless queue behind them.
+"""Password hashing with bounded memory and time: a few hashes at once in one process, and a short queue.
 
-Argon2 is slow and large on purpose, so whoever may start any number of hashes can exhaust the machine. Every hash of
-this process (users, protected links, shared overviews, unknown users whose answer must take as long) runs on one of
-MAX_HASHES_AT_ONCE threads kept for that; they reuse their memory, which other threads would each keep some of. A
-caller waits MAX_WAIT_SECONDS for its turn, and MAX_WAITING callers may wait; beyond that `HashingBusy` is raised,
-which is answered with 503 and Retry-After.
+Argon2 is slow and uses much memory on purpose, so whoever could start any number of hashes could exhaust the
+machine. Every hash of this process (users, protected links, shared reports, and unknown users, whose response must take
+as long) runs on one of MAX_HASHES_AT_ONCE threads reserved for that, which reuse their memory. A
+caller waits at most MAX_WAIT_SECONDS, and MAX_WAITING callers may wait; beyond that `HashingBusy` is raised, which
+becomes a 503 with Retry-After.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from accounts.thread_priority import lower_thread_priority
 MAX_HASHES_AT_ONCE = min(4, max(2, os.cpu_count() or 1))
 MAX_WAITING = 64  # callers; at some 40 ms a hash the last of them waits about a second
 MAX_WAIT_SECONDS = 4.0
-RETRY_SECONDS = 5  # what a refused caller is told to wait
-BUSY = "Too many people log in at this moment. Try again in a few seconds."
+RETRY_SECONDS = 5  # Retry-After of a rejected caller
+BUSY_MESSAGE = "Too many people log in at this moment. Try again in a few seconds."
 T = TypeVar("T")
 
 
 class HashingBusy(Exception):
-    """So many passwords are being checked that this one had to be refused."""
+    """The password was not hashed, because too many others are being hashed."""
 
     def __init__(self) -> None:
-        super().__init__(BUSY)
+        super().__init__(BUSY_MESSAGE)
 
 
 class HashingThreads:
-    """The threads on which hashes are computed. What already runs on one of them stays there."""
+    """The threads on which hashes are computed. A function that already runs on one of them stays there."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -47,7 +47,7 @@ class HashingThreads:
         self._submitted = 0
 
     def run(self, function: Callable[..., T], *args: Any) -> T:
-        """What the function returns, computed on a hashing thread. Raises HashingBusy."""
+        """Run the function on a hashing thread and return its result. Raises HashingBusy."""
         if getattr(self._inside, "here", False):
             return function(*args)
         future = self._submit(function, args)
@@ -58,10 +58,10 @@ class HashingThreads:
         except TimeoutError:
             if future.cancel():
                 raise HashingBusy from None
-            return future.result()  # its turn has come
+            return future.result()  # it began at this moment
 
     async def run_async(self, function: Callable[..., T], *args: Any) -> T:
-        """The same for async code: the event loop goes on meanwhile. Raises HashingBusy."""
+        """Run the function without blocking the event loop. Raises HashingBusy."""
         return await asyncio.wrap_future(self._submit(function, args))
 
     def _submit(self, function: Callable[..., T], args: tuple[Any, ...]) -> Future[T]:
@@ -86,19 +86,19 @@ hashing = HashingThreads(MAX_HASHES_AT_ONCE)
 
 
 class BoundedHasher:
-    """Computes on the hashing threads what a hasher of Django computes."""
+    """A mixin that runs a hasher of Django on the hashing threads."""
 
     def encode(self, password: str, salt: str, *args: Any) -> str:
-        """As Django's. Raises HashingBusy."""
+        """See the base class. Raises HashingBusy."""
         return hashing.run(super().encode, password, salt, *args)  # type: ignore[misc]
 
     def verify(self, password: str, encoded: str) -> bool:
-        """As Django's. Raises HashingBusy."""
+        """See the base class. Raises HashingBusy."""
         return hashing.run(super().verify, password, encoded)  # type: ignore[misc]
 
 
 class Argon2Hasher(BoundedHasher, Argon2PasswordHasher):
-    """Argon2id as OWASP's password storage cheat sheet has it: 19 MiB, two passes, one thread.
+    """Argon2id with the parameters of OWASP's password storage cheat sheet: 19 MiB, two passes, one thread.
 
     Hashes with other parameters (Django's own take 100 MiB and eight threads) verify as before; the next log-in of
     their user replaces them.

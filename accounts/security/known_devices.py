@@ -1,7 +1,7 @@
-"""Devices and networks from which the right password was sent before: limits on strangers do not apply to them.
+"""Devices and networks that sent the right password before: limits on strangers do not apply to them.
 
-A device has a signed, HTTP-only cookie, which grants no access by itself. Networks are kept in the throttles' cache,
-for programs without cookies.
+A device has a signed, HTTP-only cookie, which grants no access by itself. Networks, for programs without cookies, are
+stored in the cache of rate limits.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from accounts.throttle import CACHE_ALIAS
+from accounts.throttle import CACHE_NAME
 
 DEVICE_SECONDS = 365 * 86_400
 NETWORK_SECONDS = 30 * 86_400
 MAX_SUBJECTS = 5  # people or shared links per device
-SALT = "known-device"
+COOKIE_SALT = "known-device"
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class DeviceCookie:
     name: str
 
     def device(self, request: HttpRequest, subject: str) -> str:
-        """The id of the request's device if it is known for `subject` (an e-mail, a link's id), else ""."""
+        """Return the id of the request's device if it is known for `subject` (an e-mail, a link's id), else ""."""
         device, subjects = self._read(request)
-        return device if _digest(subject) in subjects else ""
+        return device if _hash_subject(subject) in subjects else ""
 
     def remember(self, request: HttpRequest, response: HttpResponseBase, subject: str, path: str) -> None:
         """Set the cookie that makes the device known for `subject`; browsers send it below `path`."""
         device, subjects = self._read(request)
-        digest = _digest(subject)
-        newest = [digest, *(one for one in subjects if one != digest)][:MAX_SUBJECTS]
+        digest = _hash_subject(subject)
+        newest = [digest, *(other for other in subjects if other != digest)][:MAX_SUBJECTS]
         response.set_cookie(
             self.name,
-            signing.dumps([device or secrets.token_hex(8), newest], salt=SALT),
+            signing.dumps([device or secrets.token_hex(8), newest], salt=COOKIE_SALT),
             max_age=DEVICE_SECONDS,
             path=path,
             secure=request.is_secure() or settings.SESSION_COOKIE_SECURE,
@@ -53,7 +53,9 @@ class DeviceCookie:
 
     def _read(self, request: HttpRequest) -> tuple[str, list[str]]:
         try:
-            device, subjects = signing.loads(request.COOKIES.get(self.name, ""), salt=SALT, max_age=DEVICE_SECONDS)
+            device, subjects = signing.loads(
+                request.COOKIES.get(self.name, ""), salt=COOKIE_SALT, max_age=DEVICE_SECONDS
+            )
         except signing.BadSignature:
             return "", []
         return device, subjects
@@ -65,17 +67,17 @@ SHARE_DEVICES = DeviceCookie("share_device")
 
 def remember_network(subject: str, client: str) -> None:
     """Remember that this client (a `client_key`) sent the right password of `subject`."""
-    caches[CACHE_ALIAS].set(_network_key(subject, client), 1, NETWORK_SECONDS)
+    caches[CACHE_NAME].set(_build_network_key(subject, client), 1, NETWORK_SECONDS)
 
 
-def is_known_network(subject: str, client: str) -> bool:
+def is_recognized_network(subject: str, client: str) -> bool:
     """Whether the client sent the right password of `subject` in the last 30 days."""
-    return caches[CACHE_ALIAS].get(_network_key(subject, client)) is not None
+    return caches[CACHE_NAME].get(_build_network_key(subject, client)) is not None
 
 
-def _network_key(subject: str, client: str) -> str:
+def _build_network_key(subject: str, client: str) -> str:
     return f"known-network:{hashlib.sha256(f'{subject} {client}'.encode(errors='replace')).hexdigest()[:32]}"
 
 
-def _digest(subject: str) -> str:
-    return salted_hmac(SALT, subject).hexdigest()[:20]
+def _hash_subject(subject: str) -> str:
+    return salted_hmac(COOKIE_SALT, subject).hexdigest()[:20]

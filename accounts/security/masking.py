@@ -1,4 +1,4 @@
-"""Stored secrets in forms: the form shows dots instead, and dots that are sent back keep the stored secret."""
+"""Stored secrets in forms: the form contains dots instead, and submitted dots leave the stored secret unchanged."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ DOTS = "••••••••"
 
 
 def mask(secret: str) -> str:
-    """Dots for a secret, "" for none."""
+    """Return dots for a secret, "" for none."""
     return DOTS if secret else ""
 
 
 def unmask(entered: str, stored: str) -> str:
-    """Return the stored secret where its dots were left, else what was entered.
+    """Return the stored secret if its dots were submitted, else the entered text.
 
-    Raises ValidationError for dots that stand for nothing stored, or within other text."""
+    Raises ValidationError for dots without a stored secret, or within other text.
+    """
     if entered == DOTS and stored:
         return stored
     if not entered and isinstance(stored, Unreadable):
-        return stored  # kept as it is: the key that decrypts it may be added to SECRET_KEY_FALLBACKS later
+        return stored  # unchanged: the key that decrypts it may be added to SECRET_KEY_FALLBACKS later
     if "•" in entered:
         raise ValidationError("Enter this again. The dots only stand for the stored value.")
     return entered

@@ -1,7 +1,7 @@
-"""The database remembers with which SECRET_KEY it is used, so that a process with another one does not start.
+"""A fingerprint of SECRET_KEY in the database, so that a process with another key does not start.
 
-Such a process would answer every site key with "invalid", log everybody out, and could read no encrypted value. What
-is stored is a fingerprint: PBKDF2 of the key with a random salt, from which nobody can work out the key.
+Such a process would answer every site key with "invalid", log everybody out, and could read no encrypted value. The
+fingerprint is PBKDF2 of the key with a random salt, from which the key cannot be computed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 from django.conf import settings
 from django.db import models
 
-ITERATIONS = 200_000  # some 50 ms, once per start and key
+HASH_ITERATIONS = 200_000  # some 50 ms, once per start and key
 
 
 class SecretKeyFingerprint(models.Model):
@@ -26,24 +26,24 @@ class SecretKeyFingerprint(models.Model):
     def __str__(self) -> str:
         return f"since {self.since:%Y-%m-%d}"
 
-    def is_of(self, key: str) -> bool:
+    def matches(self, key: str) -> bool:
         """Whether this is the fingerprint of `key`."""
-        return hmac.compare_digest(self.fingerprint, fingerprint_of(key, self.salt))
+        return hmac.compare_digest(self.fingerprint, compute_fingerprint(key, self.salt))
 
 
 class WrongSecretKey(Exception):
     """The database is used with another SECRET_KEY than this process has. The message says what to do."""
 
 
-def fingerprint_of(key: str, salt: str) -> str:
-    """64 hexadecimal digits."""
-    return hashlib.pbkdf2_hmac("sha256", key.encode(), bytes.fromhex(salt), ITERATIONS).hex()
+def compute_fingerprint(key: str, salt: str) -> str:
+    """Compute the fingerprint of a key: 64 hexadecimal digits."""
+    return hashlib.pbkdf2_hmac("sha256", key.encode(), bytes.fromhex(salt), HASH_ITERATIONS).hex()
 
 
 def remember_secret_key() -> None:
     """Store the fingerprint of the present SECRET_KEY as the installation's."""
     salt = secrets.token_hex(16)
-    fields = {"salt": salt, "fingerprint": fingerprint_of(settings.SECRET_KEY, salt)}
+    fields = {"salt": salt, "fingerprint": compute_fingerprint(settings.SECRET_KEY, salt)}
     SecretKeyFingerprint.objects.update_or_create(pk=1, defaults=fields)
 
 
@@ -53,23 +53,23 @@ def check_secret_key() -> None:
     The installation's key is replaced by the present one if it is among SECRET_KEY_FALLBACKS. Raises WrongSecretKey.
     """
     salt = secrets.token_hex(16)
-    fields = {"salt": salt, "fingerprint": fingerprint_of(settings.SECRET_KEY, salt)}
-    row, made = SecretKeyFingerprint.objects.get_or_create(pk=1, defaults=fields)
-    if made or row.is_of(settings.SECRET_KEY):
+    fields = {"salt": salt, "fingerprint": compute_fingerprint(settings.SECRET_KEY, salt)}
+    row, created = SecretKeyFingerprint.objects.get_or_create(pk=1, defaults=fields)
+    if created or row.matches(settings.SECRET_KEY):
         return
-    if not any(row.is_of(earlier) for earlier in settings.SECRET_KEY_FALLBACKS):
-        raise WrongSecretKey(wrong_key_message())
+    if not any(row.matches(earlier) for earlier in settings.SECRET_KEY_FALLBACKS):
+        raise WrongSecretKey(format_wrong_key_message())
     remember_secret_key()
 
 
 def is_key_from_file() -> bool:
-    """Whether SECRET_KEY is the one that was made in DATA_DIR, because the environment has none."""
+    """Whether SECRET_KEY is the one that was generated in DATA_DIR, because the environment has none."""
     path = settings.DATA_DIR / "secret.key"
     return path.exists() and path.read_text().strip() == settings.SECRET_KEY
 
 
-def wrong_key_message() -> str:
-    """What is wrong, where the key came from, and what would be right."""
+def format_wrong_key_message() -> str:
+    """Explain what is wrong, where this process got its key, and how to correct it."""
     file = settings.DATA_DIR / "secret.key"
     source = f"SECRET_KEY is not set, so the key in {file} was used" if is_key_from_file() else "SECRET_KEY is set"
     return (

@@ -29,7 +29,7 @@ class SessionStore(DatabaseStore):
     """Database sessions whose rows have the hash of the cookie's key. `session_key` is the cookie's plain key."""
 
     def load(self) -> dict[str, Any]:
-        """Read the session; one that is unknown or expired is empty and loses its key, as in Django's own."""
+        """Read the session; an unknown or expired one is empty and loses its key, as in Django's own."""
         row = self.model.objects.filter(**self._current_row_filter()).first()
         return self._decode_row(row)
 
@@ -57,7 +57,7 @@ class SessionStore(DatabaseStore):
         return bool(await super().aexists(hash_session_key(session_key)))
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
-        """Make the row, unsaved, under the hash of the key."""
+        """Create the row, unsaved, under the hash of the key."""
         row = super().create_model_instance(data)
         row.session_key = hash_session_key(row.session_key)
         return row

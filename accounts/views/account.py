@@ -1,4 +1,4 @@
-"""The account's own pages: name and zone, authkey, brand, the switch between accounts, and one's own person."""
+"""Pages of the account (name, time zone, authkey, white label) and of the user (profile, password)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import throttle
-from accounts.access import current_account, current_membership, memberships_of, work_in
+from accounts.access import current_membership, get_current_account, memberships_of, work_in
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.selectors import claim_of
-from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, PersonForm, add_mistakes
+from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_mistakes
 from accounts.models import Role
 from accounts.navigation import account_rows
 from accounts.services import (
@@ -28,29 +28,29 @@ from accounts.services import (
     user_password_set,
     user_update,
 )
-from accounts.views.entry import next_page
+from accounts.views.entry import get_next_page
 from accounts.views.host_proof import check_now
 from accounts.views.secrets import render_secrets
 
 
-def _switch(request: HttpRequest) -> dict[str, object]:
-    """What the switcher shows: all one's accounts and the one that is open."""
+def _build_switcher(request: HttpRequest) -> dict[str, object]:
+    """Build the context of the account switcher: the user's memberships and the current one."""
     memberships = memberships_of(request.user)
     return {"memberships": memberships, "current": current_membership(request) if memberships else None}
 
 
 @login_required
-def settings_start(request: HttpRequest) -> HttpResponse:
-    """To the account's settings, or to one's own for somebody who manages no account."""
-    rows = [row["href"] for row in account_rows(request) if "href" in row]
-    return redirect(rows[0])
+def redirect_to_settings(request: HttpRequest) -> HttpResponse:
+    """Redirect to the account's settings, or to the profile for a user who manages no account."""
+    links = [row["href"] for row in account_rows(request) if "href" in row]
+    return redirect(links[0])
 
 
 @login_required
 @never_cache
-def account_settings(request: HttpRequest) -> HttpResponse:
-    """Name and time zone of the account one works in; its owners can also show and replace the authkey."""
-    account = current_account(request, may="manage")
+def edit_account(request: HttpRequest) -> HttpResponse:
+    """Edit name and time zone of the current account; its owners can also show and replace the authkey."""
+    account = get_current_account(request, may="manage")
     form = AccountForm(request.POST or None, initial={"name": account.name, "timezone": account.timezone})
     if request.method == "POST" and form.is_valid():
         try:
@@ -67,7 +67,7 @@ def account_settings(request: HttpRequest) -> HttpResponse:
             "account": account,
             "form": form,
             "is_owner": current_membership(request).role == Role.OWNER,
-            **_switch(request),
+            **_build_switcher(request),
             "settings_nav": account_rows(request, "account"),
             "section": "settings",
         },
@@ -77,9 +77,9 @@ def account_settings(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def account_key(request: HttpRequest) -> HttpResponse:
+def show_account_key(request: HttpRequest) -> HttpResponse:
     """Show the account's authkey to its owners; a POST replaces it."""
-    account = current_account(request, may="manage")
+    account = get_current_account(request, may="manage")
     if current_membership(request).role != Role.OWNER:
         raise Http404("No such account.")
     if request.method != "POST":
@@ -93,21 +93,21 @@ def account_key(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def own_key(request: HttpRequest) -> HttpResponse:
+def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
     membership = current_membership(request)
     if request.method != "POST":
         title = f"Your key for {membership.account}"
-        return render_secrets(request, title, {"authkey": membership.authkey}, back=next_page(request))
+        return render_secrets(request, title, {"authkey": membership.authkey}, back=get_next_page(request))
     member_key_rotate(membership=membership)
     messages.success(request, "You have a new key. The old one no longer works.")
-    return HttpResponseRedirect(next_page(request))
+    return HttpResponseRedirect(get_next_page(request))
 
 
 @login_required
-def account_brand(request: HttpRequest) -> HttpResponse:
-    """White label: host, name, logo and accent."""
-    account = current_account(request, may="manage")
+def edit_brand(request: HttpRequest) -> HttpResponse:
+    """Edit the white label: host, name, logo and accent colour."""
+    account = get_current_account(request, may="manage")
     form = BrandForm(request.POST or None, initial=account.brand)
     if request.method == "POST" and form.is_valid():
         try:
@@ -129,9 +129,9 @@ def account_brand(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def account_brand_check(request: HttpRequest) -> HttpResponse:
-    """Look now for the DNS record that proves the white label's host."""
-    account = current_account(request, may="manage")
+def check_brand_host(request: HttpRequest) -> HttpResponse:
+    """Check the DNS record of the white label's host now."""
+    account = get_current_account(request, may="manage")
     claim = claim_of(account, account.brand.get("host", ""), Purpose.BRAND)
     if claim is not None:
         check_now(request, claim)
@@ -140,33 +140,38 @@ def account_brand_check(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def account_switch(request: HttpRequest) -> HttpResponse:
-    """Work in another of one's accounts."""
-    mine = {str(membership.account_id): membership.account for membership in memberships_of(request.user)}
-    chosen = mine.get(request.POST.get("account", ""))
+def switch_to_account(request: HttpRequest) -> HttpResponse:
+    """Switch to another account of the user."""
+    accounts = {str(membership.account_id): membership.account for membership in memberships_of(request.user)}
+    chosen = accounts.get(request.POST.get("account", ""))
     if chosen is None:
         raise Http404("No such account.")
     work_in(request, chosen)
-    return HttpResponseRedirect(next_page(request))
+    return HttpResponseRedirect(get_next_page(request))
 
 
 @login_required
-def me(request: HttpRequest) -> HttpResponse:
-    """One's own name, accounts and the way to the password."""
-    form = PersonForm(request.POST or None, initial={"name": request.user.name})  # type: ignore[union-attr]
+def edit_profile(request: HttpRequest) -> HttpResponse:
+    """Edit the user's name; the page also lists their accounts."""
+    form = ProfileForm(request.POST or None, initial={"name": request.user.name})  # type: ignore[union-attr]
     if request.method == "POST" and form.is_valid():
         user_update(user=request.user, name=form.cleaned_data["name"])  # type: ignore[arg-type]
         messages.success(request, "Saved.")
         return redirect("me")
-    context = {"form": form, **_switch(request), "settings_nav": account_rows(request, "me"), "section": "settings"}
+    context = {
+        "form": form,
+        **_build_switcher(request),
+        "settings_nav": account_rows(request, "me"),
+        "section": "settings",
+    }
     return render(request, "accounts/me.html", context)
 
 
 @login_required
 @never_cache
 @sensitive_post_parameters("password", "current")
-def password(request: HttpRequest) -> HttpResponse:
-    """Change the password; sessions elsewhere end."""
+def change_password(request: HttpRequest) -> HttpResponse:
+    """Change the user's password; their other sessions end."""
     form, status = ChangePasswordForm(request.POST or None), 200
     if request.method == "POST" and form.is_valid() and (status := _check_current_password(request, form)) == 200:
         try:

@@ -1,4 +1,4 @@
-"""Coming in and going out: log in, log out, a new password by mail."""
+"""Log-in, log-out, and a new password by mail."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from accounts.security.password_login import TooManyAttempts, check_credentials,
 from accounts.services import user_password_set
 
 SESSION_RESET_TOKEN = "password_reset_token"  # noqa: S105 - a name
-TOKEN_PLACEHOLDER = "choose"  # noqa: S105 - in the address, instead of the token
+TOKEN_PLACEHOLDER = "choose"  # noqa: S105 - in the address instead of the token
 
 
-def next_page(request: HttpRequest) -> str:
-    """Where the person wanted to go, if that is on this host; else the start page."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return wanted if safe else "/"
+def get_next_page(request: HttpRequest) -> str:
+    """Return the address in the parameter `next` if it is on this host, else that of the start page."""
+    address = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure())
+    return address if safe else "/"
 
 
 @never_cache
 @sensitive_post_parameters("password")
 def log_in(request: HttpRequest) -> HttpResponse:
-    """The log-in page; a fresh installation is sent to its set-up page first."""
+    """Log in; a fresh installation redirects to its set-up page."""
     if request.user.is_authenticated:
-        return HttpResponseRedirect(next_page(request))
-    if request.method != "POST" and not User.objects.somebody_can_log_in():
+        return HttpResponseRedirect(get_next_page(request))
+    if request.method != "POST" and not User.objects.has_login_user():
         return redirect("setup-hint")
     form = LoginForm(request.POST or None)
-    status = OK
+    status = OK_STATUS
     if request.method == "POST" and form.is_valid():
         status = _try_login(request, form)
         if request.user.is_authenticated:
-            response = HttpResponseRedirect(next_page(request))
+            response = HttpResponseRedirect(get_next_page(request))
             remember_login(request, response, request.user)
             return response
-    return _page(request, "accounts/login.html", form, status)
+    return _render_form(request, "accounts/login.html", form, status)
 
 
 class FormStatus(NamedTuple):
@@ -63,11 +63,11 @@ class FormStatus(NamedTuple):
     wait: int
 
 
-OK = FormStatus(200, 0)
+OK_STATUS = FormStatus(200, 0)
 
 
 def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
-    """Log in, or add to the form what is wrong; returns the status of the form's page."""
+    """Log in, or add an error to the form; returns the status of the form's page."""
     email = form.cleaned_data["email"].lower()
     try:
         user = check_credentials(request, email, form.cleaned_data["password"])
@@ -81,44 +81,46 @@ def _try_login(request: HttpRequest, form: LoginForm) -> FormStatus:
         form.add_error(None, "This e-mail and password do not belong together.")
     else:
         login(request, user)
-    return OK
+    return OK_STATUS
 
 
-def _page(request: HttpRequest, template: str, form: object, status: FormStatus = OK) -> HttpResponse:
-    """Render a form's page, with Retry-After if the person has to wait."""
-    wanted = next_page(request)
-    context = {"form": form, "next": wanted, "invited": wanted.startswith("/join/")}
-    answer = render(request, template, context, status=status.status)
+def _render_form(request: HttpRequest, template: str, form: object, status: FormStatus = OK_STATUS) -> HttpResponse:
+    """Render a form's page, with Retry-After if the user has to wait."""
+    address = get_next_page(request)
+    context = {"form": form, "next": address, "invited": address.startswith("/join/")}
+    response = render(request, template, context, status=status.status)
     if status.wait:
-        answer["Retry-After"] = str(status.wait)
-    return answer
+        response["Retry-After"] = str(status.wait)
+    return response
 
 
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
-    """End the session; `next` is a page of this host to go on with."""
+    """End the session, then redirect to the parameter `next` or the log-in page."""
     logout(request)
-    return redirect(next_page(request) if "next" in request.POST else "login")
+    return redirect(get_next_page(request) if "next" in request.POST else "login")
 
 
 @never_cache
-def reset(request: HttpRequest) -> HttpResponse:
-    """Ask for a new password. The answer is the same whether or not the address is known."""
+def request_password_reset(request: HttpRequest) -> HttpResponse:
+    """Mail a link to a new password. The response is the same whether or not the address has a user."""
     form = ResetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if wait := throttle.count_attempt((throttle.RESET_ADDRESS, client_key(request))):
             form.add_error(None, throttle.refusal_message(wait, "requests"))
-            return _page(request, "accounts/reset.html", form, FormStatus(429, wait))
+            return _render_form(request, "accounts/reset.html", form, FormStatus(429, wait))
         email = form.cleaned_data["email"].lower()
         if _mail_reset_unless_limited(request, form, email):
-            return render(request, "accounts/reset_sent.html", {"email": email, "most": throttle.RESET_EMAIL.most})
-    return _page(request, "accounts/reset.html", form)
+            return render(
+                request, "accounts/reset_sent.html", {"email": email, "most": throttle.RESET_EMAIL.max_attempts}
+            )
+    return _render_form(request, "accounts/reset.html", form)
 
 
 def _mail_reset_unless_limited(request: HttpRequest, form: ResetForm, email: str) -> bool:
-    """Mail a link unless the person has got as many as RESET_EMAIL allows, whose links still work.
+    """Mail a link unless the user got as many as RESET_EMAIL allows, whose links still work.
 
-    Above the limit the page still answers as if a mail was sent: otherwise strangers could use up the person's limit
+    Above the limit the page still answers as if a mail was sent: otherwise strangers could use up the user's limit
     and keep them from resetting the password.
     """
     limit = (throttle.RESET_EMAIL, email)
@@ -131,7 +133,7 @@ def _mail_reset_unless_limited(request: HttpRequest, form: ResetForm, email: str
 
 
 def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
-    """Mail the link to a known, active address; False (and a sentence in the form) if mail does not work.
+    """Mail the link if the address has an active user; returns False, with an error in the form, if mail fails.
 
     `brand` is that of the request's host. Anybody can send a request to any host, so the mail uses it only for people
     who belong to it alone.
@@ -140,10 +142,9 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
     if user is None:
         return True
     path = reverse(
-        "reset-confirm",
-        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
+        "reset-confirm", args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)]
     )
-    brand = mail.brand_for_secret_link(brand, user)
+    brand = mail.choose_brand_for_secret_link(brand, user)
     try:
         mail.send(to=user.email, template="password_reset", brand=brand, user=user, link=brand.base_url + path)
     except (OSError, SMTPException):
@@ -154,15 +155,15 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
 
 @never_cache
 @sensitive_post_parameters("password")
-def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """Choose the new password behind the mailed link.
+def confirm_password_reset(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Set a new password by a mailed link.
 
     The token is moved from the address into the session, so that it is in no browser history and no Referer header.
     """
-    user = _user_of(uid)
+    user = _find_user(uid)
     is_in_session = token == TOKEN_PLACEHOLDER
-    given = request.session.get(SESSION_RESET_TOKEN, "") if is_in_session else token
-    if user is None or not default_token_generator.check_token(user, given):
+    received_token = request.session.get(SESSION_RESET_TOKEN, "") if is_in_session else token
+    if user is None or not default_token_generator.check_token(user, received_token):
         return render(request, "accounts/link_dead.html", status=404)
     if not is_in_session:
         request.session[SESSION_RESET_TOKEN] = token
@@ -183,18 +184,19 @@ def reset_confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     return render(request, "accounts/reset_confirm.html", {"form": form})
 
 
-def _user_of(uid: str) -> User | None:
+def _find_user(uid: str) -> User | None:
+    """Find the active user of an id from a reset link."""
     try:
         return User.objects.filter(pk=int(urlsafe_base64_decode(uid)), is_active=True).first()
     except (ValueError, OverflowError):
         return None
 
 
-def brand_stylesheet(request: HttpRequest) -> HttpResponse:
-    """The host's accent colour as a stylesheet, since templates carry no inline style."""
+def serve_brand_stylesheet(request: HttpRequest) -> HttpResponse:
+    """Serve the host's accent colour as a stylesheet, because the Content-Security-Policy allows no inline style."""
     accent = brand_for(request).accent
     if not accent:
         raise Http404("This host has no colour of its own.")
-    answer = HttpResponse(f":root {{ --accent: {accent}; }}\n", content_type="text/css")
-    answer["Cache-Control"] = "public, max-age=300"
-    return answer
+    response = HttpResponse(f":root {{ --accent: {accent}; }}\n", content_type="text/css")
+    response["Cache-Control"] = "public, max-age=300"
+    return response

@@ -1,4 +1,4 @@
-"""The “Check now” button of hosts that are not proved yet."""
+"""The “Check now” button of hosts that are not verified yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_now(request: HttpRequest, claim: HostClaim) -> bool:
         return False
     checked = HostClaim.objects.filter(pk=claim.pk).first()
     if checked is not None and checked.proved:
-        messages.success(request, f"{checked.host} is proved.")
+        messages.success(request, f"{checked.host} is verified.")
     elif checked is not None:
         messages.info(request, f"Checked just now. {checked.check_result}")
     return True

@@ -1,4 +1,4 @@
-"""One-time links: the set-up page of a fresh installation, and the page on which one joins an account."""
+"""Pages behind one-time links: the set-up of a fresh installation, and joining an account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import throttle
 from accounts.forms import JoinForm, SetupForm, add_mistakes
-from accounts.invitations import SETUP_HOURS, installation_setup, invitation_accept, open_invitation
+from accounts.invitations import SETUP_HOURS, find_open_invitation, installation_setup, invitation_accept
 from accounts.models import Invitation, User
 from accounts.security.client_ip import client_key
 from accounts.security.password_login import remember_login
@@ -29,27 +29,27 @@ def count_link_attempt(request: HttpRequest, form: Form) -> bool:
     return not wait
 
 
-def form_status(form: Form) -> int:
-    """The status of the form's page: 429 after `count_link_attempt` returned False."""
+def get_form_status(form: Form) -> int:
+    """Return the status of the form's page: 429 after `count_link_attempt` returned False."""
     return 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
 
 
-def setup_hint(request: HttpRequest) -> HttpResponse:
-    """Where a fresh installation says how to begin; the link itself stands in the terminal only."""
-    if User.objects.somebody_can_log_in():
+def show_setup_hint(request: HttpRequest) -> HttpResponse:
+    """Explain how to set up a fresh installation. The link itself is printed in the terminal only."""
+    if User.objects.has_login_user():
         return redirect("login")
     return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS})
 
 
 @never_cache
 @sensitive_post_parameters("password")
-def setup(request: HttpRequest, token: str) -> HttpResponse:
-    """The first user's page. The link dies with its use."""
-    invitation = open_invitation(token, clock.now())
+def set_up_installation(request: HttpRequest, token: str) -> HttpResponse:
+    """Create the first user by a set-up link, which works once."""
+    invitation = find_open_invitation(token, clock.now())
     is_setup = invitation is not None and invitation.account_id is None
-    if not is_setup and not User.objects.somebody_can_log_in():
+    if not is_setup and not User.objects.has_login_user():
         return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS, "dead": True}, status=404)
-    if invitation is None or not is_setup or User.objects.somebody_can_log_in():
+    if invitation is None or not is_setup or User.objects.has_login_user():
         return render(request, "accounts/link_dead.html", status=404)
     form = SetupForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and count_link_attempt(request, form):
@@ -62,14 +62,14 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             response = redirect("/")
             remember_login(request, response, user)
             return response
-    return render(request, "accounts/setup.html", {"form": form}, status=form_status(form))
+    return render(request, "accounts/setup.html", {"form": form}, status=get_form_status(form))
 
 
 @never_cache
 @sensitive_post_parameters("password")
-def join(request: HttpRequest, token: str) -> HttpResponse:
-    """Accept an invitation: as who one is logged in, as a known user who logs in first, or as a new one."""
-    invitation = open_invitation(token, clock.now())
+def join_account(request: HttpRequest, token: str) -> HttpResponse:
+    """Accept an invitation: as the user who is logged in, as an existing user who logs in first, or as a new one."""
+    invitation = find_open_invitation(token, clock.now())
     if invitation is None or invitation.account_id is None:
         return render(request, "accounts/link_dead.html", status=404)
     if request.user.is_authenticated:
@@ -84,10 +84,11 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         response = redirect("/")
         remember_login(request, response, joined)
         return response
-    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=form_status(form))
+    return render(request, "accounts/join.html", {"form": form, "invitation": invitation}, status=get_form_status(form))
 
 
 def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> User | None:
+    """Create a user who joins the account; returns None, with an error in the form, if that fails."""
     if not count_link_attempt(request, form):
         return None
     try:
@@ -101,7 +102,7 @@ def _join_new(request: HttpRequest, form: JoinForm, invitation: Invitation) -> U
 
 
 def _join_logged_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Whoever is logged in joins by one press; the page says if the invited address is another."""
+    """Join as the user who is logged in, after a confirmation that says if another address was invited."""
     mistakes: list[str] = []
     if request.method == "POST":
         try:

@@ -1,4 +1,4 @@
-"""The answer behind "Show" (`templates/_reveal.html`): secrets that the page with that button does not contain."""
+"""The response of “Show” buttons (`templates/_reveal.html`): secrets that the page itself does not contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is in the account: members and their roles, guests and what they were given, open invitations, exposed keys."""
+"""The team of an account: members and their roles, guests and their grants, open invitations, exposed keys."""
 
 from __future__ import annotations
 
@@ -15,182 +15,189 @@ from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts.access import KINDS, current_account, current_membership, members_of
+from accounts.access import GRANT_KINDS, current_membership, get_current_account, members_of
 from accounts.forms import InviteForm, RoleForm, add_mistakes
 from accounts.invitations import (
     InvitationMail,
+    get_link_lifetime,
     invitation_create,
     invitation_renew,
     invitation_revoke,
-    link_lifetime,
     mail_invitation,
     pending_member_invite,
 )
 from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
 from accounts.navigation import account_rows
-from accounts.revocation import exposed_key_dismiss, exposed_key_labels, exposed_key_replace, list_ending_access
+from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
 from accounts.services import member_access_set, member_remove
 
 MAX_CHOICES = 200  # objects of one kind on a page
-MAX_EXPOSED = 100  # exposed keys on a page
+MAX_EXPOSED_KEYS = 100  # exposed keys on a page
 
 
-def posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
-    """(kind, id, right) of the ticked rows: fields are named `grant-<kind>-<id>`, their values are rights."""
-    found = []
+def parse_posted_grants(request: HttpRequest) -> list[tuple[str, int, str]]:
+    """Parse (kind, id, right) from the form's fields, which are named `grant-<kind>-<id>` and contain rights."""
+    grants = []
     for name, right in request.POST.items():
         prefix, _, rest = name.partition("-")
         kind, _, number = rest.rpartition("-")
-        if prefix == "grant" and kind in KINDS and number.isascii() and number.isdigit() and right:
-            found.append((kind, int(number), str(right)))
-    return found
+        if prefix == "grant" and kind in GRANT_KINDS and number.isascii() and number.isdigit() and right:
+            grants.append((kind, int(number), str(right)))
+    return grants
 
 
-def grant_choices(account: Account, given: dict[tuple[str, int], str], search: str = "") -> list[dict[str, Any]]:
-    """For every kind the objects that are granted, then up to MAX_CHOICES others whose name contains `search`.
+def build_grant_choices(account: Account, rights: dict[tuple[str, int], str], search: str = "") -> list[dict[str, Any]]:
+    """Build the choices of every kind: granted objects, then up to MAX_CHOICES others whose name contains `search`.
 
     Each has the right that is granted on it ("" = none). Granted objects are always included, because saving the form
     replaces all grants.
     """
     choices = []
-    for kind in KINDS.values():
-        granted = {number: right for (name, number), right in given.items() if name == kind.name}
+    for kind in GRANT_KINDS.values():
+        granted_rights = {number: right for (name, number), right in rights.items() if name == kind.name}
         offered = kind.search(account, search, MAX_CHOICES + 1)
-        rows = [*kind.existing(account, granted), *(row for row in offered[:MAX_CHOICES] if row[0] not in granted)]
+        rows = [
+            *kind.existing(account, granted_rights),
+            *(row for row in offered[:MAX_CHOICES] if row[0] not in granted_rights),
+        ]
         objects = [
-            {"name": f"grant-{kind.name}-{number}", "label": label, "right": granted.get(number, "")}
+            {"name": f"grant-{kind.name}-{number}", "label": label, "right": granted_rights.get(number, "")}
             for number, label in rows
         ]
         choices.append({"label": kind.label, "objects": objects, "more": len(offered) > MAX_CHOICES})
     return choices
 
 
-def choices_context(request: HttpRequest, account: Account, given: dict[tuple[str, int], str]) -> dict[str, Any]:
-    """Context of the table of rights. `?q=` searches; the search field is shown if there is more than a page shows."""
+def build_choices_context(request: HttpRequest, account: Account, rights: dict[tuple[str, int], str]) -> dict[str, Any]:
+    """Build the context of the table of rights. `?q=` searches; the search field appears if not all objects fit."""
     search = request.GET.get("q", "").strip()[:200]
-    kinds = grant_choices(account, given, search)
+    kinds = build_grant_choices(account, rights, search)
     searchable = bool(search) or any(kind["more"] for kind in kinds)
     return {"kinds": kinds, "rights": Right.choices, "search": search, "searchable": searchable}
 
 
-def team_page(request: HttpRequest, form: InviteForm | None = None, sent: InvitationMail | None = None) -> HttpResponse:
-    """The team's page; `sent` is the outcome of an invitation that was just created."""
-    account = current_account(request, may="manage")
-    mine = current_membership(request)
+def render_team_page(
+    request: HttpRequest, form: InviteForm | None = None, sent: InvitationMail | None = None
+) -> HttpResponse:
+    """Render the team's page; `sent` is the outcome of an invitation that was just created."""
+    account = get_current_account(request, may="manage")
+    acting = current_membership(request)
     context = {
         "account": account,
-        "form": form or InviteForm(may_own=mine.role == Role.OWNER),
+        "form": form or InviteForm(may_own=acting.role == Role.OWNER),
         "sent": sent,
         "members": members_of(account),
-        "pending": pending_rows(account, clock.now()),
-        "exposed": exposed_rows(account, mine),
-        "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED),
-        **choices_context(request, account, {}),
+        "pending": build_pending_rows(account, clock.now()),
+        "exposed": build_exposed_rows(account, acting),
+        "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
+        **build_choices_context(request, account, {}),
         "settings_nav": account_rows(request, "team"),
         "section": "settings",
     }
     return render(request, "accounts/team.html", context)
 
 
-def pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
-    """Open invitations, then pending members without one. The rows contain no invitation links."""
+def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
+    """Build rows of open invitations, then of pending members without one. They contain no invitation links."""
     rows = [
         {
-            "email": one.email,
-            "role": one.get_role_display(),
-            "note": "the link has expired" if one.created < now - link_lifetime(one) else "",
+            "email": invitation.email,
+            "role": invitation.get_role_display(),
+            "note": "the link has expired" if invitation.created < now - get_link_lifetime(invitation) else "",
             "send_label": "Send again",
-            "send_again_url": reverse("invitation-renew", args=[one.pk]),
-            "take_back_url": reverse("invitation-revoke", args=[one.pk]),
+            "send_again_url": reverse("invitation-renew", args=[invitation.pk]),
+            "take_back_url": reverse("invitation-revoke", args=[invitation.pk]),
         }
-        for one in account.invitations.open().order_by("-created")
+        for invitation in account.invitations.open().order_by("-created")
     ]
     linked = account.invitations.open().exclude(membership=None)
     without_invitation = account.memberships.pending().exclude(pk__in=linked.values("membership"))
     rows += [
         {
-            "email": one.user.email,
-            "role": one.get_role_display(),
+            "email": membership.user.email,
+            "role": membership.get_role_display(),
             "note": "no invitation sent yet",
             "send_label": "Send an invitation",
-            "send_again_url": reverse("member-invite", args=[one.pk]),
-            "take_back_url": reverse("member-remove", args=[one.pk]),
+            "send_again_url": reverse("member-invite", args=[membership.pk]),
+            "take_back_url": reverse("member-remove", args=[membership.pk]),
         }
-        for one in without_invitation.select_related("user").order_by("pk")
+        for membership in without_invitation.select_related("user").order_by("pk")
     ]
     return rows
 
 
-def exposed_rows(account: Account, mine: Membership) -> list[dict[str, Any]]:
-    """Exposed keys with what they belong to; only owners can replace the account's own key."""
-    rows = list(account.exposed_keys.order_by("-since", "person", "kind", "object_id")[:MAX_EXPOSED])
-    labels = exposed_key_labels(account, rows)
+def build_exposed_rows(account: Account, acting: Membership) -> list[dict[str, Any]]:
+    """Build rows of exposed keys with what they belong to; only owners can replace the account's own key."""
+    rows = list(account.exposed_keys.order_by("-since", "person", "kind", "object_id")[:MAX_EXPOSED_KEYS])
+    labels = format_exposed_keys(account, rows)
     return [
-        {"key": row, "label": label, "replaceable": row.kind != "account" or mine.role == Role.OWNER}
+        {"key": row, "label": label, "replaceable": row.kind != "account" or acting.role == Role.OWNER}
         for row, label in zip(rows, labels, strict=True)
     ]
 
 
 @login_required
 @never_cache
-def team(request: HttpRequest) -> HttpResponse:
-    """Members, guests and invitations; the form invites one more person."""
-    account = current_account(request, may="manage")
-    mine = current_membership(request)
-    form = InviteForm(request.POST or None, may_own=mine.role == Role.OWNER)
+def manage_team(request: HttpRequest) -> HttpResponse:
+    """List members, guests and invitations; the form invites a person."""
+    account = get_current_account(request, may="manage")
+    acting = current_membership(request)
+    form = InviteForm(request.POST or None, may_own=acting.role == Role.OWNER)
     if request.method == "POST" and form.is_valid():
         try:
-            made = invitation_create(account=account, by=mine, grants=posted_grants(request), **form.cleaned_data)
+            invitation = invitation_create(
+                account=account, by=acting, grants=parse_posted_grants(request), **form.cleaned_data
+            )
         except ValidationError as error:
             add_mistakes(form, error)
         else:
-            return send_invitation(request, made)
-    return team_page(request, form)
+            return send_invitation(request, invitation)
+    return render_team_page(request, form)
 
 
 def send_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    """Mail an invitation that was just created. If no mail could be sent, the page shows the link, this once."""
+    """Mail an invitation that was just created. If no mail could be sent, the page shows the link once."""
     sent = mail_invitation(invitation, request.user)
     if sent.link:
-        return team_page(request, sent=sent)
+        return render_team_page(request, sent=sent)
     (messages.success if sent.mailed else messages.error)(request, sent.message)
     return redirect("team")
 
 
-def member_for(request: HttpRequest, member_id: int) -> Membership:
-    """A membership, pending ones included, of the account one manages. Raises Http404 otherwise."""
-    account = current_account(request, may="manage")
-    found: Membership | None = account.memberships.filter(pk=member_id).select_related("user", "account").first()
-    if found is None:
+def get_member(request: HttpRequest, member_id: int) -> Membership:
+    """Return a membership, accepted or pending, of the account that the user manages. Raises Http404."""
+    account = get_current_account(request, may="manage")
+    membership: Membership | None = account.memberships.filter(pk=member_id).select_related("user", "account").first()
+    if membership is None:
         raise Http404("No such member.")
-    return found
+    return membership
 
 
 @login_required
 @never_cache
-def member(request: HttpRequest, member_id: int) -> HttpResponse:
-    """One member: the role, and for a guest what they were given."""
-    found = member_for(request, member_id)
-    if found.accepted is None:
+def edit_member(request: HttpRequest, member_id: int) -> HttpResponse:
+    """Edit a member: the role, and for a guest the grants."""
+    membership = get_member(request, member_id)
+    if membership.accepted is None:
         raise Http404("No such member.")
-    form = RoleForm(request.POST or None, initial={"role": found.role})
+    form = RoleForm(request.POST or None, initial={"role": membership.role})
     if request.method == "POST" and form.is_valid():
         role = form.cleaned_data["role"]
-        grants = posted_grants(request) if role == Role.GUEST else []
+        grants = parse_posted_grants(request) if role == Role.GUEST else []
         try:
-            member_access_set(membership=found, role=role, grants=grants, by=current_membership(request))
+            member_access_set(membership=membership, role=role, grants=grants, by=current_membership(request))
         except ValidationError as error:
-            found.refresh_from_db()
+            membership.refresh_from_db()
             add_mistakes(form, error)
         else:
             messages.success(request, "Saved.")
             return redirect("team")
-    given = {(grant.kind, grant.object_id): grant.right for grant in found.grants.all()}
+    rights = {(grant.kind, grant.object_id): grant.right for grant in membership.grants.all()}
     context = {
-        "member": found,
+        "member": membership,
         "form": form,
-        "ending": list_ending_access(found),
-        **choices_context(request, found.account, given),
+        "ending": list_ending_access(membership),
+        **build_choices_context(request, membership.account, rights),
         "settings_nav": account_rows(request, "team"),
         "section": "settings",
     }
@@ -199,13 +206,13 @@ def member(request: HttpRequest, member_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def remove(request: HttpRequest, member_id: int) -> HttpResponse:
-    """Take a person out of the account."""
+def remove_member(request: HttpRequest, member_id: int) -> HttpResponse:
+    """Remove a member, or a pending member with the invitation, from the account."""
     try:
-        found = member_for(request, member_id)
-        member_remove(membership=found, by=current_membership(request))
-        gone = f"{found.user.email} is removed." if found.accepted else "The invitation is taken back."
-        messages.success(request, gone)
+        membership = get_member(request, member_id)
+        member_remove(membership=membership, by=current_membership(request))
+        message = f"{membership.user.email} is removed." if membership.accepted else "The invitation is taken back."
+        messages.success(request, message)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect("team")
@@ -214,83 +221,83 @@ def remove(request: HttpRequest, member_id: int) -> HttpResponse:
 @login_required
 @require_POST
 @never_cache
-def invite_again(request: HttpRequest, pending_id: int) -> HttpResponse:
+def invite_pending_member(request: HttpRequest, pending_id: int) -> HttpResponse:
     """Send an invitation to a pending member."""
-    found = member_for(request, pending_id)
-    if found.accepted is not None:
+    membership = get_member(request, pending_id)
+    if membership.accepted is not None:
         raise Http404("No such invitation.")
     try:
-        return send_invitation(request, pending_member_invite(membership=found, by=current_membership(request)))
+        return send_invitation(request, pending_member_invite(membership=membership, by=current_membership(request)))
     except ValidationError as error:
-        return show_refusal(request, error)
+        return redirect_with_error(request, error)
 
 
-def show_refusal(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Say on the team's page why an action was refused."""
+def redirect_with_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Redirect to the team's page, which shows the error."""
     messages.error(request, " ".join(error.messages))
     return redirect("team")
 
 
-def invitation_for(request: HttpRequest, invitation_id: int) -> Invitation:
-    """An open invitation into the account one manages. Raises Http404 otherwise."""
-    account = current_account(request, may="manage")
+def get_invitation(request: HttpRequest, invitation_id: int) -> Invitation:
+    """Return an open invitation into the account that the user manages. Raises Http404."""
+    account = get_current_account(request, may="manage")
     rows = account.invitations.open().filter(pk=invitation_id)
-    found: Invitation | None = rows.select_related("account", "membership").first()
-    if found is None:
+    invitation: Invitation | None = rows.select_related("account", "membership").first()
+    if invitation is None:
         raise Http404("No such invitation.")
-    return found
+    return invitation
 
 
 @login_required
 @require_POST
 @never_cache
-def renew(request: HttpRequest, invitation_id: int) -> HttpResponse:
+def renew_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Send an invitation again, with a new link."""
     try:
-        found = invitation_for(request, invitation_id)
-        return send_invitation(request, invitation_renew(invitation=found, by=current_membership(request)))
+        invitation = get_invitation(request, invitation_id)
+        return send_invitation(request, invitation_renew(invitation=invitation, by=current_membership(request)))
     except ValidationError as error:
-        return show_refusal(request, error)
+        return redirect_with_error(request, error)
 
 
 @login_required
 @require_POST
-def revoke(request: HttpRequest, invitation_id: int) -> HttpResponse:
-    """Take an open invitation back; the pending guest it belongs to is removed with it."""
-    found = invitation_for(request, invitation_id)
-    if found.membership is not None and found.membership.accepted is None:
-        member_remove(membership=found.membership, by=current_membership(request))
+def revoke_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Revoke an open invitation; the pending guest it belongs to is removed with it."""
+    invitation = get_invitation(request, invitation_id)
+    if invitation.membership is not None and invitation.membership.accepted is None:
+        member_remove(membership=invitation.membership, by=current_membership(request))
     else:
-        invitation_revoke(invitation=found, now=clock.now())
+        invitation_revoke(invitation=invitation, now=clock.now())
     messages.success(request, "The invitation is taken back.")
     return redirect("team")
 
 
-def exposed_key_for(request: HttpRequest, exposed_id: int) -> ExposedKey:
-    """An exposed key of the account one manages. Raises Http404 otherwise."""
-    account = current_account(request, may="manage")
-    found: ExposedKey | None = account.exposed_keys.filter(pk=exposed_id).select_related("account").first()
-    if found is None:
+def get_exposed_key(request: HttpRequest, exposed_id: int) -> ExposedKey:
+    """Return an exposed key of the account that the user manages. Raises Http404."""
+    account = get_current_account(request, may="manage")
+    exposed_key: ExposedKey | None = account.exposed_keys.filter(pk=exposed_id).select_related("account").first()
+    if exposed_key is None:
         raise Http404("No such key.")
-    return found
+    return exposed_key
 
 
 @login_required
 @require_POST
-def key_replace(request: HttpRequest, exposed_id: int) -> HttpResponse:
+def replace_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Replace an exposed key."""
     try:
-        exposed_key_replace(exposed=exposed_key_for(request, exposed_id), by=current_membership(request))
+        exposed_key_replace(exposed=get_exposed_key(request, exposed_id), by=current_membership(request))
     except ValidationError as error:
-        return show_refusal(request, error)
+        return redirect_with_error(request, error)
     messages.success(request, "Replaced. Programs with the old key no longer work.")
     return redirect("team")
 
 
 @login_required
 @require_POST
-def key_dismiss(request: HttpRequest, exposed_id: int) -> HttpResponse:
-    """Take an exposed key off the list without replacing it."""
-    exposed_key_dismiss(exposed=exposed_key_for(request, exposed_id))
+def dismiss_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
+    """Remove an exposed key from the list without replacing it."""
+    exposed_key_dismiss(exposed=get_exposed_key(request, exposed_id))
     messages.success(request, "The key stays as it is.")
     return redirect("team")

@@ -1,1 +1,1 @@
-"""A demo site with believable traffic, made through the same pipeline as everybody's."""
+"""A demo site with realistic traffic, generated through the same pipeline as real traffic."""

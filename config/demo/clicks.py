@@ -1,59 +1,69 @@
-"""Clicks on the demo's links: requests at the redirector's own doors, at the moments when people made them."""
+"""Clicks on the demo's links: requests to the redirector's functions, with the times of the simulated visits."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from urllib.parse import urlencode
 
-from config.demo.world import Person
+from config.demo.world import DemoPerson
 from links import convert, doors, known, redirector
 from links.hits import Request
 from links.models import Conversion, Datapoint, Kind
 from tracking.hit import Refused
 
 DESKTOP_HEADERS = {"accept": "text/html,application/xhtml+xml", "sec-fetch-dest": "document"}
-_pixels: dict[tuple[int, str], int] = {}  # (account, title) -> number, as last read
+_pixel_ids: dict[tuple[int, str], int] = {}  # (account, title) -> id, a cache
 
 
-def asked(person: Person, path: str, now: datetime, *, referrer: str = "", query: str = "", jar: str = "") -> Request:
-    """What the person's browser asks."""
+def build_request(
+    person: DemoPerson, path: str, now: datetime, *, referrer: str = "", query: str = "", cookies: str = ""
+) -> Request:
+    """Build the request of the person's browser."""
     headers = {
         "host": known.system_host(), "user-agent": person.user_agent, "accept-language": person.language,
-        "referer": referrer, "cookie": jar, **DESKTOP_HEADERS,
+        "referer": referrer, "cookie": cookies, **DESKTOP_HEADERS,
     }  # fmt: skip
     return Request("GET", path, query.encode(), headers, person.ip, now, scheme="https")
 
 
-def follow(account_id: int, alias: str, person: Person, now: datetime, referrer: str = "") -> tuple[str, str]:
-    """Click on a link. (where the browser is sent, the cookies it keeps); nothing where it stays."""
+def follow_link(account_id: int, alias: str, person: DemoPerson, now: datetime, referrer: str = "") -> tuple[str, str]:
+    """Click on a link; returns the destination and the cookies that were set, or ("", "") for an unknown link."""
     domain = known.domain(known.system_host())
     link = known.by_alias(domain.domain_id, alias) if domain else None
     if domain is None or link is None or link.account_id != account_id:
         return "", ""
-    reply = redirector.follow(link, domain, asked(person, f"/l/{alias}", now, referrer=referrer))
-    told = {name: value.decode() for name, value in reversed(reply.headers)}
-    return told.get(b"location", ""), told.get(b"set-cookie", "").partition(";")[0]
+    response = redirector.follow(link, domain, build_request(person, f"/l/{alias}", now, referrer=referrer))
+    headers = {name: value.decode() for name, value in reversed(response.headers)}
+    return headers.get(b"location", ""), headers.get(b"set-cookie", "").partition(";")[0]
 
 
-def see(account_id: int, title: str, person: Person, now: datetime) -> None:
-    """A mail or page with a pixel is shown."""
-    pixel = known.link(_pixels.get((account_id, title), 0))
+def view_pixel(account_id: int, title: str, person: DemoPerson, now: datetime) -> None:
+    """Request the pixel in a mail or page."""
+    pixel = known.link(_pixel_ids.get((account_id, title), 0))
     if pixel is None or pixel.account_id != account_id or pixel.kind != Kind.PIXEL:
-        found = Datapoint.objects.filter(account_id=account_id, kind=Kind.PIXEL, title=title).first()
-        pixel = known.link(found.pk) if found else None
+        row = Datapoint.objects.filter(account_id=account_id, kind=Kind.PIXEL, title=title).first()
+        pixel = known.link(row.pk) if row else None
     if pixel is not None:
-        _pixels[account_id, title] = pixel.link_id
-        doors.pixel(pixel, asked(person, f"/l/{pixel.alias}", now))
+        _pixel_ids[account_id, title] = pixel.link_id
+        doors.pixel(pixel, build_request(person, f"/l/{pixel.alias}", now))
 
 
-def report(
-    account_id: int, name: str, person: Person, now: datetime, *, jar: str, value: float, order: str, percent: int = 0
+def report_conversion(
+    account_id: int,
+    name: str,
+    person: DemoPerson,
+    now: datetime,
+    *,
+    cookies: str,
+    value: float,
+    order: str,
+    percent: int = 0,
 ) -> bool:
-    """The page after a sale reports it; whether it was counted."""
+    """Report a conversion, as the page after a sale does; returns whether it was counted."""
     row = Conversion.objects.filter(account_id=account_id, name=name, deleted=None).first()
     fields = {
         "id": row.code if row else "", "val": f"{value:.2f}", "param": order, "comperc": str(percent),
         "pixel": "true",
     }  # fmt: skip
-    request = asked(person, "/conversion.aspx", now, query=urlencode(fields), jar=jar)
+    request = build_request(person, "/conversion.aspx", now, query=urlencode(fields), cookies=cookies)
     return not isinstance(convert.report(request, browser=True), Refused)

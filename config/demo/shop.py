@@ -1,4 +1,4 @@
-"""What the demo shop has made in its account, read from `world.toml` and made by the services everybody's pages use."""
+"""The demo shop's account with all its objects, read from `world.toml` and created by the ordinary services."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account, Right
 from accounts.services import account_create, grant_set
-from config.demo.world import world
+from config.demo.world import load_world
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from links import belongings
@@ -27,54 +27,55 @@ from sites.models import Site
 from sites.services import site_create, site_update
 
 ZONE = "Europe/Berlin"
-OURS = ("clicks", "lands", "referrer", "phone", "opened", "commission", "paused", "expires")  # what no link has itself
+# Fields of a link in `world.toml` that the link itself does not have
+DEMO_FIELDS = ("clicks", "lands", "referrer", "phone", "opened", "commission", "paused", "expires")
 
 
-def moment(now: datetime, days: int, clock: str) -> datetime:
-    """So many days before today, at this clock of the shop's zone."""
+def compute_moment(now: datetime, days: int, clock: str) -> datetime:
+    """Compute the moment `days` before today, at this time of the shop's zone."""
     day = now.astimezone(ZoneInfo(ZONE)).date() - timedelta(days=days)
     return datetime.combine(day, time.fromisoformat(clock), tzinfo=ZoneInfo(ZONE))
 
 
 @transaction.atomic
-def demo_site(now: datetime) -> Site:
-    """The account (its first user will own it) with all it has, as it was when the month began."""
-    data = world()
+def create_demo_site(now: datetime) -> Site:
+    """Create the account, which the first user will own, with all its objects as they were a month ago."""
+    data = load_world()
     account = account_create(name=data["nickname"], timezone=ZONE)
     site = site_create(
         account=account, domain=data["domain"], timezone=ZONE, nickname=data["nickname"], by_operator=True
     )
     site_update(site=site, cookies="on")
-    make_goals(site)
-    make_links(account, now)
-    make_around(site, now)
+    create_goals(site)
+    create_links(account, now)
+    create_reporting_extras(site, now)
     return site
 
 
-def make_goals(site: Site) -> None:
-    """Goals, and the funnels and segments that name them."""
-    data = world()
+def create_goals(site: Site) -> None:
+    """Create goals, and the funnels and segments that name them."""
+    data = load_world()
     numbers = {row["name"]: goal_create(site=site, **row).pk for row in data["goals"]}
     for row in data["funnels"]:
-        funnel_save(site=site, name=row["name"], steps=with_numbers(row["steps"], numbers))
+        funnel_save(site=site, name=row["name"], steps=replace_goal_names(row["steps"], numbers))
     for row in data["segments"]:
-        segment_create(site=site, name=row["name"], filter=with_numbers(row["filter"], numbers), shared=True)
+        segment_create(site=site, name=row["name"], filter=replace_goal_names(row["filter"], numbers), shared=True)
 
 
-def with_numbers(tree: Any, goals: dict[str, int]) -> Any:
-    """The tree with the goals' numbers in place of their names."""
+def replace_goal_names(tree: Any, goals: dict[str, int]) -> Any:
+    """Replace the names of goals in a tree by their ids."""
     if isinstance(tree, list):
-        return [with_numbers(one, goals) for one in tree]
+        return [replace_goal_names(item, goals) for item in tree]
     if isinstance(tree, dict):
-        return {k: goals[v] if k == "goal" and v in goals else with_numbers(v, goals) for k, v in tree.items()}
+        return {k: goals[v] if k == "goal" and v in goals else replace_goal_names(v, goals) for k, v in tree.items()}
     return tree
 
 
-def make_links(account: Account, now: datetime) -> None:
-    """Links and pixels, and what belongs to them."""
-    data = world()
+def create_links(account: Account, now: datetime) -> None:
+    """Create links and pixels with their groups, conversions, scripts, domains, exclusions and guests."""
+    data = load_world()
     groups = {row["name"]: belongings.group_create(account=account, **row) for row in data["groups"]}
-    wanted = {row["name"]: belongings.conversion_create(account=account, **row) for row in data["conversions"]}
+    conversions = {row["name"]: belongings.conversion_create(account=account, **row) for row in data["conversions"]}
     scripts = {
         row["name"]: belongings.script_write(account=account, name=row["name"], text=row["script"])
         for row in data["scripts"]
@@ -85,32 +86,32 @@ def make_links(account: Account, now: datetime) -> None:
     for row in data["exclusions"]:
         belongings.entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
     for row in reversed(data["links"]):  # the list shows the newest first
-        fields = {name: value for name, value in row.items() if name not in OURS}
+        fields = {name: value for name, value in row.items() if name not in DEMO_FIELDS}
         datapoint_create(account=account, **{
             **fields,
             "group": groups[row["group"]],
-            "conversions": [wanted[name] for name in row.get("conversions", ())],
+            "conversions": [conversions[name] for name in row.get("conversions", ())],
             "scripts": [scripts[name] for name in row.get("scripts", ())],
             "expiration_date": now - timedelta(days=row["expires"]) if "expires" in row else None,
         })  # fmt: skip
     for row in data["pixels"]:
         datapoint_create(account=account, kind=Kind.PIXEL, **{**row, "group": groups[row["group"]]})
     for row in data["guests"]:
-        invite(account, row, groups)
+        invite_guest(account, row, groups)
 
 
-def invite(account: Account, row: dict[str, Any], groups: dict[str, Group]) -> None:
-    """A guest who may see some groups and has not accepted: the shop's owner, who would invite, is still to come."""
+def invite_guest(account: Account, row: dict[str, Any], groups: dict[str, Group]) -> None:
+    """Create a guest who may see some groups. They have not accepted, since the account has no owner to invite them."""
     guest = guest_create(account=account, email=row["email"], name=row["name"])
     for name in row["groups"]:
         grant_set(membership=guest, kind="group", object_id=groups[name].pk, right=Right.READ)
 
 
-def make_around(site: Site, now: datetime) -> None:
-    """Notes on the graph, alerts, a shared link."""
-    data = world()
+def create_reporting_extras(site: Site, now: datetime) -> None:
+    """Create annotations, alerts and a shared link."""
+    data = load_world()
     for row in data["notes"]:
-        note_add(site=site, at=moment(now, row["days"], row["clock"]), text=row["text"])
+        note_add(site=site, at=compute_moment(now, row["days"], row["clock"]), text=row["text"])
     channel = Channel(
         account=site.account, kind=ChannelKind.EMAIL, name="Shop team (off in the demo)",
         target=f"team@{site.domain}", enabled=False,
@@ -123,8 +124,8 @@ def make_around(site: Site, now: datetime) -> None:
         share_create(site=site, name=row["name"])
 
 
-def end_the_month(site: Site) -> None:
-    """Pause the links that are over by now."""
-    over = [row["alias"] for row in world()["links"] if row.get("paused")]
-    for link in Datapoint.objects.filter(account=site.account, alias__in=over):
+def pause_ended_links(site: Site) -> None:
+    """Pause the links that have ended by now."""
+    ended = [row["alias"] for row in load_world()["links"] if row.get("paused")]
+    for link in Datapoint.objects.filter(account=site.account, alias__in=ended):
         datapoint_update(datapoint=link, status=Status.PAUSED)

@@ -1,4 +1,4 @@
-"""Who visits the demo site, read from `world.toml`; addresses are drawn so that geography finds the right countries."""
+"""The demo's visitors, from `world.toml`. Their addresses are drawn so that geography finds the right countries."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from typing import Any
 
 from tracking import places
 
-POOL = 60  # addresses drawn per country
-DRAWS = 40_000
+POOL_SIZE = 60  # addresses drawn per country
+MAX_DRAWS = 40_000
 # The share of a day's visits in each hour of the site's zone, and of a week's on each weekday from Monday
-HOURS = (9, 6, 4, 3, 3, 5, 10, 20, 34, 44, 50, 52, 50, 48, 50, 51, 50, 48, 50, 56, 60, 54, 36, 18)
-WEEKDAYS = (1.08, 1.12, 1.1, 1.06, 0.98, 0.82, 0.9)
+HOUR_WEIGHTS = (9, 6, 4, 3, 3, 5, 10, 20, 34, 44, 50, 52, 50, 48, 50, 51, 50, 48, 50, 56, 60, 54, 36, 18)
+WEEKDAY_WEIGHTS = (1.08, 1.12, 1.1, 1.06, 0.98, 0.82, 0.9)
 
 
 @lru_cache(maxsize=1)
-def world() -> dict[str, Any]:
-    """The file."""
+def load_world() -> dict[str, Any]:
+    """Load `world.toml`."""
     return tomllib.loads((Path(__file__).parent / "world.toml").read_text())
 
 
-def weighted(dice: random.Random, rows: list[dict[str, Any]], weight: str = "weight") -> dict[str, Any]:
-    """One of the rows."""
+def choose_weighted(dice: random.Random, rows: list[dict[str, Any]], weight: str = "weight") -> dict[str, Any]:
+    """Choose one of the rows by weight."""
     return dice.choices(rows, [row[weight] for row in rows])[0]
 
 
-def public(dice: random.Random) -> str:
-    """Any public IPv4 address."""
+def draw_public_address(dice: random.Random) -> str:
+    """Draw a public IPv4 address."""
     while True:
         address = IPv4Address(dice.getrandbits(32))
         if address.is_global and not address.is_multicast:
             return str(address)
 
 
-def address_pools(dice: random.Random) -> dict[str, list[str]]:
-    """Addresses by country; without geography any address stands for any country."""
-    wanted = world()["countries"]
-    pools: dict[str, list[str]] = {country: [] for country in wanted}
-    for _ in range(DRAWS if places.available()["places"] else 0):
-        address = public(dice)
+def build_address_pools(dice: random.Random) -> dict[str, list[str]]:
+    """Draw addresses by country; without geography any address is taken for any country."""
+    countries = load_world()["countries"]
+    pools: dict[str, list[str]] = {country: [] for country in countries}
+    for _ in range(MAX_DRAWS if places.available()["places"] else 0):
+        address = draw_public_address(dice)
         pool = pools.get(places.columns.__wrapped__(address).get("country", ""))
-        if pool is not None and len(pool) < POOL:
+        if pool is not None and len(pool) < POOL_SIZE:
             pool.append(address)
-    return {country: pool or [public(dice) for _ in range(POOL)] for country, pool in pools.items()}
+    return {country: pool or [draw_public_address(dice) for _ in range(POOL_SIZE)] for country, pool in pools.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who visits, perhaps again: address, browser, cookie, and a name if they log in."""
+class DemoPerson:
+    """Somebody who visits once or more: address, browser, cookie, and tags with a name if they have an account."""
 
     ip: str
     language: str
@@ -62,25 +62,40 @@ class Person:
     tags: dict[str, str]
 
 
-NAMES = ("anna", "ben", "chloe", "david", "eva", "felix", "greta", "hugo", "ida", "jonas", "kaja", "leo", "mia", "noah")
-EVERY = 14  # one of so many has an account
+PERSON_NAMES = (
+    "anna",
+    "ben",
+    "chloe",
+    "david",
+    "eva",
+    "felix",
+    "greta",
+    "hugo",
+    "ida",
+    "jonas",
+    "kaja",
+    "leo",
+    "mia",
+    "noah",
+)
+REGULAR_INTERVAL = 14  # one in so many visitors has an account
 
 
-def people(dice: random.Random, count: int) -> list[Person]:
-    """The demo's visitors; some have an account at the shop."""
-    pools, data = address_pools(dice), world()
+def create_people(dice: random.Random, count: int) -> list[DemoPerson]:
+    """Create the demo's visitors; one in REGULAR_INTERVAL has an account at the shop."""
+    pools, data = build_address_pools(dice), load_world()
     countries, weights = list(data["countries"]), list(data["countries"].values())
-    found = []
+    people = []
     for index in range(count):
         country = dice.choices(countries, weights)[0]
-        agent = weighted(dice, data["agents"])
+        agent = choose_weighted(dice, data["agents"])
         tags = {}
-        if index % EVERY == 0:
-            name = f"{NAMES[index // EVERY % len(NAMES)]}{index // EVERY}"
+        if index % REGULAR_INTERVAL == 0:
+            name = f"{PERSON_NAMES[index // REGULAR_INTERVAL % len(PERSON_NAMES)]}{index // REGULAR_INTERVAL}"
             plan = dice.choice(("free", "monthly", "yearly"))
             tags = {"username": name, "email": f"{name}@mail.example", "plan": plan}
-        found.append(
-            Person(
+        people.append(
+            DemoPerson(
                 dice.choice(pools[country]),
                 data["languages"][country],
                 agent["user_agent"],
@@ -89,4 +104,4 @@ def people(dice: random.Random, count: int) -> list[Person]:
                 tags,
             )
         )
-    return found
+    return people

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from config.server import raise_file_limit, server_config
+from config.server import build_server_config, raise_file_limit
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -20,4 +20,4 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the limits of connections are settings
     raise_file_limit()
-    uvicorn.Server(server_config(app, "127.0.0.1", int(sys.argv[1]), lifespan="off")).run()
+    uvicorn.Server(build_server_config(app, "127.0.0.1", int(sys.argv[1]), lifespan="off")).run()

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from config.server import raise_file_limit, server_config
+from config.server import build_server_config, raise_file_limit
 
 HEADERS = [(b"location", b"https://shop.example/page"), (b"content-length", b"0"), (b"cache-control", b"no-store")]
 
@@ -22,4 +22,4 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the limits of connections are settings
     raise_file_limit()
-    uvicorn.Server(server_config(app, "127.0.0.1", int(sys.argv[1]), lifespan="off")).run()
+    uvicorn.Server(build_server_config(app, "127.0.0.1", int(sys.argv[1]), lifespan="off")).run()

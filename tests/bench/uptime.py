@@ -89,7 +89,7 @@ def beat_drift(seconds: float) -> float:
     def tick() -> None:
         ticks.append(time.monotonic())
 
-    threads = celery.Threads()
+    threads = celery.CeleryThreads()
     threads.start()
     beats.wait(seconds)
     threads.stop()

@@ -90,10 +90,10 @@ def letters() -> dict[str, Any]:
 
 def html_of(mail: Any) -> str:
     """What a mail program shows, read back from the message's bytes."""
-    from accounts.operations.mailbox import Sent
+    from accounts.operations.mailbox import StoredMail
 
     read = email.message_from_bytes(mail.message().as_bytes(), _class=EmailMessage, policy=policy.default)
-    return Sent("", 0, MONDAY, read).html
+    return StoredMail("", 0, MONDAY, read).html
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def run(task: str, now: datetime) -> None:
     if task == "erasure":
         erase_a_person(now)
     else:
-        celery.run(next(row for row in periods.PERIODS if row.name == task))
+        celery.run_task(next(row for row in periods.PERIODIC_TASKS if row.name == task))
 
 
 def main(steps: list[dict[str, Any]]) -> None:

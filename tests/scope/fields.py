@@ -94,7 +94,7 @@ FIELDS: list[Field] = [
         )
     ),
     *(
-        Field(f"{TEAM}:posted_grants", call, kind, granting(named))
+        Field(f"{TEAM}:parse_posted_grants", call, kind, granting(named))
         for call in ("POST account/team", MEMBER)
         for kind, named in (("site", "site"), ("group", "group"), ("link", "datapoint"))
     ),

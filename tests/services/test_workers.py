@@ -17,9 +17,9 @@ import pytest
 import redis
 
 from accounts.models import Account
-from accounts.operations.run import LEASE
+from accounts.operations.run import LEASE_DURATION
 from config import celery as celery_app
-from config.periods import Period
+from config.periods import PeriodicTask
 from sites import known
 from sites.services import site_create
 from tests.services import servers
@@ -137,7 +137,7 @@ def test_what_is_due_is_done_once_by_two_workers_and_two_beats(tmp_path: Path) -
 def test_a_task_is_its_workers_while_that_lives_and_soon_anothers_when_it_is_killed(tmp_path: Path) -> None:
     env = {**os.environ, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     python(env, "-c", SET_UP.partition('call_command("events"')[0])
-    lease = LEASE.total_seconds()
+    lease = LEASE_DURATION.total_seconds()
     with subprocess.Popen([sys.executable, "-c", HOLD], cwd=servers.ROOT, env=env, stdout=subprocess.PIPE) as first:
         assert first.stdout and first.stdout.readline() == b"running\n"
         with subprocess.Popen([sys.executable, "-c", TAKE], cwd=servers.ROOT, env=env) as second:
@@ -156,5 +156,5 @@ def test_a_worker_learns_of_sites_made_elsewhere(account: Account) -> None:
     known.refresh()
     made = site_create(account=account, domain="new.example")
     assert known.site(made.pk) is None
-    celery_app.run(Period("nothing", "tests.services.test_workers.nothing", 60))
+    celery_app.run_task(PeriodicTask("nothing", "tests.services.test_workers.nothing", 60))
     assert known.site(made.pk) is not None

@@ -1,4 +1,4 @@
-"""`manage.py createuser EMAIL`: a person who can log in, with an account of their own."""
+"""`manage.py createuser EMAIL`: create a user who can log in, with an account of their own."""
 
 import getpass
 from typing import Any
@@ -14,7 +14,7 @@ from accounts.services import account_create, user_create
 
 
 class Command(InstallationCommand):
-    help = "Make a user and an account they own. Asks for the password unless --password gives it."
+    help = "Create a user and an account they own. Asks for the password unless --password gives it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
@@ -27,7 +27,7 @@ class Command(InstallationCommand):
         password = options["password"] or getpass.getpass("Password: ")
         try:
             with transaction.atomic():
-                first = not User.objects.somebody_can_log_in()
+                first = not User.objects.has_login_user()
                 operator = options["operator"] or first
                 user = user_create(email=options["email"], password=password, name=options["name"], operator=operator)
                 account_create(name=options["account"] or user.email, owner=user)

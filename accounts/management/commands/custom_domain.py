@@ -15,7 +15,7 @@ from accounts.management.installation import InstallationCommand
 
 
 class Command(InstallationCommand):
-    help = "List claims on hosts, approve a claim without DNS, or withdraw its proof."
+    help = "List claims on hosts, approve a claim without DNS, or withdraw its verification."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["list", "approve", "revoke"])
@@ -45,41 +45,41 @@ class Command(InstallationCommand):
         self.stdout.write(format_claim(claim))
 
     def revoke(self, host: str, claims: QuerySet[HostClaim]) -> None:
-        """Withdraw the proof of every claim that the arguments select."""
-        proved = list(claims.filter(proved__isnull=False))
-        if not proved:
+        """Withdraw the verification of every claim that the arguments select."""
+        verified = list(claims.filter(proved__isnull=False))
+        if not verified:
             raise CommandError(
-                f"These arguments select no proved claim on {host}. See: manage.py custom_domain list {host}"
+                f"These arguments select no verified claim on {host}. See: manage.py custom_domain list {host}"
             )
-        for claim in proved:
+        for claim in verified:
             by_dns = claim.proof == Proof.DNS
-            claim_revoke(claim=claim, reason="The operator withdrew the proof.")
+            claim_revoke(claim=claim, reason="The operator withdrew the verification.")
             self.stdout.write(format_claim(claim))
             if by_dns:
-                self.stdout.write(f"While {claim.record_name} says {claim.record_value}, it will be proved again.")
+                self.stdout.write(f"While {claim.record_name} says {claim.record_value}, it will be verified again.")
 
 
 def select_claims(host: str, account_id: int | None, purpose: str | None) -> QuerySet[HostClaim]:
     """Select claims by the arguments that are given."""
     claims = HostClaim.objects.select_related("account").order_by("host", "purpose", "account_id")
-    wanted = {"host": host, "account_id": account_id, "purpose": purpose}
-    return claims.filter(**{name: value for name, value in wanted.items() if value})
+    lookups = {"host": host, "account_id": account_id, "purpose": purpose}
+    return claims.filter(**{name: value for name, value in lookups.items() if value})
 
 
 def get_only_claim(host: str, claims: QuerySet[HostClaim]) -> HostClaim:
     """Return the claim if it is the only one. Raises CommandError."""
-    found = list(claims)
-    if not found:
+    matches = list(claims)
+    if not matches:
         raise CommandError(
             f"No account waits for {host}. An account claims it first: Links → Domains, White label, or a new site."
         )
-    if len(found) > 1:
-        lines = "\n".join(format_claim(claim) for claim in found)
+    if len(matches) > 1:
+        lines = "\n".join(format_claim(claim) for claim in matches)
         raise CommandError(f"Several claims on {host}; choose one with --account and --purpose:\n{lines}")
-    return found[0]
+    return matches[0]
 
 
 def format_claim(claim: HostClaim) -> str:
     """Format a claim as one line."""
-    state = f"proved ({claim.proof})" if claim.proved else "pending"
+    state = f"verified ({claim.proof})" if claim.proved else "pending"
     return f"{claim.host}  {claim.purpose}  account {claim.account_id} ({claim.account})  {state}"

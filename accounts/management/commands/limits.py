@@ -1,18 +1,17 @@
-"""`manage.py limits ACCOUNT [NAME=NUMBER …]`: how much an account may have; without a change, tell."""
+"""`manage.py limits ACCOUNT [NAME=NUMBER …]`: show or change how much an account may have."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.limits import LIMITS, PLAN, account_limit, account_limits_set
-from accounts.management.accounts import find_account
-from accounts.management.installation import InstallationCommand
+from accounts.limits import LIMITS, PLAN_NAME, account_limit, account_limits_set
+from accounts.management.installation import InstallationCommand, find_account
 from accounts.models import Account
 
 
 class Command(InstallationCommand):
-    help = "Show or set how much an account may have: sites=5000 monitors=50; NAME=default takes the default again."
+    help = "Show or set how much an account may have: sites=5000 monitors=50; NAME=default restores the default."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("account", help="its number or its name")
@@ -25,23 +24,23 @@ class Command(InstallationCommand):
                 account_limits_set(account=account, changes=dict(map(parse_change, options["changes"])))
             except ValidationError as error:
                 raise CommandError(" ".join(error.messages)) from error
-        self.tell(account)
+        self.write_limits(account)
 
-    def tell(self, account: Account) -> None:
-        """Write every limit of the account; those that are its own are marked."""
+    def write_limits(self, account: Account) -> None:
+        """Write every limit of the account; those that differ from the default name it."""
         self.stdout.write(f"{account} ({account.pk})")
         for name, limit in LIMITS.items():
             own = f" (default: {limit.default:,})" if account_limit(account, name) != limit.default else ""
             self.stdout.write(f"  {name}: {account_limit(account, name):,} {limit.meaning}{own}")
-        if plan := account.limits.get(PLAN):
-            self.stdout.write(f"  {PLAN}: {plan}")
+        if plan := account.limits.get(PLAN_NAME):
+            self.stdout.write(f"  {PLAN_NAME}: {plan}")
 
 
 def parse_change(text: str) -> tuple[str, int | str | None]:
-    """The name and value of `sites=5000`, `sites=default` (None) or `plan=Pro`. Raises CommandError."""
+    """Parse the name and value of `sites=5000`, `sites=default` (None) or `plan=Pro`. Raises CommandError."""
     name, is_change, value = text.partition("=")
     if not is_change:
         raise CommandError(f"Write NAME=NUMBER, such as sites=5000, not {text}.")
     if value == "default":
         return name, None
-    return name, int(value) if name != PLAN and value.isascii() and value.isdigit() else value
+    return name, int(value) if name != PLAN_NAME and value.isascii() and value.isdigit() else value

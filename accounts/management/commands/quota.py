@@ -1,11 +1,10 @@
-"""`manage.py quota ACCOUNT [EVENTS]`: how many events an account may record in a month; without a number, tell."""
+"""`manage.py quota ACCOUNT [EVENTS]`: show or set how many events an account may record in a month."""
 
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.management.accounts import find_account
-from accounts.management.installation import InstallationCommand
+from accounts.management.installation import InstallationCommand, find_account
 from accounts.services import account_quota_set
 
 

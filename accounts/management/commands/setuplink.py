@@ -1,4 +1,4 @@
-"""`manage.py setuplink`: the one-time link of a fresh installation; with --email, a new password for a user."""
+"""`manage.py setuplink`: print the set-up link of a fresh installation, or with --email a link to a new password."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from accounts.invitations import setup_link
+from accounts.invitations import create_setup_link
 from accounts.management.installation import InstallationCommand
 from accounts.models import User
 
@@ -22,9 +22,9 @@ class Command(InstallationCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["email"]:
-            self.stdout.write(settings.BASE_URL + password_path(options["email"]))
+            self.stdout.write(settings.BASE_URL + build_password_path(options["email"]))
             return
-        link = setup_link(settings.BASE_URL)
+        link = create_setup_link(settings.BASE_URL)
         if not link:
             raise CommandError(
                 "This installation has users. One of them can choose a new password: setuplink --email YOU@EXAMPLE.COM"
@@ -32,8 +32,8 @@ class Command(InstallationCommand):
         self.stdout.write(link)
 
 
-def password_path(email: str) -> str:
-    """Where this user chooses a new password. Raises CommandError for an unknown address."""
+def build_password_path(email: str) -> str:
+    """Build the path of the page on which the user sets a new password. Raises CommandError for an unknown address."""
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is None:
         raise CommandError(f"There is no user {email}.")

@@ -10,16 +10,16 @@ from django.core.management.base import CommandParser
 from accounts.keys import key_hash
 from accounts.management.installation import InstallationCommand, require_secret_key
 from accounts.models import Account, Membership
-from accounts.security.encrypted_fields import encrypted_columns, reencrypt_column
+from accounts.security.encrypted_fields import list_encrypted_columns, reencrypt_column
 from accounts.security.secret_key import remember_secret_key
 from sites.models import ApiKey
 from sites.services import PROVISIONED, api_key_revoke, provisioned_key
 
 
-def stale_provisioned_keys() -> list[ApiKey]:
-    """The provisioned keys that work and were not derived from the present SECRET_KEY."""
-    working = ApiKey.objects.filter(name=PROVISIONED, revoked=None).select_related("site")
-    return [key for key in working if key.hash != key_hash(provisioned_key(key.site))]
+def list_stale_provisioned_keys() -> list[ApiKey]:
+    """List the provisioned keys that are valid and were not derived from the present SECRET_KEY."""
+    valid = ApiKey.objects.filter(name=PROVISIONED, revoked=None).select_related("site")
+    return [key for key in valid if key.hash != key_hash(provisioned_key(key.site))]
 
 
 class Command(InstallationCommand):
@@ -36,11 +36,11 @@ class Command(InstallationCommand):
             remember_secret_key()
         else:
             require_secret_key()
-        lost = sum(self.reencrypt(model, field) for model, field in encrypted_columns())
+        lost = sum(self.reencrypt(model, field) for model, field in list_encrypted_columns())
         for rows in (Account.objects.all(), Membership.objects.all()):
             for row in rows.iterator():
                 row.save(update_fields=["authkey_hash"])  # `save` computes the hash
-        stale = stale_provisioned_keys()
+        stale = list_stale_provisioned_keys()
         for key in stale:
             api_key_revoke(key=key)
         self.stdout.write("Keys of accounts and members are now derived from the present SECRET_KEY.")
@@ -53,7 +53,7 @@ class Command(InstallationCommand):
 
     def reencrypt(self, model: Any, field: str) -> int:
         """Encrypt a column again; returns how many of its values cannot be decrypted."""
-        done, lost = reencrypt_column(model, field)
-        note = f", {lost} that no key decrypts" if lost else ""
-        self.stdout.write(f"{model._meta.label}.{field}: {done}{note}")
-        return lost
+        count, unreadable = reencrypt_column(model, field)
+        note = f", {unreadable} that no key decrypts" if unreadable else ""
+        self.stdout.write(f"{model._meta.label}.{field}: {count}{note}")
+        return unreadable

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole product in one process, until SIGTERM."""
+"""`manage.py serve`: run the entire product in one process, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.management.installation import require_secret_key
-from accounts.security.encrypted_fields import unreadable_columns
+from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
-from config.lock import AlreadyServing, serving_lock
-from config.server import Server, raise_file_limit, server_config
+from config.lock import AlreadyServing, hold_serving_lock
+from config.server import Server, build_server_config, raise_file_limit
 
 
 class Command(BaseCommand):
@@ -34,15 +34,15 @@ class Command(BaseCommand):
             settings.BASE_URL = f"http://{options['host']}:{options['port']}"
             settings.CSRF_TRUSTED_ORIGINS = [settings.BASE_URL]
         try:
-            with serving_lock(settings.DATA_DIR), listening(options["host"], options["port"]) as sock:
+            with hold_serving_lock(settings.DATA_DIR), open_socket(options["host"], options["port"]) as sock:
                 self.prepare(demo=not options["no_demo"])
                 self.serve(sock, options)
         except AlreadyServing as error:
             raise CommandError(str(error)) from error
 
     def prepare(self, demo: bool) -> None:
-        """Bring both stores up to date, fill an empty installation, say how to log in."""
-        from accounts.invitations import SETUP_HOURS, setup_link
+        """Migrate both databases, create the demo in an empty installation, print the set-up link."""
+        from accounts.invitations import SETUP_HOURS, create_setup_link
         from sites.models import Site
         from tracking import store
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         require_secret_key()
         try:
             store.migrate()
-        except store.StoreAway as error:  # the spool waits for it, and makes the tables when it is back
+        except store.StoreAway as error:  # the spool waits for it, and creates the tables when it is available
             self.stderr.write(f"{error} Events wait in the spool.")
             demo = False
         except store.StoreError as error:
@@ -60,30 +60,33 @@ class Command(BaseCommand):
         self.warn_of_unreadable_secrets()
         if demo and not Site.objects.exists():
             call_command("demo", stdout=self.stdout, stderr=self.stderr)
-        if link := setup_link(settings.BASE_URL):
+        if link := create_setup_link(settings.BASE_URL):
             self.stdout.write(f"\nSet your password (this link works once, for {SETUP_HOURS} hours): {link}\n")
 
     def warn_of_unreadable_secrets(self) -> None:
         """Warn if stored secrets were encrypted with another SECRET_KEY."""
-        if columns := unreadable_columns():
+        if columns := find_unreadable_columns():
             self.stderr.write(
                 f"SECRET_KEY does not decrypt what is stored in {', '.join(columns)}. "
                 "Name the key that it was encrypted with in SECRET_KEY_FALLBACKS."
             )
 
     def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
-        """Until a signal: requests on the event loop, the writer, Celery's worker and beat in threads."""
-        from config.asgi import application, at_once
-        from config.background import Background
+        """Serve until a signal: requests on the event loop; Celery's worker and beat in threads."""
+        from config.asgi import application, immediate_responder
+        from config.background import BackgroundThreads
         from tracking import feed
 
-        background = Background(trickle=options["trickle"])
-        server = Server(server_config(application, options["host"], options["port"], at_once), before_end=feed.close)
+        background = BackgroundThreads(trickle=options["trickle"])
+        server = Server(
+            build_server_config(application, options["host"], options["port"], immediate_responder),
+            before_end=feed.close,
+        )
         background.start()
         self.stdout.write(f"Serving on http://{options['host']}:{options['port']}")
         self.stdout.flush()
         try:
-            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=get_loop_factory()) as runner:
                 runner.run(server.serve(sockets=[sock]))
         finally:
             background.stop()
@@ -91,15 +94,15 @@ class Command(BaseCommand):
             raise CommandError("The server could not start; the reason is in the lines above.")
 
 
-def loop_factory() -> Any:
-    """uvloop's loops."""
+def get_loop_factory() -> Any:
+    """Return the factory of uvloop's event loops."""
     import uvloop
 
     return uvloop.new_event_loop
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """The listening socket, taken before anything slow happens. Raises CommandError when the port is taken."""
+def open_socket(host: str, port: int) -> socket.socket:
+    """Open the listening socket, before anything slow happens. Raises CommandError if the port is used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
