@@ -73,8 +73,9 @@ def world(migrated_store: None) -> Iterator[None]:
 @pytest.fixture
 def rolled(world: None, db: None, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
     """Rollups are used however little they save."""
-    for module in ("planner", "top_pages", "rollups.devices"):
-        monkeypatch.setattr(f"reports.engine.{module}.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.planner.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.top_pages.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.rollups.devices.MIN_ROW_RATIO", 0)
     monkeypatch.setattr("reports.engine.planner.find_rollup_zone", lambda _: ZONE)
     settings.ROLLUPS_ABOVE_ROWS = 0
     RESULTS.clear()

@@ -208,9 +208,8 @@ def dimension(name: object, where: str) -> Dimension:
         family, colon, key = name.partition(":")
         if colon and (keyed := KEYED.get(family)):
             return add_key(keyed, key, where)
-    raise QueryRefused(
-        f"There is no dimension {shown(name)}; use one of {one_of([*DIMENSIONS, 'prop:<key>', 'tag:<key>'])}.", where
-    )
+    allowed = one_of([*DIMENSIONS, "prop:<key>", "tag:<key>"])
+    raise QueryRefused(f"There is no dimension {shown(name)}; use one of {allowed}.", where)
 
 
 def add_key(keyed: Dimension, key: str, where: str) -> Dimension:

@@ -4,5 +4,6 @@ from reports.engine.dimensions import DIMENSIONS, KEYED, TIMES, Dimension, dimen
 from reports.engine.metrics import AGGREGATES, METRICS, Aggregate, Metric, metric
 
 __all__ = [
-    "AGGREGATES", "DIMENSIONS", "KEYED", "METRICS", "TIMES", "Aggregate", "Dimension", "Metric", "dimension", "metric",
+    "AGGREGATES", "DIMENSIONS", "KEYED", "METRICS", "TIMES",
+    "Aggregate", "Dimension", "Metric", "dimension", "metric",
 ]  # fmt: skip

@@ -29,7 +29,7 @@ BEGIN_OF_TIME = datetime(1970, 1, 3, tzinfo=UTC)
 class Cohort:
     """Visitors whose first visit lies in the step that begins on `start`.
 
-    `seen[n]`: how many of them visited in the n-th step after it; `seen[0]` are all of them.
+    Element n of the numbers counts those who visited in the n-th step after it; element 0 counts all.
     """
 
     start: date
