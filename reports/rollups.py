@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(minutes=10)  # after midnight, until the spool is written to the store
 MAX_DAYS_PER_BUILD = 31
 BUDGET = 300.0  # seconds of one round; the next one continues
-SUPERSEDED_KEPT_FOR = timedelta(hours=1)  # for queries that began before
+SUPERSEDED_BUILD_LIFETIME = timedelta(hours=1)  # for queries that began before
 
 
 def build(site_id: int, day: date, now: datetime) -> None:
@@ -60,7 +60,7 @@ def catch_up(now: datetime | None = None) -> int:
     if time.monotonic() - started > BUDGET:
         log.info("rollups: %d days built, the rest follows in the next round", built)
     elif any(rebuilt for _, rebuilt in rounds):
-        delete_superseded(now - SUPERSEDED_KEPT_FOR)
+        delete_superseded(now - SUPERSEDED_BUILD_LIFETIME)
     return built
 
 

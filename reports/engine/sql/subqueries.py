@@ -80,7 +80,7 @@ class SubqueryBuilder:
         by_scope: dict[str, list[Aggregate]] = {}
         for aggregate in aggregates:
             by_scope.setdefault(self.choose_scope(aggregate), []).append(aggregate)
-        if self.has_one_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
+        if self.has_common_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
             by_scope["events"] = [aggregate for scope in OVER_EVENTS for aggregate in by_scope.pop(scope, [])]
         writers: dict[str, Callable[[list[Aggregate]], str]] = {
             "events": self.select_events, "visits": self.select_visits, "dwells": self.select_dwells,
@@ -95,7 +95,7 @@ class SubqueryBuilder:
             for scope, members in by_scope.items()
         ]
 
-    def has_one_filter(self) -> bool:
+    def has_common_filter(self) -> bool:
         """Return whether goals, and all who could reach them, are counted over the same events as everything else."""
         by_goal = any(dimension.family == "goal" for dimension in self.group_by.dimensions)
         return not self.context.required_goals and not by_goal
