@@ -178,12 +178,12 @@ ROWS: tuple[Metric, ...] = (
     Metric("single_page_rate", "Single-page visits", percent("single_view_visits", "entries"),
            "Visits with exactly one view, of all visits.", format="percent", better="down", empty=None),
     Metric("avg_duration", "Visit duration", average("ms", "entries", 1000),
-           "Engaged time of a visit where its browser tells it, else from its first to its last event. By page: time "
+           "Engaged time of a visit where its browser reports it, else from its first to its last event. By page: time "
            "on that page.", format="seconds", empty=None, by_page=average("dwell_ms", "dwells", 1000)),
     Metric("total_duration", "Total duration", "{ms} / 1000", "Durations of all visits together.", format="seconds",
            by_page="{dwell_ms} / 1000"),
     Metric("avg_scroll", "Scroll depth", average("scroll", "scrolled_visits"),
-           "Deepest reach of the visits that tell one, percent. By page: on that page.", format="percent", empty=None,
+           "Deepest reach of the visits that report one, percent. By page: on that page.", format="percent", empty=None,
            by_page=average("dwell_scroll", "scrolled_dwells")),
     Metric("engagement", "Engagement", average("points", "entries", 1200),
            "0 to 100 per visit: half for scroll reach, half for engaged time up to 60 seconds.", format="score",
