@@ -1,4 +1,4 @@
-"""What arrived from a site lately, for whoever has just put the tracking code into a page."""
+"""The latest traffic of a site, for someone who has just put the tracking code into a page."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from tracking.hit import REASONS
 from tracking.store import StoreError
 
 LATELY = timedelta(minutes=30)
-LOOKS = (LATELY, timedelta(days=30))  # a site with traffic answers from the first, short look
+SEARCHED = (LATELY, timedelta(days=30))  # a site with traffic is answered by the first, short search
+MAX_REASONS = 3
 
 
 def traffic(site_id: int, now: datetime) -> Traffic | None:
-    """The newest action of the last 30 days, and the reasons of what was refused in the last half hour. None when
-    the store cannot be asked."""
+    """Return the newest action of the last 30 days, and the most frequent reasons of rejections in the last half hour.
+
+    None if the store fails.
+    """
     end = now + timedelta(seconds=1)
     try:
-        refused = total(ledger(site_id, Period(end - LATELY, end), "minute")).refused
-        reasons = {REASONS.get(reason, reason): hits for reason, hits in refused.most_common(3)}
-        for look in LOOKS:
-            if found := actions((site_id,), Period(end - look, end), limit=1, now=now):
-                return Traffic(found[0]["ts"], found[0]["path"], reasons)
+        rejected = total(ledger(site_id, Period(end - LATELY, end), "minute")).refused
+        reasons = {REASONS.get(reason, reason): hits for reason, hits in rejected.most_common(MAX_REASONS)}
+        for length in SEARCHED:
+            if rows := actions((site_id,), Period(end - length, end), limit=1, now=now):
+                return Traffic(rows[0]["ts"], rows[0]["path"], reasons)
     except StoreError:
         return None
     return Traffic(refused=reasons)

@@ -1,4 +1,4 @@
-"""What a stretch of time usually has: the median of the same clock times on the same weekdays before."""
+"""What a stretch of time usually has: the median of the same local times on the same weekdays before."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ WEEK = timedelta(days=7)
 def measure(
     site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None
 ) -> float:
-    """One number of a site between two moments; None counts as zero."""
+    """Return one metric of a site between two instants; None counts as zero."""
     result = ask(Query(sites=(site_id,), period=Period(start, end, zone), metrics=(metric,), where=where), now=now)
     return float(result.rows[0][metric] or 0)
 
 
-def local_shift(moment: datetime, days: int, zone: str) -> datetime:
-    """The same clock time `days` earlier in `zone`: a weekday's hour stays that hour when the clocks change."""
+def shift_local_time(moment: datetime, days: int, zone: str) -> datetime:
+    """Return the same local time `days` earlier: a weekday's hour stays that hour when the clocks change."""
     local = moment.astimezone(ZoneInfo(zone))
     return (local - timedelta(days=days)).astimezone(moment.tzinfo)
 
 
 def earlier(start: datetime, end: datetime, zone: str) -> list[tuple[datetime, datetime]]:
-    """The same stretch in the four weeks before; one of more than a week is laid so that it does not meet itself."""
+    """Return the same stretch in the four weeks before; one longer than a week is shifted until none overlaps it."""
     first = max(1, ceil((end - start) / WEEK))
     weeks = range(first, first + WEEKS)
-    return [(local_shift(start, 7 * week, zone), local_shift(end, 7 * week, zone)) for week in weeks]
+    return [(shift_local_time(start, 7 * week, zone), shift_local_time(end, 7 * week, zone)) for week in weeks]
 
 
 def usual(site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime) -> float:
-    """The median of the metric in the four earlier stretches."""
-    return median(measure(site_id, zone, metric, *each, now) for each in earlier(start, end, zone))
+    """Return the median of a metric in the four earlier stretches."""
+    return median(measure(site_id, zone, metric, *stretch, now) for stretch in earlier(start, end, zone))

@@ -1,4 +1,4 @@
-"""Access to the goals and segments that a filter refers to by id."""
+"""Access control for the goals and segments that a filter refers to by id."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def check_goals_and_segments(where: Any, sites: Sequence[int], user_id: int | No
     Without a user (`user_id` None: anonymous visitors, programs) only shared segments are visible. The filter of a
     segment itself was checked when it was saved. `place` is the part of the request that the error names.
     """
-    for one in filters.find_references(filters.parse(where)):
-        if one.kind == "goal":
-            goal = goal_of(sites, one.number)
+    for reference in filters.find_references(filters.parse(where)):
+        if reference.kind == "goal":
+            goal = goal_of(sites, reference.number)
             exists = goal is not None and goal.active
         else:
-            exists = segments_of(sites, user_id).filter(pk=one.number).exists()
+            exists = segments_of(sites, user_id).filter(pk=reference.number).exists()
         if not exists:
-            raise QueryRefused(f"There is no {one.kind} {one.number} on this site.", place)
+            raise QueryRefused(f"There is no {reference.kind} {reference.number} on this site.", place)
 
 
 def check_segment_filter(where: Any, site_id: int, owner_id: int | None) -> None:
-    """The same for a filter that is saved as a segment."""
+    """Check a filter that is saved as a segment in the same way."""
     check_goals_and_segments(where, (site_id,), owner_id)

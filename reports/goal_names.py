@@ -1,4 +1,4 @@
-"""Which manual goals were named by scripts, pages and servers: what the goals room cannot see itself."""
+"""Manual goals that scripts, pages and servers have named in events, which the app of goals cannot read itself."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from django.db.models import Count
 from goals.discovery import MOST_GOALS
 from sites import known
 
-MOST_NAMES = 2 * MOST_GOALS  # of one site in one reading: more than it may have, and the goals it has already
+MAX_NAMES_PER_SITE = 2 * MOST_GOALS  # as many as it may have, beside those that exist already
 
 
 def named_goals(since: datetime, until: datetime) -> Iterator[tuple[int, str]]:
-    """(site id, name) of the goals that were named between two instants, on any site.
+    """Yield (site id, name) of the goals that events named between two instants, on any site.
 
-    Sites that have reached the limit of goals are left out: nothing of theirs could be made.
+    Sites that have reached the limit of goals are left out, since no goal could be created for them.
     """
     from goals.models import Goal
-    from reports.engine.usage import goals_named
+    from reports.engine.analyses.usage import find_named_goals
 
     at_limit = Goal.objects.values("site").annotate(count=Count("pk")).filter(count__gte=MOST_GOALS)
     excluded = set(at_limit.values_list("site_id", flat=True))
-    sites = [facts.site_id for facts in known.all_sites() if facts.site_id not in excluded]
-    yield from goals_named(sites, since, until, MOST_NAMES)
+    sites = [site.site_id for site in known.all_sites() if site.site_id not in excluded]
+    yield from find_named_goals(sites, since, until, MAX_NAMES_PER_SITE)

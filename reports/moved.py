@@ -1,6 +1,6 @@
-"""What moved: the values of a dimension whose visitors differ between two periods.
+"""The drivers of a change: the values of a dimension whose visitors differ most between two periods.
 
-Of pages there may be very many: those whose views differ most are looked at, and their visitors counted.
+There may be very many pages, so the visitors are counted only for those whose views differ most.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from datetime import datetime
 from typing import Any
 
 from reports.engine import Period, Query, QueryRefused, Result, ask_together
-from reports.engine.compare import compared
+from reports.engine.comparison import find_comparison_period
 
 MOVED_BY = ("source", "page", "country")
-MOST = 500  # values looked at on each side
-MANY = ("page",)
-LIKELIEST = 25  # of many: visitors are counted of so many
+MOST = 500  # values compared on each side
+MANY = ("page",)  # dimensions with very many values
+MAX_CANDIDATES = 25  # values of such a dimension whose visitors are counted
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Visitors of one value now and before."""
+    """The visitors of one value of a dimension, now and before."""
 
     dimension: str
     value: str
@@ -34,58 +34,65 @@ class Difference:
 
 
 def questions(sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None) -> list[Query]:
-    """What is asked first: of every dimension the values of `period`, then those of `against` ("previous", "weekday",
-    "year" or a Period)."""
-    periods = (period, compared(period, against, now))
+    """Return the first queries: for each dimension the values of `period`, then those of the period to compare with.
+
+    `against`: "previous", "weekday", "year" or a Period.
+    """
+    periods = (period, find_comparison_period(period, against, now))
     return [
-        Query(tuple(sites), one, ("views" if name in MANY else "visitors",), (name,), where=where, limit=MOST)
+        Query(tuple(sites), each, ("views" if name in MANY else "visitors",), (name,), where=where, limit=MOST)
         for name in MOVED_BY
-        for one in periods
+        for each in periods
     ]
 
 
-def told(asked: Sequence[Query], answers: Sequence[Result], now: datetime) -> list[Difference]:
-    """What differs by the answers to `questions`, largest first. Raises QueryRefused, StoreError."""
-    found: list[Difference] = []
-    for index in range(0, len(asked), 2):
-        pair = differing(asked[index], *answers[index : index + 2])
-        if asked[index].dimensions[0] in MANY:
-            pair = by_visitors(asked[index : index + 2], pair[:LIKELIEST], now)
-        found += pair
-    return sorted(found, key=lambda one: -abs(one.size))
+def told(queries: Sequence[Query], results: Sequence[Result], now: datetime) -> list[Difference]:
+    """Return the differences from the results of `questions`, largest first. Raises QueryRefused, StoreError."""
+    differences: list[Difference] = []
+    for index in range(0, len(queries), 2):
+        by_value = compare_results(queries[index], *results[index : index + 2])
+        if queries[index].dimensions[0] in MANY:
+            by_value = compare_visitors(queries[index : index + 2], by_value[:MAX_CANDIDATES], now)
+        differences += by_value
+    return sort_by_size(differences)
 
 
-def differing(asked: Query, new: Result, old: Result) -> list[Difference]:
-    """The values whose number is another on the other side, the most different first."""
-    name, metric = asked.dimensions[0], asked.metrics[0]
-    after, before = ({str(row[name]): int(row[metric] or 0) for row in answer.rows} for answer in (new, old))
+def sort_by_size(differences: Sequence[Difference]) -> list[Difference]:
+    """Return the differences, largest first."""
+    return sorted(differences, key=lambda difference: -abs(difference.size))
+
+
+def compare_results(query: Query, new: Result, old: Result) -> list[Difference]:
+    """Return the values whose metric differs between two results, largest difference first."""
+    name, metric = query.dimensions[0], query.metrics[0]
+    after, before = ({str(row[name]): int(row[metric] or 0) for row in result.rows} for result in (new, old))
     values = dict.fromkeys([*after, *before])
-    found = [Difference(name, value, after.get(value, 0), before.get(value, 0)) for value in values]
-    return sorted((one for one in found if one.size), key=lambda one: -abs(one.size))
+    differences = [Difference(name, value, after.get(value, 0), before.get(value, 0)) for value in values]
+    return sort_by_size([difference for difference in differences if difference.size])
 
 
-def by_visitors(asked: Sequence[Query], likely: Sequence[Difference], now: datetime) -> list[Difference]:
-    """The same values by the visitors of both sides."""
-    if not likely:
+def compare_visitors(queries: Sequence[Query], candidates: Sequence[Difference], now: datetime) -> list[Difference]:
+    """Return the differences of the same values by visitors."""
+    if not candidates:
         return []
-    values = tuple(one.value for one in likely)
-    closer = [replace(one, metrics=("visitors",), limit=len(values), values=values) for one in asked]
-    return differing(closer[0], *answered(closer, now))
+    values = tuple(candidate.value for candidate in candidates)
+    by_visitors = [replace(query, metrics=("visitors",), limit=len(values), values=values) for query in queries]
+    return compare_results(by_visitors[0], *ask_all(by_visitors, now))
 
 
-def answered(queries: Sequence[Query], now: datetime) -> list[Result]:
-    """The answers; the first refusal is raised."""
-    found = []
-    for answer in ask_together(queries, now=now):
-        if isinstance(answer, QueryRefused):
-            raise answer
-        found.append(answer)
-    return found
+def ask_all(queries: Sequence[Query], now: datetime) -> list[Result]:
+    """Return the results of all queries. Raises the first refusal."""
+    results = []
+    for result in ask_together(queries, now=now):
+        if isinstance(result, QueryRefused):
+            raise result
+        results.append(result)
+    return results
 
 
 def differences(
     sites: Sequence[int], period: Period, against: Any, now: datetime, where: Any = None
 ) -> list[Difference]:
-    """What differs from the period `against`, largest first. Raises QueryRefused for what cannot be asked."""
-    asked = questions(sites, period, against, now, where)
-    return told(asked, answered(asked, now), now)
+    """Return what differs from the period `against`, largest first. Raises QueryRefused, StoreError."""
+    queries = questions(sites, period, against, now, where)
+    return told(queries, ask_all(queries, now), now)

@@ -1,4 +1,4 @@
-"""OpenAPI: how the key of the Clickport API is described, and which addresses the description is about."""
+"""The OpenAPI description of the Clickport API: its key, and the addresses that it covers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADER = "x-api-key"
 
 
 class KeyScheme(OpenApiAuthenticationExtension):
-    """The `x-api-key` header."""
+    """Describes the header `x-api-key`."""
 
     target_class = "reports.clickport.door.KeyAuthentication"
     name = "key"
@@ -21,8 +21,12 @@ class KeyScheme(OpenApiAuthenticationExtension):
 
 
 def public_endpoints(endpoints: list[Any], **_: Any) -> list[Any]:
-    """Only what lies below `/api/`: the other dialects have descriptions of their own."""
-    return [one for one in endpoints if one[0].startswith("/api/") and not one[0].startswith("/api/schema")]
+    """Keep the endpoints below `/api/`; other dialects have descriptions of their own."""
+    return [
+        endpoint
+        for endpoint in endpoints
+        if endpoint[0].startswith("/api/") and not endpoint[0].startswith("/api/schema")
+    ]
 
 
 class SchemaView(SpectacularAPIView):

@@ -1,4 +1,4 @@
-"""Conditions on traffic that alerts watch, each a question to the engine. `config.registrations` makes them known."""
+"""Conditions on traffic that alerts can watch, each a query. `config.registrations` registers them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ HOUR = timedelta(hours=1)
 
 
 def measure(alert: Alert, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None) -> float:
-    """One number of the alert's site between two moments."""
+    """Return one metric of the alert's site between two instants."""
     return baseline.measure(alert.site_id, alert.site.timezone, metric, start, end, now, where)
 
 
-def last_hour(now: datetime) -> tuple[datetime, datetime]:
+def last_full_hour(now: datetime) -> tuple[datetime, datetime]:
     end = now.replace(minute=0, second=0, microsecond=0)
     return end - HOUR, end
 
 
-def newest_visit(alert: Alert, where: Any, now: datetime) -> str:
-    """The number of the newest visit of the last day that the alert is about; "" without one."""
-    lately = Period(now - timedelta(days=1), now + timedelta(seconds=1), alert.site.timezone)
-    found = lists.visits((alert.site_id,), lately, [where], 1, now=now)
-    return str(found[0]["visit"]) if found else ""
+def find_newest_visit(alert: Alert, where: Any, now: datetime) -> str:
+    """Return the id of the newest visit of the last day that satisfies the filter; "" without one."""
+    last_day = Period(now - timedelta(days=1), now + timedelta(seconds=1), alert.site.timezone)
+    rows = lists.visits((alert.site_id,), last_day, [where], 1, now=now)
+    return str(rows[0]["visit"]) if rows else ""
 
 
-def seen_in(alert: Alert, visit: str) -> str:
-    """Where to look, as the end of a message."""
+def link_to_visit(alert: Alert, visit: str) -> str:
+    """Return the address of a visit, as the end of a message; empty without one."""
     return f" {settings.BASE_URL}/sites/{alert.site_id}/visits/{visit}" if visit else ""
 
 
 def watch_goal(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """A goal was reached: each time, or so many times within the running hour."""
+    """Fire when a goal is reached: each time, or each so many times within the running hour."""
     goal = alert.site.goals.filter(name=alert.parameters["goal"]).first()
     if goal is None:
         return []
@@ -47,25 +47,25 @@ def watch_goal(alert: Alert, now: datetime) -> Sequence[Firing]:
     count = int(measure(alert, "conversions", start, start + HOUR, now, {"goal": goal.pk}))
     needed = int(alert.parameters.get("per_hour") or 1)
     memory = alert.memory if alert.memory.get("hour") == start.isoformat() else {}
-    told = int(memory.get("told", 0))
-    alert.memory = {"hour": start.isoformat(), "told": told}
-    if count // needed <= told // needed:
+    notified = int(memory.get("told", 0))  # the count of which the last notification was sent
+    alert.memory = {"hour": start.isoformat(), "told": notified}
+    if count // needed <= notified // needed:
         return []
     alert.memory["told"] = count
-    visit = newest_visit(alert, {"goal": goal.pk}, now)
+    visit = find_newest_visit(alert, {"goal": goal.pk}, now)
     times = f"{count} time{'s' if count > 1 else ''}"
-    text = f"“{goal.name}” was reached {times} since {start:%H:%M} UTC on {alert.site}.{seen_in(alert, visit)}"
+    text = f"“{goal.name}” was reached {times} since {start:%H:%M} UTC on {alert.site}.{link_to_visit(alert, visit)}"
     payload = {"event": "goal", "site_id": alert.site_id, "goal": goal.name, "count": count, "session_id": visit}
     return [Firing(f"goal-{alert.pk}-{start:%Y%m%d%H}-{count}", f"Goal “{goal.name}” reached", text, payload)]
 
 
 def watch_online(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """More or fewer people than a limit are on the site now; told once until it is back inside."""
+    """Fire once when more or fewer visitors than a limit are online, until the number is within the limits again."""
     count = int(measure(alert, "online", now - HOUR, now, now))
     above, below = alert.parameters.get("above"), alert.parameters.get("below")
     outside = (above and count > above) or (below and count < below)
-    was, alert.memory = alert.memory.get("outside"), {"outside": bool(outside)}
-    if not outside or was:
+    was_outside, alert.memory = alert.memory.get("outside"), {"outside": bool(outside)}
+    if not outside or was_outside:
         return []
     payload = {"event": "online", "site_id": alert.site_id, "online": count}
     text = f"{count} visitors are on {alert.site} now."
@@ -73,8 +73,8 @@ def watch_online(alert: Alert, now: datetime) -> Sequence[Firing]:
 
 
 def watch_unusual(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """The last full hour had far more or far fewer visits than this weekday's hour usually has."""
-    start, end = last_hour(now)
+    """Fire when the last full hour had far more or fewer visits than this hour of the weekday usually has."""
+    start, end = last_full_hour(now)
     usual = baseline.usual(alert.site_id, alert.site.timezone, "visits", start, end, now)
     if usual < float(alert.parameters["least"]):
         return []  # too few visits to call anything unusual
@@ -82,14 +82,14 @@ def watch_unusual(alert: Alert, now: datetime) -> Sequence[Firing]:
     change = 100 * (count - usual) / usual
     if abs(change) < float(alert.parameters["percent"]):
         return []
-    word = "Spike" if change > 0 else "Drop"
+    kind = "Spike" if change > 0 else "Drop"
     text = f"{count:.0f} visits in the hour to {end:%H:%M} UTC on {alert.site}; usually {usual:.0f} on this weekday."
-    payload = {"event": word.lower(), "site_id": alert.site_id, "visits": int(count), "usual": usual}
-    return [Firing(f"unusual-{alert.pk}-{end:%Y%m%d%H}", f"{word}: {change:+.0f} % on {alert.site}", text, payload)]
+    payload = {"event": kind.lower(), "site_id": alert.site_id, "visits": int(count), "usual": usual}
+    return [Firing(f"unusual-{alert.pk}-{end:%Y%m%d%H}", f"{kind}: {change:+.0f} % on {alert.site}", text, payload)]
 
 
 def watch_silence(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """Nothing was tracked for so many hours, though something was before."""
+    """Fire once when nothing was tracked for so many hours, though something was in the two weeks before."""
     hours = float(alert.parameters["hours"])
     since = now - timedelta(hours=hours)
     if measure(alert, "actions", since, now, now):
@@ -104,16 +104,16 @@ def watch_silence(alert: Alert, now: datetime) -> Sequence[Firing]:
 
 
 def watch_tag(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """A visitor with a tag, such as a user name, has arrived within the last quarter of an hour."""
+    """Fire when a visitor with a tag, such as a username, has arrived within the last quarter of an hour."""
     key, value = alert.parameters["key"], alert.parameters["value"]
     where = {"dimension": f"tag:{key}", "operator": "is", "value": [value]}
     visits = int(measure(alert, "visits", now - timedelta(minutes=15), now, now, where))
-    was, alert.memory = alert.memory.get("here"), {"here": bool(visits)}
-    if not visits or was:
+    was_here, alert.memory = alert.memory.get("here"), {"here": bool(visits)}
+    if not visits or was_here:
         return []
-    visit = newest_visit(alert, where, now)
+    visit = find_newest_visit(alert, where, now)
     payload = {"event": "visitor", "site_id": alert.site_id, "tag": {key: value}, "session_id": visit}
-    text = f"{key} is {value}.{seen_in(alert, visit)}"
+    text = f"{key} is {value}.{link_to_visit(alert, visit)}"
     return [Firing(f"tag-{alert.pk}-{now:%Y%m%d%H%M}", f"{value} is on {alert.site}", text, payload)]
 
 
@@ -123,7 +123,7 @@ CONDITIONS = (
         (Parameter("goal", "Goal", "", "Its name"), Parameter("per_hour", "Times per hour", 1)), watch_goal,
     ),
     Condition(
-        "online", "Many or few people are online", "Told once, until it is back inside the limits.",
+        "online", "Many or few people are online", "Once, until the number is within the limits again.",
         (Parameter("above", "More than", 100.0), Parameter("below", "Fewer than", 0.0)), watch_online,
     ),
     Condition(

@@ -1,6 +1,6 @@
-"""The engine's definitions once more, as plain Python over the list of events: slow, obvious, and the judge.
+"""The definitions of the query engine in plain Python over a list of events: slow, obvious, the reference.
 
-Nothing here comes from the engine but the words. `answer(world, …)` gives {key: {metric: value}}, where a key is the
+Nothing here uses the engine. `answer(world, …)` returns {key: {metric: value}}, where a key is the
 tuple of dimension values and rows in which nothing was counted are absent.
 """
 
@@ -42,7 +42,7 @@ SKIPS_EMPTY = {
 
 
 def family(name: str) -> str:
-    """time, visit (both know it), entry (only visits do), goal, or event."""
+    """Return who has a dimension: time, visit (events and visits), entry (only visits), goal, or event."""
     if name in TIMES:
         return "time"
     if name in OF_VISIT:
@@ -58,7 +58,7 @@ def millis(span: timedelta) -> int:
 
 @dataclass
 class Visit:
-    """What the events of one visit say together."""
+    """One visit, computed from its events."""
 
     events: list[Event]
 
@@ -99,9 +99,9 @@ class Visit:
         first = [value(event) for event in self.events if event["ts"] == event["visit_start"]]
         others = [value(event) for event in self.events]
         if name in PLACE:
-            here = [value(e) for e in self.events if e["ts"] == e["visit_start"] and e.get("country")]
-            known = [value(e) for e in self.events if e.get("country")]
-            return min(here or known or others)
+            located_first = [value(e) for e in self.events if e["ts"] == e["visit_start"] and e.get("country")]
+            located = [value(e) for e in self.events if e.get("country")]
+            return min(located_first or located or others)
         return min(first or others)
 
     def value(self, name: str, bucket: Callable[[datetime, str], Any]) -> Any:
@@ -112,8 +112,8 @@ class Visit:
         if name == "exit_page":
             return max(((e["ts"], e.get("path", "")) for e in self.views), default=("", ""))[1]
         if name.startswith("tag:"):
-            told = [(e["ts"], e["tags"][name[4:]]) for e in self.events if name[4:] in e.get("tags", {})]
-            return max(told, default=("", ""))[1]
+            values = [(e["ts"], e["tags"][name[4:]]) for e in self.events if name[4:] in e.get("tags", {})]
+            return max(values, default=("", ""))[1]
         special = {
             "person": self.person, "duration": self.ms / 1000, "visit_views": len(self.views),
             "visit_actions": self.actions, "visit": str(self.events[0]["visit"]),
@@ -128,7 +128,7 @@ class Visit:
 
 @dataclass
 class World:
-    """All events of the sites asked about, and the period."""
+    """All events of the queried sites, and the period."""
 
     events: list[Event]
     start: datetime
@@ -136,14 +136,16 @@ class World:
     zone: ZoneInfo
     now: datetime
     goals: dict[int, Any] = field(default_factory=dict)
-    worths: dict[int, tuple[Any, str]] = field(default_factory=dict)  # of goals: what each time, in which currency
+    goal_values: dict[int, tuple[Any, str]] = field(
+        default_factory=dict
+    )  # of goals: the value of one conversion and its currency
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
-        found: dict[int, list[Event]] = defaultdict(list)
+        grouped: dict[int, list[Event]] = defaultdict(list)
         for event in self.events:
-            found[event["visit"]].append(event)
-        return {number: Visit(events) for number, events in found.items()}
+            grouped[event["visit"]].append(event)
+        return {number: Visit(events) for number, events in grouped.items()}
 
     @cached_property
     def during(self) -> list[Event]:
@@ -151,18 +153,18 @@ class World:
 
     @cached_property
     def by_visit(self) -> dict[int, list[Event]]:
-        found: dict[int, list[Event]] = defaultdict(list)
+        grouped: dict[int, list[Event]] = defaultdict(list)
         for event in self.during:
-            found[event["visit"]].append(event)
-        return found
+            grouped[event["visit"]].append(event)
+        return grouped
 
     @cached_property
     def first_visits(self) -> dict[int, datetime]:
-        found: dict[int, datetime] = {}
+        grouped: dict[int, datetime] = {}
         for event in self.events:
-            first = found.setdefault(event["device"], event["visit_start"])
-            found[event["device"]] = min(first, event["visit_start"])
-        return found
+            first = grouped.setdefault(event["device"], event["visit_start"])
+            grouped[event["device"]] = min(first, event["visit_start"])
+        return grouped
 
     def bucket(self, when: datetime, name: str) -> Any:
         local = when.astimezone(self.zone)
@@ -177,7 +179,7 @@ class World:
         return local.strftime("%Y-%m") if name == "month" else local.date().isoformat()
 
     def hour(self, when: datetime) -> str:
-        """The local hour `when` is in, which begins where the clock last struck or was changed."""
+        """Return the begin of the local hour of `when`: a full hour, or a change of the clocks."""
         offset = when.astimezone(self.zone).utcoffset()
         begun = when
         for _ in range(3600):
@@ -207,70 +209,70 @@ class World:
             return event.get("scroll", 0)
         return str(event.get(COLUMN_OF.get(name, name), ""))
 
-    def event_satisfies(self, event: Event, given: Any) -> bool:
-        if not given:
+    def event_satisfies(self, event: Event, where: Any) -> bool:
+        if not where:
             return True
-        if isinstance(given, list):
-            return all(self.event_satisfies(event, part) for part in given)
-        if "and" in given or "or" in given:
-            word = "and" if "and" in given else "or"
-            return (all if word == "and" else any)(self.event_satisfies(event, part) for part in given[word])
-        if "not" in given:
-            return not self.event_satisfies(event, given["not"])
-        if "goal" in given:
-            return self.event_satisfies(event, self.goals[given["goal"]])
-        if "visited" in given:
-            return any(self.event_satisfies(other, given["visited"]) for other in self.by_visit[event["visit"]])
-        return compare(self.value(event, given["dimension"]), given)
+        if isinstance(where, list):
+            return all(self.event_satisfies(event, part) for part in where)
+        if "and" in where or "or" in where:
+            word = "and" if "and" in where else "or"
+            return (all if word == "and" else any)(self.event_satisfies(event, part) for part in where[word])
+        if "not" in where:
+            return not self.event_satisfies(event, where["not"])
+        if "goal" in where:
+            return self.event_satisfies(event, self.goals[where["goal"]])
+        if "visited" in where:
+            return any(self.event_satisfies(other, where["visited"]) for other in self.by_visit[event["visit"]])
+        return compare(self.value(event, where["dimension"]), where)
 
-    def visit_satisfies(self, visit: Visit, given: Any) -> bool:
-        if about_events(given, self.goals):
-            return any(self.event_satisfies(event, given) for event in self.by_visit[visit.events[0]["visit"]])
-        return self.whole_visit_satisfies(visit, given)
+    def visit_satisfies(self, visit: Visit, where: Any) -> bool:
+        if about_events(where, self.goals):
+            return any(self.event_satisfies(event, where) for event in self.by_visit[visit.events[0]["visit"]])
+        return self.visit_itself_satisfies(visit, where)
 
-    def whole_visit_satisfies(self, visit: Visit, given: Any) -> bool:
-        if not given:
+    def visit_itself_satisfies(self, visit: Visit, where: Any) -> bool:
+        if not where:
             return True
-        if isinstance(given, list):
-            return all(self.whole_visit_satisfies(visit, part) for part in given)
+        if isinstance(where, list):
+            return all(self.visit_itself_satisfies(visit, part) for part in where)
         for word, form in (("and", all), ("or", any)):
-            if word in given:
-                return form(self.whole_visit_satisfies(visit, part) for part in given[word])
-        if "not" in given:
-            return not self.whole_visit_satisfies(visit, given["not"])
-        if "goal" in given:
-            return self.whole_visit_satisfies(visit, self.goals[given["goal"]])
-        if "visited" in given:
+            if word in where:
+                return form(self.visit_itself_satisfies(visit, part) for part in where[word])
+        if "not" in where:
+            return not self.visit_itself_satisfies(visit, where["not"])
+        if "goal" in where:
+            return self.visit_itself_satisfies(visit, self.goals[where["goal"]])
+        if "visited" in where:
             events = self.by_visit[visit.events[0]["visit"]]
-            return any(self.event_satisfies(event, given["visited"]) for event in events)
-        return compare(visit.value(given["dimension"], self.bucket), given)
+            return any(self.event_satisfies(event, where["visited"]) for event in events)
+        return compare(visit.value(where["dimension"], self.bucket), where)
 
 
-def conditions(given: Any, goals: dict[int, Any]) -> Iterator[dict[str, Any]]:
-    """All conditions of a filter that speak of the same event."""
-    if not given:
+def conditions(where: Any, goals: dict[int, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all conditions of a filter that are about the same event."""
+    if not where:
         return
-    if isinstance(given, list):
-        for part in given:
+    if isinstance(where, list):
+        for part in where:
             yield from conditions(part, goals)
-    elif "dimension" in given:
-        yield given
-    elif "goal" in given:
-        yield from conditions(goals[given["goal"]], goals)
+    elif "dimension" in where:
+        yield where
+    elif "goal" in where:
+        yield from conditions(goals[where["goal"]], goals)
     else:
-        yield from conditions(given.get("and") or given.get("or") or given.get("not"), goals)
+        yield from conditions(where.get("and") or where.get("or") or where.get("not"), goals)
 
 
-def about_events(given: Any, goals: dict[int, Any]) -> bool:
-    return any(family(found["dimension"]) in ("event", "goal") for found in conditions(given, goals))
+def about_events(where: Any, goals: dict[int, Any]) -> bool:
+    return any(family(condition["dimension"]) in ("event", "goal") for condition in conditions(where, goals))
 
 
-def compare(value: Any, given: dict[str, Any]) -> bool:
-    wanted = given["value"] if isinstance(given["value"], list) else [given["value"]]
-    operator = given["operator"]
+def compare(value: Any, where: dict[str, Any]) -> bool:
+    wanted = where["value"] if isinstance(where["value"], list) else [where["value"]]
+    operator = where["operator"]
     if operator.startswith("not_") or operator == "is_not":
         positive = {"is_not": "is", "not_contains": "contains"}[operator]
-        return not compare(value, {**given, "operator": positive})
+        return not compare(value, {**where, "operator": positive})
     tests: dict[str, Callable[[Any, Any], bool]] = {
         "is": lambda a, b: a == b if isinstance(a, (int, float)) and not isinstance(b, str) else str(a) == str(b),
         "contains": lambda a, b: b.lower() in a.lower(),

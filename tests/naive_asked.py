@@ -27,32 +27,32 @@ from tests.naive import (
 
 
 @dataclass
-class Asked:
-    """One question's way through the lists."""
+class NaiveQuery:
+    """One query, evaluated over the lists."""
 
     world: World
     dimensions: tuple[str, ...]
     where: Any
     currency: str | None = None
-    asked: Any = ...  # the filter as it was asked for, where goals in it made `where` another one
+    query_where: Any = ...  # the filter of the query, where `where` was derived from its goals
 
     @cached_property
     def used(self) -> list[str]:
-        return [*self.dimensions, *(found["dimension"] for found in conditions(self.where, self.world.goals))]
+        return [*self.dimensions, *(condition["dimension"] for condition in conditions(self.where, self.world.goals))]
 
     @cached_property
-    def seen_by_view(self) -> bool:
+    def exposed_by_view(self) -> bool:
         marks = {name for name in self.used if family(name) in ("event", "goal")} - NEUTRAL
         return bool(marks) and marks <= {"page", "title"}
 
     @cached_property
     def of_visits(self) -> bool:
-        """Whether visitors, views and actions belong to the visit, since only visits know what is asked."""
+        """Whether visitors, views and actions are those of visits, because the query is about what only visits have."""
         families = {family(name) for name in self.used}
         return "entry" in families and not families & {"event", "goal"}
 
     def keys(self, event: Event, dimensions: tuple[str, ...]) -> list[tuple[Any, ...]]:
-        """The keys an event belongs to: none, one, or one per goal it reaches."""
+        """Return the keys of the rows that an event counts in: none, one, or one per goal it reaches."""
         choices: list[list[Any]] = []
         for name in dimensions:
             if name == "goal":
@@ -69,29 +69,29 @@ class Asked:
 
     @cached_property
     def chosen_goals(self) -> tuple[int, ...]:
-        return top_goals(self.where if self.asked is ... else self.asked)
+        return top_goals(self.where if self.query_where is ... else self.query_where)
 
-    def of_goal_events(self) -> Asked:
-        """The same of the events that reach the goals the filter asks for."""
-        return replace(self, where=goal_events(self.where, self.world.goals), asked=self.where)
+    def of_goal_events(self) -> NaiveQuery:
+        """Return the query about the events that reach the goals that the filter requires."""
+        return replace(self, where=goal_events(self.where, self.world.goals), query_where=self.where)
 
-    def of_goal_visits(self) -> Asked:
-        """The same of everything in the visits in which they were reached."""
-        return replace(self, where=goal_visits(self.where, self.world.goals), asked=self.where)
+    def of_goal_visits(self) -> NaiveQuery:
+        """Return the query about everything in the visits in which they were reached."""
+        return replace(self, where=goal_visits(self.where, self.world.goals), query_where=self.where)
 
     def reaches(self, event: Event, number: int) -> bool:
         return self.world.event_satisfies(event, self.world.goals[number])
 
     def event_rows(self, where: Any, dimensions: tuple[str, ...], events: list[Event]) -> dict[Any, list[Event]]:
-        found: dict[Any, list[Event]] = defaultdict(list)
+        rows: dict[Any, list[Event]] = defaultdict(list)
         for event in events:
             if self.world.event_satisfies(event, where):
                 for key in self.keys(event, dimensions):
-                    found[key].append(event)
-        return found
+                    rows[key].append(event)
+        return rows
 
     def visit_rows(self, where: Any) -> dict[Any, list[Visit]]:
-        world, found = self.world, defaultdict(list)
+        world, rows = self.world, defaultdict(list)
         contained = tuple(n for n in self.dimensions if family(n) in ("event", "goal") and n != "page")
         about = about_events(where, world.goals)
         for number, visit in world.visits.items():
@@ -108,19 +108,20 @@ class Asked:
                     for key in self.keys(event, contained)
                 }
             for combination in combinations:
-                taken = iter(combination)
+                contained_values = iter(combination)
                 key = tuple(
-                    next(taken) if name in contained else visit.value(name, world.bucket) for name in self.dimensions
+                    next(contained_values) if name in contained else visit.value(name, world.bucket)
+                    for name in self.dimensions
                 )
                 skipped = any(
                     value == "" and (name in SKIPS_EMPTY or name.startswith("tag:"))
                     for name, value in zip(self.dimensions, key, strict=True)
                 )
                 if not skipped:
-                    found[key].append(visit)
-        return found
+                    rows[key].append(visit)
+        return rows
 
-    # Each of these gives {key: value}.
+    # Each of these returns {key: value}.
 
     def events_counted(self, count: Callable[[list[Event]], Any], where: Any = ...) -> dict[Any, Any]:
         chosen = self.where if where is ... else where
@@ -134,18 +135,20 @@ class Asked:
     def visitor(self, event: Event) -> Any:
         return self.world.visits[event["visit"]].visitor
 
-    def seen(self, events: list[Event]) -> list[Event]:
-        return [event for event in events if not self.seen_by_view or event["kind"] == "view"]
+    def exposing(self, events: list[Event]) -> list[Event]:
+        return [event for event in events if not self.exposed_by_view or event["kind"] == "view"]
 
     def visitors(self) -> dict[Any, int]:
         if self.of_visits:
             return self.visits_counted(lambda visits: len({visit.visitor for visit in visits}))
-        return self.events_counted(lambda events: len({self.visitor(event) for event in self.seen(events)}))
+        return self.events_counted(lambda events: len({self.visitor(event) for event in self.exposing(events)}))
 
-    def newcomers(self) -> dict[Any, int]:
+    def new_visitors(self) -> dict[Any, int]:
         firsts = self.world.first_visits
         return self.events_counted(
-            lambda events: len({self.visitor(e) for e in self.seen(events) if e["visit_start"] == firsts[e["device"]]})
+            lambda events: len(
+                {self.visitor(e) for e in self.exposing(events) if e["visit_start"] == firsts[e["device"]]}
+            )
         )
 
     def kinds(self, kinds: set[str], of_visit: Callable[[Visit], int]) -> dict[Any, int]:
@@ -153,13 +156,13 @@ class Asked:
             return self.visits_counted(lambda visits: sum(map(of_visit, visits)))
         return self.events_counted(lambda events: sum(event["kind"] in kinds for event in events))
 
-    def seen_in(self) -> dict[Any, int]:
-        return self.events_counted(lambda events: len({event["visit"] for event in self.seen(events)}))
+    def exposed_visits(self) -> dict[Any, int]:
+        return self.events_counted(lambda events: len({event["visit"] for event in self.exposing(events)}))
 
-    def clicking(self) -> dict[Any, int]:
+    def clicking_visits(self) -> dict[Any, int]:
         return self.events_counted(lambda events: len({e["visit"] for e in events if e["kind"] in CLICKS}))
 
-    def stays(self, measure: Callable[[list[Event]], int]) -> dict[Any, int]:
+    def dwells(self, measure: Callable[[list[Event]], int]) -> dict[Any, int]:
         def count(events: list[Event]) -> int:
             by_visit = defaultdict(list)
             for event in events:
@@ -168,28 +171,28 @@ class Asked:
 
         return self.events_counted(count)
 
-    def money(self, measure: Callable[[Decimal], Any], zero: Any) -> dict[Any, Any]:
+    def amounts(self, measure: Callable[[Decimal], Any], zero: Any) -> dict[Any, Any]:
         def count(events: list[Event]) -> Any:
             mine = [e for e in events if self.currency is None or e.get("currency", "") == self.currency]
             return sum((measure(Decimal(str(e.get("revenue", 0)))) for e in mine), zero)
 
         return self.events_counted(count)
 
-    def worth(self) -> dict[Any, Decimal]:
-        """What goals of a fixed worth add: to events without an amount, or, where goals are chosen, in its place."""
+    def goal_value(self) -> dict[Any, Decimal]:
+        """Return what goals add: to events without an amount, or in place of it where goals are required."""
         place = self.dimensions.index("goal") if "goal" in self.dimensions else None
         rows = self.event_rows(self.where, self.dimensions, self.world.during)
         return {
-            key: self.worth_of(events, self.counted_goals() if place is None else [key[place]], place is not None)
+            key: self.value_of_goals(events, self.counted_goals() if place is None else [key[place]], place is not None)
             for key, events in rows.items()
         }
 
-    def worth_of(self, events: list[Event], goals: list[int], by_goal: bool) -> Decimal:
-        valued = [number for number in goals if number in self.world.worths]
+    def value_of_goals(self, events: list[Event], goals: list[int], by_goal: bool) -> Decimal:
+        valued = [number for number in goals if number in self.world.goal_values]
         chosen = by_goal or bool(self.chosen_goals)
         total = Decimal(0)
         for number in valued:
-            amount, currency = self.world.worths[number]
+            amount, currency = self.world.goal_values[number]
             reached = [e for e in events if (by_goal or self.reaches(e, number)) and (chosen or not has_amount(e))]
             if self.currency is None and currency:  # rows of one currency each: the worth counts in its own row
                 reached = [e for e in reached if e.get("currency", "") == currency]
@@ -222,20 +225,20 @@ class Asked:
 
         return self.events_counted(count)
 
-    def converted(self) -> dict[Any, int]:
+    def converting_visitors(self) -> dict[Any, int]:
         goals = self.counted_goals()
         of_events = {name for name in self.dimensions if family(name) == "event"} - {"site"}
         if self.chosen_goals and of_events and "goal" not in self.dimensions:
-            return replace(self, where=self.asked, asked=...).of_goal_visits().visitors()
+            return replace(self, where=self.query_where, query_where=...).of_goal_visits().visitors()
         return self.events_counted(
             lambda events: len({self.visitor(e) for e in events if any(self.reaches(e, number) for number in goals)})
         )
 
-    def base(self) -> dict[Any, int]:
-        rest = without_goals(self.where if self.asked is ... else self.asked)
+    def eligible_visitors(self) -> dict[Any, int]:
+        rest = without_goals(self.where if self.query_where is ... else self.query_where)
         others = tuple(name for name in self.dimensions if name != "goal")
-        under = Asked(self.world, others, rest)
-        rows = under.visitors()
+        without_goal = NaiveQuery(self.world, others, rest)
+        rows = without_goal.visitors()
         if others == self.dimensions:
             return rows
         place = self.dimensions.index("goal")
@@ -245,7 +248,7 @@ class Asked:
         end = self.world.now + timedelta(seconds=1)
         now = World(self.world.events, end - timedelta(minutes=5), end, self.world.zone, end, self.world.goals)
         rows = self.event_rows(self.where, self.dimensions, now.during)
-        return {key: len({self.visitor(event) for event in self.seen(events)}) for key, events in rows.items()}
+        return {key: len({self.visitor(event) for event in self.exposing(events)}) for key, events in rows.items()}
 
 
 def has_amount(event: Event) -> bool:
@@ -253,7 +256,7 @@ def has_amount(event: Event) -> bool:
 
 
 def once(goal: Any) -> bool:
-    return any(found["operator"] in ("at_least", "at_most") for found in conditions(goal, {}))
+    return any(condition["operator"] in ("at_least", "at_most") for condition in conditions(goal, {}))
 
 
 def top_parts(where: Any) -> list[Any]:
@@ -267,8 +270,9 @@ def top_parts(where: Any) -> list[Any]:
 def goals_in(part: Any) -> tuple[int, ...]:
     if "goal" in part:
         return (part["goal"],)
-    found = [goals_in(each) for each in part.get("or", [])]
-    return tuple(number for each in found for number in each) if found and all(found) else ()
+    alternatives = [goals_in(inner) for inner in part.get("or", [])]
+    all_goals = bool(alternatives) and all(alternatives)
+    return tuple(number for numbers in alternatives for number in numbers) if all_goals else ()
 
 
 def top_goals(where: Any) -> tuple[int, ...]:
@@ -280,7 +284,11 @@ def without_goals(where: Any) -> Any:
 
 
 def event_names(part: Any, goals: dict[int, Any]) -> set[str]:
-    return {one["dimension"] for one in conditions(part, goals) if family(one["dimension"]) in ("event", "goal")}
+    return {
+        condition["dimension"]
+        for condition in conditions(part, goals)
+        if family(condition["dimension"]) in ("event", "goal")
+    }
 
 
 def of_pages(part: Any, goals: dict[int, Any]) -> bool:
@@ -307,14 +315,14 @@ def goal_visits(where: Any, goals: dict[int, Any]) -> Any:
         return where
     rest = [part for part in parts if not goals_in(part)]
     own = [part for part in rest if (event_names(part, goals) and not of_pages(part, goals))
-           or any(family(one["dimension"]) == "time" for one in conditions(part, goals))]  # fmt: skip
-    kept = [part for part in rest if of_pages(part, goals) or not event_names(part, goals)]
-    return [*kept, *({"visited": [part, *own]} for part in chosen)]
+           or any(family(condition["dimension"]) == "time" for condition in conditions(part, goals))]  # fmt: skip
+    visit_parts = [part for part in rest if of_pages(part, goals) or not event_names(part, goals)]
+    return [*visit_parts, *({"visited": [part, *own]} for part in chosen)]
 
 
-def stay_ms(events: list[Event]) -> int:
-    told = sum(event.get("engaged", 0) for event in events)
-    return told or millis(max(e["ts"] for e in events) - min(e["ts"] for e in events))
+def dwell_ms(events: list[Event]) -> int:
+    engaged = sum(event.get("engaged", 0) for event in events)
+    return engaged or millis(max(e["ts"] for e in events) - min(e["ts"] for e in events))
 
 
 def deepest(events: list[Event]) -> int:
@@ -325,5 +333,5 @@ def points(visit: Visit) -> int:
     return visit.scroll * 600 + min(visit.ms, 60_000)
 
 
-def ratio(part: Any, whole: Any, factor: Any = 1) -> Any:
-    return None if not whole else part * factor / whole
+def ratio(part: Any, total: Any, factor: Any = 1) -> Any:
+    return None if not total else part * factor / total

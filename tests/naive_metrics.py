@@ -8,34 +8,34 @@ from decimal import Decimal
 from typing import Any
 
 from tests.naive import ACTIONS, World, family
-from tests.naive_asked import Asked, deepest, goal_events, points, ratio, stay_ms, top_goals
+from tests.naive_asked import NaiveQuery, deepest, dwell_ms, goal_events, points, ratio, top_goals
 
 METRICS = (
     "visitors", "new_visitors", "visits", "views", "actions", "views_per_visit", "bounce_rate", "single_page_rate",
     "avg_duration", "total_duration", "avg_scroll", "engagement", "clickers", "events", "conversions",
     "conversion_rate", "revenue", "avg_order", "refunds", "online",
 )  # fmt: skip
-OF_GOALS = {"conversions", "conversion_rate", "revenue", "avg_order", "refunds"}  # of the events that reach one
+GOAL_METRICS = {"conversions", "conversion_rate", "revenue", "avg_order", "refunds"}  # of the events that reach one
 
 
-def counts(asked: Asked, metric: str) -> tuple[list[dict[Any, Any]], Callable[..., Any]]:
+def counts(query: NaiveQuery, metric: str) -> tuple[list[dict[Any, Any]], Callable[..., Any]]:
     """The counts a metric is made of, and how."""
-    asked = asked.of_goal_events() if metric in OF_GOALS else asked.of_goal_visits()
-    by_page = "page" in asked.dimensions
-    by_event = any(family(n) in ("event", "goal") and n != "site" for n in asked.dimensions)
-    visits = asked.visits_counted
+    query = query.of_goal_events() if metric in GOAL_METRICS else query.of_goal_visits()
+    by_page = "page" in query.dimensions
+    by_event = any(family(n) in ("event", "goal") and n != "site" for n in query.dimensions)
+    visits = query.visits_counted
     entries = lambda: visits(len)  # noqa: E731
-    seen = asked.seen_in if by_event else entries
+    visits_of_rows = query.exposed_visits if by_event else entries
     zero = Decimal(0)
-    views = lambda: asked.kinds({"view"}, lambda visit: len(visit.views))  # noqa: E731
+    views = lambda: query.kinds({"view"}, lambda visit: len(visit.views))  # noqa: E731
     table: dict[str, tuple[list[Callable[[], dict[Any, Any]]], Callable[..., Any]]] = {
-        "visitors": ([asked.visitors], lambda n: n),
-        "new_visitors": ([asked.newcomers], lambda n: n),
-        "visits": ([seen], lambda n: n),
+        "visitors": ([query.visitors], lambda n: n),
+        "new_visitors": ([query.new_visitors], lambda n: n),
+        "visits": ([visits_of_rows], lambda n: n),
         "views": ([views], lambda n: n),
-        "actions": ([lambda: asked.kinds(ACTIONS, lambda visit: visit.actions)], lambda n: n),
-        "events": ([lambda: asked.events_counted(lambda es: sum(e["kind"] == "event" for e in es))], lambda n: n),
-        "views_per_visit": ([views, seen], ratio),
+        "actions": ([lambda: query.kinds(ACTIONS, lambda visit: visit.actions)], lambda n: n),
+        "events": ([lambda: query.events_counted(lambda es: sum(e["kind"] == "event" for e in es))], lambda n: n),
+        "views_per_visit": ([views, visits_of_rows], ratio),
         "bounce_rate": (
             [lambda: visits(lambda vs: sum(v.bounced for v in vs)), entries], lambda a, b: ratio(a, b, 100)
         ),
@@ -43,15 +43,16 @@ def counts(asked: Asked, metric: str) -> tuple[list[dict[Any, Any]], Callable[..
             [lambda: visits(lambda vs: sum(len(v.views) == 1 for v in vs)), entries], lambda a, b: ratio(a, b, 100)
         ),
         "avg_duration": (
-            [lambda: asked.stays(stay_ms), lambda: asked.stays(lambda _: 1)]
+            [lambda: query.dwells(dwell_ms), lambda: query.dwells(lambda _: 1)]
             if by_page else [lambda: visits(lambda vs: sum(v.ms for v in vs)), entries],
             lambda a, b: ratio(a / 1000, b),
         ),
         "total_duration": (
-            [lambda: asked.stays(stay_ms) if by_page else visits(lambda vs: sum(v.ms for v in vs))], lambda n: n / 1000
+            [lambda: query.dwells(dwell_ms) if by_page else visits(lambda vs: sum(v.ms for v in vs))],
+            lambda n: n / 1000,
         ),
         "avg_scroll": (
-            [lambda: asked.stays(deepest), lambda: asked.stays(lambda es: int(deepest(es) > 0))]
+            [lambda: query.dwells(deepest), lambda: query.dwells(lambda es: int(deepest(es) > 0))]
             if by_page
             else [
                 lambda: visits(lambda vs: sum(v.scroll for v in vs)),
@@ -60,15 +61,15 @@ def counts(asked: Asked, metric: str) -> tuple[list[dict[Any, Any]], Callable[..
             ratio,
         ),
         "engagement": ([lambda: visits(lambda vs: sum(map(points, vs))), entries], lambda a, b: ratio(a / 1200, b)),
-        "clickers": ([asked.clicking], lambda n: n),
-        "conversions": ([asked.conversions], lambda n: n),
-        "conversion_rate": ([asked.converted, asked.base], lambda a, b: ratio(a, b, 100)),
-        "revenue": ([lambda: asked.money(lambda m: m, zero), asked.worth], lambda carried, worth: carried + worth),
+        "clickers": ([query.clicking_visits], lambda n: n),
+        "conversions": ([query.conversions], lambda n: n),
+        "conversion_rate": ([query.converting_visitors, query.eligible_visitors], lambda a, b: ratio(a, b, 100)),
+        "revenue": ([lambda: query.amounts(lambda m: m, zero), query.goal_value], lambda a, b: a + b),
         "avg_order": (
-            [lambda: asked.money(lambda m: max(m, zero), zero), lambda: asked.money(lambda m: int(m > 0), 0)], ratio
+            [lambda: query.amounts(lambda m: max(m, zero), zero), lambda: query.amounts(lambda m: int(m > 0), 0)], ratio
         ),
-        "refunds": ([lambda: asked.money(lambda m: -min(m, zero), zero)], lambda n: n),
-        "online": ([asked.online], lambda n: n),
+        "refunds": ([lambda: query.amounts(lambda m: -min(m, zero), zero)], lambda n: n),
+        "online": ([query.online], lambda n: n),
     }  # fmt: skip
     makers, formula = table[metric]
     return [make() for make in makers], formula
@@ -82,8 +83,8 @@ def main_currency(world: World, where: Any) -> str:
         if amount and world.event_satisfies(event, goal_events(where, world.goals)):
             orders[event.get("currency", "")] += amount > 0
     goals = list(top_goals(where)) or sorted(world.goals)
-    worths = (world.worths.get(number, (0, "")) for number in goals)
-    otherwise = next((currency for worth, currency in worths if worth and currency), "")
+    goal_values = (world.goal_values.get(number, (0, "")) for number in goals)
+    otherwise = next((currency for goal_value, currency in goal_values if goal_value and currency), "")
     return min(orders, key=lambda name: (-orders[name], name), default=otherwise)
 
 
@@ -92,12 +93,14 @@ def answer(
 ) -> dict[tuple[Any, ...], dict[str, Any]]:
     """The rows: key -> metric -> value (None where there is nothing to divide by)."""
     currency = None if "currency" in dimensions else main_currency(world, where)
-    asked = Asked(world, dimensions, where, currency)
-    made = {metric: counts(asked, metric) for metric in metrics}
-    keys = {key for tables, _ in made.values() for table in tables for key, value in table.items() if value}
+    query = NaiveQuery(world, dimensions, where, currency)
+    counted = {metric: counts(query, metric) for metric in metrics}
+    keys = {key for tables, _ in counted.values() for table in tables for key, value in table.items() if value}
     if not dimensions:
         keys = {()}
     return {
-        key: {metric: formula(*(table.get(key, 0) for table in tables)) for metric, (tables, formula) in made.items()}
+        key: {
+            metric: formula(*(table.get(key, 0) for table in tables)) for metric, (tables, formula) in counted.items()
+        }
         for key in keys
     }

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 
 from reports import rollups
 from reports.engine import Period, Query, Result, ask
-from reports.engine.devices import HELD, SEEN
+from reports.engine.rollups.devices import DEVICE_COLUMNS, EXPOSURES
 from sites.models import Site
 from tests.support import event
 from tests.test_engine_rollups import NOW, in_zone, traffic
@@ -22,9 +22,9 @@ ZONES = ("UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia")
 def rolled(store: Any, site: Site, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
     """Rollups are used for any number of rows, however little they save."""
     settings.ROLLUPS_ABOVE_ROWS = 0
-    monkeypatch.setattr("reports.engine.plan.CHEAPER", 0)
-    monkeypatch.setattr("reports.engine.top.CHEAPER", 0)
-    monkeypatch.setattr("reports.engine.devices.CHEAPER", 0)
+    monkeypatch.setattr("reports.engine.planner.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.top_pages.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.rollups.devices.MIN_ROW_RATIO", 0)
     return settings
 
 
@@ -124,5 +124,5 @@ def test_every_held_dimension_is_a_plain_column_of_events_and_devices(site: Site
     from tracking import store
 
     columns = {row["name"] for row in store.rows("DESCRIBE rollup_devices")}
-    assert set(HELD.values()) <= columns
-    assert set(SEEN) == {"page", "event"}
+    assert set(DEVICE_COLUMNS.values()) <= columns
+    assert set(EXPOSURES) == {"page", "event"}

@@ -11,8 +11,8 @@ import pytest
 from goals.services import goal_create, segment_create
 from reports.engine import Period, QueryRefused, filters, lists
 from reports.engine.dimensions import DIMENSIONS, Dimension, dimension
-from reports.engine.evaluate import KNOWN_OF_EVENTS, check_evaluable, satisfies, text_of
-from reports.engine.filters import operators_of
+from reports.engine.evaluate import LIVE_VISIT_DIMENSIONS, check_evaluable, satisfies, text_of
+from reports.engine.filters import allowed_operators
 from reports.engine.lookup import FromDatabase, Lookup
 from sites.models import Site
 from tests.support import event, record, settle
@@ -84,7 +84,7 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
 def test_every_dimension_means_in_memory_what_it_means_in_the_store(
     site: Site, events: list[Event], row: Dimension
 ) -> None:
-    for operator in operators_of(row):
+    for operator in allowed_operators(row):
         if operator == "matches":
             continue
         values = wanted(row, operator, events)
@@ -111,7 +111,7 @@ def test_groups_goals_and_segments_are_evaluated_too(site: Site, events: list[Ev
 def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
     value = [1] if row.number else ["x"]
     tree = filters.parse({"dimension": row.name, "operator": "is", "value": value})
-    if row.name in KNOWN_OF_EVENTS:
+    if row.name in LIVE_VISIT_DIMENSIONS:
         check_evaluable(tree)
     else:
         with pytest.raises(QueryRefused, match="whole visits only"):

@@ -69,14 +69,14 @@ def test_an_answer_that_met_a_half_done_insert_is_not_kept(store: Any, monkeypat
 
 
 def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reports.engine import freshness
+    from reports.engine import data_version
 
     class Server:
         embedded = False
 
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
-    monkeypatch.setattr(freshness, "target", lambda: Server)
-    monkeypatch.setattr(freshness, "REMEMBERED", 0.05)
+    monkeypatch.setattr(data_version, "target", lambda: Server)
+    monkeypatch.setattr(data_version, "MAX_AGE_ON_SERVER", 0.05)
     views()
     unnoticed = gate.times()
     monkeypatch.setattr(gate, "times", lambda: unnoticed)
@@ -86,7 +86,7 @@ def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: p
     time.sleep(0.06)
     assert views().rows == [{"views": 2}]
     assert not views().meta.cached  # so recent a change of another process may be half done
-    monkeypatch.setattr(freshness, "SETTLED", timedelta())
+    monkeypatch.setattr(data_version, "MAX_INSERT_DURATION", timedelta())
     views()
     time.sleep(0.06)
     views()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from reports.engine import filters
-from reports.engine.filters import Group, Named, Node, Not, Visited
+from reports.engine.filters import FilterGroup, Node, Not, Reference, Visited
 
-GOAL = Named("goal", 1, filters.parse({"dimension": "event", "operator": "is", "value": "Buy"}))
-OTHER = Named("goal", 2, filters.parse({"dimension": "page", "operator": "is", "value": "/thanks"}))
+GOAL = Reference("goal", 1, filters.parse({"dimension": "event", "operator": "is", "value": "Buy"}))
+OTHER = Reference("goal", 2, filters.parse({"dimension": "page", "operator": "is", "value": "/thanks"}))
 
 
 def leaf(dimension: str, value: Any, operator: str = "is") -> Node:
@@ -21,43 +21,51 @@ def leaf(dimension: str, value: Any, operator: str = "is") -> Node:
 
 COUNTRY, PAGE, PLAN = leaf("country", "DE"), leaf("page", "/a"), leaf("prop:plan", "pro")
 HOUR, SPENT = leaf("hour_of_day", "9"), leaf("amount", 10, "at_least")
-TOGETHER = Group("and", (GOAL, COUNTRY, PAGE, PLAN))
+TOGETHER = FilterGroup("and", (GOAL, COUNTRY, PAGE, PLAN))
 
 
 def test_goals_are_found_at_the_top_alone_in_lists_and_in_segments() -> None:
-    either = Group("or", (GOAL, OTHER))
-    assert filters.without_goals(GOAL) == (None, (1,))
-    assert filters.without_goals(Group("and", (either, COUNTRY))) == (COUNTRY, (1, 2))
-    assert filters.without_goals(Named("segment", 7, Group("and", (GOAL, PAGE)))) == (PAGE, (1,))
-    for tree in (COUNTRY, Not(GOAL), Group("or", (GOAL, COUNTRY)), Visited(GOAL)):
-        assert filters.without_goals(tree) == (tree, ())
+    either = FilterGroup("or", (GOAL, OTHER))
+    assert filters.remove_goals(GOAL) == (None, (1,))
+    assert filters.remove_goals(FilterGroup("and", (either, COUNTRY))) == (COUNTRY, (1, 2))
+    assert filters.remove_goals(Reference("segment", 7, FilterGroup("and", (GOAL, PAGE)))) == (PAGE, (1,))
+    for tree in (COUNTRY, Not(GOAL), FilterGroup("or", (GOAL, COUNTRY)), Visited(GOAL)):
+        assert filters.remove_goals(tree) == (tree, ())
 
 
 def test_conversions_are_of_the_events_that_reach_the_goal_in_visits_that_saw_the_page() -> None:
-    assert filters.goal_events(TOGETHER) == Group("and", (GOAL, COUNTRY, Visited(PAGE), PLAN))
-    assert filters.goal_events(GOAL) == GOAL
+    assert filters.filter_goal_events(TOGETHER) == FilterGroup("and", (GOAL, COUNTRY, Visited(PAGE), PLAN))
+    assert filters.filter_goal_events(GOAL) == GOAL
 
 
 def test_everything_else_is_of_the_visits_in_which_such_an_event_happened() -> None:
-    assert filters.goal_visits(TOGETHER) == Group("and", (COUNTRY, PAGE, Visited(Group("and", (GOAL, PLAN)))))
-    assert filters.goal_visits(GOAL) == Visited(GOAL)
+    assert filters.filter_goal_visits(TOGETHER) == FilterGroup(
+        "and", (COUNTRY, PAGE, Visited(FilterGroup("and", (GOAL, PLAN))))
+    )
+    assert filters.filter_goal_visits(GOAL) == Visited(GOAL)
 
 
 @pytest.mark.parametrize("own", [PLAN, SPENT])
 def test_what_is_said_of_the_event_is_not_asked_of_the_rest_of_the_visit(own: Node) -> None:
-    assert filters.goal_visits(Group("and", (GOAL, own))) == Visited(Group("and", (GOAL, own)))
+    assert filters.filter_goal_visits(FilterGroup("and", (GOAL, own))) == Visited(FilterGroup("and", (GOAL, own)))
 
 
 def test_a_time_is_asked_of_both() -> None:
-    assert filters.goal_visits(Group("and", (GOAL, HOUR))) == Group("and", (HOUR, Visited(Group("and", (GOAL, HOUR)))))
+    assert filters.filter_goal_visits(FilterGroup("and", (GOAL, HOUR))) == FilterGroup(
+        "and", (HOUR, Visited(FilterGroup("and", (GOAL, HOUR))))
+    )
 
 
 def test_of_two_goals_at_once_visits_reached_both_and_events_either() -> None:
-    both = Group("and", (GOAL, OTHER))
-    assert filters.goal_visits(both) == Group("and", (Visited(GOAL), Visited(OTHER)))
-    assert filters.goal_events(both) == Group("and", (Group("or", (GOAL, OTHER)), Visited(GOAL), Visited(OTHER)))
+    both = FilterGroup("and", (GOAL, OTHER))
+    assert filters.filter_goal_visits(both) == FilterGroup("and", (Visited(GOAL), Visited(OTHER)))
+    assert filters.filter_goal_events(both) == FilterGroup(
+        "and", (FilterGroup("or", (GOAL, OTHER)), Visited(GOAL), Visited(OTHER))
+    )
 
 
 def test_the_dimension_goal_is_the_goal_and_is_not_means_a_visit_without_it() -> None:
-    assert filters.parse({"dimension": "goal", "operator": "is", "value": 1}) == Named("goal", 1)
-    assert filters.parse({"dimension": "goal", "operator": "is_not", "value": [1]}) == Not(Visited(Named("goal", 1)))
+    assert filters.parse({"dimension": "goal", "operator": "is", "value": 1}) == Reference("goal", 1)
+    assert filters.parse({"dimension": "goal", "operator": "is_not", "value": [1]}) == Not(
+        Visited(Reference("goal", 1))
+    )

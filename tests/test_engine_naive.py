@@ -77,10 +77,10 @@ def visit_strategy() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def made(site_id: int, day: date, zone: str, visits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def build_events(site_id: int, day: date, zone: str, visits: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The events of generated visits, as they are stored."""
     midnight = naive.local_day(day, zone)
-    found = []
+    result = []
     for number, visit in enumerate(visits, site_id * 1000):
         start = midnight + timedelta(seconds=visit["begins"])
         first = min(fields["after"] for fields in visit["events"])
@@ -90,8 +90,8 @@ def made(site_id: int, day: date, zone: str, visits: list[dict[str, Any]]) -> li
                 site_id=site_id, id=number * 10 + index, visit=number, visit_start=start, person=visit["person"],
                 device=site_id * 10 + visit["device"], ts=start + timedelta(milliseconds=fields["after"] - first),
             )  # fmt: skip
-            found.append(event)
-    return found
+            result.append(event)
+    return result
 
 
 def leaf_strategy() -> st.SearchStrategy[Any]:
@@ -173,7 +173,7 @@ VISIT_WITHOUT_THE_GOAL = {
 }  # fmt: skip
 
 
-def asked_with(filters: st.SearchStrategy[Any]) -> Any:
+def given_queries(filters: st.SearchStrategy[Any]) -> Any:
     """A random question about random visits, with one of these filters."""
     return given(
         visits=st.lists(visit_strategy(), max_size=6),
@@ -188,17 +188,17 @@ def asked_with(filters: st.SearchStrategy[Any]) -> Any:
 
 @pytest.mark.usefixtures("migrated_store")
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-@asked_with(FILTERS)
-def test_the_engine_says_what_plain_python_says(migrated_store: None, **asked: Any) -> None:
-    agree(**asked)
+@given_queries(FILTERS)
+def test_the_engine_says_what_plain_python_says(migrated_store: None, **query: Any) -> None:
+    agree(**query)
 
 
 @pytest.mark.usefixtures("migrated_store")
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @example(**VISIT_WITHOUT_THE_GOAL)
-@asked_with(GOALS_AND_MORE)
-def test_the_engine_says_what_plain_python_says_of_goals_in_the_filter(migrated_store: None, **asked: Any) -> None:
-    agree(**asked)
+@given_queries(GOALS_AND_MORE)
+def test_the_engine_says_what_plain_python_says_of_goals_in_the_filter(migrated_store: None, **query: Any) -> None:
+    agree(**query)
 
 
 def agree(
@@ -209,10 +209,11 @@ def agree(
     site_id = next(SITES)
     if naive.local_day(day, zone) == naive.local_day(day + timedelta(days=days), zone):
         days += 1  # the day never was
-    events = made(site_id, day, zone, visits)
+    events = build_events(site_id, day, zone, visits)
     store.insert_rows("events", events[:cut])  # in two blocks, so that rows of visits have to be merged
     store.insert_rows("events", events[cut:])
-    store.insert_rows("events", made(site_id + 10**8, day, zone, visits))  # another tenant's, which must never be seen
+    of_another_tenant = build_events(site_id + 10**8, day, zone, visits)
+    store.insert_rows("events", of_another_tenant)  # which must not be counted
     period = Period.days(day, day + timedelta(days=days), zone)
     now = period.end - timedelta(hours=6)
     times = naive.TIMES & set(dimensions)
@@ -222,11 +223,11 @@ def agree(
 
     world = naive.World(events, period.start, period.end, ZoneInfo(zone), now.astimezone(UTC), GOALS, WORTHS)
     expected = naive_metrics.answer(world, metrics, tuple(dimensions), where)
-    found = {tuple(row[name] for name in dimensions): row for row in result.rows}
-    assert set(found) == set(expected)
+    by_key = {tuple(row[name] for name in dimensions): row for row in result.rows}
+    assert set(by_key) == set(expected)
     for key, row in expected.items():
         for metric, value in row.items():
-            assert same(found[key][metric], value, METRICS[metric].empty), (key, metric, found[key][metric], value)
+            assert same(by_key[key][metric], value, METRICS[metric].empty), (key, metric, by_key[key][metric], value)
 
 
 def test_the_clock_of_these_tests_has_a_day_that_never_was() -> None:

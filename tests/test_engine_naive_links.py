@@ -24,15 +24,15 @@ KINDS = ("link", "link", "link", "pixel", "spider", "conversion", "refund", "vie
 def hit(dice: random.Random, number: int) -> dict[str, Any]:
     """A hit, conversion or view of the last five days, so that some lie outside the period."""
     kind = dice.choice(KINDS)
-    made = event(ACCOUNT, at=NOW - timedelta(minutes=dice.randint(1, 5 * 24 * 60)), kind=kind, id=number,
+    built = event(ACCOUNT, at=NOW - timedelta(minutes=dice.randint(1, 5 * 24 * 60)), kind=kind, id=number,
                  visitor=dice.randint(1, 4), visit=number, is_unique=dice.randint(0, 1),
                  country=dice.choice(["DE", "EE"]), link_id=dice.randint(1, 3))  # fmt: skip
     if kind in ("conversion", "refund", "view"):
-        made["click_id"] = dice.randint(0 if kind == "view" else 1, 5)
+        built["click_id"] = dice.randint(0 if kind == "view" else 1, 5)
     if kind in ("conversion", "refund"):
         sign = "-" if kind == "refund" else ""
-        made |= {"revenue": f"{sign}{dice.randint(1, 99)}.25", "commission": f"{sign}1.10", "currency": "EUR"}
-    return {**made, "cost": f"0.{dice.randint(10, 99)}"}
+        built |= {"revenue": f"{sign}{dice.randint(1, 99)}.25", "commission": f"{sign}1.10", "currency": "EUR"}
+    return {**built, "cost": f"0.{dice.randint(10, 99)}"}
 
 
 def test_every_metric_has_a_naive_evaluation() -> None:

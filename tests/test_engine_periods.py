@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reports.engine import Period, Query, QueryRefused, ask, change
-from reports.engine.compare import compared
+from reports.engine.comparison import find_comparison_period
 from reports.engine.lookup import FromMappings
 from reports.engine.zones import Clock
 from tests.support import event
@@ -116,10 +116,12 @@ def test_all_time_begins_with_the_first_event(store: Any) -> None:
 
 def test_a_running_day_is_compared_with_as_much_of_the_other(store: Any) -> None:
     today = Period.parse("today", "UTC", NOW)
-    assert compared(today, "previous", NOW).end == utc(2026, 3, 1, 12)
-    assert compared(today, "weekday", NOW).start == utc(2026, 2, 23)
-    assert compared(Period.parse("yesterday", "UTC", NOW), "year", NOW).start == utc(2025, 3, 1)
-    assert compared(Period.parse("30d", "UTC", NOW), "weekday", NOW).start == utc(2026, 2, 1) - timedelta(days=35)
+    assert find_comparison_period(today, "previous", NOW).end == utc(2026, 3, 1, 12)
+    assert find_comparison_period(today, "weekday", NOW).start == utc(2026, 2, 23)
+    assert find_comparison_period(Period.parse("yesterday", "UTC", NOW), "year", NOW).start == utc(2025, 3, 1)
+    assert find_comparison_period(Period.parse("30d", "UTC", NOW), "weekday", NOW).start == utc(2026, 2, 1) - timedelta(
+        days=35
+    )
     moments = (utc(2026, 3, 2, 10), utc(2026, 3, 1, 10), utc(2026, 3, 1, 11), utc(2026, 3, 1, 13))
     put(store, *((moment, {}) for moment in moments))
     result = ask(query(compare="previous"), now=NOW, source=NAMES)

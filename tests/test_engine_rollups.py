@@ -12,9 +12,11 @@ import pytest
 from django.conf import LazySettings
 
 from reports import rollups
-from reports.engine import Period, Query, Result, ask, rolled
+from reports.engine import Period, Query, Result, ask
 from reports.engine.registry import DIMENSIONS
-from reports.engine.rolled import BY_VALUE, ROLLED
+from reports.engine.rollups import read
+from reports.engine.rollups.build import delete_superseded
+from reports.engine.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS
 from sites import known
 from sites.models import Site
 from tests.support import event
@@ -35,7 +37,7 @@ EVERYTHING = 10**12
 def always(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
     """Rollups are used for any number of rows, and nobody else is inserting: a server's days need not settle first."""
     settings.ROLLUPS_ABOVE_ROWS = 0
-    monkeypatch.setattr(rolled, "SETTLED", timedelta(0))
+    monkeypatch.setattr(read, "MAX_INSERT_DURATION", timedelta(0))
     return settings
 
 
@@ -90,7 +92,7 @@ def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Si
     agree(site, always, period=week, metrics=SUMS)
     for time in ("hour", "day", "week", "month", "weekday", "hour_of_day"):
         agree(site, always, period=week, metrics=SUMS, dimensions=(time,))
-    for row in BY_VALUE:
+    for row in VALUE_DIMENSIONS:
         metrics = tuple(name for name in SUMS if row.family != "entry" or name != "events")
         if row.name == "page":
             metrics = ("views", "actions", "events", "bounce_rate", "single_page_rate", "engagement")
@@ -164,14 +166,13 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
 
 
 def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, site: Site, always: Any) -> None:
-    from reports.engine import rolled
 
     store.insert_rows("events", traffic(site))
     rollups.catch_up(NOW)
     rows = store.query("SELECT count() FROM rollup_days").rows[0][0]
     rollups.build(site.pk, (NOW - timedelta(days=2)).date(), NOW)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] > rows
-    rolled.sweep(datetime.now(UTC) + timedelta(minutes=1))
+    delete_superseded(datetime.now(UTC) + timedelta(minutes=1))
     for host in nodes():
         store.execute(f"OPTIMIZE TABLE {local('rollup_days')} FINAL", host=host)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] == rows
@@ -191,13 +192,13 @@ def test_the_first_pages_by_visitors_are_exact_without_counting_all(store: Any, 
     week = Period.parse("7d", "UTC", NOW)
     metrics = ("visitors", "views", "bounce_rate", "avg_duration")
     query = Query((site.pk,), week, metrics, ("page",), limit=3)
-    from reports.engine import top
+    from reports.engine import top_pages
 
-    most, top.MOST_SHOWN = top.MOST_SHOWN, 500
+    most, top_pages.MAX_PAGES = top_pages.MAX_PAGES, 500
     ours = ask(query, now=NOW, cache=False)
-    top.MOST_SHOWN = 0
+    top_pages.MAX_PAGES = 0
     theirs = ask(query, now=NOW, cache=False)
-    top.MOST_SHOWN = most
+    top_pages.MAX_PAGES = most
     assert ours.rows == theirs.rows
     assert len(ours.rows) == 3
 
@@ -227,5 +228,5 @@ def test_an_estimate_says_so_and_is_within_its_error(store: Any, site: Site, alw
 
 
 def test_every_rolled_sum_has_its_column_and_every_rolled_dimension_is_known() -> None:
-    assert {atom.name for atom in ROLLED} >= {"views", "entries", "bounces", "ms"}
-    assert all(row.name in DIMENSIONS for row in BY_VALUE)
+    assert {aggregate.name for aggregate in ROLLUP_AGGREGATES} >= {"views", "entries", "bounces", "ms"}
+    assert all(row.name in DIMENSIONS for row in VALUE_DIMENSIONS)

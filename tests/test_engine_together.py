@@ -14,10 +14,10 @@ from django.db.backends.utils import CursorWrapper
 
 from goals.models import Goal
 from reports.engine import Period, Query, QueryRefused, Result, ask, ask_together
-from reports.engine.cache import ANSWERS
 from reports.engine.lookup import FromMappings
 from reports.engine.registry import DIMENSIONS, METRICS
-from reports.engine.rolled import build_days
+from reports.engine.result_cache import RESULTS
+from reports.engine.rollups.build import build_days
 from sites.models import Site
 from tests.support import event, forget_traffic
 from tests.test_engine_rollups import NOW, traffic
@@ -73,11 +73,12 @@ def world(migrated_store: None) -> Iterator[None]:
 @pytest.fixture
 def rolled(world: None, db: None, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
     """Rollups are used however little they save."""
-    for module in ("plan", "top", "devices"):
-        monkeypatch.setattr(f"reports.engine.{module}.CHEAPER", 0)
-    monkeypatch.setattr("reports.engine.plan.site_zone", lambda _: ZONE)
+    monkeypatch.setattr("reports.engine.planner.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.top_pages.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.rollups.devices.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.engine.planner.find_rollup_zone", lambda _: ZONE)
     settings.ROLLUPS_ABOVE_ROWS = 0
-    ANSWERS.clear()
+    RESULTS.clear()
     return settings
 
 

@@ -90,12 +90,12 @@ def test_sql_against_events_lives_in_the_store_and_the_engine_only() -> None:
 
 
 READS_ALL_TENANTS = {("reports/engine/hits.py", "recent"), ("reports/engine/hits.py", "sold"),
-                     ("reports/engine/rolled.py", "sites_with_events")}  # fmt: skip
+                     ("reports/engine/rollups/read.py", "list_sites_with_events")}  # fmt: skip
 RECORDED = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|visits|bots|refusals|received|firsts|identities|touched|heat)\b")
 
 
 def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() -> None:
-    """FROM is written by `reports/engine/tables.py`, which puts the tenant into it."""
+    """FROM is written by `reports/engine/sql/tables.py`, which puts the tenant into it."""
     found = []
     for name in sources():
         if name.startswith("reports/engine/"):

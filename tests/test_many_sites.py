@@ -14,8 +14,8 @@ from goals.models import Goal
 from links import stats
 from links.services import datapoint_create
 from reports.engine import Period
+from reports.engine.analyses.usage import MAX_SITES_PER_QUERY
 from reports.engine.query import MOST_SITES
-from reports.engine.usage import AT_ONCE
 from reports.prices import services as prices
 from reports.prices.models import IncidentPrice
 from reports.quota import quotas_count
@@ -39,7 +39,7 @@ def make_sites(account: Account, count: int) -> list[Site]:
 
 
 def test_goals_are_named_on_the_first_and_the_last_of_very_many_sites(account: Account, store: Any) -> None:
-    sites = make_sites(account, AT_ONCE + 2)
+    sites = make_sites(account, MAX_SITES_PER_QUERY + 2)
     for site in (sites[0], sites[-1]):
         record(event(site, at=NOW - HOUR, kind="goal", name="Signed up"))
     assert discover(NOW) == 2

@@ -20,7 +20,7 @@ def test_visitors_are_counted_of_the_pages_whose_views_differ_most(site, store, 
         for number in range(visitors):
             at = now - timedelta(days=days, minutes=number + 1)
             browse(site, page, at=at, visitor=f"{page}{days}{number}", country="EE", source="Google")
-    monkeypatch.setattr(moved, "LIKELIEST", 2)
+    monkeypatch.setattr(moved, "MAX_CANDIDATES", 2)
     found = moved.differences((site.pk,), Period.parse("today", "UTC", now), "previous", now)
     pages = {one.value: (one.before, one.now) for one in found if one.dimension == "page"}
     assert pages == {"/new": (3, 5), "/old": (4, 1)}

@@ -22,7 +22,8 @@ from links.services import datapoint_create
 from reports import quota
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.digest.services import subscription_save
-from reports.engine import Period, rolled
+from reports.engine import Period
+from reports.engine.rollups.read import read_published_days
 from reports.prices.models import IncidentPrice
 from sites import known
 from sites.alerts.conditions import Firing
@@ -169,7 +170,7 @@ def rollups(world: Any) -> Callable[[], bool]:
         browse(site, "/", at=NOW - 3 * DAY)
     gone_zone(world)
     period = Period(NOW - 5 * DAY, NOW, "UTC")
-    return lambda: len(rolled.published(world.site.pk, "UTC", period)) > 0
+    return lambda: len(read_published_days(world.site.pk, "UTC", period)) > 0
 
 
 def quotas_counted(world: Any) -> Callable[[], bool]:

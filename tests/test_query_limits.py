@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.env import read_env
-from reports.engine.limits import DEFAULTS, query_settings
+from reports.engine.execution_limits import DEFAULTS, query_settings
 from reports.engine.refusal import QueryStopped
 from sites.models import Site
 from tests.support import ask, browse

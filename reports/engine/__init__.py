@@ -1,14 +1,14 @@
-"""ONE query engine: `ask(Query(...), now=...)`. Every surface only translates into a Query and formats the Result.
+"""The query engine. Dialects, pages and digests translate into a `Query` and format the `Result`.
 
-`ask_together([…], now=…)` answers a page of them, which costs less than one after the other.
+`ask(query, now=…)` answers one query. `ask_together([…], now=…)` answers those of a page at once, for less.
 """
 
-from reports.engine.compare import change
+from reports.engine.batch import ask_together
+from reports.engine.comparison import change
+from reports.engine.executor import ask
 from reports.engine.period import PERIODS, Period
 from reports.engine.query import Meta, Query, Result
 from reports.engine.refusal import QueryRefused, QueryStopped
-from reports.engine.run import ask
-from reports.engine.together import ask_together
 
 __all__ = [
     "PERIODS",

@@ -1,36 +1,33 @@
-"""Who was set apart as a bot, read for its page."""
+"""Which bots visited a site and why they were recognised: the rows of the page about bots."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reports.engine.ledger import clock_text
-from reports.engine.limits import query_settings
+from reports.engine.execution_limits import query_settings
+from reports.engine.ledger import format_utc
 from reports.engine.period import Period
-from reports.engine.tables import rows_of_sites
+from reports.engine.sql.tables import rows_of_sites
 
-WITHIN = "ts >= {start:DateTime} AND ts < {end:DateTime}"
-AGENTS = (
-    "SELECT reason, user_agent, organization, count() AS hits, uniqExact(path) AS pages, max(ts) AS latest",
-    "GROUP BY reason, user_agent, organization ORDER BY hits DESC, user_agent LIMIT {limit:UInt32}",
-)
-REASONS = ("SELECT reason, count() AS hits", "GROUP BY reason ORDER BY hits DESC, reason")
+IN_PERIOD = "ts >= {start:DateTime} AND ts < {end:DateTime}"
 
 
 def bots(site_id: int, period: Period, limit: int = 200) -> list[dict[str, Any]]:
-    """By what they call themselves and why: reason, user_agent, organization, hits, pages, latest (UTC)."""
-    return rows(AGENTS, site_id, period, limit=limit)
+    """Return bots by user agent, network and reason: reason, user_agent, organization, hits, pages, latest (UTC)."""
+    columns = "reason, user_agent, organization, count() AS hits, uniqExact(path) AS pages, max(ts) AS latest"
+    rest = "GROUP BY reason, user_agent, organization ORDER BY hits DESC, user_agent LIMIT {limit:UInt32}"
+    return fetch_rows(columns, rest, site_id, period, limit=limit)
 
 
 def bot_reasons(site_id: int, period: Period) -> list[dict[str, Any]]:
-    """How many hits each reason set apart: reason, hits."""
-    return rows(REASONS, site_id, period)
+    """Return how many hits were quarantined for each reason: reason, hits."""
+    return fetch_rows("reason, count() AS hits", "GROUP BY reason ORDER BY hits DESC, reason", site_id, period)
 
 
-def rows(around: tuple[str, str], site_id: int, period: Period, **more: Any) -> list[dict[str, Any]]:
+def fetch_rows(columns: str, rest: str, site_id: int, period: Period, **params: Any) -> list[dict[str, Any]]:
+    """Return the rows of SELECT `columns` of a site's bots in the period. `rest` is what follows WHERE."""
     from tracking import store
 
-    columns, order = around
-    sql = f"{columns} {rows_of_sites('bots', [site_id], WITHIN)} {order}"
-    given = {"start": clock_text(period.start), "end": clock_text(period.end), **more}
-    return store.rows(sql, given, settings=query_settings())
+    sql = f"SELECT {columns} {rows_of_sites('bots', [site_id], IN_PERIOD)} {rest}"
+    params |= {"start": format_utc(period.start), "end": format_utc(period.end)}
+    return store.rows(sql, params, settings=query_settings())

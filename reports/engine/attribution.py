@@ -1,8 +1,9 @@
-"""Which sources a goal's conversions owe themselves to, and how long and how many visits they took.
+"""Attribution: which sources brought a goal's conversions, and how long and how many visits they took.
 
-A conversion is an event that reaches the goal (once per visit for goals of duration or scroll depth). Its touches are
-the visits of the same visitor that began in the LOOKBACK before it, its own included, each with its source. `first` and
-`last` give the whole conversion to one touch, `linear` an equal share to each; every model sums to the conversions.
+A conversion is an event that reaches the goal (once per visit for goals by duration or scroll depth). Its touches are
+the visits of the same visitor that began up to LOOKBACK before it, including its own, each with its source. The models
+`first` and `last` credit one touch with the conversion, `linear` credits each with an equal share; every model sums to
+the conversions.
 """
 
 from __future__ import annotations
@@ -12,21 +13,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.engine.conditions import Conditions
-from reports.engine.filters import Node
-from reports.engine.lists import asked, scene_of
-from reports.engine.lookup import Source
-from reports.engine.people_sql import chosen, trees
+from reports.engine.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.engine.context import QueryContext, QueryGoal
+from reports.engine.lookup import GoalSource
 from reports.engine.period import Period
-from reports.engine.scene import Goal, Scene
+from reports.engine.sql.conditions import ConditionBuilder
 
 LOOKBACK = timedelta(days=30)
-MOST_SOURCES = 500
+MAX_SOURCES = 500
+MAX_CURRENCIES = 200
 
 
 @dataclass(frozen=True)
 class Credit:
-    """Conversions one source gets under each model; an empty source is a direct visit."""
+    """The conversions that each model credits to a source; the empty source is a direct visit."""
 
     source: str
     first: float
@@ -36,7 +36,11 @@ class Credit:
 
 @dataclass(frozen=True)
 class Way:
-    """Of all conversions: medians of seconds and visits from the first touch, and revenue by currency."""
+    """How a goal's conversions came about.
+
+    `seconds`, `visits`: medians of the time and the number of visits from the first touch. `one_visit`: conversions in
+    the first visit. `revenue`: by currency.
+    """
 
     conversions: int = 0
     seconds: float = 0.0
@@ -47,63 +51,59 @@ class Way:
 
 
 def attribution(
-    site_id: int, period: Period, goal: Any, where: Any = None, *, now: datetime, source: Source | None = None
+    site_id: int, period: Period, goal: Any, where: Any = None, *, now: datetime, source: GoalSource | None = None
 ) -> Way:
-    """How the conversions of a goal (filter JSON of events) came about in the period. `where` chooses their visits."""
-    scene = scene_of((site_id,), period, where, now, source)
-    reached = conversions(scene, goal, source)
-    _, events = reaching(scene, goal, source)
-    rows = asked(scene, f"SELECT currency, sum(revenue) AS total {events} GROUP BY currency", 200, 0)
-    revenue = {str(row["currency"]): Decimal(row["total"]) for row in rows if row["total"]}
-    ways = touched(scene, reached)
-    (sums,) = asked(
-        scene,
+    """Attribute the conversions of a goal (filter JSON of events) in the period. `where` filters their visits."""
+    context = build_context((site_id,), period, where, now, source)
+    (goal_tree,) = parse_event_filters(context.sites, [goal], source, "goal")
+    events = context.from_events(visit_condition(context), ConditionBuilder(context).for_events(goal_tree))
+    once_per_visit = QueryGoal(0, goal_tree).once_per_visit
+    conversions = select_touches(context, select_conversions(context, events, once_per_visit))
+    sums_by_currency = f"SELECT currency, sum(revenue) AS total {events} GROUP BY currency"
+    amounts = fetch_page(context, sums_by_currency, MAX_CURRENCIES)
+    revenue = {str(row["currency"]): Decimal(row["total"]) for row in amounts if row["total"]}
+    (sums,) = fetch_page(
+        context,
         "SELECT count() AS conversions, ifNotFinite(quantileExactInclusive(0.5)(seconds), 0) AS seconds, "
-        "ifNotFinite(quantileExactInclusive(0.5)(length(sources)), 0) AS visits, countIf(length(sources) = 1) AS once "
-        f"FROM ({ways})", 1, 0,
-    )  # fmt: skip
+        "ifNotFinite(quantileExactInclusive(0.5)(length(sources)), 0) AS visits, "
+        f"countIf(length(sources) = 1) AS one_visit FROM ({conversions})",
+        1,
+    )
     return Way(
-        int(sums["conversions"]), float(sums["seconds"]), float(sums["visits"]), int(sums["once"]), revenue,
-        tuple(credit(scene, ways)),
+        int(sums["conversions"]), float(sums["seconds"]), float(sums["visits"]), int(sums["one_visit"]), revenue,
+        tuple(fetch_credits(context, conversions)),
     )  # fmt: skip
 
 
-def reaching(scene: Scene, given: Any, source: Source | None) -> tuple[Node, str]:
-    """The goal's filter tree, and SQL of the events that reach it, from FROM on."""
-    (tree,) = trees(scene.sites, [given], source, "goal")
-    return tree, scene.events(chosen(scene), Conditions(scene).events(tree))
+def select_conversions(context: QueryContext, events: str, once_per_visit: bool) -> str:
+    """Write SELECT of a row per conversion: number, visitor and time."""
+    if not once_per_visit:
+        return f"SELECT id AS number, {context.visitor_sql} AS who, ts {events}"
+    return f"SELECT visit AS number, any({context.visitor_sql}) AS who, min(ts) AS ts {events} GROUP BY visit"
 
 
-def conversions(scene: Scene, given: Any, source: Source | None) -> str:
-    """SQL: one row per conversion: number, who, ts."""
-    tree, events = reaching(scene, given, source)
-    if not Goal(0, tree).once_per_visit:
-        return f"SELECT id AS number, {scene.visitor} AS who, ts {events}"
-    return f"SELECT visit AS number, any({scene.visitor}) AS who, min(ts) AS ts {events} GROUP BY visit"
-
-
-def touched(scene: Scene, reached: str) -> str:
-    """SQL: one row per conversion: the sources of its touches in order, and seconds since the first."""
-    visits = f"SELECT visitor AS who, visit_start, visit, source FROM {scene.visits(LOOKBACK)}"
-    days = f"toIntervalDay({LOOKBACK.days})"
+def select_touches(context: QueryContext, conversions: str) -> str:
+    """Write SELECT of a row per conversion: the sources of its touches in order, and seconds since the first."""
+    visits = f"SELECT visitor AS who, visit_start, visit, source FROM {context.visits_table(LOOKBACK)}"
+    lookback = f"toIntervalDay({LOOKBACK.days})"
     ordered = "arraySort(groupArray((touch.visit_start, touch.visit, touch.source)))"
     return (
-        f"SELECT arrayMap(one -> one.3, {ordered}) AS sources, "
+        f"SELECT arrayMap(item -> item.3, {ordered}) AS sources, "
         "dateDiff('second', min(touch.visit_start), any(done.ts)) AS seconds "
-        f"FROM ({reached}) AS done INNER JOIN ({visits}) AS touch ON done.who = touch.who "
-        f"WHERE touch.visit_start <= done.ts AND touch.visit_start > done.ts - {days} GROUP BY done.number, done.ts"
+        f"FROM ({conversions}) AS done INNER JOIN ({visits}) AS touch ON done.who = touch.who "
+        f"WHERE touch.visit_start <= done.ts AND touch.visit_start > done.ts - {lookback} GROUP BY done.number, done.ts"
     )
 
 
-def credit(scene: Scene, ways: str) -> list[Credit]:
-    """Every source's share, the largest linear one first."""
+def fetch_credits(context: QueryContext, conversions: str) -> list[Credit]:
+    """Return every source's share, the largest linear one first."""
     sql = (
-        "SELECT sources[place] AS name, sum(place = 1) AS opened, sum(place = length(sources)) AS closed, "
+        "SELECT sources[place] AS name, sum(place = 1) AS first_touches, sum(place = length(sources)) AS last_touches, "
         "sum(1 / length(sources)) AS linear "
-        f"FROM (SELECT sources, arrayJoin(arrayEnumerate(sources)) AS place FROM ({ways})) "
+        f"FROM (SELECT sources, arrayJoin(arrayEnumerate(sources)) AS place FROM ({conversions})) "
         "GROUP BY name ORDER BY linear DESC, name"
     )
     return [
-        Credit(str(row["name"]), float(row["opened"]), float(row["closed"]), float(row["linear"]))
-        for row in asked(scene, sql, MOST_SOURCES, 0)
+        Credit(str(row["name"]), float(row["first_touches"]), float(row["last_touches"]), float(row["linear"]))
+        for row in fetch_page(context, sql, MAX_SOURCES)
     ]

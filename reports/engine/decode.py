@@ -1,62 +1,55 @@
-"""From the rows of the database to the rows of an answer: names, times as text, empty buckets filled in."""
+"""From the store's rows to the rows of a result: names, times as text, rows for empty buckets of time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from reports.engine.breakdown import Breakdown
+from reports.engine.context import QueryContext
 from reports.engine.dimensions import Dimension
-from reports.engine.metrics import Metric
 from reports.engine.period import monday
-from reports.engine.scene import Scene
+from reports.engine.sql.grouping import GroupBy
 from reports.engine.zones import EPOCH, day_text, hour_text
 
 Row = dict[str, Any]
 
 
-def shown_value(row: Dimension, value: Any, scene: Scene) -> Any:
-    """A dimension's value as answers show it: text, a number for goals, hours of day and weekdays."""
-    if row.family != "time":
-        return int(value) if row.family == "goal" else value
+def decode_value(dimension: Dimension, value: Any, context: QueryContext) -> Any:
+    """Return a dimension's value as results have it: text, or a number for goals, hours of day and weekdays."""
+    if dimension.family != "time":
+        return int(value) if dimension.family == "goal" else value
     number = int(value)
-    if row.name in ("minute", "hour"):
-        return hour_text(number, scene.period.info)
-    if row.name == "month":
+    if dimension.name in ("minute", "hour"):
+        return hour_text(number, context.period.info)
+    if dimension.name == "month":
         year, month = divmod(number - 1, 12)
         return f"{year:04d}-{month + 1:02d}"
-    return day_text(number) if row.name in ("day", "week") else number
+    return day_text(number) if dimension.name in ("day", "week") else number
 
 
-def measured(row: Metric, value: Any) -> Any:
-    return row.empty if value is None else value
-
-
-def decoded(breakdown: Breakdown, scene: Scene, rows: Sequence[Sequence[Any]]) -> list[Row]:
-    """The rows as name -> value, in the breakdown's order: dimensions, then metrics."""
-    width = len(breakdown.dimensions)
-    found = []
+def decode_rows(group_by: GroupBy, context: QueryContext, rows: Sequence[Sequence[Any]]) -> list[Row]:
+    """Return the rows as dicts: first the dimensions, then the metrics."""
+    width = len(group_by.dimensions)
+    decoded = []
     for row in rows:
-        named = {
-            each.name: shown_value(each, value, scene)
-            for each, value in zip(breakdown.dimensions, row[:width], strict=True)
+        values = {
+            dimension.name: decode_value(dimension, value, context)
+            for dimension, value in zip(group_by.dimensions, row[:width], strict=True)
         }
-        named.update(
-            (each.name, measured(each, value)) for each, value in zip(breakdown.metrics, row[width:], strict=True)
-        )
-        found.append(named)
-    return found
+        for metric, value in zip(group_by.metrics, row[width:], strict=True):
+            values[metric.name] = metric.empty if value is None else value
+        decoded.append(values)
+    return decoded
 
 
-def nothing(breakdown: Breakdown) -> Row:
-    """The metrics where nothing happened."""
-    return {row.name: row.empty for row in breakdown.metrics}
+def empty_metrics(group_by: GroupBy) -> Row:
+    """Return the metrics where nothing happened."""
+    return {metric.name: metric.empty for metric in group_by.metrics}
 
 
-def buckets(name: str, scene: Scene) -> list[int]:
-    """The numbers of all buckets of an ordered time in the scene's period."""
-    clock = scene.clock
+def list_buckets(name: str, context: QueryContext) -> list[int]:
+    """Return the numbers of all buckets of an ordered time in the period."""
+    clock = context.clock
     if name == "minute":
         return clock.minutes()
     if name == "hour":
@@ -69,15 +62,16 @@ def buckets(name: str, scene: Scene) -> list[int]:
     return list(dict.fromkeys(day.year * 12 + day.month for day in days))
 
 
-def filled(breakdown: Breakdown, scene: Scene, rows: list[Row], now: datetime) -> list[Row]:
-    """The rows with those of empty buckets between them, up to now; "all" begins with its first row."""
-    time = breakdown.dimensions[0]
-    known = {row[time.name]: row for row in rows}
-    today = scene.during_until(now)
-    wanted = [shown_value(time, number, scene) for number in buckets(time.name, today)] if today else []
-    if scene.period.name == "all":
-        first = min(known, default=None)
-        wanted = [value for value in wanted if first is not None and value >= first]
-    late = [value for value in known if value not in set(wanted)]
-    empty = nothing(breakdown)
-    return [known.get(value) or {time.name: value, **empty} for value in [*wanted, *sorted(late)]]
+def fill_gaps(group_by: GroupBy, context: QueryContext, rows: list[Row]) -> list[Row]:
+    """Return the rows with rows for empty buckets in between, up to now. The period "all" begins with its first row."""
+    time = group_by.dimensions[0]
+    by_value = {row[time.name]: row for row in rows}
+    until_now = context.cut_at(context.now)
+    numbers = list_buckets(time.name, until_now) if until_now else []
+    expected = [decode_value(time, number, context) for number in numbers]
+    if context.period.name == "all":
+        first = min(by_value, default=None)
+        expected = [value for value in expected if first is not None and value >= first]
+    unexpected = sorted(by_value.keys() - set(expected))  # events with a time in the future
+    empty = empty_metrics(group_by)
+    return [by_value.get(value) or {time.name: value, **empty} for value in [*expected, *unexpected]]

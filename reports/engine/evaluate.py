@@ -1,8 +1,7 @@
-"""A filter's tree held against one event in memory, for live views: the same trees and meanings as in SQL.
+"""Evaluating a filter's tree on one event in memory, for live views: the same trees and meanings as in SQL.
 
-One event does not tell everything: which page its visit began on, how long it lasted, what else it contained. A filter
-that asks for such things is refused before anything is shown, and so are regular expressions, which only the store
-evaluates safely.
+A single event does not have everything: on which page its visit began, how long it lasted, what else it contained. A
+filter about such things is refused beforehand, and so are regular expressions, which only the store evaluates safely.
 """
 
 from __future__ import annotations
@@ -13,38 +12,38 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.engine.conditions import bucket
 from reports.engine.dimensions import Dimension
-from reports.engine.filters import NEGATIVE, Group, Leaf, Named, Node, Not, Visited, children
+from reports.engine.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, Not, Reference, Visited, children
 from reports.engine.period import monday
 from reports.engine.refusal import QueryRefused
+from reports.engine.sql.conditions import bucket
 from reports.engine.zones import EPOCH
 from tracking.columns import COLUMN_NAMES
 
 Event = Mapping[str, Any]
-KNOWN_OF_EVENTS = ("person",)  # dimensions of visits alone that a live event carries: live views fill it in
+LIVE_VISIT_DIMENSIONS = ("person",)  # dimensions of visits that live views fill into the event
 WORD = re.compile(r"[a-z_]+")
 
-TEXT_CHECKS: dict[str, Callable[[str, str], bool]] = {
-    "is": lambda value, wanted: value == wanted,
-    "contains": lambda value, wanted: wanted.lower() in value.lower(),
-    "starts_with": lambda value, wanted: value.startswith(wanted),
-    "ends_with": lambda value, wanted: value.endswith(wanted),
+TEXT_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
+    "is": lambda value, operand: value == operand,
+    "contains": lambda value, operand: operand.lower() in value.lower(),
+    "starts_with": lambda value, operand: value.startswith(operand),
+    "ends_with": lambda value, operand: value.endswith(operand),
 }
-NUMBER_CHECKS: dict[str, Callable[[float, float], bool]] = {
-    "is": lambda value, wanted: value == wanted,
-    "at_least": lambda value, wanted: value >= wanted,
-    "at_most": lambda value, wanted: value <= wanted,
+NUMBER_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "is": lambda value, operand: value == operand,
+    "at_least": lambda value, operand: value >= operand,
+    "at_most": lambda value, operand: value <= operand,
 }
 
 
 def check_evaluable(tree: Node | None) -> None:
-    """Raise QueryRefused with a sentence if one event cannot tell whether it satisfies the tree."""
+    """Raise QueryRefused if a single event does not have what the tree is about."""
     if tree is None:
         return
     if isinstance(tree, Visited):
         raise QueryRefused("Live lines cannot be chosen by what else their visit contains.", "where")
-    if isinstance(tree, Named) and tree.part is None:
+    if isinstance(tree, Reference) and tree.part is None:
         raise QueryRefused(f"There is no {tree.kind} {tree.number} on this site.", "where")
     if isinstance(tree, Leaf):
         check_leaf(tree)
@@ -53,63 +52,64 @@ def check_evaluable(tree: Node | None) -> None:
 
 
 def check_leaf(leaf: Leaf) -> None:
-    row = leaf.dimension
-    if row.family != "time" and not row.event and row.name not in KNOWN_OF_EVENTS:
+    dimension = leaf.dimension
+    if dimension.family != "time" and not dimension.event and dimension.name not in LIVE_VISIT_DIMENSIONS:
         raise QueryRefused(
-            f"“{row.label}” is known of whole visits only, so live lines cannot be chosen by it.", "where"
+            f"“{dimension.label}” is known of whole visits only, so live lines cannot be chosen by it.", "where"
         )
     if leaf.operator == "matches":
         raise QueryRefused("Live lines cannot be chosen by a pattern with * in it or a regular expression.", "where")
-    if row.family == "time":
+    if dimension.family == "time":
         for text in leaf.values:
-            bucket(row.name, text)  # refuses what is no such time
+            bucket(dimension.name, text)  # raises QueryRefused for a time that does not exist
 
 
 def satisfies(tree: Node | None, event: Event, zone: ZoneInfo) -> bool:
-    """Whether the event satisfies the tree, which `check_evaluable` let pass. `zone` tells its day and hour."""
+    """Return whether the event satisfies a tree that `check_evaluable` accepted. `zone`: of its local time."""
     if tree is None:
         return True
-    if isinstance(tree, Group):
-        return (all if tree.word == "and" else any)(satisfies(part, event, zone) for part in tree.parts)
+    if isinstance(tree, FilterGroup):
+        return (all if tree.operator == "and" else any)(satisfies(part, event, zone) for part in tree.parts)
     if isinstance(tree, Not):
         return not satisfies(tree.part, event, zone)
     if isinstance(tree, Leaf):
-        return leaf_holds(tree, event, zone)
+        return satisfies_leaf(tree, event, zone)
     return tree.part is not None and satisfies(tree.part, event, zone)
 
 
-def leaf_holds(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
-    if positive := NEGATIVE.get(leaf.operator):
-        return not leaf_holds(Leaf(leaf.dimension, positive, leaf.values), event, zone)
-    row = leaf.dimension
-    if row.family == "time":
-        return time_bucket(row.name, event["ts"].astimezone(zone)) in {bucket(row.name, text) for text in leaf.values}
-    if row.number:
-        number = float(event.get(column_of(row)) or 0)
-        return any(NUMBER_CHECKS[leaf.operator](number, wanted) for wanted in leaf.values)
-    value = text_of(row, event)
-    return any(TEXT_CHECKS[leaf.operator](value, wanted) for wanted in leaf.values)
+def satisfies_leaf(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
+    if positive := NEGATED_OPERATORS.get(leaf.operator):
+        return not satisfies_leaf(Leaf(leaf.dimension, positive, leaf.values), event, zone)
+    dimension = leaf.dimension
+    if dimension.family == "time":
+        number = bucket_of_time(dimension.name, event["ts"].astimezone(zone))
+        return number in {bucket(dimension.name, text) for text in leaf.values}
+    if dimension.number:
+        measured = float(event.get(find_event_column(dimension)) or 0)
+        return any(NUMBER_COMPARISONS[leaf.operator](measured, operand) for operand in leaf.values)
+    value = text_of(dimension, event)
+    return any(TEXT_COMPARISONS[leaf.operator](value, operand) for operand in leaf.values)
 
 
-def column_of(row: Dimension) -> str:
-    """The event's column that the dimension reads."""
-    return next(word for word in WORD.findall(row.event or row.visit) if word in COLUMN_NAMES)
+def find_event_column(dimension: Dimension) -> str:
+    """Return the column of events that the dimension's SQL reads."""
+    return next(word for word in WORD.findall(dimension.event or dimension.visit) if word in COLUMN_NAMES)
 
 
-def text_of(row: Dimension, event: Event) -> str:
-    """The dimension's value of an event, "" where its kind of event has none."""
-    if row.kinds and event.get("kind") not in row.kinds:
+def text_of(dimension: Dimension, event: Event) -> str:
+    """Return the dimension's value of an event, as its SQL would; "" if its kind of event has none."""
+    if dimension.kinds and event.get("kind") not in dimension.kinds:
         return ""
-    value = event.get(column_of(row))
-    if row.key:
-        return str((value or {}).get(row.key, ""))
+    value = event.get(find_event_column(dimension))
+    if dimension.key:
+        return str((value or {}).get(dimension.key, ""))
     if value is None:
-        return "0" if row.event.startswith("toString") else ""
-    return "" if value == 0 and row.event.startswith("if(") else str(value)
+        return "0" if dimension.event.startswith("toString") else ""
+    return "" if value == 0 and dimension.event.startswith("if(") else str(value)
 
 
-def time_bucket(name: str, local: datetime) -> int:
-    """The number of the bucket that a local time lies in, as `conditions.bucket` numbers them."""
+def bucket_of_time(name: str, local: datetime) -> int:
+    """Return the number of the bucket that a local time lies in, as `bucket` numbers them."""
     day = local.date()
     if name == "minute":
         return int(local.replace(second=0, microsecond=0).timestamp())

@@ -1,57 +1,59 @@
-"""Filters: from the JSON of a URL, segment or goal to a tree, checked before anything is asked.
+"""Filters: from the JSON of a URL, segment or goal to a checked tree.
 
-    {"dimension": "country", "operator": "is", "value": ["DE", "EE"]}     a list is OR
+    {"dimension": "country", "operator": "is", "value": ["DE", "EE"]}     a list means OR
     {"and": […]}  {"or": […]}  {"not": …}
-    {"goal": 12}  {"segment": 3}                                          by number
+    {"goal": 12}  {"segment": 3}                                          by id
     {"visited": {…}}                                                      the visit contains such an event
 
 A value is a code or a name: `Germany`, `de` and `DE` are one country (see `vocabulary`). Patterns (contains,
-starts_with, ends_with) look into the names that pages show as well as into the codes.
+starts_with, ends_with) match the names that pages show as well as the codes.
 
-A filter speaks of one event: "page is /a" are the events on /a. A visit, where visits are counted, satisfies it when
-it contains such an event; without anything only events have, when the visit itself does.
+A filter is about one event: "page is /a" selects the events on /a. Where visits are counted, a visit satisfies it if it
+contains such an event; a filter without anything that only events have is about the visit itself.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from accounts.host_names import host_name
 from reports.engine.dimensions import Dimension, dimension
 from reports.engine.refusal import QueryRefused, one_of, shown
-from reports.engine.vocabulary import VOCABULARIES, canonical_value, codes_named, fold
+from reports.engine.vocabulary import VOCABULARIES, canonical_value, find_codes_by_name, fold
 from sites.page_paths import readable_path, typed_path, typed_source, typed_url
 
-MOST_DEPTH = 8
+MAX_DEPTH = 8
 MOST_VALUES = 1_000
-MOST_LEAVES = 200
-MOST_LENGTH = 2_000
-MOST_PATTERNS = 20
+MAX_LEAVES = 200
+MAX_TEXT_LENGTH = 2_000
+MAX_PATTERNS = 20
 TEXT_OPERATORS = ("is", "is_not", "contains", "not_contains", "starts_with", "ends_with", "matches")
 NUMBER_OPERATORS = ("is", "is_not", "at_least", "at_most")
 TIME_OPERATORS = ("is", "is_not")
 OPERATORS = (*TEXT_OPERATORS, "at_least", "at_most")
-NEGATIVE = {"is_not": "is", "not_contains": "contains"}
-TYPED = {"path": typed_path, "url": typed_url}  # by format of the dimension
-WHOLE = ("is", "is_not", "starts_with")  # operators whose values may begin with scheme and host
-UNSPEAKABLE = re.compile("[\x00\ud800-\udfff]")
+NEGATED_OPERATORS = {"is_not": "is", "not_contains": "contains"}
+NORMALIZERS = {"path": typed_path, "url": typed_url}  # by format of the dimension
+URL_OPERATORS = ("is", "is_not", "starts_with")  # operators whose values may begin with scheme and host
+FORBIDDEN_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Leaf:
+    """One condition: a dimension compared with values, of which one must match."""
+
     dimension: Dimension
     operator: str
     values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Group:
+class FilterGroup:
     """All (`and`) or any (`or`) of its parts."""
 
-    word: str
+    operator: str
     parts: tuple[Node, ...]
 
 
@@ -68,77 +70,81 @@ class Visited:
 
 
 @dataclass(frozen=True)
-class Named:
-    """A goal or segment by its number; `part` is what it stands for, once looked up."""
+class Reference:
+    """A goal or segment by its id; `part` is its filter, once looked up."""
 
     kind: str
     number: int
     part: Node | None = None
 
 
-Node = Leaf | Group | Not | Visited | Named
+Node = Leaf | FilterGroup | Not | Visited | Reference
 
 
-def parse(given: object, where: str = "where") -> Node | None:
-    """The tree of a filter; None and an empty list filter nothing. Raises QueryRefused with a sentence."""
-    if given is None or given == [] or given == {} or given == ():
+# -- parsing ----------------------------------------------------------------------------------------------------------
+
+
+def parse(value: object, where: str = "where") -> Node | None:
+    """Parse filter JSON; None for a filter without conditions. Raises QueryRefused with a sentence."""
+    if value is None or value == [] or value == {} or value == ():
         return None
-    if isinstance(given, list | tuple):
-        given = {"and": list(given)}
-    tree = node(given, where, 1)
-    if sum(1 for _ in leaves(tree)) > MOST_LEAVES:
-        raise QueryRefused(f"The filter has more than {MOST_LEAVES} conditions; put values into lists.", where)
+    if isinstance(value, list | tuple):
+        value = {"and": list(value)}
+    tree = parse_node(value, where, 1)
+    if sum(1 for _ in leaves(tree)) > MAX_LEAVES:
+        raise QueryRefused(f"The filter has more than {MAX_LEAVES} conditions; put values into lists.", where)
     return tree
 
 
-def node(given: object, where: str, depth: int) -> Node:
-    if depth > MOST_DEPTH:
-        raise QueryRefused(f"The filter is nested more than {MOST_DEPTH} levels deep.", where)
-    if not isinstance(given, dict):
-        raise QueryRefused(f"A filter is an object, not {shown(type(given).__name__)}.", where)
-    if "dimension" in given:
-        return leaf(given, where)
-    if len(given) != 1:
+def parse_node(value: object, where: str, depth: int) -> Node:
+    if depth > MAX_DEPTH:
+        raise QueryRefused(f"The filter is nested more than {MAX_DEPTH} levels deep.", where)
+    if not isinstance(value, dict):
+        raise QueryRefused(f"A filter is an object, not {shown(type(value).__name__)}.", where)
+    if "dimension" in value:
+        return parse_leaf(value, where)
+    if len(value) != 1:
         raise QueryRefused(
             "A filter has “dimension”, “operator” and “value”, or exactly one of and, or, not, goal, segment, visited.",
             where,
         )
-    word, inside = next(iter(given.items()))
+    word, inner = next(iter(value.items()))
     if word in ("and", "or"):
-        return group(word, inside, where, depth)
+        return parse_group(word, inner, where, depth)
     if word == "not":
-        return Not(node(inside, f"{where}.not", depth + 1))
+        return Not(parse_node(inner, f"{where}.not", depth + 1))
     if word == "visited":
-        return Visited(node(inside, f"{where}.visited", depth + 1))
+        return Visited(parse_node(inner, f"{where}.visited", depth + 1))
     if word in ("goal", "segment"):
-        return Named(word, number_of(inside, f"{where}.{word}"))
+        return Reference(word, parse_id(inner, f"{where}.{word}"))
     raise QueryRefused(
         f"A filter cannot begin with {shown(word)}; use dimension, and, or, not, goal, segment or visited.", where
     )
 
 
-def group(word: str, inside: object, where: str, depth: int) -> Group:
-    if not isinstance(inside, list | tuple) or not inside:
-        raise QueryRefused(f"“{word}” needs a list of filters.", f"{where}.{word}")
-    if len(inside) > MOST_VALUES:
-        raise QueryRefused(f"“{word}” takes at most {MOST_VALUES} filters.", f"{where}.{word}")
-    return Group(word, tuple(node(part, f"{where}.{word}[{i}]", depth + 1) for i, part in enumerate(inside)))
+def parse_group(operator: str, value: object, where: str, depth: int) -> FilterGroup:
+    if not isinstance(value, list | tuple) or not value:
+        raise QueryRefused(f"“{operator}” needs a list of filters.", f"{where}.{operator}")
+    if len(value) > MOST_VALUES:
+        raise QueryRefused(f"“{operator}” takes at most {MOST_VALUES} filters.", f"{where}.{operator}")
+    parts = (parse_node(part, f"{where}.{operator}[{index}]", depth + 1) for index, part in enumerate(value))
+    return FilterGroup(operator, tuple(parts))
 
 
-def number_of(given: object, where: str) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < 2**63:
-        raise QueryRefused(f"A goal or segment is named by its number, not {shown(given)}.", where)
-    return given
+def parse_id(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise QueryRefused(f"A goal or segment is named by its number, not {shown(value)}.", where)
+    return value
 
 
-def leaf(given: dict[str, Any], where: str) -> Node:
-    """One condition; one about goals becomes those goals."""
-    found = condition(given, where)
-    if found.dimension.family != "goal":
-        return with_names(found)
-    named = tuple(Named("goal", int(value)) for value in found.values)
-    goals = named[0] if len(named) == 1 else Group("or", named)
-    return Not(Visited(goals)) if found.operator == "is_not" else goals
+def parse_leaf(value: dict[str, Any], where: str) -> Node:
+    """Parse one condition. A condition on the dimension `goal` becomes references to those goals."""
+    leaf = parse_condition(value, where)
+    if leaf.dimension.family != "goal":
+        return search_names_too(leaf)
+    references = tuple(Reference("goal", int(number)) for number in leaf.values)
+    goals = references[0] if len(references) == 1 else FilterGroup("or", references)
+    return Not(Visited(goals)) if leaf.operator == "is_not" else goals
 
 
 NAME_TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -148,99 +154,101 @@ NAME_TESTS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def with_names(found: Leaf) -> Node:
-    """A pattern over codes that looks into their names too: "country contains Germ" finds DE."""
-    operator = NEGATIVE.get(found.operator, found.operator)
+def search_names_too(leaf: Leaf) -> Node:
+    """Let a pattern over codes match their names as well: "country contains Germ" finds DE."""
+    operator = NEGATED_OPERATORS.get(leaf.operator, leaf.operator)
     if operator not in NAME_TESTS:
-        return found
-    holds, texts = NAME_TESTS[operator], [fold(text) for text in found.values]
-    codes = codes_named(found.dimension.name, lambda name: any(holds(name, text) for text in texts))
+        return leaf
+    matches, texts = NAME_TESTS[operator], [fold(text) for text in leaf.values]
+    codes = find_codes_by_name(leaf.dimension.name, lambda name: any(matches(name, text) for text in texts))
     if not codes:
-        return found
-    parts = [Leaf(found.dimension, operator, found.values), Leaf(found.dimension, "is", codes)]
-    if found.dimension.name == "language" and operator != "ends_with":
-        parts.append(Leaf(found.dimension, "starts_with", tuple(f"{code}-" for code in codes)))
-    either = Group("or", tuple(parts))
-    return Not(either) if operator != found.operator else either
+        return leaf
+    parts = [Leaf(leaf.dimension, operator, leaf.values), Leaf(leaf.dimension, "is", codes)]
+    if leaf.dimension.name == "language" and operator != "ends_with":
+        parts.append(Leaf(leaf.dimension, "starts_with", tuple(f"{code}-" for code in codes)))
+    either = FilterGroup("or", tuple(parts))
+    return Not(either) if operator != leaf.operator else either
 
 
-def condition(given: dict[str, Any], where: str) -> Leaf:
-    if extra := set(given) - {"dimension", "operator", "value"}:
+def parse_condition(value: dict[str, Any], where: str) -> Leaf:
+    if extra := set(value) - {"dimension", "operator", "value"}:
         raise QueryRefused(f"A condition has no {shown(sorted(map(str, extra))[0])}.", where)
-    row = dimension(speakable(given["dimension"], f"{where}.dimension"), f"{where}.dimension")
-    operator = given.get("operator", "is")
-    allowed = operators_of(row)
+    definition = dimension(check_text(value["dimension"], f"{where}.dimension"), f"{where}.dimension")
+    operator = value.get("operator", "is")
+    allowed = allowed_operators(definition)
     if not isinstance(operator, str) or operator not in OPERATORS:
         raise QueryRefused(
             f"There is no operator {shown(operator)}; use one of {one_of(allowed)}.", f"{where}.operator"
         )
     if operator not in allowed:
         raise QueryRefused(
-            f"“{row.name}” cannot be compared by “{operator}”; use one of {one_of(allowed)}.", f"{where}.operator"
+            f"“{definition.name}” cannot be compared by “{operator}”; use one of {one_of(allowed)}.",
+            f"{where}.operator",
         )
-    return Leaf(row, operator, values_of(row, operator, given.get("value"), f"{where}.value"))
+    return Leaf(definition, operator, parse_values(definition, operator, value.get("value"), f"{where}.value"))
 
 
-def operators_of(row: Dimension) -> tuple[str, ...]:
-    """The operators that make sense for a dimension."""
-    if row.family == "time":
+def allowed_operators(definition: Dimension) -> tuple[str, ...]:
+    """Return the operators that make sense for a dimension."""
+    if definition.family in ("time", "goal"):
         return TIME_OPERATORS
-    return NUMBER_OPERATORS if row.number else TIME_OPERATORS if row.family == "goal" else TEXT_OPERATORS
+    return NUMBER_OPERATORS if definition.number else TEXT_OPERATORS
 
 
-def values_of(row: Dimension, operator: str, given: object, where: str) -> tuple[Any, ...]:
-    listed = list(given) if isinstance(given, list | tuple) else [given]
-    if not listed:
+def parse_values(definition: Dimension, operator: str, value: object, where: str) -> tuple[Any, ...]:
+    """Return the values as they are stored: numbers, or texts in their stored form."""
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    if not values:
         raise QueryRefused("The list of values is empty; give at least one.", where)
-    most = MOST_PATTERNS if operator == "matches" else MOST_VALUES
-    if len(listed) > most:
-        raise QueryRefused(f"“{operator}” takes at most {most:,} values, not {len(listed):,}.", where)
-    if row.number or row.family == "goal":
-        return tuple(number_value(value, where) for value in listed)
-    texts = tuple(speakable(text_value(value, where), where) for value in listed)
+    maximum = MAX_PATTERNS if operator == "matches" else MOST_VALUES
+    if len(values) > maximum:
+        raise QueryRefused(f"“{operator}” takes at most {maximum:,} values, not {len(values):,}.", where)
+    if definition.number or definition.family == "goal":
+        return tuple(parse_number(number, where) for number in values)
+    texts = tuple(check_text(parse_text(text, where), where) for text in values)
     if operator in ("is", "is_not"):
-        return tuple(dict.fromkeys(stored for text in texts for stored in stored_values(row, text, where)))
+        return tuple(dict.fromkeys(stored for text in texts for stored in find_stored_values(definition, text, where)))
     if "" in texts:
         raise QueryRefused(f"“{operator}” needs a value that is not empty.", where)
-    return tuple(stored_form(row, operator, text) for text in texts)
+    return tuple(convert_to_stored_form(definition, operator, text) for text in texts)
 
 
-def stored_form(row: Dimension, operator: str, text: str) -> str:
-    """What somebody typed, as it is stored: the page `https://site/gr%C3%B6%C3%9Fe` is `/größe`."""
-    if row.name in ("source", "referrer_domain"):
+def convert_to_stored_form(definition: Dimension, operator: str, text: str) -> str:
+    """Convert a typed text to the form that is stored: the page `https://site/gr%C3%B6%C3%9Fe` to `/größe`."""
+    if definition.name in ("source", "referrer_domain"):
         return typed_source(text)
-    if row.name == "host" and operator in ("is", "is_not"):
+    if definition.name == "host" and operator in ("is", "is_not"):
         return host_name(text) or text
-    if row.format not in TYPED or row.name == "destination":
+    if definition.format not in NORMALIZERS or definition.name == "destination":
         return text
-    if operator in WHOLE:
-        return TYPED[row.format](text)
-    return readable_path(text.replace(" ", "%20") if row.format == "path" and operator != "matches" else text)
+    if operator in URL_OPERATORS:
+        return NORMALIZERS[definition.format](text)
+    return readable_path(text.replace(" ", "%20") if definition.format == "path" and operator != "matches" else text)
 
 
-def stored_values(row: Dimension, text: str, where: str) -> tuple[str, ...]:
-    """The values in the store that a code or name stands for. Raises QueryRefused for one that names nothing.
+def find_stored_values(definition: Dimension, text: str, where: str) -> tuple[str, ...]:
+    """Return the stored values that a code or name stands for. Raises QueryRefused for one that names nothing.
 
-    What pages call the empty value (Direct, Unknown) is the empty value; languages may be stored in lower case, too.
+    The label of the empty value (Direct, Unknown) is the empty value. Languages may also be stored in lower case.
     """
-    if is_empty_name(row, text):
-        return ("",) if row.name in VOCABULARIES else (text, "")
-    found = canonical_value(row.name, stored_form(row, "is", text), where)
-    return (found, found.lower()) if row.name == "language" else (found,)
+    if is_empty_name(definition, text):
+        return ("",) if definition.name in VOCABULARIES else (text, "")
+    value = canonical_value(definition.name, convert_to_stored_form(definition, "is", text), where)
+    return (value, value.lower()) if definition.name == "language" else (value,)
 
 
-def is_empty_name(row: Dimension, text: str) -> bool:
-    """Whether the text is what pages call the dimension's empty value, such as Direct or Unknown."""
-    return text != "" and fold(text) == fold(row.empty)
+def is_empty_name(definition: Dimension, text: str) -> bool:
+    """Return whether the text is the label of the dimension's empty value, such as Direct or Unknown."""
+    return text != "" and fold(text) == fold(definition.empty)
 
 
-def text_value(value: object, where: str) -> str:
+def parse_text(value: object, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise QueryRefused(f"A value is text, not {shown(type(value).__name__)}.", where)
     return str(value)
 
 
-def number_value(value: object, where: str) -> float:
+def parse_number(value: object, where: str) -> float:
     try:
         number = float(value) if not isinstance(value, bool) else None  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -250,26 +258,30 @@ def number_value(value: object, where: str) -> float:
     return number
 
 
-def speakable(value: Any, where: str) -> Any:
-    """The value, if it is text a database may hear. Raises QueryRefused for NUL, surrogates and novels."""
+def check_text(value: Any, where: str) -> Any:
+    """Return the value unchanged. Raises QueryRefused for text with NUL or lone surrogates, or that is too long."""
     if isinstance(value, str):
-        if UNSPEAKABLE.search(value):
+        if FORBIDDEN_CHARACTERS.search(value):
             raise QueryRefused("A text contains a character that is not allowed (NUL or a lone surrogate).", where)
-        if len(value) > MOST_LENGTH:
-            raise QueryRefused(f"A text is longer than {MOST_LENGTH:,} characters.", where)
+        if len(value) > MAX_TEXT_LENGTH:
+            raise QueryRefused(f"A text is longer than {MAX_TEXT_LENGTH:,} characters.", where)
     return value
 
 
+# -- walking ----------------------------------------------------------------------------------------------------------
+
+
 def children(tree: Node) -> tuple[Node, ...]:
-    if isinstance(tree, Group):
+    """Return the parts of a node; of a reference the filter it stands for, once looked up."""
+    if isinstance(tree, FilterGroup):
         return tree.parts
     if isinstance(tree, Not | Visited):
         return (tree.part,)
-    return (tree.part,) if isinstance(tree, Named) and tree.part else ()
+    return (tree.part,) if isinstance(tree, Reference) and tree.part else ()
 
 
 def leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
-    """All conditions of a tree; `inside_visited=False` leaves out those that speak of another event of the visit."""
+    """Yield all conditions of a tree; `inside_visited=False` leaves out those about other events of the visit."""
     if tree is None or (isinstance(tree, Visited) and not inside_visited):
         return
     if isinstance(tree, Leaf):
@@ -278,92 +290,89 @@ def leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
         yield from leaves(part, inside_visited)
 
 
-def find_references(tree: Node | None) -> Iterator[Named]:
+def find_references(tree: Node | None) -> Iterator[Reference]:
     """Yield the goals and segments that a tree refers to, without those inside the segments."""
-    if isinstance(tree, Named):
+    if isinstance(tree, Reference):
         yield tree
     elif tree is not None:
         for part in children(tree):
             yield from find_references(part)
 
 
-def both(one: Node | None, other: Node | None) -> Node | None:
-    """Both filters at once."""
-    if one is None or other is None:
-        return one or other
-    return Group("and", (one, other))
+def combine(*trees: Node | None) -> Node | None:
+    """Return one tree that requires all of these; None if there is none."""
+    parts = tuple(tree for tree in trees if tree is not None)
+    return (parts[0] if len(parts) == 1 else FilterGroup("and", parts)) if parts else None
 
 
-def about_events(tree: Node | None) -> bool:
-    """Whether it needs something that only events have."""
-    return any(found.dimension.side == "event" for found in leaves(tree, inside_visited=False))
+def needs_events(tree: Node | None) -> bool:
+    """Return whether the tree is about something that only events have."""
+    return any(leaf.dimension.side == "event" for leaf in leaves(tree, inside_visited=False))
 
 
-# -- goals that a filter asks for -------------------------------------------------------------------------------------
+# -- goals that a filter requires -------------------------------------------------------------------------------------
 #
-# A goal at the top of a filter chooses visits: those in which it was reached. Conversions, rates and amounts are of the
-# events that reach it, everything else is of what happened in those visits.
+# A goal at the top level of a filter selects visits: those in which it was reached. Conversions, rates and amounts are
+# of the events that reach it, everything else is of all that happened in those visits.
 
 
-def top_parts(tree: Node | None) -> tuple[Node, ...]:
-    """The parts that must all hold, those of segments included. Segments and goals are looked up already."""
+def required_parts(tree: Node | None) -> tuple[Node, ...]:
+    """Return the parts that must all hold, including those of segments. References must be looked up already."""
     if tree is None:
         return ()
-    if isinstance(tree, Named) and tree.kind == "segment":
-        return top_parts(tree.part)
-    if not isinstance(tree, Group) or tree.word != "and":
+    if isinstance(tree, Reference) and tree.kind == "segment":
+        return required_parts(tree.part)
+    if not isinstance(tree, FilterGroup) or tree.operator != "and":
         return (tree,)
-    return tuple(each for part in tree.parts for each in top_parts(part))
+    return tuple(inner for part in tree.parts for inner in required_parts(part))
 
 
-def goals_in(part: Node) -> tuple[int, ...]:
-    """The numbers of a part that is a goal, or one of several goals; nothing for any other part."""
-    if isinstance(part, Named) and part.kind == "goal":
+def goal_ids(part: Node) -> tuple[int, ...]:
+    """Return the ids of a part that is a goal, or an OR of goals only; nothing for any other part."""
+    if isinstance(part, Reference) and part.kind == "goal":
         return (part.number,)
-    if not isinstance(part, Group) or part.word != "or":
+    if not isinstance(part, FilterGroup) or part.operator != "or":
         return ()
-    numbers = [goals_in(each) for each in part.parts]
-    return tuple(number for each in numbers for number in each) if all(numbers) else ()
+    alternatives = [goal_ids(inner) for inner in part.parts]
+    return tuple(number for numbers in alternatives for number in numbers) if all(alternatives) else ()
 
 
-def joined(parts: Iterable[Node]) -> Node | None:
-    """All parts at once; None for no part."""
-    listed = tuple(parts)
-    return (listed[0] if len(listed) == 1 else Group("and", listed)) if listed else None
+def split_goals(tree: Node | None) -> tuple[list[Node], list[Node]]:
+    """Return the required parts that are goals, and the others."""
+    parts = required_parts(tree)
+    return [part for part in parts if goal_ids(part)], [part for part in parts if not goal_ids(part)]
 
 
-def without_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
-    """The filter without the goals it asks for at its top, and the numbers of those goals."""
-    parts = top_parts(tree)
-    numbers = tuple(dict.fromkeys(number for part in parts for number in goals_in(part)))
-    return (joined(part for part in parts if not goals_in(part)), numbers) if numbers else (tree, ())
+def remove_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
+    """Return the filter without the goals it requires at its top level, and the ids of those goals."""
+    goals, others = split_goals(tree)
+    numbers = tuple(dict.fromkeys(number for part in goals for number in goal_ids(part)))
+    return (combine(*others), numbers) if numbers else (tree, ())
 
 
-def by_viewing(part: Node) -> bool:
-    """Whether it speaks of pages that were seen, and of nothing else that only events have."""
-    sides = [each.dimension for each in leaves(part, inside_visited=False) if each.dimension.side == "event"]
-    return bool(sides) and all(row.shown_by == "view" for row in sides)
+def is_about_views(part: Node) -> bool:
+    """Return whether a part is about viewed pages, and about nothing else that only events have."""
+    leaves_of_events = [leaf for leaf in leaves(part, inside_visited=False) if leaf.dimension.side == "event"]
+    return bool(leaves_of_events) and all(leaf.dimension.exposed_by == "view" for leaf in leaves_of_events)
 
 
-def of_goal_event(part: Node) -> bool:
-    """Whether it says something of the very event that reaches a goal, such as its amount or a property."""
-    times = any(each.dimension.family == "time" for each in leaves(part, inside_visited=False))
-    return times or (about_events(part) and not by_viewing(part))
+def is_about_goal_event(part: Node) -> bool:
+    """Return whether a part is about the very event that reaches a goal, such as its amount or a property."""
+    has_time = any(leaf.dimension.family == "time" for leaf in leaves(part, inside_visited=False))
+    return has_time or (needs_events(part) and not is_about_views(part))
 
 
-def goal_events(tree: Node | None) -> Node | None:
-    """The events that reach the goals chosen, in visits that satisfy the rest."""
-    chosen = [part for part in top_parts(tree) if goals_in(part)]
-    rest = [part for part in top_parts(tree) if not goals_in(part)]
-    reached = chosen[0] if len(chosen) == 1 else Group("or", tuple(chosen))
-    others = [Visited(part) for part in chosen] if len(chosen) > 1 else []
-    return joined([reached, *others, *(Visited(part) if by_viewing(part) else part for part in rest)])
+def filter_goal_events(tree: Node | None) -> Node | None:
+    """Return the filter of the events that reach the required goals, in visits that satisfy the rest."""
+    goals, others = split_goals(tree)
+    reached = goals[0] if len(goals) == 1 else FilterGroup("or", tuple(goals))
+    in_visit = [Visited(part) for part in goals] if len(goals) > 1 else []
+    return combine(reached, *in_visit, *(Visited(part) if is_about_views(part) else part for part in others))
 
 
-def goal_visits(tree: Node | None) -> Node | None:
-    """Everything in the visits in which the goals chosen were reached."""
-    rest = [part for part in top_parts(tree) if not goals_in(part)]
-    own = [part for part in rest if of_goal_event(part)]
-    kept = [part for part in rest if by_viewing(part) or not about_events(part)]
-    chosen = [part for part in top_parts(tree) if goals_in(part)]
-    return joined([*kept, *(Visited(joined([part, *own]) or part) for part in chosen)])
+def filter_goal_visits(tree: Node | None) -> Node | None:
+    """Return the filter of everything in the visits in which the required goals were reached."""
+    goals, others = split_goals(tree)
+    of_goal_event = [part for part in others if is_about_goal_event(part)]
+    of_visit = [part for part in others if is_about_views(part) or not needs_events(part)]
+    return combine(*of_visit, *(Visited(combine(part, *of_goal_event) or part) for part in goals))

@@ -1,7 +1,7 @@
-"""How many visitors take some steps in order, and where they are lost.
+"""Funnels: how many visitors take some steps in order, and where they are lost.
 
-A visitor reached step k when they did steps 1 to k in this order within the period, each by an event of its own.
-Loose: anything may happen between two steps. Strict: no other page and no other step lies between them.
+A visitor reached step k by doing steps 1 to k in this order within the period, each by an event of its own. Loose:
+anything may happen between two steps. Strict: no other page view and no other step lies between them.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from reports.engine.conditions import Conditions
-from reports.engine.lists import asked, scene_of
-from reports.engine.lookup import Source
-from reports.engine.people_sql import chosen, trees
+from reports.engine.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.engine.lookup import GoalSource
 from reports.engine.period import Period
 from reports.engine.refusal import QueryRefused
+from reports.engine.sql.conditions import ConditionBuilder
 
-LEAST_STEPS, MOST_STEPS = 2, 8
+MIN_STEPS, MAX_STEPS = 2, 8
 
-# Of a visitor's events in order, as bits of the steps each of them is. Loose: how many steps are done, in turn.
+# Both expressions read a visitor's events in order, each as a number with one bit per step that the event is.
+# Loose: the state is the number of steps done.
 LOOSE = "arrayFold((done, bits) -> if(bitTest(bits, done), toUInt8(done + 1), done), {bits}, toUInt8(0))"
-# Strict: the low half holds the steps that an unbroken run ends on, the high half all that ever were reached.
+# Strict: the low half of the state has a bit for each step on which an unbroken run ends, the high half a bit for each
+# step that was ever reached.
 RUN = "bitAnd(bitOr(bitShiftLeft(bitAnd(state, 65535), 1), 1), toUInt32(bits))"
 STRICT = (
     "bitCount(bitShiftRight(arrayFold((state, bits) -> "
@@ -37,23 +38,24 @@ def funnel(
     strict: bool = False,
     where: Any = None,
     now: datetime,
-    source: Source | None = None,
+    source: GoalSource | None = None,
 ) -> list[int]:
-    """Visitors who reached each of the steps (filter JSON of events). `where` chooses the visits that count.
+    """Return how many visitors reached each step (filter JSON of events). `where` filters the visits that count.
 
-    Raises QueryRefused for too few or too many steps, or one that cannot be asked.
+    Raises QueryRefused for too few or too many steps, or a wrong filter.
     """
-    if not LEAST_STEPS <= len(steps) <= MOST_STEPS:
-        raise QueryRefused(f"A funnel has {LEAST_STEPS} to {MOST_STEPS} steps.", "steps")
-    scene = scene_of((site_id,), period, where, now, source)
-    conditions = Conditions(scene)
-    each = [conditions.events(tree) for tree in trees((site_id,), steps, source, "steps")]
-    bits = " + ".join(f"if({sql}, {1 << index}, 0)" for index, sql in enumerate(each))
-    seen = "(bits != 0 OR kind = 'view')" if strict else "bits != 0"
-    events = f"SELECT {scene.visitor} AS who, ts, id, kind, toUInt16({bits}) AS bits {scene.events(chosen(scene))}"
-    ordered = "arrayMap(one -> one.3, arraySort(groupArray((ts, id, bits))))"
-    furthest = (STRICT if strict else LOOSE).format(bits=ordered)
-    reached = ", ".join(f"countIf(furthest >= {index + 1}) AS s{index}" for index in range(len(steps)))
-    sql = f"SELECT {reached} FROM (SELECT {furthest} AS furthest FROM ({events}) WHERE {seen} GROUP BY who)"
-    (row,) = asked(scene, sql, 1, 0)
+    if not MIN_STEPS <= len(steps) <= MAX_STEPS:
+        raise QueryRefused(f"A funnel has {MIN_STEPS} to {MAX_STEPS} steps.", "steps")
+    context = build_context((site_id,), period, where, now, source)
+    conditions = ConditionBuilder(context)
+    step_conditions = [conditions.for_events(tree) for tree in parse_event_filters((site_id,), steps, source, "steps")]
+    bits = " + ".join(f"if({condition}, {1 << index}, 0)" for index, condition in enumerate(step_conditions))
+    columns = f"{context.visitor_sql} AS who, ts, id, kind, toUInt16({bits}) AS bits"
+    events = f"SELECT {columns} {context.from_events(visit_condition(context))}"
+    relevant = "(bits != 0 OR kind = 'view')" if strict else "bits != 0"
+    ordered_bits = "arrayMap(item -> item.3, arraySort(groupArray((ts, id, bits))))"
+    furthest = (STRICT if strict else LOOSE).format(bits=ordered_bits)
+    counts = ", ".join(f"countIf(furthest >= {index + 1}) AS s{index}" for index in range(len(steps)))
+    sql = f"SELECT {counts} FROM (SELECT {furthest} AS furthest FROM ({events}) WHERE {relevant} GROUP BY who)"
+    (row,) = fetch_page(context, sql, 1)
     return [int(row[f"s{index}"]) for index in range(len(steps))]

@@ -1,36 +1,36 @@
-"""Where people click on a page, how deep they look, and which clicks go wrong, from what the tracker recorded.
+"""Heatmaps: where visitors click on a page, how deep they scroll, and which clicks go wrong.
 
-The same tenant, period and filter JSON as every other question; a filter chooses visits, whose clicks then count.
-Places are read in two ways: by element with an offset within it (it finds itself on the real page at every width), and
-by page coordinates (for a picture without the page). Widths are CSS pixels of the visitor's window.
+The same sites, periods and filters as for any query; a filter selects visits, whose clicks then count. Positions come
+in two forms: by element with an offset within it (it stays right on the real page at every width), and by page
+coordinates (for a picture without the page). Widths are CSS pixels of the visitor's window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.engine.conditions import Conditions
-from reports.engine.lists import asked, scene_of
-from reports.engine.lookup import Source
+from reports.engine.analyses.base import Row, build_context, fetch_page, visit_condition
+from reports.engine.context import QueryContext
+from reports.engine.lookup import GoalSource
 from reports.engine.period import Period
-from reports.engine.scene import LONGEST_VISIT, Scene
-from reports.engine.tables import rows_of_sites
+from reports.engine.sql.tables import rows_of_sites
 
-Row = dict[str, Any]
 WIDTHS: dict[str, tuple[int, int]] = {"phone": (1, 600), "tablet": (600, 1024), "desktop": (1024, 65_536)}
-COLUMNS, ROW_PIXELS, OFFSET_STEP, REACH_STEPS = 50, 20, 50, 20
-MOST_CELLS, MOST_ELEMENTS, MOST_POINTS, MOST_WRONG = 2_000, 100, 2_000, 60
+COLUMNS, ROW_PIXELS = 50, 20  # of the grid
+OFFSET_STEP = 50  # per mille of an element's size
+REACH_STEPS = 20  # of the height of a page
+MAX_CELLS, MAX_ELEMENTS, MAX_POINTS, MAX_WRONG_CLICKS, MAX_VIEWS = 2_000, 100, 2_000, 60, 10_000
 CLICKS = "kind != 'reach'"
-TALLIES = "count() AS clicks, countIf(kind = 'rage') AS rage, countIf(kind = 'dead') AS dead"
-ACROSS = "if(layout > 0, layout, greatest(viewport, 1))"
+CLICK_COUNTS = "count() AS clicks, countIf(kind = 'rage') AS rage, countIf(kind = 'dead') AS dead"
+PAGE_WIDTH = "if(layout > 0, layout, greatest(viewport, 1))"
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Of one page. `height`: the usual height in CSS pixels, 0 where none told; `views` told how deep they went."""
+    """The numbers of a page. `height`: the median in CSS pixels, 0 if unknown. `views`: those with a scroll depth."""
 
     clicks: int = 0
     rage: int = 0
@@ -42,27 +42,26 @@ class Totals:
 
 @dataclass(frozen=True)
 class Heat:
-    """One page: which page and visits, and the FROM they make."""
+    """What the functions below are about: a page ("" = all pages), a class of widths ("" = all), and the visits."""
 
-    scene: Scene
+    context: QueryContext
     path: str
     width: str = ""
 
-    def source(self, *conditions: str) -> str:
-        """FROM … WHERE of the page's rows."""
-        wheres = [self.scene.within("ts"), *conditions]
+    def from_clicks(self, *conditions: str) -> str:
+        """Write FROM … WHERE of the recorded clicks and scroll depths."""
+        context = self.context
+        wheres = [context.period_condition("ts"), *conditions]
         if self.path:
-            wheres.append(f"path = {self.scene.params.text(self.path)}")
+            wheres.append(f"path = {context.params.bind_text(self.path)}")
         if self.width in WIDTHS:
-            least, below = WIDTHS[self.width]
-            wheres.append(f"viewport >= {least} AND viewport < {below}")
-        if self.scene.tree is not None:
-            chosen = Conditions(self.scene).visits(self.scene.tree)
-            wheres.append(f"visit IN (SELECT visit FROM {self.scene.visits(LONGEST_VISIT)} WHERE {chosen})")
-        return rows_of_sites("heat", self.scene.sites, *wheres)
+            narrowest, wider = WIDTHS[self.width]
+            wheres.append(f"viewport >= {narrowest} AND viewport < {wider}")
+        wheres.append(visit_condition(context))
+        return rows_of_sites("heat", context.sites, *wheres)
 
-    def rows(self, sql: str, limit: int, offset: int = 0) -> list[Row]:
-        return asked(self.scene, sql, limit, offset)
+    def fetch(self, sql: str, limit: int, offset: int = 0) -> list[Row]:
+        return fetch_page(self.context, sql, limit, offset)
 
 
 def heat(
@@ -73,102 +72,100 @@ def heat(
     width: str = "",
     *,
     now: datetime | None = None,
-    source: Source | None = None,
+    source: GoalSource | None = None,
 ) -> Heat:
-    """What the other functions ask about. Raises QueryRefused for a filter that makes no sense."""
-    return Heat(scene_of((site_id,), period, where, now, source), path, width)
+    """Return what the functions below take. Raises QueryRefused for a wrong filter."""
+    return Heat(build_context((site_id,), period, where, now, source), path, width)
 
 
-def pages(of: Heat, search: str = "", limit: int = 50, offset: int = 0) -> list[Row]:
-    """Pages with clicks: path, host, clicks, rage, dead, visits; the most clicked first."""
-    found = f"positionCaseInsensitiveUTF8(path, {of.scene.params.text(search)}) > 0" if search else "1"
+def pages(heatmap: Heat, search: str = "", limit: int = 50, offset: int = 0) -> list[Row]:
+    """Return pages with clicks: path, host, clicks, rage, dead, visits; those with most clicks first."""
+    matches = f"positionCaseInsensitiveUTF8(path, {heatmap.context.params.bind_text(search)}) > 0" if search else "1"
     sql = (
-        f"SELECT path, any(host) AS host, {TALLIES}, uniqExact(visit) AS visits {of.source(CLICKS, found)} "
-        "GROUP BY path ORDER BY clicks DESC, path"
+        f"SELECT path, any(host) AS host, {CLICK_COUNTS}, uniqExact(visit) AS visits "
+        f"{heatmap.from_clicks(CLICKS, matches)} GROUP BY path ORDER BY clicks DESC, path"
     )
-    return of.rows(sql, limit, offset)
+    return heatmap.fetch(sql, limit, offset)
 
 
-def totals(of: Heat) -> Totals:
-    """The page's numbers."""
-    (row,) = of.rows(
+def totals(heatmap: Heat) -> Totals:
+    """Return the numbers of the page."""
+    (row,) = heatmap.fetch(
         "SELECT countIf(kind != 'reach') AS clicks, countIf(kind = 'rage') AS rage, countIf(kind = 'dead') AS dead, "
         "uniqExactIf(visit, kind != 'reach') AS visits, "
         "toUInt64(ifNotFinite(quantileExactIf(0.5)(layout_height, layout_height > 0), 0)) AS height, "
-        f"uniqExactIf(view_id, kind = 'reach' AND layout_height > 0) AS views {of.source()}",
+        f"uniqExactIf(view_id, kind = 'reach' AND layout_height > 0) AS views {heatmap.from_clicks()}",
         1,
     )
     return Totals(**{name: int(value) for name, value in row.items()})
 
 
-def host(of: Heat) -> str:
-    """The host name the page was last seen under; empty where nobody clicked."""
-    found = of.rows(f"SELECT host {of.source()} ORDER BY ts DESC", 1)
-    return str(found[0]["host"]) if found else ""
+def host(heatmap: Heat) -> str:
+    """Return the host name of the latest click on the page; empty without any."""
+    rows = heatmap.fetch(f"SELECT host {heatmap.from_clicks()} ORDER BY ts DESC", 1)
+    return str(rows[0]["host"]) if rows else ""
 
 
-def elements(of: Heat, limit: int = MOST_ELEMENTS) -> list[Row]:
-    """Elements by clicks: element (a selector, empty where none was told), clicks, rage, dead, visits."""
-    return of.rows(
-        f"SELECT element, {TALLIES}, uniqExact(visit) AS visits {of.source(CLICKS)} "
+def elements(heatmap: Heat, limit: int = MAX_ELEMENTS) -> list[Row]:
+    """Return elements by clicks: element (a selector, empty if unknown), clicks, rage, dead, visits."""
+    return heatmap.fetch(
+        f"SELECT element, {CLICK_COUNTS}, uniqExact(visit) AS visits {heatmap.from_clicks(CLICKS)} "
         "GROUP BY element ORDER BY clicks DESC, element",
         limit,
     )
 
 
-def points(of: Heat, limit: int = MOST_POINTS) -> list[Row]:
-    """Spots for an overlay: element, ox, oy (per mille within it), x, y (x per mille of the width, y in pixels; they
-    count where the element is not there any more), clicks."""
-    return of.rows(
+def points(heatmap: Heat, limit: int = MAX_POINTS) -> list[Row]:
+    """Return the spots of an overlay: element, ox, oy, across, down, clicks.
+
+    `ox`, `oy`: per mille of the element's size. `across` (per mille of the page's width) and `down` (pixels) serve
+    where the element no longer exists.
+    """
+    return heatmap.fetch(
         f"SELECT element, intDiv(offset_x, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS ox, "
         f"intDiv(offset_y, {OFFSET_STEP}) * {OFFSET_STEP} + {OFFSET_STEP // 2} AS oy, "
-        f"toUInt32(avg(least(x * 1000 / {ACROSS}, 1000))) AS across, toUInt32(avg(y)) AS down, count() AS clicks "
-        f"{of.source(CLICKS)} "
+        f"toUInt32(avg(least(x * 1000 / {PAGE_WIDTH}, 1000))) AS across, toUInt32(avg(y)) AS down, count() AS clicks "
+        f"{heatmap.from_clicks(CLICKS)} "
         f"GROUP BY element, ox, oy, if(element = '', intDiv(y, {ROW_PIXELS}), 0), if(element = '', intDiv(x, 20), 0) "
         "ORDER BY clicks DESC, element, ox, oy",
         limit,
     )
 
 
-def cells(of: Heat, limit: int = MOST_CELLS) -> list[Row]:
-    """A grid of the page for a picture: column (of COLUMNS), row (of ROW_PIXELS each), clicks, rage, dead."""
-    return of.rows(
-        f"SELECT toUInt32(least(intDiv(x * {COLUMNS}, {ACROSS}), {COLUMNS - 1})) AS col, "
-        f"intDiv(y, {ROW_PIXELS}) AS line, {TALLIES} {of.source(CLICKS)} "
+def cells(heatmap: Heat, limit: int = MAX_CELLS) -> list[Row]:
+    """Return the cells of a grid over the page: col (of COLUMNS), line (of ROW_PIXELS each), clicks, rage, dead."""
+    return heatmap.fetch(
+        f"SELECT toUInt32(least(intDiv(x * {COLUMNS}, {PAGE_WIDTH}), {COLUMNS - 1})) AS col, "
+        f"intDiv(y, {ROW_PIXELS}) AS line, {CLICK_COUNTS} {heatmap.from_clicks(CLICKS)} "
         "GROUP BY col, line ORDER BY clicks DESC, line, col",
         limit,
     )
 
 
-def reach(of: Heat) -> list[float]:
-    """The share of views (0 to 1) that saw each twentieth of the page: REACH_STEPS + 1 numbers, from 1.0 downwards.
+def reach(heatmap: Heat) -> list[float]:
+    """Return the share of views (0 to 1) that saw each step of the page: REACH_STEPS + 1 numbers, from 1.0 downwards.
 
-    Empty where no view told. The deepest row of a view counts.
+    Empty if no view has a scroll depth. The deepest one of a view counts.
     """
-    source = of.source("kind = 'reach'", "layout_height > 0")
+    depths = heatmap.from_clicks("kind = 'reach'", "layout_height > 0")
     deepest = f"toUInt32(least({REACH_STEPS}, intDiv(max(y) * {REACH_STEPS}, max(layout_height))))"
-    rows = of.rows(f"SELECT {deepest} AS step {source} GROUP BY view_id ORDER BY view_id", 10_000)
+    rows = heatmap.fetch(f"SELECT {deepest} AS step {depths} GROUP BY view_id ORDER BY view_id", MAX_VIEWS)
     if not rows:
         return []
     return [sum(int(row["step"]) >= step for row in rows) / len(rows) for step in range(REACH_STEPS + 1)]
 
 
-def wrong(of: Heat, kinds: Sequence[str] = ("rage", "dead"), limit: int = MOST_WRONG) -> list[Row]:
-    """The latest clicks of rage and clicks that did nothing, one row per visit, element and kind:
+def wrong(heatmap: Heat, kinds: Sequence[str] = ("rage", "dead"), limit: int = MAX_WRONG_CLICKS) -> list[Row]:
+    """Return the latest rage clicks and clicks that did nothing, a row per visit, element and kind:
     at, kind, visit, visitor, element, clicks."""
-    wanted = f"kind IN {of.scene.params.texts(tuple(kinds))}"
-    return of.rows(
+    of_kinds = f"kind IN {heatmap.context.params.bind_texts(tuple(kinds))}"
+    return heatmap.fetch(
         "SELECT max(ts) AS at, kind, visit, any(device) AS visitor, element, count() AS clicks "
-        f"{of.source(wanted)} GROUP BY visit, element, kind ORDER BY at DESC, visit, element",
+        f"{heatmap.from_clicks(of_kinds)} GROUP BY visit, element, kind ORDER BY at DESC, visit, element",
         limit,
     )
 
 
-def at_width(of: Heat, width: str) -> Heat:
-    """The same page at another width: a word of WIDTHS, or empty for all."""
-    return replace(of, width=width)
-
-
 def width_of(pixels: int) -> str:
-    """The word of WIDTHS a window of this width belongs to; empty for none."""
-    return next((name for name, (least, below) in WIDTHS.items() if least <= pixels < below), "")
+    """Return the name in WIDTHS for a window of this width; empty for none."""
+    return next((name for name, (narrowest, wider) in WIDTHS.items() if narrowest <= pixels < wider), "")

@@ -1,7 +1,7 @@
-"""Hits on links and pixels, one row each: the clickstream, paged from the newest to the oldest.
+"""Hits on links and pixels, one row each: the clickstream, from the newest to the oldest.
 
-The same tenant, period and filter JSON as every other question. Rows are dictionaries of the columns in COLUMNS; a
-page ends with the key from which the next one goes on.
+The same periods and filters as for any query. Rows are dicts of the columns in COLUMNS; the next page continues before
+the key of the last row.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from reports.engine import filters, limits
-from reports.engine.conditions import Conditions
-from reports.engine.dimensions import kinds_in
+from reports.engine import filters
+from reports.engine.context import QueryContext, instant
+from reports.engine.dimensions import kinds_condition
+from reports.engine.execution_limits import query_settings
 from reports.engine.period import Period
-from reports.engine.scene import Scene, instant
-from reports.engine.tables import rows_of_all_tenants, rows_of_sites
+from reports.engine.sql.conditions import ConditionBuilder
+from reports.engine.sql.tables import rows_of_all_tenants, rows_of_sites
 from tracking import store
 
 COLUMNS = (
@@ -27,8 +28,9 @@ COLUMNS = (
 HITS = ("link", "pixel", "spider")
 SALES = ("conversion", "refund")
 MOST = 1000
+MAX_SALES = 10_000
 Row = dict[str, Any]
-Key = tuple[int, int]  # milliseconds since 1970, number of the event
+HitKey = tuple[int, int]  # milliseconds since 1970, id of the event
 
 
 def hits(
@@ -37,80 +39,82 @@ def hits(
     *,
     where: Any = None,
     kinds: tuple[str, ...] = HITS,
-    before: Key | None = None,
+    before: HitKey | None = None,
     converted: bool = False,
     conversion: tuple[int, Period] | None = None,
     limit: int = 100,
 ) -> list[Row]:
-    """The newest `limit` hits of the account's links in the period, before a key if one is given.
+    """Return the newest `limit` hits on the account's links in the period, or the newest before a key.
 
-    `converted`: only those a conversion came of. `conversion`: only those that led to this conversion, given by id
-    and the period of the conversion. Raises QueryRefused for a filter that is none.
+    `converted`: only hits that led to any conversion. `conversion`: only those that led to this one, by its id and the
+    period of its calls. Raises QueryRefused for a wrong filter.
     """
-    scene = Scene((account_id,), period, period.end, filters.parse(where))
-    conditions = [kinds_in(kinds), Conditions(scene).events(scene.tree)]
+    context = QueryContext((account_id,), period, period.end, filters.parse(where))
+    conditions = [kinds_condition(kinds), ConditionBuilder(context).for_events(context.tree)]
     if before is not None:
         conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
     if converted:
-        conditions.append(f"id IN (SELECT click_id {rows_of_sites('events', scene.sites, kinds_in(SALES))})")
+        conditions.append(f"id IN (SELECT click_id {rows_of_sites('events', context.sites, kinds_condition(SALES))})")
     if conversion is not None:
-        sold = Scene((account_id,), conversion[1], conversion[1].end)
-        sales = sold.events(kinds_in(SALES), f"conversion_id = {int(conversion[0])}")
+        conversion_id, conversion_period = conversion
+        of_sales = QueryContext((account_id,), conversion_period, conversion_period.end)
+        sales = of_sales.from_events(kinds_condition(SALES), f"conversion_id = {int(conversion_id)}")
         conditions.append(f"id IN (SELECT click_id {sales})")
     sql = (
-        f"SELECT {', '.join(COLUMNS)} {scene.events(*conditions)} "
+        f"SELECT {', '.join(COLUMNS)} {context.from_events(*conditions)} "
         f"ORDER BY ts DESC, id DESC LIMIT {min(MOST, max(1, int(limit)))}"
     )
-    return asked(sql, scene)
+    return fetch_events(sql, context)
 
 
 def sales_of(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
-    """The conversions and refunds that these clicks led to: click -> rows, oldest first."""
+    """Return the conversions and refunds that these clicks led to: click -> rows, oldest first."""
     numbers = sorted({int(number) for number in clicks})
     if not numbers:
         return {}
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
-    scene = Scene((account_id,), period, period.end)
-    condition = f"click_id IN ({', '.join(map(str, numbers))})"
-    sql = f"SELECT {', '.join(COLUMNS)} {scene.events(kinds_in(SALES), condition)} ORDER BY ts, id LIMIT 10000"
-    found: dict[int, list[Row]] = {}
-    for row in asked(sql, scene):
-        found.setdefault(row["click_id"], []).append(row)
-    return found
+    context = QueryContext((account_id,), period, period.end)
+    of_clicks = f"click_id IN ({', '.join(map(str, numbers))})"
+    source = context.from_events(kinds_condition(SALES), of_clicks)
+    sales: dict[int, list[Row]] = {}
+    for row in fetch_events(f"SELECT {', '.join(COLUMNS)} {source} ORDER BY ts, id LIMIT {MAX_SALES}", context):
+        sales.setdefault(row["click_id"], []).append(row)
+    return sales
 
 
-def asked(sql: str, scene: Scene) -> list[Row]:
-    found = store.query(sql, scene.params.values, settings=limits.query_settings())
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in found.rows]
+def fetch_events(sql: str, context: QueryContext) -> list[Row]:
+    """Return the rows of a SELECT of COLUMNS, with `ts` in UTC."""
+    result = store.query(sql, context.params.values, settings=query_settings())
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in result.rows]
     for row in rows:
         row["ts"] = row["ts"] if row["ts"].tzinfo else row["ts"].replace(tzinfo=UTC)
     return rows
 
 
-def key_of(row: Row) -> Key:
-    """Where the next page goes on."""
+def key_of(row: Row) -> HitKey:
+    """Return the key before which the next page continues."""
     return int(row["ts"].timestamp() * 1000 + 0.5), int(row["id"])
 
 
 def recent(since: datetime) -> list[Row]:
-    """For the windows of the redirector at its start, over all accounts: unique hits since then, oldest first."""
-    hits = rows_of_all_tenants("events", "kind IN ('link', 'pixel')", "is_unique = 1", since_then(since))
-    return store.rows(f"SELECT link_id, view_id, ts {hits} ORDER BY ts LIMIT 1000000")
+    """Return the unique hits of all accounts since an instant, oldest first, from which a redirector starts."""
+    unique_hits = rows_of_all_tenants("events", "kind IN ('link', 'pixel')", "is_unique = 1", since_condition(since))
+    return store.rows(f"SELECT link_id, view_id, ts {unique_hits} ORDER BY ts LIMIT 1000000")
 
 
 def sold(since: datetime) -> list[Row]:
-    """Likewise: which parameters and clicks were counted for which conversion."""
+    """Return the conversions and refunds of all accounts since an instant, oldest first, for the same use."""
     columns = "kind, conversion_id, name, click_id, is_unique, ts"
-    sales = rows_of_all_tenants("events", kinds_in(SALES), since_then(since))
+    sales = rows_of_all_tenants("events", kinds_condition(SALES), since_condition(since))
     return store.rows(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
 
 
-def since_then(since: datetime) -> str:
+def since_condition(since: datetime) -> str:
     return f"ts >= {instant(int(since.timestamp() * 1000))}"
 
 
 def counts(accounts: Iterable[int], links: Iterable[int]) -> dict[int, int]:
-    """Likewise: how many clicks people made on these links, ever."""
+    """Return how many clicks of people these links ever had, for the same use."""
     numbers = sorted(set(links))
     if not numbers:
         return {}

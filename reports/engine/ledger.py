@@ -1,8 +1,8 @@
-"""The ledger of a site: received = stored + refused by reason + duplicates, per minute, hour or day.
+"""The ingestion audit of a site: received = stored + rejected by reason + duplicates, per minute, hour or day.
 
-`received` is counted at the door, on its own; `stored` are the events (of the moment they happened: what a trusted
-sender states about the past is stored in the past). What is on its way into the store counts as received only. Bots are
-counted where they lie, so that the sum holds when some are brought back and others set apart.
+`received` is counted by the endpoints, on its own. `stored` are the events, at the time when they happened: what a
+trusted sender reports about the past is stored in the past. Hits on their way into the store count as received only.
+Bots are counted in the quarantine, so that the sum holds when some are restored and others moved there.
 """
 
 from __future__ import annotations
@@ -10,28 +10,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from reports.engine.limits import query_settings
+from reports.engine.execution_limits import query_settings
 from reports.engine.period import Period
 from reports.engine.refusal import QueryRefused, one_of, shown
-from reports.engine.tables import rows_of_sites
+from reports.engine.sql.tables import rows_of_sites
 from reports.engine.zones import Clock, day_text, hour_text
 
-Bucket = Literal["minute", "hour", "day"]
-LONGEST: dict[str, int] = {"minute": 2, "hour": 62, "day": 3_660}  # days of a period
+MAX_DAYS: dict[str, int] = {"minute": 2, "hour": 62, "day": 3_660}  # of a period, by bucket
 DUPLICATE = "duplicate"
-SOURCES = {
+COUNTS = {  # name -> table, column of time, reason, number of hits
     "received": ("received", "minute", "'received'", "sum(hits)"),
-    "refused": ("refusals", "minute", "reason", "sumIf(hits, reason NOT IN ('bot', 'spam'))"),
-    "apart": ("bots", "ts", "if(startsWith(reason, 'spam'), 'spam', 'bot')", "count()"),
+    "rejected": ("refusals", "minute", "reason", "sumIf(hits, reason NOT IN ('bot', 'spam'))"),
+    "quarantined": ("bots", "ts", "if(startsWith(reason, 'spam'), 'spam', 'bot')", "count()"),
     "stored": ("events", "ts", "'stored'", "count()"),
 }
 
 
 @dataclass
-class Entry:
-    """One bucket. `time` is its beginning in the period's zone: a date, or an instant with its offset."""
+class AuditEntry:
+    """The counts of one bucket. `time` is its begin in the period's zone: a date, or an instant with its offset."""
 
     time: str = ""
     received: int = 0
@@ -39,17 +38,19 @@ class Entry:
     duplicates: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
-    def add(self, source: str, reason: str, hits: int) -> None:
+    def add(self, name: str, reason: str, hits: int) -> None:
+        """Add hits of one of COUNTS. Duplicates are recorded as a reason of rejection, but counted on their own."""
         if not hits:
             return
-        if source == "apart" or (source == "refused" and reason != DUPLICATE):
-            self.refused[reason] += hits
-        elif source == "refused":
+        if name == "rejected" and reason == DUPLICATE:
             self.duplicates += hits
+        elif name in ("rejected", "quarantined"):
+            self.refused[reason] += hits
         else:
-            setattr(self, source, getattr(self, source) + hits)
+            setattr(self, name, getattr(self, name) + hits)
 
     def plain(self) -> dict[str, Any]:
+        """Return the entry as JSON of the APIs."""
         return {
             "time": self.time,
             "received": self.received,
@@ -59,51 +60,56 @@ class Entry:
         }
 
 
-def ledger(site_id: int, period: Period, bucket: str = "day") -> list[Entry]:
-    """The buckets in which anything happened, oldest first. Raises QueryRefused for one too fine for the period."""
-    if bucket not in LONGEST:
-        raise QueryRefused(f"“interval” is one of {one_of(LONGEST)}, not {shown(bucket)}.", "interval")
+def ledger(site_id: int, period: Period, bucket: str = "day") -> list[AuditEntry]:
+    """Return the buckets in which anything happened, oldest first.
+
+    Raises QueryRefused for a bucket that does not exist or is too fine for the period.
+    """
+    if bucket not in MAX_DAYS:
+        raise QueryRefused(f"“interval” is one of {one_of(MAX_DAYS)}, not {shown(bucket)}.", "interval")
     days = (period.end - period.start).days
-    if days > LONGEST[bucket]:
-        raise QueryRefused(f"By {bucket}, the ledger shows at most {LONGEST[bucket]:,} days.", "interval")
-    entries: dict[int, Entry] = {}
-    for source in SOURCES:
-        for at, reason, hits in counted(source, site_id, period, bucket):
-            entries.setdefault(int(at), Entry(bucket_text(bucket, int(at), period))).add(source, reason, int(hits))
+    if days > MAX_DAYS[bucket]:
+        raise QueryRefused(f"By {bucket}, the ledger shows at most {MAX_DAYS[bucket]:,} days.", "interval")
+    entries: dict[int, AuditEntry] = {}
+    for name in COUNTS:
+        for at, reason, hits in fetch_counts(name, site_id, period, bucket):
+            entry = entries.setdefault(int(at), AuditEntry(format_bucket(bucket, int(at), period)))
+            entry.add(name, reason, int(hits))
     return [entries[at] for at in sorted(entries)]
 
 
-def total(entries: list[Entry]) -> Entry:
-    """All buckets together."""
-    whole = Entry()
+def total(entries: list[AuditEntry]) -> AuditEntry:
+    """Return the sum of all buckets."""
+    totals = AuditEntry()
     for entry in entries:
-        whole.received += entry.received
-        whole.stored += entry.stored
-        whole.duplicates += entry.duplicates
-        whole.refused.update(entry.refused)
-    return whole
+        totals.received += entry.received
+        totals.stored += entry.stored
+        totals.duplicates += entry.duplicates
+        totals.refused.update(entry.refused)
+    return totals
 
 
-def counted(source: str, site_id: int, period: Period, bucket: str) -> list[tuple[Any, ...]]:
+def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[tuple[Any, ...]]:
+    """Return rows of bucket, reason and hits of one of COUNTS."""
     from tracking import store
 
-    table, column, reason, how = SOURCES[source]
+    table, column, reason, hits = COUNTS[name]
     clock, unix = Clock(period), f"toUnixTimestamp({column})"
-    at = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
-    within = f"{column} >= {{start:DateTime}} AND {column} < {{end:DateTime}}"
-    found = store.query(
-        f"SELECT {at} AS bucket, {reason} AS reason, {how} AS hits {rows_of_sites(table, [site_id], within)} "
-        "GROUP BY bucket, reason",
-        {"start": clock_text(period.start), "end": clock_text(period.end)},
+    number = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
+    in_period = f"{column} >= {{start:DateTime}} AND {column} < {{end:DateTime}}"
+    result = store.query(
+        f"SELECT {number} AS bucket, {reason} AS reason, {hits} AS hits "
+        f"{rows_of_sites(table, [site_id], in_period)} GROUP BY bucket, reason",
+        {"start": format_utc(period.start), "end": format_utc(period.end)},
         settings=query_settings(),
     )
-    return [tuple(row) for row in found.rows]
+    return [tuple(row) for row in result.rows]
 
 
-def clock_text(instant: datetime) -> str:
-    """An instant as the store compares it, UTC."""
+def format_utc(instant: datetime) -> str:
+    """Format an instant as a parameter of type DateTime."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def bucket_text(bucket: str, at: int, period: Period) -> str:
-    return day_text(at) if bucket == "day" else hour_text(at, period.info)
+def format_bucket(bucket: str, number: int, period: Period) -> str:
+    return day_text(number) if bucket == "day" else hour_text(number, period.info)

@@ -1,4 +1,4 @@
-"""What a question refers to by number: goals and segments, made into filter trees."""
+"""Goals and segments that a filter refers to by id, replaced by their own filters."""
 
 from __future__ import annotations
 
@@ -7,115 +7,116 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-from goals.models import Goal as GoalRow
-from goals.models import Segment
+from goals.models import Goal, Segment
 from goals.predicates import predicate
 from reports.engine import filters
-from reports.engine.filters import Group, Named, Node, Not, Visited
+from reports.engine.context import QueryGoal
+from reports.engine.filters import FilterGroup, Node, Not, Reference, Visited
 from reports.engine.refusal import QueryRefused
-from reports.engine.scene import Goal
 
-MOST_NESTING = 8
-Worth = tuple[Decimal, str]  # what a goal is worth each time, and in which currency ("" = whichever is shown)
-WORTH = ("pk", "fixed_revenue", "currency")
+MAX_NESTED_REFERENCES = 16
+GoalValue = tuple[Decimal, str]  # value of one conversion and its currency ("" = whichever the answer is in)
 
 
-class Source(Protocol):
-    """Where goals and segments come from, as filter JSON by number."""
+class GoalSource(Protocol):
+    """Where goals and segments come from, as filter JSON by id."""
 
     def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]: ...
 
-    def headline(self, sites: tuple[int, ...]) -> frozenset[int]: ...
+    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]: ...
 
-    def worths(self, sites: tuple[int, ...]) -> Mapping[int, Worth]: ...
+    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]: ...
 
     def segment(self, sites: tuple[int, ...], number: int) -> Any: ...
 
 
 @dataclass(frozen=True)
 class FromDatabase:
-    """Goals and segments of the goals room."""
+    """The goals and segments that are stored for the sites."""
 
     def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
-        return {row.pk: predicate(row) for row in GoalRow.objects.filter(site_id__in=sites, active=True)}
+        return {goal.pk: predicate(goal) for goal in Goal.objects.filter(site_id__in=sites, active=True)}
 
-    def headline(self, sites: tuple[int, ...]) -> frozenset[int]:
-        """The goals that conversions count when none is named."""
-        rows = GoalRow.objects.filter(site_id__in=sites, active=True, conversion=True)
-        return frozenset(rows.values_list("pk", flat=True))
+    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
+        """Return the ids of the goals that the metric `conversions` counts unless the filter requires others."""
+        goals = Goal.objects.filter(site_id__in=sites, active=True, conversion=True)
+        return frozenset(goals.values_list("pk", flat=True))
 
-    def worths(self, sites: tuple[int, ...]) -> Mapping[int, Worth]:
-        """What the goals with a fixed revenue are worth each time."""
-        rows = GoalRow.objects.filter(site_id__in=sites, active=True, fixed_revenue__isnull=False)
-        return {number: (worth, currency) for number, worth, currency in rows.values_list(*WORTH)}
+    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
+        """Return what one conversion is worth, of the goals with a fixed value."""
+        goals = Goal.objects.filter(site_id__in=sites, active=True, fixed_revenue__isnull=False)
+        columns = goals.values_list("pk", "fixed_revenue", "currency")
+        return {number: (value, currency) for number, value, currency in columns if value is not None}
 
     def segment(self, sites: tuple[int, ...], number: int) -> Any:
-        row = Segment.objects.filter(site_id__in=sites, pk=number).first()
-        return row.filter if row else None
+        segment = Segment.objects.filter(site_id__in=sites, pk=number).first()
+        return segment.filter if segment else None
 
 
 @dataclass(frozen=True)
 class FromMappings:
-    """Goals and segments given as filter JSON by number; every goal is a headline goal."""
+    """Goals and segments from mappings of id to filter JSON; every goal is counted."""
 
     goal_filters: Mapping[int, Any]
     segment_filters: Mapping[int, Any]
-    goal_worths: Mapping[int, Worth] = field(default_factory=dict)
+    values: Mapping[int, GoalValue] = field(default_factory=dict)
 
     def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
         return self.goal_filters
 
-    def headline(self, sites: tuple[int, ...]) -> frozenset[int]:
+    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
         return frozenset(self.goal_filters)
 
-    def worths(self, sites: tuple[int, ...]) -> Mapping[int, Worth]:
-        return self.goal_worths
+    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
+        return self.values
 
     def segment(self, sites: tuple[int, ...], number: int) -> Any:
         return self.segment_filters.get(number)
 
 
 class Lookup:
-    """Resolves the names in one question's filter."""
+    """Looks up the references of one query's filter; the goals are read once."""
 
-    def __init__(self, sites: tuple[int, ...], source: Source) -> None:
+    def __init__(self, sites: tuple[int, ...], source: GoalSource) -> None:
         self.sites, self.source = sites, source
-        self._goals: dict[int, Goal] | None = None
+        self._goals: dict[int, QueryGoal] | None = None
 
-    def all_goals(self) -> dict[int, Goal]:
-        """The sites' goals by number."""
+    def all_goals(self) -> dict[int, QueryGoal]:
+        """Return the sites' goals by id."""
         if self._goals is None:
             self._goals = {}
-            worths = self.source.worths(self.sites)
-            for number, given in self.source.goals(self.sites).items():
-                tree = filters.parse(given, f"goal {number}")
+            values = self.source.goal_values(self.sites)
+            for number, goal_filter in self.source.goals(self.sites).items():
+                tree = filters.parse(goal_filter, f"goal {number}")
                 if tree is not None:
-                    self._goals[number] = Goal(number, self.resolved(tree, "where"), *worths.get(number, ()))
+                    value = values.get(number, ())
+                    self._goals[number] = QueryGoal(number, self.resolved(tree, "where"), *value)
         return self._goals
 
     def resolved(self, tree: Node, where: str, depth: int = 0) -> Node:
-        """The tree with every goal and segment replaced by what it stands for."""
-        if depth > MOST_NESTING * 2:
+        """Return the tree with the filters of its goals and segments. Raises QueryRefused if one is missing."""
+        if depth > MAX_NESTED_REFERENCES:
             raise QueryRefused("Segments refer to each other in a circle, or too deeply.", where)
-        if isinstance(tree, Named):
-            return Named(tree.kind, tree.number, self.meaning(tree, where, depth))
-        if isinstance(tree, Group):
-            return Group(tree.word, tuple(self.resolved(part, where, depth) for part in tree.parts))
+        if isinstance(tree, Reference):
+            return Reference(tree.kind, tree.number, self.find_filter(tree, where, depth))
+        if isinstance(tree, FilterGroup):
+            return FilterGroup(tree.operator, tuple(self.resolved(part, where, depth) for part in tree.parts))
         if isinstance(tree, Not):
             return Not(self.resolved(tree.part, where, depth))
         if isinstance(tree, Visited):
             return Visited(self.resolved(tree.part, where, depth))
         return tree
 
-    def meaning(self, named: Named, where: str, depth: int) -> Node:
-        missing = QueryRefused(f"There is no {named.kind} {named.number} on this site.", where)
-        if named.kind == "goal":
-            goal = self.all_goals().get(named.number)
+    def find_filter(self, reference: Reference, where: str, depth: int) -> Node:
+        """Return the filter of a goal or segment, its own references filled in."""
+        missing = QueryRefused(f"There is no {reference.kind} {reference.number} on this site.", where)
+        if reference.kind == "goal":
+            goal = self.all_goals().get(reference.number)
             if goal is None:
                 raise missing
             return goal.tree
-        given = self.source.segment(self.sites, named.number)
-        tree = filters.parse(given, f"segment {named.number}") if given is not None else None
+        segment_filter = self.source.segment(self.sites, reference.number)
+        tree = filters.parse(segment_filter, f"segment {reference.number}") if segment_filter is not None else None
         if tree is None:
             raise missing
         return self.resolved(tree, where, depth + 1)

@@ -1,8 +1,8 @@
-"""A period of time as people say it ("7d", "last-month", "2026-03-01..2026-03-31") in any zone of the world.
+"""Periods of time by name ("7d", "last-month", "2026-03-01..2026-03-31") in any time zone.
 
 A period is two instants, start inclusive and end exclusive, and the zone in which its days are days. A day begins
-at the first instant that is called 00:00 there (or at the transition that skipped it), so days have 23, 24 or 25
-hours, sometimes half an hour more or less, and a few never happened at all.
+at the first instant that is 00:00 there (or at the transition that skipped it), so days have 23, 24 or 25 hours,
+sometimes half an hour more or less, and a few never happened at all.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from reports.engine.refusal import QueryRefused, one_of, shown
 
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
-BEGINNING = date(2000, 1, 1)  # where "all" starts
-REALTIME = timedelta(minutes=30)  # the minute that is running and those before it
+BEGINNING = date(2000, 1, 1)  # the start of "all"
+REALTIME = timedelta(minutes=30)  # the running minute and the 29 before it
 
 RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.\.(\d{4}-\d{2}-\d{2}))?", re.ASCII)
 
 
 @cache
 def zone_names() -> frozenset[str]:
+    """Return the names of all zones, without the two that are no places."""
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The IANA zone of that name. Raises QueryRefused for a name that is none."""
+    """Return the IANA zone of that name. Raises QueryRefused for an unknown one."""
     if not isinstance(name, str) or name not in zone_names():
         raise QueryRefused(
             f"There is no time zone {shown(name)}; use an IANA name such as Europe/Tallinn or UTC.", "timezone"
@@ -39,12 +40,12 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) at which `day` begins in `zone`."""
+    """Return the instant (UTC) at which a day begins in a zone."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def months_back(day: date, months: int) -> date:
-    """The same day `months` earlier; the month's last day where there is no such day."""
+    """Return the same day so many months earlier; the month's last day if it has no such day."""
     index = day.year * 12 + day.month - 1 - months
     year, month = divmod(index, 12)
     for last in (day.day, 30, 29, 28):
@@ -56,18 +57,19 @@ def months_back(day: date, months: int) -> date:
 
 
 def months_ago(day: date, months: int) -> date:
-    """The first day of the month `months` before that of `day`."""
+    """Return the first day of the month that is so many months before that of `day`."""
     return months_back(day.replace(day=1), months)
 
 
 def monday(day: date) -> date:
+    """Return the Monday of a day's week."""
     return day - timedelta(days=day.weekday())
 
 
 Days = tuple[date, date]  # first day, and the day after the last
 DAY = timedelta(days=1)
 
-NAMED: dict[str, Callable[[date], Days]] = {
+NAMED_PERIODS: dict[str, Callable[[date], Days]] = {
     "today": lambda today: (today, today + DAY),
     "yesterday": lambda today: (today - DAY, today),
     "7d": lambda today: (today - 6 * DAY, today + DAY),
@@ -82,12 +84,14 @@ NAMED: dict[str, Callable[[date], Days]] = {
     "this-year": lambda today: (date(today.year, 1, 1), date(today.year + 1, 1, 1)),
     "all": lambda today: (BEGINNING, today + DAY),
 }
-PERIODS = ("realtime", *NAMED)
+PERIODS = ("realtime", *NAMED_PERIODS)
 
 
 @dataclass(frozen=True)
 class Period:
-    """From `start` to before `end` (aware; kept as UTC), told in `zone` (an IANA name). `name`: as it was asked for.
+    """From `start` (inclusive) to `end` (exclusive), stored in UTC, with days of `zone` (an IANA name).
+
+    `name`: how it was requested.
 
     Raises QueryRefused if the end is not after the start, a year is outside 1970-2099, or the zone is unknown.
     """
@@ -105,10 +109,10 @@ class Period:
         try:
             start, end = self.start.astimezone(UTC), self.end.astimezone(UTC)
         except OverflowError:
-            raise outside(self.start.date()) from None
+            raise build_range_error(self.start.date()) from None
         for instant in (start, end):
             if not FIRST - 2 * DAY <= instant <= LAST + 2 * DAY:
-                raise outside(instant.date())
+                raise build_range_error(instant.date())
         if start >= end:
             raise QueryRefused("The period ends before it begins; give the earlier date first.", "period")
         object.__setattr__(self, "start", start)
@@ -116,35 +120,35 @@ class Period:
 
     @classmethod
     def parse(cls, text: str, zone: str, now: datetime) -> Period:
-        """The period called `text` at the time `now` in `zone`; a range names its last day, inclusive."""
+        """Parse the name of a period or a range of days, the last day included, at the time `now` in a zone."""
         info = zone_of(zone)
         if text == "realtime":
             end = now.astimezone(UTC) + timedelta(seconds=1)
-            running = now.astimezone(UTC).replace(second=0, microsecond=0)
-            return cls(running + timedelta(minutes=1) - REALTIME, end, zone, text)
-        if isinstance(text, str) and (named := NAMED.get(text)):
-            first, after = named(now.astimezone(info).date())
+            this_minute = now.astimezone(UTC).replace(second=0, microsecond=0)
+            return cls(this_minute + timedelta(minutes=1) - REALTIME, end, zone, text)
+        if isinstance(text, str) and (find_days := NAMED_PERIODS.get(text)):
+            first, after = find_days(now.astimezone(info).date())
             return cls.days(first, after, zone, text)
-        found = RANGE.fullmatch(text) if isinstance(text, str) else None
-        if not found:
+        match = RANGE.fullmatch(text) if isinstance(text, str) else None
+        if not match:
             raise QueryRefused(
                 f"There is no period {shown(text)}; use one of {one_of(PERIODS)}, or 2026-03-01..2026-03-31.",
                 "period",
             )
-        first, last = date_of(found[1]), date_of(found[2] or found[1])
+        first, last = date_of(match[1]), date_of(match[2] or match[1])
         if last < first:
             raise QueryRefused("The period ends before it begins; give the earlier date first.", "period")
         return cls.days(first, last + DAY, zone, text)
 
     @classmethod
     def days(cls, first: date, after: date, zone: str, name: str = "") -> Period:
-        """The days from `first` to before `after` in `zone`."""
+        """Return the period of the days from `first` to before `after` in a zone."""
         info = zone_of(zone)
         if first < after and day_start(first, info) == day_start(after, info):
             raise QueryRefused(f"{first} never happened in {zone}, which skipped it.", "period")
         for day in (first, after):
             if not FIRST.date() <= day <= LAST.date():
-                raise outside(day)
+                raise build_range_error(day)
         return cls(day_start(first, info), day_start(after, info), zone, name or f"{first}..{after - DAY}")
 
     @property
@@ -157,26 +161,26 @@ class Period:
 
     @property
     def last_day(self) -> date:
-        """The day that holds the period's last instant."""
+        """The day of the period's last instant."""
         return (self.end - timedelta(microseconds=1)).astimezone(self.info).date()
 
     def is_days(self) -> bool:
-        """Whether it begins and ends exactly where days do."""
+        """Return whether the period consists of complete days."""
         return (
             day_start(self.first_day, self.info) == self.start and day_start(self.last_day + DAY, self.info) == self.end
         )
 
 
 def date_of(text: str) -> date:
-    """The day written as 2026-03-31. Raises QueryRefused for a day that is none."""
+    """Parse a day such as 2026-03-31. Raises QueryRefused for a day that does not exist or is out of range."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise QueryRefused(f"{shown(text)} is not a date; write it as 2026-03-31.", "period") from None
     if not FIRST.date() <= day < LAST.date():
-        raise outside(day)
+        raise build_range_error(day)
     return day
 
 
-def outside(day: date) -> QueryRefused:
+def build_range_error(day: date) -> QueryRefused:
     return QueryRefused(f"{day.isoformat()} is outside the years 1970 to 2099.", "period")

@@ -1,8 +1,9 @@
-"""The two registries every surface reads: what can be counted, and by what."""
+"""The two registries that every dialect and page reads: metrics, and the dimensions they can be broken down by."""
 
 from reports.engine.dimensions import DIMENSIONS, KEYED, TIMES, Dimension, dimension
-from reports.engine.metrics import ATOMS, METRICS, Atom, Metric, metric
+from reports.engine.metrics import AGGREGATES, METRICS, Aggregate, Metric, metric
 
 __all__ = [
-    "ATOMS", "DIMENSIONS", "KEYED", "METRICS", "TIMES", "Atom", "Dimension", "Metric", "dimension", "metric",
+    "AGGREGATES", "DIMENSIONS", "KEYED", "METRICS", "TIMES",
+    "Aggregate", "Dimension", "Metric", "dimension", "metric",
 ]  # fmt: skip

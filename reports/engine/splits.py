@@ -1,7 +1,8 @@
-"""Split tests: who saw which version, and how many of them reached a goal afterwards.
+"""Experiments: who saw which variant of a page, and how many of them reached a goal afterwards.
 
-Only visitors who saw one version count; those who saw several are told apart. The interval of a rate is Wilson's score
-interval at 95 percent: it holds for few visitors and for rates near 0 and 100 percent, where others promise too much.
+Only visitors who saw one variant count; those who saw several are counted on their own. The interval of a rate is
+Wilson's score interval at 95 percent: it holds for few visitors and for rates near 0 and 100 percent, where others are
+too narrow.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.engine.conditions import Conditions
-from reports.engine.lists import asked, scene_of
-from reports.engine.lookup import Source
-from reports.engine.people_sql import chosen, trees
+from reports.engine.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.engine.lookup import GoalSource
 from reports.engine.period import Period
+from reports.engine.sql.conditions import ConditionBuilder
 
 Z = 1.959963984540054  # of a two-sided 95 percent interval
-MOST_TESTS, MOST_ARMS = 100, 50
+MAX_EXPERIMENTS, MAX_VARIANTS = 100, 50
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One version: visitors, those of them who reached the goal, and the interval of the rate (0 to 1)."""
+    """One variant: its visitors and those of them who reached the goal."""
 
     name: str
     visitors: int
@@ -31,36 +31,40 @@ class Arm:
 
     @property
     def rate(self) -> float:
+        """The conversion rate, 0 to 1."""
         return self.converted / self.visitors if self.visitors else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
+        """The confidence interval of the rate, 0 to 1."""
         return wilson(self.converted, self.visitors)
 
 
-def wilson(hits: int, tries: int) -> tuple[float, float]:
-    """Wilson's score interval at 95 percent; everything is possible where nothing was tried."""
-    if not tries:
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Return Wilson's score interval at 95 percent; 0 to 1 without any trial."""
+    if not trials:
         return 0.0, 1.0
-    share, square = hits / tries, Z * Z
-    middle = share + square / (2 * tries)
-    reach = Z * math.sqrt(share * (1 - share) / tries + square / (4 * tries * tries))
-    below = 1 + square / tries
-    low, high = (middle - reach) / below, (middle + reach) / below
-    return (0.0 if not hits else max(0.0, low), 1.0 if hits == tries else min(1.0, high))
+    share, square = successes / trials, Z * Z
+    middle = share + square / (2 * trials)
+    margin = Z * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
+    divisor = 1 + square / trials
+    low, high = (middle - margin) / divisor, (middle + margin) / divisor
+    return (0.0 if not successes else max(0.0, low), 1.0 if successes == trials else min(1.0, high))
 
 
-def tests(site_id: int, period: Period, where: Any = None, *, now: datetime, source: Source | None = None) -> list[str]:
-    """Names of the split tests that ran in the period, the most seen first."""
-    scene = scene_of((site_id,), period, where, now, source)
+def tests(
+    site_id: int, period: Period, where: Any = None, *, now: datetime, source: GoalSource | None = None
+) -> list[str]:
+    """Return the names of the experiments that ran in the period, those with most visitors first."""
+    context = build_context((site_id,), period, where, now, source)
     sql = (
-        f"SELECT split_test, uniq(device) AS seen {scene.events(chosen(scene), SPLIT)} "
-        "GROUP BY split_test ORDER BY seen DESC, split_test"
+        f"SELECT split_test, uniq(device) AS visitors {context.from_events(visit_condition(context), IN_EXPERIMENT)} "
+        "GROUP BY split_test ORDER BY visitors DESC, split_test"
     )
-    return [str(row["split_test"]) for row in asked(scene, sql, MOST_TESTS, 0)]
+    return [str(row["split_test"]) for row in fetch_page(context, sql, MAX_EXPERIMENTS)]
 
 
-SPLIT = "split_test != ''"
+IN_EXPERIMENT = "split_test != ''"
 
 
 def arms(
@@ -71,25 +75,29 @@ def arms(
     where: Any = None,
     *,
     now: datetime,
-    source: Source | None = None,
+    source: GoalSource | None = None,
 ) -> tuple[list[Arm], int]:
-    """The versions of a test by name, and how many visitors saw several of them.
+    """Return the variants of an experiment by name, and how many visitors saw several of them.
 
-    `goals`: filter JSON of events; a visitor converted who did any of them at or after first seeing their version.
+    `goals`: filter JSON of events; a visitor converted by any of them at or after first seeing the variant.
     """
-    scene = scene_of((site_id,), period, where, now, source)
-    conditions = Conditions(scene)
-    reached = " OR ".join(f"({conditions.events(tree)})" for tree in trees((site_id,), goals, source, "goal")) or "0"
-    of_test = f"split_test = {scene.params.text(test)}"
-    people = (
-        f"SELECT {scene.visitor} AS who, groupUniqArrayIf(2)(split_arm, {of_test}) AS seen, "
-        f"minIf(ts, {of_test}) AS since, maxIf(ts, {reached}) AS reached, countIf({reached}) > 0 AS did "
-        f"{scene.events(chosen(scene))} GROUP BY who HAVING notEmpty(seen)"
+    context = build_context((site_id,), period, where, now, source)
+    conditions = ConditionBuilder(context)
+    trees = parse_event_filters((site_id,), goals, source, "goal")
+    reached = " OR ".join(f"({conditions.for_events(tree)})" for tree in trees) or "0"
+    in_experiment = f"split_test = {context.params.bind_text(test)}"
+    visitors = (
+        f"SELECT {context.visitor_sql} AS who, groupUniqArrayIf(2)(split_arm, {in_experiment}) AS variants, "
+        f"minIf(ts, {in_experiment}) AS since, maxIf(ts, {reached}) AS reached, countIf({reached}) > 0 AS converts "
+        f"{context.from_events(visit_condition(context))} GROUP BY who HAVING notEmpty(variants)"
     )
     sql = (
-        "SELECT if(length(seen) = 1, seen[1], '') AS arm, length(seen) > 1 AS mixed, count() AS visitors, "
-        f"countIf(did AND reached >= since) AS converted FROM ({people}) GROUP BY arm, mixed ORDER BY mixed, arm"
+        "SELECT if(length(variants) = 1, variants[1], '') AS variant, length(variants) > 1 AS mixed, "
+        "count() AS visitors, countIf(converts AND reached >= since) AS converted "
+        f"FROM ({visitors}) GROUP BY variant, mixed ORDER BY mixed, variant"
     )
-    rows = asked(scene, sql, MOST_ARMS, 0)
-    found = [Arm(str(row["arm"]), int(row["visitors"]), int(row["converted"])) for row in rows if not row["mixed"]]
-    return found, sum(int(row["visitors"]) for row in rows if row["mixed"])
+    rows = fetch_page(context, sql, MAX_VARIANTS)
+    variants = [
+        Arm(str(row["variant"]), int(row["visitors"]), int(row["converted"])) for row in rows if not row["mixed"]
+    ]
+    return variants, sum(int(row["visitors"]) for row in rows if row["mixed"])

@@ -1,26 +1,27 @@
-"""Custom data of visits: which keys and values there are, for lists that cannot name the keys beforehand."""
+"""Tags of visits: which keys and values there are, for lists that cannot name the keys beforehand."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reports.engine.conditions import Conditions
-from reports.engine.lists import Row, asked, scene_of
+from reports.engine.analyses.base import Row, build_context, fetch_page
 from reports.engine.period import Period
+from reports.engine.sql.conditions import ConditionBuilder
 
 
 def tags(site_id: int, period: Period, where: Any = None, limit: int = 100, offset: int = 0) -> list[Row]:
-    """key, value and in how many visits of the period, most first.
+    """Return key, value and the number of visits in the period that have it, most frequent first.
 
-    A person's name is the key "username", which a beacon may also have sent among the custom data: it counts once.
+    A person's name is the tag "username", which a site may also have sent among the tags: it counts once.
     """
-    scene = scene_of((site_id,), period, where, None, None)
-    condition = Conditions(scene).visits(scene.tree)
-    sent = "if(person = '', tags, mapUpdate(CAST(tags, 'Map(String, String)'), map('username', person)))"
-    told = f"CAST({sent}, 'Array(Tuple(String, String))')"
+    context = build_context((site_id,), period, where, None, None)
+    condition = ConditionBuilder(context).for_visits(context.tree)
+    with_username = "if(person = '', tags, mapUpdate(CAST(tags, 'Map(String, String)'), map('username', person)))"
+    pairs = f"CAST({with_username}, 'Array(Tuple(String, String))')"
     sql = (
-        f"SELECT tag.1 AS key, tag.2 AS value, count() AS visits FROM {scene.visits()} ARRAY JOIN {told} AS tag "
+        "SELECT tag.1 AS key, tag.2 AS value, count() AS visits "
+        f"FROM {context.visits_table()} ARRAY JOIN {pairs} AS tag "
         f"WHERE tag.2 != '' {'AND ' + condition if condition else ''} "
         "GROUP BY key, value ORDER BY visits DESC, key, value"
     )
-    return asked(scene, sql, limit, offset)
+    return fetch_page(context, sql, limit, offset)

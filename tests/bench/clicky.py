@@ -7,7 +7,7 @@ from reports.clicky.asked import asked
 from reports.clicky.links import Links
 from reports.clicky.tallies import TALLIES
 from reports.clicky.types import answer
-from reports.engine.cache import ANSWERS
+from reports.engine.result_cache import RESULTS
 from sites import known
 from tests.bench.questions import NOW
 from tests.bench.traffic import LARGE
@@ -24,7 +24,7 @@ def calls() -> dict[str, tuple[dict[str, str], float]]:
 
 def call(given: dict[str, str]) -> bytes:
     """One call as JSON, nothing remembered of an earlier one."""
-    ANSWERS.clear()
+    RESULTS.clear()
     facts = known.site(LARGE)
     assert facts is not None
     return outputs.WRITERS["json"](answer(asked(facts, given, NOW, Links("http://127.0.0.1", facts))))

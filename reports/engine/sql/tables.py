@@ -1,0 +1,31 @@
+"""FROM … WHERE of the tables that hold collected data, always with the tenant in it.
+
+No other module of the engine names such a table, so no query can be written without saying whose rows it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def tenant_condition(sites: Iterable[int]) -> str:
+    """Write the condition that a row belongs to one of the sites. Raises ValueError for no site."""
+    numbers = sorted({int(site) for site in sites})
+    if not numbers:
+        raise ValueError("a query needs at least one site")
+    if len(numbers) == 1:
+        return f"site_id = {numbers[0]}"
+    return f"site_id IN ({', '.join(map(str, numbers))})"
+
+
+def rows_of_sites(table: str, sites: Iterable[int], *conditions: str, join: str = "") -> str:
+    """Write FROM … WHERE of these sites' rows. `join`: SQL of joins, placed after the table's name."""
+    return f"FROM {table}{join} WHERE {' AND '.join([tenant_condition(sites), *filter(None, conditions)])}"
+
+
+def rows_of_all_tenants(table: str, *conditions: str) -> str:
+    """Write FROM … WHERE of EVERYBODY'S rows: for the installation's own upkeep, never to answer a user or a program.
+
+    A test lists the functions that may call it.
+    """
+    return f"FROM {table} WHERE {' AND '.join(conditions)}"
