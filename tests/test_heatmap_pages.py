@@ -224,7 +224,7 @@ def test_the_word_of_the_widget_dies_within_the_hour_and_with_the_right(
     bob.memberships.all().delete()
     known.refresh()
     assert script(clicks, "heatmap", word, href="/a")[0] == 403
-    monkeypatch.setattr(onsite, "SECONDS", -1)
+    monkeypatch.setattr(onsite, "TOKEN_SECONDS", -1)
     assert onsite.user_of(word, clicks.pk) is None
 
 
