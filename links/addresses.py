@@ -15,7 +15,7 @@ from links.models import Datapoint, Domain, DomainKind
 log = logging.getLogger(__name__)
 
 
-def base() -> str:
+def get_links_base_url() -> str:
     """Scheme and host (with port) of the installation's own links."""
     parts = urlsplit(settings.BASE_URL)
     return f"{parts.scheme}://{settings.LINK_DOMAIN}" if known.has_link_domain() else settings.BASE_URL
@@ -25,7 +25,11 @@ def tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
     """The whole address of a link or pixel."""
     domain = domain or datapoint.domain
     if domain.account_id is None and domain.name == known.system_host():
-        return f"{base()}/{datapoint.alias}" if known.has_link_domain() else f"{base()}/l/{datapoint.alias}"
+        return (
+            f"{get_links_base_url()}/{datapoint.alias}"
+            if known.has_link_domain()
+            else f"{get_links_base_url()}/l/{datapoint.alias}"
+        )
     return f"{urlsplit(settings.BASE_URL).scheme}://{domain.name}/{datapoint.alias}"
 
 
@@ -35,7 +39,9 @@ def system_domain() -> Domain:
     Where the installation got another name, its links move there with it.
     """
     name = known.system_host()
-    return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _named(name)
+    return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _rename_system_domain(
+        name
+    )
 
 
 def is_former_link_domain(host: str) -> bool:
@@ -52,7 +58,7 @@ def follow_configuration() -> None:
 
 
 @transaction.atomic
-def _named(name: str) -> Domain:
+def _rename_system_domain(name: str) -> Domain:
     own = Domain.objects.select_for_update().filter(account=None, kind=DomainKind.SYSTEM).order_by("pk").first()
     own = own or Domain(kind=DomainKind.SYSTEM)
     Domain.objects.filter(account=None, name=name).delete()  # a former name is the name again
@@ -60,5 +66,5 @@ def _named(name: str) -> Domain:
     own.save()
     if settings.LINK_DOMAIN and is_public_host(former) and former != host_name(settings.BASE_URL):
         Domain.objects.create(name=former, kind=DomainKind.GO)  # what was printed with it still leads to the links
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return own

@@ -10,10 +10,10 @@ from pathlib import Path
 from django.conf import settings
 
 from links import clicks, convert, known
-from links.facts import LinkFacts
-from links.hits import Request, hit_of
+from links.facts import LinkSnapshot
+from links.hits import Request, build_hit
 from links.models import Status
-from links.visitor import Visitor
+from links.visitor import LinkCookies
 from tracking.hit import Refused
 from tracking.web import Reply, gif
 
@@ -31,35 +31,37 @@ def wants_page(request: Request) -> bool:
     )
 
 
-def pixel(link: LinkFacts, request: Request) -> Reply:
+def pixel(link: LinkSnapshot, request: Request) -> Reply:
     """A tracking pixel: a view is recorded, an image or an empty page is the answer."""
-    account = known.account(link.account_id)
+    account = known.find_account(link.account_id)
     dropped = ""
     if account is None or link.status != Status.ACTIVE:
         dropped = "paused"
     elif request.method != "HEAD":
-        hit = hit_of(link, request, "pixel")
+        hit = build_hit(link, request, "pixel")
         fields = request.fields()
         hit.referrer = fields.get("r", "") or hit.referrer
         hit.text = "&".join(part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part)
-        click = clicks.begin(link, hit, account, request.method, "", {})
-        outcome = clicks.record(click, "")
+        click = clicks.start_click(link, hit, account, request.method, "", {})
+        outcome = clicks.record_click(click, "")
         dropped = outcome.reason if isinstance(outcome, Refused) else ""
-        reply = seen(request, dropped)
-        if not click.sign and not link.light_tracking:
-            reply.headers.extend(Visitor(request.headers.get("cookie", "")).cookies(click, request.scheme == "https"))
+        reply = build_empty_reply(request, dropped)
+        if not click.bot_reason and not link.light_tracking:
+            reply.headers.extend(
+                LinkCookies(request.headers.get("cookie", "")).build_clicks_cookie(click, request.scheme == "https")
+            )
         return reply
-    return seen(request, dropped)
+    return build_empty_reply(request, dropped)
 
 
-def seen(request: Request, dropped: str) -> Reply:
+def build_empty_reply(request: Request, dropped: str) -> Reply:
     """The answer that shows nothing."""
     if wants_page(request):
         return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
     return gif(dropped)
 
 
-def conversion(request: Request) -> Reply:
+def serve_conversion(request: Request) -> Reply:
     """`/conversion.aspx`: an image (`pixel=true`) or a frame of a page after the sale."""
     outcome = convert.report(request, browser=True)
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
@@ -69,7 +71,7 @@ def conversion(request: Request) -> Reply:
     return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
 
 
-def server_to_server(request: Request) -> Reply:
+def serve_server_to_server(request: Request) -> Reply:
     """`/s2s`: another server says which click converted; the answer says whether that was understood."""
     outcome = convert.report(request, browser=False)
     if isinstance(outcome, Refused):
@@ -79,30 +81,30 @@ def server_to_server(request: Request) -> Reply:
 
 
 @lru_cache(maxsize=4)
-def source(name: str, changed: float) -> bytes:
+def read_script(name: str, changed: float) -> bytes:
     return (SCRIPTS / name).read_bytes()
 
 
-def script(name: str) -> Callable[[Request], Reply]:
+def build_script_endpoint(name: str) -> Callable[[Request], Reply]:
     """A door that answers with one of our two small scripts."""
 
     def door(request: Request) -> Reply:
-        text = source(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
+        text = read_script(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
         return Reply(text, JAVASCRIPT, headers=[(b"cache-control", b"public, max-age=3600")], cached=True)
 
     return door
 
 
-DOORS: dict[str, Callable[[Request], Reply]] = {
-    "/js/pixel.js": script("pixel.js"),
-    "/js/pixelNew.js": script("pixel.js"),
-    "/js/conversion.js": script("conversion.js"),
-    "/conversion.aspx": conversion,
-    "/s2s": server_to_server,
+ENDPOINTS: dict[str, Callable[[Request], Reply]] = {
+    "/js/pixel.js": build_script_endpoint("pixel.js"),
+    "/js/pixelNew.js": build_script_endpoint("pixel.js"),
+    "/js/conversion.js": build_script_endpoint("conversion.js"),
+    "/conversion.aspx": serve_conversion,
+    "/s2s": serve_server_to_server,
 }
 
 
-def answer(door: Callable[[Request], Reply], request: Request) -> Reply:
+def call_endpoint(door: Callable[[Request], Reply], request: Request) -> Reply:
     """Open the door for the methods it knows."""
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])

@@ -7,7 +7,7 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from links.destination import usual
+from links.destination import split_standard_url
 from sites.facts import Network, SiteFacts
 from sites.hosts import HostMatcher
 
@@ -15,7 +15,7 @@ NO_RULES: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class DomainFacts:
+class DomainSnapshot:
     """A link domain; `account_id` is 0 for the installation's own."""
 
     domain_id: int
@@ -26,7 +26,7 @@ class DomainFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkFacts:
+class LinkSnapshot:
     """One link or pixel that is not deleted. `plain`: one address, no rule of any sort; `host`: of a plain one's
     address, where that is in the usual form and so safe."""
 
@@ -61,12 +61,12 @@ class LinkFacts:
     cost: float
     conversions: tuple[int, ...]
     scripts: tuple[int, ...]
-    plain: bool
-    host: str
+    is_plain: bool
+    destination_host: str
 
 
 @dataclass(frozen=True, slots=True)
-class ConversionFacts:
+class ConversionSnapshot:
     """One conversion that is not deleted."""
 
     conversion_id: int
@@ -79,17 +79,17 @@ class ConversionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountFacts:
+class AccountLinkConfig:
     """What the clicks of one account need: as a site whose number is the account's, once with whole addresses
     and once with cut ones."""
 
     site: SiteFacts
-    cut: SiteFacts
+    truncated_site: SiteFacts
     blacklist: tuple[Network, ...] = ()
     whitelist: frozenset[str] = field(default_factory=frozenset)
 
 
-AS_THEY_ARE = (
+COPIED_COLUMNS = (
     "account_id", "group_id", "domain_id", "kind", "status", "alias", "url", "first_url", "mode", "redirect_type",
     "append_query", "encode_url", "hide_url", "hide_url_title", "referrer_clean", "password", "starts",
     "expiration_date", "url_after_date", "pause_after_date", "expiration_clicks", "url_after_clicks",
@@ -97,7 +97,7 @@ AS_THEY_ARE = (
 )  # fmt: skip
 
 
-def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkFacts:
+def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
     """The facts of a row (a dict of the columns in `links.known.COLUMNS`)."""
     rules = row["rules"] or NO_RULES
     plain = not (
@@ -105,26 +105,26 @@ def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple
         or row["hide_url"] or row["password"] or row["starts"] or row["expiration_date"]
         or row["expiration_clicks"] or row["referrer_clean"]
     )  # fmt: skip
-    return LinkFacts(
+    return LinkSnapshot(
         link_id=row["pk"],
-        **{name: row[name] for name in AS_THEY_ARE},
+        **{name: row[name] for name in COPIED_COLUMNS},
         rules=rules,
         redirect_only=row["redirect_only"] or row["group__redirect_only"],
         cost=float(row["cost"]),
         conversions=conversions,
         scripts=scripts,
-        plain=plain,
-        host=usual_host(row["url"]) if plain else "",
+        is_plain=plain,
+        destination_host=find_plain_host(row["url"]) if plain else "",
     )
 
 
-def usual_host(url: str) -> str:
+def find_plain_host(url: str) -> str:
     """The host of an address in the usual form that is no link of ours by its path; "" for any other."""
-    parts = usual(url)
+    parts = split_standard_url(url)
     return intern(parts[0]) if parts and not parts[1].startswith("/l/") else ""
 
 
-def account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:
+def build_account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:
     """An account's clicks as a site: its number is the account's, which no site has (sites begin at 101 million)."""
     return SiteFacts(
         site_id=account_id,

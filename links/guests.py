@@ -13,38 +13,46 @@ from accounts.access import Kind
 from accounts.invitations import check_guest_limit, pending_member_invite
 from accounts.models import Account, Invitation, Membership, Role
 from accounts.services import member_remove, placeholder_user_get_or_create
-from links.grants import ALL_LINKS, DATAPOINT, GROUP
+from links.grants import ALL_LINKS_OPTION, DATAPOINT, GROUP
 from links.models import Datapoint, Group, Status
 
-TEXTS = ("notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate")
-NUMBERS = ("timeZone", "timeFormat")
-FLAGS = {
+TEXT_OPTIONS = (
+    "notes",
+    "language",
+    "dateFormat",
+    "decimalSeparator",
+    "numberGroupSeparator",
+    "userName",
+    "timeframeMinDate",
+)
+NUMBER_OPTIONS = ("timeZone", "timeFormat")
+FLAG_OPTIONS = {
     "hitOptions": ("hideReferrer",),
     "conversionOptions": ("hideCount", "hideValue", "hideCost", "hideComCost", "hideParams"),
     "extendedGrants": ("allowAllGrants", "allowGroupCreation"),
 }
-PERCENTS = ("percentValue", "percentCommission")
+PERCENT_OPTIONS = ("percentValue", "percentCommission")
 
 
-def options_of(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """A guest's options with what is given changed; only known members, each of its own type."""
-    found = dict(old)
-    for name in TEXTS:
-        if name in given:
-            found[name] = str(given[name] or "").replace("\x00", "")[:2000]
-    for name in NUMBERS:
-        if name in given:
-            found[name] = int(given[name] or 0)
-    for group, names in FLAGS.items():
-        if isinstance(given.get(group), dict):
-            found[group] = {**found.get(group, {}), **{n: bool(v) for n, v in given[group].items() if n in names}}
-    told = given.get("conversionOptions")
-    percents: dict[str, Any] = told if isinstance(told, dict) else {}
-    for name in PERCENTS:
+    options = dict(current)
+    for name in TEXT_OPTIONS:
+        if name in changes:
+            options[name] = str(changes[name] or "").replace("\x00", "")[:2000]
+    for name in NUMBER_OPTIONS:
+        if name in changes:
+            options[name] = int(changes[name] or 0)
+    for group, names in FLAG_OPTIONS.items():
+        if isinstance(changes.get(group), dict):
+            options[group] = {**options.get(group, {}), **{n: bool(v) for n, v in changes[group].items() if n in names}}
+    conversion_options = changes.get("conversionOptions")
+    percents: dict[str, Any] = conversion_options if isinstance(conversion_options, dict) else {}
+    for name in PERCENT_OPTIONS:
         if name in percents:
-            found["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
-    found[ALL_LINKS] = bool(found.get("extendedGrants", {}).get("allowAllGrants"))
-    return found
+            options["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
+    options[ALL_LINKS_OPTION] = bool(options.get("extendedGrants", {}).get("allowAllGrants"))
+    return options
 
 
 @transaction.atomic
@@ -57,7 +65,7 @@ def guest_create(*, account: Account, email: str, name: str = "", options: dict[
     if account.memberships.filter(user=user).exists():
         raise ValidationError({"email": f"{user.email} is in this account already."})
     check_guest_limit(account, user.email)
-    chosen = options_of({"guestName": name[:120]}, options or {})
+    chosen = merge_options({"guestName": name[:120]}, options or {})
     return Membership.objects.create(user=user, account=account, role=Role.GUEST, options=chosen, accepted=None)
 
 
@@ -75,7 +83,7 @@ def guest_update(*, guest: Membership, name: str | None = None, options: dict[st
     """Change how the account calls its guest, and what they see. E-mail and password are the person's own."""
     if name is not None:
         guest.options = {**guest.options, "guestName": name[:120]}
-    guest.options = options_of(guest.options, options or {})
+    guest.options = merge_options(guest.options, options or {})
     guest.save(update_fields=["options"])
     return guest
 

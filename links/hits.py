@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from links.facts import LinkFacts
+from links.facts import LinkSnapshot
 from tracking.address import visitor_address
 from tracking.hit import Hit
 from tracking.web import Request as AnyRequest
 
-MOST_QUERY = 8000
+MAX_QUERY = 8000
 
 
 @dataclass(slots=True)
@@ -19,10 +19,10 @@ class Request(AnyRequest):
     scheme: str = "http"
 
 
-def hit_of(link: LinkFacts, request: Request, kind: str) -> Hit:
+def build_hit(link: LinkSnapshot, request: Request, kind: str) -> Hit:
     """What a click tells, in the words all doors use."""
     headers = request.headers
-    query = request.query[:MOST_QUERY].decode("utf-8", "replace")
+    query = request.query[:MAX_QUERY].decode("utf-8", "replace")
     ip = visitor_address(request.peer, headers.get("x-forwarded-for", ""))
     hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
     hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"

@@ -52,7 +52,7 @@ class Domain(Numbered):
         return self.name
 
     @property
-    def former(self) -> bool:
+    def is_former(self) -> bool:
         """Whether this is a name the installation's own domain had before; its aliases are that one's."""
         return self.account_id is None and self.kind == DomainKind.GO
 
@@ -227,7 +227,7 @@ class Datapoint(Numbered):
         super().save(*args, **kwargs)
 
 
-MOST_CONVERSIONS = 5
+MAX_CONVERSIONS = 5
 MAX_SCRIPTS = 20  # of one link; every click sends all of them
 
 
@@ -258,7 +258,7 @@ class Listing(models.TextChoices):
     WHITELIST = "whitelist", "Hosts a dynamic address may lead to"
 
 
-MOST_LISTED = 50
+MAX_LIST_ENTRIES = 50
 
 
 class Entry(Numbered):

@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.access import membership_for
 from accounts.models import Account
-from links.grants import sight
+from links.grants import build_link_scope
 from reports.pages.arrived import Link
 
 
@@ -16,5 +16,5 @@ def links_seen_by(user: Any, account: Account, numbers: Iterable[int]) -> dict[i
     member = membership_for(user, account)
     if member is None:
         return {}
-    rows = sight(member).datapoints().filter(pk__in=list(numbers))
+    rows = build_link_scope(member).datapoints().filter(pk__in=list(numbers))
     return {row.pk: Link(row.title or row.alias, f"/links/{row.pk}") for row in rows}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from links.facts import LinkFacts
+from links.facts import LinkSnapshot
 from links.models import Datapoint, Status
 from links.services import datapoints_pause
 from sites.fresh import Keeper
@@ -17,19 +17,19 @@ from sites.fresh import Keeper
 _last_clicks: dict[int, int] = {}  # link id -> number of the click that reached its limit
 
 
-def note_click(link: LinkFacts, turn: int) -> None:
+def note_click(link: LinkSnapshot, click_number: int) -> None:
     """Remember the link if its click number `turn` has reached the limit."""
-    if link.pause_after_clicks and 0 < link.expiration_clicks <= turn and link.status == Status.ACTIVE:
-        _last_clicks[link.link_id] = turn
-        nudge()
+    if link.pause_after_clicks and 0 < link.expiration_clicks <= click_number and link.status == Status.ACTIVE:
+        _last_clicks[link.link_id] = click_number
+        pause_soon()
 
 
-def pause_used_up() -> int:
+def pause_exhausted() -> int:
     """Pause the links whose last click was noted; returns how many. Links that cannot be stored now are tried again."""
     paused = 0
-    for link_id, turn in list(_last_clicks.items()):
+    for link_id, click_number in list(_last_clicks.items()):
         rows = Datapoint.objects.filter(pk=link_id, pause_after_clicks=True)
-        paused += datapoints_pause(rows=rows.filter(expiration_clicks__gt=0, expiration_clicks__lte=turn))
+        paused += datapoints_pause(rows=rows.filter(expiration_clicks__gt=0, expiration_clicks__lte=click_number))
         _last_clicks.pop(link_id, None)
     return paused
 
@@ -44,5 +44,5 @@ def forget() -> None:
     _last_clicks.clear()
 
 
-keeper = Keeper("links that pause themselves", ((pause_used_up, 0.0),), at_end=pause_used_up)
-start, stop, nudge = keeper.start, keeper.stop, keeper.nudge
+refresher = Keeper("links that pause themselves", ((pause_exhausted, 0.0),), at_end=pause_exhausted)
+start, stop, pause_soon = refresher.start, refresher.stop, refresher.nudge

@@ -12,7 +12,7 @@ from enum import Enum
 
 from accounts.host_names import host_name
 from links import known
-from links.facts import DomainFacts
+from links.facts import DomainSnapshot
 from links.models import Domain
 
 MAX_NAMED_HOSTS = 5  # in one sentence
@@ -39,17 +39,17 @@ MESSAGES = {
 }
 
 
-def content_allowed(domain: DomainFacts, account_id: int, host: str) -> TenantContent:
+def find_allowed_content(domain: DomainSnapshot, account_id: int, host: str) -> TenantContent:
     """What a link of the account on `domain` may show, opened at the Host header `host`."""
     name = host_name(host)
-    if known.domain(name) != domain or not known.rooted(domain):
+    if known.domain(name) != domain or not known.has_root_aliases(domain):
         return TenantContent.NONE  # `/l/<alias>` on a host that is not the link's domain
     if domain.account_id:
         return TenantContent.FREE if domain.account_id == account_id else TenantContent.NONE
     return TenantContent.SANDBOXED
 
 
-def content_on_domain(row: Domain) -> TenantContent:
+def find_domain_content(row: Domain) -> TenantContent:
     """What links on a domain may show once the domain is proved."""
     if row.account_id:
         return TenantContent.FREE
@@ -61,11 +61,11 @@ def join_names(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def content_messages(rows: Iterable[Domain]) -> list[str]:
+def build_content_messages(rows: Iterable[Domain]) -> list[str]:
     """What the link editor says about the domains that can be chosen: one sentence for all that work alike."""
     hosts: dict[TenantContent, list[str]] = {}
     for row in rows:
-        hosts.setdefault(content_on_domain(row), []).append(row.name)
+        hosts.setdefault(find_domain_content(row), []).append(row.name)
     return [
         MESSAGES[content].format(
             host=join_names(names[:MAX_NAMED_HOSTS] + (["others"] if names[MAX_NAMED_HOSTS:] else []))

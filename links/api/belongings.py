@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from links import belongings as services
 from links.api import entities, parse, wire
-from links.api.call import Call, whole
+from links.api.call import ApiRequest, parse_integer
 from links.api.errors import invalid
 from links.models import Datapoint, Domain, DomainKind, Script
 
@@ -25,171 +25,184 @@ DOMAIN_KINDS = {
 # -- conversions --------------------------------------------------------------------------------------------------
 
 
-def conversion_list(call: Call) -> Json:
-    return entities.listed(call, entities.conversions(call), "conversions", entities.describe_each(wire.conversion))
+def conversion_list(request: ApiRequest) -> Json:
+    return entities.list_page(
+        request, entities.filter_conversions(request), "conversions", entities.serialize_each(wire.serialize_conversion)
+    )
 
 
-def conversion_count(call: Call) -> Json:
-    return entities.counted(entities.conversions(call))
+def conversion_count(request: ApiRequest) -> Json:
+    return entities.count_rows(entities.filter_conversions(request))
 
 
-def conversion_create(call: Call) -> Json:
-    call.only_master()
-    fields = {"name": "", **parse.conversion_fields(call.body)}
-    return wire.uri("conversions", services.conversion_create(account=call.account, **fields).pk)
+def conversion_create(request: ApiRequest) -> Json:
+    request.require_manager()
+    fields = {"name": "", **parse.parse_conversion_fields(request.body)}
+    return wire.build_reference("conversions", services.conversion_create(account=request.account, **fields).pk)
 
 
-def conversion_get(call: Call, conversionId: int) -> Json:
-    return wire.conversion(entities.conversion(call, conversionId))
+def conversion_get(request: ApiRequest, conversionId: int) -> Json:
+    return wire.serialize_conversion(entities.find_conversion(request, conversionId))
 
 
-def conversion_update(call: Call, conversionId: int) -> Json:
-    row = entities.conversion(call, conversionId, write=True)
-    services.conversion_update(conversion=row, **parse.conversion_fields(call.body))
-    return wire.uri("conversions", conversionId)
+def conversion_update(request: ApiRequest, conversionId: int) -> Json:
+    row = entities.find_conversion(request, conversionId, write=True)
+    services.conversion_update(conversion=row, **parse.parse_conversion_fields(request.body))
+    return wire.build_reference("conversions", conversionId)
 
 
-def conversion_delete(call: Call, conversionId: int) -> Json:
-    services.conversion_delete(conversion=entities.conversion(call, conversionId, write=True), now=call.now)
-    return wire.uri("conversions", conversionId)
+def conversion_delete(request: ApiRequest, conversionId: int) -> Json:
+    services.conversion_delete(conversion=entities.find_conversion(request, conversionId, write=True), now=request.now)
+    return wire.build_reference("conversions", conversionId)
 
 
-def conversion_notes(call: Call, conversionId: int) -> Json:
-    row = entities.conversion(call, conversionId, write=True)
-    services.conversion_update(conversion=row, description=parse.needed_text(call.body, "text"))
-    return wire.uri("conversions", conversionId)
+def conversion_notes(request: ApiRequest, conversionId: int) -> Json:
+    row = entities.find_conversion(request, conversionId, write=True)
+    services.conversion_update(conversion=row, description=parse.require_text(request.body, "text"))
+    return wire.build_reference("conversions", conversionId)
 
 
-def of_conversion(call: Call, number: int) -> QuerySet[Datapoint]:
-    row = entities.conversion(call, number)
-    return entities.datapoints(call, call.sight.datapoints().filter(attached__conversion=row))
+def filter_conversion_datapoints(request: ApiRequest, number: int) -> QuerySet[Datapoint]:
+    row = entities.find_conversion(request, number)
+    return entities.filter_datapoints(request, request.scope.datapoints().filter(attached__conversion=row))
 
 
-def conversion_datapoints(call: Call, conversionId: int) -> Json:
-    rows = of_conversion(call, conversionId)
-    return entities.listed(call, rows, "datapoints", lambda rows: wire.datapoints(rows, call.sight))
+def conversion_datapoints(request: ApiRequest, conversionId: int) -> Json:
+    rows = filter_conversion_datapoints(request, conversionId)
+    return entities.list_page(request, rows, "datapoints", lambda rows: wire.serialize_datapoints(rows, request.scope))
 
 
-def conversion_datapoints_count(call: Call, conversionId: int) -> Json:
-    return entities.counted(of_conversion(call, conversionId))
+def conversion_datapoints_count(request: ApiRequest, conversionId: int) -> Json:
+    return entities.count_rows(filter_conversion_datapoints(request, conversionId))
 
 
-def conversion_patch(call: Call, conversionId: int) -> Json:
+def conversion_patch(request: ApiRequest, conversionId: int) -> Json:
     """The answer names the conversion."""
-    row = entities.conversion(call, conversionId, write=True)
-    link = entities.datapoint(call, whole(call.body.get("id")), write=True)
-    replaced = whole(call.body.get("replaceid"))
-    old = entities.conversion(call, replaced) if replaced else None
-    if parse.action_of(call.body, ("add", "remove", "replace")) == "remove":
+    row = entities.find_conversion(request, conversionId, write=True)
+    link = entities.find_datapoint(request, parse_integer(request.body.get("id")), write=True)
+    replaced = parse_integer(request.body.get("replaceid"))
+    old = entities.find_conversion(request, replaced) if replaced else None
+    if parse.parse_action(request.body, ("add", "remove", "replace")) == "remove":
         services.conversion_detach(conversion=row, datapoint=link)
     else:
         services.conversion_attach(conversion=row, datapoint=link, replace=old)
-    return wire.uri("conversions", conversionId)
+    return wire.build_reference("conversions", conversionId)
 
 
-def conversion_patch_batch(call: Call, conversionId: int) -> Json:
+def conversion_patch_batch(request: ApiRequest, conversionId: int) -> Json:
     """All or nothing."""
-    row = entities.conversion(call, conversionId, write=True)
-    given = [parse.object_of(one) for one in parse.list_of(call.body.get("patchrequests"))]
-    if not given:
+    row = entities.find_conversion(request, conversionId, write=True)
+    items = [parse.as_object(item) for item in parse.as_list(request.body.get("patchrequests"))]
+    if not items:
         raise invalid("PatchRequests", "The batch is empty.")
-    if len(given) > MAX_PATCHES:
-        raise invalid("PatchRequests", f"A batch has at most {MAX_PATCHES} items, not {len(given):,}.")
+    if len(items) > MAX_PATCHES:
+        raise invalid("PatchRequests", f"A batch has at most {MAX_PATCHES} items, not {len(items):,}.")
     changes = [
-        (entities.datapoint(call, whole(one.get("id")), write=True), parse.action_of(one) == "add") for one in given
+        (entities.find_datapoint(request, parse_integer(item.get("id")), write=True), parse.parse_action(item) == "add")
+        for item in items
     ]
     services.conversion_patch(conversion=row, changes=changes)
-    return wire.uri("conversions", conversionId)
+    return wire.build_reference("conversions", conversionId)
 
 
 # -- domains ------------------------------------------------------------------------------------------------------
 
 
-def domain_rows(call: Call) -> QuerySet[Domain]:
-    kind = call.word("type", ("", *DOMAIN_KINDS), "system")
-    return entities.patterned(call.sight.domains().filter(kind=DOMAIN_KINDS[kind or "system"]), call.text("name"))
+def filter_domains(request: ApiRequest) -> QuerySet[Domain]:
+    kind = request.get_choice("type", ("", *DOMAIN_KINDS), "system")
+    return entities.filter_by_pattern(
+        request.scope.domains().filter(kind=DOMAIN_KINDS[kind or "system"]), request.get_text("name")
+    )
 
 
-def domain_list(call: Call) -> Json:
-    return entities.listed(call, domain_rows(call), "domains", entities.describe_each(wire.domain))
+def domain_list(request: ApiRequest) -> Json:
+    return entities.list_page(
+        request, filter_domains(request), "domains", entities.serialize_each(wire.serialize_domain)
+    )
 
 
-def domain_count(call: Call) -> Json:
-    return entities.counted(domain_rows(call))
+def domain_count(request: ApiRequest) -> Json:
+    return entities.count_rows(filter_domains(request))
 
 
-def domain_fields(body: Json) -> Json:
+def parse_domain_fields(body: Json) -> Json:
     return {
-        field: parse.text_of(body[name])
+        field: parse.parse_text(body[name])
         for name, field in (("custom404", "custom_404"), ("customhomepage", "custom_homepage"))
         if name in body
     }
 
 
-def domain_create(call: Call) -> Json:
-    call.only_master()
-    kind = parse.enumerated(call.body.get("type", DomainKind.PERSONAL), "domaintype", "Type")
+def domain_create(request: ApiRequest) -> Json:
+    request.require_manager()
+    kind = parse.parse_enum(request.body.get("type", DomainKind.PERSONAL), "domaintype", "Type")
     kind = kind if kind == DomainKind.DEDICATED else DomainKind.PERSONAL  # as ClickMeter, which takes any type
-    name = parse.text_of(call.body.get("name"))
-    made = services.domain_create(account=call.account, name=name, kind=kind, **domain_fields(call.body))
-    return wire.uri("domains", made.pk)
+    name = parse.parse_text(request.body.get("name"))
+    domain = services.domain_create(account=request.account, name=name, kind=kind, **parse_domain_fields(request.body))
+    return wire.build_reference("domains", domain.pk)
 
 
-def domain_get(call: Call, id: int) -> Json:
-    return wire.domain(entities.domain(call, id))
+def domain_get(request: ApiRequest, id: int) -> Json:
+    return wire.serialize_domain(entities.find_domain(request, id))
 
 
-def domain_update(call: Call, id: int) -> Json:
-    services.domain_update(domain=entities.domain(call, id, write=True), **domain_fields(call.body))
-    return wire.uri("domains", id)
+def domain_update(request: ApiRequest, id: int) -> Json:
+    services.domain_update(domain=entities.find_domain(request, id, write=True), **parse_domain_fields(request.body))
+    return wire.build_reference("domains", id)
 
 
-def domain_delete(call: Call, id: int) -> Json:
-    services.domain_delete(domain=entities.domain(call, id, write=True), now=call.now)
-    return wire.uri("domains", id)
+def domain_delete(request: ApiRequest, id: int) -> Json:
+    services.domain_delete(domain=entities.find_domain(request, id, write=True), now=request.now)
+    return wire.build_reference("domains", id)
 
 
 # -- retargeting --------------------------------------------------------------------------------------------------
 
 
-def script_list(call: Call) -> Json:
-    return entities.listed(call, call.sight.scripts(), "retargeting", entities.describe_each(wire.script))
+def script_list(request: ApiRequest) -> Json:
+    return entities.list_page(
+        request, request.scope.scripts(), "retargeting", entities.serialize_each(wire.serialize_script)
+    )
 
 
-def script_count(call: Call) -> Json:
-    return entities.counted(call.sight.scripts())
+def script_count(request: ApiRequest) -> Json:
+    return entities.count_rows(request.scope.scripts())
 
 
-def script_create(call: Call) -> Json:
-    call.only_master()
-    return wire.uri("retargeting", written(call, None).pk)
+def script_create(request: ApiRequest) -> Json:
+    request.require_manager()
+    return wire.build_reference("retargeting", write_script(request, None).pk)
 
 
-def written(call: Call, row: Script | None) -> Script:
-    name = parse.text_of(call.body.get("name", row.name if row else ""))
-    text = parse.text_of(call.body.get("script", row.script if row else ""))
-    return services.script_write(account=call.account, script=row, name=name, text=text)
+def write_script(request: ApiRequest, row: Script | None) -> Script:
+    name = parse.parse_text(request.body.get("name", row.name if row else ""))
+    text = parse.parse_text(request.body.get("script", row.script if row else ""))
+    return services.script_write(account=request.account, script=row, name=name, text=text)
 
 
-def script_get(call: Call, id: int) -> Json:
-    return wire.script(entities.script(call, id))
+def script_get(request: ApiRequest, id: int) -> Json:
+    return wire.serialize_script(entities.find_script(request, id))
 
 
-def script_update(call: Call, id: int) -> Json:
-    return wire.uri("retargeting", written(call, entities.script(call, id, write=True)).pk)
+def script_update(request: ApiRequest, id: int) -> Json:
+    return wire.build_reference("retargeting", write_script(request, entities.find_script(request, id, write=True)).pk)
 
 
-def script_delete(call: Call, id: int) -> Json:
-    services.script_delete(script=entities.script(call, id, write=True))
-    return wire.uri("retargeting", id)
+def script_delete(request: ApiRequest, id: int) -> Json:
+    services.script_delete(script=entities.find_script(request, id, write=True))
+    return wire.build_reference("retargeting", id)
 
 
-def script_datapoints(call: Call, id: int) -> Json:
-    rows = entities.datapoints(call, call.sight.datapoints().filter(scripts=entities.script(call, id)))
-    ordered = entities.in_order(call, rows)
-    return entities.listed(call, ordered, "datapoints", lambda rows: wire.datapoints(rows, call.sight), ())
+def script_datapoints(request: ApiRequest, id: int) -> Json:
+    rows = entities.filter_datapoints(
+        request, request.scope.datapoints().filter(scripts=entities.find_script(request, id))
+    )
+    ordered = entities.order_datapoints(request, rows)
+    return entities.list_page(
+        request, ordered, "datapoints", lambda rows: wire.serialize_datapoints(rows, request.scope), ()
+    )
 
 
-def script_datapoints_count(call: Call, id: int) -> Json:
-    rows = call.sight.datapoints().filter(scripts=entities.script(call, id))
-    return entities.counted(entities.datapoints(call, rows))
+def script_datapoints_count(request: ApiRequest, id: int) -> Json:
+    rows = request.scope.datapoints().filter(scripts=entities.find_script(request, id))
+    return entities.count_rows(entities.filter_datapoints(request, rows))

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 # Our fields, as the members of its entities are called in errors
-PROPERTIES = {
+PROPERTY_NAMES = {
     "alias": "Name", "name": "Name", "url": "Url", "first_url": "FirstUrl", "group": "GroupId", "domain": "DomainId",
     "go_domain": "GoDomainId", "id": "Id", "tags": "Tags", "mode": "DestinationMode", "type": "Type", "kind": "Type",
     "redirect_type": "RedirectType", "weighted": "WeightedDestinationItems", "random": "RandomDestinationItems",
@@ -35,7 +35,7 @@ class Failure(Exception):
         return {"errorCode": self.code, "httpErrorCode": self.status, "message": self.message}
 
 
-def missing(what: str = "entity") -> Failure:
+def not_found(what: str = "entity") -> Failure:
     return Failure(404, f"Specified {what} does not exist.", "0404")
 
 
@@ -51,7 +51,7 @@ def invalid(name: str, message: str, value: Any = None) -> Failure:
     return Failure(400, message, "0010", [row])
 
 
-def rows_of(error: ValidationError) -> list[dict[str, Any]]:
+def list_errors(error: ValidationError) -> list[dict[str, Any]]:
     """A refused write as the list of its errors."""
     if not hasattr(error, "error_dict"):
         return [{"property": "", "errorMessage": " ".join(error.messages), "code": "0010"}]
@@ -59,9 +59,9 @@ def rows_of(error: ValidationError) -> list[dict[str, Any]]:
     for field, messages in error.message_dict.items():
         for message in messages:
             code = "0013" if "does not exist" in message else "0010"
-            rows.append({"property": PROPERTIES.get(field, field), "errorMessage": message, "code": code})
+            rows.append({"property": PROPERTY_NAMES.get(field, field), "errorMessage": message, "code": code})
     return rows
 
 
-def refused(error: ValidationError) -> Failure:
-    return Failure(400, "The request is not valid.", "0010", rows_of(error))
+def build_validation_failure(error: ValidationError) -> Failure:
+    return Failure(400, "The request is not valid.", "0010", list_errors(error))

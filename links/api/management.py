@@ -10,245 +10,257 @@ from django.db.models.functions import Lower
 from links import belongings, services
 from links.addresses import system_domain
 from links.api import entities, parse, wire
-from links.api.call import Call, whole
-from links.api.errors import Failure, forbidden, invalid, missing, rows_of
+from links.api.call import ApiRequest, parse_integer
+from links.api.errors import Failure, forbidden, invalid, list_errors, not_found
 from links.lookups import find_row, find_rows, find_tags
 from links.models import Datapoint, Domain, Kind
 from links.models import Group as GroupRow
 
 Json = dict[str, Any]
-MOST_BATCH = 100
+MAX_BATCH = 100
 CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own domains, as its clients know them
 
 
 # -- datapoints ---------------------------------------------------------------------------------------------------
 
 
-def datapoint_list(call: Call) -> Json:
-    rows = entities.in_order(call, entities.datapoints(call))
-    return entities.listed(call, rows, "datapoints", lambda rows: wire.datapoints(rows, call.sight), ())
+def datapoint_list(request: ApiRequest) -> Json:
+    rows = entities.order_datapoints(request, entities.filter_datapoints(request))
+    return entities.list_page(
+        request, rows, "datapoints", lambda rows: wire.serialize_datapoints(rows, request.scope), ()
+    )
 
 
-def datapoint_count(call: Call) -> Json:
-    return entities.counted(entities.datapoints(call))
+def datapoint_count(request: ApiRequest) -> Json:
+    return entities.count_rows(entities.filter_datapoints(request))
 
 
-def datapoint_get(call: Call, id: int) -> Json:
-    return wire.datapoint(entities.datapoint(call, id), call.sight)
+def datapoint_get(request: ApiRequest, id: int) -> Json:
+    return wire.serialize_datapoint(entities.find_datapoint(request, id), request.scope)
 
 
-def datapoint_create(call: Call) -> Json:
-    return wire.uri("datapoints", create(call, call.body, None).pk)
+def datapoint_create(request: ApiRequest) -> Json:
+    return wire.build_reference("datapoints", create_datapoint(request, request.body, None).pk)
 
 
-def replace_ids_with_rows(call: Call, fields: Json, row: Datapoint | None = None) -> Json:
+def replace_ids_with_rows(request: ApiRequest, fields: Json, row: Datapoint | None = None) -> Json:
     """Replace the ids that a client sent by rows of the caller's scope.
 
     The present domains of `row` are accepted even outside the scope, since clients send back whole objects. Raises
     ValidationError.
     """
-    sight, found = call.sight, dict(fields)
-    if row is not None and found.get("domain") == row.domain_id:
-        found.pop("domain")
-    if "domain" in found:
-        found["domain"] = find_domain(call, found["domain"], "domain")
-    if number := found.get("go_domain"):
+    scope, result = request.scope, dict(fields)
+    if row is not None and result.get("domain") == row.domain_id:
+        result.pop("domain")
+    if "domain" in result:
+        result["domain"] = find_domain(request, result["domain"], "domain")
+    if number := result.get("go_domain"):
         if row is not None and row.go_domain_id == number:
-            found.pop("go_domain")
+            result.pop("go_domain")
         else:
-            found["go_domain"] = find_domain(call, number, "go_domain")
-    if "conversions" in found:
-        numbers = [number for number in found["conversions"] if number]
-        alive = sight.conversions().filter(deleted=None)
-        found["conversions"] = find_rows(alive, numbers, "conversion", "conversions")
-    if "scripts" in found:
-        found["scripts"] = find_rows(sight.scripts(), found["scripts"], "retargeting script", "scripts")
-    if "tags" in found:
-        found["tags"] = find_tags(sight, found["tags"])
-    return found
+            result["go_domain"] = find_domain(request, number, "go_domain")
+    if "conversions" in result:
+        numbers = [number for number in result["conversions"] if number]
+        alive = scope.conversions().filter(deleted=None)
+        result["conversions"] = find_rows(alive, numbers, "conversion", "conversions")
+    if "scripts" in result:
+        result["scripts"] = find_rows(scope.scripts(), result["scripts"], "retargeting script", "scripts")
+    if "tags" in result:
+        result["tags"] = find_tags(scope, result["tags"])
+    return result
 
 
-def find_domain(call: Call, number: int, field: str) -> Domain:
+def find_domain(request: ApiRequest, number: int, field: str) -> Domain:
     """A domain of the caller's scope. Ids of ClickMeter's own domains, which old clients keep as their default, mean
     this installation's domain unless a domain here has that id. Raises ValidationError."""
-    rows = call.sight.domains()
+    rows = request.scope.domains()
     if number in CLICKMETER_DOMAINS and not rows.filter(pk=number).exists():
         return system_domain()
     return find_row(rows, number, "domain", field)
 
 
-def create(call: Call, body: Json, group: GroupRow | None) -> Datapoint:
+def create_datapoint(request: ApiRequest, body: Json, group: GroupRow | None) -> Datapoint:
     """A new link or pixel for who may write into its group."""
-    fields = parse.datapoint_fields(body)
+    fields = parse.parse_datapoint_fields(body)
     number = group.pk if group else fields.pop("group", 0)
     fields.pop("group", None)
-    home: GroupRow | None = entities.group(call, number, write=True) if number else None
-    if home is None and not call.sight.writes:
+    target_group: GroupRow | None = entities.find_group(request, number, write=True) if number else None
+    if target_group is None and not request.scope.edits_all:
         raise forbidden()
-    if home is not None and home.deleted:
-        raise missing("group")
-    kind = parse.enumerated(body.get("type", 0), "type", "Type")
+    if target_group is not None and target_group.deleted:
+        raise not_found("group")
+    kind = parse.parse_enum(body.get("type", 0), "type", "Type")
     if kind == Kind.LINK and not body.get("typetl"):
         raise invalid("TypeTL", "A tracking link needs typeTL with a url.")
-    fields.setdefault("title", parse.text_of(body.get("name")))
+    fields.setdefault("title", parse.parse_text(body.get("name")))
     return services.datapoint_create(
-        account=call.account,
-        group=home,
+        account=request.account,
+        group=target_group,
         kind=kind,
-        alias=parse.text_of(body.get("name")),
-        **replace_ids_with_rows(call, fields),
+        alias=parse.parse_text(body.get("name")),
+        **replace_ids_with_rows(request, fields),
     )
 
 
-def datapoint_update(call: Call, id: int) -> Json:
-    return wire.uri("datapoints", update(call, id, call.body).pk)
+def datapoint_update(request: ApiRequest, id: int) -> Json:
+    return wire.build_reference("datapoints", update_datapoint(request, id, request.body).pk)
 
 
-def update(call: Call, number: int, body: Json) -> Datapoint:
+def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
     """Members that are named change; the alias and the domain stay for ever."""
-    row = entities.datapoint(call, number, write=True)
-    fields = parse.datapoint_fields(body)
+    row = entities.find_datapoint(request, number, write=True)
+    fields = parse.parse_datapoint_fields(body)
     if fields.get("group") == row.group_id:
         fields.pop("group")
     if "group" in fields:
-        fields["group"] = entities.group(call, fields["group"], write=True)
-    fields = replace_ids_with_rows(call, fields, row)
+        fields["group"] = entities.find_group(request, fields["group"], write=True)
+    fields = replace_ids_with_rows(request, fields, row)
     if fields.pop("domain", row.domain) != row.domain:
         raise invalid("DomainId", "A link stays on its domain; make another link on the other domain.")
     return services.datapoint_update(datapoint=row, **fields)
 
 
-def datapoint_delete(call: Call, id: int) -> Json:
-    services.datapoint_delete(datapoint=entities.datapoint(call, id, write=True))
-    return wire.uri("datapoints", id)
+def datapoint_delete(request: ApiRequest, id: int) -> Json:
+    services.datapoint_delete(datapoint=entities.find_datapoint(request, id, write=True))
+    return wire.build_reference("datapoints", id)
 
 
-def datapoint_notes(call: Call, id: int) -> Json:
-    row = entities.datapoint(call, id, write=True)
-    services.datapoint_update(datapoint=row, notes=parse.needed_text(call.body, "text"))
-    return wire.uri("datapoints", id)
+def datapoint_notes(request: ApiRequest, id: int) -> Json:
+    row = entities.find_datapoint(request, id, write=True)
+    services.datapoint_update(datapoint=row, notes=parse.require_text(request.body, "text"))
+    return wire.build_reference("datapoints", id)
 
 
-def datapoint_favourite(call: Call, id: int) -> Json:
-    row = entities.datapoint(call, id, write=True)
+def datapoint_favourite(request: ApiRequest, id: int) -> Json:
+    row = entities.find_datapoint(request, id, write=True)
     services.datapoint_update(datapoint=row, favourite=not row.favourite)
-    return wire.uri("datapoints", id)
+    return wire.build_reference("datapoints", id)
 
 
-def batch(call: Call, items: list[Any], one: Any) -> Json:
+def run_batch(request: ApiRequest, items: list[Any], process_item: Any) -> Json:
     """Every item on its own: what fails says why, and the answer is 200 all the same."""
     if not items:
         raise invalid("List", "The batch is empty.")
-    if len(items) > MOST_BATCH:
-        raise invalid("List", f"A batch has at most {MOST_BATCH} items.")
+    if len(items) > MAX_BATCH:
+        raise invalid("List", f"A batch has at most {MAX_BATCH} items.")
     results: list[Json] = []
     for item in items:
         try:
-            row = one(item if isinstance(item, dict) else {})
+            row = process_item(item if isinstance(item, dict) else {})
         except ValidationError as error:
-            results.append({"status": "Error", "errors": rows_of(error)})
+            results.append({"status": "Error", "errors": list_errors(error)})
         except Failure as error:
             errors = error.errors or [{"property": "Id", "errorMessage": error.message, "code": "0013"}]
             results.append({"status": "Error", "errors": errors})
         else:
-            results.append({"status": "Ok", "result": wire.uri("datapoints", row.pk), "entityData": row})
-    fill_in_entities(call, results)
+            results.append({"status": "Ok", "result": wire.build_reference("datapoints", row.pk), "entityData": row})
+    add_entity_data(request, results)
     return {"results": results}
 
 
-def fill_in_entities(call: Call, results: list[Json]) -> None:
+def add_entity_data(request: ApiRequest, results: list[Json]) -> None:
     """Add descriptions of the rows that a batch created or changed, read together."""
-    numbers = [one["entityData"].pk for one in results if "entityData" in one]
-    rows = list(call.sight.datapoints().filter(pk__in=numbers))
-    described = dict(zip([row.pk for row in rows], wire.datapoints(rows, call.sight), strict=True))
-    for one in results:
-        if "entityData" in one:
-            one["entityData"] = described.get(one["entityData"].pk, {})
+    numbers = [result["entityData"].pk for result in results if "entityData" in result]
+    rows = list(request.scope.datapoints().filter(pk__in=numbers))
+    described = dict(zip([row.pk for row in rows], wire.serialize_datapoints(rows, request.scope), strict=True))
+    for result in results:
+        if "entityData" in result:
+            result["entityData"] = described.get(result["entityData"].pk, {})
 
 
-def batch_create(call: Call) -> Json:
-    return batch(call, parse.list_of(call.body.get("list")), lambda item: create(call, item, None))
+def batch_create(request: ApiRequest) -> Json:
+    return run_batch(
+        request, parse.as_list(request.body.get("list")), lambda item: create_datapoint(request, item, None)
+    )
 
 
-def batch_update(call: Call) -> Json:
-    return batch(call, parse.list_of(call.body.get("list")), lambda item: update(call, whole(item.get("id")), item))
+def batch_update(request: ApiRequest) -> Json:
+    return run_batch(
+        request,
+        parse.as_list(request.body.get("list")),
+        lambda item: update_datapoint(request, parse_integer(item.get("id")), item),
+    )
 
 
-def batch_delete(call: Call) -> Json:
+def batch_delete(request: ApiRequest) -> Json:
     def delete(item: Json) -> Any:
-        row = entities.datapoint(call, whole(item.get("id")), write=True)
+        row = entities.find_datapoint(request, parse_integer(item.get("id")), write=True)
         services.datapoint_delete(datapoint=row)
         return row
 
-    given = parse.list_of(call.body.get("entities") or call.body.get("list"))
-    return batch(call, [one if isinstance(one, dict) else {"id": one} for one in given], delete)
+    items = parse.as_list(request.body.get("entities") or request.body.get("list"))
+    return run_batch(request, [item if isinstance(item, dict) else {"id": item} for item in items], delete)
 
 
 # -- groups -------------------------------------------------------------------------------------------------------
 
 
-def group_list(call: Call) -> Json:
-    rows = entities.groups(call).order_by(Lower("name"), "pk")
-    return entities.listed(call, rows, "groups", lambda rows: wire.groups(rows, call.sight), ())
+def group_list(request: ApiRequest) -> Json:
+    rows = entities.filter_groups(request).order_by(Lower("name"), "pk")
+    return entities.list_page(request, rows, "groups", lambda rows: wire.serialize_groups(rows, request.scope), ())
 
 
-def group_count(call: Call) -> Json:
-    return entities.counted(entities.groups(call))
+def group_count(request: ApiRequest) -> Json:
+    return entities.count_rows(entities.filter_groups(request))
 
 
-def group_get(call: Call, id: int) -> Json:
-    return wire.group(entities.group(call, id), call.sight)
+def group_get(request: ApiRequest, id: int) -> Json:
+    return wire.serialize_group(entities.find_group(request, id), request.scope)
 
 
-def group_fields(call: Call) -> Json:
+def parse_group_fields(request: ApiRequest) -> Json:
     """A group's fields, with tags of the caller's scope. Raises ValidationError."""
-    fields = parse.group_fields(call.body)
-    return fields | {"tags": find_tags(call.sight, fields["tags"])} if "tags" in fields else fields
+    fields = parse.parse_group_fields(request.body)
+    return fields | {"tags": find_tags(request.scope, fields["tags"])} if "tags" in fields else fields
 
 
-def group_create(call: Call) -> Json:
+def group_create(request: ApiRequest) -> Json:
     """For who may write everything, and for guests who may create groups: theirs is then shared with them."""
-    allowed = call.sight.membership.options.get("extendedGrants") or {}
-    if not call.sight.writes and not allowed.get("allowGroupCreation"):
+    allowed = request.scope.membership.options.get("extendedGrants") or {}
+    if not request.scope.edits_all and not allowed.get("allowGroupCreation"):
         raise forbidden()
-    fields = {"name": "", **group_fields(call)}
-    guest = None if call.sight.writes else call.sight.membership
-    made = belongings.group_create(account=call.account, shared_with=guest, **fields)
-    return wire.uri("groups", made.pk)
+    fields = {"name": "", **parse_group_fields(request)}
+    guest = None if request.scope.edits_all else request.scope.membership
+    group = belongings.group_create(account=request.account, shared_with=guest, **fields)
+    return wire.build_reference("groups", group.pk)
 
 
-def group_update(call: Call, id: int) -> Json:
-    belongings.group_update(group=entities.group(call, id, write=True), **group_fields(call))
-    return wire.uri("groups", id)
+def group_update(request: ApiRequest, id: int) -> Json:
+    belongings.group_update(group=entities.find_group(request, id, write=True), **parse_group_fields(request))
+    return wire.build_reference("groups", id)
 
 
-def group_delete(call: Call, id: int) -> Json:
-    belongings.group_delete(group=entities.group(call, id, write=True), now=call.now)
-    return wire.uri("groups", id)
+def group_delete(request: ApiRequest, id: int) -> Json:
+    belongings.group_delete(group=entities.find_group(request, id, write=True), now=request.now)
+    return wire.build_reference("groups", id)
 
 
-def group_notes(call: Call, id: int) -> Json:
-    row = entities.group(call, id, write=True)
-    belongings.group_update(group=row, notes=parse.needed_text(call.body, "text"))
-    return wire.uri("groups", id)
+def group_notes(request: ApiRequest, id: int) -> Json:
+    row = entities.find_group(request, id, write=True)
+    belongings.group_update(group=row, notes=parse.require_text(request.body, "text"))
+    return wire.build_reference("groups", id)
 
 
-def group_favourite(call: Call, id: int) -> Json:
-    row = entities.group(call, id, write=True)
+def group_favourite(request: ApiRequest, id: int) -> Json:
+    row = entities.find_group(request, id, write=True)
     belongings.group_update(group=row, favourite=not row.favourite)
-    return wire.uri("groups", id)
+    return wire.build_reference("groups", id)
 
 
-def group_datapoints(call: Call, id: int) -> Json:
-    rows = call.sight.datapoints().filter(group=entities.group(call, id))
-    ordered = entities.in_order(call, entities.datapoints(call, rows))
-    return entities.listed(call, ordered, "datapoints", lambda rows: wire.datapoints(rows, call.sight), ())
+def group_datapoints(request: ApiRequest, id: int) -> Json:
+    rows = request.scope.datapoints().filter(group=entities.find_group(request, id))
+    ordered = entities.order_datapoints(request, entities.filter_datapoints(request, rows))
+    return entities.list_page(
+        request, ordered, "datapoints", lambda rows: wire.serialize_datapoints(rows, request.scope), ()
+    )
 
 
-def group_datapoints_count(call: Call, id: int) -> Json:
-    rows = call.sight.datapoints().filter(group=entities.group(call, id))
-    return entities.counted(entities.datapoints(call, rows))
+def group_datapoints_count(request: ApiRequest, id: int) -> Json:
+    rows = request.scope.datapoints().filter(group=entities.find_group(request, id))
+    return entities.count_rows(entities.filter_datapoints(request, rows))
 
 
-def group_datapoint_create(call: Call, id: int) -> Json:
-    return wire.uri("datapoints", create(call, call.body, entities.group(call, id, write=True)).pk)
+def group_datapoint_create(request: ApiRequest, id: int) -> Json:
+    return wire.build_reference(
+        "datapoints", create_datapoint(request, request.body, entities.find_group(request, id, write=True)).pk
+    )

@@ -24,12 +24,12 @@ class Operation(NamedTuple):
     tag: str
 
 
-def table(tag: str, *rows: tuple[str, str, Callable[..., Any]]) -> tuple[Operation, ...]:
+def build_operations(tag: str, *rows: tuple[str, str, Callable[..., Any]]) -> tuple[Operation, ...]:
     return tuple(Operation(method, path, handler, tag) for method, path, handler in rows)
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    *table(
+    *build_operations(
         "DataPoints",
         ("GET", "/datapoints", m.datapoint_list),
         ("POST", "/datapoints", m.datapoint_create),
@@ -49,7 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/datapoints/{id}/notes", m.datapoint_notes),
         ("GET", "/datapoints/{id}/reports", tops.datapoint_report),
     ),
-    *table(
+    *build_operations(
         "Groups",
         ("GET", "/groups", m.group_list),
         ("POST", "/groups", m.group_create),
@@ -70,7 +70,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/groups/{id}/notes", m.group_notes),
         ("GET", "/groups/{id}/reports", tops.group_report),
     ),
-    *table(
+    *build_operations(
         "Tags",
         ("GET", "/tags", t.tag_list),
         ("POST", "/tags", t.tag_create),
@@ -85,9 +85,9 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/tags/{tagId}/groups", t.tag_groups),
         ("GET", "/tags/{tagId}/groups/count", t.tag_groups_count),
         ("PUT", "/tags/{tagId}/groups/patch", t.tag_groups_patch),
-        ("PUT", "/tags/{tagId}/name", t.tag_name),
+        ("PUT", "/tags/{tagId}/name", t.tag_rename),
     ),
-    *table(
+    *build_operations(
         "Conversions",
         ("GET", "/conversions", b.conversion_list),
         ("POST", "/conversions", b.conversion_create),
@@ -106,7 +106,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("PUT", "/conversions/{conversionId}/notes", b.conversion_notes),
         ("GET", "/conversions/{conversionId}/reports", tops.conversion_report),
     ),
-    *table(
+    *build_operations(
         "Domains",
         ("GET", "/domains", b.domain_list),
         ("POST", "/domains", b.domain_create),
@@ -115,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/domains/{id}", b.domain_get),
         ("POST", "/domains/{id}", b.domain_update),
     ),
-    *table(
+    *build_operations(
         "Retargeting",
         ("GET", "/retargeting", b.script_list),
         ("POST", "/retargeting", b.script_create),
@@ -126,10 +126,10 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/retargeting/{id}/datapoints", b.script_datapoints),
         ("GET", "/retargeting/{id}/datapoints/count", b.script_datapoints_count),
     ),
-    *table(
+    *build_operations(
         "Account",
         ("GET", "/account", a.account_get),
-        ("POST", "/account", a.account_post),
+        ("POST", "/account", a.account_update),
         ("GET", "/account/domainwhitelist", a.entry_list(Listing.WHITELIST)),
         ("POST", "/account/domainwhitelist", a.entry_create(Listing.WHITELIST)),
         ("DELETE", "/account/domainwhitelist/{whitelistId}", a.entry_delete(Listing.WHITELIST)),
@@ -148,8 +148,8 @@ OPERATIONS: tuple[Operation, ...] = (
         ("DELETE", "/account/ipblacklist/{blacklistId}", a.entry_delete(Listing.BLACKLIST)),
         ("GET", "/account/plan", a.plan),
     ),
-    *table("Me", ("GET", "/me", a.account_get), ("GET", "/me/plan", a.plan)),
-    *table(
+    *build_operations("Me", ("GET", "/me", a.account_get), ("GET", "/me/plan", a.plan)),
+    *build_operations(
         "Aggregated",
         ("GET", "/aggregated", n.all_aggregated),
         ("GET", "/aggregated/list", n.all_by_time),
@@ -157,13 +157,13 @@ OPERATIONS: tuple[Operation, ...] = (
         ("GET", "/aggregated/summary/datapoints", n.summary_datapoints),
         ("GET", "/aggregated/summary/groups", n.summary_groups),
     ),
-    *table("Reports", ("GET", "/reports", tops.report)),
-    *table("ClickStream", ("GET", "/clickstream", s.stream)),
-    *table("Hits", ("GET", "/hits", s.all_hits)),
+    *build_operations("Reports", ("GET", "/reports", tops.overall_report)),
+    *build_operations("ClickStream", ("GET", "/clickstream", s.clickstream)),
+    *build_operations("Hits", ("GET", "/hits", s.all_hits)),
 )
 
 
-def by_tag() -> list[tuple[str, list[Operation]]]:
+def group_by_tag() -> list[tuple[str, list[Operation]]]:
     """All operations under their tags, in the order of the table."""
     tags = dict.fromkeys(operation.tag for operation in OPERATIONS)
-    return [(tag, [one for one in OPERATIONS if one.tag == tag]) for tag in tags]
+    return [(tag, [operation for operation in OPERATIONS if operation.tag == tag]) for tag in tags]
