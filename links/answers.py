@@ -1,4 +1,4 @@
-"""What a browser gets from a link besides a redirect: small pages without our name, safe under their own CSP."""
+"""Responses of links besides plain redirects: small pages without the product's name, each under its own CSP."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ SCRIPT_TAG = re.compile(
 
 @lru_cache(maxsize=64)
 def hash_for_csp(text: str) -> str:
-    """A CSP source that allows exactly this inline text."""
+    """Build the CSP source that allows exactly this inline text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str = "", head: str = "") -> Reply:
-    """A whole page; `body` is HTML already escaped, `script` our own inline text.
+    """Render a complete page; `body` is escaped HTML, `script` trusted inline code.
 
-    Its policy does not limit where forms may lead: browsers apply `form-action` to redirects after a form too, and the
-    form for a password leads to whatever destination the link has.
+    The policy does not restrict `form-action`: browsers apply it also to redirects after a form, and the password form
+    redirects to any destination.
     """
     policy = csp or (
         f"default-src 'none'; style-src {hash_for_csp(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
@@ -80,11 +80,12 @@ def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str
 
 
 def render_notice(title: str, text: str, status: int) -> Reply:
-    """A page that only says something."""
+    """Render a page with a title and a sentence."""
     return page(title, f"<main><h1>{escape(title)}</h1><p>{escape(text)}</p></main>", status=status)
 
 
 def render_not_found() -> Reply:
+    """Render the 404 for an address without a link."""
     return render_notice("Nothing here", "No link has this address.", 404)
 
 
@@ -97,12 +98,12 @@ STOP_PAGES = {
 
 
 def render_stopped(word: str) -> Reply:
-    """Why a click does not go on."""
+    """Render the reason why a click stops."""
     return render_notice(*STOP_PAGES[word])
 
 
 def build_redirect(url: str, status: int, *, clean: bool = False) -> Reply:
-    """On to the destination. Never kept by the browser: the next click counts too."""
+    """Build a redirect. It has no cache lifetime, so that the next click is counted too."""
     headers = [(b"location", encode_location(url)), NOINDEX]
     if clean:
         headers.append((b"referrer-policy", b"no-referrer"))
@@ -110,7 +111,7 @@ def build_redirect(url: str, status: int, *, clean: bool = False) -> Reply:
 
 
 def render_password_form(wrong: bool = False) -> Reply:
-    """The question before a protected link."""
+    """Render the password form of a protected link."""
     sentence = '<p role="alert">That is not the password.</p>' if wrong else ""
     return page(
         "Password",
@@ -122,22 +123,25 @@ def render_password_form(wrong: bool = False) -> Reply:
 
 
 def render_too_many_attempts(seconds: int) -> Reply:
-    """429 for too many attempts at a password; `seconds` go into Retry-After."""
+    """Render a 429 after too many password attempts; `seconds` is the Retry-After."""
     reply = render_notice("Too many attempts", "Wait a minute, then try again.", 429)
     reply.headers.append((b"retry-after", str(seconds).encode()))
     return reply
 
 
 def render_busy() -> Reply:
-    """503: the password was not checked, because too many are being checked at the moment."""
+    """Render a 503: the password was not checked because too many are being checked at the moment."""
     reply = render_notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
     reply.headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     return reply
 
 
 def render_interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
-    """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' links the snippets run
-    in a sandbox, without access to forms, and with cookies and storage that last as long as the page."""
+    """Render a page that runs the retargeting snippets, then redirects.
+
+    On a host that also serves other accounts' links the snippets run in a sandbox, without forms, and with cookies and
+    storage that last only as long as the page.
+    """
     nonce = secrets.token_urlsafe(16)
     csp = (
         (SANDBOX if sandboxed else "")
@@ -164,12 +168,12 @@ def add_nonce(html: str, nonce: str) -> str:
 
 
 def wrap_in_script_tag(snippet: str) -> str:
-    """A snippet with its script tag; people paste it with and without."""
+    """Wrap a snippet in a script tag unless it has one; people paste it either way."""
     return snippet if "<" in snippet and "script" in snippet.lower() else f"<script>{snippet}</script>"
 
 
 def render_link_as_referrer(url: str) -> Reply:
-    """Goes on from a page, so that the destination sees the link itself as its referrer."""
+    """Render a page that redirects, so that the destination sees the link as its referrer."""
     safe_url = escape(url)
     reply = page(
         "One moment",
@@ -182,7 +186,7 @@ def render_link_as_referrer(url: str) -> Reply:
 
 
 def render_iframe(url: str, title: str, *, coded: bool, sandboxed: bool) -> Reply:
-    """The destination inside a page of the link's own address; sandboxed on a host that accounts share."""
+    """Render the destination in an iframe at the link's own address; sandboxed on a host that accounts share."""
     safe_url = escape(url)
     source = f'data-coded="{base64.b64encode(encode_location(url)).decode()}"' if coded else f'src="{safe_url}"'
     source += f' sandbox="{FRAME_SANDBOX}"' if sandboxed else ""
@@ -202,14 +206,14 @@ def render_iframe(url: str, title: str, *, coded: bool, sandboxed: bool) -> Repl
 
 @lru_cache(maxsize=2000)
 def build_qr_code(address: str, svg: bool, scale: int) -> bytes:
-    """A QR code of an address."""
+    """Draw the QR code of an address as SVG or PNG."""
     out = BytesIO()
     segno.make(address, error="m", micro=False).save(out, kind="svg" if svg else "png", scale=scale, border=4)
     return out.getvalue()
 
 
 def build_qr_reply(address: str, svg: bool, scale: int) -> Reply:
-    """The code as an image that may be kept for a day."""
+    """Build the reply with a QR code, which may be cached for a day."""
     kind = b"image/svg+xml" if svg else b"image/png"
     headers = [(b"cache-control", b"public, max-age=86400"), (b"content-security-policy", b"default-src 'none'")]
     return Reply(build_qr_code(address, svg, min(40, max(1, scale))), kind, 200, headers, cached=True)

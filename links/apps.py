@@ -1,4 +1,4 @@
-"""The links room."""
+"""The app of tracked links."""
 
 from typing import Any
 

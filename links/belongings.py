@@ -1,6 +1,6 @@
-"""Writes of what belongs to links: groups, tags, domains, conversions, scripts, the account's two lists.
+"""Services that write what links use: groups, tags, domains, conversions, scripts and the account's two lists.
 
-Every refusal is a ValidationError {field: sentence}.
+Errors are ValidationError {field: sentence}.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from sites.models import next_change
 
 
 def mark_links_changed(links: Any) -> None:
-    """Let the redirector read these links again."""
+    """Give these links a new change number, so that link caches reload them."""
     links.update(change=next_change())
 
 
@@ -67,7 +67,7 @@ def group_create(
 
 @transaction.atomic
 def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **changes: Any) -> Group:
-    """Change a group; what is not named stays."""
+    """Change the named fields of a group."""
     group.refresh_from_db(from_queryset=Group.objects.select_for_update())
     if group.deleted:
         raise ValidationError({"id": "A deleted group cannot be changed."})
@@ -83,7 +83,7 @@ def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **cha
 
 @transaction.atomic
 def group_delete(*, group: Group, now: datetime | None = None) -> None:
-    """The group and all its links stop; statistics stay."""
+    """Delete a group and all its links; statistics stay."""
     group.deleted = group.deleted or now or clock.now()
     group.save(update_fields=["deleted"])
     group.datapoints.update(status=Status.DELETED)
@@ -93,7 +93,7 @@ def group_delete(*, group: Group, now: datetime | None = None) -> None:
 
 @transaction.atomic
 def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), groups: Sequence[Group] = ()) -> Tag:
-    """The tag of that name, the one there is when it has been made before, added to these links and groups."""
+    """Get or create the tag of that name and add it to these links and groups."""
     tag = get_or_create_tag(account, clean_name(name, max_length=100))
     assert tag is not None
     for link in links:
@@ -104,7 +104,7 @@ def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), 
 
 
 def tag_rename(*, tag: Tag, name: str) -> Tag:
-    """Another name; refused when the account has it already."""
+    """Rename a tag. Raises ValidationError if the account has a tag of that name."""
     tag.name = clean_name(name, max_length=100)
     try:
         with transaction.atomic():
@@ -140,9 +140,9 @@ def tag_clear(*, tag: Tag, links: bool = False, groups: bool = False) -> None:
 
 @transaction.atomic
 def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: Any) -> Domain:
-    """A host name of the account's own for its links (personal or dedicated).
+    """Create a link domain of the account (personal or dedicated).
 
-    Links on it work once the account has proved that the host is its own (`accounts.custom_domains`).
+    Links on it work once the account has verified the host name (`accounts.custom_domains`).
     """
     host = host_name(clean_name(name, max_length=253))
     if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
@@ -165,7 +165,7 @@ def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONA
 
 @transaction.atomic
 def domain_update(*, domain: Domain, **changes: Any) -> Domain:
-    """Change where visitors without a link go."""
+    """Change where visitors are sent who open the domain without a valid alias."""
     for field, value in clean_domain_fields(changes).items():
         setattr(domain, field, value)
     domain.save()
@@ -175,8 +175,8 @@ def domain_update(*, domain: Domain, **changes: Any) -> Domain:
 
 @transaction.atomic
 def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
-    """Its links stop answering and the name is free; refused while some links are active, so that nobody loses them
-    by accident."""
+    """Delete a domain: its links stop working and the name is free. Raises ValidationError while it has active links,
+    so that nobody loses them by accident."""
     if domain.datapoints.filter(status=Status.ACTIVE).exists():
         raise ValidationError({"id": f"{domain.name} still has active links; delete or pause them first."})
     if domain.account is not None:
@@ -188,7 +188,7 @@ def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
 
 @transaction.atomic
 def conversion_create(*, account: Account, name: str, **fields: Any) -> Conversion:
-    """Something worth counting. `fields`: description, value, currency, protocol, window_days."""
+    """Create a conversion. `fields`: description, value, currency, protocol, window_days."""
     row = Conversion(account=account, **clean_conversion_fields({"name": name, **fields}))
     row.save()
     transaction.on_commit(known.refresh_soon)
@@ -210,7 +210,7 @@ def conversion_update(*, conversion: Conversion, **changes: Any) -> Conversion:
 
 @transaction.atomic
 def conversion_delete(*, conversion: Conversion, now: datetime | None = None) -> None:
-    """Its code counts nothing any more; what was counted stays."""
+    """Delete a conversion: its code counts nothing any more, its statistics stay."""
     conversion.deleted = conversion.deleted or now or clock.now()
     conversion.save(update_fields=["deleted"])
     mark_links_changed(Datapoint.objects.filter(attached__conversion=conversion))
@@ -220,7 +220,7 @@ def conversion_delete(*, conversion: Conversion, now: datetime | None = None) ->
 
 @transaction.atomic
 def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: Conversion | None = None) -> None:
-    """Count the conversion for a link, in the place of `replace` or in the first free one."""
+    """Attach a conversion to a link, in the position of `replace` or the first free one."""
     if conversion.account_id != datapoint.account_id or conversion.deleted:
         raise ValidationError({"id": "Specified conversion does not exist."})
     Datapoint.objects.select_for_update().get(pk=datapoint.pk)  # concurrent changes would choose the same position
@@ -242,7 +242,7 @@ def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: 
 
 @transaction.atomic
 def conversion_detach(*, conversion: Conversion, datapoint: Datapoint) -> None:
-    """Do not count it for this link any more."""
+    """Detach a conversion from a link."""
     datapoint.attached.filter(conversion=conversion).delete()
     datapoint.save(update_fields=[])
     transaction.on_commit(known.refresh_soon)
@@ -260,7 +260,7 @@ def conversion_patch(*, conversion: Conversion, changes: Sequence[tuple[Datapoin
 
 @transaction.atomic
 def script_write(*, account: Account, script: Script | None = None, name: str, text: str) -> Script:
-    """Make or change a retargeting script."""
+    """Create or change a retargeting script."""
     row = script or Script(account=account)
     row.name, row.script = clean_name(name), clean_text(text, 20_000)
     if not row.script:
@@ -272,7 +272,7 @@ def script_write(*, account: Account, script: Script | None = None, name: str, t
 
 @transaction.atomic
 def script_delete(*, script: Script) -> None:
-    """Remove it from its links and delete it."""
+    """Delete a retargeting script and remove it from its links."""
     links = Datapoint.objects.filter(pk__in=list(script.datapoints.values_list("pk", flat=True)))
     script.delete()
     mark_links_changed(links)
@@ -281,7 +281,7 @@ def script_delete(*, script: Script) -> None:
 
 @transaction.atomic
 def entry_create(*, account: Account, listing: str, value: str) -> Entry:
-    """One more address that is not tracked, or host a dynamic destination may lead to; at most 50 of each."""
+    """Add an address that is not tracked, or an allowed host of dynamic destinations; at most 50 of each."""
     value = clean_text(value, 253)
     field = "ip" if listing == Listing.BLACKLIST else "name"
     if listing == Listing.BLACKLIST and network(value) is None:

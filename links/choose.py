@@ -1,8 +1,8 @@
-"""Which way does this click go? A pure answer from a link's facts and what is known of who clicks.
+"""The routing engine: decide where a click goes, from a link's snapshot and the click's context, without I/O.
 
-Read from the top: what stops a click (status, time, cap), what comes before the mode (schedule, device, first
-click), the mode, and nesting: a destination that is itself one of our links is followed here, to a bounded depth.
-The answer is never empty and never unsafe: what fails every check falls back on the main address, else it stops.
+The order: what stops a click (status, dates, maximum clicks), rules that precede the mode (schedule, device, first
+click), the mode, and nesting: a destination that is itself a link here is followed, at most MAX_HOPS deep. The result
+is never empty and never an unsafe URL: the fallback is the link's main URL, else the click stops.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_HOPS = 5
 
 @dataclass(slots=True)
 class ClickContext:
-    """Who clicks. The four functions look at or change what is remembered between clicks; a spider's never do."""
+    """Who clicks. The callables read or change state that is kept between clicks; those of a bot only read."""
 
     now: datetime
     languages: tuple[str, ...] = ()  # lower case, in order of preference
@@ -42,7 +42,7 @@ class ClickContext:
 
 @dataclass(slots=True)
 class RoutingDecision:
-    """Where it goes: the links on the way with the address each chose, or the word for why it stops."""
+    """The result of routing: each link passed with the URL it chose, or the reason why the click stops."""
 
     hops: list[tuple[LinkSnapshot, str]] = field(default_factory=list)
     stop_reason: str = ""  # "", "paused", "blocked", "expired", "nowhere"
@@ -56,7 +56,7 @@ FindLink = Callable[[str, str], LinkSnapshot | None]
 
 
 def route_click(link: LinkSnapshot, context: ClickContext, find: FindLink) -> RoutingDecision:
-    """Follow the link, and the links it leads to. `find(host, path)` knows our own links."""
+    """Route a click through the link and the links it leads to. `find(host, path)` looks up nested links."""
     decision = RoutingDecision()
     current: LinkSnapshot | None = link
     visited_ids: set[int] = set()
@@ -78,7 +78,7 @@ def route_click(link: LinkSnapshot, context: ClickContext, find: FindLink) -> Ro
 
 
 def route_link(link: LinkSnapshot, context: ClickContext) -> tuple[str, str]:
-    """(why it stops, "") or ("", safe address) of one link."""
+    """Route one link: (stop reason, "") or ("", safe URL)."""
     if link.is_plain:
         return ("", link.url) if is_safe(link.url) else ("nowhere", "")
     stop, url = find_stop(link, context)
@@ -97,7 +97,7 @@ def first_safe_url(stop: str, url: str, link: LinkSnapshot) -> tuple[str, str]:
 
 
 def find_stop(link: LinkSnapshot, context: ClickContext) -> tuple[str, str]:
-    """What ends before the rules begin: a word, or the address for afterwards."""
+    """Find what ends a click before the rules: (stop reason, "") or ("", URL after expiration); ("", "") if nothing."""
     if link.status == Status.PAUSED or (link.starts and context.now < link.starts):
         return "paused", ""
     if link.status != Status.ACTIVE:
@@ -110,14 +110,14 @@ def find_stop(link: LinkSnapshot, context: ClickContext) -> tuple[str, str]:
 
 
 def choose_after_end(pause: bool, url: str) -> tuple[str, str]:
-    """The (state, url) of a link after its last day or click: paused, a redirect to `url`, or expired."""
+    """Return the (stop reason, URL) of a link after its last day or click: paused, a redirect to `url`, or expired."""
     if pause:
         return "paused", ""
     return ("", url) if url else ("expired", "")
 
 
 def choose_before_mode(link: LinkSnapshot, context: ClickContext) -> str:
-    """Rules that come before the mode."""
+    """Apply the rules that precede the mode; "" if none matches."""
     for row in link.rules.get("schedule", ()):
         if is_scheduled(row, context.now, link.rules.get("zone", "UTC")):
             return str(row["url"])
@@ -130,7 +130,7 @@ def choose_before_mode(link: LinkSnapshot, context: ClickContext) -> str:
 
 
 def is_scheduled(row: dict[str, object], now: datetime, zone: str) -> bool:
-    """Whether a row of the schedule holds now; a time that ends before it begins runs over midnight."""
+    """Return whether a row of the schedule is active; a time that ends before it begins spans midnight."""
     local = now.astimezone(ZoneInfo(zone))
     clock, begin, end = local.strftime("%H:%M"), str(row["from"]), str(row["until"])
     days: list[int] = row["days"]  # type: ignore[assignment]
@@ -185,7 +185,7 @@ def choose_by_country(link: LinkSnapshot, context: ClickContext) -> str:
 
 def choose_by_browser(link: LinkSnapshot, context: ClickContext) -> str:
     table = link.rules.get("browser", {})
-    if context.email_client:  # before robots: mail programs fetch ahead what people are going to open
+    if context.email_client:  # before bots: mail programs prefetch what people are about to open
         return str(table.get("email", ""))
     if context.is_bot:
         return str(table.get("spiders", ""))

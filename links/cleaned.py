@@ -1,6 +1,6 @@
-"""What is written about groups, domains and conversions, cleaned; every refusal is a ValidationError {field: sentence}.
+"""Validators of the fields of groups, domains and conversions. Errors are ValidationError {field: sentence}.
 
-Each `…_fields` takes the fields that are named and gives their values. Raises TypeError for a name that is no field.
+Each `clean_…_fields` takes the named fields and returns their values for storing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sites.amounts import parse_amount
 
 
 def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
-    """A name that is not empty."""
+    """Clean a name, which must not be empty."""
     text = str(value or "").replace("\x00", "").strip()[:max_length]
     if not text:
         raise ValidationError({field: "A name is needed."})
@@ -24,7 +24,7 @@ def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
 
 
 def clean_amount(value: Any, field: str) -> Decimal:
-    """An amount as people write it: `12.50`, `12,50`, `1,299.00`."""
+    """Parse an amount as people write it: `12.50`, `12,50`, `1,299.00`."""
     parsed = parse_amount(str(value or 0))
     if parsed is None:
         raise ValidationError({field: "This is an amount, such as 12.50."})
@@ -34,17 +34,18 @@ def clean_amount(value: Any, field: str) -> Decimal:
     return amount
 
 
-MIN_YEAR, MAX_YEAR = 1971, 2098  # of times: neither a time zone nor the event store leads beyond what it can hold
+MIN_YEAR, MAX_YEAR = 1971, 2098  # of times: with any time zone they stay within what the event store can hold
 
 
 def check_year(value: datetime) -> None:
-    """Raise ValidationError for a time that lies too far away; also a validator of form fields."""
+    """Raise ValidationError for a time outside the years that time zones and the event store support. Also a form
+    validator."""
     if not MIN_YEAR <= value.year <= MAX_YEAR:
         raise ValidationError(f"A time lies between the years {MIN_YEAR} and {MAX_YEAR}.")
 
 
 def clean_time(value: Any, field: str) -> datetime | None:
-    """A time, or None."""
+    """Check a time, or None."""
     if value is None:
         return None
     if not isinstance(value, datetime):
@@ -57,10 +58,12 @@ def clean_time(value: Any, field: str) -> datetime | None:
 
 
 def clean_text(value: Any, max_length: int = 10_000) -> str:
+    """Remove NUL characters and blanks around a text and cut it."""
     return str(value or "").replace("\x00", "").strip()[:max_length]
 
 
 def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Clean the named fields of a group. Raises TypeError for a name that is no field."""
     cleaned: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "name":
@@ -75,6 +78,7 @@ def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Clean the named fields of a domain. Raises TypeError for a name that is no field."""
     cleaned = {}
     for field, value in fields.items():
         if field not in ("custom_404", "custom_homepage"):
@@ -84,6 +88,7 @@ def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Clean the named fields of a conversion. Raises TypeError for a name that is no field."""
     cleaned: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "name":

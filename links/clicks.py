@@ -1,8 +1,8 @@
-"""A click becomes an event: the steps the beacons pass too, then what only links have, then the spool.
+"""The pipeline of a click: enrich the hit by the steps that web events share, route it, and store its event.
 
-Links of an account count under the account's own number where web events have their site's, so that nobody's
-clicks are read together with another tenant's and no web report ever sees them. Spiders and previews are events
-of the kind "spider": told apart in every number, visible in the clickstream.
+Events of links carry the account's id where web events carry their site's, so that tenants are never mixed and web
+reports never contain clicks. Bots and previews are stored as events of the kind "spider": excluded from counts of
+clicks, visible in the clickstream.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tracking.steps.source import read_source
 
 
 def read_click_address(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
-    """Fill where it was clicked. Most links are clicked at their bare address: there is nothing to take apart."""
+    """Fill host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
     if hit.text or hit.kind != "link":
         return read_page(hit, site, event)
     _, _, rest = hit.url.partition("//")
@@ -56,24 +56,24 @@ secure_random = random.SystemRandom()
 
 @dataclass(slots=True)
 class LinkClick:
-    """One click on its way: the hit, its event, what was chosen, the word that stands for it."""
+    """One click: its hit, the event that is being built, where it goes, and the token that identifies it."""
 
     link: LinkSnapshot
     hit: Hit
     account: AccountLinkConfig
     event: Event
-    bot_reason: str = ""  # why it is no person; "" for one
+    bot_reason: str = ""  # why the click is a bot's; "" for a person
     decision: RoutingDecision = field(default_factory=RoutingDecision)
-    destination_host: str = ""  # of the destination, where it is known beforehand
+    destination_host: str = ""  # only of a plain link, which needs no routing
     token: tokens.ClickToken = tokens.NO_CLICK
     encoded_token: str = ""
-    address_hashes: tuple[int, ...] = ()  # the address's numbers, `windows.address_keys`
-    spillover_steps: dict[int, int] = field(default_factory=dict)  # link -> how often this visitor was there (cookie)
+    address_hashes: tuple[int, ...] = ()  # of `windows.hash_address_for_window`
+    spillover_steps: dict[int, int] = field(default_factory=dict)  # link id -> this visitor's clicks (from the cookie)
     unique_links: dict[int, bool] = field(default_factory=dict)
     click_numbers: dict[int, int] = field(default_factory=dict)
 
     def is_unique(self, link: LinkSnapshot) -> bool:
-        """First of its address on this link in 30 minutes; asked once, remembered for the rest of the click."""
+        """Return whether it is its address's first click on the link in 30 minutes; decided once per click."""
         if self.bot_reason:
             return False
         if link.link_id not in self.unique_links:
@@ -81,7 +81,7 @@ class LinkClick:
         return self.unique_links[link.link_id]
 
     def click_number(self, link: LinkSnapshot) -> int:
-        """This click's number on the link; a spider sees where it stands and counts nothing."""
+        """Return the click's number on the link, from 1; a bot's click is not counted."""
         if self.bot_reason:
             return windows.click_counters.peek(link.link_id) + 1
         if link.link_id not in self.click_numbers:
@@ -90,11 +90,10 @@ class LinkClick:
 
 
 def find_bot_reason(hit: Hit, method: str) -> str:
-    """Why this is no person, as far as method, purpose and user agent tell: a preview, a browser that only fetches
-    ahead, a crawler; "" for a person.
+    """Find from method, headers and user agent why a hit is a bot's: a preview, a prefetch, a crawler; "" if it is not.
 
-    Pixels and conversions are judged by no more than that: mail programs and their proxies, which fetch pixels for
-    people, stand in data centres and send no languages.
+    Pixels and conversions are checked by nothing else: the proxies of mail programs, which fetch pixels for people,
+    are in data centres and send no languages.
     """
     if method == "HEAD":
         return "preview: head"
@@ -105,13 +104,13 @@ def find_bot_reason(hit: Hit, method: str) -> str:
 
 
 def find_click_bot_reason(hit: Hit, method: str, site: SiteFacts, event: Event) -> str:
-    """Why a click is no person's: what `sign_of` tells, else the layers that judge visitors of pages."""
+    """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
     return find_bot_reason(hit, method) or bots.sign_of(hit, site, event)
 
 
 @lru_cache(maxsize=20_000)
 def find_agent_bot_reason(user_agent: str) -> str:
-    """What a user agent alone gives away."""
+    """Find why a user agent is a bot's; "" if it is not."""
     if not user_agent:
         return "no user agent"
     low = user_agent.lower()
@@ -130,7 +129,7 @@ def start_click(
     requested_url: str,
     spillover_steps: dict[int, int],
 ) -> LinkClick:
-    """Understand who clicks and choose the way; nothing is recorded yet."""
+    """Enrich the hit and route the click; nothing is stored yet."""
     now = hit.now
     event: Event = {
         "site_id": link.account_id, "kind": hit.kind, "ts": now, "account_id": link.account_id,
@@ -144,7 +143,7 @@ def start_click(
     click = LinkClick(link, hit, account, event, bot_reason, spillover_steps=spillover_steps)
     click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
     click.address_hashes = windows.hash_address_for_window(hit.ip, now)
-    if link.destination_host and not known.is_link_domain(link.destination_host):  # one address, and somebody else's
+    if link.destination_host and not known.is_link_domain(link.destination_host):  # one URL, no link of this server
         click.decision, click.destination_host = RoutingDecision([(link, link.url)]), link.destination_host
     else:
         click.decision = route_click(link, build_click_context(click, requested_url), known.find_link_by_path)
@@ -175,7 +174,7 @@ def build_click_context(click: LinkClick, requested_url: str) -> ClickContext:
 
 @lru_cache(maxsize=5000)
 def parse_languages(accepted: str) -> tuple[str, ...]:
-    """`de-AT,de;q=0.9,en;q=0.8` as ("de-at", "de", "en"), the most wanted first."""
+    """Parse `de-AT,de;q=0.9,en;q=0.8` into ("de-at", "de", "en"), the most preferred first."""
     weighted = []
     for place, part in enumerate(accepted.lower().split(",")[:20]):
         name, _, quality = part.partition(";")
@@ -189,7 +188,7 @@ def parse_languages(accepted: str) -> tuple[str, ...]:
 
 
 def build_destination_url(click: LinkClick, query: str) -> str:
-    """The address as it is recorded: with the parameters of the visitor's query string and UTM tags."""
+    """Build the destination as it is stored: with the link's UTM tags and the visitor's query string."""
     url = click.decision.url
     for link, _ in click.decision.hops:
         utm = link.rules.get("utm")
@@ -201,8 +200,10 @@ def build_destination_url(click: LinkClick, query: str) -> str:
 
 
 def add_click_token(click: LinkClick, url: str) -> str:
-    """The address the browser is sent to: with the click's word where it belongs. It is recorded without, since
-    every click has another."""
+    """Add the click's token to the URL the browser is sent to, where a placeholder or a tracked site needs it.
+
+    The stored destination has no token, since every click has a different one.
+    """
     if S2S_PLACEHOLDER in url:
         url = url.replace(S2S_PLACEHOLDER, get_encoded_token(click))
     if click.bot_reason or click.link.redirect_only:
@@ -218,7 +219,7 @@ def get_encoded_token(click: LinkClick) -> str:
 
 
 def record_click(click: LinkClick, url: str) -> Event | Refused | None:
-    """Put the click, and one event per further link on its way, into the spool; None where the link does not track."""
+    """Store the click and one event per nested link; return None if the link only redirects."""
     link, hit = click.link, click.hit
     if link.redirect_only:
         return None
@@ -244,7 +245,8 @@ def record_click(click: LinkClick, url: str) -> Event | Refused | None:
 
 
 def complete_event(click: LinkClick, url: str) -> Event:
-    """The whole event of a click; `view_id` is the day's number of its address, from which windows are rebuilt."""
+    """Complete the event of a click. `view_id` is the hash of its address, from which `links.rebuild` restores unique
+    clicks."""
     link, hit, event = click.link, click.hit, click.event
     event["id"] = event["click_id"] = click.token.click_id
     event["view_id"] = click.address_hashes[0]
@@ -262,5 +264,5 @@ def complete_event(click: LinkClick, url: str) -> Event:
 
 
 def build_link_columns(link: LinkSnapshot, **more: Any) -> Event:
-    """Columns every event of a link has."""
+    """Build the columns that every event of a link has."""
     return {"account_id": link.account_id, "link_id": link.link_id, "group_id": link.group_id, **more}

@@ -1,11 +1,11 @@
-"""Conversions: which click does this sale belong to, what is it worth, was it counted before?
+"""Recording conversions: attribute them to a click, value and deduplicate them.
 
-Attribution, in this order, within the conversion's window (30 days unless it says otherwise):
-1. the word of the click (`clickId` or `ffclid`; server to server knows only this);
+Attribution, in this order, within the conversion's window (by default 30 days):
+1. the click's token (`clickId` or `ffclid`; the only way for server-to-server calls);
 2. the newest click in the browser's cookie on a link that has this conversion;
-3. a click of the same address and user agent in the last half hour.
-A parameter (order number) counts once per conversion; without one every report counts, and the first of a click
-is its unique one. A refund (`refund=1` or a negative value) takes the value back.
+3. a click from the same address and user agent in the last half hour.
+A parameter (order number) counts once per conversion. Without one every call counts, and the first of a click is
+unique. A refund (`refund=1` or a negative value) subtracts the value.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ EMPTY_PARAMETERS = {"", "empty"}
 
 
 def parse_amount_or_zero(text: str) -> float:
-    """An amount as people write it; 0 for anything else."""
+    """Parse an amount as people write it; 0 for anything else."""
     amount = parse_amount(text)
     return amount.value if amount else 0.0
 
 
 def report(request: Request, *, browser: bool) -> Event | Refused:
-    """Record one conversion. Refused says why it was not: no_conversion, no_click, duplicate, bot …"""
+    """Record one conversion; a rejection has the reason: no_conversion, no_click, duplicate, bot …"""
     fields = {name.lower(): value for name, value in request.fields().items()}
     conversion = known.find_conversion_by_code(fields.get("id", ""))
     intake.count_received(conversion.account_id if conversion else 0, request.now)
@@ -71,7 +71,7 @@ def build_conversion_hit(request: Request, conversion: ConversionSnapshot, field
 def find_attributed_click(
     conversion: ConversionSnapshot, hit: Hit, fields: dict[str, str], browser: bool
 ) -> tuple[tokens.ClickToken, LinkSnapshot] | None:
-    """The click this conversion belongs to, and its link."""
+    """Find the click that a conversion is attributed to, and its link."""
     explicit = [
         token for name in ("clickid", "ffclid") if (token := tokens.decode_token(fields.get(name, ""))) is not None
     ]
@@ -103,7 +103,7 @@ def store_conversion(
     click: tokens.ClickToken,
     link: LinkSnapshot,
 ) -> Event | Refused:
-    """Write it, unless its parameter was counted before."""
+    """Store the conversion, or reject it if its parameter was counted before."""
     value = parse_amount_or_zero(fields.get("val", "")) or conversion.value
     refund = fields.get("refund", "").lower() in ("1", "true") or value < 0
     kind = "refund" if refund else "conversion"
@@ -137,5 +137,5 @@ def store_conversion(
 
 
 def deduplication_key(kind: str, conversion_id: int, value: str) -> str:
-    """The name under which a parameter, or the first conversion of a click, is remembered."""
+    """Build the key under which a parameter, or the first conversion of a click, is deduplicated."""
     return f"{kind}:{conversion_id}:{value}"

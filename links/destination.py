@@ -1,7 +1,7 @@
-"""Where a link may lead: checked at creation, and looked at once more before anybody is sent there.
+"""The policy on destinations: URLs are checked when a link is written, and again before a browser is sent there.
 
-Refused are addresses a browser would run or read as data, addresses whose host a visitor could choose, and
-addresses with characters that browsers read differently from servers.
+Rejected are URLs that a browser would run or read as data, URLs whose host a visitor could choose, and URLs with
+characters that browsers and servers interpret differently.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from django.core.exceptions import ValidationError
 from accounts.host_names import host_name
 
 MAX_URL = 4000
-# What a Location header carries as it is.
+# Characters that a Location header may contain unencoded.
 PRINTABLE = r"!$%&'()*+,\-./0-9:;=@A-Z\[\]_a-z|~"
 HEADER_SAFE = re.compile(rf"[{PRINTABLE}?#]*\Z")
-# The form nearly all addresses have: host and path are groups, and nothing in it needs a second look.
+# The form of nearly all URLs, whose host and path are the groups; a match needs no further checks.
 STANDARD_URL = re.compile(
     rf"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::[1-9][0-9]{{0,3}})?((?:/[{PRINTABLE}]*)?)(?:[?#][{PRINTABLE}?#]*)?\Z"
 )
 S2S_PLACEHOLDER = "[s2sidentifier]"
 CLICK_PARAMETER = "ffclid"
-# What a browser strips or turns round while it reads an address: controls, blanks, backslashes.
+# What browsers strip or replace while they parse a URL: control characters, blanks, backslashes.
 UNREADABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\<>\"`{}^\u2028\u2029\ufeff\ud800-\udfff]")
 SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 HOST_WITHOUT_SCHEME = re.compile(r"[^/:?#\s]*[.][^/:?#\s]*(?::\d{1,5})?(?:[/?#]|$)")
-# Blanks and what placeholders such as {clickid} are written with: escaped for the user, as browsers do.
+# Blanks and the braces of placeholders such as {clickid}: escaped for the user, as browsers do.
 ESCAPES = str.maketrans({char: quote(char) for char in " {}^`"})
 PORT = re.compile(r":\d*\Z")
 HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/?#\[\]@!$&'()*+,;=%|]+)\Z")
 
 
 def find_problem(url: str) -> str:
-    """Why nobody may be sent there, as a sentence; "" when it is fine."""
+    """Find why a URL may not be a destination, as a sentence; "" if it may."""
     if not url:
         return "A destination is needed, for example https://example.com/page."
     if len(url) > MAX_URL:
@@ -57,13 +57,14 @@ def find_problem(url: str) -> str:
 
 
 def split_standard_url(url: str) -> tuple[str, str] | None:
-    """(host, path) of a safe address in the usual form, in a microsecond; None for any other, safe or not."""
+    """Split a URL in standard form, which is always safe, into (host, path) within a microsecond; None for any
+    other."""
     parts = STANDARD_URL.match(url) if len(url) <= MAX_URL else None
     return (parts[1], parts[2]) if parts else None
 
 
 def is_safe(url: str) -> bool:
-    """Whether a browser may be sent there."""
+    """Return whether a browser may be sent to this URL."""
     return split_standard_url(url) is not None or _passes_checks(url)
 
 
@@ -73,8 +74,8 @@ def _passes_checks(url: str) -> bool:
 
 
 def clean_url(url: object, field: str = "url") -> str:
-    """The destination in the form it is kept: with a scheme, its host as DNS knows it (punycode), blanks and braces
-    escaped; nothing else is rewritten. Raises ValidationError {field: …}."""
+    """Clean a destination for storing: add a scheme, encode the host in punycode, escape blanks and braces; nothing
+    else is changed. Raises ValidationError {field: …}."""
     text = str(url or "").strip()
     if text and not text.startswith(("http://", "https://")):
         if text.startswith("//"):
@@ -95,7 +96,7 @@ def clean_url(url: object, field: str = "url") -> str:
 
 
 def clean_optional_url(url: object, field: str) -> str:
-    """As `checked`, where none is fine too."""
+    """As `clean_url`, but "" is allowed."""
     return clean_url(url, field) if str(url or "").strip() else ""
 
 
@@ -105,13 +106,13 @@ def split_url(url: str) -> SplitResult:
 
 
 def extract_host(url: str) -> str:
-    """The destination's host, lower case, in punycode, without port."""
+    """Return the host of a URL: lower case, punycode, without port."""
     parts = split_standard_url(url)
     return parts[0] if parts else encode_host(split_url(url).hostname or "")
 
 
 def encode_host(host: str) -> str:
-    """A host (with or without port) in punycode; as it is where it is ASCII already or can be none."""
+    """Encode a host (with or without port) in punycode; unchanged if it is ASCII or invalid."""
     if host.isascii():
         return host
     bare, port = PORT.sub("", host), PORT.search(host)
@@ -120,20 +121,20 @@ def encode_host(host: str) -> str:
 
 
 def decode_parameter_name(piece: str) -> str:
-    """The decoded name of one `name=value` of a query string."""
+    """Decode the name in one `name=value` of a query string."""
     return unquote_plus(piece.partition("=")[0])
 
 
 def add_parameters(url: str, pairs: list[tuple[str, str]], *, replace: bool = False) -> str:
-    """The address with more parameters before its fragment. Names it has already stay unless `replace`."""
+    """Add parameters before the fragment. Existing names are not overwritten unless `replace`."""
     return add_encoded_parameters(
         url, [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs], replace
     )
 
 
 def add_query(url: str, query: str) -> str:
-    """The address with a visitor's parameters as they were written, except `ddu`, which chose the destination. They
-    take the place of those of the same name."""
+    """Add a visitor's parameters as they were written, replacing those of the same name; `ddu`, which chose the
+    destination, is left out."""
     pieces = quote(query, safe="!$%&'()*+,-./:;=?@[]_|~", errors="replace").split("&")
     return add_encoded_parameters(
         url, [piece for piece in pieces if piece and decode_parameter_name(piece).lower() != "ddu"], replace=True
@@ -141,8 +142,8 @@ def add_query(url: str, query: str) -> str:
 
 
 def add_encoded_parameters(url: str, pieces: list[str], replace: bool) -> str:
-    """Add encoded `name=value` pieces. The address's own bytes stay as they are, since a signature may cover them; a
-    replaced parameter keeps its place."""
+    """Add encoded `name=value` pieces. The URL's other bytes stay unchanged, since a signature may cover them; a
+    replaced parameter keeps its position."""
     if not pieces:
         return url
     base, hash_mark, fragment = url.partition("#")
@@ -170,7 +171,7 @@ def add_encoded_parameters(url: str, pieces: list[str], replace: bool) -> str:
 
 
 def clean_dynamic_url(requested_url: str, allowed: frozenset[str]) -> str:
-    """The visitor's own destination where its host is allowed, exactly as listed; else ""."""
+    """Return the visitor's requested URL (`ddu`) if its host is on the list of allowed hosts, else ""."""
     try:
         url = clean_url(requested_url)
     except ValidationError:
@@ -179,7 +180,7 @@ def clean_dynamic_url(requested_url: str, allowed: frozenset[str]) -> str:
 
 
 def encode_location(url: str) -> bytes:
-    """The destination as the bytes of a Location header: ASCII, the host in punycode."""
+    """Encode a URL as the ASCII bytes of a Location header, its host in punycode."""
     if HEADER_SAFE.match(url):
         return url.encode()
     scheme, mark, rest = url.partition("://")

@@ -1,4 +1,4 @@
-"""The documentation's pages about links."""
+"""The pages about links in the documentation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reports.docs import Page
 
 
 def build_links_context(request: HttpRequest) -> dict[str, Any]:
-    """Modes by their number."""
+    """Build the context of the page about links: the modes by their numbers."""
     return {"modes": Mode.choices, "most_conversions": MAX_CONVERSIONS}
 
 
 def build_clickmeter_context(request: HttpRequest) -> dict[str, Any]:
-    """Every operation, by tag."""
+    """Build the context of the page about the API: all operations by tag."""
     return {"count": len(OPERATIONS), "by_tag": group_by_tag()}
 
 

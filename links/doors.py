@@ -1,4 +1,4 @@
-"""The doors of pixels and conversions: scripts, image, frame, server to server."""
+"""The endpoints of pixels and conversions: scripts, pixel image, conversion page, server-to-server calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a frame asks, not an image."""
+    """Return whether the browser loads a frame or page, not an image."""
     wanted = request.headers.get("sec-fetch-dest", "")
     return wanted in ("iframe", "document", "frame") or (
         not wanted and "text/html" in request.headers.get("accept", "")
@@ -32,7 +32,7 @@ def wants_page(request: Request) -> bool:
 
 
 def pixel(link: LinkSnapshot, request: Request) -> Reply:
-    """A tracking pixel: a view is recorded, an image or an empty page is the answer."""
+    """Record a view of a tracking pixel; reply with an image or an empty page."""
     account = known.find_account(link.account_id)
     dropped = ""
     if account is None or link.status != Status.ACTIVE:
@@ -55,14 +55,14 @@ def pixel(link: LinkSnapshot, request: Request) -> Reply:
 
 
 def build_empty_reply(request: Request, dropped: str) -> Reply:
-    """The answer that shows nothing."""
+    """Build a reply that displays nothing: an empty page in a frame, else an image."""
     if wants_page(request):
         return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
     return gif(dropped)
 
 
 def serve_conversion(request: Request) -> Reply:
-    """`/conversion.aspx`: an image (`pixel=true`) or a frame of a page after the sale."""
+    """Serve `/conversion.aspx`: an image (`pixel=true`) or a frame of the page after a sale."""
     outcome = convert.report(request, browser=True)
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
     fields = request.fields()
@@ -72,7 +72,7 @@ def serve_conversion(request: Request) -> Reply:
 
 
 def serve_server_to_server(request: Request) -> Reply:
-    """`/s2s`: another server says which click converted; the answer says whether that was understood."""
+    """Serve `/s2s`, where another server reports a conversion by click token; the JSON says whether it was accepted."""
     outcome = convert.report(request, browser=False)
     if isinstance(outcome, Refused):
         body = b'{"status":"error","reason":"%s"}' % outcome.reason.encode()
@@ -82,11 +82,12 @@ def serve_server_to_server(request: Request) -> Reply:
 
 @lru_cache(maxsize=4)
 def read_script(name: str, changed: float) -> bytes:
+    """Read a script; `changed` (its modification time) is only part of the cache's key."""
     return (SCRIPTS / name).read_bytes()
 
 
 def build_script_endpoint(name: str) -> Callable[[Request], Reply]:
-    """A door that answers with one of our two small scripts."""
+    """Build the endpoint of one of the two scripts for customers' pages."""
 
     def door(request: Request) -> Reply:
         text = read_script(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
@@ -105,7 +106,7 @@ ENDPOINTS: dict[str, Callable[[Request], Reply]] = {
 
 
 def call_endpoint(door: Callable[[Request], Reply], request: Request) -> Reply:
-    """Open the door for the methods it knows."""
+    """Call an endpoint for the methods it accepts, else reply 405."""
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
     return door(request)

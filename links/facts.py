@@ -1,4 +1,4 @@
-"""What the redirector knows of links: frozen, no database behind it. 100,000 of them fit into memory."""
+"""Immutable snapshots of links, domains and conversions for the link cache; small enough for 100,000 in memory."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ class DomainSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class LinkSnapshot:
-    """One link or pixel that is not deleted. `plain`: one address, no rule of any sort; `host`: of a plain one's
-    address, where that is in the usual form and so safe."""
+    """One link or pixel that is not deleted.
+
+    `is_plain`: it always redirects to `url`. `destination_host`: the host of a plain link's URL if that has the
+    standard form, which is safe without further checks; else "".
+    """
 
     link_id: int
     account_id: int
@@ -80,8 +83,8 @@ class ConversionSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class AccountLinkConfig:
-    """What the clicks of one account need: as a site whose number is the account's, once with whole addresses
-    and once with cut ones."""
+    """What clicks of one account need: the account as a site, with full (`site`) and truncated IP addresses, and
+    its two lists."""
 
     site: SiteFacts
     truncated_site: SiteFacts
@@ -98,7 +101,7 @@ COPIED_COLUMNS = (
 
 
 def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
-    """The facts of a row (a dict of the columns in `links.known.COLUMNS`)."""
+    """Build the snapshot of a row (a dict of the columns in `links.known.LINK_COLUMNS`)."""
     rules = row["rules"] or NO_RULES
     plain = not (
         rules or scripts or row["mode"] or row["status"] or row["first_url"] or row["append_query"]
@@ -119,13 +122,14 @@ def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scrip
 
 
 def find_plain_host(url: str) -> str:
-    """The host of an address in the usual form that is no link of ours by its path; "" for any other."""
+    """Return the host of a URL in standard form whose path cannot be a link of this installation, else ""."""
     parts = split_standard_url(url)
     return intern(parts[0]) if parts and not parts[1].startswith("/l/") else ""
 
 
 def build_account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:
-    """An account's clicks as a site: its number is the account's, which no site has (sites begin at 101 million)."""
+    """Build the site under which an account's clicks are stored. Its id is the account's; ids of real sites begin at
+    101 million, so they never collide."""
     return SiteFacts(
         site_id=account_id,
         account_id=account_id,

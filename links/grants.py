@@ -1,4 +1,4 @@
-"""What a guest can be given of this room, and what somebody may see and change of it."""
+"""Permissions: what a membership may see and change of links."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATEST_TIME = datetime(2098, 12, 30)
 
 
 def load_rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
-    """The link rights of several guests, in one query: guest id -> kind -> object id -> right."""
+    """Load the link rights of several guests in one query: guest id -> kind -> object id -> right."""
     rights: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
     rows = Grant.objects.filter(membership__in=guests, kind__in=(GROUP, DATAPOINT))
     for guest_id, kind, number, right in rows.values_list("membership_id", "kind", "object_id", "right"):
@@ -31,13 +31,14 @@ def load_rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, di
 
 @dataclass(frozen=True)
 class LinkScope:
-    """What one membership sees of the links: everything, or what it was granted.
+    """What one membership may see and change of the links: everything, or what it was granted.
 
-    A right on a group is a right on all its links. `whole`: sees everything; `writes`: may change everything;
-    `master`: owner or member of the team, who may also manage guests, plan, lists, conversions and tags.
+    A right on a group is a right on all its links. `sees_all`: may see everything; `edits_all`: may edit everything;
+    `can_manage`: belongs to the team, so may also manage guests, plan, lists, conversions and tags. `group_rights`
+    and `link_rights` are id -> right, empty where `sees_all`.
 
     Ids and names that a caller sends are looked up in these query sets only. What they leave out does not exist for the
-    caller, neither for reading nor for putting it on a link.
+    caller, neither for reading nor for attaching it to a link.
     """
 
     membership: Membership
@@ -56,7 +57,7 @@ class LinkScope:
         return self.membership.role == Role.GUEST
 
     def datapoints(self, write: bool = False) -> QuerySet[Datapoint]:
-        """The links and pixels it may see (or change), deleted ones included."""
+        """The links and pixels it may see (or edit), deleted ones included."""
         rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
         if self.edits_all or (self.sees_all and not write):
             return rows
@@ -65,21 +66,21 @@ class LinkScope:
         )
 
     def all_groups(self, write: bool = False) -> QuerySet[Group]:
-        """The groups it may see (or change), deleted ones included; a group whose link it was given is not one."""
+        """The groups it may see (or edit), deleted ones included; a right on a link gives none on its group."""
         rows = Group.objects.filter(account=self.account)
         if self.edits_all or (self.sees_all and not write):
             return rows
         return rows.filter(pk__in=self.granted_ids(GROUP, write))
 
     def conversions(self) -> QuerySet[Conversion]:
-        """The conversions it may see and put on links, deleted ones included: a guest's are those of their links."""
+        """The conversions it may see and attach, deleted ones included: a guest's are those of their links."""
         rows = Conversion.objects.filter(account=self.account)
         if self.sees_all:
             return rows
         return rows.filter(pk__in=Attached.objects.filter(datapoint__in=self.datapoints()).values("conversion_id"))
 
     def scripts(self) -> QuerySet[Script]:
-        """The retargeting scripts it may see and put on links: a guest's are those of their links."""
+        """The retargeting scripts it may see and attach: a guest's are those of their links."""
         rows = Script.objects.filter(account=self.account)
         if self.sees_all:
             return rows
@@ -87,7 +88,7 @@ class LinkScope:
         return rows.filter(pk__in=on_links.values("script_id"))
 
     def tags(self) -> QuerySet[Tag]:
-        """The tags it may see and put on links: a guest's are those of their links and groups."""
+        """The tags it may see and attach: a guest's are those of their links and groups."""
         rows = Tag.objects.filter(account=self.account)
         if self.sees_all:
             return rows
@@ -96,9 +97,9 @@ class LinkScope:
         return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
 
     def domains(self) -> QuerySet[Domain]:
-        """The domains it may make links on: the installation's and the account's own.
+        """The domains it may create links on: the installation's and the account's own.
 
-        Of the account's own a guest has those of links they see only: another may be another client's.
+        A guest has only those of the account's domains that links they see use: others may belong to other clients.
         """
         rows = Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
         return rows if self.sees_all else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
@@ -109,7 +110,7 @@ class LinkScope:
         return rows if self.can_manage else rows.none()
 
     def may_write(self, row: Datapoint | Group) -> bool:
-        """Whether it may change this group or link."""
+        """Return whether it may edit this group or link."""
         if self.edits_all:
             return True
         if isinstance(row, Group):
@@ -139,16 +140,16 @@ class LinkScope:
 
     @property
     def sees_conversions(self) -> bool:
-        """Whether it may see conversions (a guest's option hideCount)."""
+        """Return whether it may see conversions (a guest's option hideCount)."""
         return not self.get_option("conversionOptions", "hideCount")
 
     def get_option(self, group: str, name: str) -> Any:
-        """One of a guest's options, such as ("hitOptions", "hideReferrer"); None for everybody else."""
+        """Return a guest's option such as ("hitOptions", "hideReferrer"); None for everybody else."""
         return (self.membership.options.get(group) or {}).get(name) if self.is_guest else None
 
 
 def build_link_scope(membership: Membership) -> LinkScope:
-    """What the membership sees: everything by its role, or by a guest's option; else what it was granted."""
+    """Build the scope of a membership: everything by its role or a guest's option, else what it was granted."""
     has_all_links = membership.role == Role.GUEST and bool(membership.options.get(ALL_LINKS_OPTION))
     sees_all = has_all_links or membership_may(membership, "view")
     edits_all = has_all_links or membership_may(membership, "edit")
@@ -161,7 +162,7 @@ def build_link_scope(membership: Membership) -> LinkScope:
 
 
 def link_scope_for(request: HttpRequest, may: str = "view") -> LinkScope:
-    """What the person at a page sees; Http404 for somebody who has nothing to do with links here."""
+    """Build the scope of the logged-in person. Raises Http404 if they may not `may` anything of links here."""
     scope = build_link_scope(current_membership(request))
     if may == "manage" and not scope.can_manage:
         raise Http404("No such page.")
@@ -175,7 +176,7 @@ def link_scope_for(request: HttpRequest, may: str = "view") -> LinkScope:
 
 
 def datapoint_for(request: HttpRequest, datapoint_id: int, may: str = "view") -> Datapoint:
-    """The link or pixel, for somebody who may do `may` with it, else Http404."""
+    """Find a link or pixel that the person may `may`. Raises Http404."""
     row = link_scope_for(request).datapoints(write=may != "view").filter(pk=datapoint_id).first()
     if row is None:
         raise Http404("No such link.")
@@ -183,7 +184,7 @@ def datapoint_for(request: HttpRequest, datapoint_id: int, may: str = "view") ->
 
 
 def group_for(request: HttpRequest, group_id: int, may: str = "view") -> Group:
-    """The group, for somebody who may do `may` with it, else Http404."""
+    """Find a group that the person may `may`. Raises Http404."""
     row = link_scope_for(request).all_groups(write=may != "view").filter(pk=group_id).first()
     if row is None:
         raise Http404("No such group.")

@@ -1,4 +1,4 @@
-"""Writes about guests: people outside the team who see, with their own key and log-in, what they were granted."""
+"""Services for guests: people outside the team who see what they were granted, with a key of their own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PERCENT_OPTIONS = ("percentValue", "percentCommission")
 
 
 def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A guest's options with what is given changed; only known members, each of its own type."""
+    """Merge changes into a guest's options; unknown members are ignored, each value gets its own type."""
     options = dict(current)
     for name in TEXT_OPTIONS:
         if name in changes:
@@ -80,7 +80,7 @@ def guest_invite(
 
 @transaction.atomic
 def guest_update(*, guest: Membership, name: str | None = None, options: dict[str, Any] | None = None) -> Membership:
-    """Change how the account calls its guest, and what they see. E-mail and password are the person's own."""
+    """Change the name the account gives a guest, and their options. E-mail and password are the person's own."""
     if name is not None:
         guest.options = {**guest.options, "guestName": name[:120]}
     guest.options = merge_options(guest.options, options or {})
@@ -89,7 +89,7 @@ def guest_update(*, guest: Membership, name: str | None = None, options: dict[st
 
 
 def guest_delete(*, guest: Membership, by: Membership) -> None:
-    """The person is no guest of this account any more; their log-in stays theirs."""
+    """Remove a guest from the account; the person's log-in stays."""
     member_remove(membership=guest, by=by)
 
 

@@ -1,4 +1,4 @@
-"""What a request at a link's door tells, in the words all doors use."""
+"""Requests for links and pixels, and their translation into hits."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MAX_QUERY = 8000
 
 @dataclass(slots=True)
 class Request(AnyRequest):
-    """A request that knows whether it came encrypted, since a link's cookies and QR codes differ by that."""
+    """A request with its scheme, on which a link's cookies and QR codes depend."""
 
     scheme: str = "http"
 
 
 def build_hit(link: LinkSnapshot, request: Request, kind: str) -> Hit:
-    """What a click tells, in the words all doors use."""
+    """Translate a request for a link or pixel into a hit."""
     headers = request.headers
     query = request.query[:MAX_QUERY].decode("utf-8", "replace")
     ip = visitor_address(request.peer, headers.get("x-forwarded-for", ""))

@@ -1,7 +1,8 @@
-"""Which link is this alias, which conversion this code? Answered from memory, also while the database is away.
+"""The link cache: links, domains and conversions in memory, so that a click needs no database.
 
-A thread asks twice a second for the newest change number (the one `sites` counts) and reads only the links that
-changed; domains, conversions, scripts and lists are few and read whole. Everything anew once an hour.
+A thread compares the newest change number (which `sites.models.Numbered` increases) twice a second and reloads only
+the links that changed. Domains, conversions, scripts and lists are few and reloaded completely. Once an hour
+everything is reloaded.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ LINK_COLUMNS = (
 
 @dataclass
 class LinkCache:
-    """All that is known; written by one thread, read by any."""
+    """Everything the redirector needs. One thread writes it, any thread reads it."""
 
     change: int = -1
     links: dict[int, LinkSnapshot] = field(default_factory=dict)
@@ -62,21 +63,21 @@ class LinkCache:
 
 _cache = LinkCache()
 _reload_lock = threading.Lock()
-_thread_writes = threading.local()  # `links`: whether this thread's request wrote about links
+_thread_writes = threading.local()  # `links`: whether this thread's request wrote links
 
 
 def system_host() -> str:
-    """The host whose aliases `/l/` means: LINK_DOMAIN, else the installation's own."""
+    """Return the host of the installation's own links: LINK_DOMAIN, else the dashboard's host."""
     return _installation_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))[0]
 
 
 def is_installation_link_host(host: str) -> bool:
-    """Whether `/l/<alias>` on this normalized host is a link of the installation's own domain."""
+    """Return whether `/l/<alias>` on this normalized host is a link of the installation's own domain."""
     return host in _installation_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
 
 
 def has_link_domain() -> bool:
-    """Whether the installation's own links have a host of their own, other than the dashboard's and the API's."""
+    """Return whether the installation's links have a host other than the dashboard's and the API's."""
     link_host, base = _installation_hosts(setting("LINK_DOMAIN"), setting("BASE_URL"))
     return link_host != base and not is_api_host(link_host)
 
@@ -88,10 +89,10 @@ def _installation_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
 
 
 def load_domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
-    """Every link domain that is served; the former names of the installation's own mean that one.
+    """Load every link domain that is served, by name; former names of the installation's own domain map to that one.
 
-    An account's domain is served if the account has proved it and it is no host of the installation. With `account_id`,
-    domains of that account are included even if they are not proved yet.
+    An account's domain is served if the account has verified it and it is no host of the installation. With
+    `account_id`, domains of that account are included even if they are not verified yet.
     """
     domains = _load_account_domains(account_id)
     rows = {row.name: row for row in Domain.objects.filter(account=None, deleted=None)}
@@ -113,40 +114,40 @@ def claim_changed(claim: HostClaim) -> None:
 
 
 def domain(host: str) -> DomainSnapshot | None:
-    """The link domain of that host (any spelling, port ignored)."""
+    """Find the link domain of a host (any case, port ignored)."""
     return _loaded_cache().domains.get(host_name(host))
 
 
 def link(link_id: int) -> LinkSnapshot | None:
-    """The link of that number unless it is deleted."""
+    """Find a link by its id, unless it is deleted."""
     return _loaded_cache().links.get(link_id)
 
 
 def by_alias(domain_id: int, alias: str) -> LinkSnapshot | None:
-    """The link an alias means on a domain, whatever its case."""
+    """Find a link by its domain and alias, ignoring case."""
     cache = _loaded_cache()
     link_id = cache.aliases.get((domain_id, alias.lower()))
     return cache.links.get(link_id) if link_id is not None else None
 
 
 def find_link_by_path(host: str, path: str) -> LinkSnapshot | None:
-    """The link behind an address: `/<alias>` on a link domain, `/l/<alias>` on every host that is ours."""
+    """Find the link behind an address: `/<alias>` on a link domain, `/l/<alias>` on every host of the installation."""
     if not path.startswith("/l/") and not is_link_domain(host):
-        return None  # nearly all destinations
+        return None  # the case of nearly all destinations, so it is decided first
     own = domain(host) is not None or is_installation_link_host(host)
     if not own and not known_sites.brand_word(host):
-        return None  # somebody else's page may be called /l/sale too
+        return None  # another site may have a page /l/sale too
     domain_snapshot, alias = resolve_address(host, path)
     return by_alias(domain_snapshot.domain_id, alias) if domain_snapshot and alias else None
 
 
 def is_link_domain(host: str) -> bool:
-    """Whether links live on this host (in its normal form)."""
+    """Return whether this normalized host is a link domain."""
     return host in _loaded_cache().domains
 
 
 def resolve_address(host: str, path: str) -> tuple[DomainSnapshot | None, str]:
-    """(link domain, alias) that an address names; (None, "") when it names neither."""
+    """Split an address into (link domain, alias); (None, "") if it is no link address."""
     own = domain(host)
     if path.startswith("/l/"):
         return own or domain(system_host()), path[3:].strip("/")
@@ -155,9 +156,9 @@ def resolve_address(host: str, path: str) -> tuple[DomainSnapshot | None, str]:
     return None, ""
 
 
-def has_root_aliases(domain: DomainSnapshot) -> bool:
-    """Whether aliases stand at the root of this domain: not where the pages or the API of the installation live."""
-    return _is_rooted(domain.name, setting("BASE_URL"), tuple(setting("CLICKMETER_HOSTS")))
+def has_root_aliases(link_domain: DomainSnapshot) -> bool:
+    """Return whether aliases are served at the root of this domain, which the dashboard or the API may occupy."""
+    return _is_rooted(link_domain.name, setting("BASE_URL"), tuple(setting("CLICKMETER_HOSTS")))
 
 
 @lru_cache(maxsize=4096)
@@ -170,14 +171,14 @@ def find_conversion(conversion_id: int) -> ConversionSnapshot | None:
 
 
 def find_conversion_by_code(code: str) -> ConversionSnapshot | None:
-    """The conversion a page names by its 32 digits."""
+    """Find a conversion by the code of 32 hexadecimal digits that pages send."""
     cache = _loaded_cache()
     conversion_id = cache.codes.get(code.strip().upper())
     return cache.conversions.get(conversion_id) if conversion_id else None
 
 
 def find_scripts(numbers: Iterable[int]) -> list[str]:
-    """The retargeting snippets of those numbers."""
+    """Find the source of the retargeting scripts with these ids; unknown ids are skipped."""
     cache = _loaded_cache()
     return [cache.scripts[number] for number in numbers if number in cache.scripts]
 
@@ -191,7 +192,7 @@ def list_links() -> list[LinkSnapshot]:
 
 
 def refresh() -> None:
-    """Read everything now. Raises Django's DatabaseError when the database is away."""
+    """Reload everything. Raises DatabaseError while the database is unavailable."""
     global _cache
     with _reload_lock:
         new_cache = LinkCache(change=_newest_change())
@@ -201,7 +202,7 @@ def refresh() -> None:
 
 
 def catch_up() -> bool:
-    """Read what changed since the last time; True if something did. Raises DatabaseError."""
+    """Load what changed since the last call; return whether something did. Raises DatabaseError."""
     newest, loaded = _newest_change(), _cache.change
     if newest == loaded:
         return False
@@ -216,7 +217,7 @@ def catch_up() -> bool:
 
 
 def forget() -> None:
-    """Know nothing, as in a fresh process (tests)."""
+    """Empty the cache, as in a new process (for tests)."""
     global _cache
     _cache = LinkCache()
 
@@ -277,27 +278,27 @@ def _group_by_link(queryset: Any, column: str) -> dict[int, tuple[int, ...]]:
 
 
 def _loaded_cache() -> LinkCache:
-    """The memory; a process that never started the thread reads everything on its first question."""
+    """Return the cache; a process without the refresher thread loads everything on the first call."""
     if _cache.change < 0:
         refresher.load(refresh)
     return _cache
 
 
 def refresh_soon() -> None:
-    """Something about links was committed: learn it at once."""
+    """Reload at once after a commit that changed links."""
     _thread_writes.links = True
     refresher.nudge()
 
 
 def forget_writes() -> None:
-    """Begin a request: nothing was written in it."""
+    """Mark that the request which begins has written nothing yet."""
     _thread_writes.links = False
 
 
 def wait_for_writes() -> None:
-    """End a request: if it wrote about links, wait until this process serves what it wrote, for LONGEST_WAIT at most.
+    """Wait, if this request wrote links, until this process serves them, at most MAX_WAIT_SECONDS.
 
-    Other processes learn it within half a second.
+    Other processes serve them within half a second.
     """
     if getattr(_thread_writes, "links", False):
         _thread_writes.links = False

@@ -1,6 +1,6 @@
-"""Looking up rows of the caller's scope by the ids and names that a caller sends.
+"""Selectors: find rows within the caller's scope by the ids and names that a caller sends.
 
-Ids outside the scope and ids that do not exist get the same error, so that callers cannot tell them apart.
+Ids outside the scope and ids that do not exist get the same error, so that callers cannot distinguish them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from links.models import Tag
 
 Row = TypeVar("Row", bound=Model)
 MAX_ID = 2**63
-MAX_NAME = 200  # characters compared; no tag has so many
+MAX_NAME = 200  # characters that are compared; names of tags are shorter
 
 
 def build_missing_error(what: str, field: str) -> ValidationError:
@@ -24,12 +24,12 @@ def build_missing_error(what: str, field: str) -> ValidationError:
 
 
 def find_row(rows: QuerySet[Row], number: Any, what: str, field: str) -> Row:
-    """The row with this id. Raises ValidationError {field: …} if there is none."""
+    """Find the row with this id. Raises ValidationError {field: …} if there is none."""
     return find_rows(rows, [number], what, field)[0]
 
 
 def find_rows(rows: QuerySet[Row], numbers: Iterable[Any], what: str, field: str) -> list[Row]:
-    """The rows with these ids, in the order given, each once. Raises ValidationError {field: …} if one is missing."""
+    """Find the rows with these ids, in this order, each once. Raises ValidationError {field: …} if one is missing."""
     ids = list(dict.fromkeys(numbers))
     if not all(isinstance(number, int) and 0 < number < MAX_ID for number in ids):
         raise build_missing_error(what, field)
@@ -40,9 +40,9 @@ def find_rows(rows: QuerySet[Row], numbers: Iterable[Any], what: str, field: str
 
 
 def find_tags(scope: LinkScope, tags: Sequence[int | str], field: str = "tags") -> list[Tag | str]:
-    """The tags with these ids and names that the caller may use.
+    """Find the tags with these ids and names that the caller may use.
 
-    A new name is returned as it is, for the service to create, if the caller may create tags. Raises ValidationError
+    A new name is returned unchanged, for the service to create, if the caller may create tags. Raises ValidationError
     {field: …} for other new names and for tags outside the caller's scope.
     """
     rows = scope.tags()

@@ -1,4 +1,4 @@
-"""A link must not lead back to itself, also not by way of others, nor be nested deeper than a click follows."""
+"""Detection of links that lead back to themselves, also through others, or are nested too deep."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ LinkAddress = tuple[int, str]  # domain, alias in lower case
 
 
 def list_link_destinations(row: Datapoint) -> Iterator[str]:
-    """Every address the link can send somebody to."""
+    """Yield every URL the link can redirect to."""
     yield from (url for url in (row.url, row.first_url, row.url_after_date, row.url_after_clicks) if url)
     yield from list_destinations(row.rules or {})
 
 
 def find_nested_links(row: Datapoint, domains: dict[str, Domain]) -> set[LinkAddress]:
-    """Which of our own links it leads to."""
+    """Find the links of this installation that the link leads to."""
     addresses = (find_nested_link(url, domains) for url in list_link_destinations(row))
     return {address for address in addresses if address is not None}
 
 
 def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None:
-    """Which of our own links an address is; None for any other address."""
+    """Find which link of this installation a URL is; None for any other URL."""
     parts = urlsplit(url)
     host, path = host_name(parts.hostname or ""), parts.path
     domain = domains.get(host)
@@ -43,7 +43,7 @@ def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None
 
 
 def check_loops(row: Datapoint) -> None:
-    """Raise ValidationError when following the link could come back to it or go too deep."""
+    """Raise ValidationError if following the link could come back to it or go deeper than MAX_HOPS."""
     domains = load_domains_by_name(row.account_id)
     here: LinkAddress = (row.domain_id, row.alias.lower())
     layer = find_nested_links(row, domains)

@@ -1,4 +1,4 @@
-"""At the start: unique clicks, counted conversions and numbers of clicks, read back so that a restart cuts nothing."""
+"""Restoring unique clicks, counted conversions and click numbers from the store, so that a restart loses nothing."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ log = logging.getLogger(__name__)
 
 
 def rebuild(now: datetime | None = None) -> int:
-    """Fill the windows; how many unique clicks are remembered."""
+    """Restore the state; return the number of recent clicks that were read, 0 if the store is unavailable."""
     now = now or datetime.now(UTC)
     try:
-        spool.flush()  # what a killed process left behind comes first
+        spool.flush()  # first store what a killed process left in the spool
         return load_state(now)
     except StoreError as error:
-        log.warning("windows of links could not be read back: %s", error)
+        log.warning("unique clicks and conversions could not be restored from the store: %s", error)
         return 0
 
 
 def load_state(now: datetime) -> int:
+    """Load conversions, recent clicks and click counts from the store; return the number of recent clicks."""
     for row in hits.sold(now - timedelta(seconds=windows.counted_conversions.seconds)):
         at = to_timestamp(row["ts"])
         if row["name"]:
@@ -38,6 +39,7 @@ def load_state(now: datetime) -> int:
     recent_clicks = hits.recent(now - timedelta(seconds=windows.UNIQUE_SECONDS))
     for row in recent_clicks:
         windows.unique_clicks.remember(f"{row['link_id']}:{row['view_id']}", to_timestamp(row["ts"]))
+    # Only these links need the exact number of a click
     strict = [link for link in known.list_links() if link.mode == Mode.SEQUENTIAL or link.expiration_clicks]
     for number, count in hits.counts({link.account_id for link in strict}, {link.link_id for link in strict}).items():
         windows.click_counters.seed(number, count)

@@ -1,7 +1,7 @@
-"""The redirector: a plain ASGI application in front of Django, answered from memory.
+"""The redirector: a plain ASGI application in front of Django that answers from the link cache.
 
-`claims(scope)` says whether a request is for it: every path of a link domain, `/l/<alias>` on every host, and the
-doors of pixels and conversions. A click is in the spool before the browser is sent on.
+`claims(scope)` decides whether a request belongs to it: every path of a link domain, `/l/<alias>` on every host, and
+the endpoints of pixels and conversions. A click is written to the spool before the browser is redirected.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY_BYTES = 64 * 1024
 MAX_QR_ADDRESS = 300  # characters; clients choose the host, and a code of 2,000 characters takes two seconds to draw
-TRAILING_PUNCTUATION = re.compile(
-    r"[^A-Za-z0-9_~-]+\Z"
-)  # no alias ends so; mail programs take it for a part of the address
+# No alias ends with these, but mail programs take punctuation after an address for a part of it
+TRAILING_PUNCTUATION = re.compile(r"[^A-Za-z0-9_~-]+\Z")
 log = logging.getLogger(__name__)
 # Per link and client. There is no limit for all clients together: links do not know devices that opened them before, so
 # an attacker with many addresses could lock everybody out
@@ -44,6 +43,7 @@ LINK_PASSWORD = throttle.Limit("link-password", 10, 60)
 
 
 def find_host(scope: Scope) -> str:
+    """Return the Host header, "" without one."""
     for name, value in scope["headers"]:
         if name == b"host":
             return str(value.decode("latin-1"))
@@ -51,16 +51,16 @@ def find_host(scope: Scope) -> str:
 
 
 def claims(scope: Scope) -> bool:
-    """Whether a request is for a link, a pixel or a conversion."""
+    """Return whether a request is for a link, a pixel or a conversion."""
     path = scope["path"]
     if path.startswith("/l/") or path in doors.ENDPOINTS:
         return True
-    domain = known.domain(find_host(scope))
-    return domain is not None and known.has_root_aliases(domain)
+    link_domain = known.domain(find_host(scope))
+    return link_domain is not None and known.has_root_aliases(link_domain)
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request. Nothing a stranger sends makes this fail."""
+    """Answer one request; any failure becomes a 500, never an exception."""
     request = build_request(scope)
     try:
         if request.method == "POST":
@@ -74,7 +74,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
-    """Status, header lines and body of a request that needs no waiting, as `tracking.collector.at_once`."""
+    """Return status, header lines and body of a request that needs no waiting, as `tracking.collector.at_once`."""
     if scope["method"] != "GET" or not claims(scope):
         return None
     try:
@@ -88,13 +88,13 @@ def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
 
 @lru_cache(maxsize=4000)
 def build_common_header_lines(content_type: bytes, length: int, cached: bool, dropped: str) -> bytes:
-    """The header lines of a reply that has none of its own; few differ."""
+    """Build the header lines that all replies have; cached, since few combinations occur."""
     reply = Reply(b"", content_type, dropped=dropped, cached=cached)
     return b"".join([b"%b: %b\r\n" % pair for pair in reply.header_list(length)])
 
 
 def build_request(scope: Scope) -> Request:
-    """The request as the doors see it."""
+    """Build the request that endpoints and links receive."""
     names = HEADER_NAMES
     headers = {names.get(name) or header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     return Request(
@@ -104,12 +104,12 @@ def build_request(scope: Scope) -> Request:
 
 
 def render_failure() -> Reply:
-    """A mistake of ours."""
+    """Render the page for an unexpected error."""
     return answers.render_notice("That did not work", "Try again in a moment.", 500)
 
 
 def find_scheme(scope: Scope, headers: dict[str, str]) -> str:
-    """http or https, as the visitor sees it: a proxy's word counts where the operator named the proxy."""
+    """Find the visitor's scheme, http or https; X-Forwarded-Proto counts only from a trusted proxy."""
     forwarded = headers.get("x-forwarded-proto", "")
     if forwarded and trusted_proxy((scope.get("client") or ("",))[0]):
         return "https" if forwarded.partition(",")[0].strip() == "https" else "http"
@@ -117,6 +117,7 @@ def find_scheme(scope: Scope, headers: dict[str, str]) -> str:
 
 
 async def read_body(receive: Receive) -> bytes:
+    """Read the body, cut at MAX_BODY_BYTES."""
     body = b""
     while len(body) <= MAX_BODY_BYTES:
         message = await receive()
@@ -127,7 +128,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def answer_request(request: Request) -> Reply:
-    """The answer, after a look at the password where the link has one."""
+    """Answer a request, asking for the password if the link has one."""
     target = resolve_request(request)
     if isinstance(target, Reply):
         return target
@@ -136,7 +137,7 @@ async def answer_request(request: Request) -> Reply:
 
 
 def answer_get(request: Request) -> Reply:
-    """The answer to a GET, which carries no password."""
+    """Answer a GET, which cannot carry a password."""
     target = resolve_request(request)
     if isinstance(target, Reply):
         return target
@@ -144,42 +145,46 @@ def answer_get(request: Request) -> Reply:
 
 
 def resolve_request(request: Request) -> Reply | tuple[LinkSnapshot, DomainSnapshot]:
-    """Which link or door is it?"""
+    """Resolve a request to a link and its domain, or to the final reply (endpoint, pixel, home page, error)."""
     door = doors.ENDPOINTS.get(request.path)
     if door is not None:
         return doors.call_endpoint(door, request)
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
     host = request.headers.get("host", "")
-    domain, alias = known.resolve_address(host, request.path)
-    if domain is None:
+    link_domain, alias = known.resolve_address(host, request.path)
+    if link_domain is None:
         return answers.render_not_found()
     if not alias or alias in ("favicon.ico", "robots.txt"):
-        return serve_domain_home(domain, alias)
-    link = known.by_alias(domain.domain_id, alias) or known.by_alias(
-        domain.domain_id, TRAILING_PUNCTUATION.sub("", alias)
+        return serve_domain_home(link_domain, alias)
+    link = known.by_alias(link_domain.domain_id, alias) or known.by_alias(
+        link_domain.domain_id, TRAILING_PUNCTUATION.sub("", alias)
     )
     if link is None and alias.lower().endswith(".qr"):
-        return serve_qr_code(domain, request, alias[:-3])
+        return serve_qr_code(link_domain, request, alias[:-3])
     if link is None:
-        return answers.build_redirect(domain.custom_404, 302) if domain.custom_404 else answers.render_not_found()
+        return (
+            answers.build_redirect(link_domain.custom_404, 302)
+            if link_domain.custom_404
+            else answers.render_not_found()
+        )
     if link.kind == Kind.PIXEL:
         return doors.pixel(link, request)
-    return link, domain
+    return link, link_domain
 
 
-def serve_domain_home(domain: DomainSnapshot, path: str) -> Reply:
-    """The domain itself."""
+def serve_domain_home(link_domain: DomainSnapshot, path: str) -> Reply:
+    """Serve robots.txt or the home page of a link domain."""
     if path == "robots.txt":
         return Reply(b"User-agent: *\nDisallow:\n")
-    if domain.custom_homepage and not path:
-        return answers.build_redirect(domain.custom_homepage, 302)
+    if link_domain.custom_homepage and not path:
+        return answers.build_redirect(link_domain.custom_homepage, 302)
     return answers.render_not_found()
 
 
-def serve_qr_code(domain: DomainSnapshot, request: Request, alias: str) -> Reply:
-    """`<link>.qr`: the code of the link's own address."""
-    link = known.by_alias(domain.domain_id, alias)
+def serve_qr_code(link_domain: DomainSnapshot, request: Request, alias: str) -> Reply:
+    """Serve `<link>.qr`, the QR code of the link's own address."""
+    link = known.by_alias(link_domain.domain_id, alias)
     if link is None:
         return answers.render_not_found()
     address = f"{request.scheme}://{request.headers.get('host', '')}{request.path[:-3]}"
@@ -192,8 +197,8 @@ def serve_qr_code(domain: DomainSnapshot, request: Request, alias: str) -> Reply
     return answers.build_qr_reply(address, fields.get("format", "png") == "svg", int(scale or 8))
 
 
-def follow(link: LinkSnapshot, domain: DomainSnapshot, request: Request) -> Reply:
-    """Choose, record, answer."""
+def follow(link: LinkSnapshot, link_domain: DomainSnapshot, request: Request) -> Reply:
+    """Route the click, store it and build the reply."""
     account = known.find_account(link.account_id)
     if account is None:
         return answers.render_not_found()
@@ -207,21 +212,21 @@ def follow(link: LinkSnapshot, domain: DomainSnapshot, request: Request) -> Repl
     url = clicks.build_destination_url(click, hit.text)
     if request.method != "HEAD":
         clicks.record_click(click, url)
-    reply = build_link_response(link, domain, clicks.add_click_token(click, url), request)
+    reply = build_link_response(link, link_domain, clicks.add_click_token(click, url), request)
     if not click.bot_reason and not link.light_tracking and not link.redirect_only:
         reply.headers.extend(cookies.build_clicks_cookie(click, request.scheme == "https"))
         reply.headers.extend(build_spillover_cookies(click, request.scheme == "https"))
     return reply
 
 
-def build_link_response(link: LinkSnapshot, domain: DomainSnapshot, url: str, request: Request) -> Reply:
-    """The response of a link: a page in between, a frame, or a plain redirect.
+def build_link_response(link: LinkSnapshot, link_domain: DomainSnapshot, url: str, request: Request) -> Reply:
+    """Build the response of a link: an interstitial page, an iframe, or a plain redirect.
 
-    After a POST the redirect is a 303, so that the browser opens the destination with GET: what was posted (a
-    password) never goes there.
+    After a POST the redirect is a 303, so that the browser opens the destination with GET and never sends it what was
+    posted (a password).
     """
     if link.scripts or link.hide_url:
-        allowed = find_allowed_content(domain, link.account_id, request.headers.get("host", ""))
+        allowed = find_allowed_content(link_domain, link.account_id, request.headers.get("host", ""))
         if allowed is not TenantContent.NONE and (
             page := render_content_page(link, url, allowed is TenantContent.SANDBOXED)
         ):
@@ -233,7 +238,7 @@ def build_link_response(link: LinkSnapshot, domain: DomainSnapshot, url: str, re
 
 
 def render_content_page(link: LinkSnapshot, url: str, sandboxed: bool) -> Reply | None:
-    """The page with the account's own content (scripts, frame), if the link has one."""
+    """Render the page with the account's own content (scripts or iframe), if the link has any."""
     if link.scripts and (snippets := known.find_scripts(link.scripts)):
         return answers.render_interstitial(url, snippets, coded=link.encode_url, sandboxed=sandboxed)
     if link.hide_url:
@@ -242,7 +247,7 @@ def render_content_page(link: LinkSnapshot, url: str, sandboxed: bool) -> Reply 
 
 
 async def ask_password(link: LinkSnapshot, request: Request) -> Reply | None:
-    """The question, or None for the right answer."""
+    """Check the posted password; return None if it is right, else the password form or an error."""
     if request.method != "POST":
         return answers.render_password_form()
     password = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("password", "")
@@ -254,7 +259,8 @@ async def ask_password(link: LinkSnapshot, request: Request) -> Reply | None:
 
 
 def check_link_password(link: LinkSnapshot, password: str, client: str) -> Reply | None:
-    """Check a link's password; None if it is right. The attempt is counted first. Blocks: not for the event loop."""
+    """Check a link's password; return None if it is right. The attempt is counted first. Blocks, so never call it on
+    the event loop."""
     limit = (LINK_PASSWORD, f"{link.link_id} {client}")
     if wait := throttle.count_attempt(limit):
         return answers.render_too_many_attempts(wait)

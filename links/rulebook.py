@@ -1,11 +1,11 @@
-"""What the modes of a link need beside its address, in one JSON shape, checked when it is written.
+"""The rules of a link: what its mode needs besides the URL, in one JSON shape, cleaned when the link is written.
 
     {"random": [url], "sequential": [url], "spillover": [url], "weighted": [[url, weight]],
      "languages": [[code, url]], "nations": [[code, url]], "browser": {"mobile", "email", "spiders"},
      "first": url, "devices": [[device, url]], "schedule": [{"days": [1-7], "from": "09:00", "until": "17:00",
      "url"}], "zone": "Europe/Tallinn", "utm": {"utm_source": …}}
 
-Languages are lower case (`de` or `de-at`), nations ISO 3166 upper case, weights whole percents that make 100.
+Languages are lower case (`de` or `de-at`), nations ISO 3166 upper case, weights integer percents that total 100.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 
 
 def clean_list(value: Any, field: str) -> list[Any]:
+    """Return the value as a list of at most MAX_ITEMS. Raises ValidationError."""
     if not isinstance(value, list | tuple):
         raise ValidationError({field: "This is a list."})
     if len(value) > MAX_ITEMS:
@@ -48,16 +49,18 @@ def clean_list(value: Any, field: str) -> list[Any]:
 
 
 def split_pair(row: Any) -> tuple[Any, Any]:
-    """The two parts of a row; empty ones for what has none."""
+    """Return the two parts of a row, "" for a missing one."""
     first, second = [*row, "", ""][:2] if isinstance(row, list | tuple) else ("", "")
     return first, second
 
 
 def clean_urls(value: Any, field: str) -> list[str]:
+    """Clean a list of destinations."""
     return [clean_url(url, field) for url in clean_list(value, field)]
 
 
 def clean_weighted(value: Any, field: str) -> list[list[Any]]:
+    """Clean [URL, weight] pairs, whose weights must total 100."""
     destinations: list[list[Any]] = []
     for row in clean_list(value, field):
         try:
@@ -74,6 +77,8 @@ def clean_weighted(value: Any, field: str) -> list[list[Any]]:
 
 
 def build_code_cleaner(pattern: str, change: Callable[[str], str], what: str) -> Callable[[Any, str], list[list[str]]]:
+    """Build a function that cleans [code, URL] pairs whose codes match `pattern` after `change`."""
+
     def check(value: Any, field: str) -> list[list[str]]:
         destinations = []
         for row in clean_list(value, field):
@@ -88,6 +93,7 @@ def build_code_cleaner(pattern: str, change: Callable[[str], str], what: str) ->
 
 
 def clean_browser(value: Any, field: str) -> dict[str, str]:
+    """Clean the destinations by kind of browser."""
     if not isinstance(value, dict):
         raise ValidationError({field: "This has the members mobile, email and spiders."})
     return {
@@ -96,6 +102,7 @@ def clean_browser(value: Any, field: str) -> dict[str, str]:
 
 
 def clean_devices(value: Any, field: str) -> list[list[str]]:
+    """Clean [device, URL] pairs."""
     destinations = []
     for row in clean_list(value, field):
         device, url = split_pair(row)
@@ -106,6 +113,7 @@ def clean_devices(value: Any, field: str) -> list[list[str]]:
 
 
 def clean_schedule(value: Any, field: str) -> list[Rules]:
+    """Clean the rows of a schedule; without days a row is for the whole week, without times for the whole day."""
     times = []
     for row in clean_list(value, field):
         if not isinstance(row, dict):
@@ -120,12 +128,14 @@ def clean_schedule(value: Any, field: str) -> list[Rules]:
 
 
 def clean_utm(value: Any, field: str) -> dict[str, str]:
+    """Clean the UTM parameters, dropping empty ones."""
     if not isinstance(value, dict):
         raise ValidationError({field: "This has members such as utm_source."})
     return {name: clean_text(value[name], 200) for name in UTM if clean_text(value.get(name), 200)}
 
 
 def clean_zone(value: Any, field: str) -> str:
+    """Check that this is an IANA time zone."""
     try:
         return ZoneInfo(str(value)).key
     except (KeyError, ValueError, OSError):
@@ -133,7 +143,7 @@ def clean_zone(value: Any, field: str) -> str:
 
 
 def normalize_country(code: str) -> str:
-    """An ISO 3166 code; the two codes that everybody writes for it although they are not in the norm."""
+    """Normalize a country code to ISO 3166: UK and EL, which many people write, become GB and GR."""
     return {"UK": "GB", "EL": "GR"}.get(code.upper(), code.upper())
 
 
@@ -156,7 +166,7 @@ CLEANERS: dict[str, Callable[[Any, str], Any]] = {
 
 
 def clean_rules(rules: Rules, mode: int) -> Rules:
-    """The rules as they are kept. Raises ValidationError naming the member that is wrong or missing."""
+    """Clean the rules for storing. Raises ValidationError naming the member that is wrong or missing."""
     cleaned = {name: CLEANERS[name](rules[name], name) for name in CLEANERS if rules.get(name)}
     needed = REQUIRED_RULES.get(Mode(mode))
     if needed and not cleaned.get(needed):
@@ -165,7 +175,7 @@ def clean_rules(rules: Rules, mode: int) -> Rules:
 
 
 def list_destinations(rules: Rules) -> Iterator[str]:
-    """Every destination the rules can send somebody to."""
+    """Yield every destination of the rules."""
     for name in ("random", "sequential", "spillover"):
         yield from rules.get(name, ())
     yield from (url for url, _ in rules.get("weighted", ()))

@@ -1,8 +1,8 @@
-"""Writes of this room: links and pixels. What belongs to them is written in `links.belongings`.
+"""Services that write links and pixels; `links.belongings` writes groups, tags, domains, conversions and scripts.
 
 Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope (`links.lookups`);
-services only check that they belong to the link's account. Every refusal is a ValidationError {field: sentence}; a
-refused write changes nothing.
+services only check that they belong to the link's account. Errors are ValidationError {field: sentence}, and then
+nothing is written.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ FLAG_FIELDS = (
 )  # fmt: skip
 MAX_TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
 TIME_FIELDS = ("starts", "expiration_date")
-MAX_NUMBER = 2**63  # what the databases' columns hold
+MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
 MAX_TAGS = 100  # of one link or group
 OwnedRow = TypeVar("OwnedRow", Tag, Conversion, Script)
 FIELDS = frozenset(
@@ -67,27 +67,28 @@ FIELDS = frozenset(
 
 
 def generate_alias(length: int = 7) -> str:
-    """An alias nobody guesses."""
+    """Generate an unguessable alias."""
     return "".join(secrets.choice(ALIAS_LETTERS) for _ in range(length))
 
 
 def clean_alias(alias: str, domain: Domain) -> str:
-    """An alias that may be made on the domain. Raises ValidationError for a taken one, deleted links included."""
+    """Check a new alias on a domain; aliases of deleted links stay reserved. Raises ValidationError."""
     alias = alias.strip()
     if not ALIAS.match(alias):
         raise ValidationError(
             {"alias": "An alias has 1 to 100 letters, digits and - _ . ~ and does not end with a dot."}
         )
     if alias.lower() in RESERVED_ALIASES or alias.lower().endswith(".qr"):
-        raise ValidationError({"alias": f"“{alias}” has a meaning of its own here; choose another alias."})
+        raise ValidationError({"alias": f"“{alias}” is reserved; choose another alias."})
     if Datapoint.objects.filter(domain=domain, alias_key=alias.lower()).exists():
         raise ValidationError(
-            {"alias": f"“{alias}” is taken on {domain.name}; an alias is never given twice, not even after deletion."}
+            {"alias": f"“{alias}” is used on {domain.name}; an alias is never reused, not even after deletion."}
         )
     return alias
 
 
 def parse_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+    """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
@@ -102,7 +103,7 @@ def parse_integer(value: Any, field: str, allowed: Iterable[int] | None = None) 
 
 
 def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
-    """The fields as they are kept. Raises ValidationError; TypeError for a field that does not exist."""
+    """Clean a link's fields for storing. Raises ValidationError; TypeError for a field that does not exist."""
     if unknown := changes.keys() - FIELDS:
         raise TypeError(f"a link has no field {sorted(unknown)}")
     cleaned: dict[str, Any] = {}
@@ -125,6 +126,7 @@ def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
 
 
 def clean_field(name: str, value: Any) -> Any:
+    """Clean one field that needs a check of its own. Raises ValidationError."""
     if name == "mode":
         return parse_integer(value, name, Mode.values)
     if name == "status":
@@ -143,7 +145,7 @@ def clean_field(name: str, value: Any) -> Any:
 
 
 def check_group(account: Account, group: Group | None) -> Group:
-    """Raise ValidationError unless the group is the account's and not deleted; returns it."""
+    """Raise ValidationError unless the group belongs to the account and is not deleted; return it."""
     if group is None or group.account_id != account.pk or group.deleted:
         raise ValidationError({"group": "Specified group does not exist."})
     return group
@@ -157,18 +159,18 @@ def check_domain(account: Account, domain: Domain, field: str = "domain") -> Dom
 
 
 def domain_for_new_link(account: Account, domain: Domain | None) -> Domain:
-    """The domain of a new link. None, and a former domain of the installation, mean the installation's present one."""
+    """Choose the domain of a new link. None and former domains of the installation mean its present one."""
     return system_domain() if domain is None or domain.is_former else check_domain(account, domain)
 
 
 def check_consistency(row: Datapoint) -> None:
-    """What must hold of the row as a whole. Raises ValidationError."""
+    """Clean and check what depends on several fields of a link. Raises ValidationError."""
     if row.kind == Kind.PIXEL:
         return
     row.url = clean_url(row.url)
     row.rules = clean_rules(row.rules or {}, row.mode)
     if row.mode in ROTATORS and row.redirect_type == 301:
-        row.redirect_type = 307  # a browser that keeps a permanent redirect would never rotate again
+        row.redirect_type = 307  # browsers cache a permanent redirect, and a cached one would never rotate
     check_loops(row)
 
 
@@ -195,7 +197,7 @@ def datapoint_create(
     scripts: Sequence[Script] | None = None,
     **fields: Any,
 ) -> Datapoint:
-    """A new link or pixel. Without an alias it gets one, without a group the account's first."""
+    """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
     link_domain = domain_for_new_link(account, domain)
     row = Datapoint(account=account, kind=parse_integer(kind, "kind", Kind.values), domain=link_domain)
@@ -213,13 +215,14 @@ def datapoint_create(
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        raise ValidationError({"alias": f"“{row.alias}” is taken on {link_domain.name}."}) from None
+        raise ValidationError({"alias": f"“{row.alias}” is used on {link_domain.name}."}) from None
     set_related_rows(row, tags=tags, conversions=conversions, scripts=scripts)
     transaction.on_commit(known.refresh_soon)
     return row
 
 
 def find_free_alias(domain: Domain) -> str:
+    """Generate an alias that is free on the domain, longer ones after collisions."""
     for length in (7, 8, 10, 16):
         alias = generate_alias(length)
         if not Datapoint.objects.filter(domain=domain, alias_key=alias).exists():
@@ -228,7 +231,7 @@ def find_free_alias(domain: Domain) -> str:
 
 
 def get_or_create_default_group(account: Account) -> Group:
-    """The group of links nobody put into one."""
+    """Return the account's first group, for links created without one; create it if there is none."""
     group = Group.objects.filter(account=account, deleted=None).order_by("pk").first()
     return group or Group.objects.create(account=account, name="Links")
 
@@ -242,7 +245,7 @@ def datapoint_update(
     scripts: Sequence[Script] | None = None,
     **changes: Any,
 ) -> Datapoint:
-    """Change fields; what is not named stays. The alias and the domain stay for ever."""
+    """Change the named fields. The alias and the domain never change."""
     datapoint.refresh_from_db(
         from_queryset=Datapoint.objects.select_for_update()
     )  # so that a concurrent change is kept
@@ -261,14 +264,14 @@ def datapoint_update(
 
 @transaction.atomic
 def datapoint_delete(*, datapoint: Datapoint) -> None:
-    """The link stops for good; its statistics stay readable and its alias stays taken."""
+    """Delete a link for good; its statistics stay and its alias stays reserved."""
     datapoint.status = Status.DELETED
     datapoint.save(update_fields=["status"])
     transaction.on_commit(known.refresh_soon)
 
 
 def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
-    """Pause the active links among `rows`; returns how many."""
+    """Pause the active links among `rows`; return how many."""
     active = rows.filter(status=Status.ACTIVE)
     if not active.exists():
         return 0
@@ -303,7 +306,7 @@ def set_related_rows(
 
 
 def check_rows(account: Account, rows: Sequence[OwnedRow], field: str, what: str) -> Sequence[OwnedRow]:
-    """Raise ValidationError unless all rows are the account's and not deleted; returns them."""
+    """Raise ValidationError unless all rows belong to the account and are not deleted; return them."""
     for row in rows:
         if row.account_id != account.pk or getattr(row, "deleted", None):
             raise ValidationError({field: f"Specified {what} does not exist."})
@@ -320,7 +323,7 @@ def get_or_create_tags(account: Account, tags: Sequence[Tag | str]) -> list[Tag]
 
 
 def get_or_create_tag(account: Account, name: str) -> Tag | None:
-    """The account's tag of that name whatever its case, made if it is missing; None for an empty name."""
+    """Find the account's tag by name, ignoring case, or create it; None for an empty name."""
     name = name.replace("\x00", "").strip()[:100]
     if not name:
         return None

@@ -1,4 +1,4 @@
-"""Questions about links, asked of the one engine: an account's links count under the account's own number."""
+"""Queries about links. The events of an account's links carry the account's id as their site."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ COUNT_METRICS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
-MAX_FILTER_VALUES = 50_000  # values in one filter; the request to the event store stays below a megabyte
+MAX_FILTER_VALUES = 50_000  # of one filter, so that the request to the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
 
 
 def is_any_of(dimension: str, *values: object) -> Row:
-    """A filter: the dimension is one of the values, split into conditions of as many values as the engine accepts."""
+    """Build a filter: the dimension is one of the values; split into conditions of as many values as the engine
+    accepts."""
     texts = [str(value) for value in values]
     parts = [
         {"dimension": dimension, "operator": "is", "value": texts[first : first + MOST_VALUES]}
@@ -33,7 +34,7 @@ def is_any_of(dimension: str, *values: object) -> Row:
 
 
 def build_scope_filter(scope: LinkScope) -> Where:
-    """A filter: only what the membership may see. Nothing granted matches nothing."""
+    """Build a filter for what the membership may see. Without grants it matches nothing."""
     if scope.sees_all:
         return []
     parts = []
@@ -45,7 +46,7 @@ def build_scope_filter(scope: LinkScope) -> Where:
 
 
 def limit_period(scope: LinkScope, period: Period) -> Period:
-    """Cut off the part of a period that the membership may not see; at least one day remains."""
+    """Limit a period to what the membership may see; at least one day remains."""
     if scope.visible_since is None or period.start >= scope.visible_since:
         return period
     return replace(period, start=scope.visible_since, end=max(period.end, scope.visible_since + timedelta(days=1)))
@@ -54,7 +55,7 @@ def limit_period(scope: LinkScope, period: Period) -> Period:
 def query_totals(
     account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNT_METRICS
 ) -> Row:
-    """The counts of the period."""
+    """Query the totals of a period."""
     return ask(Query(sites=(account.pk,), period=period, metrics=metrics, where=where or None), now=now).rows[0]
 
 
@@ -70,7 +71,7 @@ def query_by_dimension(
     fill: bool = True,
     offset: int = 0,
 ) -> list[Row]:
-    """The counts by one dimension: a list of rows."""
+    """Query the counts by one dimension, as a list of rows."""
     query = Query(
         sites=(account.pk,), period=period, metrics=metrics, dimensions=(dimension,), where=where or None,
         limit=limit, order=order, fill=fill, offset=offset,
@@ -86,7 +87,7 @@ def query_by_id(
     now: datetime,
     metrics: tuple[str, ...] = COUNT_METRICS,
 ) -> dict[int, Row]:
-    """The counts by link, group or conversion, of all that have any: number -> row."""
+    """Query the counts by link, group or conversion, of all that have any: id -> row."""
     counts: dict[int, Row] = {}
     for offset in range(0, MOST_OFFSET, MOST_ROWS):
         order = ((dimension, "asc"),)
@@ -100,7 +101,7 @@ def query_by_id(
 
 
 def query_web_totals(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
-    """What the visits a link started did on the account's tracked sites, and the currency; None without a site."""
+    """Query what visits that a link started did on the account's sites, with the currency; None without a site."""
     sites = find_sites_reached(account, period, link_id, now)
     if not sites:
         return None
@@ -111,13 +112,14 @@ def query_web_totals(account: Account, period: Period, link_id: int, now: dateti
 
 
 def split_sites(account: Account) -> list[tuple[int, ...]]:
-    """The numbers of the account's sites, in parts of as many as one question may name."""
+    """Return the ids of the account's sites, in parts of as many as one query may name."""
     numbers = list(Site.objects.filter(account=account, deleted=None).order_by("pk").values_list("pk", flat=True))
     return [tuple(numbers[first : first + MOST_SITES]) for first in range(0, len(numbers), MOST_SITES)]
 
 
 def find_sites_reached(account: Account, period: Period, link_id: int, now: datetime) -> tuple[int, ...]:
-    """The account's sites for a question about a link: all, or with too many of them those that it led visits to."""
+    """Find the account's sites for a query about a link: all, or if there are too many, those with most visits from
+    it."""
     chunks = split_sites(account)
     if len(chunks) <= 1:
         return chunks[0] if chunks else ()
@@ -129,7 +131,7 @@ def find_sites_reached(account: Account, period: Period, link_id: int, now: date
 
 
 def count_joined_clicks(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:
-    """(clicks whose visit is known, clicks that went to one of the account's tracked sites)."""
+    """Count (clicks joined to a visit, clicks that led to one of the account's tracked sites)."""
     sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:50])
     if not sites:
         return 0, 0
@@ -145,4 +147,5 @@ def count_joined_clicks(account: Account, period: Period, now: datetime, link_id
 
 
 def escape_domain(domain: str) -> str:
+    """Escape a domain for a regular expression, without `www.`."""
     return domain.removeprefix("www.").replace(".", r"\.")

@@ -1,10 +1,10 @@
-"""One thread from the click to the visit it starts, and from there to revenue.
+"""Attribution of visits to the click that started them.
 
-Two ways, both in memory and bounded (shared through Redis where several processes serve):
-- with the query parameter: the destination carries the click's word (`ffclid`), and the first view with it within
-  half an hour takes it, so an address that is passed on joins nobody else;
-- without (a page that drops unknown parameters): the first view on the destination's host by the same address and
-  user agent within two minutes.
+There are two ways, both in bounded memory (shared through Redis if several processes serve):
+- by parameter: the destination's URL carries the click's token (`ffclid`). The first view with it within half an hour
+  is joined, so passing the URL on to somebody else joins nothing.
+- by client, for pages that drop unknown parameters: the first view on the destination's host from the same address
+  and user agent within two minutes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ClickTrace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
 
 
 class ClickTraceCache:
-    """The last click of an address and user agent."""
+    """The last click of each client (address and user agent), at most `max_traces` of them."""
 
     def __init__(self, most: int = MAX_TRACES) -> None:
         self.max_traces = most
@@ -56,7 +56,7 @@ class ClickTraceCache:
             self._last.clear()
 
     def __bool__(self) -> bool:
-        """Whether there may be any: most sites are reached by no tracked link."""
+        """Return whether there may be traces. Most installations have none, which saves hashing every view."""
         return bool(self._last) or shared.redis() is not None
 
 
@@ -65,12 +65,12 @@ landings = DeduplicationWindow("landed", PARAMETER_SECONDS, 200_000)
 
 
 def hash_client(ip: str, user_agent: str) -> int:
-    """The key of an address and user agent; never stored."""
+    """Hash an address and user agent into the key of a client; it is never stored on disk."""
     return hash_to_integer(b"trace", f"{ip}|{user_agent}")
 
 
 def remember_click(click: tokens.ClickToken, account_id: int, host: str, ip: str, user_agent: str) -> None:
-    """A click left for `host`."""
+    """Remember that a click was redirected to `host`."""
     trace = {
         "click_id": click.click_id,
         "link_id": click.link_id,
@@ -82,7 +82,7 @@ def remember_click(click: tokens.ClickToken, account_id: int, host: str, ip: str
 
 
 def find_recent_click(ip: str, user_agent: str, at: float) -> tokens.ClickToken | None:
-    """The click this address and user agent made in the last half hour."""
+    """Find the last click of this address and user agent in the last half hour."""
     trace = click_traces.get(hash_client(ip, user_agent))
     if trace is None or not 0 <= at - trace["at"] + 1 <= CONVERSION_SECONDS:
         return None
@@ -90,7 +90,7 @@ def find_recent_click(ip: str, user_agent: str, at: float) -> tokens.ClickToken 
 
 
 def columns(hit: Hit, site: SiteFacts, event: Event) -> Event:
-    """The columns that join a view to the click that led to it; {} for a view no click led to."""
+    """Build the columns that join a view to the click that led to it; {} if there was none."""
     if hit.kind != "view":
         return {}
     at = hit.now.timestamp()
@@ -113,7 +113,7 @@ def find_columns_by_parameter(hit: Hit, site: SiteFacts, at: float) -> Event:
     link = known.link(click.link_id)
     if link is None or link.account_id != site.account_id:
         return {}
-    if not landings.is_first(click.click_id, at):  # somebody passed the address on, or loaded the page again
+    if not landings.is_first(click.click_id, at):  # the URL was passed on, or the page reloaded
         return {}
     trace = click_traces.get(hash_client(hit.ip, hit.user_agent))
     if trace and trace.get("click_id") == click.click_id:

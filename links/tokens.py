@@ -1,7 +1,7 @@
-"""A click in a word: what a destination, a cookie or another server hands back to say which click it was.
+"""Click tokens: signed values that destinations, cookies and other servers return to identify a click.
 
-The word carries the click's and the link's number and its time, and a keyed hash, so that a conversion is
-attributed without asking a database and nobody can make one up. 22 bytes, 30 characters, URL-safe.
+A token carries the ids of click and link, the time, and a keyed hash, so that conversions are attributed without a
+database and tokens cannot be forged. 22 bytes, as 30 URL-safe characters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RANDOM_BATCH = 512
 
 
 class ClickToken(NamedTuple):
-    """One click: its number below 2**53, its link, when (Unix seconds)."""
+    """One click: its id below 2**53, its link's id, its time (Unix seconds)."""
 
     click_id: int
     link_id: int
@@ -31,9 +31,8 @@ class ClickToken(NamedTuple):
 
 
 NO_CLICK = ClickToken(0, 0, 0)
-_random_numbers: list[
-    int
-] = []  # random numbers for the next clicks; to ask the system for each costs as much as a look-up
+# Ids for the next clicks, drawn in batches: a system call for each would take as long as looking up the link
+_random_numbers: list[int] = []
 os.register_at_fork(after_in_child=_random_numbers.clear)
 
 
@@ -49,14 +48,14 @@ def _compute_mac(body: bytes, secret: str = "") -> bytes:
 
 
 def _is_authentic(body: bytes, mac: bytes) -> bool:
-    """Whether the MAC was made with SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
+    """Return whether the MAC was made with SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
     if hmac.compare_digest(mac, _compute_mac(body)):
         return True
     return any(hmac.compare_digest(mac, _compute_mac(body, old)) for old in setting("SECRET_KEY_FALLBACKS"))
 
 
 def new_click_id() -> int:
-    """A number from 1 to 2**53 - 1 that nobody guesses."""
+    """Draw an unguessable id from 1 to 2**53 - 1."""
     try:
         return _random_numbers.pop() or 1
     except IndexError:
@@ -65,13 +64,13 @@ def new_click_id() -> int:
 
 
 def encode_token(click: ClickToken) -> str:
-    """The word for a click."""
+    """Encode a click as a signed token."""
     body = click.click_id.to_bytes(7, "big") + click.link_id.to_bytes(5, "big") + click.at.to_bytes(4, "big")
     return base64.urlsafe_b64encode(body + _compute_mac(body)).rstrip(b"=").decode()
 
 
 def decode_token(word: str) -> ClickToken | None:
-    """The click a word stands for; None for anything this installation did not make."""
+    """Decode a token; None for anything that this installation did not sign."""
     if len(word) != TOKEN_LENGTH or not word.isascii():
         return None
     try:
@@ -80,7 +79,7 @@ def decode_token(word: str) -> ClickToken | None:
         return None
     body, mac = raw[:16], raw[16:]
     if not _is_authentic(body, mac) or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != word:
-        return None  # the last letter has bits to spare; each click has one word all the same
+        return None  # the last character has unused bits; only one encoding of each click is valid
     return ClickToken(
         int.from_bytes(body[:7], "big"), int.from_bytes(body[7:12], "big"), int.from_bytes(body[12:], "big")
     )

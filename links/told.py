@@ -1,4 +1,4 @@
-"""The condition on destinations: told when some are dead, and when they are found again."""
+"""The alert condition on destinations of links: it fires when some die and when they recover."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sites.alerts.models import Alert
 from sites.alerts.services import quiet
 
 MAX_LISTED = 20
-MAX_SEARCH = 500  # characters of an address that are looked for
+MAX_SEARCH = 500  # characters
 
 
 def evaluate_dead_destinations(alert: Alert, now: datetime) -> Sequence[Firing]:
-    """Destinations of the account's links that died or were found again since this alert was told last."""
-    if quiet(alert, now):  # what happens meanwhile is told together afterwards
+    """Find destinations of the account's links that died or recovered since this alert last fired."""
+    if quiet(alert, now):  # what happens meanwhile is reported in one notification afterwards
         return []
     rows = Destination.objects.filter(datapoint__account_id=alert.site.account_id)
     words = str(alert.parameters.get("contains") or "").strip()[:MAX_SEARCH]
@@ -35,7 +35,8 @@ def evaluate_dead_destinations(alert: Alert, now: datetime) -> Sequence[Firing]:
 
 
 def build_notification(alert: Alert, died: list[Destination], alive: list[Destination]) -> Firing:
-    """The words of an occasion; its key names the destinations and since when, so that it is told once."""
+    """Build one notification for these destinations. Its deduplication key changes only when a destination dies or
+    recovers, so nobody is notified twice."""
     rows = [*died, *alive]
     lines = [f"{tracking_url(row.datapoint)} leads to {row.url}\n  {row.cause or 'It works again.'}" for row in rows]
     if len(lines) > MAX_LISTED:
@@ -52,11 +53,12 @@ def build_notification(alert: Alert, died: list[Destination], alive: list[Destin
 
 
 def serialize_destinations(rows: list[Destination]) -> list[dict[str, object]]:
+    """Serialize destinations for the notification's payload, at most MAX_LISTED."""
     return [{"link": row.datapoint_id, "url": row.url, "cause": row.cause} for row in rows[:MAX_LISTED]]
 
 
 def format_subject(died: list[Destination], alive: list[Destination]) -> str:
-    """One destination by its link's name, several by their number."""
+    """Format the subject: one destination by its link's name, several by their number."""
     what = "leads nowhere" if died else "works again"
     rows = died or alive
     if len(rows) == 1:
@@ -69,7 +71,7 @@ CONDITIONS = (
         CONDITION, "A link leads nowhere",
         "A destination of one of the account's active links fails twice in ten minutes: its name does not resolve, "
         "its certificate is wrong, nothing answers, or an error (4xx, 5xx; not 401, 403 and 429, by which servers "
-        "turn programs away) does. Asked every six hours. Told again when it works.",
+        "reject programs) does. Checked every six hours; you are also notified when it works again.",
         (Parameter("contains", "Only destinations with", "", "A word of the address; empty: all"),),
         evaluate_dead_destinations,
     ),

@@ -1,6 +1,6 @@
-"""What a link's host keeps in a visitor's browser: the last clicks' words, and how far a spillover walk got.
+"""The cookies of links: tokens of a browser's last clicks, and its position in each spillover list.
 
-Cookies of the link's host only, http-only; a link with light tracking sets none.
+They belong to the link's host and are HTTP-only; a link with light tracking sets none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPILLOVER_SECONDS = 365 * 86_400
 
 
 class LinkCookies:
-    """The cookies of one request, read leniently."""
+    """The cookies of one request; malformed values are ignored."""
 
     __slots__ = ("encoded_tokens", "spillover_steps")
 
@@ -46,20 +46,20 @@ class LinkCookies:
                 self.spillover_steps[int(name[len(SPILLOVER_COOKIE_PREFIX) :])] = int(value)
 
     def decode_tokens(self) -> list[tokens.ClickToken]:
-        """The clicks this browser made, newest first; words nobody here made are left out."""
+        """Decode the clicks of this browser, newest first; forged tokens are left out."""
         return [click for word in self.encoded_tokens if (click := tokens.decode_token(word)) is not None]
 
     def build_clicks_cookie(self, click: LinkClick, secure: bool) -> list[Header]:
-        """The header that adds this click, for links that count conversions."""
+        """Build the header that adds this click, for links that count conversions."""
         if not click.link.conversions:
             return []
-        word = click.encoded_token or tokens.encode_token(click.token)
-        value = ".".join([word, *(old for old in self.encoded_tokens if old != word)][:MAX_CLICKS])
+        token = click.encoded_token or tokens.encode_token(click.token)
+        value = ".".join([token, *(old for old in self.encoded_tokens if old != token)][:MAX_CLICKS])
         return [build_cookie(CLICKS_COOKIE, value, CLICK_SECONDS, secure)]
 
 
 def build_spillover_cookies(click: LinkClick, secure: bool) -> list[Header]:
-    """One step further for every spillover link on the way."""
+    """Build the headers that advance the visitor in the list of every spillover link of the click."""
     if click.destination_host:  # a plain link
         return []
     return [
@@ -75,6 +75,6 @@ def build_spillover_cookies(click: LinkClick, secure: bool) -> list[Header]:
 
 
 def build_cookie(name: str, value: str, seconds: int, secure: bool) -> Header:
-    """A cookie a conversion pixel in another site's page may send back, where the connection allows it."""
+    """Build a cookie that a conversion pixel on another site's page may send back, if the connection is encrypted."""
     rule = "SameSite=None; Secure" if secure else "SameSite=Lax"
     return b"set-cookie", f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; {rule}".encode()

@@ -1,7 +1,8 @@
-"""Destinations that are watched: those of links in accounts with an alert on dead destinations.
+"""Checks of destinations, for accounts with an alert on dead destinations.
 
-Which ones is worked out anew each round. Each is asked every six hours, and ten minutes after a failure; it is dead
-when it failed twice in a row. A server that only turns programs away (401, 403, 429) is not dead.
+Each round first updates which destinations are watched. A destination is checked every six hours, and ten minutes
+after a failure; after two failures in a row it is dead. Statuses by which servers reject bots (401, 403, 429) are no
+failures.
 """
 
 from __future__ import annotations
@@ -25,10 +26,8 @@ from sites.uptime.services import monitor_url_set
 
 CONDITION = "link"
 CHECK_INTERVAL, RETRY_INTERVAL = timedelta(hours=6), timedelta(minutes=10)
-CLAIM_DURATION = timedelta(
-    minutes=1
-)  # of an address that is being asked; a worker that dies leaves it to the next round
-MAX_LINKS = 2_000  # of one account: those made last
+CLAIM_DURATION = timedelta(minutes=1)  # afterwards a destination whose worker died is due again
+MAX_LINKS = 2_000  # of one account: the newest
 MAX_ADDRESSES = 10  # of one link
 MAX_RUNNING, MAX_PER_ACCOUNT = 30, 10
 ROUND_SECONDS = 240.0
@@ -37,7 +36,7 @@ BOT_REJECTION_STATUSES = frozenset({401, 403, 407, 429, 999})
 
 
 def destinations_check(*, now: datetime) -> int:
-    """One round: what is watched is brought up to date, what is due is asked; the number of addresses asked."""
+    """Run one round: update the watched destinations, then check those that are due; return how many were checked."""
     update_watched_destinations(now)
 
     def write(done: list[FinishedJob[Destination, str | None]]) -> None:
@@ -55,8 +54,8 @@ def destinations_check(*, now: datetime) -> int:
 
 
 def update_watched_destinations(now: datetime) -> None:
-    """Watch the addresses of all active links of the accounts that asked for it, and no others. If the addresses of a
-    link cannot be read, the ones watched so far stay."""
+    """Watch exactly the destinations of active links in accounts with the alert enabled. If the destinations of a link
+    cannot be determined, its present ones stay."""
     accounts = Alert.objects.filter(condition=CONDITION, enabled=True, site__deleted=None)
     domains = load_domains_by_name()
     watched: set[int] = set()
@@ -75,7 +74,8 @@ def update_watched_destinations(now: datetime) -> None:
 
 
 def watch_link(link: Datapoint, domains: dict[str, Domain], now: datetime) -> Iterable[int]:
-    """The rows of the link's addresses, made where they are missing. Links to our own links are left to those."""
+    """Return the ids of the rows of the link's destinations, created where missing. Links of this installation are left
+    out, since they have their own."""
     urls = (url for url in list_link_destinations(link) if "[" not in url and find_nested_link(url, domains) is None)
     addresses = list(dict.fromkeys(urls))[:MAX_ADDRESSES]
     existing = {row.digest: row for row in link.watched_destinations.all()}
@@ -90,7 +90,7 @@ def watch_link(link: Datapoint, domains: dict[str, Domain], now: datetime) -> It
 
 
 def update_link_monitors() -> None:
-    """A monitor made for a link asks where the link leads now; it rests while the link does."""
+    """Update monitors made for links: they follow the link's destination, and pause while it is not active."""
     monitors = {row.link_id: row for row in Monitor.objects.exclude(link_id=None)}
     linked = Monitor.objects.exclude(link_id=None).values("link_id")
     for link in Datapoint.objects.filter(pk__in=linked):
@@ -105,7 +105,7 @@ def update_link_monitors() -> None:
 
 
 def claim_due(slots: Slots, now: datetime, until: datetime) -> list[Job[Destination]]:
-    """Claim addresses that are due, as far as there are slots, until a moment by which they have been asked."""
+    """Claim due destinations, as many as there are slots, until a time by which they have been checked."""
     due = Destination.objects.filter(next_due__lte=now)
     positions = dict(choose_rows(due, "datapoint__account_id", "next_due", slots))
     rows = (row for row in due.filter(pk__in=list(positions)) if claim_destination(row, until))
@@ -113,12 +113,13 @@ def claim_due(slots: Slots, now: datetime, until: datetime) -> list[Job[Destinat
 
 
 def claim_destination(row: Destination, until: datetime) -> bool:
+    """Claim a destination by compare-and-swap; return False if another worker has it."""
     mine = Destination.objects.filter(pk=row.pk, next_due=row.next_due)
     return bool(mine.update(next_due=until))
 
 
 async def check_destination(row: Destination) -> str | None:
-    """Check an address; returns what is wrong, "" if nothing is, None if the request could not be sent."""
+    """Check a destination; return what is wrong, "" if nothing is, None if the request could not be sent."""
     try:
         return await find_problem(row.url)
     except OutboundNotMade:
@@ -126,7 +127,7 @@ async def check_destination(row: Destination) -> str | None:
 
 
 async def find_problem(url: str) -> str:
-    """Why nobody finds anything at the address, as a sentence; "" when somebody does. Raises OutboundNotMade."""
+    """Find why a URL does not work, as a sentence; "" if it does. Raises OutboundNotMade."""
     try:
         answer = await fetch_async(url, headers={"User-Agent": AGENT}, timeout=TIMEOUT, most_bytes=MAX_BYTES)
     except OutboundNotMade:
@@ -140,8 +141,8 @@ async def find_problem(url: str) -> str:
 
 @transaction.atomic
 def store_result(row: Destination, cause: str | None, now: datetime) -> None:
-    """Store the result of a check: the first failure is checked again soon, the second one counts. If the request could
-    not be sent, the state stays."""
+    """Store the result of a check: after the first failure it is checked again soon, after the second it is dead. If
+    the request could not be sent, the state stays."""
     if cause is None:
         Destination.objects.filter(pk=row.pk).update(next_due=now + CHECK_INTERVAL)
         return

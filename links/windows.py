@@ -1,7 +1,7 @@
-"""What clicks need to remember: who was here in the last half hour, how many there were, what was counted.
+"""Deduplication of clicks and conversions within a time window, and the click numbers of links.
 
-In one process memory is enough; where several serve (REDIS_URL) Redis decides, and memory goes on when it is away.
-Every memory is bounded, and filled again at the start from what is stored.
+One process keeps them in memory. With several (REDIS_URL) Redis decides, and memory is the fallback while Redis is
+unavailable. All memory is bounded, and restored from the store at the start (`links.rebuild`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tracking.salts import salt
 
 UNIQUE_SECONDS = 1800
 MAX_KEYS = 1_000_000
-# What this process counted alone while Redis was away counts, too
+# Includes clicks that this process counted alone while Redis was unavailable
 NEXT_COUNT_SCRIPT = """
 local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1])) + 1
 redis.call('SET', KEYS[1], next)
@@ -27,12 +27,12 @@ return next
 
 
 def hash_address(ip: str, day: date) -> int:
-    """A day's number for an address: enough to know it again within the day, useless after the salt is gone."""
+    """Hash an address with the day's salt: recognisable within the day, useless once the salt is destroyed."""
     return hash_to_integer(salt(day), ip)
 
 
 def hash_address_for_window(ip: str, now: datetime) -> tuple[int, ...]:
-    """The address's number today and, in the first half hour of a day, yesterday's."""
+    """Hash an address for today and, in the first half hour of a day, also for yesterday."""
     today = now.date()
     if now.hour == 0 and now.minute < 30:
         return hash_address(ip, today), hash_address(ip, today - timedelta(days=1))
@@ -40,13 +40,13 @@ def hash_address_for_window(ip: str, now: datetime) -> tuple[int, ...]:
 
 
 def hash_to_integer(key: bytes, text: str) -> int:
-    """A keyed hash as an integer from 1 to 2**53 - 1; a third of the time an HMAC takes."""
+    """Compute a keyed hash as an integer from 1 to 2**53 - 1; BLAKE2 takes a third of the time of an HMAC."""
     digest = blake2b(text.encode("utf-8", "replace"), key=key, digest_size=7).digest()
     return int.from_bytes(digest, "big") >> 3 or 1
 
 
 class DeduplicationWindow:
-    """First of its key within `seconds`: exact, bounded, the same for all processes that share a Redis."""
+    """Decides whether a key is the first of its kind within `seconds`; one decision for all processes with a Redis."""
 
     def __init__(self, name: str, seconds: int, most: int = MAX_KEYS) -> None:
         self.name, self.seconds, self.max_keys = name, seconds, most
@@ -54,7 +54,7 @@ class DeduplicationWindow:
         self._lock = threading.Lock()
 
     def is_first(self, key: Any, at: float, *older: Any) -> bool:
-        """Whether `key` (and none of its `older` names) was not first in the `seconds` before `at`; notes it."""
+        """Note `key`; return whether neither it nor one of its `older` names occurred in the `seconds` before `at`."""
         answer = self._is_first_in_redis(key, at, older) if shared.redis() is not None else None
         if answer is not None:
             if answer:
@@ -75,7 +75,7 @@ class DeduplicationWindow:
         return shared.first(f"footfall:{self.name}:{key}", at, self.seconds, names)
 
     def remember(self, key: Any, at: float) -> None:
-        """Note what is known from the store (at start), oldest first."""
+        """Restore a key from the store (at the start), oldest first."""
         with self._lock:
             self._note(key, at)
 
@@ -95,7 +95,7 @@ class DeduplicationWindow:
             self._first_times.popitem(last=False)
 
     def publish(self, now: float) -> None:
-        """Tell a Redis that may have lost its memory what this process knows (at start); what it knows stays."""
+        """Copy this process's keys to Redis, which may have lost its own (at the start); existing keys stay."""
         with self._lock:
             known = [(key, at) for key, at in self._first_times.items() if now - at < self.seconds]
         for begin in range(0, len(known), 5_000):
@@ -111,14 +111,14 @@ class DeduplicationWindow:
 
 
 class ClickCounters:
-    """How many clicks a link had: strict, each number handed out once."""
+    """The number of clicks of each link; every click gets its own number."""
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def next(self, link_id: int) -> int:
-        """This click's number, beginning with 1."""
+        """Count a click; return its number, from 1."""
         count = shared.together(lambda client: self._next_in_redis(client, link_id))
         if count is not None:
             self.seed(link_id, count)
@@ -128,11 +128,11 @@ class ClickCounters:
             return self._counts[link_id]
 
     def peek(self, link_id: int) -> int:
-        """How many there were, without counting one."""
+        """Return the number of clicks without counting one."""
         return self._counts.get(link_id, 0)
 
     def seed(self, link_id: int, count: int) -> None:
-        """What the store knows (at start); never counts backwards."""
+        """Restore a count from the store (at the start); never lowers it."""
         with self._lock:
             self._counts[link_id] = max(count, self._counts.get(link_id, 0))
 
@@ -152,13 +152,14 @@ click_counters = ClickCounters()
 
 
 def is_unique_click(link_id: int, keys: tuple[int, ...], now: datetime) -> bool:
-    """Whether this is the first click of the address (its `address_keys`) on the link in 30 minutes."""
+    """Return whether an address (hashed by `hash_address_for_window`) clicks the link for the first time in 30
+    minutes."""
     older = [f"{link_id}:{key}" for key in keys[1:]]
     return unique_clicks.is_first(f"{link_id}:{keys[0]}", now.timestamp(), *older)
 
 
 def forget() -> None:
-    """Know nothing, as in a fresh process (tests)."""
+    """Empty everything, as in a new process (for tests)."""
     unique_clicks.forget()
     counted_conversions.forget()
     click_counters.forget()

@@ -109,7 +109,7 @@ def test_a_refusal_stands_beside_its_field(page: Client, account: Account, link:
     answer = page.post("/links/new", form(account, url="javascript:alert(1)"))
     assert answer.status_code == 400 and b"begins with http" in answer.content
     answer = page.post("/links/new", form(account, alias="offer"))
-    assert b"is taken on" in answer.content
+    assert b"is used on" in answer.content
 
 
 def test_many_links_change_at_once(page: Client, account: Account, link: Datapoint) -> None:

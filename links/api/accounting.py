@@ -1,4 +1,4 @@
-"""The account, its plan, its lists, its guests and what they may see."""
+"""Operations on the account, its plan, its lists, its guests and their grants."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DENVER_NUMBER = 82  # the one number of the old server's table that is known
 
 
 def list_zones() -> list[str]:
-    """Time zones by number: IANA's in order of their names, with the one known number in its place."""
+    """List the time zones by ClickMeter's numbers: IANA's by name, except the one number that is documented."""
     names = sorted(
         name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
     )
@@ -57,7 +57,7 @@ ZONE_NUMBERS = {name: number for number, name in enumerate(ZONES)}
 
 
 def account_get(request: ApiRequest) -> Json:
-    """The account as its master sees it; a guest sees themselves."""
+    """Serialize the account; a guest gets their own data instead."""
     account, member = request.account, request.scope.membership
     user = member.user if member.pk else owner_of(account)
     name = user.name if user is not None and member.accepted else ""
@@ -99,7 +99,7 @@ def check_unchangeable_fields(request: ApiRequest, body: Json) -> None:
 
 
 def parse_zone(request: ApiRequest, body: Json) -> str:
-    """The IANA zone of a number, an IANA name or a Windows name. Raises Failure (400)."""
+    """Parse a time zone: a number, an IANA name or a Windows name. Raises Failure (400)."""
     number = parse_integer(body.get("timezone"), -1)
     requested = parse.parse_text(body.get("timezonename") or body.get("timezone"))
     present = request.account.timezone
@@ -113,7 +113,7 @@ def parse_zone(request: ApiRequest, body: Json) -> str:
 
 
 def plan(request: ApiRequest) -> Json:
-    """What the account may have and has used this month."""
+    """Return the account's limits and what it has used this month."""
     request.require_manager()
     account, limits = request.account, request.account.limits
     start = request.now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -137,6 +137,8 @@ def plan(request: ApiRequest) -> Json:
 
 
 def entry_list(listing: str) -> Any:
+    """Build the handler that lists one of the account's lists."""
+
     def handler(request: ApiRequest) -> Json:
         request.require_manager()
         offset, limit = request.get_page()
@@ -147,6 +149,8 @@ def entry_list(listing: str) -> Any:
 
 
 def entry_create(listing: str) -> Any:
+    """Build the handler that adds an entry to a list."""
+
     def handler(request: ApiRequest) -> Json:
         request.require_manager()
         value = request.body.get("ip" if listing == Listing.BLACKLIST else "name")
@@ -158,6 +162,8 @@ def entry_create(listing: str) -> Any:
 
 
 def entry_delete(listing: str) -> Any:
+    """Build the handler that deletes an entry of a list."""
+
     def handler(request: ApiRequest, **path: str) -> Json:
         request.require_manager()
         code = next(iter(path.values())).upper()
@@ -183,11 +189,12 @@ GUEST_NAME = Coalesce(
 
 
 def format_guest_name(row: Membership) -> str:
-    """The name that the account gave its guest, else the user's name if the guest has accepted."""
+    """Return the name that the account gave its guest, else the user's name if the guest has accepted."""
     return str(row.options.get("guestName") or (row.user.name if row.accepted else ""))
 
 
 def filter_guests(request: ApiRequest) -> QuerySet[Membership]:
+    """Filter and order the account's guests. Raises Failure (403) for guests."""
     request.require_manager()
     rows = Membership.objects.filter(account=request.account, role=Role.GUEST).select_related("user", "account")
     rows = rows.annotate(guest_name=GUEST_NAME)
@@ -201,6 +208,7 @@ def filter_guests(request: ApiRequest) -> QuerySet[Membership]:
 
 
 def find_guest(request: ApiRequest, number: int) -> Membership:
+    """Find a guest of the account. Raises Failure (404)."""
     row = filter_guests(request).filter(pk=number).first()
     if row is None:
         raise not_found("guest")
@@ -208,12 +216,12 @@ def find_guest(request: ApiRequest, number: int) -> Membership:
 
 
 def serialize_guest(row: Membership) -> Json:
-    """A guest as the account sees them; of a pending guest only what the account wrote."""
+    """Serialize one guest; a pending one only with what the account wrote."""
     return serialize_guests([row])[0]
 
 
 def serialize_guests(rows: list[Membership]) -> list[Json]:
-    """Guests as the account sees them; their grants are read in one query."""
+    """Serialize guests; their grants are read in one query."""
     prefetch_related_objects(rows, "grants")
     granted = Grant.objects.filter(membership__in=rows, kind="datapoint").values("object_id")
     accounts = {row.account_id for row in rows}
@@ -222,7 +230,7 @@ def serialize_guests(rows: list[Membership]) -> list[Json]:
 
 
 def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
-    """One guest; the password is nowhere readable. `kinds`: link or pixel, by number."""
+    """Serialize a guest, never with a password. `kinds`: link or pixel, by id."""
     options = row.options
     grants = [(grant.kind, grant.object_id) for grant in row.grants.all()]
     shared = [kinds[number] for kind, number in grants if kind == "datapoint" and number in kinds]
@@ -261,7 +269,7 @@ INNER_OPTION_NAMES = {name.lower(): name for names in guests.FLAG_OPTIONS.values
 
 
 def parse_guest_options(body: Json) -> Json:
-    """Lower-case members of a body under the names they are kept by."""
+    """Parse the lower-case members of a body into a guest's options."""
     options: Json = {}
     for name, value in body.items():
         option = OPTION_NAMES.get(name)
@@ -317,6 +325,7 @@ def guest_delete(request: ApiRequest, guestId: int) -> Json:
 
 
 def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
+    """Filter a guest's grants by the request's parameters."""
     rows = guest.grants.filter(kind__in=("group", "datapoint")).order_by("pk")
     if kind := request.get_choice("entityType", ("", "datapoint", "group")):
         rows = rows.filter(kind=kind)
@@ -327,7 +336,7 @@ def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
 
 
 def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
-    """Grants with the names of their objects, which are read in one query per kind."""
+    """Serialize grants with the names of their objects, which are read in one query per kind."""
     groups = request.scope.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
     links = request.scope.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
     objects: dict[str, Any] = {"group": groups, "datapoint": links}
@@ -335,7 +344,7 @@ def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
 
 
 def serialize_grant(row: Grant, target: Any) -> Json:
-    """The old server writes these members with capitals."""
+    """Serialize a grant; ClickMeter capitalizes these members."""
     result: Json = {
         "Entity": wire.build_reference("groups" if row.kind == "group" else "datapoints", row.object_id),
         "EntityName": str(target or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
@@ -360,7 +369,7 @@ def permission_count(request: ApiRequest, guestId: int) -> Json:
 
 
 def permission_patch(request: ApiRequest, guestId: int, type: str) -> Json:
-    """Add or remove a right; the answer names the shared object."""
+    """Add or remove a right; the response names the shared object."""
     guest, kind = find_guest(request, guestId), type.lower()
     if kind not in ("group", "datapoint"):
         raise not_found()

@@ -1,4 +1,4 @@
-"""Conversions, domains, retargeting scripts."""
+"""Operations on conversions, domains and retargeting scripts."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def conversion_datapoints_count(request: ApiRequest, conversionId: int) -> Json:
 
 
 def conversion_patch(request: ApiRequest, conversionId: int) -> Json:
-    """The answer names the conversion."""
+    """Attach the conversion to a link, detach or replace it. The response names the conversion."""
     row = entities.find_conversion(request, conversionId, write=True)
     link = entities.find_datapoint(request, parse_integer(request.body.get("id")), write=True)
     replaced = parse_integer(request.body.get("replaceid"))
@@ -90,7 +90,7 @@ def conversion_patch(request: ApiRequest, conversionId: int) -> Json:
 
 
 def conversion_patch_batch(request: ApiRequest, conversionId: int) -> Json:
-    """All or nothing."""
+    """Attach the conversion to several links or detach it: all or nothing."""
     row = entities.find_conversion(request, conversionId, write=True)
     items = [parse.as_object(item) for item in parse.as_list(request.body.get("patchrequests"))]
     if not items:

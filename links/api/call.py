@@ -48,17 +48,19 @@ class ApiRequest:
         return self.scope.account
 
     def get_text(self, name: str, default: str = "") -> str:
+        """Return a parameter of the query, trimmed."""
         return self.query.get(name.lower(), default).strip()
 
     def get_flag(self, name: str) -> bool:
+        """Return whether a parameter of the query is true."""
         return self.get_text(name).lower() in TRUE_WORDS
 
     def get_number(self, name: str, default: int = 0) -> int:
-        """A whole number of the query; the default for what is none."""
+        """Return an integer of the query, the default for anything else."""
         return parse_integer(self.get_text(name), default)
 
     def get_choice(self, name: str, allowed: tuple[str, ...], default: str = "", required: bool = False) -> str:
-        """One of a few words, whatever its case. Raises Failure (400) for another one."""
+        """Return one of a few words, in lower case. Raises Failure (400) for another one."""
         value = self.get_text(name).lower()
         if not value and not required:
             return default
@@ -67,22 +69,23 @@ class ApiRequest:
         return value
 
     def get_page(self) -> tuple[int, int]:
-        """(offset, limit); 20 rows when not said, at most 1000."""
+        """Return (offset, limit): by default 20 rows, at most MAX_LIMIT."""
         offset, limit = self.get_number("offset"), self.get_number("limit", 20)
         return max(0, min(offset, 10_000_000)), max(1, min(limit, MAX_LIMIT)) if limit else 20
 
     def get_time(self, name: str) -> datetime | None:
-        """yyyyMMdd, with or without time; None without one. Raises Failure (400)."""
+        """Return a time written yyyyMMdd or yyyyMMddHHmmss; None without one. Raises Failure (400)."""
         value = self.get_text(name)
         return parse_time(value, name) if value else None
 
     def require_manager(self) -> None:
-        """Plan, guests, lists, conversions and tags are the master key's. Raises Failure (403)."""
+        """Raise Failure (403) unless the key is a team member's: plan, guests, lists, conversions and tags need it."""
         if not self.scope.can_manage:
             raise Failure(403, "This operation needs the master key.", "0403")
 
 
 def parse_time(text: str, name: str) -> datetime:
+    """Parse yyyyMMdd or yyyyMMddHHmmss as UTC. Raises Failure (400)."""
     match = DAY.match(text.strip())
     try:
         if match is None:
@@ -94,7 +97,7 @@ def parse_time(text: str, name: str) -> datetime:
 
 
 def parse_integer(value: Any, default: int = 0) -> int:
-    """A whole number from a number or text; the default for anything else."""
+    """Parse an integer from a number or text; the default for anything else."""
     try:
         number = int(str(value).strip())
     except (TypeError, ValueError):
@@ -103,12 +106,12 @@ def parse_integer(value: Any, default: int = 0) -> int:
 
 
 def parse_boolean(value: Any) -> bool:
-    """true, "true", 1, "1"."""
+    """Parse true, "true", 1, "1", "yes" and "on" as True."""
     return str(value).strip().lower() in TRUE_WORDS
 
 
 def lower_names(value: Any, depth: int = 0) -> Any:
-    """JSON with all member names in lower case. Raises Failure (400) for more than MAX_DEPTH levels."""
+    """Lower all member names of JSON. Raises Failure (400) for more than MAX_DEPTH levels."""
     if depth > MAX_DEPTH:
         raise build_depth_failure()
     if isinstance(value, dict):
@@ -117,11 +120,12 @@ def lower_names(value: Any, depth: int = 0) -> Any:
 
 
 def build_depth_failure() -> Failure:
+    """Build the error for a body that is nested too deeply."""
     return Failure(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
 
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
-    """The body as an object: JSON or XML whatever the content type says, else a form. Raises Failure (400, 413)."""
+    """Read the body as an object: JSON or XML whatever the content type is, else a form. Raises Failure (400, 413)."""
     try:
         raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
     except RequestDataTooBig:
@@ -139,7 +143,7 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """Parse a JSON object; a bare list stands for the items of a batch. Raises Failure (400)."""
+    """Parse a JSON object; a bare list becomes the items of a batch. Raises Failure (400)."""
     try:
         data = lower_names(orjson.loads(raw))
     except orjson.JSONDecodeError:
@@ -148,7 +152,7 @@ def read_json(raw: bytes) -> dict[str, Any]:
 
 
 def read_xml(raw: bytes) -> dict[str, Any]:
-    """`<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` as nested objects. Raises Failure (400)."""
+    """Parse `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects. Raises Failure (400)."""
     try:
         data = convert_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
     except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError):
@@ -157,7 +161,7 @@ def read_xml(raw: bytes) -> dict[str, Any]:
 
 
 def convert_element(element: ElementTree.Element, depth: int = 0) -> Any:
-    """An element's text, its members, or its items where several have one name."""
+    """Convert an element to its text, its members, or its items if several have one name."""
     if depth > MAX_DEPTH:
         raise build_depth_failure()
     members = [(child.tag.rpartition("}")[2].lower(), convert_element(child, depth + 1)) for child in element]
@@ -168,7 +172,7 @@ def convert_element(element: ElementTree.Element, depth: int = 0) -> Any:
 
 
 def read_form(text: str) -> dict[str, Any]:
-    """`typeTL[url]=…&tags[]=a`: a form body as nested objects. Raises Failure (400)."""
+    """Parse a form such as `typeTL[url]=…&tags[]=a` into nested objects. Raises Failure (400)."""
     fields: dict[str, Any] = {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
@@ -198,7 +202,7 @@ def set_field(fields: dict[str, Any], parts: list[str], value: str, *, many: boo
 
 
 def find_membership(key: str) -> Membership:
-    """Whose key it is: a member's own, or the account's, which acts as its owner. Raises Failure (401)."""
+    """Find the membership of a key: a member's own, or the account's, which acts as its owner. Raises Failure (401)."""
     bearer = bearer_of(key.upper()) if GUID.match(key) else None
     if bearer is None:
         raise Failure(401, "The key is missing or unknown. Send it as X-Clickmeter-Authkey.", "0401")
@@ -206,7 +210,7 @@ def find_membership(key: str) -> Membership:
 
 
 def parse_request(request: HttpRequest, now: datetime) -> ApiRequest:
-    """Understand a request. Raises Failure (400, 401, 403)."""
+    """Parse and authenticate a request. Raises Failure (400, 401, 413)."""
     try:
         query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
     except TooManyFieldsSent:

@@ -1,4 +1,4 @@
-"""Lists, counts and single rows of what a caller may see: one way for all kinds of entity."""
+"""Selectors of the API: lists, counts and single rows within the caller's scope."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def filter_by_creation(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any
 
 
 def parse_search(request: ApiRequest) -> str:
-    """What `textSearch` looks for. Raises Failure (400) for more than anything is called."""
+    """Parse `textSearch`. Raises Failure (400) for a text that is too long."""
     text = request.get_text("textSearch")
     if len(text) > MAX_SEARCH:
         raise invalid("textSearch", f"textSearch has at most {MAX_SEARCH} characters.", text[:60])
@@ -42,7 +42,7 @@ def parse_search(request: ApiRequest) -> str:
 
 
 def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
-    """A name with `*` for anything, whatever the case; without a star it is the whole name. Raises Failure (400)."""
+    """Filter by a name with `*` as wildcard, ignoring case; without `*` the full name. Raises Failure (400)."""
     if not text:
         return rows
     if len(text) > MAX_SEARCH or text.count("*") > MAX_STARS:
@@ -57,7 +57,7 @@ def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> Qu
 
 
 def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
-    """`tags=` (or `tag=`): numbers or names with commas; rows that carry one of them."""
+    """Filter by `tags=` (or `tag=`), ids or names separated by commas: rows that carry one of them."""
     words = [word.strip() for word in (request.get_text("tags") or request.get_text("tag")).split(",") if word.strip()]
     if not words:
         return rows
@@ -72,7 +72,7 @@ def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
 
 
 def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint] | None = None) -> QuerySet[Datapoint]:
-    """The links and pixels a list or count is about."""
+    """Filter the links and pixels of a list or count by the request's parameters."""
     rows = request.scope.datapoints() if rows is None else rows
     kind = request.get_choice("type", ("", "tp", "tl"))
     if kind:
@@ -95,7 +95,7 @@ def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint] | None = No
 
 
 def order_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
-    """By the column asked for, else by number."""
+    """Order links by `sortBy`, by default by id."""
     sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
     return rows.order_by(f"{sign}{SORTS.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
 
@@ -111,7 +111,7 @@ def filter_groups(request: ApiRequest, rows: QuerySet[Group] | None = None) -> Q
 
 
 def filter_by_deletion(request: ApiRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """`status=` of what can only be there or deleted."""
+    """Filter by `status=` rows that can only exist or be deleted."""
     status = request.get_choice("status", STATUSES)
     if status == "deleted":
         return rows.exclude(deleted=None)
@@ -126,7 +126,7 @@ def filter_conversions(request: ApiRequest) -> QuerySet[Conversion]:
 
 
 def serialize_each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
-    """Turn a function for one row into one for a list of rows; for descriptions that need no query."""
+    """Build a serializer of a list from one of a row, for rows whose serialization needs no query."""
     return lambda rows: [describe(row) for row in rows]
 
 
@@ -155,7 +155,7 @@ def count_rows(rows: QuerySet[Any]) -> Json:
 
 
 def find_datapoint(request: ApiRequest, number: int, write: bool = False) -> Datapoint:
-    """One link or pixel. Raises Failure: 404 for one the caller may not see, 403 for one it may only see."""
+    """Find a link or pixel. Raises Failure: 404 outside the caller's scope, 403 without the right to write."""
     row = request.scope.datapoints().filter(pk=number).first()
     if row is None:
         raise not_found("datapoint")

@@ -1,4 +1,4 @@
-"""Time frames by name, in the account's zone. The last N days are today and the days before it."""
+"""Named time frames, in the account's time zone. "last N days" means today and the days before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST_DAYS = {"last7": 7, "last30": 30, "last90": 90, "last120": 120, "last180": 
 
 
 def resolve_days(frame: str, today: date) -> tuple[date, date]:
-    """First day and the day after the last."""
+    """Resolve a time frame into its first day and the day after its last."""
     if frame in LAST_DAYS:
         return today - (LAST_DAYS[frame] - 1) * DAY, today + DAY
     return {
@@ -37,7 +37,8 @@ def resolve_days(frame: str, today: date) -> tuple[date, date]:
 
 
 def parse_period(request: ApiRequest, default: str = "") -> Period:
-    """The period a call asks about. Raises Failure (400) for an unknown frame or a custom one without its days."""
+    """Parse the period of a request. Raises Failure (400) for an unknown time frame or a custom one without its
+    days."""
     frame = request.get_choice("timeFrame", TIME_FRAMES, default, required=not default)
     zone = ZoneInfo(request.account.timezone)
     if frame == "custom":
@@ -50,7 +51,7 @@ def parse_period(request: ApiRequest, default: str = "") -> Period:
 
 
 def parse_custom_days(request: ApiRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """fromDay and toDay: whole days inclusive, or to the minute where a time is given."""
+    """Parse fromDay and toDay: full days inclusive, or to the minute if a time is given. Raises Failure (400)."""
     texts = [
         request.get_text(name) or request.get_text(old) for name, old in (("fromDay", "fromDate"), ("toDay", "toDate"))
     ]
@@ -67,6 +68,7 @@ def parse_custom_days(request: ApiRequest, zone: ZoneInfo) -> tuple[datetime, da
 
 
 def parse_local_time(text: str, name: str, zone: ZoneInfo) -> datetime:
+    """Parse a time of the account's zone. Raises Failure (400)."""
     moment = parse_time(text, name)
     if not 1971 <= moment.year <= 2098:
         raise invalid(name, "Days lie between 1971 and 2098.", text)
@@ -74,5 +76,5 @@ def parse_local_time(text: str, name: str, zone: ZoneInfo) -> datetime:
 
 
 def format_time(moment: datetime | None) -> str:
-    """yyyyMMddHHmmss in UTC."""
+    """Format a time as yyyyMMddHHmmss in UTC, "" for None."""
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S") if moment else ""

@@ -1,4 +1,4 @@
-"""Datapoints and groups: lists, single ones, batches, quick patches."""
+"""Operations on datapoints and groups: lists, single rows, batches, patches of one member."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def find_domain(request: ApiRequest, number: int, field: str) -> Domain:
 
 
 def create_datapoint(request: ApiRequest, body: Json, group: GroupRow | None) -> Datapoint:
-    """A new link or pixel for who may write into its group."""
+    """Create a link or pixel, if the caller may write to its group. Raises Failure (400, 403, 404), ValidationError."""
     fields = parse.parse_datapoint_fields(body)
     number = group.pk if group else fields.pop("group", 0)
     fields.pop("group", None)
@@ -107,7 +107,7 @@ def datapoint_update(request: ApiRequest, id: int) -> Json:
 
 
 def update_datapoint(request: ApiRequest, number: int, body: Json) -> Datapoint:
-    """Members that are named change; the alias and the domain stay for ever."""
+    """Change the named members; the alias and the domain never change."""
     row = entities.find_datapoint(request, number, write=True)
     fields = parse.parse_datapoint_fields(body)
     if fields.get("group") == row.group_id:
@@ -138,7 +138,7 @@ def datapoint_favourite(request: ApiRequest, id: int) -> Json:
 
 
 def run_batch(request: ApiRequest, items: list[Any], process_item: Any) -> Json:
-    """Every item on its own: what fails says why, and the answer is 200 all the same."""
+    """Process every item on its own: a failed one gets its errors, and the response is 200 all the same."""
     if not items:
         raise invalid("List", "The batch is empty.")
     if len(items) > MAX_BATCH:
@@ -159,7 +159,7 @@ def run_batch(request: ApiRequest, items: list[Any], process_item: Any) -> Json:
 
 
 def add_entity_data(request: ApiRequest, results: list[Json]) -> None:
-    """Add descriptions of the rows that a batch created or changed, read together."""
+    """Add the serialized rows that a batch created or changed, read in one query."""
     numbers = [result["entityData"].pk for result in results if "entityData" in result]
     rows = list(request.scope.datapoints().filter(pk__in=numbers))
     described = dict(zip([row.pk for row in rows], wire.serialize_datapoints(rows, request.scope), strict=True))
@@ -209,13 +209,14 @@ def group_get(request: ApiRequest, id: int) -> Json:
 
 
 def parse_group_fields(request: ApiRequest) -> Json:
-    """A group's fields, with tags of the caller's scope. Raises ValidationError."""
+    """Parse a group's fields, with tags of the caller's scope. Raises ValidationError."""
     fields = parse.parse_group_fields(request.body)
     return fields | {"tags": find_tags(request.scope, fields["tags"])} if "tags" in fields else fields
 
 
 def group_create(request: ApiRequest) -> Json:
-    """For who may write everything, and for guests who may create groups: theirs is then shared with them."""
+    """Create a group; allowed for those who may edit everything and for guests with that option, who get the right to
+    write."""
     allowed = request.scope.membership.options.get("extendedGrants") or {}
     if not request.scope.edits_all and not allowed.get("allowGroupCreation"):
         raise forbidden()

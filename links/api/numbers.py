@@ -1,4 +1,4 @@
-"""Aggregates, lists by time and summaries: each only translates into the engine's questions."""
+"""Aggregates, lists by time and summaries, translated into queries of the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorite
 
 
 def build_datapoint_filter(request: ApiRequest) -> stats.Where:
-    """A filter for the links the caller sees, narrowed by type, status, tag and favourite where these are given."""
+    """Build a filter for the links in the caller's scope, narrowed by type, status, tag and favourite if these are
+    sent."""
     where = stats.build_scope_filter(request.scope)
     if not any(request.query.get(name) for name in FILTER_PARAMETERS):
         return where
@@ -33,6 +34,7 @@ def build_datapoint_filter(request: ApiRequest) -> stats.Where:
 
 
 def build_group_filter(request: ApiRequest) -> stats.Where:
+    """Build a filter for the groups in the caller's scope, narrowed as by `build_datapoint_filter`."""
     where = stats.build_scope_filter(request.scope)
     if not any(request.query.get(name) for name in FILTER_PARAMETERS):
         return where
@@ -40,7 +42,7 @@ def build_group_filter(request: ApiRequest) -> stats.Where:
 
 
 def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
-    """A filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
+    """Build a filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
     numbers = list(rows.values_list("pk", flat=True)[: stats.MAX_FILTER_VALUES + 1])
     if len(numbers) > stats.MAX_FILTER_VALUES:
         sentence = (
@@ -54,7 +56,7 @@ def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> stats.R
 
 
 def serialize_counts(request: ApiRequest, row: stats.Row) -> Json:
-    """The engine's counts under the old names; what is zero is left out, what a guest must not see too."""
+    """Serialize counts under ClickMeter's names, without zeros and without what is hidden from a guest."""
     hidden = request.scope.get_option
     result: Json = {
         "totalClicks": row["clicks"], "uniqueClicks": row["unique_clicks"], "totalViews": row["pixel_views"],
@@ -76,7 +78,7 @@ def serialize_counts(request: ApiRequest, row: stats.Row) -> Json:
 
 
 def aggregate(request: ApiRequest, where: stats.Where) -> Json:
-    """The counts of the time frame; by hour too where one day is asked for by the hour."""
+    """Aggregate the time frame, also by hour if `hourly` is set for a single day."""
     period = parse_period(request)
     result = serialize_counts(request, stats.query_totals(request.account, period, where, request.now))
     if request.get_flag("hourly") and request.get_text("timeFrame").lower() in ("today", "yesterday"):
@@ -86,14 +88,14 @@ def aggregate(request: ApiRequest, where: stats.Where) -> Json:
 
 
 def aggregate_entity(request: ApiRequest, number: int, data: Json, where: stats.Where) -> Json:
-    """The counts of one entity, with what it is."""
+    """Aggregate one entity, with its summary."""
     counts = aggregate(request, where)
     head: Json = {"entityId": str(number), "entityData": data}
     return head | counts | ({} if counts else {"activityDay": NEVER})
 
 
 def aggregate_by_time(request: ApiRequest, where: stats.Where) -> Json:
-    """{rows}: the counts of each day, week or month."""
+    """Aggregate by day, week or month: {rows}."""
     unit = request.get_choice("groupBy", ("", "day", "week", "month", "deleted", "active"), "day")
     unit = unit if unit in ("week", "month") else "day"
     period = parse_period(request)
@@ -102,6 +104,7 @@ def aggregate_by_time(request: ApiRequest, where: stats.Where) -> Json:
 
 
 def serialize_bucket(request: ApiRequest, row: stats.Row, unit: str, period: Period) -> Json:
+    """Serialize the counts of one day, week or month."""
     zone = ZoneInfo(request.account.timezone)
     first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
     last = {"day": first, "week": first + timedelta(days=6), "month": first_of_next_month(first) - timedelta(days=1)}[
@@ -197,7 +200,7 @@ METRICS_BY_HIDING_OPTION = {
 
 
 def find_hidden_metrics(request: ApiRequest) -> set[str]:
-    """The metrics that are hidden from a guest."""
+    """Find the metrics that are hidden from a guest."""
     return set().union(
         *(
             names
@@ -214,7 +217,7 @@ def build_summary(
     name_field: str,
     summarize: Callable[[list[Any]], list[Json]],
 ) -> Json:
-    """{count, limit, offset, result}: the counts of every entity, by name or by one of the counts."""
+    """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
     period = parse_period(request)
     numbers = stats.query_by_id(
         request.account, dimension, period, stats.build_scope_filter(request.scope), request.now
@@ -263,7 +266,7 @@ def group_summary(request: ApiRequest, id: int) -> Json:
 
 
 def parse_entity_filter(request: ApiRequest) -> stats.Where:
-    """`datapoint=`, `group=`, `conversion=`: entities the caller may see. Raises Failure (404)."""
+    """Parse `datapoint=`, `group=` and `conversion=` into filters within the caller's scope. Raises Failure (404)."""
     where: stats.Where = []
     if number := request.get_number("datapoint"):
         where.append(stats.is_any_of("link", entities.find_datapoint(request, number).pk))

@@ -1,4 +1,4 @@
-"""The table of all operations: method, address, handler. Routes, documentation and the contract test read it."""
+"""The table of all operations: method, path, handler. Routes, documentation and contract tests are derived from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from links.models import Listing
 
 
 class Operation(NamedTuple):
-    """`handler(call, **path values)` gives the JSON of a 200."""
+    """One operation; `handler(request, **path_values)` returns the JSON of a 200."""
 
     method: str
     path: str
@@ -164,6 +164,6 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 def group_by_tag() -> list[tuple[str, list[Operation]]]:
-    """All operations under their tags, in the order of the table."""
+    """Group all operations by their tags, in the order of the table."""
     tags = dict.fromkeys(operation.tag for operation in OPERATIONS)
     return [(tag, [operation for operation in OPERATIONS if operation.tag == tag]) for tag in tags]

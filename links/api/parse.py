@@ -1,4 +1,4 @@
-"""What clients send, as arguments of the services. Members they leave out are left out here too."""
+"""Parsers of request bodies into arguments of the services. Members that clients omit are omitted here too."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 
 
 def parse_enum(value: Any, name: str, property_name: str) -> int:
-    """A number, a numeric string or a name. Raises Failure (400)."""
+    """Parse an enumeration: a number, a numeric string or a name. Raises Failure (400)."""
     named = ENUM_NAMES[name].get(str(value).strip().lower())
     number = named if named is not None else parse_integer(value, -1)
     if number not in ENUM_VALUES[name]:
@@ -46,7 +46,7 @@ def parse_enum(value: Any, name: str, property_name: str) -> int:
 
 
 def parse_action(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> str:
-    """What to do, in lower case. Raises Failure (400) for a word that is not allowed."""
+    """Parse `action` in lower case. Raises Failure (400) if it is not allowed."""
     action = parse_text(body.get("action")).strip().lower()
     if action not in allowed:
         raise invalid("Action", f"Action is {' or '.join(allowed)}.", action[:100])
@@ -54,31 +54,33 @@ def parse_action(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> 
 
 
 def as_object(value: Any) -> Fields:
+    """Return an object unchanged, {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: Any) -> list[Any]:
+    """Return a list, the values of an object (as forms send lists), or []."""
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
 def parse_text(value: Any) -> str:
-    """Text, or a number as text; "" for null. Raises Failure (400) for an object or a list."""
+    """Parse a text, or a number as text; "" for null. Raises Failure (400) for an object or a list."""
     if isinstance(value, dict | list):
         raise Failure(400, f"A text is expected instead of {'an object' if isinstance(value, dict) else 'a list'}.")
     return "" if value is None else str(value)
 
 
 def require_text(body: Fields, name: str) -> str:
-    """A member that has to be there, possibly empty. Raises Failure (400) without it."""
+    """Parse a required member, which may be empty. Raises Failure (400) without it."""
     if name not in body:
         raise invalid(name, f'The body is an object with the member "{name}".')
     return parse_text(body[name])
 
 
 def parse_ids(value: Any) -> list[int]:
-    """`[1, "2", {"id": 3}]` or `"1,2"` as numbers; 0 for what is no number."""
+    """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is no number."""
     items = value.split(",") if isinstance(value, str) else as_list(value)
     return [
         parse_integer(item.get("id") if isinstance(item, dict) else item) for item in items if item not in ("", None)
@@ -86,7 +88,7 @@ def parse_ids(value: Any) -> list[int]:
 
 
 def parse_tags(value: Any) -> list[int | str]:
-    """`[{name}]`, `[{id, name}]`, `[id]` or `["name"]`: names make tags, numbers name them."""
+    """Parse `[{name}]`, `[{id, name}]`, `[id]` or `["name"]` into ids and names of tags."""
     tags: list[int | str] = []
     for item in as_list(value):
         if isinstance(item, dict):
@@ -100,7 +102,7 @@ def parse_tags(value: Any) -> list[int | str]:
 
 
 def parse_optional_time(value: Any, name: str) -> datetime | None:
-    """A date; None for the earliest and the latest, with which .NET clients say that there is none. Raises Failure."""
+    """Parse a date; None for the earliest and the latest, which .NET clients send for "none". Raises Failure (400)."""
     text = parse_text(value).strip()
     if not text or text.startswith(NO_DATES):
         return None
@@ -131,7 +133,7 @@ LINK_MEMBERS = {
 
 
 def parse_datapoint_fields(body: Fields) -> Fields:
-    """A Datapoint's members as fields of `links.services`; alias, domain and kind are among them."""
+    """Parse a Datapoint's members into fields of `links.services`, alias, domain and kind included."""
     fields = {field: read(body[name]) for name, (field, read) in COMMON_MEMBERS.items() if name in body}
     if "status" in body:
         fields["status"] = parse_enum(body["status"], "status", "Status")
@@ -149,6 +151,7 @@ def parse_datapoint_fields(body: Fields) -> Fields:
 
 
 def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
+    """Parse the members of typeTL into fields of `links.services`."""
     fields = {field: read(link[name]) for name, (field, read) in LINK_MEMBERS.items() if name in link}
     if "destinationmode" in link:
         fields["mode"] = parse_enum(link["destinationmode"], "destinationmode", "DestinationMode")
@@ -168,7 +171,7 @@ def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
 
 
 def parse_rules(link: Fields) -> Fields:
-    """Items of the modes, in the shape of `links.rulebook`."""
+    """Parse the items of the modes into the shape of `links.rulebook`."""
     rules: Fields = {}
     for member, name in (
         ("randomdestinationitems", "random"),
@@ -206,6 +209,7 @@ def parse_rules(link: Fields) -> Fields:
 
 
 def parse_group_fields(body: Fields) -> Fields:
+    """Parse a Group's members into fields of the services."""
     fields: Fields = {}
     for name, field, read in (
         ("name", "name", parse_text),
@@ -222,6 +226,7 @@ def parse_group_fields(body: Fields) -> Fields:
 
 
 def parse_conversion_fields(body: Fields) -> Fields:
+    """Parse a Conversion's members into fields of the services."""
     fields: Fields = {}
     for name in ("name", "description"):
         if name in body:

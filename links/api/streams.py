@@ -1,4 +1,4 @@
-"""Hits one by one: the clickstream, and lists paged to their end."""
+"""Lists of single hits: the clickstream, and lists that are paged to their end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 
 
 def clickstream(request: ApiRequest) -> Json:
-    """{rows}: the latest hits, at most 100."""
+    """Return {rows}: the latest hits, at most 100."""
     size = max(1, min(100, request.get_number("pageSize", 50)))
     period = Period(datetime(2000, 1, 1, tzinfo=UTC), request.now + timedelta(days=1), request.account.timezone)
     period = stats.limit_period(request.scope, period)
@@ -30,7 +30,7 @@ def clickstream(request: ApiRequest) -> Json:
 
 
 def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
-    """{hits, lastKey}: goes on with `offset=<lastKey>` until there is none."""
+    """List hits: {hits, lastKey}; the next page has `offset=<lastKey>`, the last page has no lastKey."""
     period = parse_period(request)
     limit = max(1, min(hits.MOST - 1, request.get_number("limit", 100) or 100))
     rows = fetch_hits(request, period, where, limit + 1, conversion)
@@ -43,6 +43,7 @@ def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Pe
 def fetch_hits(
     request: ApiRequest, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
 ) -> list[hits.Row]:
+    """Fetch the hits that the request's filter and offset select. Raises Failure (400)."""
     hit_filter = request.get_choice("filter", FILTERS)
     if (hit_filter == "conversions" or conversion) and not request.scope.sees_conversions:
         return []
@@ -80,14 +81,14 @@ def conversion_hits(request: ApiRequest, conversionId: int) -> Json:
 
 
 def list_conversion_hits(request: ApiRequest, row: Conversion) -> Json:
-    """The clicks that led to this conversion in the time frame, whenever they were made."""
+    """List the clicks that led to this conversion in the time frame, whenever they were made."""
     sold = parse_period(request)
     request.query["timeframe"] = "beginning"
     return list_hits(request, stats.build_scope_filter(request.scope), (row.pk, sold))
 
 
 def serialize_hits(request: ApiRequest, rows: list[hits.Row]) -> list[Json]:
-    """Rows of the store as the old server wrote hits."""
+    """Serialize rows of the store as ClickMeter's hits."""
     numbers = {row["link_id"] for row in rows}
     links = list(request.scope.datapoints().filter(pk__in=numbers))
     data = dict(zip([row.pk for row in links], wire.summarize_datapoints(links), strict=True))
@@ -133,7 +134,7 @@ def serialize_hit(
 
 
 def serialize_sale(request: ApiRequest, sale: hits.Row, names: dict[int, str]) -> Json:
-    """One conversion of a hit, as far as a guest may see it."""
+    """Serialize a conversion of a hit, without what is hidden from a guest."""
     hidden = request.scope.get_option
     result: Json = {
         "id": sale["conversion_id"], "name": names.get(sale["conversion_id"], ""), "date": format_time(sale["ts"]),
@@ -151,6 +152,7 @@ def serialize_sale(request: ApiRequest, sale: hits.Row, names: dict[int, str]) -
 
 
 def parse_parameters(query: str) -> dict[str, str]:
+    """Parse a query string into its parameters."""
     from urllib.parse import parse_qsl
 
     return dict(parse_qsl(query[:2000])) if query else {}

@@ -16,12 +16,12 @@ Json = dict[str, Any]
 
 
 def parse_ids(request: ApiRequest, name: str) -> list[int]:
-    """The numbers of a parameter such as `1,2,3`."""
+    """Parse a parameter such as `1,2,3` into ids."""
     return [parse_integer(part) for part in request.get_text(name).split(",") if part.strip()]
 
 
 def filter_tags(request: ApiRequest) -> QuerySet[Tag]:
-    """The tags of a list or count. Filters by links and groups only consider those that the caller may see."""
+    """Filter the tags of a list or count. Filters by links and groups consider only those that the caller may see."""
     links, groups = request.scope.datapoints(), request.scope.all_groups()
     rows = entities.filter_by_pattern(request.scope.tags(), request.get_text("name"))
     if numbers := parse_ids(request, "datapoints"):
@@ -49,7 +49,7 @@ def tag_count(request: ApiRequest) -> Json:
 
 
 def tag_create(request: ApiRequest) -> Json:
-    """A tag and what it is on. An existing tag is added to the links and groups that are named."""
+    """Create a tag, or find it by name, and add it to the named links and groups."""
     request.require_manager()
     links = find_rows(
         request.scope.datapoints(), parse.parse_ids(request.body.get("datapoints")), "datapoint", "datapoints"
@@ -110,7 +110,7 @@ def tag_groups_clear(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_datapoints_patch(request: ApiRequest, tagId: int) -> Json:
-    """The answer names the link, not the tag."""
+    """Add the tag to a link or remove it. The response names the link, not the tag."""
     tag = entities.find_tag(request, tagId, write=True)
     row = entities.find_datapoint(request, parse_integer(request.body.get("id")), write=True)
     return patch_tag(request, tag, row, "datapoints")
@@ -123,6 +123,7 @@ def tag_groups_patch(request: ApiRequest, tagId: int) -> Json:
 
 
 def patch_tag(request: ApiRequest, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
+    """Add the tag to a row or remove it; return a reference to the row."""
     change = belongings.tag_add if parse.parse_action(request.body) == "add" else belongings.tag_remove
     change(tag=tag, row=row)
     return wire.build_reference(kind, row.pk)

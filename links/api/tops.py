@@ -1,4 +1,4 @@
-"""Top reports: the values with most hits."""
+"""Top reports: the values of a dimension with most hits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_ROWS = 100
 
 
 def build_top_report(request: ApiRequest, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
-    """{key, createdAt, data}: the values with most hits."""
+    """Build a top report: {key, createdAt, data}, the values with most hits."""
     kind = request.get_choice("type", tuple(reports), required=True)
     kinds = HIT_TYPES[request.get_choice("hittype", tuple(HIT_TYPES))]
     period = parse_period(request)
@@ -66,7 +66,7 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
 
 
 def find_order_metrics(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The counts a top report is ordered by; one about all kinds of hits may have no clicks."""
+    """Return the metrics that a top report is ordered by; one about all kinds of hits may have no clicks."""
     if kinds is None:
         return "clicks", "pixel_views", "link_conversions"
     by_kind = {"pixel": "pixel_views", "conversion": "link_conversions", "spider": "spider_hits"}

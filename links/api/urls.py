@@ -1,4 +1,4 @@
-"""Addresses of the ClickMeter API, made from the table: any case, with or without a slash at the end."""
+"""URLs of the ClickMeter API, built from the table of operations: any case, with or without a slash at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 def build_pattern(path: str) -> str:
-    """An address of the table as a regular expression. Fixed words win, since they come first in the list."""
+    """Build the regular expression of a path in the table. Paths without parameters match first, since they precede."""
     parts = PARAMETER.split(path.strip("/"))  # words and names of parameters in turn
     parts[::2] = [match_any_case(words) for words in parts[::2]]
     parts[1::2] = [f"(?P<{name}>[^/]+)" for name in parts[1::2]]
@@ -21,12 +21,12 @@ def build_pattern(path: str) -> str:
 
 
 def match_any_case(words: str) -> str:
-    """Letters of either case, spelled out: Django cannot build addresses in a table that has a `(?i)`."""
+    """Match letters of either case by spelling both out: Django cannot reverse a URL with `(?i)`."""
     return "".join(f"[{char.lower()}{char.upper()}]" if char.isalpha() else char for char in words)
 
 
 def build_routes() -> list[URLPattern]:
-    """One route per address, those without parameters first."""
+    """Build one route per path, those without parameters first."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, {})[operation.method] = operation

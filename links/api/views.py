@@ -1,4 +1,4 @@
-"""From a request to a handler of the table and back: key, rate, errors, headers. One view class per address."""
+"""Views of the ClickMeter API: rate limit, dispatch to the table's handler, errors and headers."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ log = logging.getLogger(__name__)
 
 
 class AnyParser(BaseParser):
-    """Leaves the body alone: `links.api.call` reads it whatever its content type says."""
+    """Leaves the body unread, since `links.api.call` parses it whatever its content type is."""
 
     media_type = "*/*"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        """Nothing."""
+        """Return nothing."""
         return {}
 
 
 def build_response(body: Any, status: int = 200) -> JsonResponse:
-    """JSON as the original says it is: with its charset (ClickMeter wire reference §1)."""
+    """Build a JSON response with ClickMeter's content type, which names the charset (wire reference §1)."""
     return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
 
 
 class OperationView(APIView):
-    """All operations of one address."""
+    """The operations of one path."""
 
     authentication_classes: tuple[Any, ...] = ()
     parser_classes = (AnyParser,)
@@ -63,7 +63,7 @@ class OperationView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "options", "head"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer, whatever happens, with the headers every answer has."""
+        """Handle a request; every response, also of an error, has the API's headers."""
         now = clock.now()
         second = int(now.timestamp())
         used = count_request("clickmeter", client_key(request), second, 5) if request.method != "OPTIONS" else 0
@@ -114,17 +114,17 @@ class OperationView(APIView):
 
 
 def parse_path_number(text: str) -> int:
-    """A number in an address. Raises Failure (404) for what is none, as the old server did."""
+    """Parse an id in a path. Raises Failure (404) for anything else, as ClickMeter does."""
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise Failure(404, "Specified entity does not exist.", "0404")
     return int(text)
 
 
 class UnknownAddressView(OperationView):
-    """An address that is none of the table's."""
+    """A path that is not in the table."""
 
     def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
-        """404, in the dialect's own form."""
+        """Raise the 404 in ClickMeter's format."""
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
         raise Failure(404, "No such endpoint.", "0404")
@@ -132,14 +132,14 @@ class UnknownAddressView(OperationView):
 
 @lru_cache(maxsize=1)
 def load_description() -> dict[str, Any]:
-    """The OpenAPI description: the published one, corrected where recorded answers differ."""
+    """Load the OpenAPI description: the published one, corrected where recorded responses differ."""
     description_data: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text())
     return description_data
 
 
 @require_safe
 def description(request: HttpRequest) -> HttpResponse:
-    """`openapi.json`, with the address it was asked at as the server's."""
+    """Serve `openapi.json`, with the requested host as its server."""
     base = request.build_absolute_uri(request.path.removesuffix("/openapi.json") or "/")
     response = build_response({**load_description(), "servers": [{"url": base}]})
     response["Access-Control-Allow-Origin"] = "*"

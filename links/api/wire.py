@@ -1,4 +1,5 @@
-"""Our rows as the old server wrote them: members with default values are left out, a few are always there."""
+"""Serializers: rows as ClickMeter's JSON. Members with default values are omitted, except a few that clients rely
+on."""
 
 from __future__ import annotations
 
@@ -31,12 +32,12 @@ TYPE_NAMES = {Kind.LINK: "TrackingLink", Kind.PIXEL: "TrackingPixel"}
 
 
 def omit_empty(**members: Any) -> Json:
-    """The members that are not 0, false, null or empty."""
+    """Return the members that are not 0, false, null or empty."""
     return {name: value for name, value in members.items() if value not in (None, False, 0, "", [], {})}
 
 
 def build_reference(kind: str, number: int) -> Json:
-    """A reference to an entity."""
+    """Build a reference to an entity."""
     return {"id": number, "uri": f"/{kind}/{number}"}
 
 
@@ -45,14 +46,14 @@ def serialize_tag_names(row: Datapoint | Group) -> list[Json]:
 
 
 def serialize_datapoints(rows: list[Datapoint], scope: LinkScope) -> list[Json]:
-    """Links and pixels with all fields; related rows are read for all of them together."""
+    """Serialize links and pixels with all fields; related rows are prefetched for all of them."""
     attached = Prefetch("attached", queryset=Attached.objects.select_related("conversion"))
     prefetch_related_objects(rows, "group", "domain", "tags", "scripts", attached)
     return [serialize_datapoint(row, scope) for row in rows]
 
 
 def serialize_datapoint(row: Datapoint, scope: LinkScope) -> Json:
-    """One link or pixel with all fields."""
+    """Serialize one link or pixel with all fields."""
     result: Json = {"id": row.pk, "name": row.alias}
     result |= omit_empty(type=row.kind, status=row.status)
     result |= {
@@ -78,7 +79,7 @@ def serialize_datapoint(row: Datapoint, scope: LinkScope) -> Json:
 
 
 def serialize_link_details(row: Datapoint) -> Json:
-    """typeTL. A password is not readable; that there is one shows in isSecured."""
+    """Serialize typeTL. A password is never returned; isSecured says that there is one."""
     rules = row.rules or {}
     result: Json = {
         "url": row.url, "firstUrl": row.first_url, "redirectType": row.redirect_type, "domainId": row.domain_id,
@@ -108,7 +109,7 @@ def serialize_link_details(row: Datapoint) -> Json:
 
 
 def serialize_groups(rows: list[Group], scope: LinkScope) -> list[Json]:
-    """Groups with all fields."""
+    """Serialize groups with all fields."""
     prefetch_related_objects(rows, "tags")
     return [serialize_group(row, scope) for row in rows]
 
@@ -133,7 +134,7 @@ def serialize_conversion(row: Conversion) -> Json:
 
 
 def serialize_tags(rows: list[Tag], scope: LinkScope) -> list[Json]:
-    """Tags with the ids of their links and groups, as far as the caller may see them."""
+    """Serialize tags with the ids of their links and groups in the caller's scope."""
     on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=scope.datapoints())
     on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=scope.all_groups())
     links: dict[int, list[int]] = {}
@@ -163,14 +164,14 @@ def serialize_entry(row: Entry) -> Json:
 
 
 def find_shared_ids(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
-    """Which of these links or groups (by number, of the account of `rows`) are shared with a guest one by one."""
+    """Find which of these links or groups (by id, of the account of `rows`) are shared with a guest one by one."""
     accounts = {row.account_id for row in rows}
     grants = Grant.objects.filter(kind=kind, object_id__in=set(numbers), membership__account__in=accounts)
     return set(grants.values_list("object_id", flat=True))
 
 
 def summarize_datapoints(rows: list[Datapoint]) -> list[Json]:
-    """Short descriptions of links, for numbers and hits."""
+    """Summarize links, for aggregates and hits."""
     prefetch_related_objects(rows, "group", "domain", "tags")
     links = find_shared_ids(DATAPOINT, rows, [row.pk for row in rows])
     groups = find_shared_ids(GROUP, rows, [row.group_id for row in rows])
@@ -178,7 +179,7 @@ def summarize_datapoints(rows: list[Datapoint]) -> list[Json]:
 
 
 def summarize_datapoint(row: Datapoint, shared: bool) -> Json:
-    """The short description of one link; `shared` with a guest."""
+    """Summarize one link; `shared`: with a guest."""
     result: Json = {
         "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
         "datapointType": TYPE_NAMES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
@@ -194,7 +195,7 @@ def summarize_datapoint(row: Datapoint, shared: bool) -> Json:
 
 
 def summarize_groups(rows: list[Group]) -> list[Json]:
-    """Short descriptions of groups, for numbers."""
+    """Summarize groups, for aggregates."""
     prefetch_related_objects(rows, "tags")
     there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
     counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
@@ -203,7 +204,7 @@ def summarize_groups(rows: list[Group]) -> list[Json]:
 
 
 def summarize_group(row: Group, links: int, shared: bool) -> Json:
-    """The short description of a group with so many links; `shared` with a guest."""
+    """Summarize a group with this number of links; `shared`: with a guest."""
     result: Json = {
         "groupId": row.pk, "groupName": row.name, "creationDate": format_time(row.created),
         "tags": serialize_tag_names(row),
@@ -213,7 +214,7 @@ def summarize_group(row: Group, links: int, shared: bool) -> Json:
 
 
 def summarize_conversions(rows: list[Conversion]) -> list[Json]:
-    """Short descriptions of conversions, for numbers."""
+    """Summarize conversions, for aggregates."""
     return [summarize_conversion(row) for row in rows]
 
 
