@@ -67,7 +67,7 @@ def clean_weighted(value: Any, field: str) -> list[list[Any]]:
             url, weight = row
             weight = int(weight)
         except (TypeError, ValueError):
-            raise ValidationError({field: "Each destination has a weight, a whole number of percent."}) from None
+            raise ValidationError({field: "Each destination has a weight, an integer percentage."}) from None
         if not 0 <= weight <= 100:
             raise ValidationError({field: "A weight is a number of percent from 0 to 100."})
         destinations.append([clean_url(url, field), weight])
@@ -113,7 +113,7 @@ def clean_devices(value: Any, field: str) -> list[list[str]]:
 
 
 def clean_schedule(value: Any, field: str) -> list[Rules]:
-    """Clean the rows of a schedule; without days a row is for the whole week, without times for the whole day."""
+    """Clean the rows of a schedule; without days a row is for every day, without times for the entire day."""
     times = []
     for row in clean_list(value, field):
         if not isinstance(row, dict):

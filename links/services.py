@@ -92,7 +92,7 @@ def parse_integer(value: Any, field: str, allowed: Iterable[int] | None = None) 
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValidationError({field: "This is a whole number."}) from None
+        raise ValidationError({field: "This must be an integer."}) from None
     if allowed is not None and number not in allowed:
         raise ValidationError({field: f"One of {', '.join(str(choice) for choice in allowed)}."})
     if number < 0:
@@ -246,9 +246,8 @@ def datapoint_update(
     **changes: Any,
 ) -> Datapoint:
     """Change the named fields. The alias and the domain never change."""
-    datapoint.refresh_from_db(
-        from_queryset=Datapoint.objects.select_for_update()
-    )  # so that a concurrent change is kept
+    # Locked and read again, so that a concurrent change is not lost
+    datapoint.refresh_from_db(from_queryset=Datapoint.objects.select_for_update())
     if datapoint.status == Status.DELETED:
         raise ValidationError({"id": "A deleted link cannot be changed."})
     if changes.get("status") == Status.DELETED:

@@ -34,8 +34,8 @@ ClickTrace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
 class ClickTraceCache:
     """The last click of each client (address and user agent), at most `max_traces` of them."""
 
-    def __init__(self, most: int = MAX_TRACES) -> None:
-        self.max_traces = most
+    def __init__(self, max_traces: int = MAX_TRACES) -> None:
+        self.max_traces = max_traces
         self._last: OrderedDict[int, ClickTrace] = OrderedDict()
         self._lock = threading.Lock()
 

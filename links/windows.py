@@ -48,8 +48,8 @@ def hash_to_integer(key: bytes, text: str) -> int:
 class DeduplicationWindow:
     """Decides whether a key is the first of its kind within `seconds`; one decision for all processes with a Redis."""
 
-    def __init__(self, name: str, seconds: int, most: int = MAX_KEYS) -> None:
-        self.name, self.seconds, self.max_keys = name, seconds, most
+    def __init__(self, name: str, seconds: int, max_keys: int = MAX_KEYS) -> None:
+        self.name, self.seconds, self.max_keys = name, seconds, max_keys
         self._first_times: OrderedDict[Any, float] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -97,17 +97,17 @@ class DeduplicationWindow:
     def publish(self, now: float) -> None:
         """Copy this process's keys to Redis, which may have lost its own (at the start); existing keys stay."""
         with self._lock:
-            known = [(key, at) for key, at in self._first_times.items() if now - at < self.seconds]
-        for begin in range(0, len(known), 5_000):
-            some = known[begin : begin + 5_000]
-            shared.together(partial(self._publish_batch, known=some, now=now))
+            recent = [(key, at) for key, at in self._first_times.items() if now - at < self.seconds]
+        for first in range(0, len(recent), 5_000):
+            batch = recent[first : first + 5_000]
+            shared.together(partial(self._publish_batch, batch=batch, now=now))
 
-    def _publish_batch(self, client: Any, known: list[tuple[Any, float]], now: float) -> None:
-        pipe = client.pipeline(transaction=False)
-        for key, at in known:
-            until = at + self.seconds
-            pipe.set(f"footfall:{self.name}:{key}", repr(until), nx=True, ex=max(1, round(until - now)))
-        pipe.execute()
+    def _publish_batch(self, client: Any, batch: list[tuple[Any, float]], now: float) -> None:
+        pipeline = client.pipeline(transaction=False)
+        for key, at in batch:
+            expires = at + self.seconds
+            pipeline.set(f"footfall:{self.name}:{key}", repr(expires), nx=True, ex=max(1, round(expires - now)))
+        pipeline.execute()
 
 
 class ClickCounters:

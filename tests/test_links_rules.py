@@ -129,7 +129,7 @@ def test_the_first_click_goes_elsewhere_and_a_spider_is_never_first() -> None:
 
 def test_a_dynamic_address_leads_only_to_listed_hosts_exactly() -> None:
     row, listed = link(mode=Mode.DYNAMIC), frozenset({"mydomain.com"})
-    allowed = {"allowed": lambda one: listed}
+    allowed = {"allowed_hosts": lambda one: listed}
     assert go(row, requested_url="mydomain.com/page?x=1", **allowed) == "http://mydomain.com/page?x=1"
     for ddu in ("www.mydomain.com/", "evil.test/", "javascript:alert(1)", "https://mydomain.com@evil.test/", ""):
         assert go(row, requested_url=ddu, **allowed) == "https://main.test/", ddu

@@ -137,9 +137,9 @@ def list_page(
     serialize: Callable[[list[Any]], list[Json]],
     order: tuple[str, ...] = ("pk",),
 ) -> Json:
-    """{entities: […]} of one page: references, or whole objects with `_expand=true`.
+    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`.
 
-    `whole` describes all rows of the page together, so that the number of queries does not grow with the rows.
+    `serialize` gets all rows of the page, so that the number of queries does not grow with the rows.
     """
     offset, limit = request.get_page()
     rows = rows.order_by(*order) if order else rows

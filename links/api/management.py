@@ -46,7 +46,7 @@ def datapoint_create(request: ApiRequest) -> Json:
 def replace_ids_with_rows(request: ApiRequest, fields: Json, row: Datapoint | None = None) -> Json:
     """Replace the ids that a client sent by rows of the caller's scope.
 
-    The present domains of `row` are accepted even outside the scope, since clients send back whole objects. Raises
+    The present domains of `row` are accepted even outside the scope, since clients send back complete objects. Raises
     ValidationError.
     """
     scope, result = request.scope, dict(fields)

@@ -1,4 +1,4 @@
-"""Groups, tags, conversions, domains, retargeting scripts and the two lists: a table and a form each."""
+"""Pages of groups, tags, conversions, domains, retargeting scripts and the two lists: a table and a form each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GONE = HttpResponseRedirect
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
-    """Save a valid form by a service and go back; None when there is something to correct."""
+    """Save a valid form by a service and redirect; return None if there is something to correct."""
     if request.method != "POST" or not form.is_valid():
         return None
     try:
@@ -42,7 +42,7 @@ def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> 
 
 
 def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
-    """Delete by a service and go back; a refusal is told on the page."""
+    """Delete by a service and redirect, with the service's error as a message."""
     try:
         remove()
         messages.success(request, "Deleted.")
@@ -52,7 +52,7 @@ def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
 
 
 def find_own_row(rows: QuerySet[Any], number: int) -> Any:
-    """The row with this id in the caller's scope, else Http404."""
+    """Find a row by id in the caller's scope. Raises Http404."""
     row = rows.filter(pk=number).first()
     if row is None or getattr(row, "deleted", None):
         raise Http404("Nothing here.")
@@ -61,7 +61,7 @@ def find_own_row(rows: QuerySet[Any], number: int) -> Any:
 
 @links_page("groups")
 def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
-    """All groups with their number of links; a form for a new one or the chosen one."""
+    """Render all groups with their numbers of links, and a form for a new or the selected one."""
     row = group_for(request, group_id, may="edit") if group_id else None
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
     form = GroupForm(request.POST or None, initial=initial)
@@ -91,7 +91,7 @@ def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpR
 
 @links_page("tags", may="manage")
 def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """All tags; a new one, another name for one, or one less."""
+    """Render all tags; create, rename or delete one."""
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
@@ -112,7 +112,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 @links_page("conversions", may="manage")
 def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
-    """All conversions; the chosen one with the code for pages and servers."""
+    """Render all conversions; for the selected one also the code for pages and servers."""
     row = find_own_row(scope.conversions(), conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
@@ -142,7 +142,7 @@ def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int
 
 
 def describe_dns(name: str) -> str:
-    """Where the name leads, compared with where this installation's own name leads."""
+    """Describe where a name points in DNS, compared with this installation's name."""
     try:
         there, here = look_up_addresses(name), look_up_addresses(known.system_host())
     except DnsUnavailable as error:
@@ -155,7 +155,7 @@ def describe_dns(name: str) -> str:
 
 
 def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
-    """Check the record that proves the domain, and where its name points."""
+    """Check the TXT record that verifies a domain, and where its name points."""
     try:
         claim = host_claim(account=account, host=row.name, purpose=Purpose.LINKS)
     except ValidationError as error:
@@ -169,7 +169,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
 
 @links_page("domains", may="manage")
 def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
-    """The account's link domains, and a check of where their names lead."""
+    """Render the account's link domains; check one on request."""
     row = find_own_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, scope.account, row)
@@ -202,7 +202,7 @@ def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> Htt
 
 @links_page("scripts", may="manage")
 def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
-    """Retargeting scripts."""
+    """Render all retargeting scripts, and a form for a new or the selected one."""
     row = find_own_row(scope.scripts(), script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
@@ -224,7 +224,7 @@ def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> Htt
 
 @links_page("lists", may="manage")
 def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """Addresses that are not counted, and hosts a dynamic destination may lead to."""
+    """Render the two lists: addresses that are not counted, and allowed hosts of dynamic destinations."""
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):

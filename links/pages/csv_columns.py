@@ -1,4 +1,4 @@
-"""The columns of a CSV file of links: what the export writes into each, and what the import reads from it."""
+"""The columns of a CSV file of links: what the export writes into each, and what the import reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from links.models import Conversion, Datapoint, Domain, Kind, Mode, ReferrerClea
 MODES = {mode.name.lower(): mode.value for mode in Mode}
 STATUSES = {status.label.lower(): status.value for status in Status if status != Status.DELETED}
 KINDS = {"link": Kind.LINK.value, "pixel": Kind.PIXEL.value}
-REFERRERS = {one.name.lower(): one.value for one in ReferrerClean}
+REFERRERS = {mode.name.lower(): mode.value for mode in ReferrerClean}
 REDIRECTS = {"permanent": 301, "temporary": 307}
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 NamedRow = TypeVar("NamedRow", Conversion, Script)
@@ -38,23 +38,26 @@ class CsvColumn:
 
 
 def text_column(name: str) -> CsvColumn:
+    """Build a column of text."""
     return CsvColumn(name, lambda row: getattr(row, name), name)
 
 
 def flag_column(name: str) -> CsvColumn:
+    """Build a column of yes or empty."""
     return CsvColumn(
         name, lambda row: "yes" if getattr(row, name) else "", name, lambda scope, cell: parse_flag(name, cell)
     )
 
 
 def time_column(name: str) -> CsvColumn:
+    """Build a column of a time in ISO 8601."""
     return CsvColumn(
         name, lambda row: format_time(getattr(row, name)), name, lambda scope, cell: parse_time(name, cell)
     )
 
 
 def choice_column(name: str, words: dict[str, int]) -> CsvColumn:
-    """A number that is written as a word; its number is read, too."""
+    """Build a column whose number is written as a word; the import also reads the number."""
     names = {number: word for word, number in words.items()}
     return CsvColumn(
         name, lambda row: names.get(getattr(row, name), ""), name, lambda scope, cell: parse_choice(name, words, cell)
@@ -62,12 +65,14 @@ def choice_column(name: str, words: dict[str, int]) -> CsvColumn:
 
 
 def parse_flag(name: str, cell: str) -> bool:
+    """Parse yes or no. Raises ValidationError."""
     if cell.lower() not in YES + NO:
         raise ValidationError({name: f"{name} is yes or no, not “{cell[:20]}”."})
     return cell.lower() in YES
 
 
 def parse_choice(name: str, words: dict[str, int], cell: str) -> int:
+    """Parse one of `words`, or its number. Raises ValidationError."""
     word = cell.lower()
     number = words.get(word, int(word) if word.isascii() and word.isdigit() and len(word) < 5 else -1)
     if number not in words.values():
@@ -76,11 +81,12 @@ def parse_choice(name: str, words: dict[str, int], cell: str) -> int:
 
 
 def format_time(value: datetime | None) -> str:
+    """Format a time in ISO 8601, UTC; "" for None."""
     return value.astimezone(UTC).isoformat(timespec="seconds") if value else ""
 
 
 def parse_time(name: str, cell: str) -> datetime:
-    """A time in ISO 8601, in UTC unless it says otherwise."""
+    """Parse a time in ISO 8601, in UTC unless it has an offset. Raises ValidationError."""
     try:
         moment = datetime.fromisoformat(cell)
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -90,6 +96,7 @@ def parse_time(name: str, cell: str) -> datetime:
 
 
 def parse_rules(scope: LinkScope, cell: str) -> dict[str, Any]:
+    """Parse rules from JSON. Raises ValidationError."""
     try:
         rules = orjson.loads(cell)
     except ValueError:
@@ -100,7 +107,7 @@ def parse_rules(scope: LinkScope, cell: str) -> dict[str, Any]:
 
 
 def find_domain(scope: LinkScope, cell: str) -> Domain:
-    """The domain of this name, so that no link moves to another one unnoticed."""
+    """Find the domain by its name, so that no link moves to another one unnoticed. Raises ValidationError."""
     domain = scope.domains().filter(name=host_name(cell)).order_by("account").last()
     if domain is None:
         raise ValidationError(
@@ -110,7 +117,7 @@ def find_domain(scope: LinkScope, cell: str) -> Domain:
 
 
 def find_rows_by_name(rows: QuerySet[NamedRow], cell: str, what: str) -> list[NamedRow]:
-    """Rows by their names, which have commas between them."""
+    """Find rows by their names, separated by commas. Raises ValidationError for a missing one."""
     by_name = {row.name.lower(): row for row in rows}
     names = [cell] if cell.lower() in by_name else [part.strip() for part in cell.split(",") if part.strip()]
     if missing := [name for name in names if name.lower() not in by_name]:
@@ -150,7 +157,7 @@ COLUMNS: tuple[CsvColumn, ...] = (
 
 
 def read_fields(scope: LinkScope, line: dict[str, str]) -> dict[str, Any]:
-    """What a line says of a link, as arguments of `links.services.datapoint_create`. Raises ValidationError."""
+    """Read a line into the arguments of `links.services.datapoint_create`. Raises ValidationError."""
     if line.get("protected", "").lower() in YES and not line.get("password"):
         raise ValidationError(
             {"password": "This link has a password, which no file tells; write one into the column password."}

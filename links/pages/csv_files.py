@@ -1,4 +1,4 @@
-"""Export of links to CSV, streamed in parts, and import from CSV, line by line."""
+"""CSV files of links: export streamed in parts, import line by line."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ LineErrors = list[tuple[int, str]]
 
 
 def escape_cell(value: object) -> str:
-    """A cell that a spreadsheet does not run."""
+    """Escape a cell so that no spreadsheet runs it as a formula."""
     text = str(value)
     return f"'{text}" if text[:1] in FORMULA_STARTS else text
 
 
 def unescape_cell(text: str) -> str:
-    """A cell as it was before `safe_cell`."""
+    """Undo `escape_cell`."""
     text = text.strip()
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA_STARTS else text
 
@@ -47,7 +47,7 @@ def unescape_cell(text: str) -> str:
 @require_safe
 @links_page("list")
 def export(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
-    """The whole list as CSV, with the clicks of the last 30 days."""
+    """Export all filtered links as CSV, with the clicks of the last 30 days."""
     link_ids = list(filter_links(request, scope).values_list("pk", flat=True))
     response = StreamingHttpResponse(stream_csv(scope, link_ids), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="links.csv"'
@@ -55,14 +55,14 @@ def export(request: HttpRequest, scope: LinkScope) -> StreamingHttpResponse:
 
 
 async def stream_csv(scope: LinkScope, link_ids: list[int]) -> AsyncIterator[bytes]:
-    """The header line, then EXPORT_ROWS links at a time; a part is read after the one before was sent."""
+    """Yield the header line, then EXPORT_ROWS links at a time, each part read after the previous one was sent."""
     yield BYTE_ORDER_MARK + format_csv([[*(column.name for column in COLUMNS), *EXPORT_ONLY_COLUMNS]])
     for first in range(0, len(link_ids), EXPORT_ROWS):
         yield await sync_to_async(build_csv_part)(scope, link_ids[first : first + EXPORT_ROWS])
 
 
 def build_csv_part(scope: LinkScope, link_ids: list[int]) -> bytes:
-    """The lines of the links with these ids, in this order."""
+    """Build the lines of the links with these ids, in this order."""
     related = ("tags", "scripts", "attached__conversion")
     rows = scope.datapoints().prefetch_related(*related).in_bulk(link_ids)
     listed = [rows[number] for number in link_ids if number in rows]
@@ -78,6 +78,7 @@ def build_csv_part(scope: LinkScope, link_ids: list[int]) -> bytes:
 
 
 def format_csv(rows: Iterable[Iterable[object]]) -> bytes:
+    """Format rows as CSV, with escaped cells."""
     out = io.StringIO()
     csv.writer(out).writerows([escape_cell(value) for value in row] for row in rows)
     return out.getvalue().encode()
@@ -85,7 +86,8 @@ def format_csv(rows: Iterable[Iterable[object]]) -> bytes:
 
 @links_page("list", may="edit")
 def import_csv(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """Links from a CSV file with at least a column `url`; errors are shown by line, the other lines are imported."""
+    """Import links from a CSV file with at least a column `url`; errors are displayed by line, the other lines are
+    imported."""
     imported, errors = 0, LineErrors()
     if request.method == "POST":
         try:
@@ -99,7 +101,7 @@ def import_csv(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 
 def read_upload(request: HttpRequest) -> str:
-    """The text of the uploaded file, or of the form field. Raises ValidationError for a file that is too large."""
+    """Read the uploaded file or the text field. Raises ValidationError for a file that is too large."""
     file = request.FILES.get("file")
     if file is None:
         return request.POST.get("text", "").removeprefix("\ufeff")
@@ -111,7 +113,7 @@ def read_upload(request: HttpRequest) -> str:
 
 
 def import_lines(scope: LinkScope, text: str) -> tuple[int, LineErrors]:
-    """Create links; returns how many, and the errors of the other lines as (line number, sentence)."""
+    """Create links; return how many, and the errors of the other lines as (line number, sentence)."""
     imported, number, errors = 0, 1, LineErrors()
     try:
         for number, line in enumerate(csv.DictReader(io.StringIO(text)), 2):
@@ -130,7 +132,7 @@ def import_lines(scope: LinkScope, text: str) -> tuple[int, LineErrors]:
 
 
 def read_cells(line: dict[Any, Any]) -> dict[str, str]:
-    """The cells of a line by their columns' names in lower case."""
+    """Read the cells of a line by their columns' names in lower case."""
     return {
         str(name or "").strip().lower(): unescape_cell(value) if isinstance(value, str) else ""
         for name, value in line.items()

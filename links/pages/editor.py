@@ -1,4 +1,4 @@
-"""Making and changing one link, with a preview of who goes where."""
+"""The editor of a link, with a preview of which visitor goes where."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def load_snapshot(row: Datapoint) -> LinkSnapshot:
-    """The facts of a link as the redirector would read them."""
+    """Load the snapshot of a link as the redirector would."""
     columns = Datapoint.objects.filter(pk=row.pk).values(*known.LINK_COLUMNS)[0]
     return build_link_snapshot(columns, (), ())
 
 
 def preview_destinations(row: Datapoint, now: datetime) -> list[dict[str, str]]:
-    """Where different people would be sent by the link now."""
+    """Preview where the link would send different visitors now."""
     snapshot, destinations = load_snapshot(row), []
     for label, person in PREVIEW_VISITORS:
         person = dict(person)
@@ -55,7 +55,7 @@ def preview_destinations(row: Datapoint, now: datetime) -> list[dict[str, str]]:
 
 
 def get_service_fields(form: LinkForm) -> dict[str, Any]:
-    """The form's fields for the services; local times are read as UTC."""
+    """Return the form's fields for the services, local times converted to UTC."""
     fields = form.build_fields()
     for name in ("starts", "expiration_date"):
         if fields[name] is not None:
@@ -64,13 +64,13 @@ def get_service_fields(form: LinkForm) -> dict[str, Any]:
 
 
 def build_domain_notes(form: LinkForm) -> list[str]:
-    """Notes on what links may show on the domains that the form offers."""
+    """Build the notes on what links may display on the domains that the form offers."""
     return build_content_messages(form.fields["domain"].queryset)  # type: ignore[attr-defined]
 
 
 @links_page("list", may="edit")
 def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """Make a link or pixel."""
+    """Create a link or pixel."""
     initial = {
         "kind": Kind.PIXEL if request.GET.get("kind") == "pixel" else Kind.LINK,
         "group": request.GET.get("group"),
@@ -100,7 +100,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 @links_page("list", may="edit")
 def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
-    """Change a link; its alias and domain stay."""
+    """Change a link; its alias and domain never change."""
     row = datapoint_for(request, datapoint_id, may="edit")
     form = LinkForm(request.POST or None, scope=scope, row=row, initial=build_initial(row))
     for name in ("kind", "alias", "domain"):
@@ -129,7 +129,7 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
 @require_POST
 @links_page("list", may="edit")
 def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
-    """Delete for good; its numbers stay."""
+    """Delete a link for good; its statistics stay."""
     services.datapoint_delete(datapoint=datapoint_for(request, datapoint_id, may="edit"))
     messages.success(request, "Deleted. Its numbers stay readable, its alias stays taken.")
     return HttpResponseRedirect("/links")

@@ -1,4 +1,4 @@
-"""Forms of links. Rules are written as lines, so that the editor works without scripts."""
+"""Forms of links. Rules are written as lines of text, so that the editor works without scripts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MODE_FIELDS: dict[Mode, tuple[str, ...]] = {
 
 
 def parse_lines(name: str, text: str) -> list[Any]:
-    """The rows of a rule from its text; `links.rulebook` judges them."""
+    """Parse the lines of a rule; `links.rulebook` validates them."""
     rows = [line.strip() for line in text.splitlines() if line.strip()]
     if name in ("random", "sequential", "spillover"):
         return rows
@@ -60,7 +60,7 @@ def parse_lines(name: str, text: str) -> list[Any]:
 
 
 def format_lines(name: str, rows: list[Any]) -> str:
-    """The text of a rule's rows."""
+    """Format a rule as lines."""
     if name in ("random", "sequential", "spillover"):
         return "\n".join(rows)
     if name == "weighted":
@@ -69,7 +69,7 @@ def format_lines(name: str, rows: list[Any]) -> str:
 
 
 class LinkForm(forms.Form):
-    """A link or pixel. What is left empty keeps its default."""
+    """The form of a link or pixel. Empty fields keep their defaults."""
 
     kind = forms.TypedChoiceField(choices=Kind.choices, coerce=int, initial=Kind.LINK, label="What")
     title = forms.CharField(max_length=200, required=False, label="Name")
@@ -150,7 +150,7 @@ class LinkForm(forms.Form):
         self.fields[name].queryset = rows  # type: ignore[attr-defined]
 
     def clean_tags(self) -> list[Tag | str]:
-        """The tags with these names. New names are kept, to be created, if the user may create tags."""
+        """Clean tag names. New ones stay names, to be created by the service, if the user may create tags."""
         words = [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
         try:
             return find_tags(self.scope, words)
@@ -158,11 +158,11 @@ class LinkForm(forms.Form):
             raise ValidationError(error.message_dict["tags"]) from None
 
     def list_mode_fields(self) -> list[tuple[int, list[forms.BoundField]]]:
-        """What a mode needs beside the address: (mode, its fields). Scripts show only the chosen one's."""
+        """List the fields that each mode needs besides the URL; a script displays only those of the selected mode."""
         return [(mode.value, [self[name] for name in names]) for mode, names in MODE_FIELDS.items()]
 
     def build_fields(self) -> dict[str, Any]:
-        """Arguments of `datapoint_create` and `datapoint_update`, rules in their shape."""
+        """Build the arguments of `datapoint_create` and `datapoint_update`, with rules in their JSON shape."""
         data = dict(self.cleaned_data)
         rules: dict[str, Any] = {name: parse_lines(name, data.pop(name)) for name in LINES}
         rules["utm"] = {name: data.pop(name) for name in UTM}
@@ -177,7 +177,7 @@ class LinkForm(forms.Form):
 
 
 def build_initial(row: Datapoint) -> dict[str, Any]:
-    """The form's values of a link."""
+    """Build the form's initial values from a link."""
     rules = row.rules or {}
     plain = {name: getattr(row, name) for name in LinkForm.base_fields if hasattr(row, name) and name not in (
         "tags", "conversions", "scripts", "group", "domain", "password")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the pages of links share: who may see them, the navigation beside them, errors of services in forms."""
+"""The layout that the pages of links share: permissions, navigation, and errors of services in forms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MANAGER_PAGES = frozenset({"domains", "scripts", "lists", "guests", "conversions
 
 
 def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]:
-    """A page of this room: `view(request, sight, …)`, for those who may. Nobody else learns that it exists."""
+    """Decorate a view of links as `view(request, scope, …)`; everybody who may not open it gets a 404."""
 
     def decorate(view: LinksView) -> LinksView:
         @login_required
@@ -48,12 +48,12 @@ def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]
 
 
 def list_open_pages(scope: LinkScope) -> list[tuple[str, str, str]]:
-    """(part, address, label) of the pages somebody may open."""
+    """List the pages that a caller may open: (part, URL, label)."""
     return [row for row in NAVIGATION if scope.can_manage or row[0] not in MANAGER_PAGES]
 
 
 def link_places(request: HttpRequest) -> list[tuple[str, str]]:
-    """(label, address) of the same for "go anywhere"; none for those who see no links."""
+    """List the same pages for "go anywhere": (label, URL); none for those who see no links."""
     try:
         scope = link_scope_for(request, "view")
     except Http404:
@@ -65,7 +65,7 @@ def link_places(request: HttpRequest) -> list[tuple[str, str]]:
 def render_page(
     request: HttpRequest, scope: LinkScope, template: str, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """A page with the navigation of links beside it."""
+    """Render a page with the navigation of links beside it."""
     part = getattr(request, "links_part", "list")
     navigation = [
         {"href": href, "label": label, "current": name == part} for name, href, label in list_open_pages(scope)
@@ -80,7 +80,7 @@ def parse_number(text: str | None) -> int:
 
 
 def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
-    """Put a service's refusal beside the field it is about."""
+    """Add a service's errors to the fields of a form they are about."""
     if not hasattr(error, "error_dict"):
         form.add_error(None, error)
         return

@@ -1,4 +1,4 @@
-"""Guests and what they were granted, as a matrix; and the API's toolbox."""
+"""Guests and their grants as a matrix, and the API toolbox."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GUEST_OPTIONS = (
 
 
 def list_grantable_objects(scope: LinkScope, search: str) -> list[tuple[str, int, str, str]]:
-    """What can be granted, as (kind, number, name, alias): groups first, then links; at most 200 that match."""
+    """List what can be granted, as (kind, id, name, alias): groups first, then links; at most 200 that match."""
     groups = scope.all_groups().filter(deleted=None).order_by("name")
     links = Datapoint.objects.filter(account=scope.account).exclude(status=Status.DELETED).order_by("alias")
     if search:
@@ -50,14 +50,15 @@ def list_grantable_objects(scope: LinkScope, search: str) -> list[tuple[str, int
 
 
 def list_guests(scope: LinkScope) -> list[Membership]:
-    """The account's guests, those who have not accepted included."""
+    """List the account's guests, including those who have not accepted."""
     rows = Membership.objects.filter(account=scope.account, role=Role.GUEST)
     return list(rows.select_related("user", "account").order_by("pk"))
 
 
 @links_page("guests", may="manage")
 def matrix(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """Guests across, groups and links down; every cell a right. Also invites and removes guests."""
+    """Render the matrix: guests across, groups and links down, a right in each cell. Also invites and removes
+    guests."""
     guests = list_guests(scope)
     objects = list_grantable_objects(scope, request.GET.get("q", "").strip()[:200])
     sent: InvitationMail | None = None
@@ -144,7 +145,8 @@ def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpRes
 @require_safe
 @links_page("toolbox", may="view")
 def toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """Every operation, to be tried with the account's key (owners) or the member's own; it is fetched when needed."""
+    """Render every operation, to be tried with the account's key (owners) or the member's own; it is fetched when
+    needed."""
     owner = scope.membership.role == Role.OWNER
     address = reverse("account-key") if owner else f"{reverse('own-key')}?next={request.path}"
     return render_page(request, scope, "toolbox", address=address, owner=owner, by_tag=group_by_tag())

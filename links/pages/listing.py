@@ -1,4 +1,4 @@
-"""The list of links: search, groups, tags, many at once."""
+"""The list of links: search, filters, and changes of many links at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Sta
 
 
 def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
-    """The links the address asks for."""
+    """Filter the links by the URL's parameters."""
     rows = scope.datapoints()
     data = request.GET
     status = STATUS_WORDS.get(data.get("status", ""))
@@ -51,7 +51,7 @@ def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
 
 
 def query_recent_counts(scope: LinkScope, rows: list[Datapoint], metrics: tuple[str, ...]) -> dict[int, stats.Row]:
-    """The last 30 days' counts of these links."""
+    """Query the last 30 days' counts of these links."""
     if not rows:
         return {}
     now = timezone.now()
@@ -64,7 +64,7 @@ def query_recent_counts(scope: LinkScope, rows: list[Datapoint], metrics: tuple[
 @require_safe
 @links_page("list")
 def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """Everything one sees, newest first, with the last 30 days' clicks."""
+    """Render the links of the caller's scope, newest first, with the last 30 days' clicks."""
     page = Paginator(filter_links(request, scope).prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     metrics = ("clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "link_conversions")
@@ -85,7 +85,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     other_parameters = request.GET.copy()
     other_parameters.pop("page", None)
     return render_page(
-        request, scope, "list", lines=lines, page=page, kept=other_parameters.urlencode(), query=request.GET,
+        request, scope, "list", lines=lines, page=page, list_query=other_parameters.urlencode(), query=request.GET,
         groups=scope.all_groups().filter(deleted=None).order_by("name"),
         tags=scope.tags().order_by("name")[:200], statuses=STATUS_WORDS,
     )  # fmt: skip
@@ -94,7 +94,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @require_POST
 @links_page("list", may="edit")
 def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """One change for many links: all or nothing."""
+    """Apply one change to many links: all or nothing."""
     link_ids = [parse_number(link_id) for link_id in request.POST.getlist("link")]
     rows = list(scope.datapoints(write=True).filter(pk__in=link_ids).exclude(status=Status.DELETED))
     try:
@@ -108,6 +108,7 @@ def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 
 def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> None:
+    """Apply one action of the list to a link. Raises ValidationError."""
     if action in ("active", "paused"):
         services.datapoint_update(datapoint=row, status=STATUS_WORDS[action])
     elif action == "delete":
@@ -126,5 +127,5 @@ def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> Non
 
 
 def parse_tag_names(data: Any) -> list[str]:
-    """The tag names in the field beside the actions."""
+    """Parse the tag names in the field beside the actions."""
     return [word.strip() for word in data.get("word", "").split(",") if word.strip()]

@@ -1,4 +1,4 @@
-"""The clickstream as it happens: a list without scripts, and a stream of server-sent events with them."""
+"""The live clickstream: a list without scripts, and a stream of server-sent events with them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KIND_NAMES = {"link": "click", "pixel": "view", "spider": "robot", "conversion":
 @require_safe
 @links_page("live")
 def live(request: HttpRequest, scope: LinkScope) -> HttpResponse:
-    """The latest hits and conversions; the page goes on with the stream where it can."""
+    """Render the latest hits and conversions; a script continues the list with the stream."""
     now = timezone.now()
     period = Period(now - timedelta(days=30), now + timedelta(minutes=1), scope.account.timezone)
     kinds = (*hits.HITS, *hits.SALES) if scope.sees_conversions else hits.HITS
@@ -42,7 +42,7 @@ def live(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 
 
 def build_row(scope: LinkScope, event: dict[str, Any], name: str) -> dict[str, Any]:
-    """One hit, in words. Times are the account's."""
+    """Build the row of one hit. Times are in the account's zone."""
     at = event["ts"] if isinstance(event["ts"], datetime) else datetime.fromisoformat(str(event["ts"]))
     local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(scope.account.timezone))
     hidden = scope.get_option("hitOptions", "hideReferrer")
@@ -58,7 +58,7 @@ def build_row(scope: LinkScope, event: dict[str, Any], name: str) -> dict[str, A
 
 
 def is_visible(scope: LinkScope, event: dict[str, Any]) -> bool:
-    """Whether a stored event is one of those this membership sees."""
+    """Return whether a membership may see a stored event."""
     if event.get("kind") not in KIND_NAMES or (event["kind"] in hits.SALES and not scope.sees_conversions):
         return False
     return scope.sees_all or event.get("link_id") in scope.link_rights or event.get("group_id") in scope.group_rights
@@ -66,7 +66,7 @@ def is_visible(scope: LinkScope, event: dict[str, Any]) -> bool:
 
 @require_GET
 async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """Every hit from now on, as events of JSON."""
+    """Stream every hit from now on as events of JSON."""
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponseRedirect("/login")
@@ -79,7 +79,7 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 def read_current_scope(bearer: Bearer) -> LinkScope:
-    """What the viewer of an open stream sees now. Raises Http404 if that is nothing."""
+    """Read the present scope of an open stream's viewer. Raises Http404 if it is empty."""
     scope = grants.build_link_scope(bearer.membership)
     if not (scope.sees_all or scope.group_rights or scope.link_rights):
         raise Http404("No such page.")

@@ -1,4 +1,4 @@
-"""The report of one link: numbers, graph, where from, with what, which way, and what came of it."""
+"""The report of one link: counts, graph, sources, devices, destinations and conversions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNKNOWN = "(unknown)"
 
 
 def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
-    """The period of the address; a month for what is none."""
+    """Parse the URL's period, by default the last 30 days."""
     text = request.GET.get("period", "30d")
     try:
         return text, Period.parse(text, zone, timezone.now())
@@ -56,7 +56,7 @@ def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
 def build_tables(
     scope: LinkScope, period: Period, where: stats.Where, metrics: tuple[str, str], locale: Locale
 ) -> list[dict[str, Any]]:
-    """The first rows of every breakdown; none of one about which nothing is known."""
+    """Build the tables of the top values by dimension; those with unknown values only are left out."""
     tables = []
     for label, dimension in TABLES:
         rows = stats.query_by_dimension(scope.account, dimension, period, where, timezone.now(), metrics, MAX_ROWS)
@@ -74,7 +74,7 @@ def build_tables(
 
 
 def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
-    """The counts in words: (label, number)."""
+    """Build the headline figures: (label, number)."""
     hits, unique = counts[metrics[0]], counts[metrics[1]]
     rows = [
         ("Clicks" if metrics[0] == "clicks" else "Views", hits), ("Unique", unique), ("Again", hits - unique),
@@ -84,7 +84,7 @@ def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -
 
 
 def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
-    """What its visits did on the account's sites: (label, number); nothing without a site or for guests."""
+    """Build the figures of its visits on the account's sites: (label, number); none without a site or for guests."""
     totals = stats.query_web_totals(scope.account, period, row.pk, timezone.now()) if scope.can_manage else None
     if totals is None:
         return []
@@ -96,7 +96,7 @@ def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: 
 @require_safe
 @links_page("list")
 def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
-    """Everything about one link in a period."""
+    """Render the report of one link in a period."""
     row = datapoint_for(request, datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
     period = stats.limit_period(scope, period)
@@ -129,7 +129,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
 @require_POST
 @links_page("list", may="manage")
 def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
-    """Watch the link's destination every minute, beside the site it lies on or the account's first."""
+    """Create a monitor of the link's destination, at the site on its host or the account's first."""
     row = datapoint_for(request, datapoint_id, may="edit")
     site = find_site_for_url(scope.account, row.url)
     if site is None or not row.url:
@@ -147,14 +147,14 @@ def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResp
 
 
 def find_site_for_url(account: Account, url: str) -> Site | None:
-    """The account's site on the address's host, else its first site."""
+    """Find the account's site on the host of a URL, else its first site."""
     host = host_name(urlsplit(url).hostname or "").removeprefix("www.")
     sites = Site.objects.filter(account=account, deleted=None).order_by("pk")
     return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
 
 
 def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
-    """The link's conversions, as far as a guest may see them."""
+    """Build the rows of the link's conversions, without what is hidden from a guest."""
     hidden = partial(scope.get_option, "conversionOptions")
     if not scope.sees_conversions:
         return []
