@@ -1,183 +1,29 @@
-"""Operations on the account, its plan, its lists, its guests and their grants."""
+"""Operations on guests and their grants."""
 
 from __future__ import annotations
 
 import base64
-from datetime import UTC, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import quote
-from zoneinfo import available_timezones
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
-from tzlocal.windows_tz import tz_win, win_tz
 
-from accounts.access import owner_of
 from accounts.invitations import mail_invitation
-from accounts.limits import account_limit
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
-from links import belongings, guests, stats
+from links import guests
 from links.api import entities, parse, wire
-from links.api.call import ApiRequest, parse_boolean, parse_integer
+from links.api.call import ApiRequest, parse_integer
 from links.api.errors import invalid, not_found
 from links.api.frames import format_time
 from links.api.parse import parse_optional_time
-from links.models import Datapoint, Domain, Kind, Listing, Status
-from reports.engine import Period
+from links.api.time_zones import ZONE_NUMBERS
+from links.models import Datapoint, Kind
 
 Json = dict[str, Any]
-PROFILE_NAMES = {
-    "firstname": "firstName", "lastname": "lastName", "companyname": "companyName", "companyrole": "companyRole",
-    "phone": "phone",
-}  # fmt: skip
-UNLIMITED_EVENTS, PERSONAL_URLS = 1_000_000_000, 1000  # not limited here, but clients expect a number
-DENVER_NUMBER = 82  # the one number of the old server's table that is known
-
-
-def list_zones() -> list[str]:
-    """List the time zones by ClickMeter's numbers: IANA's by name, except the one number that is documented."""
-    names = sorted(
-        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
-    )
-    names = ["UTC", *names]
-    at = names.index("America/Denver")
-    names[at], names[DENVER_NUMBER] = names[DENVER_NUMBER], names[at]
-    return names
-
-
-ZONES = list_zones()
-ZONE_NUMBERS = {name: number for number, name in enumerate(ZONES)}
-
-
-# -- the account --------------------------------------------------------------------------------------------------
-
-
-def account_get(request: ApiRequest) -> Json:
-    """Serialize the account; a guest gets their own data instead."""
-    account, member = request.account, request.scope.membership
-    user = member.user if member.pk else owner_of(account)
-    name = user.name if user is not None and member.accepted else ""
-    profile = account.profile if not request.scope.is_guest else {"firstName": name or format_guest_name(member)}
-    result: Json = {
-        "email": user.email if user else "", "firstName": profile.get("firstName") or name,
-        "registrationDate": format_time(account.created), "timezone": ZONE_NUMBERS.get(account.timezone, 0),
-        "timezonename": tz_win.get(account.timezone, account.timezone),
-        "boGoVal": quote(base64.b64encode(f"{account.pk}".encode()).decode(), safe=""),
-    }  # fmt: skip
-    return result | wire.omit_empty(
-        **{name: profile.get(name) for name in ("lastName", "companyName", "companyRole", "phone")}
-    )
-
-
-def account_update(request: ApiRequest) -> Json:
-    request.require_manager()
-    body = request.body
-    check_unchangeable_fields(request, body)
-    profile = {
-        member: parse.parse_text(body[name]).replace("\x00", "")[:200]
-        for name, member in PROFILE_NAMES.items()
-        if name in body
-    }
-    zone = parse_zone(request, body) if "timezone" in body or "timezonename" in body else None
-    belongings.profile_update(account=request.account, profile=profile, timezone=zone)
-    return account_get(request)
-
-
-def check_unchangeable_fields(request: ApiRequest, body: Json) -> None:
-    """Raise Failure (400) for fields that cannot be changed here, unless they have the present value."""
-    email = parse.parse_text(body.get("email")).strip().lower()
-    if email and email != account_get(request)["email"].lower():
-        raise invalid("Email", "The e-mail address is how its owner logs in; it is not changed here.", email[:200])
-    if parse_boolean(body.get("redirectonly")):
-        raise invalid("RedirectOnly", "Redirecting without tracking is set on links and groups, not on the account.")
-    if parse_optional_time(body.get("timeframemindate"), "TimeframeMinDate"):
-        raise invalid("TimeframeMinDate", "How far back numbers are seen is set on guests, not on the account.")
-
-
-def parse_zone(request: ApiRequest, body: Json) -> str:
-    """Parse a time zone: a number, an IANA name or a Windows name. Raises Failure (400)."""
-    number = parse_integer(body.get("timezone"), -1)
-    requested = parse.parse_text(body.get("timezonename") or body.get("timezone"))
-    present = request.account.timezone
-    zone_name = (
-        present if requested == tz_win.get(present) else win_tz.get(requested, requested)
-    )  # a Windows name stands for many zones
-    name = ZONES[number] if 0 <= number < len(ZONES) else zone_name
-    if name not in ZONE_NUMBERS:
-        raise invalid("TimeZone", "There is no such time zone.", name[:60])
-    return name
-
-
-def plan(request: ApiRequest) -> Json:
-    """Return the account's limits and what it has used this month."""
-    request.require_manager()
-    account, limits = request.account, request.account.limits
-    start = request.now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = (start + timedelta(days=32)).replace(day=1)
-    row = stats.query_totals(account, Period(start, end), [], request.now, ("clicks", "pixel_views"))
-    own = Domain.objects.filter(account=account, deleted=None)
-    result: Json = {
-        "name": limits.get("plan", "Unlimited"), "recurring": True, "recurringPeriod": 1,
-        "maximumDatapoints": account_limit(account, "datapoints"), "maximumGuests": account_limit(account, "guests"),
-        "usedDatapoints": Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count(),
-        "monthlyEvents": account.monthly_events or UNLIMITED_EVENTS, "profileId": account.pk,
-        "billingPeriodStart": format_time(start), "billingPeriodEnd": format_time(end),
-        "allowedPersonalUrls": PERSONAL_URLS, "allowedPersonalDomains": account_limit(account, "domains"),
-    }  # fmt: skip
-    return result | wire.omit_empty(
-        usedMonthlyEvents=int(row["clicks"] + row["pixel_views"]), usedPersonalDomains=own.count()
-    )
-
-
-# -- lists --------------------------------------------------------------------------------------------------------
-
-
-def entry_list(listing: str) -> Any:
-    """Build the handler that lists one of the account's lists."""
-
-    def handler(request: ApiRequest) -> Json:
-        request.require_manager()
-        offset, limit = request.get_page()
-        rows = request.scope.entries().filter(listing=listing).order_by("pk")[offset : offset + limit]
-        return {"entities": [wire.serialize_entry(row) for row in rows]}
-
-    return handler
-
-
-def entry_create(listing: str) -> Any:
-    """Build the handler that adds an entry to a list."""
-
-    def handler(request: ApiRequest) -> Json:
-        request.require_manager()
-        value = request.body.get("ip" if listing == Listing.BLACKLIST else "name")
-        return wire.serialize_entry(
-            belongings.entry_create(account=request.account, listing=listing, value=parse.parse_text(value))
-        )
-
-    return handler
-
-
-def entry_delete(listing: str) -> Any:
-    """Build the handler that deletes an entry of a list."""
-
-    def handler(request: ApiRequest, **path: str) -> Json:
-        request.require_manager()
-        code = next(iter(path.values())).upper()
-        row = request.scope.entries().filter(listing=listing, code=code).first()
-        if row is None:
-            raise not_found("entry")
-        answer = wire.serialize_entry(row)
-        belongings.entry_delete(entry=row)
-        return answer
-
-    return handler
-
-
-# -- guests -------------------------------------------------------------------------------------------------------
 
 
 # `guest_name` as a database expression, so that search and sorting do not reveal the name of a pending guest's user
