@@ -55,7 +55,7 @@ def group_create(
     shared_with: Membership | None = None,
     **fields: Any,
 ) -> Group:
-    """A new group; `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
+    """Create a group. `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
     and gets the right to write."""
     group = Group.objects.create(account=account, name=clean_name(name), **clean_group_fields(fields))
     if tags:
@@ -227,15 +227,20 @@ def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: 
     used = {link_conversion.position: link_conversion for link_conversion in datapoint.attached.all()}
     if any(link_conversion.conversion_id == conversion.pk for link_conversion in used.values()):
         return
-    place = next(
-        (at for at, link_conversion in used.items() if replace and link_conversion.conversion_id == replace.pk), 0
+    position = next(
+        (
+            candidate
+            for candidate, link_conversion in used.items()
+            if replace and link_conversion.conversion_id == replace.pk
+        ),
+        0,
     )
-    if place:
-        used[place].delete()
-    place = place or next((at for at in range(1, MAX_CONVERSIONS + 1) if at not in used), 0)
-    if not place:
+    if position:
+        used[position].delete()
+    position = position or next((candidate for candidate in range(1, MAX_CONVERSIONS + 1) if candidate not in used), 0)
+    if not position:
         raise ValidationError({"id": f"A link has at most {MAX_CONVERSIONS} conversions."})
-    Attached.objects.create(datapoint=datapoint, conversion=conversion, position=place)
+    Attached.objects.create(datapoint=datapoint, conversion=conversion, position=position)
     datapoint.save(update_fields=[])
     transaction.on_commit(known.refresh_soon)
 

@@ -30,12 +30,10 @@ class ClickContext:
     device: str = ""
     email_client: bool = False
     is_bot: bool = False
-    requested_url: str = ""
+    requested_url: str = ""  # the query parameter `ddu`, which dynamic links lead to
     is_unique: Callable[[LinkSnapshot], bool] = lambda link: True
     click_number: Callable[[LinkSnapshot], int] = lambda link: 1  # this click's number on the link, from 1
-    previous_clicks: Callable[[LinkSnapshot], int] = lambda link: (
-        0
-    )  # how many clicks this visitor made on the link before
+    previous_clicks: Callable[[LinkSnapshot], int] = lambda link: 0  # this visitor's earlier clicks on the link
     allowed_hosts: Callable[[LinkSnapshot], frozenset[str]] = lambda link: frozenset()
     random_source: random.Random = field(default_factory=random.Random)
 
@@ -88,6 +86,7 @@ def route_link(link: LinkSnapshot, context: ClickContext) -> tuple[str, str]:
 
 
 def first_safe_url(stop: str, url: str, link: LinkSnapshot) -> tuple[str, str]:
+    """Return (stop, "") if the click stops, else the first safe one of `url` and the link's main URL."""
     if stop:
         return stop, ""
     for candidate in (url, link.url):

@@ -113,9 +113,9 @@ def find_agent_bot_reason(user_agent: str) -> str:
     """Find why a user agent is a bot's; "" if it is not."""
     if not user_agent:
         return "no user agent"
-    low = user_agent.lower()
+    lowered = user_agent.lower()
     for word in PREVIEWS:
-        if word in low:
+        if word in lowered:
             return f"preview: {word}"
     name = bots.crawler_name(user_agent)
     return f"signature: {name}" if name else ""
@@ -154,14 +154,15 @@ def start_click(
 
 
 def build_click_context(click: LinkClick, requested_url: str) -> ClickContext:
+    """Build what routing needs to know of a click."""
     event, hit = click.event, click.hit
-    low = hit.user_agent.lower()
+    user_agent = hit.user_agent.lower()
     return ClickContext(
         now=hit.now,
         languages=parse_languages(hit.headers.get("accept-language", "")[:500]),
         country=event.get("country", ""),
         device=event.get("device_type", ""),
-        email_client=any(word in low for word in EMAIL_CLIENTS),
+        email_client=any(word in user_agent for word in EMAIL_CLIENTS),
         is_bot=bool(click.bot_reason),
         requested_url=requested_url,
         is_unique=click.is_unique,
@@ -176,14 +177,14 @@ def build_click_context(click: LinkClick, requested_url: str) -> ClickContext:
 def parse_languages(accepted: str) -> tuple[str, ...]:
     """Parse `de-AT,de;q=0.9,en;q=0.8` into ("de-at", "de", "en"), the most preferred first."""
     weighted = []
-    for place, part in enumerate(accepted.lower().split(",")[:20]):
+    for position, part in enumerate(accepted.lower().split(",")[:20]):
         name, _, quality = part.partition(";")
         try:
             weight = float(quality.partition("=")[2] or 1)
         except ValueError:
             weight = 0.0
         if name.strip() and weight > 0:
-            weighted.append((-weight, place, name.strip()))
+            weighted.append((-weight, position, name.strip()))
     return tuple(name for _, _, name in sorted(weighted))
 
 
@@ -214,6 +215,7 @@ def add_click_token(click: LinkClick, url: str) -> str:
 
 
 def get_encoded_token(click: LinkClick) -> str:
+    """Encode the click's token, once per click."""
     click.encoded_token = click.encoded_token or tokens.encode_token(click.token)
     return click.encoded_token
 
@@ -228,15 +230,15 @@ def record_click(click: LinkClick, url: str) -> Event | Refused | None:
         return intake.refuse(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:
         return intake.refuse(link.account_id, "over_quota", hit.now)
-    common = complete_event(click, url)
-    written = intake.keep(common, hit.now)
-    for inner, address in click.decision.hops[1:]:
-        further = {
-            **common, "id": tokens.new_click_id(), "link_id": inner.link_id, "group_id": inner.group_id,
-            "destination": address[:1000], "is_unique": int(click.is_unique(inner)), "cost": inner.cost,
+    click_event = complete_event(click, url)
+    written = intake.keep(click_event, hit.now)
+    for nested, nested_url in click.decision.hops[1:]:
+        nested_event = {
+            **click_event, "id": tokens.new_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
+            "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
         }  # fmt: skip
-        if inner.account_id == link.account_id and not inner.redirect_only:
-            intake.keep(further, hit.now)
+        if nested.account_id == link.account_id and not nested.redirect_only:
+            intake.keep(nested_event, hit.now)
     if not click.bot_reason and url:
         thread.remember_click(
             click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
@@ -251,8 +253,8 @@ def complete_event(click: LinkClick, url: str) -> Event:
     event["id"] = event["click_id"] = click.token.click_id
     event["view_id"] = click.address_hashes[0]
     event["is_unique"] = int(click.is_unique(link))
-    chosen = click.decision.hops[0][1] if click.decision.hops else url
-    event["destination"] = (chosen if len(click.decision.hops) > 1 else url)[:1000]
+    url_of_first_hop = click.decision.hops[0][1] if click.decision.hops else url
+    event["destination"] = (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000]
     if link.cost:
         event["cost"] = link.cost
     if click.bot_reason:

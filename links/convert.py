@@ -55,6 +55,7 @@ def report(request: Request, *, browser: bool) -> Event | Refused:
 
 
 def build_conversion_hit(request: Request, conversion: ConversionSnapshot, fields: dict[str, str]) -> Hit:
+    """Translate a request into the hit of a conversion."""
     headers = request.headers
     return Hit(
         site_id=conversion.account_id,
@@ -92,6 +93,7 @@ def find_attributed_click(
 
 
 def is_in_window(click: tokens.ClickToken, conversion: ConversionSnapshot, now: datetime) -> bool:
+    """Return whether the click is recent enough; a minute in the future allows for clocks that differ."""
     return -60 <= now.timestamp() - click.at <= conversion.window_days * 86_400
 
 

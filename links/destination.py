@@ -96,7 +96,7 @@ def clean_url(url: object, field: str = "url") -> str:
 
 
 def clean_optional_url(url: object, field: str) -> str:
-    """As `clean_url`, but "" is allowed."""
+    """Clean a destination as `clean_url` does, but allow ""."""
     return clean_url(url, field) if str(url or "").strip() else ""
 
 

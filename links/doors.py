@@ -89,11 +89,11 @@ def read_script(name: str, changed: float) -> bytes:
 def build_script_endpoint(name: str) -> Callable[[Request], Reply]:
     """Build the endpoint of one of the two scripts for customers' pages."""
 
-    def door(request: Request) -> Reply:
+    def serve_script(request: Request) -> Reply:
         text = read_script(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
         return Reply(text, JAVASCRIPT, headers=[(b"cache-control", b"public, max-age=3600")], cached=True)
 
-    return door
+    return serve_script
 
 
 ENDPOINTS: dict[str, Callable[[Request], Reply]] = {
@@ -105,8 +105,8 @@ ENDPOINTS: dict[str, Callable[[Request], Reply]] = {
 }
 
 
-def call_endpoint(door: Callable[[Request], Reply], request: Request) -> Reply:
+def call_endpoint(endpoint: Callable[[Request], Reply], request: Request) -> Reply:
     """Call an endpoint for the methods it accepts, else reply 405."""
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
-    return door(request)
+    return endpoint(request)

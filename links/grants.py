@@ -57,7 +57,7 @@ class LinkScope:
         return self.membership.role == Role.GUEST
 
     def datapoints(self, write: bool = False) -> QuerySet[Datapoint]:
-        """The links and pixels it may see (or edit), deleted ones included."""
+        """Select the links and pixels it may see (or edit), deleted ones included."""
         rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
         if self.edits_all or (self.sees_all and not write):
             return rows
@@ -66,21 +66,21 @@ class LinkScope:
         )
 
     def all_groups(self, write: bool = False) -> QuerySet[Group]:
-        """The groups it may see (or edit), deleted ones included; a right on a link gives none on its group."""
+        """Select the groups it may see (or edit), deleted ones included; a right on a link gives none on its group."""
         rows = Group.objects.filter(account=self.account)
         if self.edits_all or (self.sees_all and not write):
             return rows
         return rows.filter(pk__in=self.granted_ids(GROUP, write))
 
     def conversions(self) -> QuerySet[Conversion]:
-        """The conversions it may see and attach, deleted ones included: a guest's are those of their links."""
+        """Select the conversions it may see and attach, deleted ones included: a guest's are those of their links."""
         rows = Conversion.objects.filter(account=self.account)
         if self.sees_all:
             return rows
         return rows.filter(pk__in=Attached.objects.filter(datapoint__in=self.datapoints()).values("conversion_id"))
 
     def scripts(self) -> QuerySet[Script]:
-        """The retargeting scripts it may see and attach: a guest's are those of their links."""
+        """Select the retargeting scripts it may see and attach: a guest's are those of their links."""
         rows = Script.objects.filter(account=self.account)
         if self.sees_all:
             return rows
@@ -88,7 +88,7 @@ class LinkScope:
         return rows.filter(pk__in=on_links.values("script_id"))
 
     def tags(self) -> QuerySet[Tag]:
-        """The tags it may see and attach: a guest's are those of their links and groups."""
+        """Select the tags it may see and attach: a guest's are those of their links and groups."""
         rows = Tag.objects.filter(account=self.account)
         if self.sees_all:
             return rows
@@ -97,7 +97,7 @@ class LinkScope:
         return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
 
     def domains(self) -> QuerySet[Domain]:
-        """The domains it may create links on: the installation's and the account's own.
+        """Select the domains it may create links on: the installation's and the account's own.
 
         A guest has only those of the account's domains that links they see use: others may belong to other clients.
         """
@@ -105,7 +105,7 @@ class LinkScope:
         return rows if self.sees_all else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
 
     def entries(self) -> QuerySet[Entry]:
-        """The entries of the account's two lists, which only the team sees."""
+        """Select the entries of the account's two lists, which only the team sees."""
         rows = Entry.objects.filter(account=self.account)
         return rows if self.can_manage else rows.none()
 
@@ -118,7 +118,8 @@ class LinkScope:
         return self.link_rights.get(row.pk) == Right.WRITE or self.group_rights.get(row.group_id) == Right.WRITE
 
     def granted_ids(self, kind: str, write: bool) -> QuerySet[Grant, int]:
-        """The ids of granted groups or links (`write`: with the right to write), as a subquery: there may be many."""
+        """Select the ids of granted groups or links (`write`: with the right to write), as a subquery, since there may
+        be many."""
         grants = Grant.objects.filter(membership=self.membership, kind=kind)
         if self.sees_all:  # needs no grants to view, and those of an earlier role do not count
             grants = grants.none()

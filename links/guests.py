@@ -17,14 +17,8 @@ from links.grants import ALL_LINKS_OPTION, DATAPOINT, GROUP
 from links.models import Datapoint, Group, Status
 
 TEXT_OPTIONS = (
-    "notes",
-    "language",
-    "dateFormat",
-    "decimalSeparator",
-    "numberGroupSeparator",
-    "userName",
-    "timeframeMinDate",
-)
+    "notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate",
+)  # fmt: skip
 NUMBER_OPTIONS = ("timeZone", "timeFormat")
 FLAG_OPTIONS = {
     "hitOptions": ("hideReferrer",),
@@ -43,9 +37,10 @@ def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str,
     for name in NUMBER_OPTIONS:
         if name in changes:
             options[name] = int(changes[name] or 0)
-    for group, names in FLAG_OPTIONS.items():
-        if isinstance(changes.get(group), dict):
-            options[group] = {**options.get(group, {}), **{n: bool(v) for n, v in changes[group].items() if n in names}}
+    for section, names in FLAG_OPTIONS.items():
+        if isinstance(changes.get(section), dict):
+            allowed = {name: bool(value) for name, value in changes[section].items() if name in names}
+            options[section] = {**options.get(section, {}), **allowed}
     conversion_options = changes.get("conversionOptions")
     percents: dict[str, Any] = conversion_options if isinstance(conversion_options, dict) else {}
     for name in PERCENT_OPTIONS:
@@ -59,7 +54,7 @@ def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str,
 def guest_create(*, account: Account, email: str, name: str = "", options: dict[str, Any] | None = None) -> Membership:
     """Create a pending guest of the account. Until they accept an invitation, only the guest's own key works.
 
-    There is no parameter for a password, since it would be one for somebody else's address. Raises ValidationError.
+    There is no parameter for a password, since only the owner of the address may choose one. Raises ValidationError.
     """
     user = placeholder_user_get_or_create(email=email)
     if account.memberships.filter(user=user).exists():
@@ -97,19 +92,19 @@ def guest_delete(*, guest: Membership, by: Membership) -> None:
 
 
 def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """(id, name) of the first groups whose name contains `search`."""
+    """Find the first groups whose name contains `search`, as (id, name)."""
     rows = Group.objects.filter(account=account, deleted=None, name__icontains=search).order_by("name", "pk")
     return [(group.pk, group.name) for group in rows[:limit]]
 
 
 def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of the groups of the account among these ids."""
+    """Find the groups of the account among these ids, as (id, name)."""
     rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
     return [(group.pk, group.name) for group in rows]
 
 
 def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """(id, name) of the first links and pixels whose alias or title contains `search`."""
+    """Find the first links and pixels whose alias or title contains `search`, as (id, name)."""
     rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias", "pk")
     if search:
         rows = rows.filter(Q(alias__icontains=search) | Q(title__icontains=search))
@@ -117,7 +112,7 @@ def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int
 
 
 def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of the links and pixels of the account among these ids."""
+    """Find the links and pixels of the account among these ids, as (id, name)."""
     rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
     return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
 

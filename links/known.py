@@ -84,6 +84,7 @@ def has_link_domain() -> bool:
 
 @lru_cache(maxsize=4)
 def _installation_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
+    """Return (link host, dashboard host) of the installation."""
     base = host_name(base_url) or "localhost"
     return host_name(link_domain) or base, base
 
@@ -101,6 +102,7 @@ def load_domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
 
 
 def _load_account_domains(account_id: int | None) -> dict[str, Domain]:
+    """Load the verified domains of accounts by name; the account's own last, so that they win."""
     claims = proved_claims(Purpose.LINKS).filter(account=OuterRef("account"), host=OuterRef("name"))
     proved = Q(Exists(claims)) if account_id is None else Q(Exists(claims)) | Q(account=account_id)
     rows = Domain.objects.filter(proved, account__isnull=False, deleted=None).order_by("created", "pk")
@@ -227,6 +229,7 @@ def _newest_change() -> int:
 
 
 def _load_small_tables(cache: LinkCache) -> None:
+    """Reload what is few: domains, conversions, scripts and accounts."""
     cache.domains = {
         name: DomainSnapshot(row.pk, name, row.account_id or 0, row.custom_404, row.custom_homepage)
         for name, row in load_domains_by_name().items()
@@ -258,6 +261,7 @@ def _load_accounts() -> dict[int, AccountLinkConfig]:
 
 
 def _load_links(cache: LinkCache, queryset: Any) -> None:
+    """Load these links into the cache, and remove those that were deleted."""
     conversions = _group_by_link(Attached.objects.filter(datapoint__in=queryset).order_by("position"), "conversion_id")
     scripts = _group_by_link(Datapoint.scripts.through.objects.filter(datapoint__in=queryset), "script_id")
     for row in queryset.values(*LINK_COLUMNS).iterator(chunk_size=5000):
@@ -271,6 +275,7 @@ def _load_links(cache: LinkCache, queryset: Any) -> None:
 
 
 def _group_by_link(queryset: Any, column: str) -> dict[int, tuple[int, ...]]:
+    """Group the values of a column by link."""
     grouped: dict[int, tuple[int, ...]] = {}
     for datapoint, other in queryset.values_list("datapoint_id", column):
         grouped[datapoint] = (*grouped.get(datapoint, ()), other)

@@ -45,11 +45,11 @@ def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None
 def check_loops(row: Datapoint) -> None:
     """Raise ValidationError if following the link could come back to it or go deeper than MAX_HOPS."""
     domains = load_domains_by_name(row.account_id)
-    here: LinkAddress = (row.domain_id, row.alias.lower())
+    own_address: LinkAddress = (row.domain_id, row.alias.lower())
     layer = find_nested_links(row, domains)
     visited: set[LinkAddress] = set()
     for _ in range(MAX_HOPS):
-        if here in layer:
+        if own_address in layer:
             raise ValidationError({"url": "This link would lead back to itself."})
         layer -= visited
         if not layer:

@@ -313,7 +313,8 @@ def check_rows(account: Account, rows: Sequence[OwnedRow], field: str, what: str
 
 
 def get_or_create_tags(account: Account, tags: Sequence[Tag | str]) -> list[Tag]:
-    """The tags; new names are created, so only pass names for callers who may create tags. Raises ValidationError."""
+    """Get or create these tags. New names are created, so pass names only for callers who may create tags. Raises
+    ValidationError."""
     if len(tags) > MAX_TAGS:
         raise ValidationError({"tags": f"At most {MAX_TAGS} tags, not {len(tags):,}."})
     check_rows(account, [tag for tag in tags if isinstance(tag, Tag)], "tags", "tag")

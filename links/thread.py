@@ -106,6 +106,7 @@ def columns(hit: Hit, site: SiteFacts, event: Event) -> Event:
 
 
 def find_columns_by_parameter(hit: Hit, site: SiteFacts, at: float) -> Event:
+    """Join a view whose URL carries a click's token; {} if the token is invalid, too old or used."""
     words = parse_qs(hit.url.partition("?")[2].partition("#")[0]).get(CLICK_PARAMETER, [""])
     click = tokens.decode_token(words[0])
     if click is None or not -60 <= at - click.at <= PARAMETER_SECONDS:
@@ -122,5 +123,6 @@ def find_columns_by_parameter(hit: Hit, site: SiteFacts, at: float) -> Event:
 
 
 def build_join_columns(link_id: int, click_id: int) -> Event:
+    """Build the columns that join a view to a click."""
     link = known.link(link_id)
     return {"link_id": link_id, "click_id": click_id, "group_id": link.group_id if link else 0}

@@ -67,8 +67,8 @@ def replace_ids_with_rows(request: ApiRequest, fields: Json, row: Datapoint | No
 
 
 def find_domain(request: ApiRequest, number: int, field: str) -> Domain:
-    """A domain of the caller's scope. Ids of ClickMeter's own domains, which old clients keep as their default, mean
-    this installation's domain unless a domain here has that id. Raises ValidationError."""
+    """Find a domain in the caller's scope. Ids of ClickMeter's own domains, which old clients send as their default,
+    mean this installation's domain unless a domain here has that id. Raises ValidationError."""
     rows = request.scope.domains()
     if number in CLICKMETER_DOMAINS and not rows.filter(pk=number).exists():
         return system_domain()

@@ -13,7 +13,7 @@ from links.api.errors import forbidden, invalid, not_found
 from links.models import Conversion, Datapoint, Domain, Group, Kind, Script, Status, Tag
 
 Json = dict[str, Any]
-MAX_SEARCH = 500  # characters: longer ones, and very many parts, are more than a database compares
+MAX_SEARCH = 500  # characters; databases reject longer patterns
 MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
 DATAPOINT_STATUS = {

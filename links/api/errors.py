@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-# Our fields, as the members of its entities are called in errors
+# Our fields -> the names of ClickMeter's members in errors
 PROPERTY_NAMES = {
     "alias": "Name", "name": "Name", "url": "Url", "first_url": "FirstUrl", "group": "GroupId", "domain": "DomainId",
     "go_domain": "GoDomainId", "id": "Id", "tags": "Tags", "mode": "DestinationMode", "type": "Type", "kind": "Type",

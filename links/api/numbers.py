@@ -49,7 +49,7 @@ def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> stats.R
             f"This selects more than {stats.MAX_FILTER_VALUES:,} {what}; narrow it by type, status, tag or favourite."
         )
         raise Failure(400, sentence, "0010")
-    return stats.is_any_of(dimension, *(numbers or ["none"]))  # a word no number equals: nothing matches
+    return stats.is_any_of(dimension, *(numbers or ["none"]))  # no id equals this text, so nothing matches
 
 
 # -- a row of numbers ---------------------------------------------------------------------------------------------
@@ -119,10 +119,6 @@ def serialize_bucket(request: ApiRequest, row: stats.Row, unit: str, period: Per
 
 def first_of_next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def all_aggregated(request: ApiRequest) -> Json:
-    return aggregate(request, build_datapoint_filter(request))
 
 
 def all_by_time(request: ApiRequest) -> Json:

@@ -157,7 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *build_operations("Me", ("GET", "/me", account.account_get), ("GET", "/me/plan", account.plan)),
     *build_operations(
         "Aggregated",
-        ("GET", "/aggregated", numbers.all_aggregated),
+        ("GET", "/aggregated", numbers.datapoints_aggregated),
         ("GET", "/aggregated/list", numbers.all_by_time),
         ("GET", "/aggregated/summary/conversions", numbers.summary_conversions),
         ("GET", "/aggregated/summary/datapoints", numbers.summary_datapoints),

@@ -12,7 +12,7 @@ from links.api.call import ApiRequest, parse_integer
 from links.api.errors import invalid
 
 Json = dict[str, Any]
-DENVER_NUMBER = 82  # the one number of the old server's table that is known
+DENVER_NUMBER = 82  # the only number of ClickMeter's table that is documented
 
 
 def list_zones() -> list[str]:
@@ -35,9 +35,8 @@ def parse_zone(request: ApiRequest, body: Json) -> str:
     number = parse_integer(body.get("timezone"), -1)
     requested = parse.parse_text(body.get("timezonename") or body.get("timezone"))
     present = request.account.timezone
-    zone_name = (
-        present if requested == tz_win.get(present) else win_tz.get(requested, requested)
-    )  # a Windows name stands for many zones
+    # A Windows name stands for many IANA zones, so it must not replace a present zone that it stands for
+    zone_name = present if requested == tz_win.get(present) else win_tz.get(requested, requested)
     name = ZONES[number] if 0 <= number < len(ZONES) else zone_name
     if name not in ZONE_NUMBERS:
         raise invalid("TimeZone", "There is no such time zone.", name[:60])

@@ -70,7 +70,7 @@ class OperationView(APIView):
         try:
             if used > MAX_PER_SECOND:
                 raise Failure(429, f"At most {MAX_PER_SECOND} requests per second.", "0429")
-            response = self.answered(request, now, kwargs)
+            response = self.handle_operation(request, now, kwargs)
         except Failure as failure:
             response = build_response(failure.body(), failure.status)
         except HashingBusy as busy:
@@ -91,22 +91,21 @@ class OperationView(APIView):
             response["Retry-After"] = "1"
         return response
 
-    def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
+    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
         method = "GET" if request.method == "HEAD" else request.method or "GET"
         operation = self.operations.get(method)
         if operation is None:
             raise Failure(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
-        call = parse_request(request, now)
+        api_request = parse_request(request, now)
         values = {
             name: value if name.startswith(("whitelist", "blacklist", "type")) else parse_path_number(value)
-            for name, value in path.items()
+            for name, value in path_values.items()
         }
         try:
-            return build_response(
-                operation.handler(call, **values)
-            )  # no transaction: services have their own, reads need none
+            # No transaction here: services have their own, and reads must not hold a write lock
+            return build_response(operation.handler(api_request, **values))
         except ValidationError as error:
             raise build_validation_failure(error) from None
         except QueryRefused as error:
@@ -123,7 +122,7 @@ def parse_path_number(text: str) -> int:
 class UnknownAddressView(OperationView):
     """A path that is not in the table."""
 
-    def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
+    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
         """Raise the 404 in ClickMeter's format."""
         if request.method == "OPTIONS":
             return HttpResponse(status=200)

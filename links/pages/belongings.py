@@ -25,8 +25,6 @@ from links.models import Domain, Listing, Status
 from links.pages.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
 from links.pages.frame import add_errors, links_page, parse_number, render_page
 
-GONE = HttpResponseRedirect
-
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
     """Save a valid form by a service and redirect; return None if there is something to correct."""
@@ -38,7 +36,7 @@ def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> 
         add_errors(form, error, {"script": "text"})
         return None
     messages.success(request, "Saved.")
-    return GONE(href)
+    return HttpResponseRedirect(href)
 
 
 def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
@@ -48,7 +46,7 @@ def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
         messages.success(request, "Deleted.")
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-    return GONE(href)
+    return HttpResponseRedirect(href)
 
 
 def find_own_row(rows: QuerySet[Any], number: int) -> Any:
@@ -104,7 +102,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
                 belongings.tag_create(account=scope.account, name=request.POST.get("name", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return GONE("/links/tags")
+        return HttpResponseRedirect("/links/tags")
     rows = scope.tags().order_by("name")
     rows = rows.annotate(links=Count("datapoints", distinct=True), campaigns=Count("groups", distinct=True))
     return render_page(request, scope, "tags", rows=rows)
@@ -173,7 +171,7 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
     row = find_own_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, scope.account, row)
-        return GONE("/links/domains")
+        return HttpResponseRedirect("/links/domains")
     names = ("name", "custom_404", "custom_homepage")
     form = DomainForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
     form.fields["name"].disabled = row is not None
@@ -234,7 +232,7 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
                 belongings.entry_create(account=scope.account, listing=listing, value=request.POST.get("value", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return GONE("/links/lists")
+        return HttpResponseRedirect("/links/lists")
     rows = scope.entries().order_by("value")
     both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
     return render_page(request, scope, "lists", both=both)

@@ -127,7 +127,7 @@ def find_rows_by_name(rows: QuerySet[NamedRow], cell: str, what: str) -> list[Na
 
 COLUMNS: tuple[CsvColumn, ...] = (
     text_column("alias"), text_column("title"), text_column("url"),
-    CsvColumn("group", lambda row: row.group.name),  # read by the import itself, which makes missing groups
+    CsvColumn("group", lambda row: row.group.name),  # read by the import itself, which creates missing groups
     CsvColumn("tags", lambda row: ",".join(tag.name for tag in row.tags.all()), "tags",
            lambda scope, cell: find_tags(scope, [one.strip() for one in cell.split(",") if one.strip()])),
     CsvColumn("domain", lambda row: row.domain.name, "domain", find_domain),

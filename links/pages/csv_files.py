@@ -26,9 +26,9 @@ MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
 MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
-BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel reads letters beyond ASCII wrongly
+BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel misreads non-ASCII letters
 EXPORT_ONLY_COLUMNS = ("clicks", "unique_clicks", "tracking_url")  # columns that only the export has
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # beginnings of formulas in spreadsheets
 LineErrors = list[tuple[int, str]]
 
 

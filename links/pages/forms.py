@@ -77,7 +77,7 @@ class LinkForm(forms.Form):
         max_length=4000,
         required=False,
         label="Destination",
-        help_text="[s2sidentifier] stands for the click’s word. Blanks and braces are escaped, nothing else.",
+        help_text="[s2sidentifier] stands for the click’s token. Blanks and braces are escaped, nothing else.",
     )
     alias = forms.CharField(
         max_length=100,

@@ -118,11 +118,11 @@ def apply_form(
             options.setdefault(group, {})[name] = f"{group}-{name}" in data
         services.guest_update(guest=changed, options=options)
     else:
-        write_cells(data, guests, objects)
+        save_rights(data, guests, objects)
     return None
 
 
-def write_cells(data: Any, guests: list[Membership], objects: list[tuple[str, int, str, str]]) -> None:
+def save_rights(data: Any, guests: list[Membership], objects: list[tuple[str, int, str, str]]) -> None:
     """Save the rights that were changed in the matrix."""
     rights = load_rights_by_guest(guests)
     for guest in guests:
