@@ -1,4 +1,4 @@
-"""The addresses that belong to a link: where it is clicked, where its pictures and codes are."""
+"""Public addresses: the URL of a link or pixel, and the host of the installation's own links."""
 
 from __future__ import annotations
 
@@ -15,50 +15,56 @@ from links.models import Datapoint, Domain, DomainKind
 log = logging.getLogger(__name__)
 
 
-def base() -> str:
-    """Scheme and host (with port) of the installation's own links."""
+def get_links_base_url() -> str:
+    """Return scheme and host (with port) of the installation's own links."""
     parts = urlsplit(settings.BASE_URL)
     return f"{parts.scheme}://{settings.LINK_DOMAIN}" if known.has_link_domain() else settings.BASE_URL
 
 
 def tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
-    """The whole address of a link or pixel."""
+    """Build the full URL of a link or pixel."""
     domain = domain or datapoint.domain
     if domain.account_id is None and domain.name == known.system_host():
-        return f"{base()}/{datapoint.alias}" if known.has_link_domain() else f"{base()}/l/{datapoint.alias}"
+        return (
+            f"{get_links_base_url()}/{datapoint.alias}"
+            if known.has_link_domain()
+            else f"{get_links_base_url()}/l/{datapoint.alias}"
+        )
     return f"{urlsplit(settings.BASE_URL).scheme}://{domain.name}/{datapoint.alias}"
 
 
 def system_domain() -> Domain:
-    """The installation's own link domain; its row is made when it is first needed.
+    """Return the installation's own link domain; its row is created when it is first needed.
 
-    Where the installation got another name, its links move there with it.
+    If the installation's host name has changed, the domain is renamed and its links move with it.
     """
     name = known.system_host()
-    return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _named(name)
+    return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _rename_system_domain(
+        name
+    )
 
 
 def is_former_link_domain(host: str) -> bool:
-    """Whether this host is or was the installation's link domain, so that links with it still work."""
+    """Return whether this host is or was the installation's link domain, so that its links still work."""
     return Domain.objects.filter(account=None, name=host).exists()
 
 
 def follow_configuration() -> None:
-    """Let links move at once when the installation starts under another name."""
+    """Rename the system domain at once when the installation starts under another host name."""
     try:
         system_domain()
     except DatabaseError as error:
-        log.warning("links keep their address until the database answers: %s", error)
+        log.warning("the link domain keeps its old name until the database is available: %s", error)
 
 
 @transaction.atomic
-def _named(name: str) -> Domain:
+def _rename_system_domain(name: str) -> Domain:
     own = Domain.objects.select_for_update().filter(account=None, kind=DomainKind.SYSTEM).order_by("pk").first()
     own = own or Domain(kind=DomainKind.SYSTEM)
-    Domain.objects.filter(account=None, name=name).delete()  # a former name is the name again
+    Domain.objects.filter(account=None, name=name).delete()  # a former name becomes the present one again
     former, own.name = own.name, name
     own.save()
     if settings.LINK_DOMAIN and is_public_host(former) and former != host_name(settings.BASE_URL):
-        Domain.objects.create(name=former, kind=DomainKind.GO)  # what was printed with it still leads to the links
-    transaction.on_commit(known.nudge)
+        Domain.objects.create(name=former, kind=DomainKind.GO)  # so that printed links with the former name still work
+    transaction.on_commit(known.refresh_soon)
     return own

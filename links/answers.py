@@ -1,4 +1,4 @@
-"""What a browser gets from a link besides a redirect: small pages without our name, safe under their own CSP."""
+"""Responses of links besides plain redirects: small pages without the product's name, each under its own CSP."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from io import BytesIO
 import segno
 
 from accounts.security.hashers import RETRY_SECONDS
-from links.destination import header
+from links.destination import encode_location
 from tracking.web import Header, Reply
 
-HTML = b"text/html; charset=utf-8"
+HTML_TYPE = b"text/html; charset=utf-8"
 STYLE = (
     "body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#1c2024;background:#f7f8f9}"
     "main{max-width:28rem;margin:20vh auto 0;padding:0 1.5rem}h1{font-size:1.25rem}"
@@ -26,14 +26,14 @@ STYLE = (
     "@media(prefers-color-scheme:dark){body{color:#e8eaed;background:#15181b}button{background:#e8eaed;color:#15181b}"
     "input{background:#1f2328;color:inherit}}"
 )
-FORWARD = (
+FORWARD_SCRIPT = (
     "var a=document.getElementById('go');var w=+a.dataset.wait;"
     "var u=a.dataset.coded?atob(a.dataset.coded):a.href;"
     "setTimeout(function(){location.replace(u)},w)"
 )
 # In a sandbox `document.cookie` and the storages throw, and scripts such as Facebook's stop before they report the
 # visit. Here they get ones that last as long as the page.
-MEMORY_ONLY = (
+STORAGE_STUB_SCRIPT = (
     "(function(){var j={};try{document.cookie}catch(e){Object.defineProperty(document,'cookie',{"
     "get:function(){return Object.keys(j).map(function(n){return n+'='+j[n]}).join('; ')},"
     "set:function(t){var p=String(t).split(';')[0],i=p.indexOf('=');j[p.slice(0,i).trim()]=p.slice(i+1).trim()}})}"
@@ -44,7 +44,7 @@ MEMORY_ONLY = (
     "setItem:function(k,v){m.set(String(k),String(v))},removeItem:function(k){m.delete(String(k))},"
     "clear:function(){m.clear()}}})}})})()"
 )
-UNCOVER = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
+DECODE_FRAME_SCRIPT = "var f=document.getElementById('page');f.src=atob(f.dataset.coded)"
 NOINDEX: Header = (b"x-robots-tag", b"noindex")
 SANDBOX = "sandbox allow-scripts allow-top-navigation; form-action 'none'; "
 FRAME_SANDBOX = "allow-scripts allow-same-origin"  # no forms, no pop-ups, no navigation of the link's page
@@ -54,20 +54,20 @@ SCRIPT_TAG = re.compile(
 
 
 @lru_cache(maxsize=64)
-def digest(text: str) -> str:
-    """A CSP source that allows exactly this inline text."""
+def hash_for_csp(text: str) -> str:
+    """Build the CSP source that allows exactly this inline text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str = "", head: str = "") -> Reply:
-    """A whole page; `body` is HTML already escaped, `script` our own inline text.
+    """Render a complete page; `body` is escaped HTML, `script` trusted inline code.
 
-    Its policy does not limit where forms may lead: browsers apply `form-action` to redirects after a form too, and the
-    form for a password leads to whatever destination the link has.
+    The policy does not restrict `form-action`: browsers apply it also to redirects after a form, and the password form
+    redirects to any destination.
     """
     policy = csp or (
-        f"default-src 'none'; style-src {digest(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
-        + (f"; script-src {digest(script)}" if script else "")
+        f"default-src 'none'; style-src {hash_for_csp(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
+        + (f"; script-src {hash_for_csp(script)}" if script else "")
     )
     inline = f"<script>{script}</script>" if script else ""
     html = (
@@ -76,19 +76,20 @@ def page(title: str, body: str, *, status: int = 200, script: str = "", csp: str
         f"<style>{STYLE}</style></head><body>{body}{inline}</body></html>"
     )
     headers = [NOINDEX, (b"content-security-policy", policy.encode())]
-    return Reply(html.encode(), HTML, status, headers)
+    return Reply(html.encode(), HTML_TYPE, status, headers)
 
 
-def notice(title: str, text: str, status: int) -> Reply:
-    """A page that only says something."""
+def render_notice(title: str, text: str, status: int) -> Reply:
+    """Render a page with a title and a sentence."""
     return page(title, f"<main><h1>{escape(title)}</h1><p>{escape(text)}</p></main>", status=status)
 
 
-def unknown() -> Reply:
-    return notice("Nothing here", "No link has this address.", 404)
+def render_not_found() -> Reply:
+    """Render the 404 for an address without a link."""
+    return render_notice("Nothing here", "No link has this address.", 404)
 
 
-STOPS = {
+STOP_PAGES = {
     "paused": ("This link is paused", "Whoever made it may switch it on again later.", 404),
     "blocked": ("This link is blocked", "It was reported as harmful. It does not lead anywhere any more.", 403),
     "expired": ("This link has ended", "Its time or its number of clicks is used up.", 410),
@@ -96,21 +97,21 @@ STOPS = {
 }
 
 
-def stopped(word: str) -> Reply:
-    """Why a click does not go on."""
-    return notice(*STOPS[word])
+def render_stopped(word: str) -> Reply:
+    """Render the reason why a click stops."""
+    return render_notice(*STOP_PAGES[word])
 
 
-def redirect(url: str, status: int, *, clean: bool = False) -> Reply:
-    """On to the destination. Never kept by the browser: the next click counts too."""
-    headers = [(b"location", header(url)), NOINDEX]
+def build_redirect(url: str, status: int, *, clean: bool = False) -> Reply:
+    """Build a redirect. It has no cache lifetime, so that the next click is counted too."""
+    headers = [(b"location", encode_location(url)), NOINDEX]
     if clean:
         headers.append((b"referrer-policy", b"no-referrer"))
     return Reply(b"", b"text/plain; charset=utf-8", status, headers)
 
 
-def password_form(wrong: bool = False) -> Reply:
-    """The question before a protected link."""
+def render_password_form(wrong: bool = False) -> Reply:
+    """Render the password form of a protected link."""
     sentence = '<p role="alert">That is not the password.</p>' if wrong else ""
     return page(
         "Password",
@@ -121,94 +122,98 @@ def password_form(wrong: bool = False) -> Reply:
     )
 
 
-def too_many(seconds: int) -> Reply:
-    """429 for too many attempts at a password; `seconds` go into Retry-After."""
-    reply = notice("Too many attempts", "Wait a minute, then try again.", 429)
+def render_too_many_attempts(seconds: int) -> Reply:
+    """Render a 429 after too many password attempts; `seconds` is the Retry-After."""
+    reply = render_notice("Too many attempts", "Wait a minute, then try again.", 429)
     reply.headers.append((b"retry-after", str(seconds).encode()))
     return reply
 
 
-def busy() -> Reply:
-    """503: the password was not checked, because too many are being checked at the moment."""
-    reply = notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
+def render_busy() -> Reply:
+    """Render a 503: the password was not checked because too many are being checked at the moment."""
+    reply = render_notice("Busy", "Many people open protected links at this moment. Try again in a few seconds.", 503)
     reply.headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     return reply
 
 
-def interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
-    """Runs the retargeting snippets, then goes on. On a host that also serves other accounts' links the snippets run
-    in a sandbox, without access to forms, and with cookies and storage that last as long as the page."""
+def render_interstitial(url: str, snippets: list[str], *, coded: bool, sandboxed: bool) -> Reply:
+    """Render a page that runs the retargeting snippets, then redirects.
+
+    On a host that also serves other accounts' links the snippets run in a sandbox, without forms, and with cookies and
+    storage that last only as long as the page.
+    """
     nonce = secrets.token_urlsafe(16)
     csp = (
         (SANDBOX if sandboxed else "")
-        + f"default-src 'none'; script-src 'nonce-{nonce}' {digest(MEMORY_ONLY)} 'strict-dynamic' https:; "
-        "style-src 'unsafe-inline' *; "
+        + f"default-src 'none'; script-src 'nonce-{nonce}' {hash_for_csp(STORAGE_STUB_SCRIPT)} 'strict-dynamic' "
+        "https:; style-src 'unsafe-inline' *; "
         "img-src * data:; connect-src *; frame-src *; font-src *; base-uri 'none'; frame-ancestors 'none'"
     )
-    marked = "".join(with_nonce(as_html(snippet), nonce) for snippet in snippets)
+    marked = "".join(add_nonce(wrap_in_script_tag(snippet), nonce) for snippet in snippets)
     if sandboxed:
-        marked = f"<script>{MEMORY_ONLY}</script>{marked}"
+        marked = f"<script>{STORAGE_STUB_SCRIPT}</script>{marked}"
     safe_url = escape(url)
-    hidden = f' data-coded="{base64.b64encode(header(url)).decode()}"' if coded else ""
+    hidden = f' data-coded="{base64.b64encode(encode_location(url)).decode()}"' if coded else ""
     link = f'<a id="go" href="{safe_url}" data-wait="600"{hidden} rel="noreferrer">Go on</a>'
-    body = f'<main><p>One moment … {link}</p></main>{marked}<script nonce="{nonce}">{FORWARD}</script>'
+    body = f'<main><p>One moment … {link}</p></main>{marked}<script nonce="{nonce}">{FORWARD_SCRIPT}</script>'
     head = f'<noscript><meta http-equiv="refresh" content="1;url={safe_url}"></noscript>'
     return page("One moment", body, csp=csp, head=head)
 
 
-def with_nonce(html: str, nonce: str) -> str:
+def add_nonce(html: str, nonce: str) -> str:
     """Add the nonce to script tags that have none, so that they may run under the page's policy."""
     return SCRIPT_TAG.sub(
         lambda tag: tag[0] if "nonce=" in tag[1].lower() else f'<script nonce="{nonce}"{tag[1]}', html
     )
 
 
-def as_html(snippet: str) -> str:
-    """A snippet with its script tag; people paste it with and without."""
+def wrap_in_script_tag(snippet: str) -> str:
+    """Wrap a snippet in a script tag unless it has one; people paste it either way."""
     return snippet if "<" in snippet and "script" in snippet.lower() else f"<script>{snippet}</script>"
 
 
-def own_referrer(url: str) -> Reply:
-    """Goes on from a page, so that the destination sees the link itself as its referrer."""
+def render_link_as_referrer(url: str) -> Reply:
+    """Render a page that redirects, so that the destination sees the link as its referrer."""
     safe_url = escape(url)
     reply = page(
         "One moment",
         f'<main><p><a id="go" href="{safe_url}" data-wait="0">Go on</a></p></main>',
-        script=FORWARD,
+        script=FORWARD_SCRIPT,
         head=f'<noscript><meta http-equiv="refresh" content="0;url={safe_url}"></noscript>',
     )
     reply.headers.append((b"referrer-policy", b"unsafe-url"))
     return reply
 
 
-def frame(url: str, title: str, *, coded: bool, sandboxed: bool) -> Reply:
-    """The destination inside a page of the link's own address; sandboxed on a host that accounts share."""
+def render_iframe(url: str, title: str, *, coded: bool, sandboxed: bool) -> Reply:
+    """Render the destination in an iframe at the link's own address; sandboxed on a host that accounts share."""
     safe_url = escape(url)
-    source = f'data-coded="{base64.b64encode(header(url)).decode()}"' if coded else f'src="{safe_url}"'
+    source = f'data-coded="{base64.b64encode(encode_location(url)).decode()}"' if coded else f'src="{safe_url}"'
     source += f' sandbox="{FRAME_SANDBOX}"' if sandboxed else ""
     policy = (
-        f"default-src 'none'; style-src {digest(STYLE)}; frame-src http: https:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {hash_for_csp(STYLE)}; frame-src http: https:; base-uri 'none'; "
+        "form-action 'none'"
     )
     if coded:
-        policy += f"; script-src {digest(UNCOVER)}"
+        policy += f"; script-src {hash_for_csp(DECODE_FRAME_SCRIPT)}"
     return page(
         title or "…",
         f'<iframe id="page" {source} title="{escape(title or "page")}" referrerpolicy="origin"></iframe>',
-        script=UNCOVER if coded else "",
+        script=DECODE_FRAME_SCRIPT if coded else "",
         csp=policy,
     )
 
 
 @lru_cache(maxsize=2000)
-def qr(address: str, svg: bool, scale: int) -> bytes:
-    """A QR code of an address."""
+def build_qr_code(address: str, svg: bool, scale: int) -> bytes:
+    """Draw the QR code of an address as SVG or PNG."""
     out = BytesIO()
     segno.make(address, error="m", micro=False).save(out, kind="svg" if svg else "png", scale=scale, border=4)
     return out.getvalue()
 
 
-def qr_reply(address: str, svg: bool, scale: int) -> Reply:
-    """The code as an image that may be kept for a day."""
+def build_qr_reply(address: str, svg: bool, scale: int) -> Reply:
+    """Build the reply with a QR code, which may be cached for a day."""
     kind = b"image/svg+xml" if svg else b"image/png"
     headers = [(b"cache-control", b"public, max-age=86400"), (b"content-security-policy", b"default-src 'none'")]
-    return Reply(qr(address, svg, min(40, max(1, scale))), kind, 200, headers, cached=True)
+    return Reply(build_qr_code(address, svg, min(40, max(1, scale))), kind, 200, headers, cached=True)

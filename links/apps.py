@@ -1,4 +1,4 @@
-"""The links room."""
+"""The app of tracked links."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
-def make_system_domain(**_: Any) -> None:
+def create_system_domain(**_: Any) -> None:
     """Create the row of the installation's own link domain after migrations, so that no page has to."""
     from links.addresses import follow_configuration
 
@@ -18,4 +18,4 @@ class LinksConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        post_migrate.connect(make_system_domain, sender=self, dispatch_uid="links.system_domain")
+        post_migrate.connect(create_system_domain, sender=self, dispatch_uid="links.system_domain")

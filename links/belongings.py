@@ -1,6 +1,6 @@
-"""Writes of what belongs to links: groups, tags, domains, conversions, scripts, the account's two lists.
+"""Services that write what links use: groups, tags, domains, conversions, scripts and the account's two lists.
 
-Every refusal is a ValidationError {field: sentence}.
+Errors are ValidationError {field: sentence}.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from accounts.limits import check_limit
 from accounts.models import Account, Membership, Right
 from accounts.services import account_lock, account_update, grant_set
 from links import known
-from links.cleaned import conversion_fields, domain_fields, group_fields, named, text_of
+from links.cleaned import clean_conversion_fields, clean_domain_fields, clean_group_fields, clean_name, clean_text
 from links.models import (
-    MOST_CONVERSIONS,
-    MOST_LISTED,
+    MAX_CONVERSIONS,
+    MAX_LIST_ENTRIES,
     Attached,
     Conversion,
     Datapoint,
@@ -36,13 +36,13 @@ from links.models import (
     Status,
     Tag,
 )
-from links.services import get_or_create_tags, tag_of_name
+from links.services import get_or_create_tag, get_or_create_tags
 from sites.facts import network
 from sites.models import next_change
 
 
-def touch(links: Any) -> None:
-    """Let the redirector read these links again."""
+def mark_links_changed(links: Any) -> None:
+    """Give these links a new change number, so that link caches reload them."""
     links.update(change=next_change())
 
 
@@ -55,9 +55,9 @@ def group_create(
     shared_with: Membership | None = None,
     **fields: Any,
 ) -> Group:
-    """A new group; `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
+    """Create a group. `fields`: notes, favourite, redirect_only, is_public. `shared_with`: the guest who creates it
     and gets the right to write."""
-    group = Group.objects.create(account=account, name=named(name), **group_fields(fields))
+    group = Group.objects.create(account=account, name=clean_name(name), **clean_group_fields(fields))
     if tags:
         group.tags.set(get_or_create_tags(account, tags))
     if shared_with is not None:
@@ -67,34 +67,34 @@ def group_create(
 
 @transaction.atomic
 def group_update(*, group: Group, tags: Sequence[Tag | str] | None = None, **changes: Any) -> Group:
-    """Change a group; what is not named stays."""
+    """Change the named fields of a group."""
     group.refresh_from_db(from_queryset=Group.objects.select_for_update())
     if group.deleted:
         raise ValidationError({"id": "A deleted group cannot be changed."})
-    for field, value in group_fields(changes).items():
+    for field, value in clean_group_fields(changes).items():
         setattr(group, field, value)
     group.save()
     if tags is not None:
         group.tags.set(get_or_create_tags(group.account, tags))
-    touch(group.datapoints)
-    transaction.on_commit(known.nudge)
+    mark_links_changed(group.datapoints)
+    transaction.on_commit(known.refresh_soon)
     return group
 
 
 @transaction.atomic
 def group_delete(*, group: Group, now: datetime | None = None) -> None:
-    """The group and all its links stop; statistics stay."""
+    """Delete a group and all its links; statistics stay."""
     group.deleted = group.deleted or now or clock.now()
     group.save(update_fields=["deleted"])
     group.datapoints.update(status=Status.DELETED)
-    touch(group.datapoints)
-    transaction.on_commit(known.nudge)
+    mark_links_changed(group.datapoints)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic
 def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), groups: Sequence[Group] = ()) -> Tag:
-    """The tag of that name, the one there is when it has been made before, added to these links and groups."""
-    tag = tag_of_name(account, named(name, most=100))
+    """Get or create the tag of that name and add it to these links and groups."""
+    tag = get_or_create_tag(account, clean_name(name, max_length=100))
     assert tag is not None
     for link in links:
         tag_add(tag=tag, row=link)
@@ -104,8 +104,8 @@ def tag_create(*, account: Account, name: str, links: Sequence[Datapoint] = (), 
 
 
 def tag_rename(*, tag: Tag, name: str) -> Tag:
-    """Another name; refused when the account has it already."""
-    tag.name = named(name, most=100)
+    """Rename a tag. Raises ValidationError if the account has a tag of that name."""
+    tag.name = clean_name(name, max_length=100)
     try:
         with transaction.atomic():
             tag.save()
@@ -140,58 +140,58 @@ def tag_clear(*, tag: Tag, links: bool = False, groups: bool = False) -> None:
 
 @transaction.atomic
 def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONAL, **fields: Any) -> Domain:
-    """A host name of the account's own for its links (personal or dedicated).
+    """Create a link domain of the account (personal or dedicated).
 
-    Links on it work once the account has proved that the host is its own (`accounts.custom_domains`).
+    Links on it work once the account has verified the host name (`accounts.custom_domains`).
     """
-    host = host_name(named(name, most=253))
+    host = host_name(clean_name(name, max_length=253))
     if kind not in (DomainKind.PERSONAL, DomainKind.DEDICATED):
         raise ValidationError({"type": "A domain of your own is personal or dedicated."})
     account_lock(account)
     own = Domain.objects.filter(account=account)
-    there = own.filter(name=host).first()
-    if there is not None and there.deleted is None:
+    existing = own.filter(name=host).first()
+    if existing is not None and existing.deleted is None:
         raise ValidationError({"name": f"{host} is in use already."})
     check_limit(account, "domains", used=own.filter(deleted=None).count(), field="name", what="link domains")
     host_claim(account=account, host=host, purpose=Purpose.LINKS, field="name")
-    row = there or Domain(account=account, name=host)
+    row = existing or Domain(account=account, name=host)
     row.kind, row.deleted = kind, None
-    for field, value in domain_fields(fields).items():
+    for field, value in clean_domain_fields(fields).items():
         setattr(row, field, value)
     row.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return row
 
 
 @transaction.atomic
 def domain_update(*, domain: Domain, **changes: Any) -> Domain:
-    """Change where visitors without a link go."""
-    for field, value in domain_fields(changes).items():
+    """Change where visitors are sent who open the domain without a valid alias."""
+    for field, value in clean_domain_fields(changes).items():
         setattr(domain, field, value)
     domain.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return domain
 
 
 @transaction.atomic
 def domain_delete(*, domain: Domain, now: datetime | None = None) -> None:
-    """Its links stop answering and the name is free; refused while some links are active, so that nobody loses them
-    by accident."""
+    """Delete a domain: its links stop working and the name is free. Raises ValidationError while it has active links,
+    so that nobody loses them by accident."""
     if domain.datapoints.filter(status=Status.ACTIVE).exists():
         raise ValidationError({"id": f"{domain.name} still has active links; delete or pause them first."})
     if domain.account is not None:
         host_release(account=domain.account, host=domain.name, purpose=Purpose.LINKS)
     domain.deleted = now or clock.now()
     domain.save(update_fields=["deleted"])
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic
 def conversion_create(*, account: Account, name: str, **fields: Any) -> Conversion:
-    """Something worth counting. `fields`: description, value, currency, protocol, window_days."""
-    row = Conversion(account=account, **conversion_fields({"name": name, **fields}))
+    """Create a conversion. `fields`: description, value, currency, protocol, window_days."""
+    row = Conversion(account=account, **clean_conversion_fields({"name": name, **fields}))
     row.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return row
 
 
@@ -201,56 +201,63 @@ def conversion_update(*, conversion: Conversion, **changes: Any) -> Conversion:
     conversion.refresh_from_db(from_queryset=Conversion.objects.select_for_update())
     if conversion.deleted:
         raise ValidationError({"id": "A deleted conversion cannot be changed."})
-    for field, value in conversion_fields(changes).items():
+    for field, value in clean_conversion_fields(changes).items():
         setattr(conversion, field, value)
     conversion.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return conversion
 
 
 @transaction.atomic
 def conversion_delete(*, conversion: Conversion, now: datetime | None = None) -> None:
-    """Its code counts nothing any more; what was counted stays."""
+    """Delete a conversion: its code counts nothing any more, its statistics stay."""
     conversion.deleted = conversion.deleted or now or clock.now()
     conversion.save(update_fields=["deleted"])
-    touch(Datapoint.objects.filter(attached__conversion=conversion))
+    mark_links_changed(Datapoint.objects.filter(attached__conversion=conversion))
     conversion.attached.all().delete()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic
 def conversion_attach(*, conversion: Conversion, datapoint: Datapoint, replace: Conversion | None = None) -> None:
-    """Count the conversion for a link, in the place of `replace` or in the first free one."""
+    """Attach a conversion to a link, in the position of `replace` or the first free one."""
     if conversion.account_id != datapoint.account_id or conversion.deleted:
         raise ValidationError({"id": "Specified conversion does not exist."})
     Datapoint.objects.select_for_update().get(pk=datapoint.pk)  # concurrent changes would choose the same position
-    taken = {one.position: one for one in datapoint.attached.all()}
-    if any(one.conversion_id == conversion.pk for one in taken.values()):
+    used = {link_conversion.position: link_conversion for link_conversion in datapoint.attached.all()}
+    if any(link_conversion.conversion_id == conversion.pk for link_conversion in used.values()):
         return
-    place = next((at for at, one in taken.items() if replace and one.conversion_id == replace.pk), 0)
-    if place:
-        taken[place].delete()
-    place = place or next((at for at in range(1, MOST_CONVERSIONS + 1) if at not in taken), 0)
-    if not place:
-        raise ValidationError({"id": f"A link has at most {MOST_CONVERSIONS} conversions."})
-    Attached.objects.create(datapoint=datapoint, conversion=conversion, position=place)
+    position = next(
+        (
+            candidate
+            for candidate, link_conversion in used.items()
+            if replace and link_conversion.conversion_id == replace.pk
+        ),
+        0,
+    )
+    if position:
+        used[position].delete()
+    position = position or next((candidate for candidate in range(1, MAX_CONVERSIONS + 1) if candidate not in used), 0)
+    if not position:
+        raise ValidationError({"id": f"A link has at most {MAX_CONVERSIONS} conversions."})
+    Attached.objects.create(datapoint=datapoint, conversion=conversion, position=position)
     datapoint.save(update_fields=[])
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic
 def conversion_detach(*, conversion: Conversion, datapoint: Datapoint) -> None:
-    """Do not count it for this link any more."""
+    """Detach a conversion from a link."""
     datapoint.attached.filter(conversion=conversion).delete()
     datapoint.save(update_fields=[])
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic
 def conversion_patch(*, conversion: Conversion, changes: Sequence[tuple[Datapoint, bool]]) -> None:
     """Attach the conversion to links (True) or detach it (False), in this order: all or nothing."""
-    for datapoint, counted in changes:
-        if counted:
+    for datapoint, attach in changes:
+        if attach:
             conversion_attach(conversion=conversion, datapoint=datapoint)
         else:
             conversion_detach(conversion=conversion, datapoint=datapoint)
@@ -258,29 +265,29 @@ def conversion_patch(*, conversion: Conversion, changes: Sequence[tuple[Datapoin
 
 @transaction.atomic
 def script_write(*, account: Account, script: Script | None = None, name: str, text: str) -> Script:
-    """Make or change a retargeting script."""
+    """Create or change a retargeting script."""
     row = script or Script(account=account)
-    row.name, row.script = named(name), text_of(text, 20_000)
+    row.name, row.script = clean_name(name), clean_text(text, 20_000)
     if not row.script:
         raise ValidationError({"script": "The script is empty."})
     row.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return row
 
 
 @transaction.atomic
 def script_delete(*, script: Script) -> None:
-    """Remove it from its links and delete it."""
+    """Delete a retargeting script and remove it from its links."""
     links = Datapoint.objects.filter(pk__in=list(script.datapoints.values_list("pk", flat=True)))
     script.delete()
-    touch(links)
-    transaction.on_commit(known.nudge)
+    mark_links_changed(links)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic
 def entry_create(*, account: Account, listing: str, value: str) -> Entry:
-    """One more address that is not tracked, or host a dynamic destination may lead to; at most 50 of each."""
-    value = text_of(value, 253)
+    """Add an address that is not tracked, or an allowed host of dynamic destinations; at most 50 of each."""
+    value = clean_text(value, 253)
     field = "ip" if listing == Listing.BLACKLIST else "name"
     if listing == Listing.BLACKLIST and network(value) is None:
         raise ValidationError({field: f"“{value[:60]}” is not an IP address or network."})
@@ -288,15 +295,15 @@ def entry_create(*, account: Account, listing: str, value: str) -> Entry:
         value = host_name(value)
         if not is_public_host(value):
             raise ValidationError({field: f"“{value[:60]}” is not a host name such as example.com."})
-    there = Entry.objects.filter(account=account, listing=listing)
-    found = there.filter(value=value).first()
-    if found is not None:
-        return found
-    if there.count() >= MOST_LISTED:
-        raise ValidationError({field: f"This list holds at most {MOST_LISTED} entries."})
+    entries = Entry.objects.filter(account=account, listing=listing)
+    existing = entries.filter(value=value).first()
+    if existing is not None:
+        return existing
+    if entries.count() >= MAX_LIST_ENTRIES:
+        raise ValidationError({field: f"This list holds at most {MAX_LIST_ENTRIES} entries."})
     row = Entry(account=account, listing=listing, value=value)
     row.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return row
 
 
@@ -304,7 +311,7 @@ def entry_create(*, account: Account, listing: str, value: str) -> Entry:
 def entry_delete(*, entry: Entry) -> None:
     entry.delete()
     next_change()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
 
 
 @transaction.atomic

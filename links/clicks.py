@@ -1,8 +1,8 @@
-"""A click becomes an event: the steps the beacons pass too, then what only links have, then the spool.
+"""The pipeline of a click: enrich the hit by the steps that web events share, route it, and store its event.
 
-Links of an account count under the account's own number where web events have their site's, so that nobody's
-clicks are read together with another tenant's and no web report ever sees them. Spiders and previews are events
-of the kind "spider": told apart in every number, visible in the clickstream.
+Events of links carry the account's id where web events carry their site's, so that tenants are never mixed and web
+reports never contain clicks. Bots and previews are stored as events of the kind "spider": excluded from counts of
+clicks, visible in the clickstream.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 from accounts.host_names import host_name
 from accounts.security.client_ip import is_in_networks
 from links import known, thread, tokens, windows
-from links.choose import Asker, Choice, choose
-from links.destination import CLICK_PARAMETER, S2S, host_of, with_parameters, with_query
-from links.facts import AccountFacts, LinkFacts
+from links.choose import ClickContext, RoutingDecision, route_click
+from links.destination import CLICK_PARAMETER, S2S_PLACEHOLDER, add_parameters, add_query, extract_host
+from links.facts import AccountLinkConfig, LinkSnapshot
 from links.pausing import note_click
 from sites import known as known_sites
 from sites.facts import SiteFacts
@@ -32,17 +32,17 @@ from tracking.steps.privacy import keep_less_of_the_address
 from tracking.steps.source import read_source
 
 
-def read_address(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill where it was clicked. Most links are clicked at their bare address: there is nothing to take apart."""
+def read_click_address(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
     if hit.text or hit.kind != "link":
-        return read_page(hit, facts, event)
+        return read_page(hit, site, event)
     _, _, rest = hit.url.partition("//")
     host, slash, path = rest.partition("/")
     event["host"], event["path"] = host_name(host), (slash + path)[:LONGEST_PATH]
     return None
 
 
-STEPS = (read_address, locate, read_words, read_agent, read_source, recognise_device)
+STEPS = (read_click_address, locate, read_words, read_agent, read_source, recognise_device)
 PREVIEWS = (
     "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
     "discordbot", "linkedinbot", "skypeuripreview", "pinterestbot", "redditbot", "embedly", "iframely", "vkshare",
@@ -50,80 +50,86 @@ PREVIEWS = (
 )  # fmt: skip
 EMAIL_CLIENTS = ("thunderbird", "outlook", "ms-office", "mailbird", "postbox", "lotus-notes", "emclient", "airmail")
 PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")  # headers of browsers that fetch ahead
-LONGEST_AGENT = 600
-random_source = random.SystemRandom()
+MAX_USER_AGENT = 600
+secure_random = random.SystemRandom()
 
 
 @dataclass(slots=True)
-class Click:
-    """One click on its way: the hit, its event, what was chosen, the word that stands for it."""
+class LinkClick:
+    """One click: its hit, the event that is being built, where it goes, and the token that identifies it."""
 
-    link: LinkFacts
+    link: LinkSnapshot
     hit: Hit
-    account: AccountFacts
+    account: AccountLinkConfig
     event: Event
-    sign: str = ""  # why it is no person; "" for one
-    choice: Choice = field(default_factory=Choice)
-    host: str = ""  # of the destination, where it is known beforehand
-    number: tokens.Click = tokens.NOBODY
-    word: str = ""
-    keys: tuple[int, ...] = ()  # the address's numbers, `windows.address_keys`
-    walked: dict[int, int] = field(default_factory=dict)  # link -> how often this visitor was there (cookie)
-    uniques: dict[int, bool] = field(default_factory=dict)
-    turns: dict[int, int] = field(default_factory=dict)
+    bot_reason: str = ""  # why the click is a bot's; "" for a person
+    decision: RoutingDecision = field(default_factory=RoutingDecision)
+    destination_host: str = ""  # only of a plain link, which needs no routing
+    token: tokens.ClickToken = tokens.NO_CLICK
+    encoded_token: str = ""
+    address_hashes: tuple[int, ...] = ()  # of `windows.hash_address_for_window`
+    spillover_steps: dict[int, int] = field(default_factory=dict)  # link id -> this visitor's clicks (from the cookie)
+    unique_links: dict[int, bool] = field(default_factory=dict)
+    click_numbers: dict[int, int] = field(default_factory=dict)
 
-    def unique(self, link: LinkFacts) -> bool:
-        """First of its address on this link in 30 minutes; asked once, remembered for the rest of the click."""
-        if self.sign:
+    def is_unique(self, link: LinkSnapshot) -> bool:
+        """Return whether it is its address's first click on the link in 30 minutes; decided once per click."""
+        if self.bot_reason:
             return False
-        if link.link_id not in self.uniques:
-            self.uniques[link.link_id] = windows.unique_click(link.link_id, self.keys, self.hit.now)
-        return self.uniques[link.link_id]
+        if link.link_id not in self.unique_links:
+            self.unique_links[link.link_id] = windows.is_unique_click(link.link_id, self.address_hashes, self.hit.now)
+        return self.unique_links[link.link_id]
 
-    def turn(self, link: LinkFacts) -> int:
-        """This click's number on the link; a spider sees where it stands and counts nothing."""
-        if self.sign:
-            return windows.counters.peek(link.link_id) + 1
-        if link.link_id not in self.turns:
-            self.turns[link.link_id] = windows.counters.next(link.link_id)
-        return self.turns[link.link_id]
+    def click_number(self, link: LinkSnapshot) -> int:
+        """Return the click's number on the link, from 1; a bot's click is not counted."""
+        if self.bot_reason:
+            return windows.click_counters.peek(link.link_id) + 1
+        if link.link_id not in self.click_numbers:
+            self.click_numbers[link.link_id] = windows.click_counters.next(link.link_id)
+        return self.click_numbers[link.link_id]
 
 
-def sign_of(hit: Hit, method: str) -> str:
-    """Why this is no person, as far as method, purpose and user agent tell: a preview, a browser that only fetches
-    ahead, a crawler; "" for a person.
+def find_bot_reason(hit: Hit, method: str) -> str:
+    """Find from method, headers and user agent why a hit is a bot's: a preview, a prefetch, a crawler; "" if it is not.
 
-    Pixels and conversions are judged by no more than that: mail programs and their proxies, which fetch pixels for
-    people, stand in data centres and send no languages.
+    Pixels and conversions are checked by nothing else: the proxies of mail programs, which fetch pixels for people,
+    are in data centres and send no languages.
     """
     if method == "HEAD":
         return "preview: head"
     purpose = " ".join(hit.headers.get(name, "") for name in PURPOSES)
     if "prefetch" in purpose or "preview" in purpose:
         return "preview: prefetch"
-    return agent_sign(hit.user_agent[:LONGEST_AGENT])
+    return find_agent_bot_reason(hit.user_agent[:MAX_USER_AGENT])
 
 
-def sign_of_click(hit: Hit, method: str, facts: SiteFacts, event: Event) -> str:
-    """Why a click is no person's: what `sign_of` tells, else the layers that judge visitors of pages."""
-    return sign_of(hit, method) or bots.sign_of(hit, facts, event)
+def find_click_bot_reason(hit: Hit, method: str, site: SiteFacts, event: Event) -> str:
+    """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
+    return find_bot_reason(hit, method) or bots.sign_of(hit, site, event)
 
 
 @lru_cache(maxsize=20_000)
-def agent_sign(user_agent: str) -> str:
-    """What a user agent alone gives away."""
+def find_agent_bot_reason(user_agent: str) -> str:
+    """Find why a user agent is a bot's; "" if it is not."""
     if not user_agent:
         return "no user agent"
-    low = user_agent.lower()
+    lowered = user_agent.lower()
     for word in PREVIEWS:
-        if word in low:
+        if word in lowered:
             return f"preview: {word}"
     name = bots.crawler_name(user_agent)
     return f"signature: {name}" if name else ""
 
 
-def begin(link: LinkFacts, hit: Hit, account: AccountFacts, method: str, ddu: str, walked: dict[int, int]) -> Click:
-    """Understand who clicks and choose the way; nothing is recorded yet."""
+def start_click(
+    link: LinkSnapshot,
+    hit: Hit,
+    account: AccountLinkConfig,
+    method: str,
+    requested_url: str,
+    spillover_steps: dict[int, int],
+) -> LinkClick:
+    """Enrich the hit and route the click; nothing is stored yet."""
     now = hit.now
     event: Event = {
         "site_id": link.account_id, "kind": hit.kind, "ts": now, "account_id": link.account_id,
@@ -131,85 +137,91 @@ def begin(link: LinkFacts, hit: Hit, account: AccountFacts, method: str, ddu: st
     }  # fmt: skip
     for step in STEPS:
         step(hit, account.site, event)
-    judged = sign_of_click(hit, method, account.site, event) if hit.kind == "link" else sign_of(hit, method)
-    click = Click(link, hit, account, event, judged, walked=walked)
-    click.number = tokens.Click(tokens.new_click_id(), link.link_id, int(now.timestamp()))
-    click.keys = windows.address_keys(hit.ip, now)
-    if link.host and not known.is_link_domain(link.host):  # one address, and somebody else's
-        click.choice, click.host = Choice([(link, link.url)]), link.host
+    bot_reason = (
+        find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
+    )
+    click = LinkClick(link, hit, account, event, bot_reason, spillover_steps=spillover_steps)
+    click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
+    click.address_hashes = windows.hash_address_for_window(hit.ip, now)
+    if link.destination_host and not known.is_link_domain(link.destination_host):  # one URL, no link of this server
+        click.decision, click.destination_host = RoutingDecision([(link, link.url)]), link.destination_host
     else:
-        click.choice = choose(link, asker_of(click, ddu), known.by_path)
-        for number, turn in click.turns.items():
-            if (counted := known.link(number)) is not None:
-                note_click(counted, turn)
+        click.decision = route_click(link, build_click_context(click, requested_url), known.find_link_by_path)
+        for number, click_number in click.click_numbers.items():
+            if (counted_link := known.link(number)) is not None:
+                note_click(counted_link, click_number)
     return click
 
 
-def asker_of(click: Click, ddu: str) -> Asker:
+def build_click_context(click: LinkClick, requested_url: str) -> ClickContext:
+    """Build what routing needs to know of a click."""
     event, hit = click.event, click.hit
-    low = hit.user_agent.lower()
-    return Asker(
+    user_agent = hit.user_agent.lower()
+    return ClickContext(
         now=hit.now,
-        languages=languages(hit.headers.get("accept-language", "")[:500]),
+        languages=parse_languages(hit.headers.get("accept-language", "")[:500]),
         country=event.get("country", ""),
         device=event.get("device_type", ""),
-        email_client=any(word in low for word in EMAIL_CLIENTS),
-        spider=bool(click.sign),
-        ddu=ddu,
-        unique=click.unique,
-        turn=click.turn,
-        step=lambda link: click.walked.get(link.link_id, 0),
-        allowed=lambda link: click.account.whitelist,
-        chance=random_source,
+        email_client=any(word in user_agent for word in EMAIL_CLIENTS),
+        is_bot=bool(click.bot_reason),
+        requested_url=requested_url,
+        is_unique=click.is_unique,
+        click_number=click.click_number,
+        previous_clicks=lambda link: click.spillover_steps.get(link.link_id, 0),
+        allowed_hosts=lambda link: click.account.whitelist,
+        random_source=secure_random,
     )
 
 
 @lru_cache(maxsize=5000)
-def languages(accepted: str) -> tuple[str, ...]:
-    """`de-AT,de;q=0.9,en;q=0.8` as ("de-at", "de", "en"), the most wanted first."""
-    found = []
-    for place, part in enumerate(accepted.lower().split(",")[:20]):
+def parse_languages(accepted: str) -> tuple[str, ...]:
+    """Parse `de-AT,de;q=0.9,en;q=0.8` into ("de-at", "de", "en"), the most preferred first."""
+    weighted = []
+    for position, part in enumerate(accepted.lower().split(",")[:20]):
         name, _, quality = part.partition(";")
         try:
             weight = float(quality.partition("=")[2] or 1)
         except ValueError:
             weight = 0.0
         if name.strip() and weight > 0:
-            found.append((-weight, place, name.strip()))
-    return tuple(name for _, _, name in sorted(found))
+            weighted.append((-weight, position, name.strip()))
+    return tuple(name for _, _, name in sorted(weighted))
 
 
-def destination(click: Click, query: str) -> str:
-    """The address as it is recorded: with the parameters of the visitor's query string and UTM tags."""
-    url = click.choice.url
-    for link, _ in click.choice.way:
+def build_destination_url(click: LinkClick, query: str) -> str:
+    """Build the destination as it is stored: with the link's UTM tags and the visitor's query string."""
+    url = click.decision.url
+    for link, _ in click.decision.hops:
         utm = link.rules.get("utm")
         if utm:
-            url = with_parameters(url, list(utm.items()), replace=True)
+            url = add_parameters(url, list(utm.items()), replace=True)
         if link.append_query and query:
-            url = with_query(url, query)
+            url = add_query(url, query)
     return url
 
 
-def with_word(click: Click, url: str) -> str:
-    """The address the browser is sent to: with the click's word where it belongs. It is recorded without, since
-    every click has another."""
-    if S2S in url:
-        url = url.replace(S2S, word_of(click))
-    if click.sign or click.link.redirect_only:
+def add_click_token(click: LinkClick, url: str) -> str:
+    """Add the click's token to the URL the browser is sent to, where a placeholder or a tracked site needs it.
+
+    The stored destination has no token, since every click has a different one.
+    """
+    if S2S_PLACEHOLDER in url:
+        url = url.replace(S2S_PLACEHOLDER, get_encoded_token(click))
+    if click.bot_reason or click.link.redirect_only:
         return url
-    if known_sites.site_of_account(click.link.account_id, click.host or host_of(url)) is not None:
-        url = with_parameters(url, [(CLICK_PARAMETER, word_of(click))], replace=True)
+    if known_sites.site_of_account(click.link.account_id, click.destination_host or extract_host(url)) is not None:
+        url = add_parameters(url, [(CLICK_PARAMETER, get_encoded_token(click))], replace=True)
     return url
 
 
-def word_of(click: Click) -> str:
-    click.word = click.word or tokens.token(click.number)
-    return click.word
+def get_encoded_token(click: LinkClick) -> str:
+    """Encode the click's token, once per click."""
+    click.encoded_token = click.encoded_token or tokens.encode_token(click.token)
+    return click.encoded_token
 
 
-def record(click: Click, url: str) -> Event | Refused | None:
-    """Put the click, and one event per further link on its way, into the spool; None where the link does not track."""
+def record_click(click: LinkClick, url: str) -> Event | Refused | None:
+    """Store the click and one event per nested link; return None if the link only redirects."""
     link, hit = click.link, click.hit
     if link.redirect_only:
         return None
@@ -218,38 +230,41 @@ def record(click: Click, url: str) -> Event | Refused | None:
         return intake.refuse(link.account_id, "excluded_ip", hit.now)
     if click.account.site.over_quota:
         return intake.refuse(link.account_id, "over_quota", hit.now)
-    common = finished(click, url)
-    written = intake.keep(common, hit.now)
-    for inner, address in click.choice.way[1:]:
-        further = {
-            **common, "id": tokens.new_click_id(), "link_id": inner.link_id, "group_id": inner.group_id,
-            "destination": address[:1000], "is_unique": int(click.unique(inner)), "cost": inner.cost,
+    click_event = complete_event(click, url)
+    written = intake.keep(click_event, hit.now)
+    for nested, nested_url in click.decision.hops[1:]:
+        nested_event = {
+            **click_event, "id": tokens.new_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
+            "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
         }  # fmt: skip
-        if inner.account_id == link.account_id and not inner.redirect_only:
-            intake.keep(further, hit.now)
-    if not click.sign and url:
-        thread.remember(click.number, link.account_id, click.host or host_of(url), hit.ip, hit.user_agent)
+        if nested.account_id == link.account_id and not nested.redirect_only:
+            intake.keep(nested_event, hit.now)
+    if not click.bot_reason and url:
+        thread.remember_click(
+            click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
+        )
     return written
 
 
-def finished(click: Click, url: str) -> Event:
-    """The whole event of a click; `view_id` is the day's number of its address, from which windows are rebuilt."""
+def complete_event(click: LinkClick, url: str) -> Event:
+    """Complete the event of a click. `view_id` is the hash of its address, from which `links.rebuild` restores unique
+    clicks."""
     link, hit, event = click.link, click.hit, click.event
-    event["id"] = event["click_id"] = click.number.click_id
-    event["view_id"] = click.keys[0]
-    event["is_unique"] = int(click.unique(link))
-    chosen = click.choice.way[0][1] if click.choice.way else url
-    event["destination"] = (chosen if len(click.choice.way) > 1 else url)[:1000]
+    event["id"] = event["click_id"] = click.token.click_id
+    event["view_id"] = click.address_hashes[0]
+    event["is_unique"] = int(click.is_unique(link))
+    url_of_first_hop = click.decision.hops[0][1] if click.decision.hops else url
+    event["destination"] = (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000]
     if link.cost:
         event["cost"] = link.cost
-    if click.sign:
-        event["kind"], event["name"] = "spider", click.sign
+    if click.bot_reason:
+        event["kind"], event["name"] = "spider", click.bot_reason
     keep_less_of_the_address(
-        hit, click.account.cut if link.encode_ip or link.light_tracking else click.account.site, event
+        hit, click.account.truncated_site if link.encode_ip or link.light_tracking else click.account.site, event
     )
     return event
 
 
-def columns_for(link: LinkFacts, **more: Any) -> Event:
-    """Columns every event of a link has."""
+def build_link_columns(link: LinkSnapshot, **more: Any) -> Event:
+    """Build the columns that every event of a link has."""
     return {"account_id": link.account_id, "link_id": link.link_id, "group_id": link.group_id, **more}

@@ -1,11 +1,11 @@
-"""Conversions: which click does this sale belong to, what is it worth, was it counted before?
+"""Recording conversions: attribute them to a click, value and deduplicate them.
 
-Attribution, in this order, within the conversion's window (30 days unless it says otherwise):
-1. the word of the click (`clickId` or `ffclid`; server to server knows only this);
+Attribution, in this order, within the conversion's window (by default 30 days):
+1. the click's token (`clickId` or `ffclid`; the only way for server-to-server calls);
 2. the newest click in the browser's cookie on a link that has this conversion;
-3. a click of the same address and user agent in the last half hour.
-A parameter (order number) counts once per conversion; without one every report counts, and the first of a click
-is its unique one. A refund (`refund=1` or a negative value) takes the value back.
+3. a click from the same address and user agent in the last half hour.
+A parameter (order number) counts once per conversion. Without one every call counts, and the first of a click is
+unique. A refund (`refund=1` or a negative value) subtracts the value.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import datetime
 
 from accounts.security.client_ip import is_in_networks
 from links import clicks, known, thread, tokens, windows
-from links.facts import AccountFacts, ConversionFacts, LinkFacts
+from links.facts import AccountLinkConfig, ConversionSnapshot, LinkSnapshot
 from links.hits import Request
-from links.visitor import Visitor
+from links.visitor import LinkCookies
 from sites.amounts import parse_amount
 from tracking import intake
 from tracking.address import visitor_address
@@ -24,37 +24,38 @@ from tracking.hit import Event, Hit, Refused
 from tracking.steps.page import clip, money
 from tracking.steps.privacy import keep_less_of_the_address
 
-NOTHING = {"", "empty"}
+EMPTY_PARAMETERS = {"", "empty"}
 
 
-def amount(text: str) -> float:
-    """An amount as people write it; 0 for anything else."""
-    found = parse_amount(text)
-    return found.value if found else 0.0
+def parse_amount_or_zero(text: str) -> float:
+    """Parse an amount as people write it; 0 for anything else."""
+    amount = parse_amount(text)
+    return amount.value if amount else 0.0
 
 
 def report(request: Request, *, browser: bool) -> Event | Refused:
-    """Record one conversion. Refused says why it was not: no_conversion, no_click, duplicate, bot …"""
+    """Record one conversion; a rejection has the reason: no_conversion, no_click, duplicate, bot …"""
     fields = {name.lower(): value for name, value in request.fields().items()}
-    conversion = known.by_code(fields.get("id", ""))
+    conversion = known.find_conversion_by_code(fields.get("id", ""))
     intake.count_received(conversion.account_id if conversion else 0, request.now)
     if conversion is None:
         return intake.refuse(0, "no_conversion", request.now)
-    account = known.account(conversion.account_id)
-    hit = hit_of(request, conversion, fields)
+    account = known.find_account(conversion.account_id)
+    hit = build_conversion_hit(request, conversion, fields)
     if account is None or account.site.over_quota:
         return intake.refuse(conversion.account_id, "over_quota", request.now)
     if account.blacklist and is_in_networks(hit.ip, account.blacklist):
         return intake.refuse(conversion.account_id, "excluded_ip", request.now)
-    if browser and clicks.sign_of(hit, request.method):
+    if browser and clicks.find_bot_reason(hit, request.method):
         return intake.refuse(conversion.account_id, "bot", request.now)
-    found = attributed(conversion, hit, fields, browser)
-    if found is None:
+    attributed = find_attributed_click(conversion, hit, fields, browser)
+    if attributed is None:
         return intake.refuse(conversion.account_id, "no_click", request.now)
-    return counted(conversion, account, hit, fields, *found)
+    return store_conversion(conversion, account, hit, fields, *attributed)
 
 
-def hit_of(request: Request, conversion: ConversionFacts, fields: dict[str, str]) -> Hit:
+def build_conversion_hit(request: Request, conversion: ConversionSnapshot, fields: dict[str, str]) -> Hit:
+    """Translate a request into the hit of a conversion."""
     headers = request.headers
     return Hit(
         site_id=conversion.account_id,
@@ -68,51 +69,63 @@ def hit_of(request: Request, conversion: ConversionFacts, fields: dict[str, str]
     )
 
 
-def attributed(
-    conversion: ConversionFacts, hit: Hit, fields: dict[str, str], browser: bool
-) -> tuple[tokens.Click, LinkFacts] | None:
-    """The click this conversion belongs to, and its link."""
-    named = [word for name in ("clickid", "ffclid") if (word := tokens.read(fields.get(name, ""))) is not None]
-    candidates = list(named)
+def find_attributed_click(
+    conversion: ConversionSnapshot, hit: Hit, fields: dict[str, str], browser: bool
+) -> tuple[tokens.ClickToken, LinkSnapshot] | None:
+    """Find the click that a conversion is attributed to, and its link."""
+    explicit = [
+        token for name in ("clickid", "ffclid") if (token := tokens.decode_token(fields.get(name, ""))) is not None
+    ]
+    candidates = list(explicit)
     if browser:
-        candidates += Visitor(hit.headers.get("cookie", "")).clicks()
-        recent = thread.last_click(hit.ip, hit.user_agent, hit.now.timestamp())
+        candidates += LinkCookies(hit.headers.get("cookie", "")).decode_tokens()
+        recent = thread.find_recent_click(hit.ip, hit.user_agent, hit.now.timestamp())
         candidates += [recent] if recent else []
     for click in candidates:
         link = known.link(click.link_id)
-        if link is not None and conversion.conversion_id in link.conversions and in_window(click, conversion, hit.now):
+        if (
+            link is not None
+            and conversion.conversion_id in link.conversions
+            and is_in_window(click, conversion, hit.now)
+        ):
             return click, link
     return None
 
 
-def in_window(click: tokens.Click, conversion: ConversionFacts, now: datetime) -> bool:
+def is_in_window(click: tokens.ClickToken, conversion: ConversionSnapshot, now: datetime) -> bool:
+    """Return whether the click is recent enough; a minute in the future allows for clocks that differ."""
     return -60 <= now.timestamp() - click.at <= conversion.window_days * 86_400
 
 
-def counted(
-    conversion: ConversionFacts,
-    account: AccountFacts,
+def store_conversion(
+    conversion: ConversionSnapshot,
+    account: AccountLinkConfig,
     hit: Hit,
     fields: dict[str, str],
-    click: tokens.Click,
-    link: LinkFacts,
+    click: tokens.ClickToken,
+    link: LinkSnapshot,
 ) -> Event | Refused:
-    """Write it, unless its parameter was counted before."""
-    value = amount(fields.get("val", "")) or conversion.value
+    """Store the conversion, or reject it if its parameter was counted before."""
+    value = parse_amount_or_zero(fields.get("val", "")) or conversion.value
     refund = fields.get("refund", "").lower() in ("1", "true") or value < 0
     kind = "refund" if refund else "conversion"
     parameter = clip(fields.get("param", ""), 255)
-    parameter = "" if parameter.lower() in NOTHING else parameter
+    parameter = "" if parameter.lower() in EMPTY_PARAMETERS else parameter
     at = hit.now.timestamp()
-    if parameter and not windows.counted.first(counted_key(kind, conversion.conversion_id, parameter), at):
+    if parameter and not windows.counted_conversions.is_first(
+        deduplication_key(kind, conversion.conversion_id, parameter), at
+    ):
         return intake.refuse(link.account_id, "duplicate", hit.now)
-    first = not refund and windows.counted.first(
-        counted_key("first", conversion.conversion_id, str(click.click_id)), at
+    first = not refund and windows.counted_conversions.is_first(
+        deduplication_key("first", conversion.conversion_id, str(click.click_id)), at
     )
-    commission = amount(fields.get("com", "")) or abs(value) * amount(fields.get("comperc", "")) / 100
+    commission = (
+        parse_amount_or_zero(fields.get("com", ""))
+        or abs(value) * parse_amount_or_zero(fields.get("comperc", "")) / 100
+    )
     event: Event = {
         "site_id": link.account_id, "kind": kind, "ts": hit.now, "id": tokens.new_click_id(),
-        **clicks.columns_for(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
+        **clicks.build_link_columns(link, click_id=click.click_id, conversion_id=conversion.conversion_id),
     }  # fmt: skip
     for step in clicks.STEPS:
         step(hit, account.site, event)
@@ -121,10 +134,10 @@ def counted(
         "revenue": money(-abs(value) if refund else value), "destination": link.url[:1000],
         "commission": money(-abs(commission) if refund else commission),
     }  # fmt: skip
-    keep_less_of_the_address(hit, account.cut if link.encode_ip else account.site, event)
+    keep_less_of_the_address(hit, account.truncated_site if link.encode_ip else account.site, event)
     return intake.write(event, hit.now)
 
 
-def counted_key(kind: str, conversion_id: int, word: str) -> str:
-    """The name under which a parameter, or the first conversion of a click, is remembered."""
-    return f"{kind}:{conversion_id}:{word}"
+def deduplication_key(kind: str, conversion_id: int, value: str) -> str:
+    """Build the key under which a parameter, or the first conversion of a click, is deduplicated."""
+    return f"{kind}:{conversion_id}:{value}"

@@ -1,7 +1,7 @@
-"""Where a link may lead: checked at creation, and looked at once more before anybody is sent there.
+"""The policy on destinations: URLs are checked when a link is written, and again before a browser is sent there.
 
-Refused are addresses a browser would run or read as data, addresses whose host a visitor could choose, and
-addresses with characters that browsers read differently from servers.
+Rejected are URLs that a browser would run or read as data, URLs whose host a visitor could choose, and URLs with
+characters that browsers and servers interpret differently.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from django.core.exceptions import ValidationError
 
 from accounts.host_names import host_name
 
-LONGEST = 4000
-# What a Location header carries as it is.
+MAX_URL = 4000
+# Characters that a Location header may contain unencoded.
 PRINTABLE = r"!$%&'()*+,\-./0-9:;=@A-Z\[\]_a-z|~"
-CARRIED = re.compile(rf"[{PRINTABLE}?#]*\Z")
-# The form nearly all addresses have: host and path are groups, and nothing in it needs a second look.
-USUAL = re.compile(
+HEADER_SAFE = re.compile(rf"[{PRINTABLE}?#]*\Z")
+# The form of nearly all URLs, whose host and path are the groups; a match needs no further checks.
+STANDARD_URL = re.compile(
     rf"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::[1-9][0-9]{{0,3}})?((?:/[{PRINTABLE}]*)?)(?:[?#][{PRINTABLE}?#]*)?\Z"
 )
-S2S = "[s2sidentifier]"
+S2S_PLACEHOLDER = "[s2sidentifier]"
 CLICK_PARAMETER = "ffclid"
-# What a browser strips or turns round while it reads an address: controls, blanks, backslashes.
+# What browsers strip or replace while they parse a URL: control characters, blanks, backslashes.
 UNREADABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\<>\"`{}^\u2028\u2029\ufeff\ud800-\udfff]")
 SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
-HOST_AND_PORT = re.compile(r"[^/:?#\s]*[.][^/:?#\s]*(?::\d{1,5})?(?:[/?#]|$)")
-# Blanks and what placeholders such as {clickid} are written with: escaped for the user, as browsers do.
-ESCAPED = str.maketrans({char: quote(char) for char in " {}^`"})
+HOST_WITHOUT_SCHEME = re.compile(r"[^/:?#\s]*[.][^/:?#\s]*(?::\d{1,5})?(?:[/?#]|$)")
+# Blanks and the braces of placeholders such as {clickid}: escaped for the user, as browsers do.
+ESCAPES = str.maketrans({char: quote(char) for char in " {}^`"})
 PORT = re.compile(r":\d*\Z")
 HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/?#\[\]@!$&'()*+,;=%|]+)\Z")
 
 
-def problem(url: str) -> str:
-    """Why nobody may be sent there, as a sentence; "" when it is fine."""
+def find_problem(url: str) -> str:
+    """Find why a URL may not be a destination, as a sentence; "" if it may."""
     if not url:
         return "A destination is needed, for example https://example.com/page."
-    if len(url) > LONGEST:
-        return f"A destination has at most {LONGEST} characters."
+    if len(url) > MAX_URL:
+        return f"A destination has at most {MAX_URL} characters."
     if UNREADABLE.search(url):
         return "The destination has characters that do not belong into an address; write them as %20 and the like."
     try:
@@ -56,62 +56,63 @@ def problem(url: str) -> str:
     return ""
 
 
-def usual(url: str) -> tuple[str, str] | None:
-    """(host, path) of a safe address in the usual form, in a microsecond; None for any other, safe or not."""
-    parts = USUAL.match(url) if len(url) <= LONGEST else None
+def split_standard_url(url: str) -> tuple[str, str] | None:
+    """Split a URL in standard form, which is always safe, into (host, path) within a microsecond; None for any
+    other."""
+    parts = STANDARD_URL.match(url) if len(url) <= MAX_URL else None
     return (parts[1], parts[2]) if parts else None
 
 
-def safe(url: str) -> bool:
-    """Whether a browser may be sent there."""
-    return usual(url) is not None or _looked_at(url)
+def is_safe(url: str) -> bool:
+    """Return whether a browser may be sent to this URL."""
+    return split_standard_url(url) is not None or _passes_checks(url)
 
 
 @lru_cache(maxsize=20_000)
-def _looked_at(url: str) -> bool:
-    return not problem(url.replace(S2S, "s2s"))
+def _passes_checks(url: str) -> bool:
+    return not find_problem(url.replace(S2S_PLACEHOLDER, "s2s"))
 
 
-def checked(url: object, field: str = "url") -> str:
-    """The destination in the form it is kept: with a scheme, its host as DNS knows it (punycode), blanks and braces
-    escaped; nothing else is rewritten. Raises ValidationError {field: …}."""
+def clean_url(url: object, field: str = "url") -> str:
+    """Clean a destination for storing: add a scheme, encode the host in punycode, escape blanks and braces; nothing
+    else is changed. Raises ValidationError {field: …}."""
     text = str(url or "").strip()
     if text and not text.startswith(("http://", "https://")):
         if text.startswith("//"):
             text = f"http:{text}"
-        elif not SCHEME.match(text) or HOST_AND_PORT.match(text):
+        elif not SCHEME.match(text) or HOST_WITHOUT_SCHEME.match(text):
             text = f"http://{text}"
     scheme, mark, rest = text.partition("://")
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if S2S in host:
+    if S2S_PLACEHOLDER in host:
         raise ValidationError({field: "The host of a destination is fixed; put [s2sidentifier] after it."})
-    after = rest[len(host) :].translate(ESCAPED)
-    sentence = problem(f"{scheme.lower()}{mark}{host}{after}".replace(S2S, "s2s"))
+    after = rest[len(host) :].translate(ESCAPES)
+    sentence = find_problem(f"{scheme.lower()}{mark}{host}{after}".replace(S2S_PLACEHOLDER, "s2s"))
     if sentence:
         raise ValidationError({field: sentence})
-    if not ascii_host(host).isascii():
+    if not encode_host(host).isascii():
         raise ValidationError({field: "The host name has characters that no domain may have."})
-    return f"{scheme.lower()}{mark}{ascii_host(host)}{after}"
+    return f"{scheme.lower()}{mark}{encode_host(host)}{after}"
 
 
-def optional(url: object, field: str) -> str:
-    """As `checked`, where none is fine too."""
-    return checked(url, field) if str(url or "").strip() else ""
+def clean_optional_url(url: object, field: str) -> str:
+    """Clean a destination as `clean_url` does, but allow ""."""
+    return clean_url(url, field) if str(url or "").strip() else ""
 
 
 @lru_cache(maxsize=20_000)
-def split(url: str) -> SplitResult:
+def split_url(url: str) -> SplitResult:
     return urlsplit(url)
 
 
-def host_of(url: str) -> str:
-    """The destination's host, lower case, in punycode, without port."""
-    parts = usual(url)
-    return parts[0] if parts else ascii_host(split(url).hostname or "")
+def extract_host(url: str) -> str:
+    """Return the host of a URL: lower case, punycode, without port."""
+    parts = split_standard_url(url)
+    return parts[0] if parts else encode_host(split_url(url).hostname or "")
 
 
-def ascii_host(host: str) -> str:
-    """A host (with or without port) in punycode; as it is where it is ASCII already or can be none."""
+def encode_host(host: str) -> str:
+    """Encode a host (with or without port) in punycode; unchanged if it is ASCII or invalid."""
     if host.isascii():
         return host
     bare, port = PORT.sub("", host), PORT.search(host)
@@ -119,66 +120,70 @@ def ascii_host(host: str) -> str:
     return f"{name}{port[0] if port else ''}" if HOST.match(name) else host
 
 
-def parameter_name(piece: str) -> str:
-    """The decoded name of one `name=value` of a query string."""
+def decode_parameter_name(piece: str) -> str:
+    """Decode the name in one `name=value` of a query string."""
     return unquote_plus(piece.partition("=")[0])
 
 
-def with_parameters(url: str, pairs: list[tuple[str, str]], *, replace: bool = False) -> str:
-    """The address with more parameters before its fragment. Names it has already stay unless `replace`."""
-    return with_pieces(url, [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs], replace)
+def add_parameters(url: str, pairs: list[tuple[str, str]], *, replace: bool = False) -> str:
+    """Add parameters before the fragment. Existing names are not overwritten unless `replace`."""
+    return add_encoded_parameters(
+        url, [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs], replace
+    )
 
 
-def with_query(url: str, query: str) -> str:
-    """The address with a visitor's parameters as they were written, except `ddu`, which chose the destination. They
-    take the place of those of the same name."""
+def add_query(url: str, query: str) -> str:
+    """Add a visitor's parameters as they were written, replacing those of the same name; `ddu`, which chose the
+    destination, is left out."""
     pieces = quote(query, safe="!$%&'()*+,-./:;=?@[]_|~", errors="replace").split("&")
-    return with_pieces(url, [one for one in pieces if one and parameter_name(one).lower() != "ddu"], replace=True)
+    return add_encoded_parameters(
+        url, [piece for piece in pieces if piece and decode_parameter_name(piece).lower() != "ddu"], replace=True
+    )
 
 
-def with_pieces(url: str, pieces: list[str], replace: bool) -> str:
-    """Add encoded `name=value` pieces. The address's own bytes stay as they are, since a signature may cover them; a
-    replaced parameter keeps its place."""
+def add_encoded_parameters(url: str, pieces: list[str], replace: bool) -> str:
+    """Add encoded `name=value` pieces. The URL's other bytes stay unchanged, since a signature may cover them; a
+    replaced parameter keeps its position."""
     if not pieces:
         return url
     base, hash_mark, fragment = url.partition("#")
     path, mark, query = base.partition("?")
     new: dict[str, list[str]] = {}
     for piece in pieces:
-        new.setdefault(parameter_name(piece), []).append(piece)
-    kept: list[str] = []
+        new.setdefault(decode_parameter_name(piece), []).append(piece)
+    new_pieces: list[str] = []
     replaced: set[str] = set()
     for piece in query.split("&") if mark else ():
-        name = parameter_name(piece)
+        name = decode_parameter_name(piece)
         if not piece or name not in new:
-            kept.append(piece)
+            new_pieces.append(piece)
         elif not replace:
             replaced.add(name)
-            kept.append(piece)
+            new_pieces.append(piece)
         elif name not in replaced:
             replaced.add(name)
-            kept.extend(new[name])
-    more = [piece for name, found in new.items() if name not in replaced for piece in found]
-    if more and kept and not kept[-1]:  # a query that is empty or ends with &
-        kept.pop()
-    joined = "&".join([*kept, *more])
+            new_pieces.extend(new[name])
+    more = [piece for name, pieces_of_name in new.items() if name not in replaced for piece in pieces_of_name]
+    if more and new_pieces and not new_pieces[-1]:  # a query that is empty or ends with &
+        new_pieces.pop()
+    joined = "&".join([*new_pieces, *more])
     return f"{path}{'?' if mark or joined else ''}{joined}{hash_mark}{fragment}"
 
 
-def dynamic(ddu: str, allowed: frozenset[str]) -> str:
-    """The visitor's own destination where its host is allowed, exactly as listed; else ""."""
+def clean_dynamic_url(requested_url: str, allowed: frozenset[str]) -> str:
+    """Return the visitor's requested URL (`ddu`) if its host is on the list of allowed hosts, else ""."""
     try:
-        url = checked(ddu)
+        url = clean_url(requested_url)
     except ValidationError:
         return ""
-    return url if host_of(url) in allowed else ""
+    return url if extract_host(url) in allowed else ""
 
 
-def header(url: str) -> bytes:
-    """The destination as the bytes of a Location header: ASCII, the host in punycode."""
-    if CARRIED.match(url):
+def encode_location(url: str) -> bytes:
+    """Encode a URL as the ASCII bytes of a Location header, its host in punycode."""
+    if HEADER_SAFE.match(url):
         return url.encode()
     scheme, mark, rest = url.partition("://")
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    carried = f"{scheme}{mark}{ascii_host(host)}{rest[len(host) :]}"
+    carried = f"{scheme}{mark}{encode_host(host)}{rest[len(host) :]}"
     return quote(carried, safe="%/:=&?~#+!$,;'@()*[]|", errors="replace").encode("ascii", "ignore")

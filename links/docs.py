@@ -1,4 +1,4 @@
-"""The documentation's pages about links."""
+"""The pages about links in the documentation."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from links.api.operations import OPERATIONS, by_tag
-from links.models import MOST_CONVERSIONS, Mode
+from links.api.operations import OPERATIONS, group_by_tag
+from links.models import MAX_CONVERSIONS, Mode
 from reports.docs import Page
 
 
-def links(request: HttpRequest) -> dict[str, Any]:
-    """Modes by their number."""
-    return {"modes": Mode.choices, "most_conversions": MOST_CONVERSIONS}
+def build_links_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about links: the modes by their numbers."""
+    return {"modes": Mode.choices, "most_conversions": MAX_CONVERSIONS}
 
 
-def clickmeter(request: HttpRequest) -> dict[str, Any]:
-    """Every operation, by tag."""
-    return {"count": len(OPERATIONS), "by_tag": by_tag()}
+def build_clickmeter_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the API: all operations by tag."""
+    return {"count": len(OPERATIONS), "by_tag": group_by_tag()}
 
 
-COLLECT = (Page("links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", links),)
-PROGRAMS = (Page("clickmeter", "Links API", "Links and their numbers; ClickMeter's programs work here.", clickmeter),)
+COLLECT = (
+    Page("links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", build_links_context),
+)
+PROGRAMS = (
+    Page(
+        "clickmeter", "Links API", "Links and their numbers; ClickMeter's programs work here.", build_clickmeter_context
+    ),
+)

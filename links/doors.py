@@ -1,4 +1,4 @@
-"""The doors of pixels and conversions: scripts, image, frame, server to server."""
+"""The endpoints of pixels and conversions: scripts, pixel image, conversion page, server-to-server calls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from django.conf import settings
 
 from links import clicks, convert, known
-from links.facts import LinkFacts
-from links.hits import Request, hit_of
+from links.facts import LinkSnapshot
+from links.hits import Request, build_hit
 from links.models import Status
-from links.visitor import Visitor
+from links.visitor import LinkCookies
 from tracking.hit import Refused
 from tracking.web import Reply, gif
 
@@ -24,43 +24,45 @@ log = logging.getLogger(__name__)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a frame asks, not an image."""
+    """Return whether the browser loads a frame or page, not an image."""
     wanted = request.headers.get("sec-fetch-dest", "")
     return wanted in ("iframe", "document", "frame") or (
         not wanted and "text/html" in request.headers.get("accept", "")
     )
 
 
-def pixel(link: LinkFacts, request: Request) -> Reply:
-    """A tracking pixel: a view is recorded, an image or an empty page is the answer."""
-    account = known.account(link.account_id)
+def pixel(link: LinkSnapshot, request: Request) -> Reply:
+    """Record a view of a tracking pixel; reply with an image or an empty page."""
+    account = known.find_account(link.account_id)
     dropped = ""
     if account is None or link.status != Status.ACTIVE:
         dropped = "paused"
     elif request.method != "HEAD":
-        hit = hit_of(link, request, "pixel")
+        hit = build_hit(link, request, "pixel")
         fields = request.fields()
         hit.referrer = fields.get("r", "") or hit.referrer
         hit.text = "&".join(part for part in hit.text.split("&") if part.partition("=")[0] not in ("c", "r") and part)
-        click = clicks.begin(link, hit, account, request.method, "", {})
-        outcome = clicks.record(click, "")
+        click = clicks.start_click(link, hit, account, request.method, "", {})
+        outcome = clicks.record_click(click, "")
         dropped = outcome.reason if isinstance(outcome, Refused) else ""
-        reply = seen(request, dropped)
-        if not click.sign and not link.light_tracking:
-            reply.headers.extend(Visitor(request.headers.get("cookie", "")).cookies(click, request.scheme == "https"))
+        reply = build_empty_reply(request, dropped)
+        if not click.bot_reason and not link.light_tracking:
+            reply.headers.extend(
+                LinkCookies(request.headers.get("cookie", "")).build_clicks_cookie(click, request.scheme == "https")
+            )
         return reply
-    return seen(request, dropped)
+    return build_empty_reply(request, dropped)
 
 
-def seen(request: Request, dropped: str) -> Reply:
-    """The answer that shows nothing."""
+def build_empty_reply(request: Request, dropped: str) -> Reply:
+    """Build a reply that displays nothing: an empty page in a frame, else an image."""
     if wants_page(request):
         return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
     return gif(dropped)
 
 
-def conversion(request: Request) -> Reply:
-    """`/conversion.aspx`: an image (`pixel=true`) or a frame of a page after the sale."""
+def serve_conversion(request: Request) -> Reply:
+    """Serve `/conversion.aspx`: an image (`pixel=true`) or a frame of the page after a sale."""
     outcome = convert.report(request, browser=True)
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
     fields = request.fields()
@@ -69,8 +71,8 @@ def conversion(request: Request) -> Reply:
     return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
 
 
-def server_to_server(request: Request) -> Reply:
-    """`/s2s`: another server says which click converted; the answer says whether that was understood."""
+def serve_server_to_server(request: Request) -> Reply:
+    """Serve `/s2s`, where another server reports a conversion by click token; the JSON says whether it was accepted."""
     outcome = convert.report(request, browser=False)
     if isinstance(outcome, Refused):
         body = b'{"status":"error","reason":"%s"}' % outcome.reason.encode()
@@ -79,31 +81,32 @@ def server_to_server(request: Request) -> Reply:
 
 
 @lru_cache(maxsize=4)
-def source(name: str, changed: float) -> bytes:
+def read_script(name: str, changed: float) -> bytes:
+    """Read a script; `changed` (its modification time) is only part of the cache's key."""
     return (SCRIPTS / name).read_bytes()
 
 
-def script(name: str) -> Callable[[Request], Reply]:
-    """A door that answers with one of our two small scripts."""
+def build_script_endpoint(name: str) -> Callable[[Request], Reply]:
+    """Build the endpoint of one of the two scripts for customers' pages."""
 
-    def door(request: Request) -> Reply:
-        text = source(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
+    def serve_script(request: Request) -> Reply:
+        text = read_script(name, (SCRIPTS / name).stat().st_mtime if settings.DEBUG else 0.0)
         return Reply(text, JAVASCRIPT, headers=[(b"cache-control", b"public, max-age=3600")], cached=True)
 
-    return door
+    return serve_script
 
 
-DOORS: dict[str, Callable[[Request], Reply]] = {
-    "/js/pixel.js": script("pixel.js"),
-    "/js/pixelNew.js": script("pixel.js"),
-    "/js/conversion.js": script("conversion.js"),
-    "/conversion.aspx": conversion,
-    "/s2s": server_to_server,
+ENDPOINTS: dict[str, Callable[[Request], Reply]] = {
+    "/js/pixel.js": build_script_endpoint("pixel.js"),
+    "/js/pixelNew.js": build_script_endpoint("pixel.js"),
+    "/js/conversion.js": build_script_endpoint("conversion.js"),
+    "/conversion.aspx": serve_conversion,
+    "/s2s": serve_server_to_server,
 }
 
 
-def answer(door: Callable[[Request], Reply], request: Request) -> Reply:
-    """Open the door for the methods it knows."""
+def call_endpoint(endpoint: Callable[[Request], Reply], request: Request) -> Reply:
+    """Call an endpoint for the methods it accepts, else reply 405."""
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
-    return door(request)
+    return endpoint(request)

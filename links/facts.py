@@ -1,4 +1,4 @@
-"""What the redirector knows of links: frozen, no database behind it. 100,000 of them fit into memory."""
+"""Immutable snapshots of links, domains and conversions for the link cache; small enough for 100,000 in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from links.destination import usual
+from links.destination import split_standard_url
 from sites.facts import Network, SiteFacts
 from sites.hosts import HostMatcher
 
@@ -15,7 +15,7 @@ NO_RULES: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class DomainFacts:
+class DomainSnapshot:
     """A link domain; `account_id` is 0 for the installation's own."""
 
     domain_id: int
@@ -26,9 +26,12 @@ class DomainFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkFacts:
-    """One link or pixel that is not deleted. `plain`: one address, no rule of any sort; `host`: of a plain one's
-    address, where that is in the usual form and so safe."""
+class LinkSnapshot:
+    """One link or pixel that is not deleted.
+
+    `is_plain`: it always redirects to `url`. `destination_host`: the host of a plain link's URL if that has the
+    standard form, which is safe without further checks; else "".
+    """
 
     link_id: int
     account_id: int
@@ -61,12 +64,12 @@ class LinkFacts:
     cost: float
     conversions: tuple[int, ...]
     scripts: tuple[int, ...]
-    plain: bool
-    host: str
+    is_plain: bool
+    destination_host: str
 
 
 @dataclass(frozen=True, slots=True)
-class ConversionFacts:
+class ConversionSnapshot:
     """One conversion that is not deleted."""
 
     conversion_id: int
@@ -79,17 +82,17 @@ class ConversionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountFacts:
-    """What the clicks of one account need: as a site whose number is the account's, once with whole addresses
-    and once with cut ones."""
+class AccountLinkConfig:
+    """What clicks of one account need: the account as a site, with full (`site`) and truncated IP addresses, and
+    its two lists."""
 
     site: SiteFacts
-    cut: SiteFacts
+    truncated_site: SiteFacts
     blacklist: tuple[Network, ...] = ()
     whitelist: frozenset[str] = field(default_factory=frozenset)
 
 
-AS_THEY_ARE = (
+COPIED_COLUMNS = (
     "account_id", "group_id", "domain_id", "kind", "status", "alias", "url", "first_url", "mode", "redirect_type",
     "append_query", "encode_url", "hide_url", "hide_url_title", "referrer_clean", "password", "starts",
     "expiration_date", "url_after_date", "pause_after_date", "expiration_clicks", "url_after_clicks",
@@ -97,35 +100,36 @@ AS_THEY_ARE = (
 )  # fmt: skip
 
 
-def link_facts(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkFacts:
-    """The facts of a row (a dict of the columns in `links.known.COLUMNS`)."""
+def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
+    """Build the snapshot of a row (a dict of the columns in `links.known.LINK_COLUMNS`)."""
     rules = row["rules"] or NO_RULES
     plain = not (
         rules or scripts or row["mode"] or row["status"] or row["first_url"] or row["append_query"]
         or row["hide_url"] or row["password"] or row["starts"] or row["expiration_date"]
         or row["expiration_clicks"] or row["referrer_clean"]
     )  # fmt: skip
-    return LinkFacts(
+    return LinkSnapshot(
         link_id=row["pk"],
-        **{name: row[name] for name in AS_THEY_ARE},
+        **{name: row[name] for name in COPIED_COLUMNS},
         rules=rules,
         redirect_only=row["redirect_only"] or row["group__redirect_only"],
         cost=float(row["cost"]),
         conversions=conversions,
         scripts=scripts,
-        plain=plain,
-        host=usual_host(row["url"]) if plain else "",
+        is_plain=plain,
+        destination_host=find_plain_host(row["url"]) if plain else "",
     )
 
 
-def usual_host(url: str) -> str:
-    """The host of an address in the usual form that is no link of ours by its path; "" for any other."""
-    parts = usual(url)
+def find_plain_host(url: str) -> str:
+    """Return the host of a URL in standard form whose path cannot be a link of this installation, else ""."""
+    parts = split_standard_url(url)
     return intern(parts[0]) if parts and not parts[1].startswith("/l/") else ""
 
 
-def account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:
-    """An account's clicks as a site: its number is the account's, which no site has (sites begin at 101 million)."""
+def build_account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteFacts:
+    """Build the site under which an account's clicks are stored. Its id is the account's; ids of real sites begin at
+    101 million, so they never collide."""
     return SiteFacts(
         site_id=account_id,
         account_id=account_id,

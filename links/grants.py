@@ -1,4 +1,4 @@
-"""What a guest can be given of this room, and what somebody may see and change of it."""
+"""Permissions: what a membership may see and change of links."""
 
 from __future__ import annotations
 
@@ -16,110 +16,112 @@ from accounts.models import Account, Grant, Membership, Right, Role
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Tag
 
 GROUP, DATAPOINT = "group", "datapoint"
-ALL_LINKS = "all_things"  # a guest's option: may see and edit all links and groups (the key in stored options)
-FAR_FUTURE = datetime(2098, 12, 30)
+ALL_LINKS_OPTION = "all_things"  # a guest's option: may see and edit all links and groups (the key in stored options)
+LATEST_TIME = datetime(2098, 12, 30)
 
 
-def rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
-    """The link rights of several guests, in one query: guest id -> kind -> object id -> right."""
-    found: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
+def load_rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
+    """Load the link rights of several guests in one query: guest id -> kind -> object id -> right."""
+    rights: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
     rows = Grant.objects.filter(membership__in=guests, kind__in=(GROUP, DATAPOINT))
     for guest_id, kind, number, right in rows.values_list("membership_id", "kind", "object_id", "right"):
-        found[guest_id][kind][number] = right
-    return found
+        rights[guest_id][kind][number] = right
+    return rights
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What one membership sees of the links: everything, or what it was granted.
+class LinkScope:
+    """What one membership may see and change of the links: everything, or what it was granted.
 
-    A right on a group is a right on all its links. `whole`: sees everything; `writes`: may change everything;
-    `master`: owner or member of the team, who may also manage guests, plan, lists, conversions and tags.
+    A right on a group is a right on all its links. `sees_all`: may see everything; `edits_all`: may edit everything;
+    `can_manage`: belongs to the team, so may also manage guests, plan, lists, conversions and tags. `group_rights`
+    and `link_rights` are id -> right, empty where `sees_all`.
 
     Ids and names that a caller sends are looked up in these query sets only. What they leave out does not exist for the
-    caller, neither for reading nor for putting it on a link.
+    caller, neither for reading nor for attaching it to a link.
     """
 
     membership: Membership
-    whole: bool
-    writes: bool
-    master: bool
-    groups: dict[int, str] = field(default_factory=dict)
-    links: dict[int, str] = field(default_factory=dict)
+    sees_all: bool
+    edits_all: bool
+    can_manage: bool
+    group_rights: dict[int, str] = field(default_factory=dict)
+    link_rights: dict[int, str] = field(default_factory=dict)
 
     @property
     def account(self) -> Account:
         return self.membership.account
 
     @property
-    def guest(self) -> bool:
+    def is_guest(self) -> bool:
         return self.membership.role == Role.GUEST
 
     def datapoints(self, write: bool = False) -> QuerySet[Datapoint]:
-        """The links and pixels it may see (or change), deleted ones included."""
+        """Select the links and pixels it may see (or edit), deleted ones included."""
         rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
-        if self.writes or (self.whole and not write):
+        if self.edits_all or (self.sees_all and not write):
             return rows
         return rows.filter(
             Q(group_id__in=self.granted_ids(GROUP, write)) | Q(pk__in=self.granted_ids(DATAPOINT, write))
         )
 
     def all_groups(self, write: bool = False) -> QuerySet[Group]:
-        """The groups it may see (or change), deleted ones included; a group whose link it was given is not one."""
+        """Select the groups it may see (or edit), deleted ones included; a right on a link gives none on its group."""
         rows = Group.objects.filter(account=self.account)
-        if self.writes or (self.whole and not write):
+        if self.edits_all or (self.sees_all and not write):
             return rows
         return rows.filter(pk__in=self.granted_ids(GROUP, write))
 
     def conversions(self) -> QuerySet[Conversion]:
-        """The conversions it may see and put on links, deleted ones included: a guest's are those of their links."""
+        """Select the conversions it may see and attach, deleted ones included: a guest's are those of their links."""
         rows = Conversion.objects.filter(account=self.account)
-        if self.whole:
+        if self.sees_all:
             return rows
         return rows.filter(pk__in=Attached.objects.filter(datapoint__in=self.datapoints()).values("conversion_id"))
 
     def scripts(self) -> QuerySet[Script]:
-        """The retargeting scripts it may see and put on links: a guest's are those of their links."""
+        """Select the retargeting scripts it may see and attach: a guest's are those of their links."""
         rows = Script.objects.filter(account=self.account)
-        if self.whole:
+        if self.sees_all:
             return rows
         on_links = Datapoint.scripts.through.objects.filter(datapoint__in=self.datapoints())
         return rows.filter(pk__in=on_links.values("script_id"))
 
     def tags(self) -> QuerySet[Tag]:
-        """The tags it may see and put on links: a guest's are those of their links and groups."""
+        """Select the tags it may see and attach: a guest's are those of their links and groups."""
         rows = Tag.objects.filter(account=self.account)
-        if self.whole:
+        if self.sees_all:
             return rows
         on_links = Datapoint.tags.through.objects.filter(datapoint__in=self.datapoints())
         on_groups = Group.tags.through.objects.filter(group__in=self.all_groups())
         return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
 
     def domains(self) -> QuerySet[Domain]:
-        """The domains it may make links on: the installation's and the account's own.
+        """Select the domains it may create links on: the installation's and the account's own.
 
-        Of the account's own a guest has those of links they see only: another may be another client's.
+        A guest has only those of the account's domains that links they see use: others may belong to other clients.
         """
         rows = Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
-        return rows if self.whole else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
+        return rows if self.sees_all else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
 
     def entries(self) -> QuerySet[Entry]:
-        """The entries of the account's two lists, which only the team sees."""
+        """Select the entries of the account's two lists, which only the team sees."""
         rows = Entry.objects.filter(account=self.account)
-        return rows if self.master else rows.none()
+        return rows if self.can_manage else rows.none()
 
     def may_write(self, row: Datapoint | Group) -> bool:
-        """Whether it may change this group or link."""
-        if self.writes:
+        """Return whether it may edit this group or link."""
+        if self.edits_all:
             return True
         if isinstance(row, Group):
-            return self.groups.get(row.pk) == Right.WRITE
-        return self.links.get(row.pk) == Right.WRITE or self.groups.get(row.group_id) == Right.WRITE
+            return self.group_rights.get(row.pk) == Right.WRITE
+        return self.link_rights.get(row.pk) == Right.WRITE or self.group_rights.get(row.group_id) == Right.WRITE
 
     def granted_ids(self, kind: str, write: bool) -> QuerySet[Grant, int]:
-        """The ids of granted groups or links (`write`: with the right to write), as a subquery: there may be many."""
+        """Select the ids of granted groups or links (`write`: with the right to write), as a subquery, since there may
+        be many."""
         grants = Grant.objects.filter(membership=self.membership, kind=kind)
-        if self.whole:  # needs no grants to view, and those of an earlier role do not count
+        if self.sees_all:  # needs no grants to view, and those of an earlier role do not count
             grants = grants.none()
         elif write:
             grants = grants.filter(right=Right.WRITE)
@@ -128,59 +130,63 @@ class Sight:
     @property
     def visible_since(self) -> datetime | None:
         """The moment from which a guest sees numbers (timeframeMinDate, in the account's zone); None: no limit."""
-        text = str(self.membership.options.get("timeframeMinDate") or "") if self.guest else ""
+        text = str(self.membership.options.get("timeframeMinDate") or "") if self.is_guest else ""
         if not text or text.startswith("0001"):  # ClickMeter writes year 1 for no date
             return None
         try:
-            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), FAR_FUTURE)
+            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), LATEST_TIME)
         except ValueError:
-            day = FAR_FUTURE  # an invalid date must not show everything
+            day = LATEST_TIME  # an invalid date must not show everything
         return day.replace(tzinfo=ZoneInfo(self.account.timezone))
 
     @property
     def sees_conversions(self) -> bool:
-        """Whether it may see conversions (a guest's option hideCount)."""
-        return not self.option("conversionOptions", "hideCount")
+        """Return whether it may see conversions (a guest's option hideCount)."""
+        return not self.get_option("conversionOptions", "hideCount")
 
-    def option(self, group: str, name: str) -> Any:
-        """One of a guest's options, such as ("hitOptions", "hideReferrer"); None for everybody else."""
-        return (self.membership.options.get(group) or {}).get(name) if self.guest else None
-
-
-def sight(membership: Membership) -> Sight:
-    """What the membership sees: everything by its role, or by a guest's option; else what it was granted."""
-    sees_all = membership.role == Role.GUEST and bool(membership.options.get(ALL_LINKS))
-    whole = sees_all or membership_may(membership, "view")
-    writes = sees_all or membership_may(membership, "edit")
-    master = writes and membership.role != Role.GUEST
-    if whole:
-        return Sight(membership, whole, writes, master)
-    return Sight(membership, whole, writes, master, granted(membership, GROUP), granted(membership, DATAPOINT))
+    def get_option(self, group: str, name: str) -> Any:
+        """Return a guest's option such as ("hitOptions", "hideReferrer"); None for everybody else."""
+        return (self.membership.options.get(group) or {}).get(name) if self.is_guest else None
 
 
-def sight_of(request: HttpRequest, may: str = "view") -> Sight:
-    """What the person at a page sees; Http404 for somebody who has nothing to do with links here."""
-    found = sight(current_membership(request))
-    if may == "manage" and not found.master:
+def build_link_scope(membership: Membership) -> LinkScope:
+    """Build the scope of a membership: everything by its role or a guest's option, else what it was granted."""
+    has_all_links = membership.role == Role.GUEST and bool(membership.options.get(ALL_LINKS_OPTION))
+    sees_all = has_all_links or membership_may(membership, "view")
+    edits_all = has_all_links or membership_may(membership, "edit")
+    can_manage = edits_all and membership.role != Role.GUEST
+    if sees_all:
+        return LinkScope(membership, sees_all, edits_all, can_manage)
+    return LinkScope(
+        membership, sees_all, edits_all, can_manage, granted(membership, GROUP), granted(membership, DATAPOINT)
+    )
+
+
+def link_scope_for(request: HttpRequest, may: str = "view") -> LinkScope:
+    """Build the scope of the logged-in person. Raises Http404 if they may not `may` anything of links here."""
+    scope = build_link_scope(current_membership(request))
+    if may == "manage" and not scope.can_manage:
         raise Http404("No such page.")
-    if may == "edit" and not (found.writes or Right.WRITE in {*found.groups.values(), *found.links.values()}):
+    if may == "edit" and not (
+        scope.edits_all or Right.WRITE in {*scope.group_rights.values(), *scope.link_rights.values()}
+    ):
         raise Http404("No such page.")
-    if not (found.whole or found.groups or found.links):
+    if not (scope.sees_all or scope.group_rights or scope.link_rights):
         raise Http404("No such page.")
-    return found
+    return scope
 
 
 def datapoint_for(request: HttpRequest, datapoint_id: int, may: str = "view") -> Datapoint:
-    """The link or pixel, for somebody who may do `may` with it, else Http404."""
-    found = sight_of(request).datapoints(write=may != "view").filter(pk=datapoint_id).first()
-    if found is None:
+    """Find a link or pixel that the person may `may`. Raises Http404."""
+    row = link_scope_for(request).datapoints(write=may != "view").filter(pk=datapoint_id).first()
+    if row is None:
         raise Http404("No such link.")
-    return found
+    return row
 
 
 def group_for(request: HttpRequest, group_id: int, may: str = "view") -> Group:
-    """The group, for somebody who may do `may` with it, else Http404."""
-    found = sight_of(request).all_groups(write=may != "view").filter(pk=group_id).first()
-    if found is None:
+    """Find a group that the person may `may`. Raises Http404."""
+    row = link_scope_for(request).all_groups(write=may != "view").filter(pk=group_id).first()
+    if row is None:
         raise Http404("No such group.")
-    return found
+    return row

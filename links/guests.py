@@ -1,4 +1,4 @@
-"""Writes about guests: people outside the team who see, with their own key and log-in, what they were granted."""
+"""Services for guests: people outside the team who see what they were granted, with a key of their own."""
 
 from __future__ import annotations
 
@@ -13,51 +13,54 @@ from accounts.access import Kind
 from accounts.invitations import check_guest_limit, pending_member_invite
 from accounts.models import Account, Invitation, Membership, Role
 from accounts.services import member_remove, placeholder_user_get_or_create
-from links.grants import ALL_LINKS, DATAPOINT, GROUP
+from links.grants import ALL_LINKS_OPTION, DATAPOINT, GROUP
 from links.models import Datapoint, Group, Status
 
-TEXTS = ("notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate")
-NUMBERS = ("timeZone", "timeFormat")
-FLAGS = {
+TEXT_OPTIONS = (
+    "notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate",
+)  # fmt: skip
+NUMBER_OPTIONS = ("timeZone", "timeFormat")
+FLAG_OPTIONS = {
     "hitOptions": ("hideReferrer",),
     "conversionOptions": ("hideCount", "hideValue", "hideCost", "hideComCost", "hideParams"),
     "extendedGrants": ("allowAllGrants", "allowGroupCreation"),
 }
-PERCENTS = ("percentValue", "percentCommission")
+PERCENT_OPTIONS = ("percentValue", "percentCommission")
 
 
-def options_of(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """A guest's options with what is given changed; only known members, each of its own type."""
-    found = dict(old)
-    for name in TEXTS:
-        if name in given:
-            found[name] = str(given[name] or "").replace("\x00", "")[:2000]
-    for name in NUMBERS:
-        if name in given:
-            found[name] = int(given[name] or 0)
-    for group, names in FLAGS.items():
-        if isinstance(given.get(group), dict):
-            found[group] = {**found.get(group, {}), **{n: bool(v) for n, v in given[group].items() if n in names}}
-    told = given.get("conversionOptions")
-    percents: dict[str, Any] = told if isinstance(told, dict) else {}
-    for name in PERCENTS:
+def merge_options(current: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Merge changes into a guest's options; unknown members are ignored, each value gets its own type."""
+    options = dict(current)
+    for name in TEXT_OPTIONS:
+        if name in changes:
+            options[name] = str(changes[name] or "").replace("\x00", "")[:2000]
+    for name in NUMBER_OPTIONS:
+        if name in changes:
+            options[name] = int(changes[name] or 0)
+    for section, names in FLAG_OPTIONS.items():
+        if isinstance(changes.get(section), dict):
+            allowed = {name: bool(value) for name, value in changes[section].items() if name in names}
+            options[section] = {**options.get(section, {}), **allowed}
+    conversion_options = changes.get("conversionOptions")
+    percents: dict[str, Any] = conversion_options if isinstance(conversion_options, dict) else {}
+    for name in PERCENT_OPTIONS:
         if name in percents:
-            found["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
-    found[ALL_LINKS] = bool(found.get("extendedGrants", {}).get("allowAllGrants"))
-    return found
+            options["conversionOptions"][name] = min(100, max(0, int(percents[name] or 0)))
+    options[ALL_LINKS_OPTION] = bool(options.get("extendedGrants", {}).get("allowAllGrants"))
+    return options
 
 
 @transaction.atomic
 def guest_create(*, account: Account, email: str, name: str = "", options: dict[str, Any] | None = None) -> Membership:
     """Create a pending guest of the account. Until they accept an invitation, only the guest's own key works.
 
-    There is no parameter for a password, since it would be one for somebody else's address. Raises ValidationError.
+    There is no parameter for a password, since only the owner of the address may choose one. Raises ValidationError.
     """
     user = placeholder_user_get_or_create(email=email)
     if account.memberships.filter(user=user).exists():
         raise ValidationError({"email": f"{user.email} is in this account already."})
     check_guest_limit(account, user.email)
-    chosen = options_of({"guestName": name[:120]}, options or {})
+    chosen = merge_options({"guestName": name[:120]}, options or {})
     return Membership.objects.create(user=user, account=account, role=Role.GUEST, options=chosen, accepted=None)
 
 
@@ -72,16 +75,16 @@ def guest_invite(
 
 @transaction.atomic
 def guest_update(*, guest: Membership, name: str | None = None, options: dict[str, Any] | None = None) -> Membership:
-    """Change how the account calls its guest, and what they see. E-mail and password are the person's own."""
+    """Change the name the account gives a guest, and their options. E-mail and password are the person's own."""
     if name is not None:
         guest.options = {**guest.options, "guestName": name[:120]}
-    guest.options = options_of(guest.options, options or {})
+    guest.options = merge_options(guest.options, options or {})
     guest.save(update_fields=["options"])
     return guest
 
 
 def guest_delete(*, guest: Membership, by: Membership) -> None:
-    """The person is no guest of this account any more; their log-in stays theirs."""
+    """Remove a guest from the account; the person's log-in stays."""
     member_remove(membership=guest, by=by)
 
 
@@ -89,19 +92,19 @@ def guest_delete(*, guest: Membership, by: Membership) -> None:
 
 
 def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """(id, name) of the first groups whose name contains `search`."""
+    """Find the first groups whose name contains `search`, as (id, name)."""
     rows = Group.objects.filter(account=account, deleted=None, name__icontains=search).order_by("name", "pk")
     return [(group.pk, group.name) for group in rows[:limit]]
 
 
 def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of the groups of the account among these ids."""
+    """Find the groups of the account among these ids, as (id, name)."""
     rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
     return [(group.pk, group.name) for group in rows]
 
 
 def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """(id, name) of the first links and pixels whose alias or title contains `search`."""
+    """Find the first links and pixels whose alias or title contains `search`, as (id, name)."""
     rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias", "pk")
     if search:
         rows = rows.filter(Q(alias__icontains=search) | Q(title__icontains=search))
@@ -109,7 +112,7 @@ def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int
 
 
 def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """(id, name) of the links and pixels of the account among these ids."""
+    """Find the links and pixels of the account among these ids, as (id, name)."""
     rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
     return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
 

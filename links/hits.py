@@ -1,28 +1,28 @@
-"""What a request at a link's door tells, in the words all doors use."""
+"""Requests for links and pixels, and their translation into hits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from links.facts import LinkFacts
+from links.facts import LinkSnapshot
 from tracking.address import visitor_address
 from tracking.hit import Hit
 from tracking.web import Request as AnyRequest
 
-MOST_QUERY = 8000
+MAX_QUERY = 8000
 
 
 @dataclass(slots=True)
 class Request(AnyRequest):
-    """A request that knows whether it came encrypted, since a link's cookies and QR codes differ by that."""
+    """A request with its scheme, on which a link's cookies and QR codes depend."""
 
     scheme: str = "http"
 
 
-def hit_of(link: LinkFacts, request: Request, kind: str) -> Hit:
-    """What a click tells, in the words all doors use."""
+def build_hit(link: LinkSnapshot, request: Request, kind: str) -> Hit:
+    """Translate a request for a link or pixel into a hit."""
     headers = request.headers
-    query = request.query[:MOST_QUERY].decode("utf-8", "replace")
+    query = request.query[:MAX_QUERY].decode("utf-8", "replace")
     ip = visitor_address(request.peer, headers.get("x-forwarded-for", ""))
     hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
     hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"

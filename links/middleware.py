@@ -1,4 +1,4 @@
-"""What every Django request has to do with links."""
+"""The middleware that makes a written link work at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from links import known
 
 
 class ServedLinksMiddleware:
-    """Answers a request that wrote about links when the redirector knows it, so that a new link works at once."""
+    """Delays the response of a request that wrote links until the redirector serves them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

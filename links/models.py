@@ -1,7 +1,7 @@
-"""Tracked links and pixels (ClickMeter calls both datapoints), and what they belong to.
+"""Models of tracked links and pixels (ClickMeter calls both datapoints) and of what they use.
 
-Enumerations carry the numbers that programs written for ClickMeter send and expect, so one model serves the
-pages, the redirector and the dialect.
+Enumerations have the numbers that programs written for ClickMeter send and expect, so one model serves the pages, the
+redirector and the dialect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sites.models import Numbered
 
 
 class DomainKind(models.IntegerChoices):
-    """Whose a link domain is: the installation's (system, go) or an account's (personal, dedicated)."""
+    """Who owns a link domain: the installation (system, go) or an account (personal, dedicated)."""
 
     SYSTEM = 0, "System"
     GO = 1, "Go"
@@ -28,7 +28,7 @@ class DomainKind(models.IntegerChoices):
 class Domain(Numbered):
     """A host name whose paths are aliases. Without an account it serves every account.
 
-    An account's domain is served while the account has proved that the host is its own (`accounts.custom_domains`).
+    An account's domain is served while the account's claim on the host is verified (`accounts.custom_domains`).
     """
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="link_domains")
@@ -52,13 +52,13 @@ class Domain(Numbered):
         return self.name
 
     @property
-    def former(self) -> bool:
-        """Whether this is a name the installation's own domain had before; its aliases are that one's."""
+    def is_former(self) -> bool:
+        """Whether this is a former name of the installation's own domain, whose aliases are that one's."""
         return self.account_id is None and self.kind == DomainKind.GO
 
 
 class Tag(models.Model):
-    """A word on links and groups; one spelling per account, whatever its case."""
+    """A label on links and groups; names are unique per account, ignoring case."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_tags")
     name = models.CharField(max_length=100)
@@ -72,7 +72,7 @@ class Tag(models.Model):
 
 
 class Group(models.Model):
-    """A campaign: every link is in one. Deleting it deletes its links."""
+    """A group of links (a campaign); every link is in one. Deleting it deletes its links."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_groups")
     name = models.CharField(max_length=200)
@@ -89,12 +89,14 @@ class Group(models.Model):
 
 
 class Kind(models.IntegerChoices):
+    """A link or a pixel."""
+
     LINK = 0, "Tracking link"
     PIXEL = 1, "Tracking pixel"
 
 
 class Status(models.IntegerChoices):
-    """Active redirects and counts; paused does neither; blocked shows a warning; deleted cannot be undone."""
+    """Active redirects and counts; paused does neither; blocked displays a warning; deleted is final."""
 
     ACTIVE = 0, "Active"
     PAUSED = 1, "Paused"
@@ -121,13 +123,15 @@ ROTATORS = frozenset({Mode.RANDOM, Mode.SPILLOVER, Mode.SEQUENTIAL, Mode.WEIGHTE
 
 
 class ReferrerClean(models.IntegerChoices):
+    """What a destination sees as the referrer."""
+
     NONE = 0, "Keep it"
     CLEAN = 1, "Send none"
     MYSELF = 2, "Send the link itself"
 
 
 class Script(Numbered):
-    """A retargeting snippet that runs on a page in between, before the click goes on."""
+    """A retargeting snippet that runs on an interstitial page before the redirect."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_scripts")
     name = models.CharField(max_length=200)
@@ -139,18 +143,19 @@ class Script(Numbered):
 
 
 def conversion_code() -> str:
-    """What a page says to report a conversion: 32 upper-case hexadecimal digits."""
+    """Generate the code by which pages report a conversion: 32 upper-case hexadecimal digits."""
     return secrets.token_hex(16).upper()
 
 
 class Protocol(models.IntegerChoices):
+    """The scheme in which a page calls a conversion."""
+
     HTTP = 0, "http"
     HTTPS = 1, "https"
 
 
 class Conversion(Numbered):
-    """Something worth counting after a click. `window_days`: how long after it; a parameter (order number)
-    counts once per conversion."""
+    """A conversion that is counted up to `window_days` after a click. A parameter (order number) counts once."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_conversions")
     name = models.CharField(max_length=200)
@@ -168,8 +173,8 @@ class Conversion(Numbered):
 
 
 class Datapoint(Numbered):
-    """A tracked link or pixel. `alias` is unique on its domain for ever, whatever its case; `rules` holds what
-    the mode needs, in the shape `links.rulebook` checks."""
+    """A tracked link or pixel. `alias` is unique on its domain forever, ignoring case; `rules` holds what the mode
+    needs, in the shape that `links.rulebook` describes."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="datapoints")
     group = models.ForeignKey(Group, models.CASCADE, related_name="datapoints")
@@ -227,12 +232,12 @@ class Datapoint(Numbered):
         super().save(*args, **kwargs)
 
 
-MOST_CONVERSIONS = 5
-MAX_SCRIPTS = 20  # of one link; every click sends all of them
+MAX_CONVERSIONS = 5
+MAX_SCRIPTS = 20  # of one link, since every click sends all of them
 
 
 class Attached(models.Model):
-    """One of up to five conversions of a link, in its place (1 to 5)."""
+    """One of up to five conversions of a link, at a position from 1 to 5."""
 
     datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="attached")
     conversion = models.ForeignKey(Conversion, models.CASCADE, related_name="attached")
@@ -250,15 +255,18 @@ class Attached(models.Model):
 
 
 def entry_code() -> str:
+    """Generate the public id of a list entry, as ClickMeter's clients expect it."""
     return secrets.token_hex(16).upper()
 
 
 class Listing(models.TextChoices):
+    """The account's two lists."""
+
     BLACKLIST = "blacklist", "Addresses that are not tracked"
     WHITELIST = "whitelist", "Hosts a dynamic address may lead to"
 
 
-MOST_LISTED = 50
+MAX_LIST_ENTRIES = 50
 
 
 class Entry(Numbered):
@@ -278,9 +286,10 @@ class Entry(Numbered):
 
 
 class Destination(models.Model):
-    """An address that a watched link leads to, and how it answered. `next_due` is also the claim: who moves it, asks.
+    """A watched destination of a link and the result of its last check.
 
-    `dead_since` is the first of at least two failures in a row."""
+    A worker claims a check by moving `next_due`. `dead_since` is the first of at least two failures in a row.
+    """
 
     datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="watched_destinations")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the address")

@@ -1,11 +1,11 @@
-"""What the modes of a link need beside its address, in one JSON shape, checked when it is written.
+"""The rules of a link: what its mode needs besides the URL, in one JSON shape, cleaned when the link is written.
 
     {"random": [url], "sequential": [url], "spillover": [url], "weighted": [[url, weight]],
      "languages": [[code, url]], "nations": [[code, url]], "browser": {"mobile", "email", "spiders"},
      "first": url, "devices": [[device, url]], "schedule": [{"days": [1-7], "from": "09:00", "until": "17:00",
      "url"}], "zone": "Europe/Tallinn", "utm": {"utm_source": …}}
 
-Languages are lower case (`de` or `de-at`), nations ISO 3166 upper case, weights whole percents that make 100.
+Languages are lower case (`de` or `de-at`), nations ISO 3166 upper case, weights integer percents that total 100.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 
-from links.cleaned import text_of
-from links.destination import checked, optional
+from links.cleaned import clean_text
+from links.destination import clean_optional_url, clean_url
 from links.models import Mode
 
 Rules = dict[str, Any]
-MOST_ITEMS = 100
+MAX_ITEMS = 100
 DEVICES = ("Desktop", "Mobile", "Tablet", "TV", "Console", "Other")
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
-NEEDS = {
+REQUIRED_RULES = {
     Mode.RANDOM: "random",
     Mode.SEQUENTIAL: "sequential",
     Mode.SPILLOVER: "spillover",
@@ -39,73 +39,83 @@ WEEKDAYS = "1234567"
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 
 
-def rows(value: Any, field: str) -> list[Any]:
+def clean_list(value: Any, field: str) -> list[Any]:
+    """Return the value as a list of at most MAX_ITEMS. Raises ValidationError."""
     if not isinstance(value, list | tuple):
         raise ValidationError({field: "This is a list."})
-    if len(value) > MOST_ITEMS:
-        raise ValidationError({field: f"At most {MOST_ITEMS} destinations."})
+    if len(value) > MAX_ITEMS:
+        raise ValidationError({field: f"At most {MAX_ITEMS} destinations."})
     return list(value)
 
 
-def pair(row: Any) -> tuple[Any, Any]:
-    """The two parts of a row; empty ones for what has none."""
+def split_pair(row: Any) -> tuple[Any, Any]:
+    """Return the two parts of a row, "" for a missing one."""
     first, second = [*row, "", ""][:2] if isinstance(row, list | tuple) else ("", "")
     return first, second
 
 
-def urls(value: Any, field: str) -> list[str]:
-    return [checked(url, field) for url in rows(value, field)]
+def clean_urls(value: Any, field: str) -> list[str]:
+    """Clean a list of destinations."""
+    return [clean_url(url, field) for url in clean_list(value, field)]
 
 
-def weighted(value: Any, field: str) -> list[list[Any]]:
-    found: list[list[Any]] = []
-    for row in rows(value, field):
+def clean_weighted(value: Any, field: str) -> list[list[Any]]:
+    """Clean [URL, weight] pairs, whose weights must total 100."""
+    destinations: list[list[Any]] = []
+    for row in clean_list(value, field):
         try:
             url, weight = row
             weight = int(weight)
         except (TypeError, ValueError):
-            raise ValidationError({field: "Each destination has a weight, a whole number of percent."}) from None
+            raise ValidationError({field: "Each destination has a weight, an integer percentage."}) from None
         if not 0 <= weight <= 100:
             raise ValidationError({field: "A weight is a number of percent from 0 to 100."})
-        found.append([checked(url, field), weight])
-    if found and sum(weight for _, weight in found) != 100:
-        raise ValidationError({field: f"The weights must make 100; these make {sum(w for _, w in found)}."})
-    return found
+        destinations.append([clean_url(url, field), weight])
+    if destinations and sum(weight for _, weight in destinations) != 100:
+        raise ValidationError({field: f"The weights must make 100; these make {sum(w for _, w in destinations)}."})
+    return destinations
 
 
-def coded(pattern: str, change: Callable[[str], str], what: str) -> Callable[[Any, str], list[list[str]]]:
+def build_code_cleaner(pattern: str, change: Callable[[str], str], what: str) -> Callable[[Any, str], list[list[str]]]:
+    """Build a function that cleans [code, URL] pairs whose codes match `pattern` after `change`."""
+
     def check(value: Any, field: str) -> list[list[str]]:
-        found = []
-        for row in rows(value, field):
-            code, url = pair(row)
+        destinations = []
+        for row in clean_list(value, field):
+            code, url = split_pair(row)
             code = change(str(code or "").strip())
             if not re.fullmatch(pattern, code):
                 raise ValidationError({field: f"“{code[:20]}” is not {what}."})
-            found.append([code, checked(url, field)])
-        return found
+            destinations.append([code, clean_url(url, field)])
+        return destinations
 
     return check
 
 
-def browser(value: Any, field: str) -> dict[str, str]:
+def clean_browser(value: Any, field: str) -> dict[str, str]:
+    """Clean the destinations by kind of browser."""
     if not isinstance(value, dict):
         raise ValidationError({field: "This has the members mobile, email and spiders."})
-    return {name: optional(value.get(name), field) for name in ("mobile", "email", "spiders") if value.get(name)}
+    return {
+        name: clean_optional_url(value.get(name), field) for name in ("mobile", "email", "spiders") if value.get(name)
+    }
 
 
-def devices(value: Any, field: str) -> list[list[str]]:
-    found = []
-    for row in rows(value, field):
-        device, url = pair(row)
+def clean_devices(value: Any, field: str) -> list[list[str]]:
+    """Clean [device, URL] pairs."""
+    destinations = []
+    for row in clean_list(value, field):
+        device, url = split_pair(row)
         if device not in DEVICES:
             raise ValidationError({field: f"A device is one of {', '.join(DEVICES)}."})
-        found.append([device, checked(url, field)])
-    return found
+        destinations.append([device, clean_url(url, field)])
+    return destinations
 
 
-def schedule(value: Any, field: str) -> list[Rules]:
-    found = []
-    for row in rows(value, field):
+def clean_schedule(value: Any, field: str) -> list[Rules]:
+    """Clean the rows of a schedule; without days a row is for every day, without times for the entire day."""
+    times = []
+    for row in clean_list(value, field):
         if not isinstance(row, dict):
             raise ValidationError({field: "Each time has days, from, until and url."})
         begin, end = str(row.get("from") or "00:00"), str(row.get("until") or "23:59")
@@ -113,55 +123,59 @@ def schedule(value: Any, field: str) -> list[Rules]:
         days = sorted({int(day) for day in named if str(day) in WEEKDAYS}) if isinstance(named, list | range) else []
         if not CLOCK.match(begin) or not CLOCK.match(end) or not days:
             raise ValidationError({field: "Times are written 09:00, days 1 (Monday) to 7."})
-        found.append({"days": days, "from": begin, "until": end, "url": checked(row.get("url"), field)})
-    return found
+        times.append({"days": days, "from": begin, "until": end, "url": clean_url(row.get("url"), field)})
+    return times
 
 
-def utm(value: Any, field: str) -> dict[str, str]:
+def clean_utm(value: Any, field: str) -> dict[str, str]:
+    """Clean the UTM parameters, dropping empty ones."""
     if not isinstance(value, dict):
         raise ValidationError({field: "This has members such as utm_source."})
-    return {name: text_of(value[name], 200) for name in UTM if text_of(value.get(name), 200)}
+    return {name: clean_text(value[name], 200) for name in UTM if clean_text(value.get(name), 200)}
 
 
-def zone(value: Any, field: str) -> str:
+def clean_zone(value: Any, field: str) -> str:
+    """Check that this is an IANA time zone."""
     try:
         return ZoneInfo(str(value)).key
     except (KeyError, ValueError, OSError):
         raise ValidationError({field: f"There is no time zone “{str(value)[:60]}”."}) from None
 
 
-def country(code: str) -> str:
-    """An ISO 3166 code; the two codes that everybody writes for it although they are not in the norm."""
+def normalize_country(code: str) -> str:
+    """Normalize a country code to ISO 3166: UK and EL, which many people write, become GB and GR."""
     return {"UK": "GB", "EL": "GR"}.get(code.upper(), code.upper())
 
 
-CHECKS: dict[str, Callable[[Any, str], Any]] = {
-    "random": urls,
-    "sequential": urls,
-    "spillover": urls,
-    "weighted": weighted,
-    "languages": coded(r"[a-z]{2,3}(-[a-z0-9]{2,8})?", lambda code: code.lower().replace("_", "-"), "a language code"),
-    "nations": coded(r"[A-Z]{2}", country, "a country code of two letters"),
-    "browser": browser,
-    "first": optional,
-    "devices": devices,
-    "schedule": schedule,
-    "utm": utm,
-    "zone": zone,
+CLEANERS: dict[str, Callable[[Any, str], Any]] = {
+    "random": clean_urls,
+    "sequential": clean_urls,
+    "spillover": clean_urls,
+    "weighted": clean_weighted,
+    "languages": build_code_cleaner(
+        r"[a-z]{2,3}(-[a-z0-9]{2,8})?", lambda code: code.lower().replace("_", "-"), "a language code"
+    ),
+    "nations": build_code_cleaner(r"[A-Z]{2}", normalize_country, "a country code of two letters"),
+    "browser": clean_browser,
+    "first": clean_optional_url,
+    "devices": clean_devices,
+    "schedule": clean_schedule,
+    "utm": clean_utm,
+    "zone": clean_zone,
 }
 
 
-def checked_rules(rules: Rules, mode: int) -> Rules:
-    """The rules as they are kept. Raises ValidationError naming the member that is wrong or missing."""
-    found = {name: CHECKS[name](rules[name], name) for name in CHECKS if rules.get(name)}
-    needed = NEEDS.get(Mode(mode))
-    if needed and not found.get(needed):
+def clean_rules(rules: Rules, mode: int) -> Rules:
+    """Clean the rules for storing. Raises ValidationError naming the member that is wrong or missing."""
+    cleaned = {name: CLEANERS[name](rules[name], name) for name in CLEANERS if rules.get(name)}
+    needed = REQUIRED_RULES.get(Mode(mode))
+    if needed and not cleaned.get(needed):
         raise ValidationError({needed: f"The mode “{Mode(mode).label}” needs at least one destination here."})
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in cleaned.items() if value}
 
 
-def addresses(rules: Rules) -> Iterator[str]:
-    """Every destination the rules can send somebody to."""
+def list_destinations(rules: Rules) -> Iterator[str]:
+    """Yield every destination of the rules."""
     for name in ("random", "sequential", "spillover"):
         yield from rules.get(name, ())
     yield from (url for url, _ in rules.get("weighted", ()))

@@ -1,8 +1,8 @@
-"""Writes of this room: links and pixels. What belongs to them is written in `links.belongings`.
+"""Services that write links and pixels; `links.belongings` writes groups, tags, domains, conversions and scripts.
 
 Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope (`links.lookups`);
-services only check that they belong to the link's account. Every refusal is a ValidationError {field: sentence}; a
-refused write changes nothing.
+services only check that they belong to the link's account. Errors are ValidationError {field: sentence}, and then
+nothing is written.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from accounts.models import Account
 from accounts.services import account_lock
 from links import known
 from links.addresses import system_domain
-from links.cleaned import moment, money
-from links.destination import checked, optional
-from links.loops import refuse_loops
+from links.cleaned import clean_amount, clean_time
+from links.destination import clean_optional_url, clean_url
+from links.loops import check_loops
 from links.models import (
+    MAX_CONVERSIONS,
     MAX_SCRIPTS,
-    MOST_CONVERSIONS,
     ROTATORS,
     Attached,
     Conversion,
@@ -42,106 +42,110 @@ from links.models import (
     Status,
     Tag,
 )
-from links.rulebook import checked_rules
+from links.rulebook import clean_rules
 from sites.models import next_change
 
 ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
-RESERVED = frozenset({"l", "js", "s2s", "conversion.aspx", "api", "static", "healthz", "robots.txt", "favicon.ico"})
-LETTERS = string.ascii_lowercase + string.digits
-URLS = ("first_url", "url_after_date", "url_after_clicks")
-FLAGS = (
+RESERVED_ALIASES = frozenset(
+    {"l", "js", "s2s", "conversion.aspx", "api", "static", "healthz", "robots.txt", "favicon.ico"}
+)
+ALIAS_LETTERS = string.ascii_lowercase + string.digits
+URL_FIELDS = ("first_url", "url_after_date", "url_after_clicks")
+FLAG_FIELDS = (
     "append_query", "encode_url", "hide_url", "is_ab_test", "pause_after_date", "pause_after_clicks", "encode_ip",
     "is_public", "is_secured", "light_tracking", "redirect_only", "favourite",
 )  # fmt: skip
-TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
-MOMENTS = ("starts", "expiration_date")
-MAX_NUMBER = 2**63  # what the databases' columns hold
+MAX_TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
+TIME_FIELDS = ("starts", "expiration_date")
+MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
 MAX_TAGS = 100  # of one link or group
-Owned = TypeVar("Owned", Tag, Conversion, Script)
+OwnedRow = TypeVar("OwnedRow", Tag, Conversion, Script)
 FIELDS = frozenset(
-    {*URLS, *FLAGS, *TEXTS, *MOMENTS, "url", "mode", "rules", "redirect_type", "referrer_clean", "password",
-     "expiration_clicks", "cost", "status", "group", "go_domain"}
+    {*URL_FIELDS, *FLAG_FIELDS, *MAX_TEXTS, *TIME_FIELDS, "url", "mode", "rules", "redirect_type",
+     "referrer_clean", "password", "expiration_clicks", "cost", "status", "group", "go_domain"}
 )  # fmt: skip
 
 
-def new_alias(length: int = 7) -> str:
-    """An alias nobody guesses."""
-    return "".join(secrets.choice(LETTERS) for _ in range(length))
+def generate_alias(length: int = 7) -> str:
+    """Generate an unguessable alias."""
+    return "".join(secrets.choice(ALIAS_LETTERS) for _ in range(length))
 
 
-def checked_alias(alias: str, domain: Domain) -> str:
-    """An alias that may be made on the domain. Raises ValidationError for a taken one, deleted links included."""
+def clean_alias(alias: str, domain: Domain) -> str:
+    """Check a new alias on a domain; aliases of deleted links stay reserved. Raises ValidationError."""
     alias = alias.strip()
     if not ALIAS.match(alias):
         raise ValidationError(
             {"alias": "An alias has 1 to 100 letters, digits and - _ . ~ and does not end with a dot."}
         )
-    if alias.lower() in RESERVED or alias.lower().endswith(".qr"):
-        raise ValidationError({"alias": f"“{alias}” has a meaning of its own here; choose another alias."})
+    if alias.lower() in RESERVED_ALIASES or alias.lower().endswith(".qr"):
+        raise ValidationError({"alias": f"“{alias}” is reserved; choose another alias."})
     if Datapoint.objects.filter(domain=domain, alias_key=alias.lower()).exists():
         raise ValidationError(
-            {"alias": f"“{alias}” is taken on {domain.name}; an alias is never given twice, not even after deletion."}
+            {"alias": f"“{alias}” is used on {domain.name}; an alias is never reused, not even after deletion."}
         )
     return alias
 
 
-def whole(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+def parse_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+    """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
     try:
-        found = int(value)
+        number = int(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValidationError({field: "This is a whole number."}) from None
-    if allowed is not None and found not in allowed:
-        raise ValidationError({field: f"One of {', '.join(str(one) for one in allowed)}."})
-    if found < 0:
+        raise ValidationError({field: "This must be an integer."}) from None
+    if allowed is not None and number not in allowed:
+        raise ValidationError({field: f"One of {', '.join(str(choice) for choice in allowed)}."})
+    if number < 0:
         raise ValidationError({field: "This cannot be negative."})
-    if found >= MAX_NUMBER:
+    if number >= MAX_NUMBER:
         raise ValidationError({field: "This number is too large."})
-    return found
+    return number
 
 
-def cleaned(changes: dict[str, Any], account: Account) -> dict[str, Any]:
-    """The fields as they are kept. Raises ValidationError; TypeError for a field that does not exist."""
+def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
+    """Clean a link's fields for storing. Raises ValidationError; TypeError for a field that does not exist."""
     if unknown := changes.keys() - FIELDS:
         raise TypeError(f"a link has no field {sorted(unknown)}")
-    found: dict[str, Any] = {}
+    cleaned: dict[str, Any] = {}
     for name, value in changes.items():
-        if name in URLS:
-            found[name] = optional(value, name)
-        elif name in FLAGS:
-            found[name] = bool(value)
-        elif name in TEXTS:
-            found[name] = str(value or "").replace("\x00", "").strip()[: TEXTS[name]]
-        elif name in MOMENTS:
-            found[name] = moment(value, name)
+        if name in URL_FIELDS:
+            cleaned[name] = clean_optional_url(value, name)
+        elif name in FLAG_FIELDS:
+            cleaned[name] = bool(value)
+        elif name in MAX_TEXTS:
+            cleaned[name] = str(value or "").replace("\x00", "").strip()[: MAX_TEXTS[name]]
+        elif name in TIME_FIELDS:
+            cleaned[name] = clean_time(value, name)
         elif name == "group":
-            found[name] = check_group(account, value)
+            cleaned[name] = check_group(account, value)
         elif name == "go_domain":
-            found[name] = check_domain(account, value, name) if value else None
+            cleaned[name] = check_domain(account, value, name) if value else None
         else:
-            found[name] = one_field(name, value)
-    return found
+            cleaned[name] = clean_field(name, value)
+    return cleaned
 
 
-def one_field(name: str, value: Any) -> Any:
+def clean_field(name: str, value: Any) -> Any:
+    """Clean one field that needs a check of its own. Raises ValidationError."""
     if name == "mode":
-        return whole(value, name, Mode.values)
+        return parse_integer(value, name, Mode.values)
     if name == "status":
-        return whole(value, name, Status.values)
+        return parse_integer(value, name, Status.values)
     if name == "redirect_type":
-        return whole(value, name, (301, 307))
+        return parse_integer(value, name, (301, 307))
     if name == "referrer_clean":
-        return whole(value, name, ReferrerClean.values)
+        return parse_integer(value, name, ReferrerClean.values)
     if name == "expiration_clicks":
-        return whole(value or 0, name)
+        return parse_integer(value or 0, name)
     if name == "cost":
-        return money(value, name)
+        return clean_amount(value, name)
     if name == "password":
         return make_password(str(value)) if value else ""
     return value  # url and rules are checked together with the mode
 
 
 def check_group(account: Account, group: Group | None) -> Group:
-    """Raise ValidationError unless the group is the account's and not deleted; returns it."""
+    """Raise ValidationError unless the group belongs to the account and is not deleted; return it."""
     if group is None or group.account_id != account.pk or group.deleted:
         raise ValidationError({"group": "Specified group does not exist."})
     return group
@@ -155,19 +159,19 @@ def check_domain(account: Account, domain: Domain, field: str = "domain") -> Dom
 
 
 def domain_for_new_link(account: Account, domain: Domain | None) -> Domain:
-    """The domain of a new link. None, and a former domain of the installation, mean the installation's present one."""
-    return system_domain() if domain is None or domain.former else check_domain(account, domain)
+    """Choose the domain of a new link. None and former domains of the installation mean its present one."""
+    return system_domain() if domain is None or domain.is_former else check_domain(account, domain)
 
 
-def consistent(row: Datapoint) -> None:
-    """What must hold of the row as a whole. Raises ValidationError."""
+def check_consistency(row: Datapoint) -> None:
+    """Clean and check what depends on several fields of a link. Raises ValidationError."""
     if row.kind == Kind.PIXEL:
         return
-    row.url = checked(row.url)
-    row.rules = checked_rules(row.rules or {}, row.mode)
+    row.url = clean_url(row.url)
+    row.rules = clean_rules(row.rules or {}, row.mode)
     if row.mode in ROTATORS and row.redirect_type == 301:
-        row.redirect_type = 307  # a browser that keeps a permanent redirect would never rotate again
-    refuse_loops(row)
+        row.redirect_type = 307  # browsers cache a permanent redirect, and a cached one would never rotate
+    check_loops(row)
 
 
 def check_link_limit(account: Account) -> None:
@@ -193,42 +197,43 @@ def datapoint_create(
     scripts: Sequence[Script] | None = None,
     **fields: Any,
 ) -> Datapoint:
-    """A new link or pixel. Without an alias it gets one, without a group the account's first."""
+    """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
-    place = domain_for_new_link(account, domain)
-    row = Datapoint(account=account, kind=whole(kind, "kind", Kind.values), domain=place)
-    row.group = check_group(account, group) if group else default_group(account)
+    link_domain = domain_for_new_link(account, domain)
+    row = Datapoint(account=account, kind=parse_integer(kind, "kind", Kind.values), domain=link_domain)
+    row.group = check_group(account, group) if group else get_or_create_default_group(account)
     if row.kind == Kind.PIXEL:
-        row.alias = f"pixel{new_alias(6)}"
+        row.alias = f"pixel{generate_alias(6)}"
     else:
-        row.alias = checked_alias(alias, place) if alias else free_alias(place)
-    for name, value in cleaned(fields, account).items():
+        row.alias = clean_alias(alias, link_domain) if alias else find_free_alias(link_domain)
+    for name, value in clean_fields(fields, account).items():
         setattr(row, name, value)
     if row.status == Status.DELETED:
         raise ValidationError({"status": "A new link cannot be a deleted one."})
-    consistent(row)
+    check_consistency(row)
     try:
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        raise ValidationError({"alias": f"“{row.alias}” is taken on {place.name}."}) from None
-    attach(row, tags=tags, conversions=conversions, scripts=scripts)
-    transaction.on_commit(known.nudge)
+        raise ValidationError({"alias": f"“{row.alias}” is used on {link_domain.name}."}) from None
+    set_related_rows(row, tags=tags, conversions=conversions, scripts=scripts)
+    transaction.on_commit(known.refresh_soon)
     return row
 
 
-def free_alias(domain: Domain) -> str:
+def find_free_alias(domain: Domain) -> str:
+    """Generate an alias that is free on the domain, longer ones after collisions."""
     for length in (7, 8, 10, 16):
-        alias = new_alias(length)
+        alias = generate_alias(length)
         if not Datapoint.objects.filter(domain=domain, alias_key=alias).exists():
             return alias
-    return new_alias(32)
+    return generate_alias(32)
 
 
-def default_group(account: Account) -> Group:
-    """The group of links nobody put into one."""
-    found = Group.objects.filter(account=account, deleted=None).order_by("pk").first()
-    return found or Group.objects.create(account=account, name="Links")
+def get_or_create_default_group(account: Account) -> Group:
+    """Return the account's first group, for links created without one; create it if there is none."""
+    group = Group.objects.filter(account=account, deleted=None).order_by("pk").first()
+    return group or Group.objects.create(account=account, name="Links")
 
 
 @transaction.atomic
@@ -240,43 +245,42 @@ def datapoint_update(
     scripts: Sequence[Script] | None = None,
     **changes: Any,
 ) -> Datapoint:
-    """Change fields; what is not named stays. The alias and the domain stay for ever."""
-    datapoint.refresh_from_db(
-        from_queryset=Datapoint.objects.select_for_update()
-    )  # so that a concurrent change is kept
+    """Change the named fields. The alias and the domain never change."""
+    # Locked and read again, so that a concurrent change is not lost
+    datapoint.refresh_from_db(from_queryset=Datapoint.objects.select_for_update())
     if datapoint.status == Status.DELETED:
         raise ValidationError({"id": "A deleted link cannot be changed."})
     if changes.get("status") == Status.DELETED:
         raise ValidationError({"status": "A link is deleted by deleting it, since that cannot be undone."})
-    for name, value in cleaned(changes, datapoint.account).items():
+    for name, value in clean_fields(changes, datapoint.account).items():
         setattr(datapoint, name, value)
-    consistent(datapoint)
-    attach(datapoint, tags=tags, conversions=conversions, scripts=scripts)
+    check_consistency(datapoint)
+    set_related_rows(datapoint, tags=tags, conversions=conversions, scripts=scripts)
     datapoint.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
     return datapoint
 
 
 @transaction.atomic
 def datapoint_delete(*, datapoint: Datapoint) -> None:
-    """The link stops for good; its statistics stay readable and its alias stays taken."""
+    """Delete a link for good; its statistics stay and its alias stays reserved."""
     datapoint.status = Status.DELETED
     datapoint.save(update_fields=["status"])
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(known.refresh_soon)
 
 
 def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
-    """Pause the active links among `rows`; returns how many."""
+    """Pause the active links among `rows`; return how many."""
     active = rows.filter(status=Status.ACTIVE)
     if not active.exists():
         return 0
     with transaction.atomic():
         paused = active.update(status=Status.PAUSED, change=next_change())
-        transaction.on_commit(known.nudge)
+        transaction.on_commit(known.refresh_soon)
     return paused
 
 
-def attach(
+def set_related_rows(
     row: Datapoint,
     *,
     tags: Sequence[Tag | str] | None,
@@ -292,35 +296,36 @@ def attach(
         row.scripts.set(check_rows(row.account, scripts, "scripts", "retargeting script"))
     if conversions is not None:
         wanted = list(dict.fromkeys(check_rows(row.account, conversions, "conversions", "conversion")))
-        if len(wanted) > MOST_CONVERSIONS:
-            raise ValidationError({"conversions": f"A link has at most {MOST_CONVERSIONS} conversions."})
+        if len(wanted) > MAX_CONVERSIONS:
+            raise ValidationError({"conversions": f"A link has at most {MAX_CONVERSIONS} conversions."})
         row.attached.all().delete()
         Attached.objects.bulk_create(
-            Attached(datapoint=row, conversion=one, position=place) for place, one in enumerate(wanted, 1)
+            Attached(datapoint=row, conversion=conversion, position=place) for place, conversion in enumerate(wanted, 1)
         )
 
 
-def check_rows(account: Account, rows: Sequence[Owned], field: str, what: str) -> Sequence[Owned]:
-    """Raise ValidationError unless all rows are the account's and not deleted; returns them."""
+def check_rows(account: Account, rows: Sequence[OwnedRow], field: str, what: str) -> Sequence[OwnedRow]:
+    """Raise ValidationError unless all rows belong to the account and are not deleted; return them."""
     for row in rows:
         if row.account_id != account.pk or getattr(row, "deleted", None):
             raise ValidationError({field: f"Specified {what} does not exist."})
     return rows
 
 
-def get_or_create_tags(account: Account, given: Sequence[Tag | str]) -> list[Tag]:
-    """The tags; new names are created, so only pass names for callers who may create tags. Raises ValidationError."""
-    if len(given) > MAX_TAGS:
-        raise ValidationError({"tags": f"At most {MAX_TAGS} tags, not {len(given):,}."})
-    check_rows(account, [one for one in given if isinstance(one, Tag)], "tags", "tag")
-    found = [one if isinstance(one, Tag) else tag_of_name(account, one) for one in given]
-    return list(dict.fromkeys(tag for tag in found if tag is not None))
+def get_or_create_tags(account: Account, tags: Sequence[Tag | str]) -> list[Tag]:
+    """Get or create these tags. New names are created, so pass names only for callers who may create tags. Raises
+    ValidationError."""
+    if len(tags) > MAX_TAGS:
+        raise ValidationError({"tags": f"At most {MAX_TAGS} tags, not {len(tags):,}."})
+    check_rows(account, [tag for tag in tags if isinstance(tag, Tag)], "tags", "tag")
+    rows = [tag if isinstance(tag, Tag) else get_or_create_tag(account, tag) for tag in tags]
+    return list(dict.fromkeys(tag for tag in rows if tag is not None))
 
 
-def tag_of_name(account: Account, name: str) -> Tag | None:
-    """The account's tag of that name whatever its case, made if it is missing; None for an empty name."""
+def get_or_create_tag(account: Account, name: str) -> Tag | None:
+    """Find the account's tag by name, ignoring case, or create it; None for an empty name."""
     name = name.replace("\x00", "").strip()[:100]
     if not name:
         return None
-    found = Tag.objects.filter(account=account, name__iexact=name).first()
-    return found or Tag.objects.create(account=account, name=name)
+    tag = Tag.objects.filter(account=account, name__iexact=name).first()
+    return tag or Tag.objects.create(account=account, name=name)

@@ -1,4 +1,4 @@
-"""Questions about links, asked of the one engine: an account's links count under the account's own number."""
+"""Queries about links. The events of an account's links carry the account's id as their site."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Account
-from links.grants import Sight
+from links.grants import LinkScope
 from reports.engine import Period, Query, ask
 from reports.engine.filters import MOST_VALUES
 from reports.engine.query import MOST_OFFSET, MOST_ROWS, MOST_SITES
 from sites.models import Site
 
-COUNTS = (
+COUNT_METRICS = (
     "clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "spider_hits", "link_conversions",
     "unique_link_conversions", "converted_clicks", "conversion_value", "commission_cost", "click_cost", "last_hit",
 )  # fmt: skip
-MAX_CHOSEN = 50_000  # values in one filter; the request to the event store stays below a megabyte
+MAX_FILTER_VALUES = 50_000  # of one filter, so that the request to the event store stays below a megabyte
 Row = dict[str, Any]
 Where = list[Any]
 
 
-def one(dimension: str, *values: object) -> Row:
-    """A filter: the dimension is one of the values, split into conditions of as many values as the engine accepts."""
+def is_any_of(dimension: str, *values: object) -> Row:
+    """Build a filter: the dimension is one of the values; split into conditions of as many values as the engine
+    accepts."""
     texts = [str(value) for value in values]
     parts = [
         {"dimension": dimension, "operator": "is", "value": texts[first : first + MOST_VALUES]}
@@ -32,43 +33,45 @@ def one(dimension: str, *values: object) -> Row:
     return parts[0] if len(parts) == 1 else {"or": parts}
 
 
-def seen_by(sight: Sight) -> Where:
-    """A filter: only what the membership may see. Nothing granted matches nothing."""
-    if sight.whole:
+def build_scope_filter(scope: LinkScope) -> Where:
+    """Build a filter for what the membership may see. Without grants it matches nothing."""
+    if scope.sees_all:
         return []
     parts = []
-    if sight.groups:
-        parts.append(one("link_group", *sight.groups))
-    if sight.links:
-        parts.append(one("link", *sight.links))
-    return [{"or": parts}] if parts else [one("link", "none")]
+    if scope.group_rights:
+        parts.append(is_any_of("link_group", *scope.group_rights))
+    if scope.link_rights:
+        parts.append(is_any_of("link", *scope.link_rights))
+    return [{"or": parts}] if parts else [is_any_of("link", "none")]
 
 
-def seen_period(sight: Sight, period: Period) -> Period:
-    """Cut off the part of a period that the membership may not see; at least one day remains."""
-    if sight.visible_since is None or period.start >= sight.visible_since:
+def limit_period(scope: LinkScope, period: Period) -> Period:
+    """Limit a period to what the membership may see; at least one day remains."""
+    if scope.visible_since is None or period.start >= scope.visible_since:
         return period
-    return replace(period, start=sight.visible_since, end=max(period.end, sight.visible_since + timedelta(days=1)))
+    return replace(period, start=scope.visible_since, end=max(period.end, scope.visible_since + timedelta(days=1)))
 
 
-def totals(account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS) -> Row:
-    """The counts of the period."""
+def query_totals(
+    account: Account, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNT_METRICS
+) -> Row:
+    """Query the totals of a period."""
     return ask(Query(sites=(account.pk,), period=period, metrics=metrics, where=where or None), now=now).rows[0]
 
 
-def by(
+def query_by_dimension(
     account: Account,
     dimension: str,
     period: Period,
     where: Where,
     now: datetime,
-    metrics: tuple[str, ...] = COUNTS,
+    metrics: tuple[str, ...] = COUNT_METRICS,
     limit: int = 100,
     order: tuple[tuple[str, str], ...] = (),
     fill: bool = True,
     offset: int = 0,
 ) -> list[Row]:
-    """The counts by one dimension: a list of rows."""
+    """Query the counts by one dimension, as a list of rows."""
     query = Query(
         sites=(account.pk,), period=period, metrics=metrics, dimensions=(dimension,), where=where or None,
         limit=limit, order=order, fill=fill, offset=offset,
@@ -76,64 +79,73 @@ def by(
     return ask(query, now=now).rows
 
 
-def by_number(
-    account: Account, dimension: str, period: Period, where: Where, now: datetime, metrics: tuple[str, ...] = COUNTS
+def query_by_id(
+    account: Account,
+    dimension: str,
+    period: Period,
+    where: Where,
+    now: datetime,
+    metrics: tuple[str, ...] = COUNT_METRICS,
 ) -> dict[int, Row]:
-    """The counts by link, group or conversion, of all that have any: number -> row."""
-    found: dict[int, Row] = {}
+    """Query the counts by link, group or conversion, of all that have any: id -> row."""
+    counts: dict[int, Row] = {}
     for offset in range(0, MOST_OFFSET, MOST_ROWS):
         order = ((dimension, "asc"),)
-        rows = by(account, dimension, period, where, now, metrics, limit=MOST_ROWS, order=order, offset=offset)
-        found |= {int(row[dimension]): row for row in rows}
+        rows = query_by_dimension(
+            account, dimension, period, where, now, metrics, limit=MOST_ROWS, order=order, offset=offset
+        )
+        counts |= {int(row[dimension]): row for row in rows}
         if len(rows) < MOST_ROWS:
             break
-    return found
+    return counts
 
 
-def web(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
-    """What the visits a link started did on the account's tracked sites, and the currency; None without a site."""
-    sites = sites_reached(account, period, link_id, now)
+def query_web_totals(account: Account, period: Period, link_id: int, now: datetime) -> Row | None:
+    """Query what visits that a link started did on the account's sites, with the currency; None without a site."""
+    sites = find_sites_reached(account, period, link_id, now)
     if not sites:
         return None
     metrics = ("visits", "visitors", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
-    query = Query(sites=sites, period=period, metrics=metrics, where=[one("link", link_id)])
+    query = Query(sites=sites, period=period, metrics=metrics, where=[is_any_of("link", link_id)])
     result = ask(query, now=now)
     return {**result.rows[0], "currency": result.meta.currency}
 
 
-def chunks_of_sites(account: Account) -> list[tuple[int, ...]]:
-    """The numbers of the account's sites, in parts of as many as one question may name."""
+def split_sites(account: Account) -> list[tuple[int, ...]]:
+    """Return the ids of the account's sites, in parts of as many as one query may name."""
     numbers = list(Site.objects.filter(account=account, deleted=None).order_by("pk").values_list("pk", flat=True))
     return [tuple(numbers[first : first + MOST_SITES]) for first in range(0, len(numbers), MOST_SITES)]
 
 
-def sites_reached(account: Account, period: Period, link_id: int, now: datetime) -> tuple[int, ...]:
-    """The account's sites for a question about a link: all, or with too many of them those that it led visits to."""
-    chunks = chunks_of_sites(account)
+def find_sites_reached(account: Account, period: Period, link_id: int, now: datetime) -> tuple[int, ...]:
+    """Find the account's sites for a query about a link: all, or if there are too many, those with most visits from
+    it."""
+    chunks = split_sites(account)
     if len(chunks) <= 1:
         return chunks[0] if chunks else ()
-    found: list[tuple[int, int]] = []
+    visits_by_site: list[tuple[int, int]] = []
     for sites in chunks:
-        query = Query(sites, period, ("visits",), ("site",), where=[one("link", link_id)], limit=MOST_SITES)
-        found += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
-    return tuple(number for _, number in sorted(found, reverse=True)[:MOST_SITES]) or chunks[0]
+        query = Query(sites, period, ("visits",), ("site",), where=[is_any_of("link", link_id)], limit=MOST_SITES)
+        visits_by_site += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
+    return tuple(number for _, number in sorted(visits_by_site, reverse=True)[:MOST_SITES]) or chunks[0]
 
 
-def joined(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:
-    """(clicks whose visit is known, clicks that went to one of the account's tracked sites)."""
+def count_joined_clicks(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:
+    """Count (clicks joined to a visit, clicks that led to one of the account's tracked sites)."""
     sites = list(Site.objects.filter(account=account, deleted=None).values_list("pk", "domain")[:50])
     if not sites:
         return 0, 0
-    mine = [one("link", link_id)] if link_id else []
-    questions = [Query(part, period, ("joined_clicks",), where=mine or None) for part in chunks_of_sites(account)]
-    known = sum(ask(query, now=now).rows[0]["joined_clicks"] for query in questions)
+    mine = [is_any_of("link", link_id)] if link_id else []
+    questions = [Query(part, period, ("joined_clicks",), where=mine or None) for part in split_sites(account)]
+    joined = sum(ask(query, now=now).rows[0]["joined_clicks"] for query in questions)
     hosts = {"or": [
-        {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escaped(domain)}([:/?#]|$)"]}
+        {"dimension": "destination", "operator": "matches", "value": [rf"^https?://([^/?#]*\.)?{escape_domain(domain)}([:/?#]|$)"]}
         for _, domain in sites
     ]}  # fmt: skip
-    sent = totals(account, period, [*mine, hosts], now, ("clicks",))["clicks"]
-    return int(known), int(sent)
+    sent = query_totals(account, period, [*mine, hosts], now, ("clicks",))["clicks"]
+    return int(joined), int(sent)
 
 
-def escaped(domain: str) -> str:
+def escape_domain(domain: str) -> str:
+    """Escape a domain for a regular expression, without `www.`."""
     return domain.removeprefix("www.").replace(".", r"\.")

@@ -1,8 +1,8 @@
-"""What content of its account (scripts, frames) a link may show, by the host on which it is opened.
+"""Which content of its account (scripts, iframes) a link may display, depending on the host on which it is opened.
 
-On a link domain that the account has proved, content is not restricted. On the link domain that all accounts share it
-is sandboxed, without forms. On hosts of the dashboard, of white labels and of the API a link only redirects, because
-people would take its content for the dashboard.
+On a link domain that the account has verified, content is not restricted. On the link domain that all accounts share
+it is sandboxed, without forms. On hosts of the dashboard, of white labels and of the API a link only redirects, because
+people would mistake its content for the dashboard.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from enum import Enum
 
 from accounts.host_names import host_name
 from links import known
-from links.facts import DomainFacts
+from links.facts import DomainSnapshot
 from links.models import Domain
 
 MAX_NAMED_HOSTS = 5  # in one sentence
 
 
 class TenantContent(Enum):
-    """How much content of an account a host may show."""
+    """How much content of an account a host may display."""
 
     FREE = "free"
     SANDBOXED = "sandboxed"
@@ -39,18 +39,18 @@ MESSAGES = {
 }
 
 
-def content_allowed(domain: DomainFacts, account_id: int, host: str) -> TenantContent:
-    """What a link of the account on `domain` may show, opened at the Host header `host`."""
+def find_allowed_content(domain: DomainSnapshot, account_id: int, host: str) -> TenantContent:
+    """Find what a link of the account on `domain` may display when opened at the Host header `host`."""
     name = host_name(host)
-    if known.domain(name) != domain or not known.rooted(domain):
+    if known.domain(name) != domain or not known.has_root_aliases(domain):
         return TenantContent.NONE  # `/l/<alias>` on a host that is not the link's domain
     if domain.account_id:
         return TenantContent.FREE if domain.account_id == account_id else TenantContent.NONE
     return TenantContent.SANDBOXED
 
 
-def content_on_domain(row: Domain) -> TenantContent:
-    """What links on a domain may show once the domain is proved."""
+def find_domain_content(row: Domain) -> TenantContent:
+    """Find what links on a domain may display once the domain is verified."""
     if row.account_id:
         return TenantContent.FREE
     return TenantContent.SANDBOXED if known.has_link_domain() else TenantContent.NONE
@@ -61,11 +61,11 @@ def join_names(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def content_messages(rows: Iterable[Domain]) -> list[str]:
-    """What the link editor says about the domains that can be chosen: one sentence for all that work alike."""
+def build_content_messages(rows: Iterable[Domain]) -> list[str]:
+    """Build the link editor's notes on the domains that can be chosen, one sentence for all that behave alike."""
     hosts: dict[TenantContent, list[str]] = {}
     for row in rows:
-        hosts.setdefault(content_on_domain(row), []).append(row.name)
+        hosts.setdefault(find_domain_content(row), []).append(row.name)
     return [
         MESSAGES[content].format(
             host=join_names(names[:MAX_NAMED_HOSTS] + (["others"] if names[MAX_NAMED_HOSTS:] else []))

@@ -1,10 +1,10 @@
-"""One thread from the click to the visit it starts, and from there to revenue.
+"""Attribution of visits to the click that started them.
 
-Two ways, both in memory and bounded (shared through Redis where several processes serve):
-- with the query parameter: the destination carries the click's word (`ffclid`), and the first view with it within
-  half an hour takes it, so an address that is passed on joins nobody else;
-- without (a page that drops unknown parameters): the first view on the destination's host by the same address and
-  user agent within two minutes.
+There are two ways, both in bounded memory (shared through Redis if several processes serve):
+- by parameter: the destination's URL carries the click's token (`ffclid`). The first view with it within half an hour
+  is joined, so passing the URL on to somebody else joins nothing.
+- by client, for pages that drop unknown parameters: the first view on the destination's host from the same address
+  and user agent within two minutes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import orjson
 
 from links import known, tokens
 from links.destination import CLICK_PARAMETER
-from links.windows import Window, brief
+from links.windows import DeduplicationWindow, hash_to_integer
 from sites.facts import SiteFacts
 from tracking import shared
 from tracking.hit import Event, Hit
@@ -26,28 +26,28 @@ from tracking.hit import Event, Hit
 PARAMETER_SECONDS = 1800
 MATCH_SECONDS = 120
 CONVERSION_SECONDS = 1800
-MOST = 200_000
+MAX_TRACES = 200_000
 
-Trace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
+ClickTrace = dict[str, Any]  # click_id, link_id, account_id, host, at, landed
 
 
-class Traces:
-    """The last click of an address and user agent."""
+class ClickTraceCache:
+    """The last click of each client (address and user agent), at most `max_traces` of them."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self.most = most
-        self._last: OrderedDict[int, Trace] = OrderedDict()
+    def __init__(self, max_traces: int = MAX_TRACES) -> None:
+        self.max_traces = max_traces
+        self._last: OrderedDict[int, ClickTrace] = OrderedDict()
         self._lock = threading.Lock()
 
-    def remember(self, key: int, trace: Trace) -> None:
+    def remember(self, key: int, trace: ClickTrace) -> None:
         with self._lock:
             self._last[key] = trace
             self._last.move_to_end(key)
-            while len(self._last) > self.most:
+            while len(self._last) > self.max_traces:
                 self._last.popitem(last=False)
         shared.together(lambda client: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS))
 
-    def get(self, key: int) -> Trace | None:
+    def get(self, key: int) -> ClickTrace | None:
         raw = shared.together(lambda client: client.get(f"footfall:trace:{key}"))
         return dict(orjson.loads(raw)) if raw else self._last.get(key)
 
@@ -56,21 +56,21 @@ class Traces:
             self._last.clear()
 
     def __bool__(self) -> bool:
-        """Whether there may be any: most sites are reached by no tracked link."""
+        """Return whether there may be traces. Most installations have none, which saves hashing every view."""
         return bool(self._last) or shared.redis() is not None
 
 
-traces = Traces()
-landed = Window("landed", PARAMETER_SECONDS, 200_000)
+click_traces = ClickTraceCache()
+landings = DeduplicationWindow("landed", PARAMETER_SECONDS, 200_000)
 
 
-def who(ip: str, user_agent: str) -> int:
-    """The key of an address and user agent; never stored."""
-    return brief(b"trace", f"{ip}|{user_agent}")
+def hash_client(ip: str, user_agent: str) -> int:
+    """Hash an address and user agent into the key of a client; it is never stored on disk."""
+    return hash_to_integer(b"trace", f"{ip}|{user_agent}")
 
 
-def remember(click: tokens.Click, account_id: int, host: str, ip: str, user_agent: str) -> None:
-    """A click left for `host`."""
+def remember_click(click: tokens.ClickToken, account_id: int, host: str, ip: str, user_agent: str) -> None:
+    """Remember that a click was redirected to `host`."""
     trace = {
         "click_id": click.click_id,
         "link_id": click.link_id,
@@ -78,49 +78,51 @@ def remember(click: tokens.Click, account_id: int, host: str, ip: str, user_agen
         "host": host,
         "at": click.at,
     }
-    traces.remember(who(ip, user_agent), trace)
+    click_traces.remember(hash_client(ip, user_agent), trace)
 
 
-def last_click(ip: str, user_agent: str, at: float) -> tokens.Click | None:
-    """The click this address and user agent made in the last half hour."""
-    trace = traces.get(who(ip, user_agent))
+def find_recent_click(ip: str, user_agent: str, at: float) -> tokens.ClickToken | None:
+    """Find the last click of this address and user agent in the last half hour."""
+    trace = click_traces.get(hash_client(ip, user_agent))
     if trace is None or not 0 <= at - trace["at"] + 1 <= CONVERSION_SECONDS:
         return None
-    return tokens.Click(trace["click_id"], trace["link_id"], trace["at"])
+    return tokens.ClickToken(trace["click_id"], trace["link_id"], trace["at"])
 
 
-def columns(hit: Hit, facts: SiteFacts, event: Event) -> Event:
-    """The columns that join a view to the click that led to it; {} for a view no click led to."""
+def columns(hit: Hit, site: SiteFacts, event: Event) -> Event:
+    """Build the columns that join a view to the click that led to it; {} if there was none."""
     if hit.kind != "view":
         return {}
     at = hit.now.timestamp()
     if f"{CLICK_PARAMETER}=" in hit.url:
-        return by_parameter(hit, facts, at)
-    trace = traces.get(who(hit.ip, hit.user_agent)) if traces else None
-    if trace is None or trace.get("landed") or trace["account_id"] != facts.account_id:
+        return find_columns_by_parameter(hit, site, at)
+    trace = click_traces.get(hash_client(hit.ip, hit.user_agent)) if click_traces else None
+    if trace is None or trace.get("landed") or trace["account_id"] != site.account_id:
         return {}
     if not 0 <= at - trace["at"] + 1 <= MATCH_SECONDS or trace["host"] != event.get("host"):
         return {}
-    traces.remember(who(hit.ip, hit.user_agent), {**trace, "landed": True})
-    return joined(trace["link_id"], trace["click_id"])
+    click_traces.remember(hash_client(hit.ip, hit.user_agent), {**trace, "landed": True})
+    return build_join_columns(trace["link_id"], trace["click_id"])
 
 
-def by_parameter(hit: Hit, facts: SiteFacts, at: float) -> Event:
+def find_columns_by_parameter(hit: Hit, site: SiteFacts, at: float) -> Event:
+    """Join a view whose URL carries a click's token; {} if the token is invalid, too old or used."""
     words = parse_qs(hit.url.partition("?")[2].partition("#")[0]).get(CLICK_PARAMETER, [""])
-    click = tokens.read(words[0])
+    click = tokens.decode_token(words[0])
     if click is None or not -60 <= at - click.at <= PARAMETER_SECONDS:
         return {}
     link = known.link(click.link_id)
-    if link is None or link.account_id != facts.account_id:
+    if link is None or link.account_id != site.account_id:
         return {}
-    if not landed.first(click.click_id, at):  # somebody passed the address on, or loaded the page again
+    if not landings.is_first(click.click_id, at):  # the URL was passed on, or the page reloaded
         return {}
-    trace = traces.get(who(hit.ip, hit.user_agent))
+    trace = click_traces.get(hash_client(hit.ip, hit.user_agent))
     if trace and trace.get("click_id") == click.click_id:
-        traces.remember(who(hit.ip, hit.user_agent), {**trace, "landed": True})
-    return joined(click.link_id, click.click_id)
+        click_traces.remember(hash_client(hit.ip, hit.user_agent), {**trace, "landed": True})
+    return build_join_columns(click.link_id, click.click_id)
 
 
-def joined(link_id: int, click_id: int) -> Event:
+def build_join_columns(link_id: int, click_id: int) -> Event:
+    """Build the columns that join a view to a click."""
     link = known.link(link_id)
     return {"link_id": link_id, "click_id": click_id, "group_id": link.group_id if link else 0}

@@ -1,7 +1,7 @@
-"""A click in a word: what a destination, a cookie or another server hands back to say which click it was.
+"""Click tokens: signed values that destinations, cookies and other servers return to identify a click.
 
-The word carries the click's and the link's number and its time, and a keyed hash, so that a conversion is
-attributed without asking a database and nobody can make one up. 22 bytes, 30 characters, URL-safe.
+A token carries the ids of click and link, the time, and a keyed hash, so that conversions are attributed without a
+database and tokens cannot be forged. 22 bytes, as 30 URL-safe characters.
 """
 
 from __future__ import annotations
@@ -17,60 +17,61 @@ from typing import NamedTuple
 
 from sites.quick import setting
 
-MAC = 6
-LENGTH = 30
-DRAWN = 512
+MAC_BYTES = 6
+TOKEN_LENGTH = 30
+RANDOM_BATCH = 512
 
 
-class Click(NamedTuple):
-    """One click: its number below 2**53, its link, when (Unix seconds)."""
+class ClickToken(NamedTuple):
+    """One click: its id below 2**53, its link's id, its time (Unix seconds)."""
 
     click_id: int
     link_id: int
     at: int
 
 
-NOBODY = Click(0, 0, 0)
-_drawn: list[int] = []  # random numbers for the next clicks; to ask the system for each costs as much as a look-up
-os.register_at_fork(after_in_child=_drawn.clear)
+NO_CLICK = ClickToken(0, 0, 0)
+# Ids for the next clicks, drawn in batches: a system call for each would take as long as looking up the link
+_random_numbers: list[int] = []
+os.register_at_fork(after_in_child=_random_numbers.clear)
 
 
 @lru_cache(maxsize=8)
-def _keyed(secret: str) -> blake2b:
-    return blake2b(key=hmac.digest(secret.encode(), b"links.tokens", "sha256"), digest_size=MAC)
+def _keyed_hash(secret: str) -> blake2b:
+    return blake2b(key=hmac.digest(secret.encode(), b"links.tokens", "sha256"), digest_size=MAC_BYTES)
 
 
-def _mac(body: bytes, secret: str = "") -> bytes:
-    digest = _keyed(secret or setting("SECRET_KEY")).copy()  # the key is hashed already
+def _compute_mac(body: bytes, secret: str = "") -> bytes:
+    digest = _keyed_hash(secret or setting("SECRET_KEY")).copy()  # the key is hashed already
     digest.update(body)
     return digest.digest()
 
 
 def _is_authentic(body: bytes, mac: bytes) -> bool:
-    """Whether the MAC was made with SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
-    if hmac.compare_digest(mac, _mac(body)):
+    """Return whether the MAC was made with SECRET_KEY or one of SECRET_KEY_FALLBACKS."""
+    if hmac.compare_digest(mac, _compute_mac(body)):
         return True
-    return any(hmac.compare_digest(mac, _mac(body, old)) for old in setting("SECRET_KEY_FALLBACKS"))
+    return any(hmac.compare_digest(mac, _compute_mac(body, old)) for old in setting("SECRET_KEY_FALLBACKS"))
 
 
 def new_click_id() -> int:
-    """A number from 1 to 2**53 - 1 that nobody guesses."""
+    """Draw an unguessable id from 1 to 2**53 - 1."""
     try:
-        return _drawn.pop() or 1
+        return _random_numbers.pop() or 1
     except IndexError:
-        _drawn.extend(word >> 11 for word in array("Q", os.urandom(DRAWN * 8)))
+        _random_numbers.extend(word >> 11 for word in array("Q", os.urandom(RANDOM_BATCH * 8)))
         return new_click_id()
 
 
-def token(click: Click) -> str:
-    """The word for a click."""
+def encode_token(click: ClickToken) -> str:
+    """Encode a click as a signed token."""
     body = click.click_id.to_bytes(7, "big") + click.link_id.to_bytes(5, "big") + click.at.to_bytes(4, "big")
-    return base64.urlsafe_b64encode(body + _mac(body)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(body + _compute_mac(body)).rstrip(b"=").decode()
 
 
-def read(word: str) -> Click | None:
-    """The click a word stands for; None for anything this installation did not make."""
-    if len(word) != LENGTH or not word.isascii():
+def decode_token(word: str) -> ClickToken | None:
+    """Decode a token; None for anything that this installation did not sign."""
+    if len(word) != TOKEN_LENGTH or not word.isascii():
         return None
     try:
         raw = base64.urlsafe_b64decode(word + "==")
@@ -78,5 +79,7 @@ def read(word: str) -> Click | None:
         return None
     body, mac = raw[:16], raw[16:]
     if not _is_authentic(body, mac) or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != word:
-        return None  # the last letter has bits to spare; each click has one word all the same
-    return Click(int.from_bytes(body[:7], "big"), int.from_bytes(body[7:12], "big"), int.from_bytes(body[12:], "big"))
+        return None  # the last character has unused bits; only one encoding of each click is valid
+    return ClickToken(
+        int.from_bytes(body[:7], "big"), int.from_bytes(body[7:12], "big"), int.from_bytes(body[12:], "big")
+    )

@@ -1,4 +1,4 @@
-"""Addresses of the links room; `config.urls` includes them at the root."""
+"""URLs of the links app; `config.urls` includes them at the root."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

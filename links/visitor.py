@@ -1,6 +1,6 @@
-"""What a link's host keeps in a visitor's browser: the last clicks' words, and how far a spillover walk got.
+"""The cookies of links: tokens of a browser's last clicks, and its position in each spillover list.
 
-Cookies of the link's host only, http-only; a link with light tracking sets none.
+They belong to the link's host and are HTTP-only; a link with light tracking sets none.
 """
 
 from __future__ import annotations
@@ -12,57 +12,69 @@ from links.models import Mode
 from tracking.web import Header
 
 if TYPE_CHECKING:
-    from links.clicks import Click
+    from links.clicks import LinkClick
 
-CLICKS = "ff_clicks"
-WALK = "ff_walk_"
-KEPT_CLICKS = 8
+CLICKS_COOKIE = "ff_clicks"
+SPILLOVER_COOKIE_PREFIX = "ff_walk_"
+MAX_CLICKS = 8
 CLICK_SECONDS = 90 * 86_400
-WALK_SECONDS = 365 * 86_400
+SPILLOVER_SECONDS = 365 * 86_400
 
 
-class Visitor:
-    """The cookies of one request, read leniently."""
+class LinkCookies:
+    """The cookies of one request; malformed values are ignored."""
 
-    __slots__ = ("walked", "words")
+    __slots__ = ("encoded_tokens", "spillover_steps")
 
     def __init__(self, cookie: str) -> None:
-        self.words: list[str] = []
-        self.walked: dict[int, int] = {}
+        self.encoded_tokens: list[str] = []
+        self.spillover_steps: dict[int, int] = {}
         if "ff_" not in cookie:
             return
         for part in cookie.split(";"):
             name, _, value = part.strip().partition("=")
-            if name == CLICKS:
-                self.words = [word for word in value.split(".") if len(word) == tokens.LENGTH][:KEPT_CLICKS]
-            elif name.startswith(WALK) and name[len(WALK) :].isdecimal() and value.isdecimal() and len(value) < 9:
-                self.walked[int(name[len(WALK) :])] = int(value)
+            if name == CLICKS_COOKIE:
+                self.encoded_tokens = [word for word in value.split(".") if len(word) == tokens.TOKEN_LENGTH][
+                    :MAX_CLICKS
+                ]
+            elif (
+                name.startswith(SPILLOVER_COOKIE_PREFIX)
+                and name[len(SPILLOVER_COOKIE_PREFIX) :].isdecimal()
+                and value.isdecimal()
+                and len(value) < 9
+            ):
+                self.spillover_steps[int(name[len(SPILLOVER_COOKIE_PREFIX) :])] = int(value)
 
-    def clicks(self) -> list[tokens.Click]:
-        """The clicks this browser made, newest first; words nobody here made are left out."""
-        return [click for word in self.words if (click := tokens.read(word)) is not None]
+    def decode_tokens(self) -> list[tokens.ClickToken]:
+        """Decode the clicks of this browser, newest first; forged tokens are left out."""
+        return [click for word in self.encoded_tokens if (click := tokens.decode_token(word)) is not None]
 
-    def cookies(self, click: Click, secure: bool) -> list[Header]:
-        """The header that adds this click, for links that count conversions."""
+    def build_clicks_cookie(self, click: LinkClick, secure: bool) -> list[Header]:
+        """Build the header that adds this click, for links that count conversions."""
         if not click.link.conversions:
             return []
-        word = click.word or tokens.token(click.number)
-        value = ".".join([word, *(old for old in self.words if old != word)][:KEPT_CLICKS])
-        return [cookie(CLICKS, value, CLICK_SECONDS, secure)]
+        token = click.encoded_token or tokens.encode_token(click.token)
+        value = ".".join([token, *(old for old in self.encoded_tokens if old != token)][:MAX_CLICKS])
+        return [build_cookie(CLICKS_COOKIE, value, CLICK_SECONDS, secure)]
 
 
-def spillover_cookie(click: Click, secure: bool) -> list[Header]:
-    """One step further for every spillover link on the way."""
-    if click.host:  # a plain link
+def build_spillover_cookies(click: LinkClick, secure: bool) -> list[Header]:
+    """Build the headers that advance the visitor in the list of every spillover link of the click."""
+    if click.destination_host:  # a plain link
         return []
     return [
-        cookie(f"{WALK}{link.link_id}", str(click.walked.get(link.link_id, 0) + 1), WALK_SECONDS, secure)
-        for link, _ in click.choice.way
+        build_cookie(
+            f"{SPILLOVER_COOKIE_PREFIX}{link.link_id}",
+            str(click.spillover_steps.get(link.link_id, 0) + 1),
+            SPILLOVER_SECONDS,
+            secure,
+        )
+        for link, _ in click.decision.hops
         if link.mode == Mode.SPILLOVER
     ]
 
 
-def cookie(name: str, value: str, seconds: int, secure: bool) -> Header:
-    """A cookie a conversion pixel in another site's page may send back, where the connection allows it."""
+def build_cookie(name: str, value: str, seconds: int, secure: bool) -> Header:
+    """Build a cookie that a conversion pixel on another site's page may send back, if the connection is encrypted."""
     rule = "SameSite=None; Secure" if secure else "SameSite=Lax"
     return b"set-cookie", f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; {rule}".encode()

@@ -1,7 +1,7 @@
-"""What clicks need to remember: who was here in the last half hour, how many there were, what was counted.
+"""Deduplication of clicks and conversions within a time window, and the click numbers of links.
 
-In one process memory is enough; where several serve (REDIS_URL) Redis decides, and memory goes on when it is away.
-Every memory is bounded, and filled again at the start from what is stored.
+One process keeps them in memory. With several (REDIS_URL) Redis decides, and memory is the fallback while Redis is
+unavailable. All memory is bounded, and restored from the store at the start (`links.rebuild`).
 """
 
 from __future__ import annotations
@@ -17,107 +17,109 @@ from tracking import shared
 from tracking.salts import salt
 
 UNIQUE_SECONDS = 1800
-MOST = 1_000_000
-# What this process counted alone while Redis was away counts, too
-NEXT = """
+MAX_KEYS = 1_000_000
+# Includes clicks that this process counted alone while Redis was unavailable
+NEXT_COUNT_SCRIPT = """
 local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1])) + 1
 redis.call('SET', KEYS[1], next)
 return next
 """
 
 
-def address_key(ip: str, day: date) -> int:
-    """A day's number for an address: enough to know it again within the day, useless after the salt is gone."""
-    return brief(salt(day), ip)
+def hash_address(ip: str, day: date) -> int:
+    """Hash an address with the day's salt: recognisable within the day, useless once the salt is destroyed."""
+    return hash_to_integer(salt(day), ip)
 
 
-def address_keys(ip: str, now: datetime) -> tuple[int, ...]:
-    """The address's number today and, in the first half hour of a day, yesterday's."""
+def hash_address_for_window(ip: str, now: datetime) -> tuple[int, ...]:
+    """Hash an address for today and, in the first half hour of a day, also for yesterday."""
     today = now.date()
     if now.hour == 0 and now.minute < 30:
-        return address_key(ip, today), address_key(ip, today - timedelta(days=1))
-    return (address_key(ip, today),)
+        return hash_address(ip, today), hash_address(ip, today - timedelta(days=1))
+    return (hash_address(ip, today),)
 
 
-def brief(key: bytes, text: str) -> int:
-    """A keyed hash as an integer from 1 to 2**53 - 1; a third of the time an HMAC takes."""
+def hash_to_integer(key: bytes, text: str) -> int:
+    """Compute a keyed hash as an integer from 1 to 2**53 - 1; BLAKE2 takes a third of the time of an HMAC."""
     digest = blake2b(text.encode("utf-8", "replace"), key=key, digest_size=7).digest()
     return int.from_bytes(digest, "big") >> 3 or 1
 
 
-class Window:
-    """First of its key within `seconds`: exact, bounded, the same for all processes that share a Redis."""
+class DeduplicationWindow:
+    """Decides whether a key is the first of its kind within `seconds`; one decision for all processes with a Redis."""
 
-    def __init__(self, name: str, seconds: int, most: int = MOST) -> None:
-        self.name, self.seconds, self.most = name, seconds, most
-        self._seen: OrderedDict[Any, float] = OrderedDict()
+    def __init__(self, name: str, seconds: int, max_keys: int = MAX_KEYS) -> None:
+        self.name, self.seconds, self.max_keys = name, seconds, max_keys
+        self._first_times: OrderedDict[Any, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def first(self, key: Any, at: float, *older: Any) -> bool:
-        """Whether `key` (and none of its `older` names) was not first in the `seconds` before `at`; notes it."""
-        answer = self._of_all(key, at, older) if shared.redis() is not None else None
+    def is_first(self, key: Any, at: float, *older: Any) -> bool:
+        """Note `key`; return whether neither it nor one of its `older` names occurred in the `seconds` before `at`."""
+        answer = self._is_first_in_redis(key, at, older) if shared.redis() is not None else None
         if answer is not None:
             if answer:
                 self.remember(key, at)
             return answer
         with self._lock:
             for name in (key, *older):
-                seen = self._seen.get(name)
-                if seen is not None and abs(at - seen) < self.seconds:  # later: the clock was set back since
+                first_time = self._first_times.get(name)
+                if (
+                    first_time is not None and abs(at - first_time) < self.seconds
+                ):  # later: the clock was set back since
                     return False
             self._note(key, at)
             return True
 
-    def _of_all(self, key: Any, at: float, older: tuple[Any, ...]) -> bool | None:
+    def _is_first_in_redis(self, key: Any, at: float, older: tuple[Any, ...]) -> bool | None:
         names = tuple(f"footfall:{self.name}:{name}" for name in older)
         return shared.first(f"footfall:{self.name}:{key}", at, self.seconds, names)
 
     def remember(self, key: Any, at: float) -> None:
-        """Note what is known from the store (at start), oldest first."""
+        """Restore a key from the store (at the start), oldest first."""
         with self._lock:
             self._note(key, at)
 
     def forget(self) -> None:
         with self._lock:
-            self._seen.clear()
+            self._first_times.clear()
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._first_times)
 
     def _note(self, key: Any, at: float) -> None:
-        self._seen[key] = at
-        self._seen.move_to_end(key)
-        while len(self._seen) > self.most:
-            self._seen.popitem(last=False)
-        while self._seen and at - next(iter(self._seen.values())) >= self.seconds:
-            self._seen.popitem(last=False)
+        self._first_times[key] = at
+        self._first_times.move_to_end(key)
+        while len(self._first_times) > self.max_keys:
+            self._first_times.popitem(last=False)
+        while self._first_times and at - next(iter(self._first_times.values())) >= self.seconds:
+            self._first_times.popitem(last=False)
 
-    def share(self, now: float) -> None:
-        """Tell a Redis that may have lost its memory what this process knows (at start); what it knows stays."""
+    def publish(self, now: float) -> None:
+        """Copy this process's keys to Redis, which may have lost its own (at the start); existing keys stay."""
         with self._lock:
-            known = [(key, at) for key, at in self._seen.items() if now - at < self.seconds]
-        for begin in range(0, len(known), 5_000):
-            some = known[begin : begin + 5_000]
-            shared.together(partial(self._tell, known=some, now=now))
+            recent = [(key, at) for key, at in self._first_times.items() if now - at < self.seconds]
+        for first in range(0, len(recent), 5_000):
+            batch = recent[first : first + 5_000]
+            shared.together(partial(self._publish_batch, batch=batch, now=now))
 
-    def _tell(self, client: Any, known: list[tuple[Any, float]], now: float) -> None:
-        pipe = client.pipeline(transaction=False)
-        for key, at in known:
-            until = at + self.seconds
-            pipe.set(f"footfall:{self.name}:{key}", repr(until), nx=True, ex=max(1, round(until - now)))
-        pipe.execute()
+    def _publish_batch(self, client: Any, batch: list[tuple[Any, float]], now: float) -> None:
+        pipeline = client.pipeline(transaction=False)
+        for key, at in batch:
+            expires = at + self.seconds
+            pipeline.set(f"footfall:{self.name}:{key}", repr(expires), nx=True, ex=max(1, round(expires - now)))
+        pipeline.execute()
 
 
-class Counters:
-    """How many clicks a link had: strict, each number handed out once."""
+class ClickCounters:
+    """The number of clicks of each link; every click gets its own number."""
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def next(self, link_id: int) -> int:
-        """This click's number, beginning with 1."""
-        count = shared.together(lambda client: self._next_of_all(client, link_id))
+        """Count a click; return its number, from 1."""
+        count = shared.together(lambda client: self._next_in_redis(client, link_id))
         if count is not None:
             self.seed(link_id, count)
             return count
@@ -126,11 +128,11 @@ class Counters:
             return self._counts[link_id]
 
     def peek(self, link_id: int) -> int:
-        """How many there were, without counting one."""
+        """Return the number of clicks without counting one."""
         return self._counts.get(link_id, 0)
 
     def seed(self, link_id: int, count: int) -> None:
-        """What the store knows (at start); never counts backwards."""
+        """Restore a count from the store (at the start); never lowers it."""
         with self._lock:
             self._counts[link_id] = max(count, self._counts.get(link_id, 0))
 
@@ -138,23 +140,26 @@ class Counters:
         with self._lock:
             self._counts.clear()
 
-    def _next_of_all(self, client: Any, link_id: int) -> int:
-        return int(client.eval(NEXT, 1, f"footfall:clicks:{link_id}", self._counts.get(link_id, 0)))
+    def _next_in_redis(self, client: Any, link_id: int) -> int:
+        return int(client.eval(NEXT_COUNT_SCRIPT, 1, f"footfall:clicks:{link_id}", self._counts.get(link_id, 0)))
 
 
-unique = Window("unique", UNIQUE_SECONDS)
-counted = Window("counted", 90 * 86_400, 500_000)  # conversions by parameter, and first ones by click
-counters = Counters()
+unique_clicks = DeduplicationWindow("unique", UNIQUE_SECONDS)
+counted_conversions = DeduplicationWindow(
+    "counted", 90 * 86_400, 500_000
+)  # conversions by parameter, and first ones by click
+click_counters = ClickCounters()
 
 
-def unique_click(link_id: int, keys: tuple[int, ...], now: datetime) -> bool:
-    """Whether this is the first click of the address (its `address_keys`) on the link in 30 minutes."""
+def is_unique_click(link_id: int, keys: tuple[int, ...], now: datetime) -> bool:
+    """Return whether an address (hashed by `hash_address_for_window`) clicks the link for the first time in 30
+    minutes."""
     older = [f"{link_id}:{key}" for key in keys[1:]]
-    return unique.first(f"{link_id}:{keys[0]}", now.timestamp(), *older)
+    return unique_clicks.is_first(f"{link_id}:{keys[0]}", now.timestamp(), *older)
 
 
 def forget() -> None:
-    """Know nothing, as in a fresh process (tests)."""
-    unique.forget()
-    counted.forget()
-    counters.forget()
+    """Empty everything, as in a new process (for tests)."""
+    unique_clicks.forget()
+    counted_conversions.forget()
+    click_counters.forget()

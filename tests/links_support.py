@@ -13,7 +13,7 @@ import time_machine
 
 from accounts.models import Account
 from links import known, pausing, redirector, thread, windows
-from links.facts import LinkFacts, link_facts
+from links.facts import LinkSnapshot, build_link_snapshot
 from links.models import Datapoint
 from links.services import datapoint_create
 from sites import known as known_sites
@@ -110,8 +110,8 @@ def forget() -> None:
     windows.forget()
     pausing.forget()
     pace.forget()
-    thread.traces.forget()
-    thread.landed.forget()
+    thread.click_traces.forget()
+    thread.landings.forget()
 
 
 def make(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:
@@ -137,6 +137,6 @@ BLANK = {
 }  # fmt: skip
 
 
-def link(**fields: object) -> LinkFacts:
+def link(**fields: object) -> LinkSnapshot:
     """A link as the redirector knows it, of no account in the database."""
-    return link_facts({**BLANK, **fields}, (), ())
+    return build_link_snapshot({**BLANK, **fields}, (), ())

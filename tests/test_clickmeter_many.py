@@ -79,7 +79,7 @@ def test_a_guest_of_very_many_links_sees_them_all(account: Account, bob: User, l
 def test_more_links_than_one_question_may_name_are_said_to_be_too_many(
     account: Account, links: list[Datapoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "MAX_CHOSEN", 2_000)
+    monkeypatch.setattr(stats, "MAX_FILTER_VALUES", 2_000)
     owner: Any = master(account)
     told = owner.get("/datapoints/aggregated?timeFrame=today&status=active", status=400)
     assert told["message"] == "This selects more than 2,000 links; narrow it by type, status, tag or favourite."

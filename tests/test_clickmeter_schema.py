@@ -61,7 +61,7 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
 def test_every_correction_of_the_published_description_rests_on_a_fact() -> None:
     old = yaml.safe_load((GOLDEN / "openapi.yaml").read_text())
     rows = tomllib.loads((GOLDEN / "corrections.toml").read_text())["correction"]
-    changed = sorted(differences(old, views.described()))
+    changed = sorted(differences(old, views.load_description()))
     unexplained = [place for place in changed if not any(re.fullmatch(row["place"], place) for row in rows)]
     assert not unexplained, unexplained[:20]
     idle = [row["fact"] for row in rows if not any(re.fullmatch(row["place"], place) for place in changed)]
@@ -71,7 +71,9 @@ def test_every_correction_of_the_published_description_rests_on_a_fact() -> None
 def test_the_description_has_exactly_the_operations_of_the_table() -> None:
     methods = {"get", "post", "put", "delete"}
     told = {
-        (method.upper(), path) for path, item in views.described()["paths"].items() for method in item.keys() & methods
+        (method.upper(), path)
+        for path, item in views.load_description()["paths"].items()
+        for method in item.keys() & methods
     }
     assert told == {(row.method, row.path) for row in OPERATIONS}
 
@@ -87,7 +89,7 @@ def test_the_description_names_the_address_it_was_asked_at(client: Client) -> No
 @pytest.fixture
 def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The master key of an account with one of everything; no limit of requests."""
-    monkeypatch.setattr(views, "PER_SECOND", 10**9)
+    monkeypatch.setattr(views, "MAX_PER_SECOND", 10**9)
     forget()
     group = belongings.group_create(account=account, name="One", tags=["red"])
     sale = belongings.conversion_create(account=account, name="Sale", value="5")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config import health
-from links.windows import Window
+from links.windows import DeduplicationWindow
 from sites.alerts.models import Alert
 from sites.alerts.services import quiet
 from sites.models import Site
@@ -36,10 +36,10 @@ def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
 
 @pytest.mark.skipif(bool(shared.redis()), reason="there the key ends after half an hour of Redis' own clock")
 def test_an_address_that_clicked_meanwhile_is_unique_again() -> None:
-    window, now = Window("test", 1800), NOW.timestamp()
-    assert window.first("a", now + AHEAD)
-    assert window.first("a", now)
-    assert not window.first("a", now + 60)
+    window, now = DeduplicationWindow("test", 1800), NOW.timestamp()
+    assert window.is_first("a", now + AHEAD)
+    assert window.is_first("a", now)
+    assert not window.is_first("a", now + 60)
 
 
 def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:

@@ -103,11 +103,11 @@ def test_the_demo_hangs_together_and_leaves_everybody_outside_alone(demo: Site) 
 def one_thread_from_a_link_to_revenue(site: Site) -> None:
     now = timezone.now()
     period, number = Period.parse("30d", site.timezone, now), link(site, "autumn").pk
-    known, sent = stats.joined(site.account, period, now, number)
+    known, sent = stats.count_joined_clicks(site.account, period, now, number)
     assert known > 20 and known >= 0.9 * sent
-    web = stats.web(site.account, period, number, now)
+    web = stats.query_web_totals(site.account, period, number, now)
     assert web is not None and web["visits"] >= known and web["conversions"] > 0 and web["revenue"] > 0
-    counts = stats.totals(site.account, period, [], now)
+    counts = stats.query_totals(site.account, period, [], now)
     assert counts["link_conversions"] > 0 and counts["conversion_value"] > 0 and counts["commission_cost"] > 0
     assert counts["pixel_views"] > counts["clicks"] / 4 and counts["spider_hits"] > 0 and counts["click_cost"] > 0
 
@@ -115,9 +115,13 @@ def one_thread_from_a_link_to_revenue(site: Site) -> None:
 def links_that_stop_and_turn(site: Site) -> None:
     now = timezone.now()
     period = Period.parse("30d", site.timezone, now)
-    over = stats.by(site.account, "destination", period, [stats.one("link", link(site, "half-price").pk)], now)
+    over = stats.query_by_dimension(
+        site.account, "destination", period, [stats.is_any_of("link", link(site, "half-price").pk)], now
+    )
     assert any("offer=over" in row["destination"] for row in over)
-    turned = stats.by(site.account, "destination", period, [stats.one("link", link(site, "week").pk)], now)
+    turned = stats.query_by_dimension(
+        site.account, "destination", period, [stats.is_any_of("link", link(site, "week").pk)], now
+    )
     assert len([row for row in turned if row["clicks"] > 3]) == 3
 
 

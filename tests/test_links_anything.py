@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from links import answers
-from links.choose import DEEPEST, Asker, choose
-from links.destination import header, host_of, problem, safe, split, usual
-from links.facts import LinkFacts
+from links.choose import MAX_HOPS, ClickContext, route_click
+from links.destination import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
+from links.facts import LinkSnapshot
 from links.models import Mode, Status
 from tests.links_support import link
 
@@ -25,7 +25,7 @@ TEXTS = st.one_of(
 
 
 @st.composite
-def any_link(draw: st.DrawFn, pk: int) -> LinkFacts:
+def any_link(draw: st.DrawFn, pk: int) -> LinkSnapshot:
     many = st.lists(TEXTS, max_size=4)
     rules = {
         "random": draw(many), "sequential": draw(many), "spillover": draw(many),
@@ -48,20 +48,20 @@ def any_link(draw: st.DrawFn, pk: int) -> LinkFacts:
     st.sampled_from(["Mobile", "Desktop"]), st.sampled_from(["EE", ""]), st.booleans(),
 )  # fmt: skip
 def test_no_combination_of_rules_gives_an_empty_or_unsafe_destination(
-    outer: LinkFacts, inner: LinkFacts, flag: bool, number: int, ddu: str, device: str, country: str, spider: bool
+    outer: LinkSnapshot, inner: LinkSnapshot, flag: bool, number: int, ddu: str, device: str, country: str, spider: bool
 ) -> None:
-    asker = Asker(
-        NOW, languages=("de",), country=country, device=device, email_client=flag, spider=spider, ddu=ddu,
-        unique=lambda one: flag, turn=lambda one: number + 1, step=lambda one: number,
-        allowed=lambda one: frozenset({"ok.test"}),
+    asker = ClickContext(
+        NOW, languages=("de",), country=country, device=device, email_client=flag, is_bot=spider, requested_url=ddu,
+        is_unique=lambda one: flag, click_number=lambda one: number + 1, previous_clicks=lambda one: number,
+        allowed_hosts=lambda one: frozenset({"ok.test"}),
     )  # fmt: skip
-    choice = choose(outer, asker, lambda host, path: inner if host == "go.test" else None)
-    assert bool(choice.stop) != bool(choice.url)
+    choice = route_click(outer, asker, lambda host, path: inner if host == "go.test" else None)
+    assert bool(choice.stop_reason) != bool(choice.url)
     if choice.url:
-        assert safe(choice.url) and choice.url.startswith(("http://", "https://"))
-        assert b"\n" not in header(choice.url) and len(choice.way) <= DEEPEST
+        assert is_safe(choice.url) and choice.url.startswith(("http://", "https://"))
+        assert b"\n" not in encode_location(choice.url) and len(choice.hops) <= MAX_HOPS
     else:
-        assert choice.stop in answers.STOPS
+        assert choice.stop_reason in answers.STOP_PAGES
 
 
 PIECES = (
@@ -87,13 +87,13 @@ PIECES = (
 
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join))
 def test_what_is_taken_at_a_glance_is_what_a_closer_look_finds(url: str) -> None:
-    found = usual(url)
+    found = split_standard_url(url)
     if found is not None:
-        parts = split(url)
-        assert problem(url) == "" and found == (parts.hostname, parts.path) and host_of(url) == parts.hostname
-        assert header(url).decode() == url
+        parts = split_url(url)
+        assert find_problem(url) == "" and found == (parts.hostname, parts.path) and extract_host(url) == parts.hostname
+        assert encode_location(url).decode() == url
 
 
 def test_the_usual_address_needs_no_closer_look() -> None:
-    assert usual("https://shop.test:8443/a/b?c=[s2sidentifier]#d") == ("shop.test", "/a/b")
-    assert usual("https://me@shop.test/") is None and usual("https://shop.test/\nx") is None
+    assert split_standard_url("https://shop.test:8443/a/b?c=[s2sidentifier]#d") == ("shop.test", "/a/b")
+    assert split_standard_url("https://me@shop.test/") is None and split_standard_url("https://shop.test/\nx") is None

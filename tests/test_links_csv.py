@@ -129,7 +129,7 @@ def test_every_column_of_the_export_is_read_again(page: Client, account: Account
         ("starts", "9999-12-31T23:59:59", "A time lies between the years 1971 and 2098"),
         ("starts", "0001-01-01T00:00:00+05:00", "starts is a time such as"),
         ("expiration_clicks", "9" * 30, "This number is too large"),
-        ("expiration_clicks", "9" * 5000, "This is a whole number"),
+        ("expiration_clicks", "9" * 5000, "This must be an integer"),
         ("rules", '{""zone"": ""\\ud800""}', "rules is a JSON object"),
         ("rules", '{""zone"": ""a\\u0000""}', "There is no time zone"),
         ("rules", '{""languages"": [[]]}', "is not a language code"),
@@ -140,7 +140,7 @@ def test_every_column_of_the_export_is_read_again(page: Client, account: Account
         ("rules", "[" * 100_000, "rules is a JSON object"),
         ("append_query", "perhaps", "append_query is yes or no"),
         ("conversions", "Nothing", "There is no conversion “Nothing”"),
-        ("expiration_clicks", "many", "This is a whole number"),
+        ("expiration_clicks", "many", "This must be an integer"),
         ("cost", "1e99", "This amount is too large"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_refusal_stands_beside_its_field(page: Client, account: Account, link:
     answer = page.post("/links/new", form(account, url="javascript:alert(1)"))
     assert answer.status_code == 400 and b"begins with http" in answer.content
     answer = page.post("/links/new", form(account, alias="offer"))
-    assert b"is taken on" in answer.content
+    assert b"is used on" in answer.content
 
 
 def test_many_links_change_at_once(page: Client, account: Account, link: Datapoint) -> None:
@@ -226,15 +226,17 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
     from types import SimpleNamespace
 
-    from links.pages.live import visible
+    from links.pages.live import is_visible
 
-    whole = SimpleNamespace(whole=True, links={}, groups={})
-    some = SimpleNamespace(whole=False, links={7: "read"}, groups={3: "read"})
-    assert visible(whole, {"kind": "link", "link_id": 9})
-    assert visible(some, {"kind": "link", "link_id": 7}) and visible(
+    whole = SimpleNamespace(sees_all=True, link_rights={}, group_rights={})
+    some = SimpleNamespace(sees_all=False, link_rights={7: "read"}, group_rights={3: "read"})
+    assert is_visible(whole, {"kind": "link", "link_id": 9})
+    assert is_visible(some, {"kind": "link", "link_id": 7}) and is_visible(
         some, {"kind": "spider", "link_id": 1, "group_id": 3}
     )
-    assert not visible(some, {"kind": "link", "link_id": 9, "group_id": 1}) and not visible(whole, {"kind": "view"})
+    assert not is_visible(some, {"kind": "link", "link_id": 9, "group_id": 1}) and not is_visible(
+        whole, {"kind": "view"}
+    )
 
 
 def test_links_are_those_of_the_account_whose_site_was_opened_last(client: Client, alice: Any, site: Site) -> None:

@@ -39,10 +39,10 @@ def opened(times: int, at: datetime = NOON, **headers: str) -> list[int]:
 
 def test_the_last_click_pauses_the_link(owner: Program, account: Account) -> None:
     link = made(owner, expirationClicks=2, pauseAfterClicksExpiration=True)
-    assert opened(1) == [301] and pausing.pause_used_up() == 0
+    assert opened(1) == [301] and pausing.pause_exhausted() == 0
     assert owner.get(f"/datapoints/{link.pk}").get("status", 0) == Status.ACTIVE
     assert opened(2) == [301, 404], "also before the status is written down"
-    assert pausing.pause_used_up() == 1
+    assert pausing.pause_exhausted() == 1
     learn()
     assert opened(1) == [404]
     assert owner.get(f"/datapoints/{link.pk}")["status"] == Status.PAUSED
@@ -55,14 +55,14 @@ def test_robots_and_looks_ahead_use_up_nothing(owner: Program) -> None:
     made(owner, expirationClicks=1, pauseAfterClicksExpiration=True)
     assert Browser(agent="Googlebot/2.1").open("/l/offer", at=NOON).status == 301
     assert Browser().open("/l/offer", at=NOON, method="HEAD").status == 301
-    assert pausing.pause_used_up() == 0 and opened(2) == [301, 404] and pausing.pause_used_up() == 1
+    assert pausing.pause_exhausted() == 0 and opened(2) == [301, 404] and pausing.pause_exhausted() == 1
 
 
 def test_who_raises_the_limit_in_between_keeps_the_link(owner: Program) -> None:
     link = made(owner, expirationClicks=1, pauseAfterClicksExpiration=True)
     assert opened(1) == [301]
     owner.post(f"/datapoints/{link.pk}", {"typeTL": {"expirationClicks": 10}})
-    assert pausing.pause_used_up() == 0
+    assert pausing.pause_exhausted() == 0
     learn()
     assert opened(1) == [301]
 
@@ -81,17 +81,17 @@ def test_the_date_pauses_the_link(owner: Program, account: Account) -> None:
 def test_pausing_wins_over_an_address_for_afterwards_and_without_it_the_address_stands(owner: Program) -> None:
     link = made(owner, expirationClicks=1, urlAfterClicksExpiration="https://late.test/")
     assert opened(1) == [301] and Browser().open("/l/offer", at=NOON).location == "https://late.test/"
-    assert pausing.pause_used_up() == 0
+    assert pausing.pause_exhausted() == 0
     owner.post(f"/datapoints/{link.pk}", {"typeTL": {"pauseAfterClicksExpiration": "true"}})
     learn()
-    assert opened(1) == [404] and pausing.pause_used_up() == 1
+    assert opened(1) == [404] and pausing.pause_exhausted() == 1
 
 
 def test_a_link_inside_another_is_paused_by_its_own_limit(owner: Program, account: Account) -> None:
     inner = made(owner, expirationClicks=1, pauseAfterClicksExpiration=True)
     make(account, "outer", url="http://127.0.0.1:8000/l/offer")
     assert Browser().open("/l/outer", at=NOON).location == "https://shop.test/p"
-    assert pausing.pause_used_up() == 1
+    assert pausing.pause_exhausted() == 1
     inner.refresh_from_db()
     assert inner.status == Status.PAUSED and Datapoint.objects.get(alias="outer").status == Status.ACTIVE
 
@@ -100,15 +100,16 @@ def test_the_thread_beside_the_redirector_writes_it_down_and_monitors_rest(
     owner: Program, account: Account, site: Any
 ) -> None:
     """Only what the thread does in each round is run here; the database is this test's own."""
-    from links.watch import follow_monitors
     from sites.uptime.services import monitor_create
 
     link = made(owner, expirationClicks=1, pauseAfterClicksExpiration=True)
     monitor = monitor_create(site=site, url=link.url, name="m", link_id=link.pk)
     assert opened(1) == [301]
-    for job, _ in pausing.keeper.jobs:
-        assert pausing.keeper.attempt(job)
-    follow_monitors()
+    for job, _ in pausing.refresher.jobs:
+        assert pausing.refresher.attempt(job)
+    from links.watch import update_link_monitors
+
+    update_link_monitors()
     assert not Monitor.objects.get(pk=monitor.pk).enabled
 
 

@@ -112,7 +112,7 @@ def test_statuses_stop_clicks_and_say_so(account: Account) -> None:
 def test_an_alias_is_never_given_twice(account: Account) -> None:
     link = make(account)
     datapoint_delete(datapoint=link)
-    with pytest.raises(ValidationError, match="never given twice"):
+    with pytest.raises(ValidationError, match="never reused"):
         make(account, "OFFER")
 
 

@@ -11,11 +11,11 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from links import tokens, windows
-from links.choose import DEEPEST, Asker, choose
-from links.destination import checked, dynamic, problem, with_parameters
-from links.facts import LinkFacts
+from links.choose import MAX_HOPS, ClickContext, route_click
+from links.destination import add_parameters, clean_dynamic_url, clean_url, find_problem
+from links.facts import LinkSnapshot
 from links.models import Mode, Status
-from links.rulebook import checked_rules
+from links.rulebook import clean_rules
 from tests.links_support import link
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday
@@ -25,8 +25,8 @@ def nowhere(host: str, path: str) -> None:
     return None
 
 
-def go(row: LinkFacts, **asker: object) -> str:
-    return choose(row, Asker(NOW, **asker), nowhere).url  # type: ignore[arg-type]
+def go(row: LinkSnapshot, **asker: object) -> str:
+    return route_click(row, ClickContext(NOW, **asker), nowhere).url  # type: ignore[arg-type]
 
 
 def test_a_plain_link_goes_to_its_address() -> None:
@@ -37,7 +37,7 @@ def test_a_plain_link_goes_to_its_address() -> None:
     ("status", "word"), [(Status.PAUSED, "paused"), (Status.BLOCKED, "blocked"), (Status.DELETED, "blocked")]
 )
 def test_a_link_that_is_not_active_stops(status: int, word: str) -> None:
-    assert choose(link(status=status), Asker(NOW), nowhere).stop == word
+    assert route_click(link(status=status), ClickContext(NOW), nowhere).stop_reason == word
 
 
 def test_weights_converge_on_what_they_say() -> None:
@@ -45,7 +45,7 @@ def test_weights_converge_on_what_they_say() -> None:
     row, chance, clicks = link(mode=Mode.WEIGHTED, rules=rules), random.Random(7), 20_000
     counts: dict[str, int] = {}
     for _ in range(clicks):
-        url = go(row, chance=chance)
+        url = go(row, random_source=chance)
         counts[url] = counts.get(url, 0) + 1
     expected = {url: weight * clicks / 100 for url, weight in rules["weighted"]}
     chi_square = sum((counts[url] - expected[url]) ** 2 / expected[url] for url in expected)
@@ -57,7 +57,7 @@ def test_random_gives_every_item_its_share() -> None:
     row, chance = link(mode=Mode.RANDOM, rules={"random": items}), random.Random(3)
     counts = dict.fromkeys(items, 0)
     for _ in range(8000):
-        counts[go(row, chance=chance)] += 1
+        counts[go(row, random_source=chance)] += 1
     assert sum((count - 2000) ** 2 / 2000 for count in counts.values()) < 16.27
 
 
@@ -68,11 +68,11 @@ def test_a_weight_of_nothing_is_never_chosen() -> None:
 
 def test_in_turn_is_strict_under_concurrency() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
-    row, counters, chosen = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.Counters(), []
+    row, counters, chosen = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.ClickCounters(), []
 
     def clicker() -> None:
         for _ in range(300):
-            chosen.append(go(row, turn=lambda one: counters.next(one.link_id)))
+            chosen.append(go(row, click_number=lambda one: counters.next(one.link_id)))
 
     threads = [threading.Thread(target=clicker) for _ in range(8)]
     for thread in threads:
@@ -84,14 +84,18 @@ def test_in_turn_is_strict_under_concurrency() -> None:
 
 def test_in_turn_walks_the_list_in_its_order() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
-    row, counters = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.Counters()
-    assert [go(row, turn=lambda one: counters.next(one.link_id)) for _ in range(7)] == [*items, *items, items[0]]
+    row, counters = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.ClickCounters()
+    assert [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(7)] == [
+        *items,
+        *items,
+        items[0],
+    ]
 
 
 def test_spillover_follows_the_visitor_and_stays_at_the_last_item() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
     row = link(mode=Mode.SPILLOVER, rules={"spillover": items})
-    assert [go(row, step=lambda one, at=at: at) for at in (0, 1, 2, 3, 99)] == [*items, items[2], items[2]]
+    assert [go(row, previous_clicks=lambda one, at=at: at) for at in (0, 1, 2, 3, 99)] == [*items, items[2], items[2]]
 
 
 def test_language_prefers_the_dialect_then_the_language_then_the_main_address() -> None:
@@ -111,32 +115,35 @@ def test_nation_and_kind_of_browser() -> None:
     kind = link(mode=Mode.BROWSER, rules=rules)
     assert go(kind, device="Mobile") == "https://m.test/"
     assert go(kind, device="Desktop") == "https://main.test/"
-    assert go(kind, email_client=True) == go(kind, email_client=True, spider=True) == "https://e.test/"
-    assert go(kind, spider=True) == "https://s.test/"
+    assert go(kind, email_client=True) == go(kind, email_client=True, is_bot=True) == "https://e.test/"
+    assert go(kind, is_bot=True) == "https://s.test/"
 
 
 def test_the_first_click_goes_elsewhere_and_a_spider_is_never_first() -> None:
     row = link(mode=Mode.UNIQUE, rules={"first": "https://first.test/"})
-    assert go(row, unique=lambda one: True) == "https://first.test/"
-    assert go(row, unique=lambda one: False) == "https://main.test/"
-    assert go(row, unique=lambda one: True, spider=True) == "https://main.test/"
-    assert go(link(first_url="https://first.test/"), unique=lambda one: True) == "https://first.test/"
+    assert go(row, is_unique=lambda one: True) == "https://first.test/"
+    assert go(row, is_unique=lambda one: False) == "https://main.test/"
+    assert go(row, is_unique=lambda one: True, is_bot=True) == "https://main.test/"
+    assert go(link(first_url="https://first.test/"), is_unique=lambda one: True) == "https://first.test/"
 
 
 def test_a_dynamic_address_leads_only_to_listed_hosts_exactly() -> None:
     row, listed = link(mode=Mode.DYNAMIC), frozenset({"mydomain.com"})
-    allowed = {"allowed": lambda one: listed}
-    assert go(row, ddu="mydomain.com/page?x=1", **allowed) == "http://mydomain.com/page?x=1"
+    allowed = {"allowed_hosts": lambda one: listed}
+    assert go(row, requested_url="mydomain.com/page?x=1", **allowed) == "http://mydomain.com/page?x=1"
     for ddu in ("www.mydomain.com/", "evil.test/", "javascript:alert(1)", "https://mydomain.com@evil.test/", ""):
-        assert go(row, ddu=ddu, **allowed) == "https://main.test/", ddu
-    assert go(row, ddu="mydomain.com") == "https://main.test/"
+        assert go(row, requested_url=ddu, **allowed) == "https://main.test/", ddu
+    assert go(row, requested_url="mydomain.com") == "https://main.test/"
 
 
 def test_a_cap_lets_through_exactly_so_many() -> None:
-    row, counters = link(expiration_clicks=3, url_after_clicks="https://after.test/"), windows.Counters()
-    urls = [go(row, turn=lambda one: counters.next(one.link_id)) for _ in range(5)]
+    row, counters = link(expiration_clicks=3, url_after_clicks="https://after.test/"), windows.ClickCounters()
+    urls = [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(5)]
     assert urls == ["https://main.test/"] * 3 + ["https://after.test/"] * 2
-    assert choose(link(expiration_clicks=1), Asker(NOW, turn=lambda one: 2), nowhere).stop == "expired"
+    assert (
+        route_click(link(expiration_clicks=1), ClickContext(NOW, click_number=lambda one: 2), nowhere).stop_reason
+        == "expired"
+    )
 
 
 def test_times_hold_in_their_zone_and_over_midnight() -> None:
@@ -148,26 +155,30 @@ def test_times_hold_in_their_zone_and_over_midnight() -> None:
         (datetime(2026, 3, 11, 20, 30, tzinfo=UTC), "https://main.test/"),
         (datetime(2026, 3, 10, 19, 30, tzinfo=UTC), "https://main.test/"),
     ):
-        assert choose(row, Asker(moment), nowhere).url == expected, moment
+        assert route_click(row, ClickContext(moment), nowhere).url == expected, moment
     over = link(expiration_date=NOW, url_after_date="https://over.test/")
     assert go(over) == "https://over.test/"
-    assert choose(over, Asker(NOW - timedelta(seconds=1)), nowhere).url == "https://main.test/"
-    assert choose(link(starts=NOW + timedelta(hours=1)), Asker(NOW), nowhere).stop == "paused"
+    assert route_click(over, ClickContext(NOW - timedelta(seconds=1)), nowhere).url == "https://main.test/"
+    assert route_click(link(starts=NOW + timedelta(hours=1)), ClickContext(NOW), nowhere).stop_reason == "paused"
 
 
 def test_a_link_inside_a_rotator_is_followed_by_its_own_rules() -> None:
     inner = link(pk=2, url="https://inner.test/", mode=Mode.NATION, rules={"nations": [["EE", "https://ee.test/"]]})
     outer = link(url="https://go.test/inner")
-    choice = choose(outer, Asker(NOW, country="EE"), lambda host, path: inner if host == "go.test" else None)
-    assert [(one.link_id, url) for one, url in choice.way] == [(1, "https://go.test/inner"), (2, "https://ee.test/")]
+    choice = route_click(
+        outer, ClickContext(NOW, country="EE"), lambda host, path: inner if host == "go.test" else None
+    )
+    assert [(one.link_id, url) for one, url in choice.hops] == [(1, "https://go.test/inner"), (2, "https://ee.test/")]
 
 
 def test_nesting_ends_and_a_circle_stops() -> None:
     chain = {n: link(pk=n, url=f"https://go.test/{n + 1}") for n in range(1, 50)}
-    choice = choose(chain[1], Asker(NOW), lambda host, path: chain.get(int(path[1:])))
-    assert choice.stop == "nowhere" and len(choice.way) == DEEPEST
+    choice = route_click(chain[1], ClickContext(NOW), lambda host, path: chain.get(int(path[1:])))
+    assert choice.stop_reason == "nowhere" and len(choice.hops) == MAX_HOPS
     circle = {1: link(pk=1, url="https://go.test/2"), 2: link(pk=2, url="https://go.test/1")}
-    assert choose(circle[1], Asker(NOW), lambda host, path: circle.get(int(path[1:]))).stop == "nowhere"
+    assert (
+        route_click(circle[1], ClickContext(NOW), lambda host, path: circle.get(int(path[1:]))).stop_reason == "nowhere"
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,68 +189,72 @@ def test_nesting_ends_and_a_circle_stops() -> None:
 )  # fmt: skip
 def test_destinations_a_browser_would_run_or_misread_are_refused(bad: str) -> None:
     with pytest.raises(ValidationError):
-        checked(bad)
+        clean_url(bad)
 
 
 def test_a_destination_gets_its_scheme_and_keeps_the_rest() -> None:
-    assert checked("example.com/a b") == "http://example.com/a%20b"
-    assert checked("localhost.test:8080/x") == "http://localhost.test:8080/x"
-    assert checked("HTTPS://Example.com/?q=[s2sidentifier]#top") == "https://Example.com/?q=[s2sidentifier]#top"
-    assert problem("https://münchen.test/straße") == ""
-    assert dynamic("example.com", frozenset({"example.com"})) == "http://example.com"
+    assert clean_url("example.com/a b") == "http://example.com/a%20b"
+    assert clean_url("localhost.test:8080/x") == "http://localhost.test:8080/x"
+    assert clean_url("HTTPS://Example.com/?q=[s2sidentifier]#top") == "https://Example.com/?q=[s2sidentifier]#top"
+    assert find_problem("https://münchen.test/straße") == ""
+    assert clean_dynamic_url("example.com", frozenset({"example.com"})) == "http://example.com"
 
 
 def test_parameters_are_added_before_the_fragment_and_replace_only_when_told() -> None:
     url = "https://x.test/p?a=1#top"
-    assert with_parameters(url, [("b", "2")]) == "https://x.test/p?a=1&b=2#top"
-    assert with_parameters(url, [("a", "9")]) == url
-    assert with_parameters(url, [("a", "9")], replace=True) == "https://x.test/p?a=9#top"
+    assert add_parameters(url, [("b", "2")]) == "https://x.test/p?a=1&b=2#top"
+    assert add_parameters(url, [("a", "9")]) == url
+    assert add_parameters(url, [("a", "9")], replace=True) == "https://x.test/p?a=9#top"
 
 
 def test_weights_must_make_a_hundred_and_rotators_need_items() -> None:
     with pytest.raises(ValidationError, match="make 100"):
-        checked_rules({"weighted": [["https://a.test", 50], ["https://b.test", 40]]}, Mode.WEIGHTED)
+        clean_rules({"weighted": [["https://a.test", 50], ["https://b.test", 40]]}, Mode.WEIGHTED)
     with pytest.raises(ValidationError, match="at least one"):
-        checked_rules({}, Mode.RANDOM)
-    assert checked_rules({"nations": [["ee", "a.test"]]}, Mode.NATION) == {"nations": [["EE", "http://a.test"]]}
+        clean_rules({}, Mode.RANDOM)
+    assert clean_rules({"nations": [["ee", "a.test"]]}, Mode.NATION) == {"nations": [["EE", "http://a.test"]]}
 
 
 def test_unique_is_exactly_half_an_hour() -> None:
-    window = windows.Window("test", 1800)
-    assert window.first("k", 1000.0)
-    assert not window.first("k", 2799.999)
-    assert window.first("k", 2800.0)
+    window = windows.DeduplicationWindow("test", 1800)
+    assert window.is_first("k", 1000.0)
+    assert not window.is_first("k", 2799.999)
+    assert window.is_first("k", 2800.0)
 
 
 def test_a_later_click_does_not_prolong_the_half_hour() -> None:
-    window = windows.Window("test", 1800)
-    assert [window.first("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
+    window = windows.DeduplicationWindow("test", 1800)
+    assert [window.is_first("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
 
 
 def test_windows_stay_bounded() -> None:
-    window = windows.Window("test", 1800, most=100)
+    window = windows.DeduplicationWindow("test", 1800, max_keys=100)
     for number in range(1000):
-        window.first(number, float(number) / 1000)
+        window.is_first(number, float(number) / 1000)
     assert len(window) == 100
     for number in range(50):
-        window.first(f"later {number}", 10_000.0)
+        window.is_first(f"later {number}", 10_000.0)
     assert len(window) == 50
 
 
 def test_a_clicks_word_reads_back_and_nobody_makes_one_up() -> None:
-    click = tokens.Click(tokens.new_click_id(), 123456789, 1_773_000_000)
-    word = tokens.token(click)
-    assert tokens.read(word) == click and len(word) == tokens.LENGTH
+    click = tokens.ClickToken(tokens.new_click_id(), 123456789, 1_773_000_000)
+    word = tokens.encode_token(click)
+    assert tokens.decode_token(word) == click and len(word) == tokens.TOKEN_LENGTH
     for at in range(len(word)):
         other = word[:at] + ("A" if word[at] != "A" else "B") + word[at + 1 :]
-        assert tokens.read(other) in (None, click if other == word else None)
-    assert tokens.read("") is None and tokens.read("é" * 30) is None and tokens.read("=" * 30) is None
+        assert tokens.decode_token(other) in (None, click if other == word else None)
+    assert (
+        tokens.decode_token("") is None
+        and tokens.decode_token("é" * 30) is None
+        and tokens.decode_token("=" * 30) is None
+    )
 
 
 def test_a_clicks_word_is_read_after_the_key_was_changed_as_long_as_the_old_one_is_named(settings: Any) -> None:
-    click = tokens.Click(tokens.new_click_id(), 7, 1_773_000_000)
-    word, old = tokens.token(click), settings.SECRET_KEY
+    click = tokens.ClickToken(tokens.new_click_id(), 7, 1_773_000_000)
+    word, old = tokens.encode_token(click), settings.SECRET_KEY
     settings.SECRET_KEY = "another key, long enough for everything"
-    assert tokens.read(word) is None and tokens.token(click) != word
+    assert tokens.decode_token(word) is None and tokens.encode_token(click) != word
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert tokens.read(word) == click
+    assert tokens.decode_token(word) == click

@@ -7,7 +7,7 @@ import pytest
 
 from links.models import Datapoint, Destination, Status
 from links.services import datapoint_create, datapoint_update
-from links.watch import AGAIN, EVERY, destinations_check
+from links.watch import CHECK_INTERVAL, RETRY_INTERVAL, destinations_check
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_watch
 from sites.uptime.models import Monitor
@@ -50,7 +50,12 @@ def rounds(*moments):
 
 def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, alert, server):
     link(account, "dead", f"{server.base}/status/404", title="Offer")
-    later = [NOW, NOW + AGAIN, NOW + AGAIN + EVERY, NOW + AGAIN + 2 * EVERY]
+    later = [
+        NOW,
+        NOW + RETRY_INTERVAL,
+        NOW + RETRY_INTERVAL + CHECK_INTERVAL,
+        NOW + RETRY_INTERVAL + 2 * CHECK_INTERVAL,
+    ]
     assert rounds(*later) == [0, 1, 0, 0]
     told = Delivery.objects.get()
     assert told.subject == "The link Offer leads nowhere"
@@ -61,31 +66,31 @@ def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, a
 @pytest.mark.parametrize("path", ["status/500", "reset", "loop"])
 def test_what_fails_in_any_way_is_dead(account, alert, server, path):
     link(account, "dead", f"{server.base}/{path}")
-    assert rounds(NOW, NOW + AGAIN) == [0, 1]
+    assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
 
 
 def test_an_address_that_may_not_be_asked_from_here_is_not_called_dead(account, alert, server):
     link(account, "inner", f"{server.base}/to/http:||10.0.0.1|")
-    assert rounds(NOW, NOW + AGAIN, NOW + EVERY) == [0, 0, 0]
+    assert rounds(NOW, NOW + RETRY_INTERVAL, NOW + CHECK_INTERVAL) == [0, 0, 0]
     assert Destination.objects.get().dead_since is None
 
 
 def test_a_link_that_cannot_be_read_keeps_no_other_from_being_watched(account, alert, server):
     link(account, "dead", f"{server.base}/status/404")
     Datapoint.objects.filter(pk=link(account, "odd", "https://example.com/").pk).update(url="http://exa\u2100mple.com/")
-    assert rounds(NOW, NOW + AGAIN) == [0, 1]
+    assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
 
 
 def test_a_name_that_does_not_resolve_is_dead(account, alert):
     link(account, "dead", "http://nowhere.invalid/")
-    assert rounds(NOW, NOW + AGAIN) == [0, 1]
+    assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
     assert "could not be resolved" in Destination.objects.get().cause
 
 
 @pytest.mark.parametrize("path", ["ok", "status/403", "status/429", "to/|ok", "endless"])
 def test_what_works_or_turns_programs_away_is_not_dead(account, alert, server, path):
     link(account, "fine", f"{server.base}/{path}")
-    assert rounds(NOW, NOW + AGAIN, NOW + EVERY) == [0, 0, 0]
+    assert rounds(NOW, NOW + RETRY_INTERVAL, NOW + CHECK_INTERVAL) == [0, 0, 0]
     assert Destination.objects.get().cause == ""
 
 
@@ -93,27 +98,27 @@ def test_one_failure_is_no_death(account, alert, server):
     row = link(account, "once", f"{server.base}/status/500")
     destinations_check(now=NOW)
     Destination.objects.update(url=f"{server.base}/ok")  # it recovers before it is asked again
-    assert rounds(NOW + AGAIN) == [0]
+    assert rounds(NOW + RETRY_INTERVAL) == [0]
     assert row.watched_destinations.get().first_failure is None
 
 
 def test_it_is_told_when_it_works_again(account, alert, server):
     link(account, "back", f"{server.base}/status/500")
-    rounds(NOW, NOW + AGAIN)
+    rounds(NOW, NOW + RETRY_INTERVAL)
     Destination.objects.update(url=f"{server.base}/ok")
-    assert rounds(NOW + EVERY + AGAIN) == [1]
+    assert rounds(NOW + CHECK_INTERVAL + RETRY_INTERVAL) == [1]
     assert "works again" in Delivery.objects.order_by("created").last().subject
 
 
 def test_a_domain_that_dies_is_told_in_one_message_and_a_throttled_rest_later(account, alert, server):
     for number in range(3):
         link(account, f"dead{number}", f"{server.base}/status/{500 + number}")
-    assert rounds(NOW, NOW + AGAIN) == [0, 1]
+    assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
     assert "3 destinations of links are dead" in Delivery.objects.get().subject
     link(account, "late", f"{server.base}/status/404")
-    asked = NOW + AGAIN + timedelta(minutes=5)
-    assert rounds(asked, asked + AGAIN) == [0, 0]  # within the hour of silence
-    assert rounds(NOW + AGAIN + timedelta(minutes=61)) == [1]
+    asked = NOW + RETRY_INTERVAL + timedelta(minutes=5)
+    assert rounds(asked, asked + RETRY_INTERVAL) == [0, 0]  # within the hour of silence
+    assert rounds(NOW + RETRY_INTERVAL + timedelta(minutes=61)) == [1]
     assert "late" in Delivery.objects.order_by("created").last().text
 
 
@@ -141,7 +146,7 @@ def test_a_word_limits_an_alert_to_some_destinations(account, alert, server):
     Alert.objects.update(parameters={"contains": "SHOP"})
     link(account, "dead", f"{server.base}/status/404?other")
     link(account, "shop", f"{server.base}/status/404?shop")
-    assert rounds(NOW, NOW + AGAIN) == [0, 1]
+    assert rounds(NOW, NOW + RETRY_INTERVAL) == [0, 1]
     assert "?shop" in Delivery.objects.get().text and "?other" not in Delivery.objects.get().text
 
 
@@ -177,6 +182,6 @@ def test_a_guest_and_a_stranger_cannot_have_it_watched(client, bob, charlie, acc
 
 def test_the_page_of_a_link_says_that_nobody_finds_its_destination(client, alice, account, alert, server, store):
     row = link(account, "dead", f"{server.base}/status/410")
-    rounds(NOW, NOW + AGAIN)
+    rounds(NOW, NOW + RETRY_INTERVAL)
     client.force_login(alice)
     assert "It answers 410." in client.get(f"/links/{row.pk}").content.decode()

@@ -145,10 +145,10 @@ def test_name_and_password_belong_into_a_header_and_not_into_the_address(inside:
 def test_a_link_that_leads_elsewhere_takes_no_stored_values_along(site: Site, monitor: Monitor) -> None:
     link: Datapoint = datapoint_create(account=site.account, alias="shop", url="https://example.com/a")
     Monitor.objects.update(link_id=link.pk)
-    watch.follow_monitors()
+    watch.update_link_monitors()
     assert Monitor.objects.get().url == "https://example.com/a" and stored(monitor)["Authorization"] == VALUE
     datapoint_update(datapoint=link, url="https://evil.example/")
-    watch.follow_monitors()
+    watch.update_link_monitors()
     assert Monitor.objects.get().url == "https://evil.example/" and stored(monitor) == {}
 
 

@@ -24,77 +24,80 @@ from django.http import HttpRequest, UnreadablePostError
 from accounts.access import bearer_of
 from accounts.models import Account, Membership
 from links.api.errors import Failure, invalid
-from links.grants import Sight, sight
+from links.grants import LinkScope, build_link_scope
 
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
-MOST = 1000
+MAX_LIMIT = 1000
 MAX_DEPTH = 32  # levels of nested objects; valid requests have at most six
 MAX_FIELDS = 1000  # of a form
-TRUE = {"true", "1", "yes", "on"}
+TRUE_WORDS = {"true", "1", "yes", "on"}
 DAY = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})?(\d{2})?(\d{2})?\Z")
 
 
 @dataclass
-class Call:
-    """What a handler gets. `query` and `body` have lower-case names; `sight` says what the caller may see."""
+class ApiRequest:
+    """What a handler gets. `query` and `body` have lower-case names; `scope` says what the caller may see."""
 
-    sight: Sight
+    scope: LinkScope
     now: datetime
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
 
     @property
     def account(self) -> Account:
-        return self.sight.account
+        return self.scope.account
 
-    def text(self, name: str, default: str = "") -> str:
+    def get_text(self, name: str, default: str = "") -> str:
+        """Return a parameter of the query, trimmed."""
         return self.query.get(name.lower(), default).strip()
 
-    def flag(self, name: str) -> bool:
-        return self.text(name).lower() in TRUE
+    def get_flag(self, name: str) -> bool:
+        """Return whether a parameter of the query is true."""
+        return self.get_text(name).lower() in TRUE_WORDS
 
-    def number(self, name: str, default: int = 0) -> int:
-        """A whole number of the query; the default for what is none."""
-        return whole(self.text(name), default)
+    def get_number(self, name: str, default: int = 0) -> int:
+        """Return an integer of the query, the default for anything else."""
+        return parse_integer(self.get_text(name), default)
 
-    def word(self, name: str, allowed: tuple[str, ...], default: str = "", required: bool = False) -> str:
-        """One of a few words, whatever its case. Raises Failure (400) for another one."""
-        given = self.text(name).lower()
-        if not given and not required:
+    def get_choice(self, name: str, allowed: tuple[str, ...], default: str = "", required: bool = False) -> str:
+        """Return one of a few words, in lower case. Raises Failure (400) for another one."""
+        value = self.get_text(name).lower()
+        if not value and not required:
             return default
-        if given not in allowed:
-            raise invalid(name, f"{name} must be one of {', '.join(word for word in allowed if word)}.", given)
-        return given
+        if value not in allowed:
+            raise invalid(name, f"{name} must be one of {', '.join(word for word in allowed if word)}.", value)
+        return value
 
-    def page(self) -> tuple[int, int]:
-        """(offset, limit); 20 rows when not said, at most 1000."""
-        offset, limit = self.number("offset"), self.number("limit", 20)
-        return max(0, min(offset, 10_000_000)), max(1, min(limit, MOST)) if limit else 20
+    def get_page(self) -> tuple[int, int]:
+        """Return (offset, limit): by default 20 rows, at most MAX_LIMIT."""
+        offset, limit = self.get_number("offset"), self.get_number("limit", 20)
+        return max(0, min(offset, 10_000_000)), max(1, min(limit, MAX_LIMIT)) if limit else 20
 
-    def moment(self, name: str) -> datetime | None:
-        """yyyyMMdd, with or without time; None without one. Raises Failure (400)."""
-        given = self.text(name)
-        return read_moment(given, name) if given else None
+    def get_time(self, name: str) -> datetime | None:
+        """Return a time written yyyyMMdd or yyyyMMddHHmmss; None without one. Raises Failure (400)."""
+        value = self.get_text(name)
+        return parse_time(value, name) if value else None
 
-    def only_master(self) -> None:
-        """Plan, guests, lists, conversions and tags are the master key's. Raises Failure (403)."""
-        if not self.sight.master:
+    def require_manager(self) -> None:
+        """Raise Failure (403) unless the key is a team member's: plan, guests, lists, conversions and tags need it."""
+        if not self.scope.can_manage:
             raise Failure(403, "This operation needs the master key.", "0403")
 
 
-def read_moment(text: str, name: str) -> datetime:
-    found = DAY.match(text.strip())
+def parse_time(text: str, name: str) -> datetime:
+    """Parse yyyyMMdd or yyyyMMddHHmmss as UTC. Raises Failure (400)."""
+    match = DAY.match(text.strip())
     try:
-        if found is None:
+        if match is None:
             raise ValueError
-        parts = [int(part) for part in found.groups() if part]
+        parts = [int(part) for part in match.groups() if part]
         return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
     except ValueError:
         raise invalid(name, f"{name} is written yyyyMMdd or yyyyMMddHHmmss.", text) from None
 
 
-def whole(value: Any, default: int = 0) -> int:
-    """A whole number from a number or text; the default for anything else."""
+def parse_integer(value: Any, default: int = 0) -> int:
+    """Parse an integer from a number or text; the default for anything else."""
     try:
         number = int(str(value).strip())
     except (TypeError, ValueError):
@@ -102,26 +105,27 @@ def whole(value: Any, default: int = 0) -> int:
     return number if abs(number) < 2**63 else default
 
 
-def truth(value: Any) -> bool:
-    """true, "true", 1, "1"."""
-    return str(value).strip().lower() in TRUE
+def parse_boolean(value: Any) -> bool:
+    """Parse true, "true", 1, "1", "yes" and "on" as True."""
+    return str(value).strip().lower() in TRUE_WORDS
 
 
-def lowered(value: Any, depth: int = 0) -> Any:
-    """JSON with all member names in lower case. Raises Failure (400) for more than MAX_DEPTH levels."""
+def lower_names(value: Any, depth: int = 0) -> Any:
+    """Lower all member names of JSON. Raises Failure (400) for more than MAX_DEPTH levels."""
     if depth > MAX_DEPTH:
-        raise too_deep()
+        raise build_depth_failure()
     if isinstance(value, dict):
-        return {str(name).lower(): lowered(one, depth + 1) for name, one in value.items()}
-    return [lowered(one, depth + 1) for one in value] if isinstance(value, list) else value
+        return {str(name).lower(): lower_names(item, depth + 1) for name, item in value.items()}
+    return [lower_names(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
-def too_deep() -> Failure:
+def build_depth_failure() -> Failure:
+    """Build the error for a body that is nested too deeply."""
     return Failure(400, f"The body is nested more than {MAX_DEPTH} levels deep.", "0400")
 
 
 def read_body(request: HttpRequest) -> dict[str, Any]:
-    """The body as an object: JSON or XML whatever the content type says, else a form. Raises Failure (400, 413)."""
+    """Read the body as an object: JSON or XML whatever the content type is, else a form. Raises Failure (400, 413)."""
     try:
         raw = request.body.removeprefix(codecs.BOM_UTF8).strip()
     except RequestDataTooBig:
@@ -139,28 +143,28 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """Parse a JSON object; a bare list stands for the items of a batch. Raises Failure (400)."""
+    """Parse a JSON object; a bare list becomes the items of a batch. Raises Failure (400)."""
     try:
-        found = lowered(orjson.loads(raw))
+        data = lower_names(orjson.loads(raw))
     except orjson.JSONDecodeError:
         raise Failure(400, "The body is not valid JSON.", "0400") from None
-    return found if isinstance(found, dict) else {"list": found, "entities": found, "patchrequests": found}
+    return data if isinstance(data, dict) else {"list": data, "entities": data, "patchrequests": data}
 
 
 def read_xml(raw: bytes) -> dict[str, Any]:
-    """`<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` as nested objects. Raises Failure (400)."""
+    """Parse `<Datapoint><tags><Tag>…</Tag></tags></Datapoint>` into nested objects. Raises Failure (400)."""
     try:
-        found = of_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
+        data = convert_element(defusedxml.ElementTree.fromstring(raw, forbid_dtd=True))
     except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError):
         raise Failure(400, "The body is not valid XML without a document type.", "0400") from None
-    return found if isinstance(found, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
-def of_element(element: ElementTree.Element, depth: int = 0) -> Any:
-    """An element's text, its members, or its items where several have one name."""
+def convert_element(element: ElementTree.Element, depth: int = 0) -> Any:
+    """Convert an element to its text, its members, or its items if several have one name."""
     if depth > MAX_DEPTH:
-        raise too_deep()
-    members = [(child.tag.rpartition("}")[2].lower(), of_element(child, depth + 1)) for child in element]
+        raise build_depth_failure()
+    members = [(child.tag.rpartition("}")[2].lower(), convert_element(child, depth + 1)) for child in element]
     if not members:
         return (element.text or "").strip()
     names = {name for name, _ in members}
@@ -168,8 +172,8 @@ def of_element(element: ElementTree.Element, depth: int = 0) -> Any:
 
 
 def read_form(text: str) -> dict[str, Any]:
-    """`typeTL[url]=…&tags[]=a`: a form body as nested objects. Raises Failure (400)."""
-    found: dict[str, Any] = {}
+    """Parse a form such as `typeTL[url]=…&tags[]=a` into nested objects. Raises Failure (400)."""
+    fields: dict[str, Any] = {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -177,36 +181,36 @@ def read_form(text: str) -> dict[str, Any]:
     for name, value in pairs:
         parts = [part for part in re.split(r"[\[\].]+", name.lower()) if part]
         if len(parts) > MAX_DEPTH:
-            raise too_deep()
+            raise build_depth_failure()
         if parts:
-            set_field(found, parts, value, many=name.endswith("[]"))
-    return found
+            set_field(fields, parts, value, many=name.endswith("[]"))
+    return fields
 
 
-def set_field(found: dict[str, Any], parts: list[str], value: str, *, many: bool) -> None:
+def set_field(fields: dict[str, Any], parts: list[str], value: str, *, many: bool) -> None:
     """Set a form field at its path in nested objects; `many`: append to a list there."""
-    place = found
+    target = fields
     for part in parts[:-1]:
-        inner = place.setdefault(part, {})
-        place = inner if isinstance(inner, dict) else {}
+        inner = target.setdefault(part, {})
+        target = inner if isinstance(inner, dict) else {}
     if not many:
-        place[parts[-1]] = value
+        target[parts[-1]] = value
         return
-    values = place.setdefault(parts[-1], [])
+    values = target.setdefault(parts[-1], [])
     if isinstance(values, list):
         values.append(value)
 
 
-def membership_of(key: str) -> Membership:
-    """Whose key it is: a member's own, or the account's, which acts as its owner. Raises Failure (401)."""
-    found = bearer_of(key.upper()) if GUID.match(key) else None
-    if found is None:
+def find_membership(key: str) -> Membership:
+    """Find the membership of a key: a member's own, or the account's, which acts as its owner. Raises Failure (401)."""
+    bearer = bearer_of(key.upper()) if GUID.match(key) else None
+    if bearer is None:
         raise Failure(401, "The key is missing or unknown. Send it as X-Clickmeter-Authkey.", "0401")
-    return found.membership
+    return bearer.membership
 
 
-def call_of(request: HttpRequest, now: datetime) -> Call:
-    """Understand a request. Raises Failure (400, 401, 403)."""
+def parse_request(request: HttpRequest, now: datetime) -> ApiRequest:
+    """Parse and authenticate a request. Raises Failure (400, 401, 413)."""
     try:
         query = {name.lower(): value for name, value in request.GET.items() if isinstance(value, str)}
     except TooManyFieldsSent:
@@ -214,6 +218,6 @@ def call_of(request: HttpRequest, now: datetime) -> Call:
     key = request.headers.get("X-Clickmeter-Authkey", "").strip() or query.get("authkey", "").strip()
     if not key:
         raise Failure(401, "The key is missing. Send it as X-Clickmeter-Authkey.", "0401")
-    found = membership_of(key)
+    membership = find_membership(key)
     clean = {name: value.replace("\x00", "") for name, value in query.items()}
-    return Call(sight(found), now, clean, read_body(request))
+    return ApiRequest(build_link_scope(membership), now, clean, read_body(request))

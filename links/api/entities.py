@@ -1,4 +1,4 @@
-"""Lists, counts and single rows of what a caller may see: one way for all kinds of entity."""
+"""Selectors of the API: lists, counts and single rows within the caller's scope."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from links.api import wire
-from links.api.call import Call
-from links.api.errors import forbidden, invalid, missing
+from links.api.call import ApiRequest
+from links.api.errors import forbidden, invalid, not_found
 from links.models import Conversion, Datapoint, Domain, Group, Kind, Script, Status, Tag
 
 Json = dict[str, Any]
-MAX_SEARCH = 500  # characters: longer ones, and very many parts, are more than a database compares
+MAX_SEARCH = 500  # characters; databases reject longer patterns
 MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
 DATAPOINT_STATUS = {
@@ -26,23 +26,23 @@ SORTS = {
 }  # fmt: skip
 
 
-def created_between(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
-    after, before = call.moment("createdAfter"), call.moment("createdBefore")
+def filter_by_creation(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
+    after, before = request.get_time("createdAfter"), request.get_time("createdBefore")
     if after:
         rows = rows.filter(created__gte=after)
     return rows.filter(created__lte=before) if before else rows
 
 
-def search_text(call: Call) -> str:
-    """What `textSearch` looks for. Raises Failure (400) for more than anything is called."""
-    text = call.text("textSearch")
+def parse_search(request: ApiRequest) -> str:
+    """Parse `textSearch`. Raises Failure (400) for a text that is too long."""
+    text = request.get_text("textSearch")
     if len(text) > MAX_SEARCH:
         raise invalid("textSearch", f"textSearch has at most {MAX_SEARCH} characters.", text[:60])
     return text
 
 
-def patterned(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
-    """A name with `*` for anything, whatever the case; without a star it is the whole name. Raises Failure (400)."""
+def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[Any]:
+    """Filter by a name with `*` as wildcard, ignoring case; without `*` the full name. Raises Failure (400)."""
     if not text:
         return rows
     if len(text) > MAX_SEARCH or text.count("*") > MAX_STARS:
@@ -56,9 +56,9 @@ def patterned(rows: QuerySet[Any], text: str, field: str = "name") -> QuerySet[A
     return rows
 
 
-def tagged(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
-    """`tags=` (or `tag=`): numbers or names with commas; rows that carry one of them."""
-    words = [word.strip() for word in (call.text("tags") or call.text("tag")).split(",") if word.strip()]
+def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
+    """Filter by `tags=` (or `tag=`), ids or names separated by commas: rows that carry one of them."""
+    words = [word.strip() for word in (request.get_text("tags") or request.get_text("tag")).split(",") if word.strip()]
     if not words:
         return rows
     if len(words) > MAX_WORDS or max(map(len, words)) > MAX_SEARCH:
@@ -68,142 +68,144 @@ def tagged(rows: QuerySet[Any], call: Call) -> QuerySet[Any]:
         wanted |= Q(name__iexact=word)
         if word.isdecimal() and len(word) < 19:
             wanted |= Q(pk=int(word))
-    return rows.filter(tags__in=call.sight.tags().filter(wanted)).distinct()
+    return rows.filter(tags__in=request.scope.tags().filter(wanted)).distinct()
 
 
-def datapoints(call: Call, rows: QuerySet[Datapoint] | None = None) -> QuerySet[Datapoint]:
-    """The links and pixels a list or count is about."""
-    rows = call.sight.datapoints() if rows is None else rows
-    kind = call.word("type", ("", "tp", "tl"))
+def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint] | None = None) -> QuerySet[Datapoint]:
+    """Filter the links and pixels of a list or count by the request's parameters."""
+    rows = request.scope.datapoints() if rows is None else rows
+    kind = request.get_choice("type", ("", "tp", "tl"))
     if kind:
         rows = rows.filter(kind=Kind.PIXEL if kind == "tp" else Kind.LINK)
-    status = call.word("status", STATUSES)
+    status = request.get_choice("status", STATUSES)
     if status in DATAPOINT_STATUS:
         rows = rows.filter(status=DATAPOINT_STATUS[status])
-    if call.flag("onlyFavorites") or call.flag("favourite"):
+    if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
-    if search := search_text(call):
+    if search := parse_search(request):
         rows = rows.filter(
             Q(alias__icontains=search)
             | Q(title__icontains=search)
             | Q(url__icontains=search)
             | Q(notes__icontains=search)
         )
-    return created_between(tagged(patterned(rows, call.text("name"), "alias"), call), call)
+    return filter_by_creation(
+        filter_by_tags(filter_by_pattern(rows, request.get_text("name"), "alias"), request), request
+    )
 
 
-def in_order(call: Call, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
-    """By the column asked for, else by number."""
-    sign = "-" if call.word("sortDirection", ("", "asc", "desc")) == "desc" else ""
-    return rows.order_by(f"{sign}{SORTS.get(call.text('sortBy').lower(), 'pk')}", "pk")
+def order_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet[Datapoint]:
+    """Order links by `sortBy`, by default by id."""
+    sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
+    return rows.order_by(f"{sign}{SORTS.get(request.get_text('sortBy').lower(), 'pk')}", "pk")
 
 
-def groups(call: Call, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
-    rows = call.sight.all_groups(write=call.flag("write")) if rows is None else rows
-    rows = alive(call, rows)
-    if call.flag("onlyFavorites") or call.flag("favourite"):
+def filter_groups(request: ApiRequest, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
+    rows = request.scope.all_groups(write=request.get_flag("write")) if rows is None else rows
+    rows = filter_by_deletion(request, rows)
+    if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
-    if search := search_text(call):
+    if search := parse_search(request):
         rows = rows.filter(Q(name__icontains=search) | Q(notes__icontains=search))
-    return created_between(tagged(patterned(rows, call.text("name")), call), call)
+    return filter_by_creation(filter_by_tags(filter_by_pattern(rows, request.get_text("name")), request), request)
 
 
-def alive(call: Call, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """`status=` of what can only be there or deleted."""
-    status = call.word("status", STATUSES)
+def filter_by_deletion(request: ApiRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Filter by `status=` rows that can only exist or be deleted."""
+    status = request.get_choice("status", STATUSES)
     if status == "deleted":
         return rows.exclude(deleted=None)
     return rows.filter(deleted=None) if status in ("active", "paused", "spam") else rows
 
 
-def conversions(call: Call) -> QuerySet[Conversion]:
-    rows = alive(call, call.sight.conversions())
-    if search := search_text(call):
+def filter_conversions(request: ApiRequest) -> QuerySet[Conversion]:
+    rows = filter_by_deletion(request, request.scope.conversions())
+    if search := parse_search(request):
         rows = rows.filter(Q(name__icontains=search) | Q(description__icontains=search))
-    return created_between(patterned(rows, call.text("name")), call)
+    return filter_by_creation(filter_by_pattern(rows, request.get_text("name")), request)
 
 
-def describe_each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
-    """Turn a function for one row into one for a list of rows; for descriptions that need no query."""
+def serialize_each(describe: Callable[[Any], Json]) -> Callable[[list[Any]], list[Json]]:
+    """Build a serializer of a list from one of a row, for rows whose serialization needs no query."""
     return lambda rows: [describe(row) for row in rows]
 
 
-def listed(
-    call: Call,
+def list_page(
+    request: ApiRequest,
     rows: QuerySet[Any],
     kind: str,
-    whole: Callable[[list[Any]], list[Json]],
+    serialize: Callable[[list[Any]], list[Json]],
     order: tuple[str, ...] = ("pk",),
 ) -> Json:
-    """{entities: […]} of one page: references, or whole objects with `_expand=true`.
+    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`.
 
-    `whole` describes all rows of the page together, so that the number of queries does not grow with the rows.
+    `serialize` gets all rows of the page, so that the number of queries does not grow with the rows.
     """
-    offset, limit = call.page()
+    offset, limit = request.get_page()
     rows = rows.order_by(*order) if order else rows
     page = list(rows[offset : offset + limit])
-    if call.flag("_expand"):
-        described = zip(page, whole(page), strict=True)
-        return {"entities": [found | {"uri": f"/{kind}/{row.pk}"} for row, found in described]}
-    return {"entities": [wire.uri(kind, row.pk) for row in page]}
+    if request.get_flag("_expand"):
+        described = zip(page, serialize(page), strict=True)
+        return {"entities": [row_data | {"uri": f"/{kind}/{row.pk}"} for row, row_data in described]}
+    return {"entities": [wire.build_reference(kind, row.pk) for row in page]}
 
 
-def counted(rows: QuerySet[Any]) -> Json:
+def count_rows(rows: QuerySet[Any]) -> Json:
     return {"count": rows.count()}
 
 
-def datapoint(call: Call, number: int, write: bool = False) -> Datapoint:
-    """One link or pixel. Raises Failure: 404 for one the caller may not see, 403 for one it may only see."""
-    row = call.sight.datapoints().filter(pk=number).first()
+def find_datapoint(request: ApiRequest, number: int, write: bool = False) -> Datapoint:
+    """Find a link or pixel. Raises Failure: 404 outside the caller's scope, 403 without the right to write."""
+    row = request.scope.datapoints().filter(pk=number).first()
     if row is None:
-        raise missing("datapoint")
-    if write and not call.sight.may_write(row):
+        raise not_found("datapoint")
+    if write and not request.scope.may_write(row):
         raise forbidden()
     return row
 
 
-def group(call: Call, number: int, write: bool = False) -> Group:
-    row = call.sight.all_groups().filter(pk=number).first()
+def find_group(request: ApiRequest, number: int, write: bool = False) -> Group:
+    row = request.scope.all_groups().filter(pk=number).first()
     if row is None:
-        raise missing("group")
-    if write and not call.sight.may_write(row):
+        raise not_found("group")
+    if write and not request.scope.may_write(row):
         raise forbidden()
     return row
 
 
-def conversion(call: Call, number: int, write: bool = False) -> Conversion:
-    row = call.sight.conversions().filter(pk=number).first()
+def find_conversion(request: ApiRequest, number: int, write: bool = False) -> Conversion:
+    row = request.scope.conversions().filter(pk=number).first()
     if row is None:
-        raise missing("conversion")
+        raise not_found("conversion")
     if write:
-        call.only_master()
+        request.require_manager()
     return row
 
 
-def tag(call: Call, number: int, write: bool = False) -> Tag:
-    row = call.sight.tags().filter(pk=number).first()
+def find_tag(request: ApiRequest, number: int, write: bool = False) -> Tag:
+    row = request.scope.tags().filter(pk=number).first()
     if row is None:
-        raise missing("tag")
+        raise not_found("tag")
     if write:
-        call.only_master()
+        request.require_manager()
     return row
 
 
-def domain(call: Call, number: int, write: bool = False) -> Domain:
-    row = call.sight.domains().filter(pk=number).first()
+def find_domain(request: ApiRequest, number: int, write: bool = False) -> Domain:
+    row = request.scope.domains().filter(pk=number).first()
     if row is None:
-        raise missing("domain")
+        raise not_found("domain")
     if write:
-        call.only_master()
+        request.require_manager()
         if row.account_id is None:
             raise forbidden()
     return row
 
 
-def script(call: Call, number: int, write: bool = False) -> Script:
-    row = call.sight.scripts().filter(pk=number).first()
+def find_script(request: ApiRequest, number: int, write: bool = False) -> Script:
+    row = request.scope.scripts().filter(pk=number).first()
     if row is None:
-        raise missing("retargeting script")
+        raise not_found("retargeting script")
     if write:
-        call.only_master()
+        request.require_manager()
     return row

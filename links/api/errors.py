@@ -1,4 +1,4 @@
-"""Failures as the old server told them: one body for what went wrong, a list for what was wrong in the request."""
+"""Errors in ClickMeter's format: one body for a failure, a list for the errors in a request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-# Our fields, as the members of its entities are called in errors
-PROPERTIES = {
+# Our fields -> the names of ClickMeter's members in errors
+PROPERTY_NAMES = {
     "alias": "Name", "name": "Name", "url": "Url", "first_url": "FirstUrl", "group": "GroupId", "domain": "DomainId",
     "go_domain": "GoDomainId", "id": "Id", "tags": "Tags", "mode": "DestinationMode", "type": "Type", "kind": "Type",
     "redirect_type": "RedirectType", "weighted": "WeightedDestinationItems", "random": "RandomDestinationItems",
@@ -22,7 +22,7 @@ PROPERTIES = {
 
 
 class Failure(Exception):
-    """An answer that is not 200. With `errors` the body is their list."""
+    """A response that is not 200. With `errors` the body is their list."""
 
     def __init__(self, status: int, message: str, code: str = "", errors: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)
@@ -35,33 +35,36 @@ class Failure(Exception):
         return {"errorCode": self.code, "httpErrorCode": self.status, "message": self.message}
 
 
-def missing(what: str = "entity") -> Failure:
+def not_found(what: str = "entity") -> Failure:
+    """Build the 404 for something that does not exist in the caller's scope."""
     return Failure(404, f"Specified {what} does not exist.", "0404")
 
 
 def forbidden() -> Failure:
+    """Build the 403 for an operation that the caller's rights do not cover."""
     return Failure(403, "You have no permission for this operation.", "0403")
 
 
 def invalid(name: str, message: str, value: Any = None) -> Failure:
-    """A parameter that cannot be understood."""
+    """Build the error for a parameter that cannot be parsed."""
     row: dict[str, Any] = {"property": name[:1].upper() + name[1:], "errorMessage": message, "code": "0010"}
     if value not in (None, ""):
         row["errorValue"] = value
     return Failure(400, message, "0010", [row])
 
 
-def rows_of(error: ValidationError) -> list[dict[str, Any]]:
-    """A refused write as the list of its errors."""
+def list_errors(error: ValidationError) -> list[dict[str, Any]]:
+    """List the errors of a ValidationError in ClickMeter's format."""
     if not hasattr(error, "error_dict"):
         return [{"property": "", "errorMessage": " ".join(error.messages), "code": "0010"}]
     rows = []
     for field, messages in error.message_dict.items():
         for message in messages:
             code = "0013" if "does not exist" in message else "0010"
-            rows.append({"property": PROPERTIES.get(field, field), "errorMessage": message, "code": code})
+            rows.append({"property": PROPERTY_NAMES.get(field, field), "errorMessage": message, "code": code})
     return rows
 
 
-def refused(error: ValidationError) -> Failure:
-    return Failure(400, "The request is not valid.", "0010", rows_of(error))
+def build_validation_failure(error: ValidationError) -> Failure:
+    """Build the 400 for a write that a service rejected."""
+    return Failure(400, "The request is not valid.", "0010", list_errors(error))

@@ -1,4 +1,4 @@
-"""Hosts that speak only ClickMeter: every name that begins with `apiv2.`, and those the operator listed."""
+"""Hosts that serve only the ClickMeter API: names that begin with `apiv2.`, and those listed by the operator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.host_names import host_name
 
 
 class ClickmeterHosts:
-    """Middleware: on such a host the API's addresses are the only ones."""
+    """Middleware that serves only the API's URLs on such a host."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

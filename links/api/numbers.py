@@ -1,4 +1,4 @@
-"""Aggregates, lists by time and summaries: each only translates into the engine's questions."""
+"""Aggregates, lists by time and summaries, translated into queries of the engine."""
 
 from __future__ import annotations
 
@@ -11,172 +11,177 @@ from django.db.models import QuerySet
 
 from links import stats
 from links.api import entities, wire
-from links.api.call import Call
+from links.api.call import ApiRequest
 from links.api.errors import Failure
-from links.api.frames import date14, period_of
+from links.api.frames import format_time, parse_period
 from reports.engine import Period
 
 Json = dict[str, Any]
 NEVER = "00010101000000"
-FILTERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorites", "textsearch")
+FILTER_PARAMETERS = ("type", "status", "tag", "tags", "favourite", "onlyfavorites", "textsearch")
 
 
 # -- what is asked about ------------------------------------------------------------------------------------------
 
 
-def about_datapoints(call: Call) -> stats.Where:
-    """A filter for the links the caller sees, narrowed by type, status, tag and favourite where these are given."""
-    where = stats.seen_by(call.sight)
-    if not any(call.query.get(name) for name in FILTERS):
+def build_datapoint_filter(request: ApiRequest) -> stats.Where:
+    """Build a filter for the links in the caller's scope, narrowed by type, status, tag and favourite if these are
+    sent."""
+    where = stats.build_scope_filter(request.scope)
+    if not any(request.query.get(name) for name in FILTER_PARAMETERS):
         return where
-    return [*where, chosen_rows("link", entities.datapoints(call), "links")]
+    return [*where, build_rows_filter("link", entities.filter_datapoints(request), "links")]
 
 
-def about_groups(call: Call) -> stats.Where:
-    where = stats.seen_by(call.sight)
-    if not any(call.query.get(name) for name in FILTERS):
+def build_group_filter(request: ApiRequest) -> stats.Where:
+    """Build a filter for the groups in the caller's scope, narrowed as by `build_datapoint_filter`."""
+    where = stats.build_scope_filter(request.scope)
+    if not any(request.query.get(name) for name in FILTER_PARAMETERS):
         return where
-    return [*where, chosen_rows("link_group", entities.groups(call), "groups")]
+    return [*where, build_rows_filter("link_group", entities.filter_groups(request), "groups")]
 
 
-def chosen_rows(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
-    """A filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
-    numbers = list(rows.values_list("pk", flat=True)[: stats.MAX_CHOSEN + 1])
-    if len(numbers) > stats.MAX_CHOSEN:
-        sentence = f"This selects more than {stats.MAX_CHOSEN:,} {what}; narrow it by type, status, tag or favourite."
+def build_rows_filter(dimension: str, rows: QuerySet[Any], what: str) -> stats.Row:
+    """Build a filter for exactly these rows. Raises Failure (400) for more rows than one query can name."""
+    numbers = list(rows.values_list("pk", flat=True)[: stats.MAX_FILTER_VALUES + 1])
+    if len(numbers) > stats.MAX_FILTER_VALUES:
+        sentence = (
+            f"This selects more than {stats.MAX_FILTER_VALUES:,} {what}; narrow it by type, status, tag or favourite."
+        )
         raise Failure(400, sentence, "0010")
-    return stats.one(dimension, *(numbers or ["none"]))  # a word no number equals: nothing matches
+    return stats.is_any_of(dimension, *(numbers or ["none"]))  # no id equals this text, so nothing matches
 
 
 # -- a row of numbers ---------------------------------------------------------------------------------------------
 
 
-def result(call: Call, row: stats.Row) -> Json:
-    """The engine's counts under the old names; what is zero is left out, what a guest must not see too."""
-    hidden = call.sight.option
-    found: Json = {
+def serialize_counts(request: ApiRequest, row: stats.Row) -> Json:
+    """Serialize counts under ClickMeter's names, without zeros and without what is hidden from a guest."""
+    hidden = request.scope.get_option
+    result: Json = {
         "totalClicks": row["clicks"], "uniqueClicks": row["unique_clicks"], "totalViews": row["pixel_views"],
         "uniqueViews": row["unique_pixel_views"], "spiderHitsCount": row["spider_hits"],
     }  # fmt: skip
     if not hidden("conversionOptions", "hideCount"):
-        found |= {"convertedClicks": row["converted_clicks"], "uniqueConversions": row["unique_link_conversions"]}
+        result |= {"convertedClicks": row["converted_clicks"], "uniqueConversions": row["unique_link_conversions"]}
     if not hidden("conversionOptions", "hideValue"):
         scale = (hidden("conversionOptions", "percentValue") or 100) / 100
-        found["conversionsValue"] = round(float(row["conversion_value"]) * scale, 4)
+        result["conversionsValue"] = round(float(row["conversion_value"]) * scale, 4)
     if not hidden("conversionOptions", "hideCost"):
-        found["conversionsCost"] = round(float(row["click_cost"]), 4)
+        result["conversionsCost"] = round(float(row["click_cost"]), 4)
     if not hidden("conversionOptions", "hideComCost"):
         scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
-        found["commissionsCost"] = round(float(row["commission_cost"]) * scale, 4)
+        result["commissionsCost"] = round(float(row["commission_cost"]) * scale, 4)
     if row["last_hit"]:
-        found["lastHitDate"] = date14(datetime.fromtimestamp(row["last_hit"], UTC))
-    return wire.lean(**found)
+        result["lastHitDate"] = format_time(datetime.fromtimestamp(row["last_hit"], UTC))
+    return wire.omit_empty(**result)
 
 
-def aggregated(call: Call, where: stats.Where) -> Json:
-    """The counts of the time frame; by hour too where one day is asked for by the hour."""
-    period = period_of(call)
-    found = result(call, stats.totals(call.account, period, where, call.now))
-    if call.flag("hourly") and call.text("timeFrame").lower() in ("today", "yesterday"):
-        rows = stats.by(call.account, "hour_of_day", period, where, call.now)
-        found["hourlyBreakDown"] = {str(row["hour_of_day"]): result(call, row) for row in rows}
-    return found
+def aggregate(request: ApiRequest, where: stats.Where) -> Json:
+    """Aggregate the time frame, also by hour if `hourly` is set for a single day."""
+    period = parse_period(request)
+    result = serialize_counts(request, stats.query_totals(request.account, period, where, request.now))
+    if request.get_flag("hourly") and request.get_text("timeFrame").lower() in ("today", "yesterday"):
+        rows = stats.query_by_dimension(request.account, "hour_of_day", period, where, request.now)
+        result["hourlyBreakDown"] = {str(row["hour_of_day"]): serialize_counts(request, row) for row in rows}
+    return result
 
 
-def with_entity(call: Call, number: int, data: Json, where: stats.Where) -> Json:
-    """The counts of one entity, with what it is."""
-    found = aggregated(call, where)
+def aggregate_entity(request: ApiRequest, number: int, data: Json, where: stats.Where) -> Json:
+    """Aggregate one entity, with its summary."""
+    counts = aggregate(request, where)
     head: Json = {"entityId": str(number), "entityData": data}
-    return head | found | ({} if found else {"activityDay": NEVER})
+    return head | counts | ({} if counts else {"activityDay": NEVER})
 
 
-def by_time(call: Call, where: stats.Where) -> Json:
-    """{rows}: the counts of each day, week or month."""
-    unit = call.word("groupBy", ("", "day", "week", "month", "deleted", "active"), "day")
+def aggregate_by_time(request: ApiRequest, where: stats.Where) -> Json:
+    """Aggregate by day, week or month: {rows}."""
+    unit = request.get_choice("groupBy", ("", "day", "week", "month", "deleted", "active"), "day")
     unit = unit if unit in ("week", "month") else "day"
-    period = period_of(call)
-    rows = stats.by(call.account, unit, period, where, call.now, limit=4000)
-    return {"rows": [bucket(call, row, unit, period) for row in rows]}
+    period = parse_period(request)
+    rows = stats.query_by_dimension(request.account, unit, period, where, request.now, limit=4000)
+    return {"rows": [serialize_bucket(request, row, unit, period) for row in rows]}
 
 
-def bucket(call: Call, row: stats.Row, unit: str, period: Period) -> Json:
-    zone = ZoneInfo(call.account.timezone)
+def serialize_bucket(request: ApiRequest, row: stats.Row, unit: str, period: Period) -> Json:
+    """Serialize the counts of one day, week or month."""
+    zone = ZoneInfo(request.account.timezone)
     first = date.fromisoformat(row[unit] if unit != "month" else f"{row[unit]}-01")
-    last = {"day": first, "week": first + timedelta(days=6), "month": next_month(first) - timedelta(days=1)}[unit]
-    found: Json = {"activityDay": f"{first:%Y%m%d}000000"}
+    last = {"day": first, "week": first + timedelta(days=6), "month": first_of_next_month(first) - timedelta(days=1)}[
+        unit
+    ]
+    result: Json = {"activityDay": f"{first:%Y%m%d}000000"}
     if unit != "day":
         start = max(first, period.start.astimezone(zone).date())
-        found |= {"fromDay": f"{start:%Y%m%d}000000", "toDay": f"{last:%Y%m%d}000000"}
-    return found | result(call, row)
+        result |= {"fromDay": f"{start:%Y%m%d}000000", "toDay": f"{last:%Y%m%d}000000"}
+    return result | serialize_counts(request, row)
 
 
-def next_month(day: date) -> date:
+def first_of_next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def all_aggregated(call: Call) -> Json:
-    return aggregated(call, about_datapoints(call))
+def all_by_time(request: ApiRequest) -> Json:
+    return aggregate_by_time(request, stats.build_scope_filter(request.scope))
 
 
-def all_by_time(call: Call) -> Json:
-    return by_time(call, stats.seen_by(call.sight))
+def datapoints_aggregated(request: ApiRequest) -> Json:
+    return aggregate(request, build_datapoint_filter(request))
 
 
-def datapoints_aggregated(call: Call) -> Json:
-    return aggregated(call, about_datapoints(call))
+def datapoints_by_time(request: ApiRequest) -> Json:
+    return aggregate_by_time(request, build_datapoint_filter(request))
 
 
-def datapoints_by_time(call: Call) -> Json:
-    return by_time(call, about_datapoints(call))
+def groups_aggregated(request: ApiRequest) -> Json:
+    return aggregate(request, build_group_filter(request))
 
 
-def groups_aggregated(call: Call) -> Json:
-    return aggregated(call, about_groups(call))
+def groups_by_time(request: ApiRequest) -> Json:
+    return aggregate_by_time(request, build_group_filter(request))
 
 
-def groups_by_time(call: Call) -> Json:
-    return by_time(call, about_groups(call))
+def datapoint_aggregated(request: ApiRequest, id: int) -> Json:
+    row = entities.find_datapoint(request, id)
+    return aggregate_entity(request, id, wire.summarize_datapoints([row])[0], [stats.is_any_of("link", id)])
 
 
-def datapoint_aggregated(call: Call, id: int) -> Json:
-    row = entities.datapoint(call, id)
-    return with_entity(call, id, wire.datapoints_data([row])[0], [stats.one("link", id)])
+def datapoint_by_time(request: ApiRequest, id: int) -> Json:
+    entities.find_datapoint(request, id)
+    return aggregate_by_time(request, [stats.is_any_of("link", id)])
 
 
-def datapoint_by_time(call: Call, id: int) -> Json:
-    entities.datapoint(call, id)
-    return by_time(call, [stats.one("link", id)])
+def group_aggregated(request: ApiRequest, id: int) -> Json:
+    row = entities.find_group(request, id)
+    return aggregate_entity(request, id, wire.summarize_groups([row])[0], [stats.is_any_of("link_group", id)])
 
 
-def group_aggregated(call: Call, id: int) -> Json:
-    row = entities.group(call, id)
-    return with_entity(call, id, wire.groups_data([row])[0], [stats.one("link_group", id)])
+def group_by_time(request: ApiRequest, id: int) -> Json:
+    entities.find_group(request, id)
+    return aggregate_by_time(request, [stats.is_any_of("link_group", id)])
 
 
-def group_by_time(call: Call, id: int) -> Json:
-    entities.group(call, id)
-    return by_time(call, [stats.one("link_group", id)])
+def conversion_aggregated(request: ApiRequest, conversionId: int) -> Json:
+    row = entities.find_conversion(request, conversionId)
+    where = [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", conversionId)]
+    return aggregate_entity(request, conversionId, wire.summarize_conversion(row), where)
 
 
-def conversion_aggregated(call: Call, conversionId: int) -> Json:
-    row = entities.conversion(call, conversionId)
-    where = [*stats.seen_by(call.sight), stats.one("link_conversion", conversionId)]
-    return with_entity(call, conversionId, wire.conversion_data(row), where)
+def conversion_by_time(request: ApiRequest, conversionId: int) -> Json:
+    entities.find_conversion(request, conversionId)
+    return aggregate_by_time(
+        request, [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", conversionId)]
+    )
 
 
-def conversion_by_time(call: Call, conversionId: int) -> Json:
-    entities.conversion(call, conversionId)
-    return by_time(call, [*stats.seen_by(call.sight), stats.one("link_conversion", conversionId)])
-
-
-def conversions_by_time(call: Call) -> Json:
-    chosen = chosen_rows("link_conversion", entities.conversions(call), "conversions")
-    return by_time(call, [*stats.seen_by(call.sight), chosen])
+def conversions_by_time(request: ApiRequest) -> Json:
+    chosen = build_rows_filter("link_conversion", entities.filter_conversions(request), "conversions")
+    return aggregate_by_time(request, [*stats.build_scope_filter(request.scope), chosen])
 
 
 # -- summaries ----------------------------------------------------------------------------------------------------
 
-SORTED_BY = {
+SORT_METRICS = {
     "totalclicks": "clicks", "uniqueclicks": "unique_clicks", "totalviews": "pixel_views",
     "uniqueviews": "unique_pixel_views", "spiderhitscount": "spider_hits", "convertedclicks": "converted_clicks",
     "uniqueconversions": "unique_link_conversions", "conversionsvalue": "conversion_value",
@@ -184,69 +189,85 @@ SORTED_BY = {
 }  # fmt: skip
 
 
-HIDDEN_BY = {
+METRICS_BY_HIDING_OPTION = {
     "hideCount": {"converted_clicks", "unique_link_conversions"}, "hideValue": {"conversion_value"},
     "hideCost": {"click_cost"}, "hideComCost": {"commission_cost"},
 }  # fmt: skip
 
 
-def hidden_metrics(call: Call) -> set[str]:
-    """The metrics that are hidden from a guest."""
-    return set().union(*(names for name, names in HIDDEN_BY.items() if call.sight.option("conversionOptions", name)))
+def find_hidden_metrics(request: ApiRequest) -> set[str]:
+    """Find the metrics that are hidden from a guest."""
+    return set().union(
+        *(
+            names
+            for name, names in METRICS_BY_HIDING_OPTION.items()
+            if request.scope.get_option("conversionOptions", name)
+        )
+    )
 
 
-def summary(
-    call: Call, rows: QuerySet[Any], dimension: str, named: str, data: Callable[[list[Any]], list[Json]]
+def build_summary(
+    request: ApiRequest,
+    rows: QuerySet[Any],
+    dimension: str,
+    name_field: str,
+    summarize: Callable[[list[Any]], list[Json]],
 ) -> Json:
-    """{count, limit, offset, result}: the counts of every entity, by name or by one of the counts."""
-    period = period_of(call)
-    numbers = stats.by_number(call.account, dimension, period, stats.seen_by(call.sight), call.now)
-    offset, limit = call.page()
-    metric = SORTED_BY.get(call.text("sortBy").lower())
-    metric = None if metric in hidden_metrics(call) else metric  # the order would reveal hidden values
-    down = call.word("sortDirection", ("", "asc", "desc")) == "desc"
-    order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", named)]
+    """Build {count, limit, offset, result}: the counts of every entity, ordered by name or by a metric."""
+    period = parse_period(request)
+    numbers = stats.query_by_id(
+        request.account, dimension, period, stats.build_scope_filter(request.scope), request.now
+    )
+    offset, limit = request.get_page()
+    metric = SORT_METRICS.get(request.get_text("sortBy").lower())
+    metric = None if metric in find_hidden_metrics(request) else metric  # the order would reveal hidden values
+    down = request.get_choice("sortDirection", ("", "asc", "desc")) == "desc"
+    order = [(pk, str(name or "").lower()) for pk, name in rows.values_list("pk", name_field)]
     order.sort(key=lambda pair: (pair[1], pair[0]), reverse=down and metric is None)
     if metric:
         order.sort(key=lambda pair: numbers.get(pair[0], {}).get(metric, 0), reverse=down)
     page = [pk for pk, _ in order[offset : offset + limit]]
-    found = list(rows.model.objects.filter(pk__in=page))
-    described = dict(zip([row.pk for row in found], data(found), strict=True))
+    page_rows = list(rows.model.objects.filter(pk__in=page))
+    described = dict(zip([row.pk for row in page_rows], summarize(page_rows), strict=True))
     entries = []
     for pk in page:
-        counts = result(call, numbers[pk]) if pk in numbers else {}
-        head = {"entityId": str(pk), "entityData": described[pk], "activityDay": date14(call.now)}
+        counts = serialize_counts(request, numbers[pk]) if pk in numbers else {}
+        head = {"entityId": str(pk), "entityData": described[pk], "activityDay": format_time(request.now)}
         entries.append(head | counts)
     return {"count": len(order), "limit": limit, "offset": offset, "result": entries}
 
 
-def summary_datapoints(call: Call) -> Json:
-    rows = entities.datapoints(call)
-    if number := call.number("groupId"):
+def summary_datapoints(request: ApiRequest) -> Json:
+    rows = entities.filter_datapoints(request)
+    if number := request.get_number("groupId"):
         rows = rows.filter(group_id=number)
-    return summary(call, rows, "link", "title", wire.datapoints_data)
+    return build_summary(request, rows, "link", "title", wire.summarize_datapoints)
 
 
-def summary_groups(call: Call) -> Json:
-    return summary(call, entities.groups(call), "link_group", "name", wire.groups_data)
+def summary_groups(request: ApiRequest) -> Json:
+    return build_summary(request, entities.filter_groups(request), "link_group", "name", wire.summarize_groups)
 
 
-def summary_conversions(call: Call) -> Json:
-    return summary(call, entities.conversions(call), "link_conversion", "name", wire.conversions_data)
+def summary_conversions(request: ApiRequest) -> Json:
+    return build_summary(
+        request, entities.filter_conversions(request), "link_conversion", "name", wire.summarize_conversions
+    )
 
 
-def group_summary(call: Call, id: int) -> Json:
-    rows = entities.datapoints(call, call.sight.datapoints().filter(group=entities.group(call, id)))
-    return summary(call, rows, "link", "title", wire.datapoints_data)
+def group_summary(request: ApiRequest, id: int) -> Json:
+    rows = entities.filter_datapoints(
+        request, request.scope.datapoints().filter(group=entities.find_group(request, id))
+    )
+    return build_summary(request, rows, "link", "title", wire.summarize_datapoints)
 
 
-def chosen(call: Call) -> stats.Where:
-    """`datapoint=`, `group=`, `conversion=`: entities the caller may see. Raises Failure (404)."""
+def parse_entity_filter(request: ApiRequest) -> stats.Where:
+    """Parse `datapoint=`, `group=` and `conversion=` into filters within the caller's scope. Raises Failure (404)."""
     where: stats.Where = []
-    if number := call.number("datapoint"):
-        where.append(stats.one("link", entities.datapoint(call, number).pk))
-    if number := call.number("group"):
-        where.append(stats.one("link_group", entities.group(call, number).pk))
-    if number := call.number("conversion"):
-        where.append(stats.one("link_conversion", entities.conversion(call, number).pk))
+    if number := request.get_number("datapoint"):
+        where.append(stats.is_any_of("link", entities.find_datapoint(request, number).pk))
+    if number := request.get_number("group"):
+        where.append(stats.is_any_of("link_group", entities.find_group(request, number).pk))
+    if number := request.get_number("conversion"):
+        where.append(stats.is_any_of("link_conversion", entities.find_conversion(request, number).pk))
     return where

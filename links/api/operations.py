@@ -1,22 +1,28 @@
-"""The table of all operations: method, address, handler. Routes, documentation and the contract test read it."""
+"""The table of all operations: method, path, handler. Routes, documentation and contract tests are derived from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from links.api import accounting as a
-from links.api import belongings as b
-from links.api import management as m
-from links.api import numbers as n
-from links.api import streams as s
-from links.api import tags as t
-from links.api import tops
+from links.api import (
+    account,
+    conversions,
+    datapoints,
+    domains,
+    groups,
+    guests,
+    numbers,
+    retargeting,
+    streams,
+    tags,
+    tops,
+)
 from links.models import Listing
 
 
 class Operation(NamedTuple):
-    """`handler(call, **path values)` gives the JSON of a 200."""
+    """One operation; `handler(request, **path_values)` returns the JSON of a 200."""
 
     method: str
     path: str
@@ -24,146 +30,146 @@ class Operation(NamedTuple):
     tag: str
 
 
-def table(tag: str, *rows: tuple[str, str, Callable[..., Any]]) -> tuple[Operation, ...]:
+def build_operations(tag: str, *rows: tuple[str, str, Callable[..., Any]]) -> tuple[Operation, ...]:
     return tuple(Operation(method, path, handler, tag) for method, path, handler in rows)
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    *table(
+    *build_operations(
         "DataPoints",
-        ("GET", "/datapoints", m.datapoint_list),
-        ("POST", "/datapoints", m.datapoint_create),
-        ("GET", "/datapoints/aggregated", n.datapoints_aggregated),
-        ("GET", "/datapoints/aggregated/list", n.datapoints_by_time),
-        ("DELETE", "/datapoints/batch", m.batch_delete),
-        ("POST", "/datapoints/batch", m.batch_update),
-        ("PUT", "/datapoints/batch", m.batch_create),
-        ("GET", "/datapoints/count", m.datapoint_count),
-        ("DELETE", "/datapoints/{id}", m.datapoint_delete),
-        ("GET", "/datapoints/{id}", m.datapoint_get),
-        ("POST", "/datapoints/{id}", m.datapoint_update),
-        ("GET", "/datapoints/{id}/aggregated", n.datapoint_aggregated),
-        ("GET", "/datapoints/{id}/aggregated/list", n.datapoint_by_time),
-        ("PUT", "/datapoints/{id}/favourite", m.datapoint_favourite),
-        ("GET", "/datapoints/{id}/hits", s.datapoint_hits),
-        ("PUT", "/datapoints/{id}/notes", m.datapoint_notes),
+        ("GET", "/datapoints", datapoints.datapoint_list),
+        ("POST", "/datapoints", datapoints.datapoint_create),
+        ("GET", "/datapoints/aggregated", numbers.datapoints_aggregated),
+        ("GET", "/datapoints/aggregated/list", numbers.datapoints_by_time),
+        ("DELETE", "/datapoints/batch", datapoints.batch_delete),
+        ("POST", "/datapoints/batch", datapoints.batch_update),
+        ("PUT", "/datapoints/batch", datapoints.batch_create),
+        ("GET", "/datapoints/count", datapoints.datapoint_count),
+        ("DELETE", "/datapoints/{id}", datapoints.datapoint_delete),
+        ("GET", "/datapoints/{id}", datapoints.datapoint_get),
+        ("POST", "/datapoints/{id}", datapoints.datapoint_update),
+        ("GET", "/datapoints/{id}/aggregated", numbers.datapoint_aggregated),
+        ("GET", "/datapoints/{id}/aggregated/list", numbers.datapoint_by_time),
+        ("PUT", "/datapoints/{id}/favourite", datapoints.datapoint_favourite),
+        ("GET", "/datapoints/{id}/hits", streams.datapoint_hits),
+        ("PUT", "/datapoints/{id}/notes", datapoints.datapoint_notes),
         ("GET", "/datapoints/{id}/reports", tops.datapoint_report),
     ),
-    *table(
+    *build_operations(
         "Groups",
-        ("GET", "/groups", m.group_list),
-        ("POST", "/groups", m.group_create),
-        ("GET", "/groups/aggregated", n.groups_aggregated),
-        ("GET", "/groups/aggregated/list", n.groups_by_time),
-        ("GET", "/groups/count", m.group_count),
-        ("DELETE", "/groups/{id}", m.group_delete),
-        ("GET", "/groups/{id}", m.group_get),
-        ("POST", "/groups/{id}", m.group_update),
-        ("GET", "/groups/{id}/aggregated", n.group_aggregated),
-        ("GET", "/groups/{id}/aggregated/list", n.group_by_time),
-        ("GET", "/groups/{id}/aggregated/summary", n.group_summary),
-        ("GET", "/groups/{id}/datapoints", m.group_datapoints),
-        ("POST", "/groups/{id}/datapoints", m.group_datapoint_create),
-        ("GET", "/groups/{id}/datapoints/count", m.group_datapoints_count),
-        ("PUT", "/groups/{id}/favourite", m.group_favourite),
-        ("GET", "/groups/{id}/hits", s.group_hits),
-        ("PUT", "/groups/{id}/notes", m.group_notes),
+        ("GET", "/groups", groups.group_list),
+        ("POST", "/groups", groups.group_create),
+        ("GET", "/groups/aggregated", numbers.groups_aggregated),
+        ("GET", "/groups/aggregated/list", numbers.groups_by_time),
+        ("GET", "/groups/count", groups.group_count),
+        ("DELETE", "/groups/{id}", groups.group_delete),
+        ("GET", "/groups/{id}", groups.group_get),
+        ("POST", "/groups/{id}", groups.group_update),
+        ("GET", "/groups/{id}/aggregated", numbers.group_aggregated),
+        ("GET", "/groups/{id}/aggregated/list", numbers.group_by_time),
+        ("GET", "/groups/{id}/aggregated/summary", numbers.group_summary),
+        ("GET", "/groups/{id}/datapoints", groups.group_datapoints),
+        ("POST", "/groups/{id}/datapoints", groups.group_datapoint_create),
+        ("GET", "/groups/{id}/datapoints/count", groups.group_datapoints_count),
+        ("PUT", "/groups/{id}/favourite", groups.group_favourite),
+        ("GET", "/groups/{id}/hits", streams.group_hits),
+        ("PUT", "/groups/{id}/notes", groups.group_notes),
         ("GET", "/groups/{id}/reports", tops.group_report),
     ),
-    *table(
+    *build_operations(
         "Tags",
-        ("GET", "/tags", t.tag_list),
-        ("POST", "/tags", t.tag_create),
-        ("GET", "/tags/count", t.tag_count),
-        ("DELETE", "/tags/{tagId}", t.tag_delete),
-        ("GET", "/tags/{tagId}", t.tag_get),
-        ("DELETE", "/tags/{tagId}/datapoints", t.tag_datapoints_clear),
-        ("GET", "/tags/{tagId}/datapoints", t.tag_datapoints),
-        ("GET", "/tags/{tagId}/datapoints/count", t.tag_datapoints_count),
-        ("PUT", "/tags/{tagId}/datapoints/patch", t.tag_datapoints_patch),
-        ("DELETE", "/tags/{tagId}/groups", t.tag_groups_clear),
-        ("GET", "/tags/{tagId}/groups", t.tag_groups),
-        ("GET", "/tags/{tagId}/groups/count", t.tag_groups_count),
-        ("PUT", "/tags/{tagId}/groups/patch", t.tag_groups_patch),
-        ("PUT", "/tags/{tagId}/name", t.tag_name),
+        ("GET", "/tags", tags.tag_list),
+        ("POST", "/tags", tags.tag_create),
+        ("GET", "/tags/count", tags.tag_count),
+        ("DELETE", "/tags/{tagId}", tags.tag_delete),
+        ("GET", "/tags/{tagId}", tags.tag_get),
+        ("DELETE", "/tags/{tagId}/datapoints", tags.tag_datapoints_clear),
+        ("GET", "/tags/{tagId}/datapoints", tags.tag_datapoints),
+        ("GET", "/tags/{tagId}/datapoints/count", tags.tag_datapoints_count),
+        ("PUT", "/tags/{tagId}/datapoints/patch", tags.tag_datapoints_patch),
+        ("DELETE", "/tags/{tagId}/groups", tags.tag_groups_clear),
+        ("GET", "/tags/{tagId}/groups", tags.tag_groups),
+        ("GET", "/tags/{tagId}/groups/count", tags.tag_groups_count),
+        ("PUT", "/tags/{tagId}/groups/patch", tags.tag_groups_patch),
+        ("PUT", "/tags/{tagId}/name", tags.tag_rename),
     ),
-    *table(
+    *build_operations(
         "Conversions",
-        ("GET", "/conversions", b.conversion_list),
-        ("POST", "/conversions", b.conversion_create),
-        ("GET", "/conversions/aggregated/list", n.conversions_by_time),
-        ("GET", "/conversions/count", b.conversion_count),
-        ("DELETE", "/conversions/{conversionId}", b.conversion_delete),
-        ("GET", "/conversions/{conversionId}", b.conversion_get),
-        ("POST", "/conversions/{conversionId}", b.conversion_update),
-        ("GET", "/conversions/{conversionId}/aggregated", n.conversion_aggregated),
-        ("GET", "/conversions/{conversionId}/aggregated/list", n.conversion_by_time),
-        ("GET", "/conversions/{conversionId}/datapoints", b.conversion_datapoints),
-        ("PUT", "/conversions/{conversionId}/datapoints/batch/patch", b.conversion_patch_batch),
-        ("GET", "/conversions/{conversionId}/datapoints/count", b.conversion_datapoints_count),
-        ("PUT", "/conversions/{conversionId}/datapoints/patch", b.conversion_patch),
-        ("GET", "/conversions/{conversionId}/hits", s.conversion_hits),
-        ("PUT", "/conversions/{conversionId}/notes", b.conversion_notes),
+        ("GET", "/conversions", conversions.conversion_list),
+        ("POST", "/conversions", conversions.conversion_create),
+        ("GET", "/conversions/aggregated/list", numbers.conversions_by_time),
+        ("GET", "/conversions/count", conversions.conversion_count),
+        ("DELETE", "/conversions/{conversionId}", conversions.conversion_delete),
+        ("GET", "/conversions/{conversionId}", conversions.conversion_get),
+        ("POST", "/conversions/{conversionId}", conversions.conversion_update),
+        ("GET", "/conversions/{conversionId}/aggregated", numbers.conversion_aggregated),
+        ("GET", "/conversions/{conversionId}/aggregated/list", numbers.conversion_by_time),
+        ("GET", "/conversions/{conversionId}/datapoints", conversions.conversion_datapoints),
+        ("PUT", "/conversions/{conversionId}/datapoints/batch/patch", conversions.conversion_patch_batch),
+        ("GET", "/conversions/{conversionId}/datapoints/count", conversions.conversion_datapoints_count),
+        ("PUT", "/conversions/{conversionId}/datapoints/patch", conversions.conversion_patch),
+        ("GET", "/conversions/{conversionId}/hits", streams.conversion_hits),
+        ("PUT", "/conversions/{conversionId}/notes", conversions.conversion_notes),
         ("GET", "/conversions/{conversionId}/reports", tops.conversion_report),
     ),
-    *table(
+    *build_operations(
         "Domains",
-        ("GET", "/domains", b.domain_list),
-        ("POST", "/domains", b.domain_create),
-        ("GET", "/domains/count", b.domain_count),
-        ("DELETE", "/domains/{id}", b.domain_delete),
-        ("GET", "/domains/{id}", b.domain_get),
-        ("POST", "/domains/{id}", b.domain_update),
+        ("GET", "/domains", domains.domain_list),
+        ("POST", "/domains", domains.domain_create),
+        ("GET", "/domains/count", domains.domain_count),
+        ("DELETE", "/domains/{id}", domains.domain_delete),
+        ("GET", "/domains/{id}", domains.domain_get),
+        ("POST", "/domains/{id}", domains.domain_update),
     ),
-    *table(
+    *build_operations(
         "Retargeting",
-        ("GET", "/retargeting", b.script_list),
-        ("POST", "/retargeting", b.script_create),
-        ("GET", "/retargeting/count", b.script_count),
-        ("DELETE", "/retargeting/{id}", b.script_delete),
-        ("GET", "/retargeting/{id}", b.script_get),
-        ("POST", "/retargeting/{id}", b.script_update),
-        ("GET", "/retargeting/{id}/datapoints", b.script_datapoints),
-        ("GET", "/retargeting/{id}/datapoints/count", b.script_datapoints_count),
+        ("GET", "/retargeting", retargeting.script_list),
+        ("POST", "/retargeting", retargeting.script_create),
+        ("GET", "/retargeting/count", retargeting.script_count),
+        ("DELETE", "/retargeting/{id}", retargeting.script_delete),
+        ("GET", "/retargeting/{id}", retargeting.script_get),
+        ("POST", "/retargeting/{id}", retargeting.script_update),
+        ("GET", "/retargeting/{id}/datapoints", retargeting.script_datapoints),
+        ("GET", "/retargeting/{id}/datapoints/count", retargeting.script_datapoints_count),
     ),
-    *table(
+    *build_operations(
         "Account",
-        ("GET", "/account", a.account_get),
-        ("POST", "/account", a.account_post),
-        ("GET", "/account/domainwhitelist", a.entry_list(Listing.WHITELIST)),
-        ("POST", "/account/domainwhitelist", a.entry_create(Listing.WHITELIST)),
-        ("DELETE", "/account/domainwhitelist/{whitelistId}", a.entry_delete(Listing.WHITELIST)),
-        ("GET", "/account/guests", a.guest_list),
-        ("POST", "/account/guests", a.guest_create),
-        ("GET", "/account/guests/count", a.guest_count),
-        ("DELETE", "/account/guests/{guestId}", a.guest_delete),
-        ("GET", "/account/guests/{guestId}", a.guest_get),
-        ("POST", "/account/guests/{guestId}", a.guest_update),
-        ("GET", "/account/guests/{guestId}/permissions", a.permission_list),
-        ("GET", "/account/guests/{guestId}/permissions/count", a.permission_count),
-        ("POST", "/account/guests/{guestId}/{type}/permissions/patch", a.permission_patch),
-        ("PUT", "/account/guests/{guestId}/{type}/permissions/patch", a.permission_patch),
-        ("GET", "/account/ipblacklist", a.entry_list(Listing.BLACKLIST)),
-        ("POST", "/account/ipblacklist", a.entry_create(Listing.BLACKLIST)),
-        ("DELETE", "/account/ipblacklist/{blacklistId}", a.entry_delete(Listing.BLACKLIST)),
-        ("GET", "/account/plan", a.plan),
+        ("GET", "/account", account.account_get),
+        ("POST", "/account", account.account_update),
+        ("GET", "/account/domainwhitelist", account.entry_list(Listing.WHITELIST)),
+        ("POST", "/account/domainwhitelist", account.entry_create(Listing.WHITELIST)),
+        ("DELETE", "/account/domainwhitelist/{whitelistId}", account.entry_delete(Listing.WHITELIST)),
+        ("GET", "/account/guests", guests.guest_list),
+        ("POST", "/account/guests", guests.guest_create),
+        ("GET", "/account/guests/count", guests.guest_count),
+        ("DELETE", "/account/guests/{guestId}", guests.guest_delete),
+        ("GET", "/account/guests/{guestId}", guests.guest_get),
+        ("POST", "/account/guests/{guestId}", guests.guest_update),
+        ("GET", "/account/guests/{guestId}/permissions", guests.permission_list),
+        ("GET", "/account/guests/{guestId}/permissions/count", guests.permission_count),
+        ("POST", "/account/guests/{guestId}/{type}/permissions/patch", guests.permission_patch),
+        ("PUT", "/account/guests/{guestId}/{type}/permissions/patch", guests.permission_patch),
+        ("GET", "/account/ipblacklist", account.entry_list(Listing.BLACKLIST)),
+        ("POST", "/account/ipblacklist", account.entry_create(Listing.BLACKLIST)),
+        ("DELETE", "/account/ipblacklist/{blacklistId}", account.entry_delete(Listing.BLACKLIST)),
+        ("GET", "/account/plan", account.plan),
     ),
-    *table("Me", ("GET", "/me", a.account_get), ("GET", "/me/plan", a.plan)),
-    *table(
+    *build_operations("Me", ("GET", "/me", account.account_get), ("GET", "/me/plan", account.plan)),
+    *build_operations(
         "Aggregated",
-        ("GET", "/aggregated", n.all_aggregated),
-        ("GET", "/aggregated/list", n.all_by_time),
-        ("GET", "/aggregated/summary/conversions", n.summary_conversions),
-        ("GET", "/aggregated/summary/datapoints", n.summary_datapoints),
-        ("GET", "/aggregated/summary/groups", n.summary_groups),
+        ("GET", "/aggregated", numbers.datapoints_aggregated),
+        ("GET", "/aggregated/list", numbers.all_by_time),
+        ("GET", "/aggregated/summary/conversions", numbers.summary_conversions),
+        ("GET", "/aggregated/summary/datapoints", numbers.summary_datapoints),
+        ("GET", "/aggregated/summary/groups", numbers.summary_groups),
     ),
-    *table("Reports", ("GET", "/reports", tops.report)),
-    *table("ClickStream", ("GET", "/clickstream", s.stream)),
-    *table("Hits", ("GET", "/hits", s.all_hits)),
+    *build_operations("Reports", ("GET", "/reports", tops.overall_report)),
+    *build_operations("ClickStream", ("GET", "/clickstream", streams.clickstream)),
+    *build_operations("Hits", ("GET", "/hits", streams.all_hits)),
 )
 
 
-def by_tag() -> list[tuple[str, list[Operation]]]:
-    """All operations under their tags, in the order of the table."""
-    tags = dict.fromkeys(operation.tag for operation in OPERATIONS)
-    return [(tag, [one for one in OPERATIONS if one.tag == tag]) for tag in tags]
+def group_by_tag() -> list[tuple[str, list[Operation]]]:
+    """Group all operations by their tags, in the order of the table."""
+    names = dict.fromkeys(operation.tag for operation in OPERATIONS)
+    return [(name, [operation for operation in OPERATIONS if operation.tag == name]) for name in names]

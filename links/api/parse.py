@@ -1,17 +1,17 @@
-"""What clients send, as arguments of the services. Members they leave out are left out here too."""
+"""Parsers of request bodies into arguments of the services. Members that clients omit are omitted here too."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from links.api.call import read_moment, truth, whole
+from links.api.call import parse_boolean, parse_integer, parse_time
 from links.api.errors import Failure, invalid
-from links.cleaned import FIRST_YEAR, LAST_YEAR
+from links.cleaned import MAX_YEAR, MIN_YEAR
 from links.models import DomainKind, Kind, Mode, ReferrerClean, Status
 
 Fields = dict[str, Any]
-NAMES: dict[str, dict[str, int]] = {
+ENUM_NAMES: dict[str, dict[str, int]] = {
     "type": {"trackinglink": Kind.LINK, "tl": Kind.LINK, "trackingpixel": Kind.PIXEL, "tp": Kind.PIXEL},
     "status": {"active": Status.ACTIVE, "paused": Status.PAUSED, "abuse": Status.BLOCKED, "spam": Status.BLOCKED,
                "deleted": Status.DELETED},
@@ -27,139 +27,151 @@ NAMES: dict[str, dict[str, int]] = {
                    "dedicated": DomainKind.DEDICATED},
     "protocol": {"http": 0, "https": 1},
 }  # fmt: skip
-ALLOWED = {name: frozenset(words.values()) for name, words in NAMES.items()}
+ENUM_VALUES = {name: frozenset(words.values()) for name, words in ENUM_NAMES.items()}
 NO_DATES = ("00010101", "99991231")
-PLACES = ("first", "second", "third", "fourth", "fifth")
+POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 
 
-def enumerated(value: Any, name: str, shown: str) -> int:
-    """A number, a numeric string or a name. Raises Failure (400)."""
-    found = NAMES[name].get(str(value).strip().lower())
-    number = found if found is not None else whole(value, -1)
-    if number not in ALLOWED[name]:
-        raise invalid(shown, f"{shown} is one of {', '.join(sorted(NAMES[name]))}, or its number.", str(value)[:100])
+def parse_enum(value: Any, name: str, property_name: str) -> int:
+    """Parse an enumeration: a number, a numeric string or a name. Raises Failure (400)."""
+    named = ENUM_NAMES[name].get(str(value).strip().lower())
+    number = named if named is not None else parse_integer(value, -1)
+    if number not in ENUM_VALUES[name]:
+        raise invalid(
+            property_name,
+            f"{property_name} is one of {', '.join(sorted(ENUM_NAMES[name]))}, or its number.",
+            str(value)[:100],
+        )
     return int(number)
 
 
-def action_of(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> str:
-    """What to do, in lower case. Raises Failure (400) for a word that is not allowed."""
-    action = text_of(body.get("action")).strip().lower()
+def parse_action(body: Fields, allowed: tuple[str, ...] = ("add", "remove")) -> str:
+    """Parse `action` in lower case. Raises Failure (400) if it is not allowed."""
+    action = parse_text(body.get("action")).strip().lower()
     if action not in allowed:
         raise invalid("Action", f"Action is {' or '.join(allowed)}.", action[:100])
     return action
 
 
-def object_of(value: Any) -> Fields:
+def as_object(value: Any) -> Fields:
+    """Return an object unchanged, {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def list_of(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return a list, the values of an object (as forms send lists), or []."""
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def text_of(value: Any) -> str:
-    """Text, or a number as text; "" for null. Raises Failure (400) for an object or a list."""
+def parse_text(value: Any) -> str:
+    """Parse a text, or a number as text; "" for null. Raises Failure (400) for an object or a list."""
     if isinstance(value, dict | list):
         raise Failure(400, f"A text is expected instead of {'an object' if isinstance(value, dict) else 'a list'}.")
     return "" if value is None else str(value)
 
 
-def needed_text(body: Fields, name: str) -> str:
-    """A member that has to be there, possibly empty. Raises Failure (400) without it."""
+def require_text(body: Fields, name: str) -> str:
+    """Parse a required member, which may be empty. Raises Failure (400) without it."""
     if name not in body:
         raise invalid(name, f'The body is an object with the member "{name}".')
-    return text_of(body[name])
+    return parse_text(body[name])
 
 
-def ids_of(value: Any) -> list[int]:
-    """`[1, "2", {"id": 3}]` or `"1,2"` as numbers; 0 for what is no number."""
-    items = value.split(",") if isinstance(value, str) else list_of(value)
-    return [whole(one.get("id") if isinstance(one, dict) else one) for one in items if one not in ("", None)]
+def parse_ids(value: Any) -> list[int]:
+    """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is no number."""
+    items = value.split(",") if isinstance(value, str) else as_list(value)
+    return [
+        parse_integer(item.get("id") if isinstance(item, dict) else item) for item in items if item not in ("", None)
+    ]
 
 
-def tags_of(value: Any) -> list[int | str]:
-    """`[{name}]`, `[{id, name}]`, `[id]` or `["name"]`: names make tags, numbers name them."""
-    found: list[int | str] = []
-    for one in list_of(value):
-        if isinstance(one, dict):
-            number, name = whole(one.get("id")), text_of(one.get("name")).strip()
-            found.append(number or name)
-        elif isinstance(one, int) and not isinstance(one, bool):
-            found.append(one)
-        elif text_of(one).strip():
-            found.append(text_of(one).strip())
-    return [one for one in found if one]
+def parse_tags(value: Any) -> list[int | str]:
+    """Parse `[{name}]`, `[{id, name}]`, `[id]` or `["name"]` into ids and names of tags."""
+    tags: list[int | str] = []
+    for item in as_list(value):
+        if isinstance(item, dict):
+            number, name = parse_integer(item.get("id")), parse_text(item.get("name")).strip()
+            tags.append(number or name)
+        elif isinstance(item, int) and not isinstance(item, bool):
+            tags.append(item)
+        elif parse_text(item).strip():
+            tags.append(parse_text(item).strip())
+    return [item for item in tags if item]
 
 
-def moment_of(value: Any, name: str) -> datetime | None:
-    """A date; None for the earliest and the latest, with which .NET clients say that there is none. Raises Failure."""
-    text = text_of(value).strip()
+def parse_optional_time(value: Any, name: str) -> datetime | None:
+    """Parse a date; None for the earliest and the latest, which .NET clients send for "none". Raises Failure (400)."""
+    text = parse_text(value).strip()
     if not text or text.startswith(NO_DATES):
         return None
-    found = read_moment(text, name)
-    if not FIRST_YEAR <= found.year <= LAST_YEAR:
-        raise invalid(name, f"{name} lies between the years {FIRST_YEAR} and {LAST_YEAR}.", text)
-    return found
+    moment = parse_time(text, name)
+    if not MIN_YEAR <= moment.year <= MAX_YEAR:
+        raise invalid(name, f"{name} lies between the years {MIN_YEAR} and {MAX_YEAR}.", text)
+    return moment
 
 
-COMMON = {
-    "title": ("title", text_of), "notes": ("notes", text_of), "preferred": ("favourite", truth),
-    "encodeip": ("encode_ip", truth), "ispublic": ("is_public", truth), "issecured": ("is_secured", truth),
-    "lighttracking": ("light_tracking", truth), "redirectonly": ("redirect_only", truth),
+COMMON_MEMBERS = {
+    "title": ("title", parse_text), "notes": ("notes", parse_text), "preferred": ("favourite", parse_boolean),
+    "encodeip": ("encode_ip", parse_boolean), "ispublic": ("is_public", parse_boolean),
+    "issecured": ("is_secured", parse_boolean),
+    "lighttracking": ("light_tracking", parse_boolean), "redirectonly": ("redirect_only", parse_boolean),
 }  # fmt: skip
-LINK = {
-    "url": ("url", text_of), "firsturl": ("first_url", text_of), "appendquery": ("append_query", truth),
-    "encodeurl": ("encode_url", truth), "hideurl": ("hide_url", truth), "hideurltitle": ("hide_url_title", text_of),
-    "isabtest": ("is_ab_test", truth), "password": ("password", text_of),
-    "expirationclicks": ("expiration_clicks", whole),
-    "pauseafterclicksexpiration": ("pause_after_clicks", truth),
-    "pauseafterdateexpiration": ("pause_after_date", truth),
-    "urlafterclicksexpiration": ("url_after_clicks", text_of), "urlafterdateexpiration": ("url_after_date", text_of),
-    "godomainid": ("go_domain", whole),
+LINK_MEMBERS = {
+    "url": ("url", parse_text), "firsturl": ("first_url", parse_text), "appendquery": ("append_query", parse_boolean),
+    "encodeurl": ("encode_url", parse_boolean), "hideurl": ("hide_url", parse_boolean),
+    "hideurltitle": ("hide_url_title", parse_text),
+    "isabtest": ("is_ab_test", parse_boolean), "password": ("password", parse_text),
+    "expirationclicks": ("expiration_clicks", parse_integer),
+    "pauseafterclicksexpiration": ("pause_after_clicks", parse_boolean),
+    "pauseafterdateexpiration": ("pause_after_date", parse_boolean),
+    "urlafterclicksexpiration": ("url_after_clicks", parse_text),
+    "urlafterdateexpiration": ("url_after_date", parse_text),
+    "godomainid": ("go_domain", parse_integer),
 }  # fmt: skip
 
 
-def datapoint_fields(body: Fields) -> Fields:
-    """A Datapoint's members as fields of `links.services`; alias, domain and kind are among them."""
-    found = {field: read(body[name]) for name, (field, read) in COMMON.items() if name in body}
+def parse_datapoint_fields(body: Fields) -> Fields:
+    """Parse a Datapoint's members into fields of `links.services`, alias, domain and kind included."""
+    fields = {field: read(body[name]) for name, (field, read) in COMMON_MEMBERS.items() if name in body}
     if "status" in body:
-        found["status"] = enumerated(body["status"], "status", "Status")
-    if whole(body.get("groupid")):
-        found["group"] = whole(body["groupid"])
+        fields["status"] = parse_enum(body["status"], "status", "Status")
+    if parse_integer(body.get("groupid")):
+        fields["group"] = parse_integer(body["groupid"])
     if "tags" in body:
-        found["tags"] = tags_of(body["tags"])
-    if any(f"{place}conversionid" in body for place in PLACES):
-        found["conversions"] = [whole(body.get(f"{place}conversionid")) for place in PLACES]
-    pixel = object_of(body.get("typetp"))
+        fields["tags"] = parse_tags(body["tags"])
+    if any(f"{place}conversionid" in body for place in POSITION_NAMES):
+        fields["conversions"] = [parse_integer(body.get(f"{place}conversionid")) for place in POSITION_NAMES]
+    pixel = as_object(body.get("typetp"))
     if "parameternote" in pixel:
-        found["parameter_note"] = text_of(pixel["parameternote"])
-    link = object_of(body.get("typetl"))
-    return found | link_fields(link, whole(body.get("domainid"))) if link else found
+        fields["parameter_note"] = parse_text(pixel["parameternote"])
+    link = as_object(body.get("typetl"))
+    return fields | parse_link_fields(link, parse_integer(body.get("domainid"))) if link else fields
 
 
-def link_fields(link: Fields, domain: int = 0) -> Fields:
-    found = {field: read(link[name]) for name, (field, read) in LINK.items() if name in link}
+def parse_link_fields(link: Fields, domain: int = 0) -> Fields:
+    """Parse the members of typeTL into fields of `links.services`."""
+    fields = {field: read(link[name]) for name, (field, read) in LINK_MEMBERS.items() if name in link}
     if "destinationmode" in link:
-        found["mode"] = enumerated(link["destinationmode"], "destinationmode", "DestinationMode")
+        fields["mode"] = parse_enum(link["destinationmode"], "destinationmode", "DestinationMode")
     if link.get("redirecttype"):
-        found["redirect_type"] = enumerated(link["redirecttype"], "redirecttype", "RedirectType")
+        fields["redirect_type"] = parse_enum(link["redirecttype"], "redirecttype", "RedirectType")
     if "referrerclean" in link:
-        found["referrer_clean"] = enumerated(link["referrerclean"], "referrerclean", "ReferrerClean")
+        fields["referrer_clean"] = parse_enum(link["referrerclean"], "referrerclean", "ReferrerClean")
     if "expirationdate" in link:
-        found["expiration_date"] = moment_of(link["expirationdate"], "ExpirationDate")
+        fields["expiration_date"] = parse_optional_time(link["expirationdate"], "ExpirationDate")
     if "scripts" in link:
-        found["scripts"] = [whole(object_of(one).get("id") or one) for one in list_of(link["scripts"])]
-    if number := whole(link.get("domainid")) or domain:
-        found["domain"] = number
-    if rules := rules_of(link):
-        found["rules"] = rules
-    return found
+        fields["scripts"] = [parse_integer(as_object(item).get("id") or item) for item in as_list(link["scripts"])]
+    if number := parse_integer(link.get("domainid")) or domain:
+        fields["domain"] = number
+    if rules := parse_rules(link):
+        fields["rules"] = rules
+    return fields
 
 
-def rules_of(link: Fields) -> Fields:
-    """Items of the modes, in the shape of `links.rulebook`."""
+def parse_rules(link: Fields) -> Fields:
+    """Parse the items of the modes into the shape of `links.rulebook`."""
     rules: Fields = {}
     for member, name in (
         ("randomdestinationitems", "random"),
@@ -168,7 +180,8 @@ def rules_of(link: Fields) -> Fields:
     ):
         if member in link:
             rules[name] = [
-                text_of(object_of(one).get("url") if isinstance(one, dict) else one) for one in list_of(link[member])
+                parse_text(as_object(item).get("url") if isinstance(item, dict) else item)
+                for item in as_list(link[member])
             ]
     for member, name, code in (
         ("weighteddestinationitems", "weighted", None),
@@ -176,48 +189,50 @@ def rules_of(link: Fields) -> Fields:
         ("urlsbynation", "nations", "nation"),
     ):
         if member in link:
-            items = [object_of(one) for one in list_of(link[member])]
+            items = [as_object(item) for item in as_list(link[member])]
             rules[name] = [
-                [text_of(one.get(code)), text_of(one.get("url"))] if code
-                else [text_of(one.get("url")), one.get("weight")]
-                for one in items
+                [parse_text(item.get(code)), parse_text(item.get("url"))] if code
+                else [parse_text(item.get("url")), item.get("weight")]
+                for item in items
             ]  # fmt: skip
-    browser = object_of(link.get("browserdestinationitem"))
+    browser = as_object(link.get("browserdestinationitem"))
     if browser:
         rules["browser"] = {
-            "mobile": text_of(browser.get("mobiledestinationurl")),
-            "email": text_of(browser.get("emaildestinationurl")),
-            "spiders": text_of(browser.get("spidersdestinationurl")),
+            "mobile": parse_text(browser.get("mobiledestinationurl")),
+            "email": parse_text(browser.get("emaildestinationurl")),
+            "spiders": parse_text(browser.get("spidersdestinationurl")),
         }
-    first = object_of(link.get("uniquedestinationitem")).get("firstdestinationurl")
+    first = as_object(link.get("uniquedestinationitem")).get("firstdestinationurl")
     if first:
-        rules["first"] = text_of(first)
+        rules["first"] = parse_text(first)
     return rules
 
 
-def group_fields(body: Fields) -> Fields:
-    found: Fields = {}
+def parse_group_fields(body: Fields) -> Fields:
+    """Parse a Group's members into fields of the services."""
+    fields: Fields = {}
     for name, field, read in (
-        ("name", "name", text_of),
-        ("notes", "notes", text_of),
-        ("preferred", "favourite", truth),
-        ("redirectonly", "redirect_only", truth),
-        ("ispublic", "is_public", truth),
+        ("name", "name", parse_text),
+        ("notes", "notes", parse_text),
+        ("preferred", "favourite", parse_boolean),
+        ("redirectonly", "redirect_only", parse_boolean),
+        ("ispublic", "is_public", parse_boolean),
     ):
         if name in body:
-            found[field] = read(body[name])
+            fields[field] = read(body[name])
     if "tags" in body:
-        found["tags"] = tags_of(body["tags"])
-    return found
+        fields["tags"] = parse_tags(body["tags"])
+    return fields
 
 
-def conversion_fields(body: Fields) -> Fields:
-    found: Fields = {}
+def parse_conversion_fields(body: Fields) -> Fields:
+    """Parse a Conversion's members into fields of the services."""
+    fields: Fields = {}
     for name in ("name", "description"):
         if name in body:
-            found[name] = text_of(body[name])
+            fields[name] = parse_text(body[name])
     if "value" in body:
-        found["value"] = body["value"]
+        fields["value"] = body["value"]
     if "protocol" in body:
-        found["protocol"] = enumerated(body["protocol"], "protocol", "Protocol")
-    return found
+        fields["protocol"] = parse_enum(body["protocol"], "protocol", "Protocol")
+    return fields

@@ -1,4 +1,4 @@
-"""Hits one by one: the clickstream, and lists paged to their end."""
+"""Lists of single hits: the clickstream, and lists that are paged to their end."""
 
 from __future__ import annotations
 
@@ -8,146 +8,151 @@ from typing import Any
 
 from links import stats
 from links.api import entities, wire
-from links.api.call import Call
+from links.api.call import ApiRequest
 from links.api.errors import invalid
-from links.api.frames import date14, period_of
-from links.api.numbers import chosen
+from links.api.frames import format_time, parse_period
+from links.api.numbers import parse_entity_filter
 from links.models import Conversion
 from reports.engine import Period, hits
 
 Json = dict[str, Any]
 FILTERS = ("", "spiders", "uniques", "nonuniques", "conversions")
-KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
+PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
 
 
-def stream(call: Call) -> Json:
-    """{rows}: the latest hits, at most 100."""
-    size = max(1, min(100, call.number("pageSize", 50)))
-    period = Period(datetime(2000, 1, 1, tzinfo=UTC), call.now + timedelta(days=1), call.account.timezone)
-    period = stats.seen_period(call.sight, period)
-    rows = found(call, period, [*stats.seen_by(call.sight), *chosen(call)], size)
-    return {"rows": as_json(call, rows)}
+def clickstream(request: ApiRequest) -> Json:
+    """Return {rows}: the latest hits, at most 100."""
+    size = max(1, min(100, request.get_number("pageSize", 50)))
+    period = Period(datetime(2000, 1, 1, tzinfo=UTC), request.now + timedelta(days=1), request.account.timezone)
+    period = stats.limit_period(request.scope, period)
+    rows = fetch_hits(request, period, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)], size)
+    return {"rows": serialize_hits(request, rows)}
 
 
-def page(call: Call, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
-    """{hits, lastKey}: goes on with `offset=<lastKey>` until there is none."""
-    period = period_of(call)
-    limit = max(1, min(hits.MOST - 1, call.number("limit", 100) or 100))
-    rows = found(call, period, where, limit + 1, conversion)
-    answer: Json = {"hits": as_json(call, rows[:limit])}
+def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
+    """List hits: {hits, lastKey}; the next page has `offset=<lastKey>`, the last page has no lastKey."""
+    period = parse_period(request)
+    limit = max(1, min(hits.MOST - 1, request.get_number("limit", 100) or 100))
+    rows = fetch_hits(request, period, where, limit + 1, conversion)
+    answer: Json = {"hits": serialize_hits(request, rows[:limit])}
     if len(rows) > limit:
         answer["lastKey"] = "{}-{}".format(*hits.key_of(rows[limit - 1]))
     return answer
 
 
-def found(
-    call: Call, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
+def fetch_hits(
+    request: ApiRequest, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
 ) -> list[hits.Row]:
-    wanted = call.word("filter", FILTERS)
-    if (wanted == "conversions" or conversion) and not call.sight.sees_conversions:
+    """Fetch the hits that the request's filter and offset select. Raises Failure (400)."""
+    hit_filter = request.get_choice("filter", FILTERS)
+    if (hit_filter == "conversions" or conversion) and not request.scope.sees_conversions:
         return []
-    kinds = ("spider",) if wanted == "spiders" else ("link", "pixel") if wanted else hits.HITS
-    if wanted in ("uniques", "nonuniques"):
-        where = [*where, stats.one("unique", "1" if wanted == "uniques" else "0")]
-    offset, before = call.text("offset"), None
+    kinds = ("spider",) if hit_filter == "spiders" else ("link", "pixel") if hit_filter else hits.HITS
+    if hit_filter in ("uniques", "nonuniques"):
+        where = [*where, stats.is_any_of("unique", "1" if hit_filter == "uniques" else "0")]
+    offset, before = request.get_text("offset"), None
     if offset and offset != "0":
-        match = KEY.match(offset)
+        match = PAGE_KEY.match(offset)
         if match is None:
             raise invalid("offset", "offset is the lastKey of the page before.", offset[:60])
         before = (int(match[1]), int(match[2]))
     return hits.hits(
-        call.account.pk, period, where=where or None, kinds=kinds, before=before,
-        converted=wanted == "conversions", conversion=conversion, limit=limit,
+        request.account.pk, period, where=where or None, kinds=kinds, before=before,
+        converted=hit_filter == "conversions", conversion=conversion, limit=limit,
     )  # fmt: skip
 
 
-def all_hits(call: Call) -> Json:
-    if call.number("conversion"):
-        return of_conversion(call, entities.conversion(call, call.number("conversion")))
-    return page(call, [*stats.seen_by(call.sight), *chosen(call)])
+def all_hits(request: ApiRequest) -> Json:
+    if request.get_number("conversion"):
+        return list_conversion_hits(request, entities.find_conversion(request, request.get_number("conversion")))
+    return list_hits(request, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)])
 
 
-def datapoint_hits(call: Call, id: int) -> Json:
-    return page(call, [stats.one("link", entities.datapoint(call, id).pk)])
+def datapoint_hits(request: ApiRequest, id: int) -> Json:
+    return list_hits(request, [stats.is_any_of("link", entities.find_datapoint(request, id).pk)])
 
 
-def group_hits(call: Call, id: int) -> Json:
-    return page(call, [stats.one("link_group", entities.group(call, id).pk)])
+def group_hits(request: ApiRequest, id: int) -> Json:
+    return list_hits(request, [stats.is_any_of("link_group", entities.find_group(request, id).pk)])
 
 
-def conversion_hits(call: Call, conversionId: int) -> Json:
-    return of_conversion(call, entities.conversion(call, conversionId))
+def conversion_hits(request: ApiRequest, conversionId: int) -> Json:
+    return list_conversion_hits(request, entities.find_conversion(request, conversionId))
 
 
-def of_conversion(call: Call, row: Conversion) -> Json:
-    """The clicks that led to this conversion in the time frame, whenever they were made."""
-    sold = period_of(call)
-    call.query["timeframe"] = "beginning"
-    return page(call, stats.seen_by(call.sight), (row.pk, sold))
+def list_conversion_hits(request: ApiRequest, row: Conversion) -> Json:
+    """List the clicks that led to this conversion in the time frame, whenever they were made."""
+    sold = parse_period(request)
+    request.query["timeframe"] = "beginning"
+    return list_hits(request, stats.build_scope_filter(request.scope), (row.pk, sold))
 
 
-def as_json(call: Call, rows: list[hits.Row]) -> list[Json]:
-    """Rows of the store as the old server wrote hits."""
+def serialize_hits(request: ApiRequest, rows: list[hits.Row]) -> list[Json]:
+    """Serialize rows of the store as ClickMeter's hits."""
     numbers = {row["link_id"] for row in rows}
-    links = list(call.sight.datapoints().filter(pk__in=numbers))
-    data = dict(zip([row.pk for row in links], wire.datapoints_data(links), strict=True))
-    sales = {} if not call.sight.sees_conversions else hits.sales_of(call.account.pk, [row["id"] for row in rows])
-    sold = {sale["conversion_id"] for told in sales.values() for sale in told}
-    names = dict(Conversion.objects.filter(account=call.account, pk__in=sold).values_list("pk", "name"))
-    return [one_hit(call, row, data.get(row["link_id"], {}), sales.get(row["id"], []), names) for row in rows]
+    links = list(request.scope.datapoints().filter(pk__in=numbers))
+    data = dict(zip([row.pk for row in links], wire.summarize_datapoints(links), strict=True))
+    sales = {} if not request.scope.sees_conversions else hits.sales_of(request.account.pk, [row["id"] for row in rows])
+    sold = {sale["conversion_id"] for hit_sales in sales.values() for sale in hit_sales}
+    names = dict(Conversion.objects.filter(account=request.account, pk__in=sold).values_list("pk", "name"))
+    return [serialize_hit(request, row, data.get(row["link_id"], {}), sales.get(row["id"], []), names) for row in rows]
 
 
-def one_hit(call: Call, row: hits.Row, entity: Json, sales: list[hits.Row], names: dict[int, str]) -> Json:
+def serialize_hit(
+    request: ApiRequest, row: hits.Row, entity: Json, sales: list[hits.Row], names: dict[int, str]
+) -> Json:
     pixel = entity.get("datapointType") == "TrackingPixel"
-    found: Json = {
-        "accessTime": date14(row["ts"]), "id": f"{row['link_id']:09d}@{row['ts']:%Y%m%d%H%M%S}{row['id'] % 10**9:09d}",
+    result: Json = {
+        "accessTime": format_time(row["ts"]),
+        "id": f"{row['link_id']:09d}@{row['ts']:%Y%m%d%H%M%S}{row['id'] % 10**9:09d}",
         "entity": entity, "type": "1" if pixel else "0", "isSpider": str(int(row["kind"] == "spider")),
         "isUnique": str(int(row["is_unique"])), "isProxy": "0", "ip": row["ip"],
         "clientLanguage": row["language"], "org": row["organization"], "queryParams": row["text"],
-        "trackedParameters": parameters(row["text"]),
-        "browser": wire.lean(
+        "trackedParameters": parse_parameters(row["text"]),
+        "browser": wire.omit_empty(
             name=f"{row['browser']} {row['browser_version']}".strip(), familyName=row["browser"],
             browserType="mobile" if row["device_type"] in ("Mobile", "Tablet") else "desktop",
         ),
-        "os": wire.lean(name=f"{row['os']} {row['os_version']}".strip(), familyName=row["os"]),
-        "location": wire.lean(
+        "os": wire.omit_empty(name=f"{row['os']} {row['os_version']}".strip(), familyName=row["os"]),
+        "location": wire.omit_empty(
             country=row["country"], regionName=row["region"], city=row["city"], organization=row["organization"],
             latitude=round(float(row["latitude"]), 4), longitude=round(float(row["longitude"]), 4),
         ),
-        "source": wire.lean(name=row["source"], param=row["channel"]),
+        "source": wire.omit_empty(name=row["source"], param=row["channel"]),
     }  # fmt: skip
     if row["destination"]:
-        found["realDestinationUrl"] = row["destination"]
-    if row["referrer"] and not call.sight.option("hitOptions", "hideReferrer"):
-        found["referer"] = row["referrer"]
-    if call.sight.option("hitOptions", "hideReferrer"):
-        found["source"] = {}
-    told = [sale_json(call, sale, names) for sale in sales]
-    if told:
-        found["conversions"] = told
-        found |= {f"conversion{place}": one for place, one in enumerate(told[:5], 1)}
-    return found
+        result["realDestinationUrl"] = row["destination"]
+    if row["referrer"] and not request.scope.get_option("hitOptions", "hideReferrer"):
+        result["referer"] = row["referrer"]
+    if request.scope.get_option("hitOptions", "hideReferrer"):
+        result["source"] = {}
+    serialized_sales = [serialize_sale(request, sale, names) for sale in sales]
+    if serialized_sales:
+        result["conversions"] = serialized_sales
+        result |= {f"conversion{place}": sale for place, sale in enumerate(serialized_sales[:5], 1)}
+    return result
 
 
-def sale_json(call: Call, sale: hits.Row, names: dict[int, str]) -> Json:
-    """One conversion of a hit, as far as a guest may see it."""
-    hidden = call.sight.option
-    found: Json = {
-        "id": sale["conversion_id"], "name": names.get(sale["conversion_id"], ""), "date": date14(sale["ts"]),
-        "accessTime": date14(sale["ts"]),
+def serialize_sale(request: ApiRequest, sale: hits.Row, names: dict[int, str]) -> Json:
+    """Serialize a conversion of a hit, without what is hidden from a guest."""
+    hidden = request.scope.get_option
+    result: Json = {
+        "id": sale["conversion_id"], "name": names.get(sale["conversion_id"], ""), "date": format_time(sale["ts"]),
+        "accessTime": format_time(sale["ts"]),
     }  # fmt: skip
     if not hidden("conversionOptions", "hideValue"):
         scale = (hidden("conversionOptions", "percentValue") or 100) / 100
-        found["value"] = round(float(sale["revenue"]) * scale, 4)
+        result["value"] = round(float(sale["revenue"]) * scale, 4)
     if not hidden("conversionOptions", "hideComCost"):
         scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
-        found["comcost"] = round(float(sale["commission"]) * scale, 4)
+        result["comcost"] = round(float(sale["commission"]) * scale, 4)
     if not hidden("conversionOptions", "hideParams") and sale["name"]:
-        found["parameter"] = sale["name"]
-    return found
+        result["parameter"] = sale["name"]
+    return result
 
 
-def parameters(query: str) -> dict[str, str]:
+def parse_parameters(query: str) -> dict[str, str]:
+    """Parse a query string into its parameters."""
     from urllib.parse import parse_qsl
 
     return dict(parse_qsl(query[:2000])) if query else {}

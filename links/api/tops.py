@@ -1,4 +1,4 @@
-"""Top reports: the values with most hits."""
+"""Top reports: the values of a dimension with most hits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 
 from links import stats
 from links.api import entities, numbers, wire
-from links.api.call import Call
-from links.api.frames import date14, period_of
+from links.api.call import ApiRequest
+from links.api.frames import format_time, parse_period
 from links.models import Conversion
 from reports.engine import Query, ask
 
@@ -22,87 +22,88 @@ REPORTS: dict[str, tuple[str, ...]] = {
     "oss": ("os", "os_version"), "ossfamilies": ("os",), "keywords": ("search_term",), "referrers": ("referrer",),
     "destinations": ("destination",), "languages": ("language",), "params": ("text",),
 }  # fmt: skip
-OF_CONVERSIONS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
-SALES = ("conversion", "refund")
+CONVERSION_REPORTS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
+SALE_KINDS = ("conversion", "refund")
 HIT_TYPES = {
-    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": SALES, "spiders": ("spider",),
+    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": SALE_KINDS, "spiders": ("spider",),
     "uniques": None, "nonuniques": None,
 }  # fmt: skip
-TOP = 100
+MAX_ROWS = 100
 
 
-def top(call: Call, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
-    """{key, createdAt, data}: the values with most hits."""
-    kind = call.word("type", tuple(reports), required=True)
-    kinds = HIT_TYPES[call.word("hittype", tuple(HIT_TYPES))]
-    period = period_of(call)
-    hidden = kind == "referrers" and call.sight.option("hitOptions", "hideReferrer")
-    hidden = hidden or (kind == "convparameters" and call.sight.option("conversionOptions", "hideParams"))
-    hidden = hidden or (kinds == SALES and not call.sight.sees_conversions)
-    wheres = [*where, stats.one("kind", *kinds)] if kinds else where
+def build_top_report(request: ApiRequest, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
+    """Build a top report: {key, createdAt, data}, the values with most hits."""
+    kind = request.get_choice("type", tuple(reports), required=True)
+    kinds = HIT_TYPES[request.get_choice("hittype", tuple(HIT_TYPES))]
+    period = parse_period(request)
+    hidden = kind == "referrers" and request.scope.get_option("hitOptions", "hideReferrer")
+    hidden = hidden or (kind == "convparameters" and request.scope.get_option("conversionOptions", "hideParams"))
+    hidden = hidden or (kinds == SALE_KINDS and not request.scope.sees_conversions)
+    wheres = [*where, stats.is_any_of("kind", *kinds)] if kinds else where
     query = Query(
-        sites=(call.account.pk,), period=period, metrics=stats.COUNTS, dimensions=reports[kind], where=wheres or None,
-        order=tuple((metric, "desc") for metric in leading(kinds)), limit=TOP,
+        sites=(request.account.pk,), period=period, metrics=stats.COUNT_METRICS, dimensions=reports[kind],
+        where=wheres or None,
+        order=tuple((metric, "desc") for metric in find_order_metrics(kinds)), limit=MAX_ROWS,
     )  # fmt: skip
-    rows = [] if hidden else ask(query, now=call.now).rows
-    items = [top_item(call, row, kind, reports[kind]) for row in rows]
-    describe_entities(call, kind, items)
-    return {"key": kind, "createdAt": date14(call.now), "data": items}
+    rows = [] if hidden else ask(query, now=request.now).rows
+    items = [serialize_top_item(request, row, kind, reports[kind]) for row in rows]
+    add_entity_data(request, kind, items)
+    return {"key": kind, "createdAt": format_time(request.now), "data": items}
 
 
-def describe_entities(call: Call, kind: str, items: list[Json]) -> None:
+def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
     """Add descriptions of the links or groups in a report, if the caller may see them."""
     if kind not in ("datapoints", "groups"):
         return
     numbers = [int(item["id"] or 0) for item in items]
-    seen: QuerySet[Any] = call.sight.datapoints() if kind == "datapoints" else call.sight.all_groups()
-    describe: Any = wire.datapoints_data if kind == "datapoints" else wire.groups_data
-    rows = list(seen.filter(pk__in=numbers))
+    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.all_groups()
+    describe: Any = wire.summarize_datapoints if kind == "datapoints" else wire.summarize_groups
+    rows = list(visible_rows.filter(pk__in=numbers))
     described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
     for item in items:
         if item["id"] in described:
             item["entityData"] = described[item["id"]]
 
 
-def leading(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The counts a top report is ordered by; one about all kinds of hits may have no clicks."""
+def find_order_metrics(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the metrics that a top report is ordered by; one about all kinds of hits may have no clicks."""
     if kinds is None:
         return "clicks", "pixel_views", "link_conversions"
     by_kind = {"pixel": "pixel_views", "conversion": "link_conversions", "spider": "spider_hits"}
     return (by_kind.get(kinds[0], "clicks"),)
 
 
-def top_item(call: Call, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
-    counts = numbers.result(call, row)
+def serialize_top_item(request: ApiRequest, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
+    counts = numbers.serialize_counts(request, row)
     spiders = counts.pop("spiderHitsCount", 0)
     words = [str(row[name]) for name in dimensions if row[name]]
     name = " ".join(words) if kind != "cities" else ", ".join(words)
     renamed = {"convertedClicks": "totalConversions", "conversionsValue": "totalConversionsValue",
                "conversionsCost": "totalConversionsCost", "commissionsCost": "totalCommissionsCost"}  # fmt: skip
-    found = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
-    found |= wire.lean(
+    members = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
+    members |= wire.omit_empty(
         totalHits=row["clicks"] + row["pixel_views"], uniqueHits=row["unique_clicks"] + row["unique_pixel_views"],
         spiderHits=spiders,
     )  # fmt: skip
     head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
-    return head | found
+    return head | members
 
 
-def report(call: Call) -> Json:
-    where = stats.seen_by(call.sight)
-    where += numbers.chosen(call)
-    return top(call, where, OF_CONVERSIONS if call.number("conversion") else REPORTS)
+def overall_report(request: ApiRequest) -> Json:
+    where = stats.build_scope_filter(request.scope)
+    where += numbers.parse_entity_filter(request)
+    return build_top_report(request, where, CONVERSION_REPORTS if request.get_number("conversion") else REPORTS)
 
 
-def datapoint_report(call: Call, id: int) -> Json:
-    return top(call, [stats.one("link", entities.datapoint(call, id).pk)])
+def datapoint_report(request: ApiRequest, id: int) -> Json:
+    return build_top_report(request, [stats.is_any_of("link", entities.find_datapoint(request, id).pk)])
 
 
-def group_report(call: Call, id: int) -> Json:
-    return top(call, [stats.one("link_group", entities.group(call, id).pk)])
+def group_report(request: ApiRequest, id: int) -> Json:
+    return build_top_report(request, [stats.is_any_of("link_group", entities.find_group(request, id).pk)])
 
 
-def conversion_report(call: Call, conversionId: int) -> Json:
-    row: Conversion = entities.conversion(call, conversionId)
-    where = [*stats.seen_by(call.sight), stats.one("link_conversion", row.pk)]
-    return top(call, where, OF_CONVERSIONS)
+def conversion_report(request: ApiRequest, conversionId: int) -> Json:
+    row: Conversion = entities.find_conversion(request, conversionId)
+    where = [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", row.pk)]
+    return build_top_report(request, where, CONVERSION_REPORTS)

@@ -1,4 +1,4 @@
-"""From a request to a handler of the table and back: key, rate, errors, headers. One view class per address."""
+"""Views of the ClickMeter API: rate limit, dispatch to the table's handler, errors and headers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rest_framework.views import APIView
 
 from accounts.security.client_ip import client_key
 from accounts.security.hashers import HashingBusy
-from links.api.call import call_of
-from links.api.errors import Failure, refused
+from links.api.call import parse_request
+from links.api.errors import Failure, build_validation_failure
 from links.api.operations import Operation
 from reports.engine import QueryRefused
 from reports.limits import count_request
 
-PER_SECOND = 10
+MAX_PER_SECOND = 10
 JSON = "application/json; charset=utf-8"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -40,22 +40,22 @@ log = logging.getLogger(__name__)
 
 
 class AnyParser(BaseParser):
-    """Leaves the body alone: `links.api.call` reads it whatever its content type says."""
+    """Leaves the body unread, since `links.api.call` parses it whatever its content type is."""
 
     media_type = "*/*"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        """Nothing."""
+        """Return nothing."""
         return {}
 
 
-def answer(body: Any, status: int = 200) -> JsonResponse:
-    """JSON as the original says it is: with its charset (ClickMeter wire reference §1)."""
+def build_response(body: Any, status: int = 200) -> JsonResponse:
+    """Build a JSON response with ClickMeter's content type, which names the charset (wire reference §1)."""
     return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
 
 
 class OperationView(APIView):
-    """All operations of one address."""
+    """The operations of one path."""
 
     authentication_classes: tuple[Any, ...] = ()
     parser_classes = (AnyParser,)
@@ -63,82 +63,83 @@ class OperationView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "options", "head"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer, whatever happens, with the headers every answer has."""
+        """Handle a request; every response, also of an error, has the API's headers."""
         now = clock.now()
         second = int(now.timestamp())
         used = count_request("clickmeter", client_key(request), second, 5) if request.method != "OPTIONS" else 0
         try:
-            if used > PER_SECOND:
-                raise Failure(429, f"At most {PER_SECOND} requests per second.", "0429")
-            response = self.answered(request, now, kwargs)
+            if used > MAX_PER_SECOND:
+                raise Failure(429, f"At most {MAX_PER_SECOND} requests per second.", "0429")
+            response = self.handle_operation(request, now, kwargs)
         except Failure as failure:
-            response = answer(failure.body(), failure.status)
+            response = build_response(failure.body(), failure.status)
         except HashingBusy as busy:
-            response = answer(Failure(503, str(busy), "0503").body(), 503)
+            response = build_response(Failure(503, str(busy), "0503").body(), 503)
         except SuspiciousOperation as error:  # Django would not read the request
             unread = Failure(413 if isinstance(error, RequestDataTooBig) else 400, str(error))
-            response = answer(unread.body(), unread.status)
+            response = build_response(unread.body(), unread.status)
         except Exception:
             log.exception("an operation failed on %s", request.path)
             body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}
-            response = answer(body, 500)
+            response = build_response(body, 500)
         for name, value in HEADERS.items():
             response[name] = value
-        response["X-Rate-Limit-Limit"] = str(PER_SECOND)
-        response["X-Rate-Limit-Remaining"] = str(max(0, PER_SECOND - used))
+        response["X-Rate-Limit-Limit"] = str(MAX_PER_SECOND)
+        response["X-Rate-Limit-Remaining"] = str(max(0, MAX_PER_SECOND - used))
         response["X-Rate-Limit-Reset"] = str(second + 1)
         if response.status_code in (429, 503):
             response["Retry-After"] = "1"
         return response
 
-    def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
+    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
         method = "GET" if request.method == "HEAD" else request.method or "GET"
         operation = self.operations.get(method)
         if operation is None:
             raise Failure(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
-        call = call_of(request, now)
+        api_request = parse_request(request, now)
         values = {
-            name: value if name.startswith(("whitelist", "blacklist", "type")) else number(value)
-            for name, value in path.items()
+            name: value if name.startswith(("whitelist", "blacklist", "type")) else parse_path_number(value)
+            for name, value in path_values.items()
         }
         try:
-            return answer(operation.handler(call, **values))  # no transaction: services have their own, reads need none
+            # No transaction here: services have their own, and reads must not hold a write lock
+            return build_response(operation.handler(api_request, **values))
         except ValidationError as error:
-            raise refused(error) from None
+            raise build_validation_failure(error) from None
         except QueryRefused as error:
             raise Failure(400, str(error), "0010") from None
 
 
-def number(text: str) -> int:
-    """A number in an address. Raises Failure (404) for what is none, as the old server did."""
+def parse_path_number(text: str) -> int:
+    """Parse an id in a path. Raises Failure (404) for anything else, as ClickMeter does."""
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise Failure(404, "Specified entity does not exist.", "0404")
     return int(text)
 
 
-class Nowhere(OperationView):
-    """An address that is none of the table's."""
+class UnknownAddressView(OperationView):
+    """A path that is not in the table."""
 
-    def answered(self, request: HttpRequest, now: Any, path: dict[str, str]) -> HttpResponse:
-        """404, in the dialect's own form."""
+    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
+        """Raise the 404 in ClickMeter's format."""
         if request.method == "OPTIONS":
             return HttpResponse(status=200)
         raise Failure(404, "No such endpoint.", "0404")
 
 
 @lru_cache(maxsize=1)
-def described() -> dict[str, Any]:
-    """The OpenAPI description: the published one, corrected where recorded answers differ."""
-    found: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text())
-    return found
+def load_description() -> dict[str, Any]:
+    """Load the OpenAPI description: the published one, corrected where recorded responses differ."""
+    description_data: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text())
+    return description_data
 
 
 @require_safe
 def description(request: HttpRequest) -> HttpResponse:
-    """`openapi.json`, with the address it was asked at as the server's."""
+    """Serve `openapi.json`, with the requested host as its server."""
     base = request.build_absolute_uri(request.path.removesuffix("/openapi.json") or "/")
-    response = answer({**described(), "servers": [{"url": base}]})
+    response = build_response({**load_description(), "servers": [{"url": base}]})
     response["Access-Control-Allow-Origin"] = "*"
     return response

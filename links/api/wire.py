@@ -1,4 +1,5 @@
-"""Our rows as the old server wrote them: members with default values are left out, a few are always there."""
+"""Serializers: rows as ClickMeter's JSON. Members with default values are omitted, except a few that clients rely
+on."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from accounts.models import Grant
 from links.addresses import tracking_url
-from links.api.frames import date14
-from links.grants import DATAPOINT, GROUP, Sight
+from links.api.frames import format_time
+from links.grants import DATAPOINT, GROUP, LinkScope
 from links.models import (
     Attached,
     Conversion,
@@ -26,65 +27,68 @@ from links.models import (
 )
 
 Json = dict[str, Any]
-PLACES = ("first", "second", "third", "fourth", "fifth")
-TYPES = {Kind.LINK: "TrackingLink", Kind.PIXEL: "TrackingPixel"}
+POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
+TYPE_NAMES = {Kind.LINK: "TrackingLink", Kind.PIXEL: "TrackingPixel"}
 
 
-def lean(**members: Any) -> Json:
-    """The members that are not 0, false, null or empty."""
+def omit_empty(**members: Any) -> Json:
+    """Return the members that are not 0, false, null or empty."""
     return {name: value for name, value in members.items() if value not in (None, False, 0, "", [], {})}
 
 
-def uri(kind: str, number: int) -> Json:
-    """A reference to an entity."""
+def build_reference(kind: str, number: int) -> Json:
+    """Build a reference to an entity."""
     return {"id": number, "uri": f"/{kind}/{number}"}
 
 
-def tag_names(row: Datapoint | Group) -> list[Json]:
+def serialize_tag_names(row: Datapoint | Group) -> list[Json]:
     return [{"id": tag.pk, "name": tag.name} for tag in row.tags.all()]
 
 
-def datapoints(rows: list[Datapoint], sight: Sight) -> list[Json]:
-    """Links and pixels with all fields; related rows are read for all of them together."""
+def serialize_datapoints(rows: list[Datapoint], scope: LinkScope) -> list[Json]:
+    """Serialize links and pixels with all fields; related rows are prefetched for all of them."""
     attached = Prefetch("attached", queryset=Attached.objects.select_related("conversion"))
     prefetch_related_objects(rows, "group", "domain", "tags", "scripts", attached)
-    return [datapoint(row, sight) for row in rows]
+    return [serialize_datapoint(row, scope) for row in rows]
 
 
-def datapoint(row: Datapoint, sight: Sight) -> Json:
-    """One link or pixel with all fields."""
-    found: Json = {"id": row.pk, "name": row.alias}
-    found |= lean(type=row.kind, status=row.status)
-    found |= {
-        "title": row.title, "trackingCode": tracking_url(row), "tags": tag_names(row), "groupId": row.group_id,
-        "groupName": row.group.name, "creationDate": date14(row.created),
+def serialize_datapoint(row: Datapoint, scope: LinkScope) -> Json:
+    """Serialize one link or pixel with all fields."""
+    result: Json = {"id": row.pk, "name": row.alias}
+    result |= omit_empty(type=row.kind, status=row.status)
+    result |= {
+        "title": row.title, "trackingCode": tracking_url(row), "tags": serialize_tag_names(row),
+        "groupId": row.group_id, "groupName": row.group.name, "creationDate": format_time(row.created),
     }  # fmt: skip
-    found |= lean(
+    result |= omit_empty(
         notes=row.notes, preferred=row.favourite, encodeIp=row.encode_ip, isPublic=row.is_public,
         isSecured=row.is_secured or bool(row.password), lightTracking=row.light_tracking,
         redirectOnly=row.redirect_only,
-        writePermited=sight.may_write(row),
+        writePermited=scope.may_write(row),
     )  # fmt: skip
-    for one in row.attached.all():
-        name = PLACES[one.position - 1]
-        found |= {f"{name}ConversionId": one.conversion_id, f"{name}ConversionName": one.conversion.name}
-    found["typeTP" if row.kind == Kind.PIXEL else "typeTL"] = (
-        lean(parameterNote=row.parameter_note) if row.kind == Kind.PIXEL else link_specifics(row)
+    for link_conversion in row.attached.all():
+        name = POSITION_NAMES[link_conversion.position - 1]
+        result |= {
+            f"{name}ConversionId": link_conversion.conversion_id,
+            f"{name}ConversionName": link_conversion.conversion.name,
+        }
+    result["typeTP" if row.kind == Kind.PIXEL else "typeTL"] = (
+        omit_empty(parameterNote=row.parameter_note) if row.kind == Kind.PIXEL else serialize_link_details(row)
     )
-    return found
+    return result
 
 
-def link_specifics(row: Datapoint) -> Json:
-    """typeTL. A password is not readable; that there is one shows in isSecured."""
+def serialize_link_details(row: Datapoint) -> Json:
+    """Serialize typeTL. A password is never returned; isSecured says that there is one."""
     rules = row.rules or {}
-    found: Json = {
+    result: Json = {
         "url": row.url, "firstUrl": row.first_url, "redirectType": row.redirect_type, "domainId": row.domain_id,
     }  # fmt: skip
-    found |= lean(
+    result |= omit_empty(
         destinationMode=row.mode, appendQuery=row.append_query, encodeUrl=row.encode_url, hideUrl=row.hide_url,
         hideUrlTitle=row.hide_url_title, isABTest=row.is_ab_test, referrerClean=row.referrer_clean,
         goDomainId=row.go_domain_id, expirationClicks=row.expiration_clicks,
-        expirationDate=date14(row.expiration_date), pauseAfterClicksExpiration=row.pause_after_clicks,
+        expirationDate=format_time(row.expiration_date), pauseAfterClicksExpiration=row.pause_after_clicks,
         pauseAfterDateExpiration=row.pause_after_date, urlAfterClicksExpiration=row.url_after_clicks,
         urlAfterDateExpiration=row.url_after_date,
         randomDestinationItems=[{"url": url} for url in rules.get("random", ())],
@@ -93,41 +97,46 @@ def link_specifics(row: Datapoint) -> Json:
         weightedDestinationItems=[{"url": url, "weight": weight} for url, weight in rules.get("weighted", ())],
         urlsByLanguage=[{"languageCode": code, "url": url} for code, url in rules.get("languages", ())],
         urlsByNation=[{"nation": code, "url": url} for code, url in rules.get("nations", ())],
-        browserDestinationItem=lean(
+        browserDestinationItem=omit_empty(
             emailDestinationUrl=rules.get("browser", {}).get("email"),
             mobileDestinationUrl=rules.get("browser", {}).get("mobile"),
             spidersDestinationUrl=rules.get("browser", {}).get("spiders"),
         ),
-        uniqueDestinationItem=lean(firstDestinationUrl=rules.get("first")),
+        uniqueDestinationItem=omit_empty(firstDestinationUrl=rules.get("first")),
         scripts=[{"id": script.pk, "name": script.name} for script in row.scripts.all()],
     )  # fmt: skip
-    return found
+    return result
 
 
-def groups(rows: list[Group], sight: Sight) -> list[Json]:
-    """Groups with all fields."""
+def serialize_groups(rows: list[Group], scope: LinkScope) -> list[Json]:
+    """Serialize groups with all fields."""
     prefetch_related_objects(rows, "tags")
-    return [group(row, sight) for row in rows]
+    return [serialize_group(row, scope) for row in rows]
 
 
-def group(row: Group, sight: Sight) -> Json:
-    found: Json = {"id": row.pk, "name": row.name, "creationDate": date14(row.created), "tags": tag_names(row)}
-    return found | lean(
+def serialize_group(row: Group, scope: LinkScope) -> Json:
+    result: Json = {
+        "id": row.pk,
+        "name": row.name,
+        "creationDate": format_time(row.created),
+        "tags": serialize_tag_names(row),
+    }
+    return result | omit_empty(
         notes=row.notes, preferred=row.favourite, redirectOnly=row.redirect_only, isPublic=row.is_public,
-        deleted=row.deleted is not None, writePermited=sight.may_write(row),
+        deleted=row.deleted is not None, writePermited=scope.may_write(row),
     )  # fmt: skip
 
 
-def conversion(row: Conversion) -> Json:
-    found: Json = {"id": row.pk, "name": row.name, "code": row.code, "creationDate": date14(row.created)}
-    found["value"] = float(row.value)
-    return found | lean(description=row.description, protocol=row.protocol, deleted=row.deleted is not None)
+def serialize_conversion(row: Conversion) -> Json:
+    result: Json = {"id": row.pk, "name": row.name, "code": row.code, "creationDate": format_time(row.created)}
+    result["value"] = float(row.value)
+    return result | omit_empty(description=row.description, protocol=row.protocol, deleted=row.deleted is not None)
 
 
-def tags(rows: list[Tag], sight: Sight) -> list[Json]:
-    """Tags with the ids of their links and groups, as far as the caller may see them."""
-    on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=sight.datapoints())
-    on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=sight.all_groups())
+def serialize_tags(rows: list[Tag], scope: LinkScope) -> list[Json]:
+    """Serialize tags with the ids of their links and groups in the caller's scope."""
+    on_links = Datapoint.tags.through.objects.filter(tag__in=rows, datapoint__in=scope.datapoints())
+    on_groups = Group.tags.through.objects.filter(tag__in=rows, group__in=scope.all_groups())
     links: dict[int, list[int]] = {}
     campaigns: dict[int, list[int]] = {}
     for tag_id, number in on_links.order_by("datapoint_id").values_list("tag_id", "datapoint_id"):
@@ -140,74 +149,75 @@ def tags(rows: list[Tag], sight: Sight) -> list[Json]:
     ]
 
 
-def domain(row: Domain) -> Json:
-    return {"id": row.pk, "name": row.name} | lean(
+def serialize_domain(row: Domain) -> Json:
+    return {"id": row.pk, "name": row.name} | omit_empty(
         type=row.kind, custom404=row.custom_404, customHomepage=row.custom_homepage
     )
 
 
-def script(row: Script) -> Json:
+def serialize_script(row: Script) -> Json:
     return {"id": row.pk, "name": row.name, "script": row.script}
 
 
-def entry(row: Entry) -> Json:
+def serialize_entry(row: Entry) -> Json:
     return {"id": row.code, "ip" if row.listing == Listing.BLACKLIST else "name": row.value}
 
 
-def shared_numbers(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
-    """Which of these links or groups (by number, of the account of `rows`) are shared with a guest one by one."""
+def find_shared_ids(kind: str, rows: Sequence[Datapoint | Group], numbers: Iterable[int]) -> set[int]:
+    """Find which of these links or groups (by id, of the account of `rows`) are shared with a guest one by one."""
     accounts = {row.account_id for row in rows}
     grants = Grant.objects.filter(kind=kind, object_id__in=set(numbers), membership__account__in=accounts)
     return set(grants.values_list("object_id", flat=True))
 
 
-def datapoints_data(rows: list[Datapoint]) -> list[Json]:
-    """Short descriptions of links, for numbers and hits."""
+def summarize_datapoints(rows: list[Datapoint]) -> list[Json]:
+    """Summarize links, for aggregates and hits."""
     prefetch_related_objects(rows, "group", "domain", "tags")
-    links = shared_numbers(DATAPOINT, rows, [row.pk for row in rows])
-    groups = shared_numbers(GROUP, rows, [row.group_id for row in rows])
-    return [datapoint_data(row, row.pk in links or row.group_id in groups) for row in rows]
+    links = find_shared_ids(DATAPOINT, rows, [row.pk for row in rows])
+    groups = find_shared_ids(GROUP, rows, [row.group_id for row in rows])
+    return [summarize_datapoint(row, row.pk in links or row.group_id in groups) for row in rows]
 
 
-def datapoint_data(row: Datapoint, shared: bool) -> Json:
-    """The short description of one link; `shared` with a guest."""
-    found: Json = {
+def summarize_datapoint(row: Datapoint, shared: bool) -> Json:
+    """Summarize one link; `shared`: with a guest."""
+    result: Json = {
         "datapointId": row.pk, "datapointName": row.alias, "datapointTitle": row.title,
-        "datapointType": TYPES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
-        "notes": row.notes, "creationDate": date14(row.created), "tags": tag_names(row),
+        "datapointType": TYPE_NAMES[Kind(row.kind)], "groupId": row.group_id, "groupName": row.group.name,
+        "notes": row.notes, "creationDate": format_time(row.created), "tags": serialize_tag_names(row),
         "trackingCode": tracking_url(row),
     }  # fmt: skip
     if row.kind == Kind.LINK:
-        found["destinationUrl"] = row.url
-    return found | lean(
+        result["destinationUrl"] = row.url
+    return result | omit_empty(
         status=row.status, datapointFavourite=row.favourite, isPublic=row.is_public, isABTest=row.is_ab_test,
         isPrivateShared=shared,
     )  # fmt: skip
 
 
-def groups_data(rows: list[Group]) -> list[Json]:
-    """Short descriptions of groups, for numbers."""
+def summarize_groups(rows: list[Group]) -> list[Json]:
+    """Summarize groups, for aggregates."""
     prefetch_related_objects(rows, "tags")
     there = Datapoint.objects.filter(group__in=rows).exclude(status=Status.DELETED)
     counts = dict(there.order_by().values_list("group_id").annotate(Count("pk")))
-    shared = shared_numbers(GROUP, rows, [row.pk for row in rows])
-    return [group_data(row, counts.get(row.pk, 0), row.pk in shared) for row in rows]
+    shared = find_shared_ids(GROUP, rows, [row.pk for row in rows])
+    return [summarize_group(row, counts.get(row.pk, 0), row.pk in shared) for row in rows]
 
 
-def group_data(row: Group, links: int, shared: bool) -> Json:
-    """The short description of a group with so many links; `shared` with a guest."""
-    found: Json = {
-        "groupId": row.pk, "groupName": row.name, "creationDate": date14(row.created), "tags": tag_names(row),
+def summarize_group(row: Group, links: int, shared: bool) -> Json:
+    """Summarize a group with this number of links; `shared`: with a guest."""
+    result: Json = {
+        "groupId": row.pk, "groupName": row.name, "creationDate": format_time(row.created),
+        "tags": serialize_tag_names(row),
         "linksCount": links,
     }  # fmt: skip
-    return found | lean(groupFavourite=row.favourite, deleted=row.deleted is not None, isPrivateShared=shared)
+    return result | omit_empty(groupFavourite=row.favourite, deleted=row.deleted is not None, isPrivateShared=shared)
 
 
-def conversions_data(rows: list[Conversion]) -> list[Json]:
-    """Short descriptions of conversions, for numbers."""
-    return [conversion_data(row) for row in rows]
+def summarize_conversions(rows: list[Conversion]) -> list[Json]:
+    """Summarize conversions, for aggregates."""
+    return [summarize_conversion(row) for row in rows]
 
 
-def conversion_data(row: Conversion) -> Json:
-    found: Json = {"id": row.pk, "name": row.name, "value": float(row.value), "date": date14(row.created)}
-    return found | lean(deleted=row.deleted is not None)
+def summarize_conversion(row: Conversion) -> Json:
+    result: Json = {"id": row.pk, "name": row.name, "value": float(row.value), "date": format_time(row.created)}
+    return result | omit_empty(deleted=row.deleted is not None)

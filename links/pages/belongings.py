@@ -1,4 +1,4 @@
-"""Groups, tags, conversions, domains, retargeting scripts and the two lists: a table and a form each."""
+"""Pages of groups, tags, conversions, domains, retargeting scripts and the two lists: a table and a form each."""
 
 from __future__ import annotations
 
@@ -19,40 +19,38 @@ from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresse
 from accounts.models import Account
 from accounts.views.host_proof import check_now
 from links import belongings, known
-from links.addresses import base
-from links.grants import Sight, group_for
+from links.addresses import get_links_base_url
+from links.grants import LinkScope, group_for
 from links.models import Domain, Listing, Status
 from links.pages.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.pages.frame import links_page, parse_number, shown, told
-
-GONE = HttpResponseRedirect
+from links.pages.frame import add_errors, links_page, parse_number, render_page
 
 
-def written(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
-    """Save a valid form by a service and go back; None when there is something to correct."""
+def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
+    """Save a valid form by a service and redirect; return None if there is something to correct."""
     if request.method != "POST" or not form.is_valid():
         return None
     try:
         write(form.cleaned_data)
     except ValidationError as error:
-        told(form, error, {"script": "text"})
+        add_errors(form, error, {"script": "text"})
         return None
     messages.success(request, "Saved.")
-    return GONE(href)
+    return HttpResponseRedirect(href)
 
 
-def removed(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
-    """Delete by a service and go back; a refusal is told on the page."""
+def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
+    """Delete by a service and redirect, with the service's error as a message."""
     try:
         remove()
         messages.success(request, "Deleted.")
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-    return GONE(href)
+    return HttpResponseRedirect(href)
 
 
-def own(rows: QuerySet[Any], number: int) -> Any:
-    """The row with this id in the caller's scope, else Http404."""
+def find_own_row(rows: QuerySet[Any], number: int) -> Any:
+    """Find a row by id in the caller's scope. Raises Http404."""
     row = rows.filter(pk=number).first()
     if row is None or getattr(row, "deleted", None):
         raise Http404("Nothing here.")
@@ -60,8 +58,8 @@ def own(rows: QuerySet[Any], number: int) -> Any:
 
 
 @links_page("groups")
-def groups(request: HttpRequest, sight: Sight, group_id: int = 0) -> HttpResponse:
-    """All groups with their number of links; a form for a new one or the chosen one."""
+def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
+    """Render all groups with their numbers of links, and a form for a new or the selected one."""
     row = group_for(request, group_id, may="edit") if group_id else None
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
     form = GroupForm(request.POST or None, initial=initial)
@@ -69,51 +67,51 @@ def groups(request: HttpRequest, sight: Sight, group_id: int = 0) -> HttpRespons
     def write(data: dict[str, Any]) -> None:
         if row:
             belongings.group_update(group=row, **data)
-        elif sight.writes:
-            belongings.group_create(account=sight.account, **data)
+        elif scope.edits_all:
+            belongings.group_create(account=scope.account, **data)
         else:
             raise ValidationError("Only the team makes groups.")
 
-    if (done := written(request, form, write, "/links/groups")) is not None:
+    if (done := save_form(request, form, write, "/links/groups")) is not None:
         return done
-    rows = sight.all_groups().filter(deleted=None).order_by("name")
+    rows = scope.all_groups().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("datapoints", filter=~Q(datapoints__status=Status.DELETED)))
-    lines = [{"row": one, "may": sight.may_write(one)} for one in rows]
-    return shown(request, sight, "groups", lines=lines, form=form, row=row)
+    lines = [{"row": group, "may": scope.may_write(group)} for group in rows]
+    return render_page(request, scope, "groups", lines=lines, form=form, row=row)
 
 
 @require_POST
 @links_page("groups", may="edit")
-def group_delete(request: HttpRequest, sight: Sight, group_id: int) -> HttpResponse:
+def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
     row = group_for(request, group_id, may="edit")
-    return removed(request, lambda: belongings.group_delete(group=row), "/links/groups")
+    return delete_row(request, lambda: belongings.group_delete(group=row), "/links/groups")
 
 
 @links_page("tags", may="manage")
-def tags(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """All tags; a new one, another name for one, or one less."""
+def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Render all tags; create, rename or delete one."""
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = own(sight.tags(), parse_number(number))
+                row = find_own_row(scope.tags(), parse_number(number))
                 if "delete" in request.POST:
                     belongings.tag_delete(tag=row)
                 else:
                     belongings.tag_rename(tag=row, name=request.POST.get("name", ""))
             else:
-                belongings.tag_create(account=sight.account, name=request.POST.get("name", ""))
+                belongings.tag_create(account=scope.account, name=request.POST.get("name", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return GONE("/links/tags")
-    rows = sight.tags().order_by("name")
+        return HttpResponseRedirect("/links/tags")
+    rows = scope.tags().order_by("name")
     rows = rows.annotate(links=Count("datapoints", distinct=True), campaigns=Count("groups", distinct=True))
-    return shown(request, sight, "tags", rows=rows)
+    return render_page(request, scope, "tags", rows=rows)
 
 
 @links_page("conversions", may="manage")
-def conversions(request: HttpRequest, sight: Sight, conversion_id: int = 0) -> HttpResponse:
-    """All conversions; the chosen one with the code for pages and servers."""
-    row = own(sight.conversions(), conversion_id) if conversion_id else None
+def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
+    """Render all conversions; for the selected one also the code for pages and servers."""
+    row = find_own_row(scope.conversions(), conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
 
@@ -122,25 +120,27 @@ def conversions(request: HttpRequest, sight: Sight, conversion_id: int = 0) -> H
         if row:
             belongings.conversion_update(conversion=row, **data)
         else:
-            belongings.conversion_create(account=sight.account, **data)
+            belongings.conversion_create(account=scope.account, **data)
 
-    if (done := written(request, form, write, f"/links/conversions{f'/{row.pk}' if row else ''}")) is not None:
+    if (done := save_form(request, form, write, f"/links/conversions{f'/{row.pk}' if row else ''}")) is not None:
         return done
-    rows = sight.conversions().filter(deleted=None).order_by("name")
+    rows = scope.conversions().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("attached"))
-    host = base().partition("://")[2]
-    return shown(request, sight, "conversions", rows=rows, form=form, row=row, host=host, base=base())
+    host = get_links_base_url().partition("://")[2]
+    return render_page(
+        request, scope, "conversions", rows=rows, form=form, row=row, host=host, base=get_links_base_url()
+    )
 
 
 @require_POST
 @links_page("conversions", may="manage")
-def conversion_delete(request: HttpRequest, sight: Sight, conversion_id: int) -> HttpResponse:
-    row = own(sight.conversions(), conversion_id)
-    return removed(request, lambda: belongings.conversion_delete(conversion=row), "/links/conversions")
+def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
+    row = find_own_row(scope.conversions(), conversion_id)
+    return delete_row(request, lambda: belongings.conversion_delete(conversion=row), "/links/conversions")
 
 
-def dns_answer(name: str) -> str:
-    """Where the name leads, compared with where this installation's own name leads."""
+def describe_dns(name: str) -> str:
+    """Describe where a name points in DNS, compared with this installation's name."""
     try:
         there, here = look_up_addresses(name), look_up_addresses(known.system_host())
     except DnsUnavailable as error:
@@ -153,7 +153,7 @@ def dns_answer(name: str) -> str:
 
 
 def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
-    """Check the record that proves the domain, and where its name points."""
+    """Check the TXT record that verifies a domain, and where its name points."""
     try:
         claim = host_claim(account=account, host=row.name, purpose=Purpose.LINKS)
     except ValidationError as error:
@@ -161,17 +161,17 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
         return
     if not check_now(request, claim):
         return
-    row.check_result, row.checked = dns_answer(row.name)[:200], timezone.now()
+    row.check_result, row.checked = describe_dns(row.name)[:200], timezone.now()
     Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)
 
 
 @links_page("domains", may="manage")
-def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpResponse:
-    """The account's link domains, and a check of where their names lead."""
-    row = own(sight.domains().exclude(account=None), domain_id) if domain_id else None
+def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
+    """Render the account's link domains; check one on request."""
+    row = find_own_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
-        check_domain(request, sight.account, row)
-        return GONE("/links/domains")
+        check_domain(request, scope.account, row)
+        return HttpResponseRedirect("/links/domains")
     names = ("name", "custom_404", "custom_homepage")
     form = DomainForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
     form.fields["name"].disabled = row is not None
@@ -181,58 +181,58 @@ def domains(request: HttpRequest, sight: Sight, domain_id: int = 0) -> HttpRespo
         if row:
             belongings.domain_update(domain=row, **data)
         else:
-            belongings.domain_create(account=sight.account, name=name, **data)
+            belongings.domain_create(account=scope.account, name=name, **data)
 
-    if (done := written(request, form, write, "/links/domains")) is not None:
+    if (done := save_form(request, form, write, "/links/domains")) is not None:
         return done
-    rows = sight.domains().order_by("kind", "name")
-    claims = claims_of(sight.account, Purpose.LINKS)
-    lines = [{"row": one, "claim": claims.get(one.name) if one.account_id else None} for one in rows]
-    return shown(request, sight, "domains", lines=lines, form=form, row=row, target=known.system_host())
+    rows = scope.domains().order_by("kind", "name")
+    claims = claims_of(scope.account, Purpose.LINKS)
+    lines = [{"row": domain, "claim": claims.get(domain.name) if domain.account_id else None} for domain in rows]
+    return render_page(request, scope, "domains", lines=lines, form=form, row=row, target=known.system_host())
 
 
 @require_POST
 @links_page("domains", may="manage")
-def domain_delete(request: HttpRequest, sight: Sight, domain_id: int) -> HttpResponse:
-    row = own(sight.domains().exclude(account=None), domain_id)
-    return removed(request, lambda: belongings.domain_delete(domain=row), "/links/domains")
+def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
+    row = find_own_row(scope.domains().exclude(account=None), domain_id)
+    return delete_row(request, lambda: belongings.domain_delete(domain=row), "/links/domains")
 
 
 @links_page("scripts", may="manage")
-def scripts(request: HttpRequest, sight: Sight, script_id: int = 0) -> HttpResponse:
-    """Retargeting scripts."""
-    row = own(sight.scripts(), script_id) if script_id else None
+def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
+    """Render all retargeting scripts, and a form for a new or the selected one."""
+    row = find_own_row(scope.scripts(), script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
-        belongings.script_write(account=sight.account, script=row, **data)
+        belongings.script_write(account=scope.account, script=row, **data)
 
-    if (done := written(request, form, write, "/links/scripts")) is not None:
+    if (done := save_form(request, form, write, "/links/scripts")) is not None:
         return done
-    rows = sight.scripts().order_by("name").annotate(links=Count("datapoints"))
-    return shown(request, sight, "scripts", rows=rows, form=form, row=row)
+    rows = scope.scripts().order_by("name").annotate(links=Count("datapoints"))
+    return render_page(request, scope, "scripts", rows=rows, form=form, row=row)
 
 
 @require_POST
 @links_page("scripts", may="manage")
-def script_delete(request: HttpRequest, sight: Sight, script_id: int) -> HttpResponse:
-    row = own(sight.scripts(), script_id)
-    return removed(request, lambda: belongings.script_delete(script=row), "/links/scripts")
+def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
+    row = find_own_row(scope.scripts(), script_id)
+    return delete_row(request, lambda: belongings.script_delete(script=row), "/links/scripts")
 
 
 @links_page("lists", may="manage")
-def lists(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Addresses that are not counted, and hosts a dynamic destination may lead to."""
+def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Render the two lists: addresses that are not counted, and allowed hosts of dynamic destinations."""
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                belongings.entry_delete(entry=own(sight.entries(), parse_number(number)))
+                belongings.entry_delete(entry=find_own_row(scope.entries(), parse_number(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
-                belongings.entry_create(account=sight.account, listing=listing, value=request.POST.get("value", ""))
+                belongings.entry_create(account=scope.account, listing=listing, value=request.POST.get("value", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return GONE("/links/lists")
-    rows = sight.entries().order_by("value")
+        return HttpResponseRedirect("/links/lists")
+    rows = scope.entries().order_by("value")
     both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
-    return shown(request, sight, "lists", both=both)
+    return render_page(request, scope, "lists", both=both)

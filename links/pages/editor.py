@@ -1,4 +1,4 @@
-"""Making and changing one link, with a preview of who goes where."""
+"""The editor of a link, with a preview of which visitor goes where."""
 
 from __future__ import annotations
 
@@ -13,91 +13,100 @@ from django.views.decorators.http import require_POST
 
 from links import known, services
 from links.addresses import tracking_url
-from links.choose import Asker, choose
-from links.facts import LinkFacts, link_facts
-from links.grants import Sight, datapoint_for
+from links.choose import ClickContext, route_click
+from links.facts import LinkSnapshot, build_link_snapshot
+from links.grants import LinkScope, datapoint_for
 from links.models import Datapoint, Kind, Status
-from links.pages.forms import LinkForm, initial_of
-from links.pages.frame import links_page, shown, told
-from links.tenant_content import content_messages
+from links.pages.forms import LinkForm, build_initial
+from links.pages.frame import add_errors, links_page, render_page
+from links.tenant_content import build_content_messages
 
-WHO: tuple[tuple[str, dict[str, Any]], ...] = (
+PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Somebody at a desk", {"device": "Desktop", "languages": ("en",)}),
     ("The same person again", {"device": "Desktop", "languages": ("en",), "again": True}),
     ("A phone in Estonia, in Estonian", {"device": "Mobile", "languages": ("et",), "country": "EE"}),
     ("A phone in Germany, in German", {"device": "Mobile", "languages": ("de",), "country": "DE"}),
     ("A tablet in the United States", {"device": "Tablet", "languages": ("en-us",), "country": "US"}),
     ("An e-mail program", {"device": "Desktop", "email_client": True}),
-    ("A robot", {"spider": True}),
+    ("A robot", {"is_bot": True}),
 )
 
 
-def facts_of(row: Datapoint) -> LinkFacts:
-    """The facts of a link as the redirector would read them."""
-    found = Datapoint.objects.filter(pk=row.pk).values(*known.COLUMNS)[0]
-    return link_facts(found, (), ())
+def load_snapshot(row: Datapoint) -> LinkSnapshot:
+    """Load the snapshot of a link as the redirector would."""
+    columns = Datapoint.objects.filter(pk=row.pk).values(*known.LINK_COLUMNS)[0]
+    return build_link_snapshot(columns, (), ())
 
 
-def preview(row: Datapoint, now: datetime) -> list[dict[str, str]]:
-    """Where different people would be sent by the link now."""
-    facts, found = facts_of(row), []
-    for label, person in WHO:
+def preview_destinations(row: Datapoint, now: datetime) -> list[dict[str, str]]:
+    """Preview where the link would send different visitors now."""
+    snapshot, destinations = load_snapshot(row), []
+    for label, person in PREVIEW_VISITORS:
         person = dict(person)
         again = person.pop("again", False)
-        asker = Asker(now, unique=lambda link, first=not again: first, step=lambda link, at=int(again): at, **person)  # type: ignore[misc]
-        asker.turn = lambda link, at=1 + int(again): at  # type: ignore[misc]
-        choice = choose(facts, asker, known.by_path)
-        found.append({"who": label, "url": choice.url, "stop": choice.stop})
-    return found
+        context = ClickContext(now, **person)
+        if again:
+            context.is_unique = lambda link: False
+            context.click_number = lambda link: 2
+            context.previous_clicks = lambda link: 1
+        decision = route_click(snapshot, context, known.find_link_by_path)
+        destinations.append({"who": label, "url": decision.url, "stop": decision.stop_reason})
+    return destinations
 
 
-def ready(form: LinkForm) -> dict[str, Any]:
-    """The form's fields for the services; local times are read as UTC."""
-    fields = form.fields_of()
+def get_service_fields(form: LinkForm) -> dict[str, Any]:
+    """Return the form's fields for the services, local times converted to UTC."""
+    fields = form.build_fields()
     for name in ("starts", "expiration_date"):
         if fields[name] is not None:
             fields[name] = fields[name].astimezone(UTC)
     return fields
 
 
-def domain_notes(form: LinkForm) -> list[str]:
-    """Notes on what links may show on the domains that the form offers."""
-    return content_messages(form.fields["domain"].queryset)  # type: ignore[attr-defined]
+def build_domain_notes(form: LinkForm) -> list[str]:
+    """Build the notes on what links may display on the domains that the form offers."""
+    return build_content_messages(form.fields["domain"].queryset)  # type: ignore[attr-defined]
 
 
 @links_page("list", may="edit")
-def new(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """Make a link or pixel."""
+def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Create a link or pixel."""
     initial = {
         "kind": Kind.PIXEL if request.GET.get("kind") == "pixel" else Kind.LINK,
         "group": request.GET.get("group"),
     }
-    form = LinkForm(request.POST or None, sight=sight, initial=initial)
+    form = LinkForm(request.POST or None, scope=scope, initial=initial)
     if request.method == "POST" and form.is_valid():
-        fields = ready(form)
-        if not sight.writes and not fields.get("group"):
+        fields = get_service_fields(form)
+        if not scope.edits_all and not fields.get("group"):
             form.add_error("group", "Choose a group you may write to.")
         else:
             try:
-                row = services.datapoint_create(account=sight.account, **fields)
+                row = services.datapoint_create(account=scope.account, **fields)
                 messages.success(request, "The link is ready.")
                 return HttpResponseRedirect(f"/links/{row.pk}/edit")
             except ValidationError as error:
-                told(form, error)
-    return shown(
-        request, sight, "edit", form=form, row=None, status=400 if form.errors else 200, content=domain_notes(form)
+                add_errors(form, error)
+    return render_page(
+        request,
+        scope,
+        "edit",
+        form=form,
+        row=None,
+        status=400 if form.errors else 200,
+        content=build_domain_notes(form),
     )
 
 
 @links_page("list", may="edit")
-def edit(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
-    """Change a link; its alias and domain stay."""
+def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+    """Change a link; its alias and domain never change."""
     row = datapoint_for(request, datapoint_id, may="edit")
-    form = LinkForm(request.POST or None, sight=sight, row=row, initial=initial_of(row))
+    form = LinkForm(request.POST or None, scope=scope, row=row, initial=build_initial(row))
     for name in ("kind", "alias", "domain"):
         form.fields[name].disabled = True
     if request.method == "POST" and form.is_valid():
-        fields = ready(form)
+        fields = get_service_fields(form)
         for name in ("kind", "alias", "domain"):
             fields.pop(name, None)
         if fields["group"] in (None, row.group):
@@ -107,19 +116,20 @@ def edit(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
             messages.success(request, "Saved.")
             return HttpResponseRedirect(f"/links/{row.pk}/edit")
         except ValidationError as error:
-            told(form, error)
+            add_errors(form, error)
             row.refresh_from_db()
-    return shown(
-        request, sight, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
-        content=content_messages([row.domain]),
-        preview=preview(row, timezone.now()) if row.kind == Kind.LINK and row.status != Status.DELETED else [],
+    return render_page(
+        request, scope, "edit", form=form, row=row, address=tracking_url(row), status=400 if form.errors else 200,
+        content=build_content_messages([row.domain]),
+        preview=preview_destinations(row, timezone.now())
+        if row.kind == Kind.LINK and row.status != Status.DELETED else [],
     )  # fmt: skip
 
 
 @require_POST
 @links_page("list", may="edit")
-def delete(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
-    """Delete for good; its numbers stay."""
+def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+    """Delete a link for good; its statistics stay."""
     services.datapoint_delete(datapoint=datapoint_for(request, datapoint_id, may="edit"))
     messages.success(request, "Deleted. Its numbers stay readable, its alias stays taken.")
     return HttpResponseRedirect("/links")

@@ -1,4 +1,4 @@
-"""Forms of links. Rules are written as lines, so that the editor works without scripts."""
+"""Forms of links. Rules are written as lines of text, so that the editor works without scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from links.cleaned import check_year
-from links.grants import Sight
+from links.grants import LinkScope
 from links.lookups import find_tags
 from links.models import (
     Conversion,
@@ -48,8 +48,8 @@ MODE_FIELDS: dict[Mode, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def read_lines(name: str, text: str) -> list[Any]:
-    """The rows of a rule from its text; `links.rulebook` judges them."""
+def parse_lines(name: str, text: str) -> list[Any]:
+    """Parse the lines of a rule; `links.rulebook` validates them."""
     rows = [line.strip() for line in text.splitlines() if line.strip()]
     if name in ("random", "sequential", "spillover"):
         return rows
@@ -59,8 +59,8 @@ def read_lines(name: str, text: str) -> list[Any]:
     return [[word, url] for word, url in pairs]
 
 
-def written_lines(name: str, rows: list[Any]) -> str:
-    """The text of a rule's rows."""
+def format_lines(name: str, rows: list[Any]) -> str:
+    """Format a rule as lines."""
     if name in ("random", "sequential", "spillover"):
         return "\n".join(rows)
     if name == "weighted":
@@ -69,7 +69,7 @@ def written_lines(name: str, rows: list[Any]) -> str:
 
 
 class LinkForm(forms.Form):
-    """A link or pixel. What is left empty keeps its default."""
+    """The form of a link or pixel. Empty fields keep their defaults."""
 
     kind = forms.TypedChoiceField(choices=Kind.choices, coerce=int, initial=Kind.LINK, label="What")
     title = forms.CharField(max_length=200, required=False, label="Name")
@@ -77,7 +77,7 @@ class LinkForm(forms.Form):
         max_length=4000,
         required=False,
         label="Destination",
-        help_text="[s2sidentifier] stands for the click’s word. Blanks and braces are escaped, nothing else.",
+        help_text="[s2sidentifier] stands for the click’s token. Blanks and braces are escaped, nothing else.",
     )
     alias = forms.CharField(
         max_length=100,
@@ -127,44 +127,44 @@ class LinkForm(forms.Form):
         Script.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Retargeting"
     )
 
-    def __init__(self, *args: Any, sight: Sight, row: Datapoint | None = None, **named: Any) -> None:
+    def __init__(self, *args: Any, scope: LinkScope, row: Datapoint | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.sight = sight
+        self.scope = scope
         for name, help_text in LINES.items():
             self.fields[name] = forms.CharField(
                 required=False, label=LABELS[name], help_text=help_text, widget=forms.Textarea(attrs={"rows": 4})
             )
         for name in UTM:
             self.fields[name] = forms.CharField(max_length=200, required=False, label=name)
-        own = sight.domains().exclude(kind=DomainKind.GO)
-        groups = Q(pk__in=sight.all_groups(write=True).filter(deleted=None).values("pk"))
+        own = scope.domains().exclude(kind=DomainKind.GO)
+        groups = Q(pk__in=scope.all_groups(write=True).filter(deleted=None).values("pk"))
         if row is not None:  # its present domain and group may stay
             own, groups = Domain.objects.filter(pk=row.domain_id), groups | Q(pk=row.group_id)
         self.offer_rows("domain", own.order_by("kind", "name"))
         self.offer_rows("group", Group.objects.filter(groups).order_by("name"))
-        self.offer_rows("conversions", sight.conversions().filter(deleted=None).order_by("name"))
-        self.offer_rows("scripts", sight.scripts().order_by("name"))
+        self.offer_rows("conversions", scope.conversions().filter(deleted=None).order_by("name"))
+        self.offer_rows("scripts", scope.scripts().order_by("name"))
 
     def offer_rows(self, name: str, rows: QuerySet[Any]) -> None:
         """Offer these rows as choices and accept no others."""
         self.fields[name].queryset = rows  # type: ignore[attr-defined]
 
     def clean_tags(self) -> list[Tag | str]:
-        """The tags with these names. New names are kept, to be created, if the user may create tags."""
+        """Clean tag names. New ones stay names, to be created by the service, if the user may create tags."""
         words = [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
         try:
-            return find_tags(self.sight, words)
+            return find_tags(self.scope, words)
         except ValidationError as error:
             raise ValidationError(error.message_dict["tags"]) from None
 
-    def by_mode(self) -> list[tuple[int, list[forms.BoundField]]]:
-        """What a mode needs beside the address: (mode, its fields). Scripts show only the chosen one's."""
+    def list_mode_fields(self) -> list[tuple[int, list[forms.BoundField]]]:
+        """List the fields that each mode needs besides the URL; a script displays only those of the selected mode."""
         return [(mode.value, [self[name] for name in names]) for mode, names in MODE_FIELDS.items()]
 
-    def fields_of(self) -> dict[str, Any]:
-        """Arguments of `datapoint_create` and `datapoint_update`, rules in their shape."""
+    def build_fields(self) -> dict[str, Any]:
+        """Build the arguments of `datapoint_create` and `datapoint_update`, with rules in their JSON shape."""
         data = dict(self.cleaned_data)
-        rules: dict[str, Any] = {name: read_lines(name, data.pop(name)) for name in LINES}
+        rules: dict[str, Any] = {name: parse_lines(name, data.pop(name)) for name in LINES}
         rules["utm"] = {name: data.pop(name) for name in UTM}
         rules["browser"] = {name: data.pop(f"browser_{name}") for name in ("mobile", "email", "spiders")}
         rules["first"] = data["first_url"] if data["mode"] == Mode.UNIQUE else ""
@@ -176,14 +176,14 @@ class LinkForm(forms.Form):
         return {**data, "rules": {name: value for name, value in rules.items() if value}}
 
 
-def initial_of(row: Datapoint) -> dict[str, Any]:
-    """The form's values of a link."""
+def build_initial(row: Datapoint) -> dict[str, Any]:
+    """Build the form's initial values from a link."""
     rules = row.rules or {}
     plain = {name: getattr(row, name) for name in LinkForm.base_fields if hasattr(row, name) and name not in (
         "tags", "conversions", "scripts", "group", "domain", "password")}  # fmt: skip
     return {
         **plain,
-        **{name: written_lines(name, rules.get(name, [])) for name in LINES},
+        **{name: format_lines(name, rules.get(name, [])) for name in LINES},
         **rules.get("utm", {}),
         **{f"browser_{name}": url for name, url in rules.get("browser", {}).items()},
         "first_url": row.first_url or rules.get("first", ""),

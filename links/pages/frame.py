@@ -1,4 +1,4 @@
-"""What the pages of links share: who may see them, the navigation beside them, errors of services in forms."""
+"""The layout that the pages of links share: permissions, navigation, and errors of services in forms."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from links.grants import Sight, sight_of
+from links.grants import LinkScope, link_scope_for
 
-Page = Callable[..., HttpResponseBase]
+LinksView = Callable[..., HttpResponseBase]
 NAVIGATION = (
     ("list", "/links", "Links"),
     ("live", "/links/live", "Live"),
@@ -27,18 +27,18 @@ NAVIGATION = (
     ("guests", "/links/guests", "Guests"),
     ("toolbox", "/links/toolbox", "API toolbox"),
 )
-MANAGED = frozenset({"domains", "scripts", "lists", "guests", "conversions", "tags"})
+MANAGER_PAGES = frozenset({"domains", "scripts", "lists", "guests", "conversions", "tags"})
 
 
-def links_page(part: str, may: str = "view") -> Callable[[Page], Page]:
-    """A page of this room: `view(request, sight, …)`, for those who may. Nobody else learns that it exists."""
+def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]:
+    """Decorate a view of links as `view(request, scope, …)`; everybody who may not open it gets a 404."""
 
-    def decorate(view: Page) -> Page:
+    def decorate(view: LinksView) -> LinksView:
         @login_required
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
             request.links_part = part  # type: ignore[attr-defined]
-            response = view(request, sight_of(request, may), *args, **named)
+            response = view(request, link_scope_for(request, may), *args, **named)
             response.headers.setdefault("Cache-Control", "private, no-store")
             return response
 
@@ -47,26 +47,30 @@ def links_page(part: str, may: str = "view") -> Callable[[Page], Page]:
     return decorate
 
 
-def open_to(sight: Sight) -> list[tuple[str, str, str]]:
-    """(part, address, label) of the pages somebody may open."""
-    return [row for row in NAVIGATION if sight.master or row[0] not in MANAGED]
+def list_open_pages(scope: LinkScope) -> list[tuple[str, str, str]]:
+    """List the pages that a caller may open: (part, URL, label)."""
+    return [row for row in NAVIGATION if scope.can_manage or row[0] not in MANAGER_PAGES]
 
 
 def link_places(request: HttpRequest) -> list[tuple[str, str]]:
-    """(label, address) of the same for "go anywhere"; none for those who see no links."""
+    """List the same pages for "go anywhere": (label, URL); none for those who see no links."""
     try:
-        sight = sight_of(request, "view")
+        scope = link_scope_for(request, "view")
     except Http404:
         return []
-    found = [(label if part == "list" else f"Links · {label}", href) for part, href, label in open_to(sight)]
-    return [*found, ("New link", "/links/new"), ("Links · Import", "/links/import")] if sight.master else found
+    pages = [(label if part == "list" else f"Links · {label}", href) for part, href, label in list_open_pages(scope)]
+    return [*pages, ("New link", "/links/new"), ("Links · Import", "/links/import")] if scope.can_manage else pages
 
 
-def shown(request: HttpRequest, sight: Sight, template: str, status: int = 200, **context: Any) -> HttpResponse:
-    """A page with the navigation of links beside it."""
+def render_page(
+    request: HttpRequest, scope: LinkScope, template: str, status: int = 200, **context: Any
+) -> HttpResponse:
+    """Render a page with the navigation of links beside it."""
     part = getattr(request, "links_part", "list")
-    navigation = [{"href": href, "label": label, "current": name == part} for name, href, label in open_to(sight)]
-    base = {"section": "links", "settings_nav": navigation, "sight": sight, "may_manage": sight.master}
+    navigation = [
+        {"href": href, "label": label, "current": name == part} for name, href, label in list_open_pages(scope)
+    ]
+    base = {"section": "links", "settings_nav": navigation, "may_manage": scope.can_manage}
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
 
 
@@ -75,8 +79,8 @@ def parse_number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
-def told(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
-    """Put a service's refusal beside the field it is about."""
+def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
+    """Add a service's errors to the fields of a form they are about."""
     if not hasattr(error, "error_dict"):
         form.add_error(None, error)
         return

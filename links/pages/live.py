@@ -1,4 +1,4 @@
-"""The clickstream as it happens: a list without scripts, and a stream of server-sent events with them."""
+"""The live clickstream: a list without scripts, and a stream of server-sent events with them."""
 
 from __future__ import annotations
 
@@ -14,36 +14,41 @@ from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import Bearer
 from links import grants, known, stats
-from links.grants import Sight, sight_of
-from links.pages.frame import links_page, shown
+from links.grants import LinkScope, link_scope_for
+from links.pages.frame import links_page, render_page
 from reports.engine import Period, hits
 from tracking.live_streams import LiveStream, live_response, viewer_of
 
-SHOWN = 100
-WORDS = {"link": "click", "pixel": "view", "spider": "robot", "conversion": "conversion", "refund": "refund"}
+MAX_ROWS = 100
+KIND_NAMES = {"link": "click", "pixel": "view", "spider": "robot", "conversion": "conversion", "refund": "refund"}
 
 
 @require_safe
 @links_page("live")
-def live(request: HttpRequest, sight: Sight) -> HttpResponse:
-    """The latest hits and conversions; the page goes on with the stream where it can."""
+def live(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Render the latest hits and conversions; a script continues the list with the stream."""
     now = timezone.now()
-    period = Period(now - timedelta(days=30), now + timedelta(minutes=1), sight.account.timezone)
-    kinds = (*hits.HITS, *hits.SALES) if sight.sees_conversions else hits.HITS
-    period = stats.seen_period(sight, period)
-    rows = hits.hits(sight.account.pk, period, where=stats.seen_by(sight) or None, kinds=kinds, limit=SHOWN)
+    period = Period(now - timedelta(days=30), now + timedelta(minutes=1), scope.account.timezone)
+    kinds = (*hits.HITS, *hits.SALES) if scope.sees_conversions else hits.HITS
+    period = stats.limit_period(scope, period)
+    rows = hits.hits(
+        scope.account.pk, period, where=stats.build_scope_filter(scope) or None, kinds=kinds, limit=MAX_ROWS
+    )
     numbers = {row["link_id"] for row in rows}
-    names = {row.pk: str(row) for row in sight.datapoints().filter(pk__in=numbers)}
-    return shown(request, sight, "live", lines=[line(sight, row, names.get(row["link_id"], "")) for row in rows])
+    names = {row.pk: str(row) for row in scope.datapoints().filter(pk__in=numbers)}
+    return render_page(
+        request, scope, "live", lines=[build_row(scope, row, names.get(row["link_id"], "")) for row in rows]
+    )
 
 
-def line(sight: Sight, event: dict[str, Any], name: str) -> dict[str, Any]:
-    """One hit, in words. Times are the account's."""
+def build_row(scope: LinkScope, event: dict[str, Any], name: str) -> dict[str, Any]:
+    """Build the row of one hit. Times are in the account's zone."""
     at = event["ts"] if isinstance(event["ts"], datetime) else datetime.fromisoformat(str(event["ts"]))
-    local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(sight.account.timezone))
-    hidden = sight.option("hitOptions", "hideReferrer")
+    local = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(scope.account.timezone))
+    hidden = scope.get_option("hitOptions", "hideReferrer")
     return {
-        "time": local.strftime("%H:%M:%S"), "day": local.strftime("%Y-%m-%d"), "what": WORDS.get(event["kind"], ""),
+        "time": local.strftime("%H:%M:%S"), "day": local.strftime("%Y-%m-%d"),
+        "what": KIND_NAMES.get(event["kind"], ""),
         "link": name, "href": f"/links/{event.get('link_id', 0)}",
         "place": ", ".join(filter(None, (event.get("city"), event.get("country")))),
         "with": " · ".join(filter(None, (event.get("browser"), event.get("os"), event.get("device_type")))),
@@ -52,36 +57,38 @@ def line(sight: Sight, event: dict[str, Any], name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def visible(sight: Sight, event: dict[str, Any]) -> bool:
-    """Whether a stored event is one of those this membership sees."""
-    if event.get("kind") not in WORDS or (event["kind"] in hits.SALES and not sight.sees_conversions):
+def is_visible(scope: LinkScope, event: dict[str, Any]) -> bool:
+    """Return whether a membership may see a stored event."""
+    if event.get("kind") not in KIND_NAMES or (event["kind"] in hits.SALES and not scope.sees_conversions):
         return False
-    return sight.whole or event.get("link_id") in sight.links or event.get("group_id") in sight.groups
+    return scope.sees_all or event.get("link_id") in scope.link_rights or event.get("group_id") in scope.group_rights
 
 
 @require_GET
 async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """Every hit from now on, as events of JSON."""
+    """Stream every hit from now on as events of JSON."""
     user = await request.auser()
     if not user.is_authenticated:
         return HttpResponseRedirect("/login")
     request.user = user
-    seen = await sync_to_async(sight_of)(request)
-    viewer = viewer_of(request, user, seen.account)
-    return live_response(LiveStream(viewer, seen.account.pk, seen, read_scope=current_sight, format_event=message))
+    scope = await sync_to_async(link_scope_for)(request)
+    viewer = viewer_of(request, user, scope.account)
+    return live_response(
+        LiveStream(viewer, scope.account.pk, scope, read_scope=read_current_scope, format_event=format_message)
+    )
 
 
-def current_sight(bearer: Bearer) -> Sight:
-    """What the viewer of an open stream sees now. Raises Http404 if that is nothing."""
-    found = grants.sight(bearer.membership)
-    if not (found.whole or found.groups or found.links):
+def read_current_scope(bearer: Bearer) -> LinkScope:
+    """Read the present scope of an open stream's viewer. Raises Http404 if it is empty."""
+    scope = grants.build_link_scope(bearer.membership)
+    if not (scope.sees_all or scope.group_rights or scope.link_rights):
         raise Http404("No such page.")
-    return found
+    return scope
 
 
-def message(sight: Sight, event: dict[str, Any]) -> bytes:
+def format_message(scope: LinkScope, event: dict[str, Any]) -> bytes:
     """Format an event as a message; b"" if the membership may not see it."""
-    if not visible(sight, event):
+    if not is_visible(scope, event):
         return b""
     link = known.link(int(event.get("link_id") or 0))
-    return b"data: " + json.dumps(line(sight, event, link.alias if link else "")).encode() + b"\n\n"
+    return b"data: " + json.dumps(build_row(scope, event, link.alias if link else "")).encode() + b"\n\n"

@@ -1,4 +1,4 @@
-"""The report of one link: numbers, graph, where from, with what, which way, and what came of it."""
+"""The report of one link: counts, graph, sources, devices, destinations and conversions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Account
 from links import stats
 from links.addresses import tracking_url
-from links.grants import Sight, datapoint_for
+from links.grants import LinkScope, datapoint_for
 from links.models import Conversion, Datapoint, Kind
-from links.pages.frame import links_page, shown
+from links.pages.frame import links_page, render_page
 from reports.engine import Period, QueryRefused
 from reports.engine.registry import DIMENSIONS
 from reports.pages.graph import Series, draw
@@ -40,12 +40,12 @@ TABLES = (
     ("Systems", "os"), ("Devices", "device"), ("Languages", "language"), ("Networks", "organization"),
     ("Destinations", "destination"), ("Parameters", "text"),
 )  # fmt: skip
-ROWS = 10
+MAX_ROWS = 10
 UNKNOWN = "(unknown)"
 
 
-def period_of(request: HttpRequest, zone: str) -> tuple[str, Period]:
-    """The period of the address; a month for what is none."""
+def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
+    """Parse the URL's period, by default the last 30 days."""
     text = request.GET.get("period", "30d")
     try:
         return text, Period.parse(text, zone, timezone.now())
@@ -53,13 +53,13 @@ def period_of(request: HttpRequest, zone: str) -> tuple[str, Period]:
         return "30d", Period.parse("30d", zone, timezone.now())
 
 
-def tables(
-    sight: Sight, period: Period, where: stats.Where, metrics: tuple[str, str], locale: Locale
+def build_tables(
+    scope: LinkScope, period: Period, where: stats.Where, metrics: tuple[str, str], locale: Locale
 ) -> list[dict[str, Any]]:
-    """The first rows of every breakdown; none of one about which nothing is known."""
-    found = []
+    """Build the tables of the top values by dimension; those with unknown values only are left out."""
+    tables = []
     for label, dimension in TABLES:
-        rows = stats.by(sight.account, dimension, period, where, timezone.now(), metrics, ROWS)
+        rows = stats.query_by_dimension(scope.account, dimension, period, where, timezone.now(), metrics, MAX_ROWS)
         most = max((row[metrics[0]] for row in rows), default=0) or 1
         lines = [
             {"name": value_name(DIMENSIONS[dimension], row[dimension]) if row[dimension] else UNKNOWN,
@@ -69,12 +69,12 @@ def tables(
             for row in rows if row[metrics[0]]
         ]  # fmt: skip
         if any(line["name"] != UNKNOWN for line in lines):
-            found.append({"label": label, "rows": lines})
-    return found
+            tables.append({"label": label, "rows": lines})
+    return tables
 
 
-def figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
-    """The counts in words: (label, number)."""
+def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
+    """Build the headline figures: (label, number)."""
     hits, unique = counts[metrics[0]], counts[metrics[1]]
     rows = [
         ("Clicks" if metrics[0] == "clicks" else "Views", hits), ("Unique", unique), ("Again", hits - unique),
@@ -83,93 +83,94 @@ def figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list
     return [(label, format_decimal(number, locale=locale)) for label, number in rows]
 
 
-def web_figures(sight: Sight, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
-    """What its visits did on the account's sites: (label, number); nothing without a site or for guests."""
-    found = stats.web(sight.account, period, row.pk, timezone.now()) if sight.master else None
-    if found is None:
+def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
+    """Build the figures of its visits on the account's sites: (label, number); none without a site or for guests."""
+    totals = stats.query_web_totals(scope.account, period, row.pk, timezone.now()) if scope.can_manage else None
+    if totals is None:
         return []
     labels = {"visits": "Visits", "visitors": "Visitors", "views": "Views", "conversions": "Goals reached"}
-    rows = [(label, str(format_decimal(found[name], locale=locale))) for name, label in labels.items()]
-    return [*rows, ("Revenue", money(found["revenue"] or 0, locale, found["currency"]))]
+    rows = [(label, str(format_decimal(totals[name], locale=locale))) for name, label in labels.items()]
+    return [*rows, ("Revenue", money(totals["revenue"] or 0, locale, totals["currency"]))]
 
 
 @require_safe
 @links_page("list")
-def report(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
-    """Everything about one link in a period."""
+def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+    """Render the report of one link in a period."""
     row = datapoint_for(request, datapoint_id)
-    text, period = period_of(request, sight.account.timezone)
-    period = stats.seen_period(sight, period)
-    now, where = timezone.now(), [stats.one("link", row.pk)]
-    counts = stats.totals(sight.account, period, where, now)
+    text, period = parse_period(request, scope.account.timezone)
+    period = stats.limit_period(scope, period)
+    now, where = timezone.now(), [stats.is_any_of("link", row.pk)]
+    counts = stats.query_totals(scope.account, period, where, now)
     pixel = row.kind == Kind.PIXEL
     metrics = ("pixel_views", "unique_pixel_views") if pixel else ("clicks", "unique_clicks")
     by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
-    times = stats.by(sight.account, by, period, where, now, metrics, 4000)
+    times = stats.query_by_dimension(scope.account, by, period, where, now, metrics, 4000)
     series = Series(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
     locale = reader_locale(request)
-    shown_tables = tables(sight, period, where, metrics, locale)
-    if sight.option("hitOptions", "hideReferrer"):
-        shown_tables = [table for table in shown_tables if table["label"] != "Referrers"]
-    return shown(
-        request, sight, "report", row=row, address=tracking_url(row), counts=counts, pixel=pixel, tables=shown_tables,
+    tables = build_tables(scope, period, where, metrics, locale)
+    if scope.get_option("hitOptions", "hideReferrer"):
+        tables = [table for table in tables if table["label"] != "Referrers"]
+    return render_page(
+        request, scope, "report", row=row, address=tracking_url(row), counts=counts, pixel=pixel, tables=tables,
         periods=[(name, label, name == text) for name, label in PERIODS], period=text,
         graph=draw(series, locale, lambda key: f"?period={key[:10]}") if times else None,
         hits=counts[metrics[0]],
-        figures=figures(counts, metrics, locale), sales=sales(sight, row, period, locale),
+        figures=build_figures(counts, metrics, locale), sales=build_sales(scope, row, period, locale),
         converted=format_decimal(counts["converted_clicks"], locale=locale),
-        web=web_figures(sight, row, period, locale),
-        joined=stats.joined(sight.account, period, now, row.pk) if sight.master else (0, 0), may=sight.may_write(row),
+        web=build_web_figures(scope, row, period, locale),
+        joined=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
+        may=scope.may_write(row),
         dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
-        monitor=Monitor.objects.filter(link_id=row.pk).first() if sight.master else None,
+        monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
     )  # fmt: skip
 
 
 @require_POST
 @links_page("list", may="manage")
-def watch(request: HttpRequest, sight: Sight, datapoint_id: int) -> HttpResponse:
-    """Watch the link's destination every minute, beside the site it lies on or the account's first."""
+def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+    """Create a monitor of the link's destination, at the site on its host or the account's first."""
     row = datapoint_for(request, datapoint_id, may="edit")
-    site = site_beside(sight.account, row.url)
+    site = find_site_for_url(scope.account, row.url)
     if site is None or not row.url:
         messages.error(request, "A monitor belongs to a site. Add a site first.")
         return HttpResponseRedirect(f"/links/{row.pk}")
-    found = Monitor.objects.filter(link_id=row.pk).first()
+    monitor = Monitor.objects.filter(link_id=row.pk).first()
     try:
-        if found is None:
+        if monitor is None:
             check_reachable(row.url)
-            found = monitor_create(site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk)
+            monitor = monitor_create(site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk)
     except (OutboundError, ValidationError) as error:
         messages.error(request, " ".join(getattr(error, "messages", [str(error)])))
         return HttpResponseRedirect(f"/links/{row.pk}")
-    return HttpResponseRedirect(f"/sites/{found.site_id}/uptime/{found.pk}")
+    return HttpResponseRedirect(f"/sites/{monitor.site_id}/uptime/{monitor.pk}")
 
 
-def site_beside(account: Account, url: str) -> Site | None:
-    """The account's site on the address's host, else its first site."""
+def find_site_for_url(account: Account, url: str) -> Site | None:
+    """Find the account's site on the host of a URL, else its first site."""
     host = host_name(urlsplit(url).hostname or "").removeprefix("www.")
     sites = Site.objects.filter(account=account, deleted=None).order_by("pk")
     return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
 
 
-def sales(sight: Sight, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
-    """The link's conversions, as far as a guest may see them."""
-    hidden = partial(sight.option, "conversionOptions")
-    if not sight.sees_conversions:
+def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
+    """Build the rows of the link's conversions, without what is hidden from a guest."""
+    hidden = partial(scope.get_option, "conversionOptions")
+    if not scope.sees_conversions:
         return []
-    counts = stats.by_number(
-        sight.account, "link_conversion", period, [stats.one("link", row.pk)], timezone.now(),
+    counts = stats.query_by_id(
+        scope.account, "link_conversion", period, [stats.is_any_of("link", row.pk)], timezone.now(),
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
-    known = Conversion.objects.filter(account=sight.account).in_bulk(list(counts))
+    conversions = Conversion.objects.filter(account=scope.account).in_bulk(list(counts))
     scale, part = (hidden("percentValue") or 100) / 100, (hidden("percentCommission") or 100) / 100
     return [
         {
-            "name": str(known.get(number, number)), "count": found["link_conversions"],
-            "unique": found["unique_link_conversions"],
-            "value": "" if hidden("hideValue") else paid(float(found["conversion_value"]) * scale),
-            "commission": "" if hidden("hideComCost") else paid(float(found["commission_cost"]) * part),
+            "name": str(conversions.get(number, number)), "count": counts_of_conversion["link_conversions"],
+            "unique": counts_of_conversion["unique_link_conversions"],
+            "value": "" if hidden("hideValue") else paid(float(counts_of_conversion["conversion_value"]) * scale),
+            "commission": "" if hidden("hideComCost") else paid(float(counts_of_conversion["commission_cost"]) * part),
         }
-        for number, found in counts.items()
-        for paid in [partial(money, locale=locale, currency=getattr(known.get(number), "currency", ""))]
+        for number, counts_of_conversion in counts.items()
+        for paid in [partial(money, locale=locale, currency=getattr(conversions.get(number), "currency", ""))]
     ]  # fmt: skip

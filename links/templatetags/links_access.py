@@ -1,4 +1,4 @@
-"""Whether a reader has tracked links to see, so that templates show only what opens."""
+"""Template tag that tells whether the reader may open pages of links, so that templates display only working URLs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def may_open_links(context: Any) -> bool:
-    """Whether the pages of tracked links open for who reads the page."""
+    """Return whether the reader may open the pages of tracked links."""
     request = context.get("request")
     return request is not None and request.user.is_authenticated and bool(link_places(request))

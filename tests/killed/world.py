@@ -85,7 +85,7 @@ def uptime(site: Any, base: str, now: datetime) -> None:
 def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
     from links.models import Destination
     from links.services import datapoint_create
-    from links.watch import follow
+    from links.watch import update_watched_destinations
     from sites.alerts.conditions import Firing
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue
@@ -99,7 +99,7 @@ def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
         alert.channels.set([hook, post])
     datapoint_create(account=account, alias="dead", url=f"{base}/dest/status/404")
     datapoint_create(account=account, alias="fine", url=f"{base}/dest/fine")
-    follow(now - DAY)
+    update_watched_destinations(now - DAY)
     Destination.objects.filter(url__contains="404").update(first_failure=now - 20 * MINUTE)
     for number, channel in enumerate((hook, post, hook, post)):
         firing = Firing(f"seed-{number}", f"Seed {number}", "Something happened.")

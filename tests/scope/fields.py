@@ -104,7 +104,7 @@ FIELDS: list[Field] = [
     Field("links/pages/guests.py remove", "POST links/guests", "member", alone("remove"), says_no=False),
     Field("links/pages/guests.py options", "POST links/guests", "member", alone("options"), says_no=False),
     *(
-        Field("links/pages/guests.py:write", "POST links/guests", kind, cell(kind), says_no=False)
+        Field("links/pages/guests.py:apply_form", "POST links/guests", kind, cell(kind), says_no=False)
         for kind in ("member", "group", "link")
     ),
     Field(f"{LISTING} link", "POST links/bulk", "link", several("link"), WRITERS, says_no=False),
@@ -154,9 +154,9 @@ NO_IDS: dict[str, str] = {
     "reports/onsite.py domain": "the host of the page the widget stands in",
     "reports/pages/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
     "links/pages/listing.py tag": "a tag's name, looked for among the links one sees",
-    "links/pages/listing.py:chosen": "filters over the links one sees; its names are found one by one",
+    "links/pages/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
     "links/pages/listing.py:listing": "the filters, to show them again",
-    "links/pages/listing.py:bulk": "handed on to `change`, whose names are found one by one",
+    "links/pages/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
     "reports/pages/heatmaps.py:heatmap_settings": "into a form",
     "reports/clicky/deeplinks.py:framed_overview": "handed on to `site_of`, which opens a site for its own key alone",
     "links/pages/forms.py expiration_clicks": "a number of clicks",

@@ -9,7 +9,7 @@ import pytest
 from django import forms
 
 from accounts.models import Membership
-from links.grants import sight
+from links.grants import build_link_scope
 from links.pages.forms import LinkForm
 from reports.digest.views import SubscriptionForm
 from reports.pages.forms import FunnelForm
@@ -27,7 +27,7 @@ from tests.scope.world import NOBODYS, Things, World
 MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     AlertForm: lambda world: AlertForm(site=world.other.site, condition=CONDITIONS["goal"]),
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
-    LinkForm: lambda world: LinkForm(sight=sight(Membership.objects.get(user=world.people["charlie"]))),
+    LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
     ProxyForm: lambda world: ProxyForm.of(world.other.site),
     SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),

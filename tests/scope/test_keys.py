@@ -44,7 +44,7 @@ def stats(path: str = STATS[0], **given: Any) -> str:
 
 
 def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> None:
-    assert {*collector.DOORS, *link_doors.DOORS} == {*HOT}
+    assert {*collector.DOORS, *link_doors.ENDPOINTS} == {*HOT}
     assert len(collector.NUMBERED) == 2, "a script and an image: public, they tell nothing of a site"
     ids = {name for name in (*FILTERS, "goal") if source.looks_like_an_id(name)}
     assert ids == {*NAMED, *WORDS_ONLY}

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from links.api.operations import OPERATIONS as CLICKMETER
-from links.api.views import Nowhere, OperationView, description
+from links.api.views import OperationView, UnknownAddressView, description
 from tests.scope import asking, routes
 from tests.scope.bodies import BODIES, READS
 from tests.scope.routes import ALSO_NEEDS, FOR_EVERY_NUMBER, IDS, MAY, NEEDS, ROUTES, WORDS, ids_in, parameters, path_of
@@ -52,7 +52,7 @@ def test_all_of_clickmeter_is_in_the_table_of_its_operations_which_has_a_matrix_
         if view is OperationView:
             served |= {f"{method} {one.path}" for method, one in operations_of(pattern).items()}
         else:
-            assert view is Nowhere or pattern.callback is description, route
+            assert view is UnknownAddressView or pattern.callback is description, route
     assert served == {f"{one.method} {one.path}" for one in CLICKMETER}
     assert len(CLICKMETER) == 108
 

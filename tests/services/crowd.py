@@ -31,26 +31,28 @@ ROUNDS = 200
 
 def turns() -> list[int]:
     """The numbers this process was given."""
-    return [windows.counters.next(1) for _ in range(ROUNDS)]
+    return [windows.click_counters.next(1) for _ in range(ROUNDS)]
 
 
 def rotated() -> list[str]:
     """Where a rotator of three sent this process's clicks, with a cap of a hundred clicks for all."""
-    from links.choose import Asker, choose
+    from links.choose import ClickContext, route_click
     from tests.test_links_rules import link
 
     row = link(
         pk=2, mode=Mode.SEQUENTIAL, rules={"sequential": [f"https://{name}.test/" for name in "abc"]},
         expiration_clicks=100, url_after_clicks="https://after.test/",
     )  # fmt: skip
-    numbers = (windows.counters.next(row.link_id) for _ in range(ROUNDS))
-    return [choose(row, Asker(NOW, turn=lambda _, n=n: n), lambda host, path: None).url for n in numbers]  # type: ignore[misc]
+    numbers = (windows.click_counters.next(row.link_id) for _ in range(ROUNDS))
+    return [
+        route_click(row, ClickContext(NOW, click_number=lambda _, n=n: n), lambda host, path: None).url for n in numbers
+    ]  # type: ignore[misc]
 
 
 def uniques() -> list[bool]:
     """Whether this process's click of each address was the first; then again when half an hour is over."""
     moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
-    return [windows.unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
+    return [windows.is_unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
 
 
 def limited() -> int:

@@ -48,7 +48,7 @@ def test_a_link_domain_that_was_replaced_still_leads_to_its_links(account: Accou
     started(settings, "https://numbers.example.com", "new.example.com")
     assert where(link) == "https://new.example.com/offer"
     assert [leads(f"https://{name}.example.com/offer") for name in ("old", "new")] == ["https://shop.test/p"] * 2
-    assert Domain.objects.get(name="old.example.com").former
+    assert Domain.objects.get(name="old.example.com").is_former
     started(settings, "https://numbers.example.com", "old.example.com")
     assert where(link) == "https://old.example.com/offer"
     names = Domain.objects.filter(kind=DomainKind.SYSTEM).values_list("name", flat=True)

@@ -73,7 +73,9 @@ def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> Non
     assert Browser().open("/l/nested").location == "https://elsewhere.test/"
 
 
-@pytest.mark.parametrize("answered", [redirector.answer_now, lambda request: asyncio.run(redirector.answer(request))])
+@pytest.mark.parametrize(
+    "answered", [redirector.answer_get, lambda request: asyncio.run(redirector.answer_request(request))]
+)
 def test_a_code_of_an_address_without_end_is_not_drawn(account: Account, answered: Any) -> None:
     """Whoever asks chooses the host, and drawing 2,000 characters holds up everybody else for seconds."""
     make(account)
@@ -85,13 +87,13 @@ def test_a_code_of_an_address_without_end_is_not_drawn(account: Account, answere
 
 
 def test_scripts_that_are_slow_to_search_hold_up_nobody() -> None:
-    reply = answers.interstitial("https://shop.test/", ["<script " * 300_000], coded=False, sandboxed=True)
+    reply = answers.render_interstitial("https://shop.test/", ["<script " * 300_000], coded=False, sandboxed=True)
     assert reply.body.count(b"<script nonce=") == 300_001
 
 
 def test_a_script_tag_gets_the_nonce_once_unless_it_names_one() -> None:
     html = '<SCRIPT async src="https://x.test/a.js"></script><script\nNonce="mine">1</script><scripts>'
-    assert answers.with_nonce(html, "n") == (
+    assert answers.add_nonce(html, "n") == (
         '<script nonce="n" async src="https://x.test/a.js"></script><script\nNonce="mine">1</script><scripts>'
     )
 
