@@ -1,9 +1,12 @@
 """Which page: host, path with the query that is worth keeping, title, and the event's own words.
 
 Stored URLs follow what Clicky documents: click and session ids go, parameters with a name or value above 64
-characters go, a query ends after 250 characters and a path after 128, a search page loses its query unless the
-site keeps internal searches, an anchor stays only if it is the whole address, or a route (`#/…`, `#!…`) of a site whose
-routes are there. Letters of all scripts are stored as letters, and characters are counted after that.
+characters go, a query ends after 250 characters, a search page loses its query unless the site keeps internal
+searches, an anchor stays only if it is the whole address, or a route (`#/…`, `#!…`) of a site whose routes are there.
+Letters of all scripts are stored as letters, and characters are counted after that.
+
+Unlike Clicky, which cuts a path after 128 characters, paths are kept up to 500: long articles whose addresses differ
+only near the end are different pages.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ SEARCH_PAGE = re.compile(
     r"(?:site|internal|catalog)?[-_]?search(?:[-_]?(?:results?|pages?))?(?:\.[a-z]{2,5})?", re.IGNORECASE
 )
 MISPLACED_MARK = re.compile(r"\?+(?=utm_[a-z]+=)", re.IGNORECASE)  # `?a=1?utm_source=b`
-LONGEST_WORD, LONGEST_QUERY, LONGEST_PATH = 64, 250, 128
+LONGEST_WORD, LONGEST_QUERY, LONGEST_PATH = 64, 250, 500
+LONGEST_ADDRESS = 1000  # path, query and route together
 
 
 class Page(NamedTuple):
@@ -149,7 +153,7 @@ def read_address(url: str, keep_search: bool, keep_route: bool = False) -> Page:
     if keep_route and is_route(fragment):
         path += kept_route(fragment)
     utm = {name: clip(named[name], 255) for name in UTM_NAMES if name in named}
-    return Page(host, clip(path, 400), utm, frozenset(CLICK_IDS & named.keys()), custom, source_word(named))
+    return Page(host, clip(path, LONGEST_ADDRESS), utm, frozenset(CLICK_IDS & named.keys()), custom, source_word(named))
 
 
 def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
