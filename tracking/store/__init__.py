@@ -10,14 +10,14 @@ from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
 from tracking.store.move import bring_back, finish, set_apart
 from tracking.store.retention import keep_months
-from tracking.store.session import Answer, close, execute, ping, query, rows, size
+from tracking.store.session import StoreResult, close, execute, ping, query, rows, size
 
 __all__ = [
-    "Answer",
     "BadRows",
     "Selection",
     "StoreAway",
     "StoreError",
+    "StoreResult",
     "bring_back",
     "close",
     "erase",

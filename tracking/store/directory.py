@@ -28,11 +28,11 @@ def take_directory(directory: Path) -> None:
         raise StoreAway(
             f"The events at {directory} are open in another process; stop it, or set EVENTS_URL to a ClickHouse server."
         ) from error
-    let_go()
+    release_directory()
     _held = (directory, lock)
 
 
-def let_go() -> None:
+def release_directory() -> None:
     """Let another process have it (a forked child closes its copy; the parent's lock stays)."""
     global _held
     if _held is not None:

@@ -53,7 +53,7 @@ def migrate() -> list[str]:
     """Bring every node up to date; the names of the migrations that ran somewhere."""
     goal, done = target(), []
     for host in nodes(goal):
-        _make_database(goal, host)
+        _create_database(goal, host)
         applied = _applied(host)
         for file in files():
             name = file.name.partition(".")[0]
@@ -115,9 +115,9 @@ def distributed(name: str, goal: Target) -> str:
     )
 
 
-def _make_database(goal: Target, host: Host | None) -> None:
+def _create_database(goal: Target, host: Host | None) -> None:
     if host is not None and goal.database != "default":
-        session.make_database(goal, host)
+        session.create_database(goal, host)
     session.execute(
         f"CREATE TABLE IF NOT EXISTS {LEDGER} (name String, applied DateTime('UTC')) ENGINE = MergeTree ORDER BY name",
         host=host,
