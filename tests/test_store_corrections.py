@@ -136,9 +136,9 @@ def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_
 
 
 def test_a_site_keeps_whole_months(store: Any) -> None:
-    from tracking.store.retention import first_kept
+    from tracking.store.retention import find_oldest_month
 
-    assert [first_kept(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
+    assert [find_oldest_month(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
 
 
 def test_nothing_happens_to_events_that_nobody_selected(store: Any) -> None:

@@ -56,7 +56,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
                 return download(site, by, value)
             if action == "erase":
                 form.add_error("sure", "Tick this first; there is no way back.")
-            found = len(personal.visits_of(site.pk, by, value))
+            found = len(personal.find_visits(site.pk, by, value))
         except ValueError as error:
             form.add_error("value", str(error))
     context = {**settings_context(request, site, "personal-data"), "form": form, "found": found}

@@ -40,8 +40,8 @@ def _after_fork() -> None:
     _forked = "chdb" in sys.modules
     release_directory()
     _clients_of_parent.extend(_embedded_clients)
-    for idle in _clients_of_parent:
-        idle._backend._release.detach()
+    for parent_client in _clients_of_parent:
+        parent_client._backend._release.detach()
     _idle.clear()
 
 
@@ -158,9 +158,9 @@ def client(host: Host | None = None, destination: Target | None = None) -> Itera
 def close() -> None:
     """Close every idle client; chDB shuts down with the last one."""
     with _lock:
-        sizes = [connection for idle in _idle.values() for connection in idle]
+        connections = [connection for idle in _idle.values() for connection in idle]
         _idle.clear()
-    for connection in sizes:
+    for connection in connections:
         _discard(connection)
     if not _embedded_clients:
         release_directory()
