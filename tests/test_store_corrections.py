@@ -49,7 +49,7 @@ def test_a_bot_moves_out_and_back_and_the_numbers_follow(store: Any) -> None:
 
 def test_part_of_a_visit_goes_and_the_visit_is_made_of_the_rest(store: Any) -> None:
     browse(SITE, "/a", "/b", "/c", visit=7, source="Bing")
-    gone = store.erase(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), whole_visits=False)
+    gone = store.erase(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), complete_visits=False)
     assert gone == 1
     assert visits(store) == [(7, 2, "/b")]
     assert store.rows("SELECT source FROM visits FINAL") == [{"source": "Bing"}]

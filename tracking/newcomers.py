@@ -30,7 +30,7 @@ MAX_FILTERS = 6
 NAME = "footfall:devices"  # key of the filters in Redis; the first filter's has no number
 # Returns whether a device is in one of the filters, and adds it to the newest. ARGV: 1 to add it, CAPACITY,
 # MAX_FILTERS, the number of set bits from which a filter of an earlier version is useless, the device's bits
-SEEN_SCRIPT = """
+FIRST_SEEN_SCRIPT = """
 local newest = tonumber(redis.call('GET', KEYS[1] .. ':newest'))
 if not newest then
   newest = 0
@@ -117,14 +117,14 @@ class Filters:
         with self.lock:
             if self.filters[-1].has(device):
                 return False
-            was_seen = self.has(device)
+            in_older_filter = self.has(device)
             self.filters[-1].add(device)
             if self.filters[-1].count >= CAPACITY:
                 self.filters.append(Filter(self.filters[-1].number + 1))
                 for old in self.filters[:-MAX_FILTERS]:
                     old.path().unlink(missing_ok=True)
                 self.filters = self.filters[-MAX_FILTERS:]
-            return not was_seen
+            return not in_older_filter
 
     def save(self) -> None:
         """Save the filters that have changed, each atomically."""
@@ -188,7 +188,7 @@ def _get_script(client: Any) -> Any:
     """Return the registered script; redis-py sends only its hash once Redis has it."""
     global _script_of_client
     if _script_of_client is None or _script_of_client[0] is not client:
-        _script_of_client = (client, client.register_script(SEEN_SCRIPT))
+        _script_of_client = (client, client.register_script(FIRST_SEEN_SCRIPT))
     return _script_of_client[1]
 
 

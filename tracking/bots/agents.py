@@ -7,15 +7,15 @@ from functools import lru_cache
 
 from crawlerdetect import CrawlerDetect
 
-from tracking.bots.lists import KNOWN, compile_words, read_added_lines
+from tracking.bots.lists import BOT_LISTS, compile_words, read_added_lines
 from tracking.steps.agent import parse_agent
 
 MAX_USER_AGENT_LENGTH = 1000
 _crawler_detect = CrawlerDetect()
-PURPOSES = {word.lower(): purpose for purpose, words in KNOWN["ai"].items() for word in words}
+PURPOSES = {word.lower(): purpose for purpose, words in BOT_LISTS["ai"].items() for word in words}
 AI_NAMES = compile_words(PURPOSES)
-TOOL_NAMES = compile_words((*KNOWN["tools"]["words"], *read_added_lines("signatures")))
-SUSPICIOUS_FORMS = {words: re.compile(form, re.IGNORECASE) for words, form in KNOWN["form"].items()}
+TOOL_NAMES = compile_words((*BOT_LISTS["tools"]["words"], *read_added_lines("signatures")))
+SUSPICIOUS_FORMS = {words: re.compile(form, re.IGNORECASE) for words, form in BOT_LISTS["form"].items()}
 BROWSER = re.compile(r"^Mozilla/\d|Opera|OPR/|Browser", re.IGNORECASE)
 
 

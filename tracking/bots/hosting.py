@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tracking.bots.lists import KNOWN, compile_words
+from tracking.bots.lists import BOT_LISTS, compile_words
 
-HOSTING_NUMBERS = frozenset(KNOWN["hosting"]["numbers"])
-HOSTING_NAMES = compile_words(KNOWN["hosting"]["words"])
+HOSTING_NUMBERS = frozenset(BOT_LISTS["hosting"]["numbers"])
+HOSTING_NAMES = compile_words(BOT_LISTS["hosting"]["words"])
 COUNTRY = "A1"  # how exclusions by country name such networks
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
-KNOWN: dict[str, Any] = tomllib.loads((DATA_DIRECTORY / "bots.toml").read_text())
+BOT_LISTS: dict[str, Any] = tomllib.loads((DATA_DIRECTORY / "bots.toml").read_text())
 
 
 def read_added_lines(name: str) -> list[str]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from accounts.security.client_ip import rate_limit_key
-from tracking.bots.lists import KNOWN
+from tracking.bots.lists import BOT_LISTS
 
-MAX_PER_DEVICE, IDLE, ADDRESS = (int(KNOWN["pace"][name]) for name in ("device", "idle", "address"))
+MAX_PER_DEVICE, IDLE, ADDRESS = (int(BOT_LISTS["pace"][name]) for name in ("device", "idle", "address"))
 MAX_ENTRIES = 100_000
 
 

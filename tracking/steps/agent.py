@@ -160,13 +160,13 @@ def parse_agent(user_agent: str, hints: Hints = NO_HINTS) -> dict[str, str]:
     """Return the columns of a user agent and its hints."""
     user_agent = user_agent.replace("\x00", "")[:500]
     agent = parse(user_agent)
-    is_known = agent.browser.family != "Other"
+    has_browser = agent.browser.family != "Other"
     system, version = find_system(agent.os.family, agent.os.version_string, user_agent, hints)
     device_type = find_device_type(agent, f" {user_agent.lower()} ", system, hints)
     columns = {
         "device_type": "Tablet" if system == "iPadOS" else device_type,
         "device_model": find_model(agent.device.model or "", system, hints),
-        "browser": BROWSERS.get(agent.browser.family, agent.browser.family) if is_known else "",
+        "browser": BROWSERS.get(agent.browser.family, agent.browser.family) if has_browser else "",
         "browser_version": shorten_version(agent.browser.version_string),
         "os": system,
         "os_version": version,

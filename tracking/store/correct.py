@@ -52,13 +52,13 @@ class Selection:
         return " AND ".join(conditions), params
 
 
-def erase(selection: Selection, *, whole_visits: bool = True) -> int:
+def erase(selection: Selection, *, complete_visits: bool = True) -> int:
     """Delete the selected events and (by default) everything else of their visits; return how many events.
 
     Bots' events and heatmap rows of those visits are deleted too. Raises StoreError; repeating it finishes the job.
     """
     where, params = selection.sql()
-    return sum(_erase(host, selection.site_id, where, params, whole_visits) for host in nodes())
+    return sum(_erase(host, selection.site_id, where, params, complete_visits) for host in nodes())
 
 
 def local(table: str) -> str:
@@ -66,16 +66,16 @@ def local(table: str) -> str:
     return f"{table}_local" if target().cluster else table
 
 
-def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], whole_visits: bool) -> int:
+def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], complete_visits: bool) -> int:
     with gate:
         started = read_clock(host)
-        job = note_corrections(host, where, params, whole_visits=whole_visits)
-        if whole_visits:
+        job = note_corrections(host, where, params, complete_visits=complete_visits)
+        if complete_visits:
             where = f"({where}) OR {_in_corrections(job)}"
         erased = count_rows(host, "events", where, params)
         delete(host, "events", where, params)
         delete(host, "bots", where, params)
-        for table in TABLES_OF_VISITS if whole_visits else ():
+        for table in TABLES_OF_VISITS if complete_visits else ():
             delete(host, table, _in_corrections(job), {})
         make_anew(host, job)
         confirm_touched(host, site_id, started)
@@ -88,7 +88,7 @@ def _in_corrections(job: int, columns: str = "site_id, visit") -> str:
 
 
 def note_corrections(
-    host: Host | None, where: str, params: dict[str, Any], *, whole_visits: bool, source: str = "events"
+    host: Host | None, where: str, params: dict[str, Any], *, complete_visits: bool, source: str = "events"
 ) -> int:
     """Note which visits are touched, before anything changes, and that rollups of those times are stale; return the
     job's number."""
@@ -99,7 +99,7 @@ def note_corrections(
         f" visit_start, now64(3) FROM {rows} WHERE visit != 0 AND ({where})",
         params, host=host,
     )  # fmt: skip
-    changed = f"({where}) OR {_in_corrections(job)}" if whole_visits else where
+    changed = f"({where}) OR {_in_corrections(job)}" if complete_visits else where
     session.execute(
         f"INSERT INTO {local('touched')} SELECT site_id, arrayJoin([toStartOfFifteenMinutes(toDateTime(ts, 'UTC')),"
         " toStartOfFifteenMinutes(toDateTime(if(visit = 0, ts, visit_start), 'UTC'))]) AS slot, count(), 0,"

@@ -15,7 +15,7 @@ from tracking.store.changes import gate
 from tracking.store.correct import Selection, local
 from tracking.store.errors import StoreAway
 from tracking.store.migrate import nodes
-from tracking.store.tables import event_names
+from tracking.store.tables import format_event_names
 from tracking.store.target import Host, target
 
 ROW_KEY = "site_id, visit, ts, id"
@@ -63,22 +63,24 @@ def _finish_job(host: Host | None, job: int) -> None:
 def _move(selection: Selection, destination: str, reason: str) -> int:
     """Claim the rows on every node, then move them to `destination`; return how many were claimed."""
     where, params = selection.sql()
-    moved, claimed = 0, []
+    claimed_rows, claimed = 0, []
     hosts = nodes()
     with gate:
         if target().embedded:
             finish()  # earlier jobs first
         for host in hosts:
             started = correct.read_clock(host)
-            job = correct.note_corrections(host, where, params, whole_visits=False, source=SOURCE_TABLES[destination])
-            moved += _claim(host, job, destination, reason, where, params)
+            job = correct.note_corrections(
+                host, where, params, complete_visits=False, source=SOURCE_TABLES[destination]
+            )
+            claimed_rows += _claim(host, job, destination, reason, where, params)
             claimed.append((host, job, started))
         for host, job, started in claimed:
             _carry(host, job)
             correct.make_anew(host, job)
             correct.confirm_touched(host, selection.site_id, started)
             _forget(host, job)
-    return moved
+    return claimed_rows
 
 
 def _claim(host: Host | None, job: int, destination: str, reason: str, where: str, params: dict[str, Any]) -> int:
@@ -101,7 +103,7 @@ def _carry(host: Host | None, job: int) -> None:
         source, claimed = SOURCE_TABLES[destination], f"({ROW_KEY}) IN ({_claimed(job)})"
         column, value = (", reason", ", {why:String}") if destination == "bots" else ("", "")
         session.execute(
-            f"INSERT INTO {local(destination)} ({event_names()}{column}) SELECT {event_names()}{value}"
+            f"INSERT INTO {local(destination)} ({format_event_names()}{column}) SELECT {format_event_names()}{value}"
             f" FROM {local(source)} WHERE {claimed}"
             f" AND ({ROW_KEY}) NOT IN (SELECT {ROW_KEY} FROM {local(destination)} WHERE {claimed})",
             {"why": reason} if column else {}, host=host,

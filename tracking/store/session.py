@@ -178,7 +178,9 @@ def _take(destination: Target, host: Host | None) -> Any:
     candidates = (host,) if host else destination.hosts
     for index, candidate in enumerate(candidates):
         try:
-            return _open_or_explain(destination, lambda destination, one=candidate: _open_server(destination, one))
+            return _open_or_explain(
+                destination, lambda destination, candidate=candidate: _open_server(destination, candidate)
+            )
         except StoreAway:
             if index == len(candidates) - 1:
                 raise

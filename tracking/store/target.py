@@ -79,10 +79,10 @@ def _host(text: str, port: int) -> Host:
 
 
 @lru_cache(maxsize=4)
-def _parsed(url: str) -> Target:
+def _parse_cached(url: str) -> Target:
     return parse(url)
 
 
 def target() -> Target:
-    """Where this process finds its events."""
-    return _parsed(settings.EVENTS_URL)
+    """Return the event store of this process, by EVENTS_URL."""
+    return _parse_cached(settings.EVENTS_URL)
