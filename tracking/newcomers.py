@@ -104,15 +104,15 @@ class Filter:
 class Filters:
     """The filters of this process, the newest last."""
 
-    def __init__(self, filters: list[Filter]) -> None:
-        self.filters = filters or [Filter(0)]
+    def __init__(self, loaded: list[Filter]) -> None:
+        self.filters = loaded or [Filter(0)]
         self.lock = threading.Lock()
 
     def has(self, device: list[int]) -> bool:
         """Return whether the device is in any of the filters."""
         return any(bloom.has(device) for bloom in reversed(self.filters))
 
-    def first_time(self, device: list[int]) -> bool:
+    def register(self, device: list[int]) -> bool:
         """Return whether the device is in none of the filters, and add it to the newest."""
         with self.lock:
             if self.filters[-1].has(device):
@@ -167,7 +167,7 @@ def first_time(site_id: int, device: int) -> bool:
     """Return whether the device was not seen on this site before, and add it."""
     bits = hash_bits(site_id, device)
     shared_result = _ask_redis(bits, add=True)
-    local_result = filters().first_time(bits)
+    local_result = filters().register(bits)
     return local_result if shared_result is None else not shared_result
 
 

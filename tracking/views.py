@@ -35,7 +35,7 @@ PARAMETERS = [
 ]
 
 
-class PersonForm(forms.Form):
+class PersonalDataForm(forms.Form):
     """Selects the person, and confirms erasure."""
 
     by = forms.ChoiceField(choices=PERSON_CHOICES, label="Find the person by")
@@ -47,7 +47,7 @@ class PersonForm(forms.Form):
 def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
     """Look up a person, download what is stored about them, or erase it."""
     site = site_for(request, site_id, may="edit")
-    form = PersonForm(request.POST or None)
+    form = PersonalDataForm(request.POST or None)
     visit_count: int | None = None
     if request.method == "POST" and form.is_valid():
         by, value = form.cleaned_data["by"], form.cleaned_data["value"]
@@ -77,7 +77,7 @@ def download(site: Site, by: str, value: str) -> StreamingHttpResponse:
 
 
 class PersonalData(ManagementView):
-    """What is kept of one person of a site."""
+    """The data that is stored about one person of a site."""
 
     def parse_person(self, request: Request, site_id: int) -> tuple[int, str, str]:
         site = site_of(request.user, site_id, may="edit")

@@ -15,7 +15,7 @@ MAX_INSERTS = 2_000  # of one segment, while searching bad lines by bisection
 log = logging.getLogger(__name__)
 
 
-class Quarantine:
+class BadLines:
     """SPOOL_DIR/quarantine: one file per segment that had bad lines."""
 
     def __init__(self, root: Path) -> None:

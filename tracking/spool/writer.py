@@ -12,7 +12,7 @@ from typing import Any
 from accounts.thread_priority import lower_thread_priority
 from tracking import store
 from tracking.spool.files import token
-from tracking.spool.quarantine import Quarantine
+from tracking.spool.quarantine import BadLines
 from tracking.spool.segments import Segments
 
 # How long a segment stays open. Counts may reach the store a little later than events.
@@ -29,7 +29,7 @@ class Writer:
 
     def __init__(self, segments: Segments) -> None:
         self.segments = segments
-        self.quarantine = Quarantine(segments.root)
+        self.bad_lines = BadLines(segments.root)
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
@@ -74,7 +74,7 @@ class Writer:
             "depth": self.segments.waiting_rows,
             "bytes": self.segments.waiting_bytes,
             "oldest": round(oldest, 1),
-            "quarantined": self.quarantine.lines,
+            "quarantined": self.bad_lines.lines,
             "store": self.reachable,
             "error": self.error,
             "last_insert": self.last_insert.isoformat() if self.last_insert else None,
@@ -93,7 +93,7 @@ class Writer:
         if health["oldest"] > WARNING_AGE_SECONDS:
             return f"Events wait for {health['oldest']:.0f} seconds to be stored."
         if health["quarantined"]:
-            return f"{health['quarantined']} lines could not be stored and are in {self.quarantine.folder}."
+            return f"{health['quarantined']} lines could not be stored and are in {self.bad_lines.folder}."
         return ""
 
     # -- the thread -----------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ class Writer:
             store.insert_file(path, table, token(path))
         except store.BadRows as error:
             log.error("a segment has rows that the store cannot insert: %s", error)
-            rows -= self.quarantine.insert_without_bad_lines(path, table, token(path))
+            rows -= self.bad_lines.insert_without_bad_lines(path, table, token(path))
         self.segments.remove_inserted(path)
         if not self.segments.has_space:
             self.segments.check_disk()  # deleting the segment may have freed enough space

@@ -15,7 +15,7 @@ from user_agents import parse
 from sites.facts import SiteFacts
 from tracking.hit import Event, Hit, Refused
 
-# The parser tells a mobile build from a desktop one by another family; readers want one name per product.
+# The parser has separate families for mobile builds; reports need one name per product.
 BROWSERS = {
     "Chrome Mobile": "Chrome",
     "Chrome Mobile iOS": "Chrome",

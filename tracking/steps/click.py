@@ -1,6 +1,6 @@
 """Attribute a view to the click on a tracked link that led to it.
 
-The app `links` knows the clicks and lies above this one, so it registers a function (`config.registrations`).
+The app `links` has the clicks and is above this one, so it registers a function (`config.registrations`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ characters go, a query ends after 250 characters, a search page loses its query 
 searches, an anchor stays only if it is the whole address, or a route (`#/…`, `#!…`) of a site whose routes are there.
 Letters of all scripts are stored as letters, and characters are counted after that.
 
-Unlike Clicky, which cuts a path after 128 characters, paths are kept up to 500: long articles whose addresses differ
+Unlike Clicky, which cuts a path after 128 characters, paths are stored up to 500: long articles whose addresses differ
 only near the end are different pages.
 """
 

@@ -1,7 +1,7 @@
-"""The event store: ClickHouse, in this process (chDB), on a server or on a cluster. The only room that opens it.
+"""The event store: ClickHouse, in this process (chDB), on a server or on a cluster. Only this package opens it.
 
-Everything asks in ClickHouse's SQL with server-side `{name:Type}` parameters. Errors are `StoreError`, whose text
-is one sentence for a person. What lies in the store is told in `tracking.store.tables`.
+Everything is queried in ClickHouse's SQL with server-side `{name:Type}` parameters. Errors are `StoreError`, whose text
+is one sentence for a person. The tables are described in `tracking.store.tables`.
 """
 
 from tracking.store.correct import Selection, erase
