@@ -10,9 +10,9 @@ import pytest
 from tests.hits import BROWSER, CHROME, NOW, facts, forget, hit
 from tracking import newcomers, visits
 from tracking.bots import agents
-from tracking.bots.pace import ADDRESS, DEVICE, IDLE, pace
+from tracking.bots.pace import ADDRESS, IDLE, MAX_PER_DEVICE, pace
 from tracking.hit import Refused
-from tracking.pipeline import SetApart, process
+from tracking.pipeline import Quarantine, process
 
 LISTS = Path(__file__).resolve().parent / "data" / "agents"
 HINTS = {"sec-ch-ua": '"Chromium";v="141", "Google Chrome";v="141"', "sec-ch-ua-platform": '"Windows"'}
@@ -31,7 +31,7 @@ def fresh() -> Iterator[None]:
 def sign(path: str = "/", **changes: Any) -> str:
     site = changes.pop("site", None)
     made = process(hit(path, **changes), site or facts())
-    return made.sign if isinstance(made, SetApart) else ""
+    return made.bot_reason if isinstance(made, Quarantine) else ""
 
 
 def asked(**changes: str) -> dict[str, str]:
@@ -109,27 +109,27 @@ def test_nobody_opens_so_many_pages_without_looking_at_one() -> None:
 
 def test_who_looks_may_go_faster_yet_not_without_end() -> None:
     assert sign() == "" and sign(kind="ping", engaged=4.0) == ""
-    told = [sign(f"/{n}") for n in range(DEVICE)]
-    assert told == [""] * (DEVICE - 1) + ["behaviour: more pages than anyone reads"]
+    told = [sign(f"/{n}") for n in range(MAX_PER_DEVICE)]
+    assert told == [""] * (MAX_PER_DEVICE - 1) + ["behaviour: more pages than anyone reads"]
 
 
 def test_an_address_has_its_limit_as_well_and_the_next_minute_begins_anew() -> None:
     for device in range(ADDRESS):
-        assert pace.view(7, device, "203.0.113.7", 5) == ""
-    assert pace.view(7, ADDRESS, "203.0.113.7", 5) == "behaviour: more pages than an office reads"
-    assert pace.view(7, ADDRESS, "203.0.113.7", 6) == ""
+        assert pace.count_view(7, device, "203.0.113.7", 5) == ""
+    assert pace.count_view(7, ADDRESS, "203.0.113.7", 5) == "behaviour: more pages than an office reads"
+    assert pace.count_view(7, ADDRESS, "203.0.113.7", 6) == ""
 
 
 def test_pace_remembers_no_more_than_it_may() -> None:
     for device in range(250_000):
-        pace.view(7, device, str(device), 5)
+        pace.count_view(7, device, str(device), 5)
     assert len(pace.views) <= 100_001 and len(pace.addresses) <= 100_001
 
 
 def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
     bot = {"user_agent": "CCBot/2.0 (https://commoncrawl.org/faq/)", "ip": "203.0.113.99"}
     first, second = process(hit("/a", **bot), facts()), process(hit("/b", **bot), facts())
-    assert isinstance(first, SetApart) and isinstance(second, SetApart)
+    assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
     assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
     assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
     assert visits.windows().count() == 0 and not newcomers.known(7, first.event["device"])
@@ -138,7 +138,7 @@ def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
 def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_prolong_it() -> None:
     begun = process(hit("/a"), facts())
     later = process(hit("/b", signs="webdriver", now=NOW + timedelta(minutes=20)), facts())
-    assert isinstance(begun, dict) and isinstance(later, SetApart)
+    assert isinstance(begun, dict) and isinstance(later, Quarantine)
     assert later.event["visit"] == begun["visit"]
     back = process(hit("/c", now=NOW + timedelta(minutes=40)), facts())
     assert isinstance(back, dict) and back["visit"] != begun["visit"]
@@ -173,7 +173,7 @@ def lines(name: str) -> list[str]:
 
 
 def judged(user_agent: str) -> str:
-    return agents.by_name(user_agent) or agents.by_form(user_agent)
+    return agents.find_name(user_agent) or agents.find_form(user_agent)
 
 
 def test_on_lists_of_others_nearly_all_bots_are_caught_and_hardly_any_person(capsys: pytest.CaptureFixture) -> None:

@@ -26,11 +26,11 @@ AHEAD = 2 * 3600.0
 
 def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
     pace, minute = Pace(), int(NOW.timestamp()) // 60
-    pace.view(1, 7, "192.0.2.1", minute + 120)
-    told = {pace.view(1, 7, "192.0.2.1", minute + number) for number in range(IDLE + 5)}
+    pace.count_view(1, 7, "192.0.2.1", minute + 120)
+    told = {pace.count_view(1, 7, "192.0.2.1", minute + number) for number in range(IDLE + 5)}
     assert told == {""}
-    pace.view(1, 7, "192.0.2.1", minute + 200)
-    pace.view(1, 7, "192.0.2.1", minute + 199)  # a hit that was under way when the minute began
+    pace.count_view(1, 7, "192.0.2.1", minute + 200)
+    pace.count_view(1, 7, "192.0.2.1", minute + 199)  # a hit that was under way when the minute began
     assert pace.minute == minute + 200
 
 
@@ -48,7 +48,7 @@ def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
     brief.add(2, now)
     assert brief.since == now
     brief.add(3, now + BRIEF_SECONDS + 1)
-    assert brief.old == {2}
+    assert brief.previous == {2}
 
 
 def test_a_silent_worker_is_noticed(db: Any) -> None:

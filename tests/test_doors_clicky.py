@@ -35,6 +35,14 @@ def test_a_page_view_is_stored_with_page_title_language_and_screen(site: Site) -
     assert (row["language"], row["screen"], row["browser"]) == ("de-AT", "1920x1080", "Chrome")
 
 
+def test_long_addresses_that_differ_near_the_end_are_two_pages(site: Site) -> None:
+    # Case W7b: the same path up to its 300th character.
+    start = "/docs/" + "very-long-" * 30
+    for end in ("one", "two"):
+        beacon(site, "pageview", href=f"{start}{end}")
+    assert {row["path"] for row in stored(site.pk)} == {f"{start}one", f"{start}two"}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_both_methods_count(site: Site, method: str) -> None:
     knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method=method)

@@ -156,7 +156,7 @@ def test_an_impossible_time_is_refused(site: Site, trusted: str, when: Any) -> N
 def test_an_event_id_counts_once_also_after_a_restart(site: Site, api_key: str) -> None:
     first = post_event({"url": URL, "event_id": "order-1"}, api_key)
     again = post_event({"url": URL, "event_id": "order-1"}, api_key)
-    seen._durable = None  # what a restart forgets; the file stays
+    seen._daily = None  # what a restart forgets; the file stays
     third = post_event({"url": URL, "event_id": "order-1"}, api_key)
     assert first.dropped == "" and again.dropped == third.dropped == "duplicate"
     assert third.json()["success"] is True

@@ -15,7 +15,7 @@ from sites.models import Site
 from tests.doors import Answer, knock
 from tests.support import prove_host
 from tracking import collector
-from tracking.doors.scripts import FILES
+from tracking.doors.scripts import STATIC_DIRECTORY
 
 pytestmark = pytest.mark.usefixtures("site")  # a serving process has read its sites
 
@@ -51,7 +51,7 @@ def test_one_line_of_configuration_and_then_the_file(path: str, query: str, expe
     answer = plain(path, query)
     assert answer.status == 200 and answer.headers["content-type"].startswith("application/javascript")
     assert configuration(answer) == expected
-    assert answer.body.endswith((FILES / "tracker" / "core.min.js").read_bytes())
+    assert answer.body.endswith((STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_caches_keep_it_and_ask_again_by_tag() -> None:
 @pytest.mark.parametrize("path", ["/in.php", "/js", "/123.js"])
 def test_lazy_parts_come_through_the_same_paths(path: str, name: str) -> None:
     answer = plain(path, f"part={name}")
-    assert answer.body == (FILES / "tracker" / f"{name}.min.js").read_bytes()
+    assert answer.body == (STATIC_DIRECTORY / "tracker" / f"{name}.min.js").read_bytes()
     assert "max-age=86400" in answer.headers["cache-control"]
 
 

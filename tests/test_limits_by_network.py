@@ -102,6 +102,6 @@ def test_guesses_at_an_accounts_key(account: Account) -> None:
 
 
 def test_pages_a_minute_that_no_office_reads() -> None:
-    said = [pace.pace.view(1, device, neighbour(device), 5) for device in range(pace.ADDRESS + 1)]
+    said = [pace.pace.count_view(1, device, neighbour(device), 5) for device in range(pace.ADDRESS + 1)]
     assert said == [""] * pace.ADDRESS + ["behaviour: more pages than an office reads"]
-    assert pace.pace.view(1, 10**6, STRANGER, 5) == ""
+    assert pace.pace.count_view(1, 10**6, STRANGER, 5) == ""

@@ -326,7 +326,7 @@ def test_a_stream_whose_browser_left_before_it_began_makes_room_by_itself(
     lost = stream(alice)  # nothing closes it, and something may hold it for long
     with pytest.raises(live_streams.TooManyStreams):
         stream(alice)
-    lost.made_at -= live_streams.START_SECONDS + 1
+    lost.created_at -= live_streams.START_SECONDS + 1
     stream(alice)
 
 

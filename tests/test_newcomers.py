@@ -30,7 +30,7 @@ def test_new_devices_are_told_new_however_many_there_were() -> None:
     came = devices(2_000, seed=1)
     assert [newcomers.first_time(SITE, device) for device in came] == [True] * 2_000
     assert [newcomers.first_time(SITE, device) for device in came[-300:]] == [False] * 300
-    assert len(newcomers.filters().all) == newcomers.MAX_FILTERS
+    assert len(newcomers.filters().filters) == newcomers.MAX_FILTERS
     assert not newcomers.known(SITE, came[0]), "who came before so many others is forgotten"
 
 
@@ -57,10 +57,10 @@ def test_filters_outlive_a_restart_and_files_of_dropped_ones_go() -> None:
         if index % 50 == 0:
             newcomers.save()
     newcomers.save()
-    before = [(one.number, one.count) for one in newcomers.filters().all]
+    before = [(one.number, one.count) for one in newcomers.filters().filters]
     assert len(list(settings.DATA_DIR.glob("devices*.bits"))) <= newcomers.MAX_FILTERS
     newcomers._filters = None
-    assert [(one.number, one.count) for one in newcomers.filters().all] == [row for row in before if row[1]]
+    assert [(one.number, one.count) for one in newcomers.filters().filters] == [row for row in before if row[1]]
     assert all(newcomers.known(SITE, device) for device in came[-400:])
 
 

@@ -83,11 +83,11 @@ def test_a_broken_city_file_leaves_geography_off(tmp_path: Path, settings: Any) 
 )
 def test_flat_and_nested_records_say_the_same(record: dict[str, Any]) -> None:
     expected = {"country": "DE", "region": "Bavaria", "city": "Munich", "latitude": 48.1, "longitude": 11.6}
-    assert places._place(record) == expected
+    assert places._parse_place(record) == expected
 
 
 def test_a_record_without_a_place_fills_nothing() -> None:
-    assert places._place({"country": {"iso_code": None}}) == {} and places._place({}) == {}
+    assert places._parse_place({"country": {"iso_code": None}}) == {} and places._parse_place({}) == {}
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from sites.hosts import HostMatcher
 from tests.hits import BROWSER, NOW, event, facts, forget, hit, reason
 from tracking import places
 from tracking.heat import page_is_off
-from tracking.pipeline import SetApart, process
+from tracking.pipeline import Quarantine, process
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +88,7 @@ def test_no_user_agent_is_refused_but_not_of_a_trusted_sender() -> None:
 )
 def test_a_bot_is_set_apart_with_the_sign_and_the_whole_event(agent: str) -> None:
     made = process(hit("/a", user_agent=agent), facts(addresses="truncate"))
-    assert isinstance(made, SetApart) and made.reason == "bot" and made.sign.startswith("signature")
+    assert isinstance(made, Quarantine) and made.reason == "bot" and made.bot_reason.startswith("signature")
     assert made.event["path"] == "/a" and made.event["visit"] and made.event["ip"] == "203.0.113.0"
 
 

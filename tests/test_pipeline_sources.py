@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hits import event, forget
-from tracking.steps.source import BOUGHT, BY_DOMAIN, BY_MEDIUM, CHANNELS, ORGANIC, RULES
+from tracking.steps.source import (
+    CHANNEL_RULES,
+    CHANNELS,
+    CHANNELS_BY_MEDIUM,
+    ORGANIC_CHANNELS,
+    PAID_CHANNELS,
+    SOURCES_BY_DOMAIN,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -117,9 +124,16 @@ def test_a_paid_click_from_a_search_engine_is_not_organic() -> None:
 
 def test_there_are_nineteen_channels_and_every_rule_ends_in_one_of_them() -> None:
     assert len(CHANNELS) == len(set(CHANNELS)) == 19
-    used = {*BY_MEDIUM.values(), *BOUGHT.values(), *ORGANIC.values(), "Paid Other", "Cross-network", "Direct"}
+    used = {
+        *CHANNELS_BY_MEDIUM.values(),
+        *PAID_CHANNELS.values(),
+        *ORGANIC_CHANNELS.values(),
+        "Paid Other",
+        "Cross-network",
+        "Direct",
+    }
     assert used <= set(CHANNELS)
-    assert set(BY_MEDIUM) == set(RULES["mediums"]) and len(BY_DOMAIN) > 150
+    assert set(CHANNELS_BY_MEDIUM) == set(CHANNEL_RULES["mediums"]) and len(SOURCES_BY_DOMAIN) > 150
 
 
 def test_what_was_searched_for_is_kept_where_the_engine_tells() -> None:

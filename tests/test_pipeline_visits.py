@@ -8,7 +8,7 @@ import pytest
 
 from tests.hits import CHROME, IPHONE, NOW, event, facts, forget, reason
 from tracking import salts, shared, visits
-from tracking.steps.visit import ORIGIN
+from tracking.steps.visit import ORIGIN_COLUMNS
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +80,8 @@ def test_salts_are_destroyed_after_two_days() -> None:
     event()
     event(now=after(days=1))
     event(now=after(days=2))
-    assert NOW.date() not in salts._known
-    seconds = shared.together(lambda client: client.ttl(f"{salts.NAME}2026-03-02"))
+    assert NOW.date() not in salts._cached
+    seconds = shared.together(lambda client: client.ttl(f"{salts.REDIS_PREFIX}2026-03-02"))
     if seconds is not None:  # Redis keeps them, and lets go by itself
         assert 0 < seconds <= 2 * 86_400
     else:
@@ -162,7 +162,7 @@ def test_a_referrer_or_a_campaign_in_the_middle_never_moves_a_visit(first: str, 
     back = event("/thanks?utm_source=mag&utm_medium=email&gclid=1", referrer=return_from, now=after(minutes=5))
     later = event("/more", now=after(minutes=6))
     assert back["visit"] == begun["visit"] == later["visit"]
-    for name in ORIGIN:
+    for name in ORIGIN_COLUMNS:
         assert back.get(name) == begun.get(name) == later.get(name), name
 
 
@@ -214,10 +214,10 @@ def test_backdated_events_do_not_disturb_the_visit_of_today() -> None:
 
 
 def test_open_visits_are_bounded() -> None:
-    known = visits.InMemory(most=100)
+    known = visits.InMemory(max_visits=100)
     for n in range(1000):
-        known.put((7, n, 0), visits.Visit(n + 1, n, 0, 0))
-    assert len(known.open) == 100 and len(known.numbers) == 100
+        known.put((7, n, 0), visits.OpenVisit(n + 1, n, 0, 0))
+    assert len(known.by_key) == 100 and len(known.keys_by_id) == 100
     assert known.get((7, 999, 0)) is not None and known.get((7, 1, 0)) is None
 
 

@@ -78,11 +78,11 @@ def test_counts_of_a_minute_are_one_line_and_survive_a_killed_process(store: Any
 def test_a_crowded_segment_waits_longer_than_a_quiet_one() -> None:
     spool.write_event(event(SITE, "/a"))
     (segment,) = spool._segments.open.values()
-    assert segment.due(segment.began + 0.6, 0.5) and not segment.due(segment.began + 0.4, 0.5)
+    assert segment.is_due(segment.began + 0.6, 0.5) and not segment.is_due(segment.began + 0.4, 0.5)
     segment.rows = 2_000
-    assert segment.due(segment.began + 3, 0.5) and not segment.due(segment.began + 0.6, 0.5)
+    assert segment.is_due(segment.began + 3, 0.5) and not segment.is_due(segment.began + 0.6, 0.5)
     segment.rows = 20_000
-    assert segment.due(segment.began, 0.5)
+    assert segment.is_due(segment.began, 0.5)
 
 
 def test_a_segment_is_sealed_early_when_the_disk_is_nearly_full() -> None:
@@ -226,7 +226,7 @@ def test_on_a_full_disk_events_are_refused_and_counts_are_kept_in_memory(
 
 def test_the_spool_grows_to_its_bound_and_no_further(settings: Any) -> None:
     settings.SPOOL_MOST_BYTES = 2_000
-    with pytest.raises(spool.SpoolFull, match="bound"):
+    with pytest.raises(spool.SpoolFull, match="limit"):
         for _ in range(100):
             spool.write_event(event(SITE, "a"))
             spool._segments.seal()
@@ -270,10 +270,10 @@ def test_events_of_a_clock_that_was_ahead_are_stored_once_it_is_right_again(stor
         spool.write_event(event(SITE, "/ahead"))
     segments = spool._segments
     time.sleep(0.02)
-    assert 0.02 <= segments.oldest() < 60
+    assert 0.02 <= segments.get_oldest_age() < 60
     segments.seal({"events": 0.01})
     assert files("open") == [] and len(files("ready")) == 1
-    assert 0.02 <= segments.oldest() < 60
+    assert 0.02 <= segments.get_oldest_age() < 60
     spool.flush()
     assert stored(store) == ["/ahead"] and spool.health()["oldest"] == 0
 
@@ -285,7 +285,7 @@ def test_the_age_of_what_a_dead_process_left_is_known(store: Any) -> None:
     os.utime(path, (time.time() - 100, time.time() - 100))
     segments = Segments(settings.SPOOL_DIR)
     segments.adopt()
-    assert 100 <= segments.oldest() < 160
+    assert 100 <= segments.get_oldest_age() < 160
     segments.close()
 
 
@@ -297,11 +297,11 @@ def test_a_full_spool_is_logged_once_a_minute_and_when_there_is_room_again(
         with pytest.raises(spool.SpoolFull):
             spool.write_event(event(SITE, "/a"))
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "takes nothing" in caplog.text and str(settings.SPOOL_DIR) in caplog.text
+    assert "cannot be written" in caplog.text and str(settings.SPOOL_DIR) in caplog.text
     assert spool.health()["full"] and spool.health()["refused"] == 50
     monkeypatch.setattr(settings, "SPOOL_MOST_BYTES", 1 << 30)
-    monkeypatch.setattr(fullness, "QUIET_SECONDS", 0)
+    monkeypatch.setattr(fullness, "RECOVERY_SECONDS", 0)
     spool.write_event(event(SITE, "/a"))
-    spool._segments.look_at_disk()
-    assert "has room again; 50 writes were refused" in caplog.text
+    spool._segments.check_disk()
+    assert "has space again; 50 writes failed" in caplog.text
     assert not spool.health()["full"]

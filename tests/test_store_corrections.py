@@ -49,7 +49,7 @@ def test_a_bot_moves_out_and_back_and_the_numbers_follow(store: Any) -> None:
 
 def test_part_of_a_visit_goes_and_the_visit_is_made_of_the_rest(store: Any) -> None:
     browse(SITE, "/a", "/b", "/c", visit=7, source="Bing")
-    gone = store.erase(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), whole_visits=False)
+    gone = store.erase(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), complete_visits=False)
     assert gone == 1
     assert visits(store) == [(7, 2, "/b")]
     assert store.rows("SELECT source FROM visits FINAL") == [{"source": "Bing"}]
@@ -136,9 +136,9 @@ def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_
 
 
 def test_a_site_keeps_whole_months(store: Any) -> None:
-    from tracking.store.retention import first_kept
+    from tracking.store.retention import find_oldest_month
 
-    assert [first_kept(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
+    assert [find_oldest_month(count, NOW) for count in (1, 2, 3, 14)] == [202602, 202601, 202512, 202501]
 
 
 def test_nothing_happens_to_events_that_nobody_selected(store: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support import browse
 from tracking import store
 from tracking.store import StoreAway, StoreError
-from tracking.store.migrate import statements
+from tracking.store.migrate import split_statements
 from tracking.store.target import Host, parse, target
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,6 +104,8 @@ def test_a_url_of_a_cluster_is_understood() -> None:
 
 def test_a_migration_has_distributed_tables_on_a_cluster_only() -> None:
     text = "-- a; comment\nCREATE TABLE x{local} (a String) ENGINE = MergeTree ORDER BY a;\n\n{distributed:x}\n"
-    assert list(statements(text, parse("chdb:///tmp/x"))) == ["CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a"]
-    made = list(statements(text, parse("clickhouse://h/db?cluster=main")))
+    assert list(split_statements(text, parse("chdb:///tmp/x"))) == [
+        "CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a"
+    ]
+    made = list(split_statements(text, parse("clickhouse://h/db?cluster=main")))
     assert made[0].startswith("CREATE TABLE x_local") and "Distributed('main'" in made[1] and len(made) == 2

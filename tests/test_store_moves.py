@@ -18,7 +18,7 @@ from tracking.store.target import target
 SITE = 1000
 ROOT = Path(__file__).resolve().parent.parent
 CRAWL = Selection(SITE, {"user_agent": ["curl"]})
-STEPS = ("_claim", "_carry", "make_anew", "touch_again", "_forget")
+STEPS = ("_claim", "_carry", "make_anew", "confirm_touched", "_forget")
 
 # Kills itself at a step; the events are its own, in DATA_DIR
 KILLED = """
@@ -66,7 +66,7 @@ def lie(store: Any) -> dict[str, Any]:
     seen = store.rows("SELECT visit, views FROM visits FINAL WHERE site_id = 1000 ORDER BY visit")
     counts["visits"] = [(row["visit"], row["views"]) for row in seen]
     for name in ("moves", "corrections"):
-        counts[name] = sum(correct.count(host, name, "1", {}) for host in nodes())
+        counts[name] = sum(correct.count_rows(host, name, "1", {}) for host in nodes())
     return counts
 
 

@@ -51,16 +51,16 @@ def test_a_socket_left_by_a_killed_server_is_no_server(store: Any) -> None:
     import socket
 
     with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(remote.path()))
+        dead.bind(str(remote.get_socket_path()))
     assert remote.call("finish") == "0 interrupted corrections were finished."
     remote.serve()
     remote.stop()
-    assert not remote.path().exists()
+    assert not remote.get_socket_path().exists()
 
 
 def test_only_the_owner_may_connect_and_only_known_words_run(serving: None) -> None:
-    assert remote.path().stat().st_mode & 0o777 == 0o600
+    assert remote.get_socket_path().stat().st_mode & 0o777 == 0o600
     with pytest.raises(KeyError):
         remote.call("__import__")
-    assert "does not understand" in remote._answer(b'{"call": "__import__"}')["error"]
-    assert "does not understand" in remote._answer(b"no JSON")["error"]
+    assert "does not understand" in remote._run_command(b'{"call": "__import__"}')["error"]
+    assert "does not understand" in remote._run_command(b"no JSON")["error"]

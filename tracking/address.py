@@ -1,6 +1,6 @@
-"""The visitor's address behind proxies: those that the operator trusts (TRUSTED_PROXIES) and those of the site.
+"""Find the visitor's address behind the proxies of the operator (TRUSTED_PROXIES) and of the site.
 
-The rules are those of `accounts.security.client_ip`; here results are cached, since every hit asks.
+The rules are those of `accounts.security.client_ip`; this module caches the results, since every hit needs one.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ MAX_CACHED_LENGTH = 200  # characters of X-Forwarded-For: it is a key of the cac
 
 
 def trusted_proxy(address: str) -> bool:
-    """Whether the operator named this address in TRUSTED_PROXIES."""
+    """Return whether the address is one of TRUSTED_PROXIES."""
     return is_in_networks(address, parse_networks(tuple(setting("TRUSTED_PROXIES"))))
 
 
-def visitor_address(peer: str, forwarded: str, believed: Callable[[str], bool] | None = None, skip: int = 0) -> str:
-    """The visitor's address: from the connection, or, hop by hop from the right, from proxies that are believed.
+def visitor_address(peer: str, forwarded: str, is_trusted: Callable[[str], bool] | None = None, skip: int = 0) -> str:
+    """Return the visitor's address: the connection's, or hop by hop from the right that behind trusted proxies.
 
-    `believed` says which further addresses (a site's own proxy) are passed over; `skip` hops are believed
-    whatever their address (a proxied path that carried the site's secret word).
+    `is_trusted` returns whether a further address is a trusted proxy (a site's own); `skip` hops are trusted whatever
+    their address is (a proxied path that contained the site's secret).
     """
     trusted = tuple(setting("TRUSTED_PROXIES"))
-    if believed is None and not skip and len(forwarded) <= MAX_CACHED_LENGTH:
-        return _behind_trusted_proxies(peer, forwarded, trusted)
-    return find_client_address(peer, forwarded, parse_networks(trusted), believed, skip)
+    if is_trusted is None and not skip and len(forwarded) <= MAX_CACHED_LENGTH:
+        return _find_behind_trusted_proxies(peer, forwarded, trusted)
+    return find_client_address(peer, forwarded, parse_networks(trusted), is_trusted, skip)
 
 
 @lru_cache(maxsize=50_000)
-def _behind_trusted_proxies(peer: str, forwarded: str, trusted: tuple[str, ...]) -> str:
-    """The same for TRUSTED_PROXIES alone; they are an argument so that the cache notices when they change."""
+def _find_behind_trusted_proxies(peer: str, forwarded: str, trusted: tuple[str, ...]) -> str:
+    """Find the address behind TRUSTED_PROXIES only; they are an argument so that the cache depends on them."""
     return find_client_address(peer, forwarded, parse_networks(trusted))

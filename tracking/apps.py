@@ -1,4 +1,4 @@
-"""The tracking room."""
+"""Django configuration of the app `tracking`."""
 
 from django.apps import AppConfig
 

@@ -1,8 +1,8 @@
-"""The hot doors' ASGI application: no Django request, no database, an answer to everything.
+"""The ASGI application of the hot endpoints: no Django request, no database, and a response to every request.
 
-`claims(scope)` says whether a request is for one of the doors; `config.asgi` asks it before Django. A door is a row
-of DOORS: a path (exact, or a pattern) and the function that answers. All of them, and pages behind `/p/<word>/`,
-a first-party proxy's path, come through `app`.
+`claims(scope)` returns whether a request is for one of the endpoints; `config.asgi` calls it before Django. An endpoint
+is a row of DOORS (an exact path) or NUMBERED (a pattern) with the function that answers. `app` also answers the same
+paths behind `/p/<word>/`, the prefix of a first-party proxy.
 """
 
 from __future__ import annotations
@@ -16,196 +16,200 @@ from typing import Any, NamedTuple
 
 from tracking import intake
 from tracking.doors import clickport, clicky, scripts
-from tracking.web import Header, Reply, Request, gif, line
+from tracking.web import Header, Reply, Request, format_header, gif
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Answer = Callable[[Request], Reply]
+EndpointFunction = Callable[[Request], Reply]
 
-MOST_BYTES = 64 * 1024
-ANY = "any"
+MAX_BYTES = 64 * 1024
+ANY_ORIGIN = "any"
 HEADER_NAMES: dict[bytes, str] = {}
 log = logging.getLogger(__name__)
 
 
-class Door(NamedTuple):
-    """`cors`: "page" echoes the page's origin with credentials, "any" is `*`."""
+class Endpoint(NamedTuple):
+    """A function and its HTTP rules. `cors`: "page" echoes the page's origin with credentials, "any" is `*`."""
 
-    answer: Answer
+    function: EndpointFunction
     methods: tuple[str, ...]
     cors: str
 
 
-BEACON = Door(clicky.beacon, ("GET", "POST", "HEAD"), "page")
-IMAGE = Door(clicky.image, ("GET", "HEAD"), "page")
-EVENT = Door(clickport.event, ("POST",), "any")
-SCRIPT = Door(scripts.script, ("GET", "HEAD"), "any")
-BADGE = Door(scripts.badge, ("GET", "HEAD"), "any")
+BEACON = Endpoint(clicky.beacon, ("GET", "POST", "HEAD"), "page")
+IMAGE = Endpoint(clicky.image, ("GET", "HEAD"), "page")
+EVENT = Endpoint(clickport.event, ("POST",), "any")
+SCRIPT = Endpoint(scripts.script, ("GET", "HEAD"), "any")
+BADGE = Endpoint(scripts.badge, ("GET", "HEAD"), "any")
 
-DOORS: dict[str, Door] = {
+DOORS: dict[str, Endpoint] = {
     "/in.php": BEACON,
     "/api/event": EVENT,
     "/js": SCRIPT,
     "/tracker.js": SCRIPT,
     "/media/links/badge.gif": BADGE,
 }
-NUMBERED: tuple[tuple[re.Pattern[str], Door], ...] = (
+NUMBERED: tuple[tuple[re.Pattern[str], Endpoint], ...] = (
     (re.compile(r"/[0-9]{1,18}(?:ns|-db)\.gif"), IMAGE),
     (re.compile(r"/[0-9]{1,18}\.js"), SCRIPT),
 )
-BRANDED = re.compile(r"/w/[A-Za-z][A-Za-z0-9_-]{0,29}\.js")  # where white-labelled pages of old load the script
-PROXIED = re.compile(r"/p/([A-Za-z0-9_-]{1,80})(/.*)")
+BRANDED_SCRIPT = re.compile(r"/w/[A-Za-z][A-Za-z0-9_-]{0,29}\.js")  # the script's path on older white-labelled pages
+PROXIED_PATH = re.compile(r"/p/([A-Za-z0-9_-]{1,80})(/.*)")
 
 
-def door_at(path: str) -> Door | None:
-    """The door of a path; None for Django's."""
-    door = DOORS.get(path)
-    if door is None and path[1:2].isdigit():
-        door = next((found for pattern, found in NUMBERED if pattern.fullmatch(path)), None)
-    elif door is None and path.startswith("/w/") and BRANDED.fullmatch(path):
-        door = SCRIPT
-    return door
+def find_endpoint(path: str) -> Endpoint | None:
+    """Return the endpoint of a path; None for paths of Django."""
+    endpoint = DOORS.get(path)
+    if endpoint is None and path[1:2].isdigit():
+        endpoint = next((match for pattern, match in NUMBERED if pattern.fullmatch(path)), None)
+    elif endpoint is None and path.startswith("/w/") and BRANDED_SCRIPT.fullmatch(path):
+        endpoint = SCRIPT
+    return endpoint
 
 
 def claims(scope: Scope) -> bool:
-    """Whether a request is for a hot door."""
+    """Return whether a request is for a hot endpoint."""
     path = scope["path"]
     if path in DOORS:
         return True
-    proxied = PROXIED.fullmatch(path) if path.startswith("/p/") else None
-    return door_at(proxied[2] if proxied else path) is not None
+    proxied = PROXIED_PATH.fullmatch(path) if path.startswith("/p/") else None
+    return find_endpoint(proxied[2] if proxied else path) is not None
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request. Nothing a stranger sends makes this fail."""
-    door, request = understood(scope)
-    if door is None:
-        return await respond(send, request, ANY, Reply(b"Not found", status=404))
-    reply = refusal(request, door)
+    """Answer one request. No request, however malformed, makes this raise."""
+    endpoint, request = parse_scope(scope)
+    if endpoint is None:
+        return await send_reply(send, request, ANY_ORIGIN, Reply(b"Not found", status=404))
+    reply = answer_without_endpoint(request, endpoint)
     if reply is None and request.method == "POST":
         body = await read_body(receive)
         if body is None:
-            return None  # the client left
+            return None  # the client disconnected
         request.body = body
-        if len(body) > MOST_BYTES:
-            reply = too_large(request, door)
-    return await respond(send, request, door.cors, reply or answer(door, request))
+        if len(body) > MAX_BYTES:
+            reply = reject_too_large(request, endpoint)
+    return await send_reply(send, request, endpoint.cors, reply or run_endpoint(endpoint, request))
 
 
 def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
-    """Status, header lines and body of a request that needs no waiting; None leaves it to `app`.
+    """Return status, header lines and body for a request that needs no waiting; None leaves it to `app`.
 
-    The server asks this before it makes a task, which spares a beacon a third of its time.
+    The server calls this before it creates a task, which saves a third of a beacon's time.
     """
     if scope["method"] != "GET":
         return None
-    door, request = understood(scope)
-    if door is None:
+    endpoint, request = parse_scope(scope)
+    if endpoint is None:
         return None
-    reply = refusal(request, door) or answer(door, request)
+    reply = answer_without_endpoint(request, endpoint) or run_endpoint(endpoint, request)
     if reply.headers:
-        head = b"".join(line(name, value) for name, value in header_list(request, door.cors, reply))
+        head = b"".join(format_header(name, value) for name, value in build_headers(request, endpoint.cors, reply))
     else:
-        head = usual_head(reply.content_type, len(reply.body), reply.cached, reply.dropped, door.cors, origin(request))
+        head = usual_head(
+            reply.content_type, len(reply.body), reply.cached, reply.dropped, endpoint.cors, get_origin(request)
+        )
     return reply.status, head, reply.body
 
 
 @lru_cache(maxsize=4000)
 def usual_head(content_type: bytes, length: int, cached: bool, dropped: str, rule: str, page: bytes) -> bytes:
-    """The header lines of a reply that has none of its own; few differ."""
+    """Return the header lines of a reply without headers of its own. Cached, since few differ."""
     reply = Reply(b"", content_type, dropped=dropped, cached=cached)
-    return b"".join(line(name, value) for name, value in [*reply.header_list(length), *cors(page, rule)])
+    return b"".join(
+        format_header(name, value) for name, value in [*reply.header_list(length), *build_cors_headers(page, rule)]
+    )
 
 
-def understood(scope: Scope) -> tuple[Door | None, Request]:
-    """The door and what it will see."""
+def parse_scope(scope: Scope) -> tuple[Endpoint | None, Request]:
+    """Return the endpoint and the request that it will receive."""
     path, secret = scope["path"], ""
-    door = door_at(path)
-    if door is None and (proxied := PROXIED.fullmatch(path)):
+    endpoint = find_endpoint(path)
+    if endpoint is None and (proxied := PROXIED_PATH.fullmatch(path)):
         secret, path = proxied[1], proxied[2]
-        door = door_at(path)
+        endpoint = find_endpoint(path)
     names = HEADER_NAMES
     headers = {names.get(name) or header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
-    return door, Request(
+    return endpoint, Request(
         scope["method"], path, scope["query_string"], headers, client[0] if client else "",
         datetime.now(UTC), b"", scope.get("http_version", "1.1"), secret,
     )  # fmt: skip
 
 
 def header_name(name: bytes) -> str:
-    """A header's name as text; those that are met often are remembered."""
+    """Decode a header's name; frequent ones are cached."""
     text = name.decode("latin-1")
     if len(HEADER_NAMES) < 500 and len(name) <= 40:
         HEADER_NAMES[name] = text
     return text
 
 
-def refusal(request: Request, door: Door) -> Reply | None:
-    """What is answered without opening the door: preflights, other methods, HEAD, addresses without end."""
+def answer_without_endpoint(request: Request, endpoint: Endpoint) -> Reply | None:
+    """Answer preflights, wrong methods, HEAD and too long queries; None leaves the request to the endpoint."""
     method = request.method
     if method == "OPTIONS":
-        return Reply(status=204, headers=preflight(door))
-    if method not in door.methods:
-        return Reply(b"Method not allowed", status=405, headers=[(b"allow", ", ".join(door.methods).encode())])
-    if len(request.query) > MOST_BYTES:
-        return too_large(request, door)
-    if method == "HEAD" and door in (BEACON, IMAGE):
-        return gif()  # asks what would be answered; nothing happened on a page
+        return Reply(status=204, headers=build_preflight_headers(endpoint))
+    if method not in endpoint.methods:
+        return Reply(b"Method not allowed", status=405, headers=[(b"allow", ", ".join(endpoint.methods).encode())])
+    if len(request.query) > MAX_BYTES:
+        return reject_too_large(request, endpoint)
+    if method == "HEAD" and endpoint in (BEACON, IMAGE):
+        return gif()  # nothing happened on a page
     return None
 
 
-def too_large(request: Request, door: Door) -> Reply:
-    """More than 64 KB: said in JSON to programs that send events, with an image to everybody else."""
-    reason = intake.turn_away(0, "too_large", request.now).reason
-    if door is EVENT:
-        return clickport.failure(413, "Payload Too Large", f"At most {MOST_BYTES // 1024} KB are read here", reason)
+def reject_too_large(request: Request, endpoint: Endpoint) -> Reply:
+    """Reject more than 64 KB: in JSON for programs that send events, with an image for everybody else."""
+    reason = intake.reject_request(0, "too_large", request.now).reason
+    if endpoint is EVENT:
+        return clickport.build_error(413, "Payload Too Large", f"At most {MAX_BYTES // 1024} KB are read here", reason)
     reply = gif(reason)
     reply.status = 413
     return reply
 
 
-def answer(door: Door, request: Request) -> Reply:
-    """Open the door. An error here is ours: it is logged, counted and never becomes the page's problem."""
+def run_endpoint(endpoint: Endpoint, request: Request) -> Reply:
+    """Run the endpoint. An exception is our bug: it is logged and counted, and never disturbs the page."""
     try:
-        return door.answer(request)
+        return endpoint.function(request)
     except Exception:
-        log.exception("a door failed on %s", request.path)
-        reply = gif(intake.turn_away(0, "bad_request", request.now).reason)
+        log.exception("an endpoint failed on %s", request.path)
+        reply = gif(intake.reject_request(0, "bad_request", request.now).reason)
         reply.status = 400
         return reply
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """The body, or its first bytes beyond the limit; None when the client left before its end."""
+    """Read the body, or a little more than the limit; None when the client disconnected before its end."""
     body = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
         body += message.get("body", b"")
-        if not message.get("more_body") or len(body) > MOST_BYTES:
+        if not message.get("more_body") or len(body) > MAX_BYTES:
             return body
 
 
-def preflight(door: Door) -> list[Header]:
-    """What a page may send."""
+def build_preflight_headers(endpoint: Endpoint) -> list[Header]:
+    """Return the headers that say what a page may send."""
     return [
-        (b"access-control-allow-methods", ", ".join((*door.methods, "OPTIONS")).encode()),
+        (b"access-control-allow-methods", ", ".join((*endpoint.methods, "OPTIONS")).encode()),
         (b"access-control-allow-headers", b"content-type, authorization, x-api-key, x-requested-with"),
         (b"access-control-max-age", b"86400"),
     ]
 
 
-def origin(request: Request) -> bytes:
-    """The page that asks, where it says so in printable words."""
-    told = request.headers.get("origin", "")
-    return told.encode("latin-1") if told and told.isprintable() else b""
+def get_origin(request: Request) -> bytes:
+    """Return the header Origin, if it is printable."""
+    header = request.headers.get("origin", "")
+    return header.encode("latin-1") if header and header.isprintable() else b""
 
 
-def cors(page: bytes, rule: str) -> list[Header]:
-    """Any page may call; one that sends credentials must be named, as the browsers demand."""
+def build_cors_headers(page: bytes, rule: str) -> list[Header]:
+    """Allow every page. Browsers demand that one which sends credentials is named."""
     exposed = (b"access-control-expose-headers", b"x-event-dropped")
     if rule == "page" and page:
         return [
@@ -217,14 +221,14 @@ def cors(page: bytes, rule: str) -> list[Header]:
     return [(b"access-control-allow-origin", b"*"), exposed]
 
 
-def header_list(request: Request, rule: str, reply: Reply) -> list[Header]:
-    """All headers of an answer."""
-    return [*reply.header_list(), *cors(origin(request), rule)]
+def build_headers(request: Request, rule: str, reply: Reply) -> list[Header]:
+    """Return all headers of a reply."""
+    return [*reply.header_list(), *build_cors_headers(get_origin(request), rule)]
 
 
-async def respond(send: Send, request: Request, rule: str, reply: Reply) -> None:
-    """Send it."""
-    headers = header_list(request, rule, reply)
+async def send_reply(send: Send, request: Request, rule: str, reply: Reply) -> None:
+    """Send the reply; HEAD gets no body."""
+    headers = build_headers(request, rule, reply)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     body = b"" if request.method == "HEAD" else reply.body
     await send({"type": "http.response.body", "body": body})

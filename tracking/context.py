@@ -1,4 +1,4 @@
-"""What every page's template knows of this app."""
+"""Template context of every page."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from tracking import places
 
 
 def geography(request: HttpRequest) -> dict[str, bool]:
-    """`dbip`: whether places come from DB-IP, whose licence asks for its name on the pages that use them."""
+    """Return `dbip`: whether places come from DB-IP, whose licence requires its name on pages that use them."""
     return {"dbip": places.from_dbip()}

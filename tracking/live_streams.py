@@ -61,7 +61,7 @@ class Viewer:
 
 
 def viewer_of(request: HttpRequest, user: User, account: Account) -> Viewer:
-    """The viewer of a request by a user who is logged in."""
+    """Return the viewer for a request of a signed-in user."""
     stored_key = hash_session_key(request.session.session_key or "")
     return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
 
@@ -85,7 +85,7 @@ class LiveStream(Generic[Scope]):
         self.viewer, self.feed_id = viewer, feed_id
         self.read_scope, self.format_event = read_scope, format_event
         self.scope: Scope | None = scope
-        self.checked_at = self.made_at = time.monotonic()
+        self.checked_at = self.created_at = time.monotonic()
         self.started = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -98,8 +98,8 @@ class LiveStream(Generic[Scope]):
                     scope = await self._current_scope()
                     if scope is None:
                         return
-                    if written := b": still here\n\n" if event is None else self.format_event(scope, event):
-                        yield written
+                    if message := b": still here\n\n" if event is None else self.format_event(scope, event):
+                        yield message
         finally:
             self.close()
 
@@ -108,11 +108,11 @@ class LiveStream(Generic[Scope]):
         open_streams.remove(self)
 
     def never_started(self, now: float) -> bool:
-        """Whether nobody reads this stream, or ever will."""
-        return not self.started and now - self.made_at > START_SECONDS
+        """Return whether the browser left before the response began, so that nobody will ever read this stream."""
+        return not self.started and now - self.created_at > START_SECONDS
 
     async def _current_scope(self) -> Scope | None:
-        """What the viewer may see, checked at most CHECK_SECONDS ago; None ends the stream."""
+        """Return what the viewer may see, checked at most CHECK_SECONDS ago; None ends the stream."""
         if time.monotonic() - self.checked_at >= CHECK_SECONDS:
             try:
                 await sync_to_async(open_streams.check)()
@@ -136,19 +136,19 @@ class OpenStreams:
     def add(self, stream: LiveStream[Any]) -> None:
         """Add a stream. Raises TooManyStreams."""
         viewer = stream.viewer
-        of_user = account_limit(viewer.account, "streams_per_user")
-        of_account = account_limit(viewer.account, "streams")
+        max_of_user = account_limit(viewer.account, "streams_per_user")
+        max_of_account = account_limit(viewer.account, "streams")
         now = time.monotonic()
         with self._lock:
-            for one in [one for one in self._streams if one.never_started(now)]:
-                self._streams.discard(one)
-            viewers = [one.viewer for one in self._streams]
-            if sum(one.user_id == viewer.user_id for one in viewers) >= of_user:
+            for other in [other for other in self._streams if other.never_started(now)]:
+                self._streams.discard(other)
+            viewers = [other.viewer for other in self._streams]
+            if sum(other.user_id == viewer.user_id for other in viewers) >= max_of_user:
                 raise TooManyStreams(
-                    f"You have {of_user} live views open, which is the limit for one person. Close one."
+                    f"You have {max_of_user} live views open, which is the limit for one person. Close one."
                 )
-            if sum(one.account.pk == viewer.account.pk for one in viewers) >= of_account:
-                raise TooManyStreams(f"{of_account} live views of this account are open, which is its limit.")
+            if sum(other.account.pk == viewer.account.pk for other in viewers) >= max_of_account:
+                raise TooManyStreams(f"{max_of_account} live views of this account are open, which is its limit.")
             if len(viewers) >= MAX_STREAMS:
                 raise TooManyStreams("This server has as many live views open as it can handle.")
             self._streams.add(stream)
@@ -180,12 +180,14 @@ def refresh_scopes(streams: list[LiveStream[Any]], now: float) -> None:
     session_keys, members = valid_session_keys(streams), memberships_by_viewer(streams)
     for stream in streams:
         member = members.get((stream.viewer.user_id, stream.viewer.account.pk))
-        stream.scope = scope_for(stream, member) if member and stream.viewer.session_key in session_keys else None
+        stream.scope = (
+            read_scope_of_member(stream, member) if member and stream.viewer.session_key in session_keys else None
+        )
         stream.checked_at = now
 
 
-def scope_for(stream: LiveStream[Scope], member: Membership) -> Scope | None:
-    """What the member may see in the stream; None if nothing, or if the password has changed."""
+def read_scope_of_member(stream: LiveStream[Scope], member: Membership) -> Scope | None:
+    """Return what the member may see in the stream; None if nothing, or if the password has changed."""
     if not constant_time_compare(member.user.get_session_auth_hash(), stream.viewer.login_hash):
         return None
     try:
@@ -195,27 +197,27 @@ def scope_for(stream: LiveStream[Scope], member: Membership) -> Scope | None:
 
 
 def valid_session_keys(streams: list[LiveStream[Any]]) -> set[str]:
-    """The session keys (as stored) of viewers whose session has neither ended nor expired."""
+    """Return the session keys (as stored) of viewers whose session has neither ended nor expired."""
     keys = {stream.viewer.session_key for stream in streams}
-    found = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
-    return set(found.values_list("session_key", flat=True))
+    rows = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
+    return set(rows.values_list("session_key", flat=True))
 
 
 def memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int, int], Membership]:
-    """The memberships of active viewers in the streams' accounts, by (user id, account id)."""
+    """Return the memberships of active viewers in the streams' accounts, by (user id, account id)."""
     users = {stream.viewer.user_id for stream in streams}
     accounts = {stream.viewer.account.pk for stream in streams}
-    found = Membership.objects.accepted().filter(user__in=users, account__in=accounts, user__is_active=True)
-    return {(row.user_id, row.account_id): row for row in found.select_related("user", "account")}
+    rows = Membership.objects.accepted().filter(user__in=users, account__in=accounts, user__is_active=True)
+    return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
 
 
 def live_response(stream: LiveStream[Any]) -> HttpResponse | StreamingHttpResponse:
-    """The response with the stream, or 429 if there are too many."""
+    """Build the response with the stream, or 429 if there are too many."""
     try:
         open_streams.add(stream)
     except TooManyStreams as error:
-        refusal = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
-        refusal["Retry-After"] = str(RETRY_SECONDS)
-        return refusal
+        response = HttpResponse(f"{error}\n", content_type="text/plain; charset=utf-8", status=429)
+        response["Retry-After"] = str(RETRY_SECONDS)
+        return response
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
     return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)

@@ -1,7 +1,7 @@
-"""Which network announces an address: a sorted table in few megabytes, made from CSV ranges.
+"""A table of networks by address: sorted arrays of a few megabytes, built from CSV ranges.
 
-Ranges never overlap, so a look-up is one bisection. IPv6 is kept by its upper 64 bits, since nobody announces
-less than a /64. The file is a line of JSON (names, numbers) and then the raw arrays.
+Ranges never overlap, so a look-up is one bisection. IPv6 is stored by its upper 64 bits, since nobody announces less
+than a /64. The file is a line of JSON (names, numbers) followed by the raw arrays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-MARK = "footfall networks 1"
+FILE_MARK = "footfall networks 1"
 
 
 @dataclass
@@ -32,9 +32,9 @@ class Family:
         self.starts, self.ends, self.owners = array(self.code), array(self.code), array("I")
 
     def owner(self, address: int) -> int:
-        """The index of the network; -1 when nobody announces it."""
-        at = bisect_right(self.starts, address) - 1
-        return self.owners[at] if at >= 0 and address <= self.ends[at] else -1
+        """Return the index of the address's network; -1 when nobody announces it."""
+        index = bisect_right(self.starts, address) - 1
+        return self.owners[index] if index >= 0 and address <= self.ends[index] else -1
 
 
 @dataclass
@@ -47,56 +47,56 @@ class Networks:
     v6: Family = field(default_factory=lambda: Family("Q"))
 
     def find(self, address: str) -> tuple[int, str]:
-        """(AS number, name) of an address; (0, "") when unknown."""
+        """Return (AS number, name) of an address; (0, "") when unknown."""
         try:
-            found = ip_address(address)
+            parsed = ip_address(address)
         except ValueError:
             return 0, ""
-        owner = self.v4.owner(int(found)) if found.version == 4 else self.v6.owner(int(found) >> 64)
+        owner = self.v4.owner(int(parsed)) if parsed.version == 4 else self.v6.owner(int(parsed) >> 64)
         return (self.numbers[owner], self.names[owner]) if owner >= 0 else (0, "")
 
     def save(self, path: Path) -> None:
-        """Write the table, whole or not at all."""
+        """Write the table atomically."""
         families = (self.v4, self.v6)
         head = {
-            "mark": MARK, "order": sys.byteorder, "numbers": self.numbers, "names": self.names,
+            "mark": FILE_MARK, "order": sys.byteorder, "numbers": self.numbers, "names": self.names,
             "sizes": [len(family.starts) for family in families],
         }  # fmt: skip
-        half = path.with_suffix(".new")
-        with half.open("wb") as file:
+        temporary = path.with_suffix(".new")
+        with temporary.open("wb") as file:
             file.write(json.dumps(head).encode() + b"\n")
             for family in families:
                 for part in (family.starts, family.ends, family.owners):
                     part.tofile(file)
-        half.replace(path)
+        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Networks:
-        """Read a table. Raises ValueError when the file is not one of ours."""
+        """Read a table. Raises ValueError for any other file."""
         with path.open("rb") as file:
             try:
                 head = json.loads(file.readline())
             except ValueError as error:
                 raise ValueError("not a table of networks") from error
-            if not isinstance(head, dict) or head.get("mark") != MARK or head["order"] != sys.byteorder:
+            if not isinstance(head, dict) or head.get("mark") != FILE_MARK or head["order"] != sys.byteorder:
                 raise ValueError("not a table of networks of this machine")
-            found = cls(head["numbers"], head["names"])
-            for family, size in zip((found.v4, found.v6), head["sizes"], strict=True):
+            parsed = cls(head["numbers"], head["names"])
+            for family, size in zip((parsed.v4, parsed.v6), head["sizes"], strict=True):
                 for part in (family.starts, family.ends, family.owners):
                     part.fromfile(file, size)
-        return found
+        return parsed
 
 
 def from_csv(v4: Iterable[str], v6: Iterable[str]) -> Networks:
-    """A table from lines `start,end,number,name`, sorted by start, addresses as integers."""
-    found, index = Networks(), {}  # type: ignore[var-annotated]
-    for family, lines, shift in ((found.v4, v4, 0), (found.v6, v6, 64)):
+    """Build a table from lines `start,end,number,name`, sorted by start, with addresses as integers."""
+    parsed, index = Networks(), {}  # type: ignore[var-annotated]
+    for family, lines, shift in ((parsed.v4, v4, 0), (parsed.v6, v6, 64)):
         for start, end, number, name in csv.reader(lines):
             owner = index.setdefault((number, name), len(index))
-            if owner == len(found.numbers):
-                found.numbers.append(int(number))
-                found.names.append(name)
+            if owner == len(parsed.numbers):
+                parsed.numbers.append(int(number))
+                parsed.names.append(name)
             family.starts.append(int(start) >> shift)
             family.ends.append(int(end) >> shift)
             family.owners.append(owner)
-    return found
+    return parsed

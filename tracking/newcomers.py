@@ -1,12 +1,12 @@
-"""Was this device ever seen before? Bloom filters: bounded memory, no database on the way.
+"""First-seen filter: was this device ever seen on this site? Bloom filters need bounded memory and no database.
 
 A filter of 16 MB takes CAPACITY devices; then a new one is begun, and of more than MAX_FILTERS the oldest is dropped.
-So none ever fills up: one device in 80 is called "seen" wrongly at most, one in 500 with a single filter. A device that
-comes back is noted in the newest filter, so whoever comes regularly stays known; who was away while 48 million other
-devices came counts as new. Devices without a cookie have a new number every day.
+So none ever fills up: at most one device in 80 is wrongly reported as seen, one in 500 with a single filter. A
+returning device is added to the newest filter, so regular visitors stay known; a device that was away while 48 million
+others came counts as new. Devices without a cookie have a new number every day.
 
-The filters are written to DATA_DIR now and then and at the end; what came after that is read back from the store at the
-start. In Redis the bits are shared; each process keeps its own beside them, for the time without Redis.
+The filters are saved to DATA_DIR regularly and at shutdown; what came after that is restored from the event store at
+the start. In Redis the bits are shared; each process also has its own, for the time when Redis is away.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ SIZE = 1 << (BITS - 3)
 PROBES = 4
 CAPACITY = 8_000_000  # devices in one filter
 MAX_FILTERS = 6
-NAME = "footfall:devices"  # of the filters in Redis; the first one has no number
-# Whether a device is in one of the filters, and note it in the newest. ARGV: 1 to note it, CAPACITY, MAX_FILTERS, the
-# number of set bits from which a filter of an earlier version is of no use, the device's bits
-SEEN = """
+NAME = "footfall:devices"  # key of the filters in Redis; the first filter's has no number
+# Returns whether a device is in one of the filters, and adds it to the newest. ARGV: 1 to add it, CAPACITY,
+# MAX_FILTERS, the number of set bits from which a filter of an earlier version is useless, the device's bits
+FIRST_SEEN_SCRIPT = """
 local newest = tonumber(redis.call('GET', KEYS[1] .. ':newest'))
 if not newest then
   newest = 0
@@ -61,21 +61,21 @@ return seen
 """
 
 
-def places(site_id: int, device: int) -> list[int]:
-    """The bits of a device of a site."""
+def hash_bits(site_id: int, device: int) -> list[int]:
+    """Return the positions of a device's bits."""
     mixed = (device * 0x9E3779B97F4A7C15 ^ site_id * 0xC2B2AE3D27D4EB4F) & ((1 << 128) - 1)
     mixed = (mixed ^ mixed >> 33) * 0xFF51AFD7ED558CCDC4CEB9FE1A85EC53 & ((1 << 128) - 1)
     return [mixed >> (BITS * probe + 8) & ((1 << BITS) - 1) for probe in range(PROBES)]
 
 
 def max_set_bits() -> int:
-    """How many bits are set in a filter that took twice the devices it is meant for: it is not worth keeping."""
+    """Return how many bits are set in a filter with twice its CAPACITY; from there on it is useless."""
     return round((1 - math.exp(-PROBES * 2 * CAPACITY / (1 << BITS))) * (1 << BITS))
 
 
 @dataclass
 class Filter:
-    """One Bloom filter. `count`: the devices noted in it; `saved`: what `count` was when it was written last."""
+    """One Bloom filter. `count` is the number of devices in it, `saved` was `count` when it was last saved."""
 
     number: int
     bits: bytearray = field(default_factory=lambda: bytearray(SIZE), repr=False)
@@ -83,57 +83,57 @@ class Filter:
     saved: int = 0
 
     def has(self, device: list[int]) -> bool:
-        """Whether the device with these places was noted."""
+        """Return whether the device with these bits was added."""
         return all(self.bits[place >> 3] & (1 << (place & 7)) for place in device)
 
     def add(self, device: list[int]) -> None:
-        """Note a device."""
+        """Add a device."""
         for place in device:
             self.bits[place >> 3] |= 1 << (place & 7)
         self.count += 1
 
     def set_bits(self) -> int:
-        """How many bits are set."""
+        """Count the set bits."""
         return int.from_bytes(self.bits, "little").bit_count()
 
     def path(self) -> Path:
-        """Where it is kept."""
+        """Return the file it is saved to."""
         return Path(settings.DATA_DIR) / (f"devices-{self.number}.bits" if self.number else "devices.bits")
 
 
 class Filters:
     """The filters of this process, the newest last."""
 
-    def __init__(self, found: list[Filter]) -> None:
-        self.all = found or [Filter(0)]
+    def __init__(self, loaded: list[Filter]) -> None:
+        self.filters = loaded or [Filter(0)]
         self.lock = threading.Lock()
 
     def has(self, device: list[int]) -> bool:
-        """Whether the device is in any of them."""
-        return any(one.has(device) for one in reversed(self.all))
+        """Return whether the device is in any of the filters."""
+        return any(bloom.has(device) for bloom in reversed(self.filters))
 
-    def first_time(self, device: list[int]) -> bool:
-        """Whether the device is in none of them; it is in the newest one from now on."""
+    def register(self, device: list[int]) -> bool:
+        """Return whether the device is in none of the filters, and add it to the newest."""
         with self.lock:
-            if self.all[-1].has(device):
+            if self.filters[-1].has(device):
                 return False
-            seen = self.has(device)
-            self.all[-1].add(device)
-            if self.all[-1].count >= CAPACITY:
-                self.all.append(Filter(self.all[-1].number + 1))
-                for old in self.all[:-MAX_FILTERS]:
+            in_older_filter = self.has(device)
+            self.filters[-1].add(device)
+            if self.filters[-1].count >= CAPACITY:
+                self.filters.append(Filter(self.filters[-1].number + 1))
+                for old in self.filters[:-MAX_FILTERS]:
                     old.path().unlink(missing_ok=True)
-                self.all = self.all[-MAX_FILTERS:]
-            return not seen
+                self.filters = self.filters[-MAX_FILTERS:]
+            return not in_older_filter
 
     def save(self) -> None:
-        """Write those that have changed, each whole or not at all."""
-        for one in list(self.all):
-            if (count := one.count) != one.saved:
-                half = one.path().with_suffix(".new")
-                half.write_bytes(one.bits)
-                os.replace(half, one.path())
-                one.saved = count
+        """Save the filters that have changed, each atomically."""
+        for bloom in list(self.filters):
+            if (count := bloom.count) != bloom.saved:
+                temporary = bloom.path().with_suffix(".new")
+                temporary.write_bytes(bloom.bits)
+                os.replace(temporary, bloom.path())
+                bloom.saved = count
 
 
 _lock = threading.Lock()
@@ -141,7 +141,7 @@ _filters: Filters | None = None
 
 
 def filters() -> Filters:
-    """The filters of this process, read on first use."""
+    """Return the filters of this process, loaded on first use."""
     global _filters
     if _filters is None:
         with _lock:
@@ -151,58 +151,58 @@ def filters() -> Filters:
 
 
 def read_filters() -> list[Filter]:
-    """The filters in DATA_DIR, the newest last; how many devices each took is worked out from its bits."""
-    found = []
+    """Load the filters in DATA_DIR, the newest last; the count of devices is estimated from the set bits."""
+    loaded = []
     for path in Path(settings.DATA_DIR).glob("devices*.bits"):
         number = path.stem.removeprefix("devices").removeprefix("-") or "0"
         bits = bytearray(path.read_bytes()) if number.isdigit() else bytearray()
-        one = Filter(int(number), bits) if len(bits) == SIZE else None
-        if one is not None and (ones := one.set_bits()) <= max_set_bits():
-            one.count = one.saved = round(-(1 << BITS) / PROBES * math.log(1 - ones / (1 << BITS)))
-            found.append(one)
-    return sorted(found, key=lambda one: one.number)[-MAX_FILTERS:]
+        bloom = Filter(int(number), bits) if len(bits) == SIZE else None
+        if bloom is not None and (set_bits := bloom.set_bits()) <= max_set_bits():
+            bloom.count = bloom.saved = round(-(1 << BITS) / PROBES * math.log(1 - set_bits / (1 << BITS)))
+            loaded.append(bloom)
+    return sorted(loaded, key=lambda bloom: bloom.number)[-MAX_FILTERS:]
 
 
 def first_time(site_id: int, device: int) -> bool:
-    """Whether the device was not seen on this site before; it is seen from now on."""
-    where = places(site_id, device)
-    before = _seen_by_all(where, note=True)
-    alone = filters().first_time(where)
-    return alone if before is None else not before
+    """Return whether the device was not seen on this site before, and add it."""
+    bits = hash_bits(site_id, device)
+    shared_result = _ask_redis(bits, add=True)
+    local_result = filters().register(bits)
+    return local_result if shared_result is None else not shared_result
 
 
 def known(site_id: int, device: int) -> bool:
-    """Whether the device was seen on this site before; it is not seen by being asked about."""
-    where = places(site_id, device)
-    found = _seen_by_all(where, note=False)
-    return filters().has(where) if found is None else found
+    """Return whether the device was seen on this site before, without adding it."""
+    bits = hash_bits(site_id, device)
+    shared_result = _ask_redis(bits, add=False)
+    return filters().has(bits) if shared_result is None else shared_result
 
 
-def _seen_by_all(where: list[int], note: bool) -> bool | None:
-    """Whether any process has seen the device with these places; None while Redis does not say."""
-    given = (int(note), CAPACITY, MAX_FILTERS, max_set_bits(), *where)
-    return shared.together(lambda client: bool(_script(client)(keys=[NAME], args=given)))
+def _ask_redis(bits: list[int], add: bool) -> bool | None:
+    """Return whether any process has seen the device with these bits; None without Redis or while it is away."""
+    args = (int(add), CAPACITY, MAX_FILTERS, max_set_bits(), *bits)
+    return shared.together(lambda client: bool(_get_script(client)(keys=[NAME], args=args)))
 
 
-def _script(client: Any) -> Any:
-    """The script for Redis, which is sent by its hash once Redis knows it."""
-    global _registered
-    if _registered is None or _registered[0] is not client:
-        _registered = (client, client.register_script(SEEN))
-    return _registered[1]
+def _get_script(client: Any) -> Any:
+    """Return the registered script; redis-py sends only its hash once Redis has it."""
+    global _script_of_client
+    if _script_of_client is None or _script_of_client[0] is not client:
+        _script_of_client = (client, client.register_script(FIRST_SEEN_SCRIPT))
+    return _script_of_client[1]
 
 
-_registered: tuple[Any, Any] | None = None
+_script_of_client: tuple[Any, Any] | None = None
 
 
 def save() -> None:
-    """Write what has changed since the last time."""
+    """Save the filters that have changed."""
     if _filters is not None:
         _filters.save()
 
 
 def forget() -> None:
-    """Know nothing (tests)."""
+    """Delete all filters (tests)."""
     global _filters
     _filters = None
     for path in Path(settings.DATA_DIR).glob("devices*.bits"):

@@ -1,4 +1,4 @@
-"""Personal data: what is kept of one person, given out or erased, wherever it lies."""
+"""Personal data: export or erase everything that is stored about one person."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from tracking import spool
 from tracking.store import people
 from tracking.store.correct import Selection, erase
 
-AT_ONCE = 1000  # visits of one correction
+MAX_VISITS_PER_CORRECTION = 1000
 
 
-def visits_of(site_id: int, by: str, value: str) -> list[int]:
-    """The person's visits, those a moment ago included: the spool is emptied into the store first.
+def find_visits(site_id: int, by: str, value: str) -> list[int]:
+    """Return the person's visits, the latest included: the spool is inserted into the store first.
 
     Raises ValueError with a sentence for an unknown `by`, StoreError when the store is away.
     """
-    people.condition(by, value)
+    people.build_condition(by, value)
     spool.flush()
-    return people.visits_of(site_id, by, value)
+    return people.find_visits(site_id, by, value)
 
 
 def export(site_id: int, by: str, value: str) -> Iterator[dict[str, Any]]:
-    """Everything kept of the person, row by row."""
-    yield from people.rows_of(site_id, visits_of(site_id, by, value))
+    """Yield every stored row of the person."""
+    yield from people.read_rows(site_id, find_visits(site_id, by, value))
 
 
 def forget(site_id: int, by: str, value: str) -> int:
-    """Erase the person's visits from events, bots, heatmaps and everything made of them; how many visits went.
+    """Erase the person's visits from events, bots, heatmaps and everything derived; return how many visits.
 
-    Rollups of the touched days follow by themselves, because a correction marks them stale.
+    Rollups of the touched days are rebuilt later, because a correction marks them stale.
     """
-    visits = visits_of(site_id, by, value)
-    for start in range(0, len(visits), AT_ONCE):
-        erase(Selection(site_id, {"visit": visits[start : start + AT_ONCE]}))
+    visits = find_visits(site_id, by, value)
+    for start in range(0, len(visits), MAX_VISITS_PER_CORRECTION):
+        erase(Selection(site_id, {"visit": visits[start : start + MAX_VISITS_PER_CORRECTION]}))
     return len(visits)

@@ -1,7 +1,8 @@
-"""From what a door understood to what is stored: a tuple of named steps, to be read aloud.
+"""The pipeline: a tuple of named steps that turns a hit into the event to store, or into a rejection.
 
-A step fills columns of the event or refuses with a reason word. `process` knows nothing of the door, the spool
-or the clock; `tracking.intake` records what comes out of it.
+A step fills columns of the event, or rejects the hit with a reason. The order matters: a step may read the columns
+that an earlier one filled. `process` knows nothing of the endpoint, the spool or the clock; `tracking.intake` records
+its outcome.
 """
 
 from __future__ import annotations
@@ -11,48 +12,48 @@ from collections.abc import Callable
 from sites.facts import SiteFacts
 from tracking.hit import Event, Hit, Refused
 from tracking.steps.agent import read_agent
-from tracking.steps.bots import SetApart, set_bots_apart
+from tracking.steps.bots import Quarantine, quarantine_bots
 from tracking.steps.click import join_click
 from tracking.steps.device import recognise_device
 from tracking.steps.page import read_page, read_words
 from tracking.steps.place import locate
 from tracking.steps.privacy import keep_less_of_the_address
 from tracking.steps.refuse import (
-    refuse_excluded,
-    refuse_excluded_country,
-    refuse_over_quota,
-    refuse_unwilling,
-    refuse_wrong_host,
+    reject_excluded,
+    reject_excluded_country,
+    reject_opted_out,
+    reject_over_quota,
+    reject_wrong_host,
 )
 from tracking.steps.visit import join_visit
 
-Step = Callable[[Hit, SiteFacts, Event], Refused | None]
+PipelineStep = Callable[[Hit, SiteFacts, Event], Refused | None]
 
-__all__ = ["STEPS", "SetApart", "process"]
+__all__ = ["STEPS", "Quarantine", "process"]
 
-STEPS: tuple[Step, ...] = (
-    refuse_over_quota,
+STEPS: tuple[PipelineStep, ...] = (
+    reject_over_quota,
     read_page,
-    refuse_wrong_host,
-    refuse_unwilling,
-    refuse_excluded,
+    reject_wrong_host,
+    reject_opted_out,
+    reject_excluded,
     locate,
-    refuse_excluded_country,
+    reject_excluded_country,
     read_words,
     read_agent,
     recognise_device,
     join_click,
     keep_less_of_the_address,
-    set_bots_apart,  # before visits: a bot opens none that people need the room of
-    join_visit,  # reads the source of a visit that begins
+    quarantine_bots,  # before visits: bots must not take the bounded memory of people's visits
+    join_visit,  # parses the source only where a visit begins
 )
 
 
-def process(hit: Hit, facts: SiteFacts) -> Event | Refused:
-    """The event to store, or why not. Neither waits for a database nor writes anything."""
-    event: Event = {"site_id": facts.site_id, "kind": hit.kind, "ts": hit.at or hit.now, **hit.link}
+def process(hit: Hit, site: SiteFacts) -> Event | Refused:
+    """Return the event to store, or the rejection. Neither waits for a database nor writes anything."""
+    event: Event = {"site_id": site.site_id, "kind": hit.kind, "ts": hit.at or hit.now, **hit.link}
     for step in STEPS:
-        refused = step(hit, facts, event)
-        if refused is not None:
-            return refused
+        rejection = step(hit, site, event)
+        if rejection is not None:
+            return rejection
     return event

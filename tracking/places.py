@@ -23,7 +23,7 @@ Columns = dict[str, Any]
 
 
 @dataclass
-class Atlas:
+class GeoDatabases:
     """The open files. `city` and `asn` map an address family (4, 6) to a reader."""
 
     city: dict[int, maxminddb.Reader] = field(default_factory=dict)
@@ -32,69 +32,69 @@ class Atlas:
 
 
 def geo_dir() -> Path:
-    """Where `make geo` puts the files."""
+    """Return the directory in which `make geo` installs the files."""
     return Path(settings.DATA_DIR) / "geo"
 
 
 @lru_cache(maxsize=1)
-def atlas() -> Atlas:
-    """Open what is there, once."""
-    found = Atlas()
-    for path in _files(settings.GEOIP_CITY, "*city*.mmdb"):
-        _open(path, found.city)
-    for path in _files(settings.GEOIP_ASN, "*asn*.mmdb"):
-        _open(path, found.asn)
+def atlas() -> GeoDatabases:
+    """Open the installed files, once."""
+    result = GeoDatabases()
+    for path in _list_files(settings.GEOIP_CITY, "*city*.mmdb"):
+        _open_file(path, result.city)
+    for path in _list_files(settings.GEOIP_ASN, "*asn*.mmdb"):
+        _open_file(path, result.asn)
     table = Path(settings.GEOIP_ASN) if settings.GEOIP_ASN.endswith(".table") else geo_dir() / "networks.table"
     if table.exists():
         try:
-            found.networks = Networks.load(table)
+            result.networks = Networks.load(table)
         except ValueError as error:
-            log.warning("%s is left aside: %s", table, error)
-    return found
+            log.warning("%s is ignored: %s", table, error)
+    return result
 
 
 def from_dbip() -> bool:
-    """Whether places come from DB-IP: the files that `make geo` installs, unless GEOIP_CITY names others."""
+    """Return whether places come from DB-IP: the files that `make geo` installs, unless GEOIP_CITY names others."""
     return not settings.GEOIP_CITY or "dbip" in settings.GEOIP_CITY.lower()
 
 
 def reload() -> None:
-    """Forget the open files: they changed, or a test wants others."""
+    """Close the files and clear the cache, to open changed ones."""
     atlas.cache_clear()
     columns.cache_clear()
 
 
 def available() -> dict[str, bool]:
-    """Which geography is on: {"places": …, "networks": …}."""
-    known = atlas()
-    return {"places": bool(known.city), "networks": bool(known.asn or known.networks)}
+    """Return which databases are installed: {"places": …, "networks": …}."""
+    databases = atlas()
+    return {"places": bool(databases.city), "networks": bool(databases.asn or databases.networks)}
 
 
 @lru_cache(maxsize=50_000)
 def columns(address: str) -> Columns:
-    """The columns that an address fills: country, region, city, latitude, longitude, asn, organization."""
+    """Look up the columns of an address: country, region, city, latitude, longitude, asn, organization."""
     version = 6 if ":" in address else 4
-    known = atlas()
-    found = _place(_record(known.city.get(version), address))
-    network = _record(known.asn.get(version), address)
+    databases = atlas()
+    result = _parse_place(_read_record(databases.city.get(version), address))
+    network = _read_record(databases.asn.get(version), address)
     if network:
-        found["asn"] = int(network.get("autonomous_system_number") or network.get("asn") or 0)
-        found["organization"] = str(network.get("autonomous_system_organization") or network.get("org") or "")
-    elif known.networks is not None:
-        number, name = known.networks.find(address)
+        result["asn"] = int(network.get("autonomous_system_number") or network.get("asn") or 0)
+        result["organization"] = str(network.get("autonomous_system_organization") or network.get("org") or "")
+    elif databases.networks is not None:
+        number, name = databases.networks.find(address)
         if number:
-            found["asn"], found["organization"] = number, name
-    return found
+            result["asn"], result["organization"] = number, name
+    return result
 
 
-def _files(named: str, pattern: str) -> list[Path]:
-    if named:
-        path = Path(named)
-        return sorted(path.glob("*.mmdb")) if path.is_dir() else [path] if named.endswith(".mmdb") else []
+def _list_files(configured: str, pattern: str) -> list[Path]:
+    if configured:
+        path = Path(configured)
+        return sorted(path.glob("*.mmdb")) if path.is_dir() else [path] if configured.endswith(".mmdb") else []
     return sorted(geo_dir().glob(pattern))
 
 
-def _open(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
+def _open_file(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
     """Open a file for the address family it holds; a file without "ipv4"/"ipv6" in its name may hold both."""
     try:
         reader = maxminddb.open_database(str(path), maxminddb.MODE_AUTO)
@@ -109,33 +109,33 @@ def _open(path: Path, readers: dict[int, maxminddb.Reader]) -> None:
         readers.setdefault(version, reader)
 
 
-def _record(reader: maxminddb.Reader | None, address: str) -> dict[str, Any]:
+def _read_record(reader: maxminddb.Reader | None, address: str) -> dict[str, Any]:
     if reader is None:
         return {}
     try:
-        found = reader.get(address)
+        result = reader.get(address)
     except (ValueError, maxminddb.InvalidDatabaseError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return result if isinstance(result, dict) else {}
 
 
-def _place(record: dict[str, Any]) -> Columns:
+def _parse_place(record: dict[str, Any]) -> Columns:
     if not record:
         return {}
     if isinstance(record.get("country"), dict) or isinstance(record.get("location"), dict):
-        record = _flat(record)
-    found: Columns = {
+        record = _flatten_record(record)
+    result: Columns = {
         "country": str(record.get("country_code") or "").upper()[:2],
         "region": str(record.get("state1") or ""),
         "city": str(record.get("city") or ""),
         "latitude": float(record.get("latitude") or 0.0),
         "longitude": float(record.get("longitude") or 0.0),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in result.items() if value}
 
 
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """MaxMind's nested record in the flat form."""
+def _flatten_record(record: dict[str, Any]) -> dict[str, Any]:
+    """Convert MaxMind's nested record to the flat form."""
 
     def name(part: Any) -> str:
         return str(part.get("names", {}).get("en", "")) if isinstance(part, dict) else ""

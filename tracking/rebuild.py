@@ -1,4 +1,5 @@
-"""At the start: open visits, and numbers of events, of the last half hour, read back so that a restart cuts nothing."""
+"""Restore open visits and event ids of the last half hour at the start, so that a restart neither splits visits nor
+counts a repeated event twice."""
 
 from __future__ import annotations
 
@@ -8,57 +9,57 @@ from typing import Any
 
 from tracking import newcomers, seen, shared, spool
 from tracking.hit import Event
-from tracking.steps.visit import CARRIED, TOLD, milliseconds
+from tracking.steps.visit import CARRIED_COLUMNS, VISITOR_COLUMNS, to_milliseconds
 from tracking.store import StoreError
 from tracking.store.recent import event_numbers, open_visits
-from tracking.visits import Visit, windows
+from tracking.visits import OpenVisit, windows
 
-WINDOW = timedelta(minutes=30)
-FILLED = "footfall:visits-filled"  # in Redis, gone with its memory
+RESTORE_PERIOD = timedelta(minutes=30)
+RESTORED_KEY = "footfall:open-visits-restored"  # in Redis; missing after Redis lost its memory
 log = logging.getLogger(__name__)
 
 
 def rebuild(now: datetime | None = None) -> int:
-    """Fill the windows; how many visits are open. Nothing to do where Redis keeps them and has not lost its memory."""
-    if shared.redis() is not None and not shared.together(lambda client: client.set(FILLED, 1, nx=True)):
+    """Restore the open visits and return how many there are. Does nothing where Redis still has them."""
+    if shared.redis() is not None and not shared.together(lambda client: client.set(RESTORED_KEY, 1, nx=True)):
         return 0
-    since = (now or datetime.now(UTC)) - WINDOW
-    left_behind = list(spool.waiting(since))  # by a killed process; first, because it moves to the store meanwhile
+    since = (now or datetime.now(UTC)) - RESTORE_PERIOD
+    spooled_events = list(spool.waiting(since))  # read first, because events move from the spool to the store meanwhile
     try:
         for row in open_visits(since):
-            remember(row)
-        seen.known_numbers.update(event_numbers(since))
+            restore_visit(row)
+        seen.recent_event_ids.update(event_numbers(since))
     except StoreError as error:
-        log.warning("open visits are read from the spool alone: %s", error)
-    for event in left_behind:
+        log.warning("open visits are restored from the spool only: %s", error)
+    for event in spooled_events:
         if event.get("site_id"):
-            seen.known_numbers.add(event["id"])
-            if event.get("visit"):  # clicks on links have none
-                remember_event(event)
+            seen.recent_event_ids.add(event["id"])
+            if event.get("visit"):  # clicks on links belong to no visit
+                restore_event(event)
     return windows().count()
 
 
-def remember(row: dict[str, Any]) -> None:
-    """An open visit as the store tells it."""
-    origin = {name: value for name, value in zip(CARRIED, row["origin"], strict=True) if value}
-    visit = Visit(
-        row["visit"], row["device"], milliseconds(row["began"]), milliseconds(row["seen"]),
-        row["view"], row["fresh"], origin, told={name: row[name] for name in TOLD if row[name]},
+def restore_visit(row: dict[str, Any]) -> None:
+    """Restore a visit from its row in the event store."""
+    origin = {name: value for name, value in zip(CARRIED_COLUMNS, row["origin"], strict=True) if value}
+    visit = OpenVisit(
+        row["visit"], row["device"], to_milliseconds(row["start"]), to_milliseconds(row["last"]),
+        row["view_id"], row["is_new"], origin, reported={name: row[name] for name in VISITOR_COLUMNS if row[name]},
     )  # fmt: skip
     windows().put((row["site_id"], row["device"], 0), visit)
     newcomers.first_time(row["site_id"], row["device"])
 
 
-def remember_event(event: Event) -> None:
-    """One more event of an open visit."""
+def restore_event(event: Event) -> None:
+    """Restore a visit, or add to a restored one, from an event in the spool."""
     key = (event["site_id"], event["device"], 0)
-    at, visit = milliseconds(event["ts"]), windows().get(key)
-    if visit is None or visit.number != event["visit"]:
-        origin = {name: event[name] for name in CARRIED if event.get(name)}
-        began = milliseconds(event["visit_start"])
-        visit = Visit(event["visit"], event["device"], began, at, is_new=event.get("is_new", 0), origin=origin)
-    visit.told = {name: event[name] for name in TOLD if event.get(name)} | visit.told
+    at, visit = to_milliseconds(event["ts"]), windows().get(key)
+    if visit is None or visit.id != event["visit"]:
+        origin = {name: event[name] for name in CARRIED_COLUMNS if event.get(name)}
+        began = to_milliseconds(event["visit_start"])
+        visit = OpenVisit(event["visit"], event["device"], began, at, is_new=event.get("is_new", 0), origin=origin)
+    visit.reported = {name: event[name] for name in VISITOR_COLUMNS if event.get(name)} | visit.reported
     visit.last = max(visit.last, at)
-    visit.view = event.get("view_id", 0) if event["kind"] == "view" else visit.view
+    visit.view_id = event.get("view_id", 0) if event["kind"] == "view" else visit.view_id
     windows().put(key, visit)
     newcomers.first_time(event["site_id"], event["device"])

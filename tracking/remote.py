@@ -1,4 +1,4 @@
-"""Commands reach the running server: a Unix socket in DATA_DIR, because one process alone can have the events open.
+"""Run commands in the server: a Unix socket in DATA_DIR, because only one process can open an embedded event store.
 
 `call(name, …)` runs a registered function in the server of this DATA_DIR, or here when none runs. One JSON object goes
 each way: {"call": name, "arguments": {…}} and {"answer": …} or {"error": sentence}.
@@ -21,28 +21,28 @@ from django.db import connections
 from tracking import upkeep
 from tracking.store import StoreError
 
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 CALLS: dict[str, Callable[..., Any]] = dict(upkeep.JOBS)
 log = logging.getLogger(__name__)
 _server: socketserver.ThreadingUnixStreamServer | None = None
 
 
 class RemoteError(Exception):
-    """The call failed; the text is a sentence."""
+    """The command failed; the text is a sentence."""
 
 
 def register(name: str, function: Callable[..., Any]) -> None:
-    """Let `call` run a function. Arguments and answer must be what JSON can say."""
+    """Register a function for `call`. Its arguments and result must be JSON values."""
     CALLS[name] = function
 
 
-def path() -> Path:
-    """Where the server listens."""
+def get_socket_path() -> Path:
+    """Return the path of the server's socket."""
     return Path(settings.DATA_DIR) / "control.sock"
 
 
 def call(name: str, **arguments: Any) -> Any:
-    """Run a registered function where the events are open. Raises RemoteError, KeyError for an unknown name."""
+    """Run a registered function where the store is open. Raises RemoteError; KeyError for an unknown name."""
     function = CALLS[name]
     connection = _connect()
     if connection is None:
@@ -53,25 +53,25 @@ def call(name: str, **arguments: Any) -> Any:
     with connection, connection.makefile("rwb") as stream:
         stream.write(json.dumps({"call": name, "arguments": arguments}).encode() + b"\n")
         stream.flush()
-        told = stream.readline()
-    found = json.loads(told) if told else {"error": "The server ended before it answered."}
-    if "error" in found:
-        raise RemoteError(found["error"])
-    return found["answer"]
+        line = stream.readline()
+    response = json.loads(line) if line else {"error": "The server ended before it answered."}
+    if "error" in response:
+        raise RemoteError(response["error"])
+    return response["answer"]
 
 
 def serve() -> None:
-    """Listen in a thread; only this user may connect. Where no socket can be, commands say that the store is taken."""
+    """Listen in a thread; only this user may connect. Without a socket, commands report that the store is in use."""
     global _server
-    server = socketserver.ThreadingUnixStreamServer(str(path()), _Handler, bind_and_activate=False)
+    server = socketserver.ThreadingUnixStreamServer(str(get_socket_path()), _Handler, bind_and_activate=False)
     server.daemon_threads = True
     try:
-        path().unlink(missing_ok=True)
+        get_socket_path().unlink(missing_ok=True)
         server.server_bind()
-        path().chmod(0o600)
+        get_socket_path().chmod(0o600)
         server.server_activate()
     except OSError as error:  # a path of more than 107 characters, or a file system without sockets
-        log.warning("commands cannot reach this server through %s: %s", path(), error)
+        log.warning("commands cannot reach this server through %s: %s", get_socket_path(), error)
         server.server_close()
         return
     _server = server
@@ -79,25 +79,25 @@ def serve() -> None:
 
 
 def stop() -> None:
-    """Listen no more."""
+    """Stop listening."""
     global _server
     if _server is not None:
         _server.shutdown()
         _server.server_close()
-        path().unlink(missing_ok=True)
+        get_socket_path().unlink(missing_ok=True)
     _server = None
 
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        answer = _answer(self.rfile.readline(MOST_BYTES))
+        answer = _run_command(self.rfile.readline(MAX_BYTES))
         self.wfile.write(json.dumps(answer, default=str).encode() + b"\n")
 
 
-def _answer(line: bytes) -> dict[str, Any]:
+def _run_command(line: bytes) -> dict[str, Any]:
     try:
-        asked = json.loads(line)
-        return {"answer": CALLS[asked["call"]](**asked.get("arguments", {}))}
+        request = json.loads(line)
+        return {"answer": CALLS[request["call"]](**request.get("arguments", {}))}
     except (ValueError, KeyError, TypeError) as error:
         return {"error": f"The server does not understand the command: {error}"}
     except Exception as error:
@@ -110,8 +110,8 @@ def _answer(line: bytes) -> dict[str, Any]:
 def _connect() -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.connect(str(path()))
-    except OSError:  # none runs; a killed one leaves its socket behind
+        connection.connect(str(get_socket_path()))
+    except OSError:  # no server runs; a killed one leaves its socket behind
         connection.close()
         return None
     return connection

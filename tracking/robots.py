@@ -1,7 +1,7 @@
-"""People's word on who is a bot: moved one way or the other, in every report, and remembered for what comes.
+"""Manual decisions about bots: move stored events into or out of quarantine, and apply the decision to future hits.
 
-A name that gave itself away (a signature, a form, an AI's crawler) is remembered as a user agent, anything else as the
-devices it was seen with. What is remembered is part of the site's facts, so the pipeline obeys within two seconds.
+What was detected by its user agent (a signature, a form, an AI's crawler) is marked by its user agent, anything else by
+its devices. The marks are part of the site's configuration, so the pipeline applies them within two seconds.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from tracking import spool
 from tracking.steps.bots import BY_HAND
 from tracking.store.correct import Selection
 from tracking.store.move import bring_back, set_apart
-from tracking.store.people import devices_apart, devices_of_visit, has_events
+from tracking.store.people import has_events, list_devices_of_visit, list_quarantined_devices
 
-BY_AGENT = ("signature", "form", "ai_live", "ai_search", "ai_training")
-MOST_DEVICES = 200
+USER_AGENT_REASONS = ("signature", "form", "ai_live", "ai_search", "ai_training")
+MAX_DEVICES = 200
 
 
 class NoSuchVisitor(LookupError):
@@ -23,7 +23,7 @@ class NoSuchVisitor(LookupError):
 
 
 def visitor_set_apart(*, site: Site, device: int) -> int:
-    """Everything of this device is a bot's, from now on too; how many events moved.
+    """Quarantine everything of this device, future hits included; return how many events moved.
 
     Raises NoSuchVisitor, StoreError.
     """
@@ -35,27 +35,28 @@ def visitor_set_apart(*, site: Site, device: int) -> int:
 
 
 def visit_set_apart(*, site: Site, visit: int) -> int:
-    """This visit is a bot's, and so is what its device does from now on; how many events moved.
+    """Quarantine this visit, and future hits of its device; return how many events moved.
 
     Raises NoSuchVisitor, StoreError.
     """
     spool.flush()
     if not has_events(site.pk, "visit", visit):
         raise NoSuchVisitor
-    marks = [f"device:{device}" for device in devices_of_visit(site.pk, visit)]
+    marks = [f"device:{device}" for device in list_devices_of_visit(site.pk, visit)]
     visitors_mark(site=site, marks=marks, robots=True)
     return set_apart(Selection(site.pk, {"visit": [visit]}), BY_HAND)
 
 
 def bring_people_back(*, site: Site, reason: str, user_agent: str, organization: str = "") -> int:
-    """What was set apart for this reason under this name is people's, from now on too; how many events moved.
+    """Restore what was quarantined for this reason under this user agent and network, and accept it from now on; return
+    how many events moved.
 
     Raises StoreError.
     """
     spool.flush()
     where = {"reason": [reason], "user_agent": [user_agent], "organization": [organization]}
-    devices = devices_apart(site.pk, reason, user_agent, organization, MOST_DEVICES)
-    by_agent = reason.partition(":")[0] in BY_AGENT
+    devices = list_quarantined_devices(site.pk, reason, user_agent, organization, MAX_DEVICES)
+    by_agent = reason.partition(":")[0] in USER_AGENT_REASONS
     marks = [f"agent:{user_agent}"] if by_agent else [f"device:{device}" for device in devices]
     visitors_mark(site=site, marks=marks, robots=False)
     return bring_back(Selection(site.pk, where))

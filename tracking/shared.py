@@ -1,6 +1,6 @@
-"""What several serving processes share: one Redis, or nothing when one process is all there is.
+"""Redis, the memory that several serving processes share; a single process needs none.
 
-Redis may go away: then each process goes on with its own memory, and a hit neither waits for it nor is lost by it.
+When Redis is away, each process continues with its own memory: a hit neither waits for Redis nor is lost.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-PATIENCE_SECONDS = 0.5  # of one question
-PAUSE_SECONDS = 5.0  # before Redis is asked again after it did not answer
-# A key is taken until the moment it holds. KEYS: the key, then its older names; ARGV: now, until when, seconds to live
-FIRST = """
+TIMEOUT_SECONDS = 0.5  # of one request
+RETRY_SECONDS = 5.0  # until Redis is used again after it did not answer
+# A key is claimed until the time it holds. KEYS: the key, then its older names; ARGV: now, until when, seconds to live
+CLAIM_SCRIPT = """
 for i = 1, #KEYS do
   local taken = redis.call('GET', KEYS[i])
   if taken and tonumber(ARGV[1]) < tonumber(taken) then return 0 end
@@ -31,19 +31,19 @@ _away_until = 0.0
 
 @lru_cache(maxsize=1)
 def redis() -> Any:
-    """The client of REDIS_URL; None without one."""
+    """Return the client of REDIS_URL; None without one."""
     url = getattr(settings, "REDIS_URL", "")
     if not url:
         return None
     import redis as library
 
     return library.Redis.from_url(
-        url, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS, health_check_interval=30
+        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, health_check_interval=30
     )
 
 
 def together(job: Callable[[Any], T]) -> T | None:
-    """What `job` does with the shared client; None without Redis, and while Redis is away."""
+    """Return the result of `job(client)`; None without Redis and while it is away."""
     global _away_until
     client = redis()
     if client is None or time.monotonic() < _away_until:
@@ -53,23 +53,25 @@ def together(job: Callable[[Any], T]) -> T | None:
     try:
         return job(client)
     except (RedisError, OSError) as error:
-        _away_until = time.monotonic() + PAUSE_SECONDS
-        log.warning("Redis is away, this process goes on alone: %s", error)
+        _away_until = time.monotonic() + RETRY_SECONDS
+        log.warning("Redis is away, this process continues with its own memory: %s", error)
         return None
 
 
 def first(key: str, at: float, seconds: float, older: tuple[str, ...] = ()) -> bool | None:
-    """Whether `key` (and none of its `older` names) was not first within `seconds` before `at`; notes it.
+    """Claim `key` for `seconds` from `at`; return whether nobody had claimed it or one of its `older` names.
 
-    `at` is Unix time, exact whatever Redis' own clock says. None when Redis does not decide.
+    `at` is a Unix time, so the result does not depend on Redis' own clock. None without Redis or while it is away.
     """
-    keep = max(1, round(seconds))
+    expiry_seconds = max(1, round(seconds))
     return together(
-        lambda client: bool(client.eval(FIRST, 1 + len(older), key, *older, repr(at), repr(at + seconds), keep))
+        lambda client: bool(
+            client.eval(CLAIM_SCRIPT, 1 + len(older), key, *older, repr(at), repr(at + seconds), expiry_seconds)
+        )
     )
 
 
 def ask_again() -> None:
-    """Do not wait for a Redis that was away to be back (tests)."""
+    """Use Redis again at once after it was away (tests)."""
     global _away_until
     _away_until = 0.0

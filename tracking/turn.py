@@ -1,8 +1,8 @@
-"""Hits that are answered together: what one turn of the server's loop takes in is written in one go.
+"""Write batch: the events of one iteration of the server's event loop are written to the spool in one call.
 
-The server opens the turn around each hit that it answers without waiting (`begin`, `pause`), ends it with
-`tracking.intake.end_turn`, and sends the answers after that: durable before the answer, at an eighth of the writes.
-Only the thread that opened the turn gathers; hits of any other thread are written by themselves, as ever.
+The server opens the batch around each hit that it answers without waiting (`begin`, `pause`), writes it with
+`tracking.intake.end_turn`, and sends the responses after that. So every event is durable before its response, with an
+eighth of the writes. Only the thread that opened the batch adds to it; hits of other threads are written one by one.
 """
 
 from __future__ import annotations
@@ -12,50 +12,52 @@ from threading import get_ident
 
 from tracking.hit import Event
 
-Counted = dict[tuple[int, str, int], list]  # (site, reason or "" for received, minute of the hour) -> [hits, a moment]
+BatchCounts = dict[
+    tuple[int, str, int], list
+]  # (site, reason or "" for received, minute of the hour) -> [hits, a time in that minute]
 
 
 class Turn:
-    """What was taken in and is not written yet. `number` is the answer that the present hit belongs to."""
+    """Events and counts that are not written yet. `response_id` is the response to the current hit."""
 
     def __init__(self) -> None:
-        self.thread = 0  # whose hits are gathered at this moment; 0 = nobody's
-        self.number = 0
+        self.thread = 0  # the thread whose hits are batched now; 0 = none
+        self.response_id = 0
         self.events: list[tuple[int, Event, datetime]] = []
-        self.counts: Counted = {}
+        self.counts: BatchCounts = {}
 
-    def begin(self, number: int) -> None:
-        """Gather what this thread takes in from now on, for the answer of this number."""
-        self.number, self.thread = number, get_ident()
+    def begin(self, response_id: int) -> None:
+        """Batch the hits of this thread from now on, for this response."""
+        self.response_id, self.thread = response_id, get_ident()
 
     def pause(self) -> None:
-        """The hit is understood: gather nothing until the next one begins."""
+        """Stop batching until the next `begin`."""
         self.thread = 0
 
     def keep(self, event: Event, now: datetime) -> bool:
-        """Take an event, to be written at the end of the turn; False where it must be written by itself."""
+        """Add an event to the batch; return False if the caller must write it itself."""
         if not self.thread or self.thread != get_ident():
             return False
-        self.events.append((self.number, event, now))
+        self.events.append((self.response_id, event, now))
         return True
 
     def count(self, site_id: int, reason: str, now: datetime) -> bool:
-        """Count a hit; False where it must be counted by itself."""
+        """Count a hit in the batch; return False if the caller must count it itself."""
         if not self.thread or self.thread != get_ident():
             return False
         key = (site_id, reason, now.minute)
-        counted = self.counts.get(key)
-        if counted is None:
+        entry = self.counts.get(key)
+        if entry is None:
             self.counts[key] = [1, now]
         else:
-            counted[0] += 1
+            entry[0] += 1
         return True
 
-    def take(self) -> tuple[list[tuple[int, Event, datetime]], Counted]:
-        """What is to be written; the next turn begins empty."""
-        found = self.events, self.counts
+    def take(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:
+        """Return events and counts to write, and begin an empty batch."""
+        batch = self.events, self.counts
         self.events, self.counts = [], {}
-        return found
+        return batch
 
 
 turn = Turn()

@@ -1,4 +1,4 @@
-"""Jobs on the event store that people and periods ask for, by name. Each returns one sentence about what it did."""
+"""Maintenance jobs of the event store, by name, for commands and periodic tasks. Each returns a sentence."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 
 def migrate() -> str:
     """Bring the store's tables up to date."""
-    done = store.migrate()
-    return f"Migrated: {', '.join(done)}." if done else "The event store is up to date."
+    names = store.migrate()
+    return f"Migrated: {', '.join(names)}." if names else "The event store is up to date."
 
 
 def retention(now: datetime | None = None) -> str:
-    """Delete what sites no longer keep, by their setting in months."""
+    """Delete events that are older than the site's setting in months."""
     months = {site.site_id: site.retention_months for site in known.all_sites() if site.retention_months}
     cleaned = store.keep_months(months, now or datetime.now(UTC))
     return f"{len(months)} sites keep their events for a limited time; {cleaned} months were cleaned."
@@ -33,13 +33,16 @@ def finish() -> str:
 
 
 def finish_at_start() -> None:
-    """The same beside a process that starts, where no other one could be at it; elsewhere the period does it."""
+    """Finish interrupted corrections in a thread while this process starts, if no other process can be working on them.
+
+    With a shared store the periodic task does it.
+    """
 
     def job() -> None:
         try:
             store.finish()
         except store.StoreError as error:
-            log.warning("interrupted corrections wait for their period: %s", error)
+            log.warning("interrupted corrections wait for the periodic task: %s", error)
 
     if target().embedded:
         threading.Thread(target=job, name="corrections", daemon=True).start()
@@ -52,7 +55,7 @@ def flush() -> str:
 
 
 def status() -> str:
-    """How much is stored and how much waits."""
+    """Report how much is stored and how much waits in the spool."""
     sizes = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sorted(store.size().items()))
     health = spool.health()
     return f"Stored: {sizes or 'nothing'}. Waiting: {health['depth']} rows. {health['warning']}".strip()

@@ -1,4 +1,4 @@
-"""Addresses of the tracking room; `config.urls` includes them at the root."""
+"""URLs of the app; `config.urls` includes them at the root."""
 
 from django.urls import URLPattern, URLResolver, path
 

@@ -1,7 +1,7 @@
-"""What a door sees and says: a request without Django around it, a reply that is only bytes.
+"""Request and reply of the hot endpoints, without Django.
 
-The doors answer tens of thousands of requests a second, so these two classes do as little as possible; anything
-expensive is worked out when first asked for.
+These endpoints answer tens of thousands of requests a second, so the two classes do as little as possible and compute
+anything expensive only when it is needed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ GIF = (
 )
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 NO_STORE: Header = (b"cache-control", b"no-store, no-cache, must-revalidate, private")
-MOST_PARAMETERS = 300
-LONGEST_NAME = 200
+MAX_PARAMETERS = 300
+MAX_NAME_LENGTH = 200
 
 
 class Fields(dict[str, str]):
-    """Parameters: each name with its first value; `every` has all of a name's values, in order.
+    """Parsed parameters: each name with its first value; `every` returns all values of a name, in order.
 
     `groups` has `custom[plan]=pro` as {"custom": {"plan": "pro"}}.
     """
@@ -35,75 +35,75 @@ class Fields(dict[str, str]):
 
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, str]] = {}
-        self.repeated: dict[str, list[str]] = {}  # only names that came more than once
+        self.repeated: dict[str, list[str]] = {}  # only names that were sent more than once
 
     def every(self, name: str) -> list[str]:
-        """All values of a parameter; none without it."""
+        """Return all values of a parameter; [] without it."""
         return self.repeated.get(name) or ([self[name]] if name in self else [])
 
 
-decoded = lru_cache(maxsize=8192)(unquote_plus)
-PLAIN_NAMES: dict[str, str] = {}  # names as sent that belong to no group
-MOST_PLAIN = 2000
+decode_value = lru_cache(maxsize=8192)(unquote_plus)
+PLAIN_NAMES: dict[str, str] = {}  # cache: raw names that belong to no group -> decoded names
+MAX_PLAIN_NAMES = 2000
 
 
 @lru_cache(maxsize=2000)
-def field_name(text: str) -> tuple[str, str, str]:
-    """A parameter's name as sent: decoded, and its group and key where it has them."""
-    name = unquote_plus(text)[:LONGEST_NAME]
+def parse_name(text: str) -> tuple[str, str, str]:
+    """Return a raw parameter name decoded, with its group and key where it has them."""
+    name = unquote_plus(text)[:MAX_NAME_LENGTH]
     group, bracket, key = name.partition("[")
     return (name, group, key[:-1]) if bracket and len(key) > 1 and key.endswith("]") else (name, "", "")
 
 
 def parse_fields(text: str) -> Fields:
-    """A query string taken apart. Faster than the standard library's: most values need no decoding at all."""
-    found = Fields()
-    for part in text.split("&", MOST_PARAMETERS)[:MOST_PARAMETERS]:
+    """Parse a query string. Faster than the standard library, since most values need no decoding at all."""
+    fields = Fields()
+    for part in text.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
         if not part:
             continue
-        raw, _, value = part.partition("=")
+        raw_name, _, value = part.partition("=")
         if "%" in value:
-            value = decoded(value) if len(value) <= LONGEST_NAME else unquote_plus(value)
+            value = decode_value(value) if len(value) <= MAX_NAME_LENGTH else unquote_plus(value)
         elif "+" in value:
             value = value.replace("+", " ")
-        name = PLAIN_NAMES.get(raw)
+        name = PLAIN_NAMES.get(raw_name)
         if name is None:
-            name = grouped(found, raw, value)
-        if name not in found:
-            found[name] = value
+            name = add_to_group(fields, raw_name, value)
+        if name not in fields:
+            fields[name] = value
         else:
-            found.repeated.setdefault(name, [found[name]]).append(value)
-    return found
+            fields.repeated.setdefault(name, [fields[name]]).append(value)
+    return fields
 
 
-def grouped(found: Fields, raw: str, value: str) -> str:
-    """The name of a parameter that may belong to a group, to which its value is added."""
-    if len(raw) > LONGEST_NAME:
-        return raw[:LONGEST_NAME]
-    name, group, key = field_name(raw)
+def add_to_group(fields: Fields, raw_name: str, value: str) -> str:
+    """Return a parameter's decoded name; if it belongs to a group, add the value there."""
+    if len(raw_name) > MAX_NAME_LENGTH:
+        return raw_name[:MAX_NAME_LENGTH]
+    name, group, key = parse_name(raw_name)
     if group:
-        found.groups.setdefault(group, {})[key] = value
-    elif len(PLAIN_NAMES) < MOST_PLAIN:
-        PLAIN_NAMES[raw] = name
+        fields.groups.setdefault(group, {})[key] = value
+    elif len(PLAIN_NAMES) < MAX_PLAIN_NAMES:
+        PLAIN_NAMES[raw_name] = name
     return name
 
 
 @dataclass(slots=True)
 class Request:
-    """One request at a hot door. Header names are lower case; text is decoded leniently, never with an error."""
+    """One request to a hot endpoint. Header names are lower case; text is decoded leniently, without errors."""
 
     method: str
     path: str
     query: bytes
     headers: dict[str, str]
-    peer: str  # address of the other end of the connection
+    peer: str  # address of the connection's other end
     now: datetime
     body: bytes = b""
     http_version: str = "1.1"
     secret: str = ""  # the word of a first-party proxy, from /p/<secret>/…
 
     def fields(self) -> Fields:
-        """Query parameters and a form body's, each name with all its values, in order."""
+        """Parse the parameters of the query and of a form body."""
         text = self.query.decode("utf-8", "replace")
         if self.body and "json" not in self.headers.get("content-type", ""):
             text += "&" + self.body.decode("utf-8", "replace")
@@ -112,17 +112,17 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer: status, type, bytes; `dropped` is the reason word that goes into X-Event-Dropped."""
+    """A response; `dropped` is the rejection's reason, sent in X-Event-Dropped."""
 
     body: bytes = b""
     content_type: bytes = b"text/plain; charset=utf-8"
     status: int = 200
     headers: list[Header] = field(default_factory=list)
     dropped: str = ""
-    cached: bool = False  # whether the headers already say how long to keep it
+    cached: bool = False  # whether `headers` has its own Cache-Control
 
     def header_list(self, length: int | None = None) -> list[Header]:
-        """All headers of the reply, CORS aside; `length` stands for a body that is not there yet."""
+        """Return all headers but those for CORS; `length` is the length of a body that is not set yet."""
         headers = [
             (b"content-type", self.content_type),
             (b"content-length", str(len(self.body) if length is None else length).encode()),
@@ -138,22 +138,22 @@ class Reply:
 
 @lru_cache(maxsize=1)
 def security_headers() -> tuple[Header, ...]:
-    """Security headers of hot endpoints and static files: no sniffing, loading by any site, HSTS with https."""
+    """Return the security headers of hot endpoints and static files: no sniffing, loading by any site, HSTS."""
     always: tuple[Header, ...] = (NOSNIFF, (b"cross-origin-resource-policy", b"cross-origin"))
     return (*always, (b"strict-transport-security", settings.HSTS.encode())) if settings.SECURE else always
 
 
 @lru_cache(maxsize=4000)
-def line(name: bytes, value: bytes) -> bytes:
-    """One header as it goes over the wire."""
+def format_header(name: bytes, value: bytes) -> bytes:
+    """Format a header as it is sent."""
     return b"%b: %b\r\n" % (name, value)
 
 
 def gif(dropped: str = "") -> Reply:
-    """The transparent pixel."""
+    """Build the reply with the transparent pixel."""
     return Reply(GIF, b"image/gif", 200, [], dropped)
 
 
-def script(text: str, dropped: str = "") -> Reply:
-    """An answer that a page runs as JavaScript."""
+def build_script_reply(text: str, dropped: str = "") -> Reply:
+    """Build a reply that a page runs as JavaScript."""
     return Reply(text.encode(), b"application/javascript; charset=utf-8", dropped=dropped)

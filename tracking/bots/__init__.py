@@ -1,1 +1,1 @@
-"""Signs by which a program is told from a person; `tracking.steps.bots` asks for them in order of cost."""
+"""Data and functions that recognise bots; `tracking.steps.bots` calls them in order of cost."""

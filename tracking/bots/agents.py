@@ -1,4 +1,4 @@
-"""What a user agent tells: a name that a list knows, or a form that no browser has. Each is worked out once."""
+"""Find bots by their user agent: a name in a list, or a form that no browser's has. Results are cached."""
 
 from __future__ import annotations
 
@@ -7,50 +7,52 @@ from functools import lru_cache
 
 from crawlerdetect import CrawlerDetect
 
-from tracking.bots.lists import KNOWN, added, any_word
-from tracking.steps.agent import agent_columns
+from tracking.bots.lists import BOT_LISTS, compile_words, read_added_lines
+from tracking.steps.agent import parse_agent
 
-LONGEST = 1000
-_package = CrawlerDetect()
-PURPOSES = {word.lower(): purpose for purpose, words in KNOWN["ai"].items() for word in words}
-AI = any_word(PURPOSES)
-TOOLS = any_word((*KNOWN["tools"]["words"], *added("signatures")))
-FORMS = {words: re.compile(form, re.IGNORECASE) for words, form in KNOWN["form"].items()}
+MAX_USER_AGENT_LENGTH = 1000
+_crawler_detect = CrawlerDetect()
+PURPOSES = {word.lower(): purpose for purpose, words in BOT_LISTS["ai"].items() for word in words}
+AI_NAMES = compile_words(PURPOSES)
+TOOL_NAMES = compile_words((*BOT_LISTS["tools"]["words"], *read_added_lines("signatures")))
+SUSPICIOUS_FORMS = {words: re.compile(form, re.IGNORECASE) for words, form in BOT_LISTS["form"].items()}
 BROWSER = re.compile(r"^Mozilla/\d|Opera|OPR/|Browser", re.IGNORECASE)
 
 
-def short(name: str) -> str:
-    """A name as it is kept with a hit."""
+def shorten_name(name: str) -> str:
+    """Return a name as it is stored with a bot's event."""
     return re.sub(r"\s+", " ", name).strip(" /:;").lower()[:60]
 
 
 @lru_cache(maxsize=20_000)
-def by_name(user_agent: str) -> str:
-    """`ai_live: chatgpt-user`, `signature: googlebot`; "" for a name that no list has."""
-    text = user_agent[:LONGEST].replace("Cronet/", "")  # a network library of Android, no cron
-    if found := AI.search(text):
-        return f"{PURPOSES[found[0].lower()]}: {short(found[0])}"
-    if _package.isCrawler(text):
-        return f"signature: {short(str(_package.getMatches() or '')) or 'crawler'}"
-    found = TOOLS.search(text)
-    return f"signature: {short(found[0])}" if found else ""
+def find_name(user_agent: str) -> str:
+    """Return `ai_live: chatgpt-user` or `signature: googlebot`; "" for a name that is in no list."""
+    text = user_agent[:MAX_USER_AGENT_LENGTH].replace(
+        "Cronet/", ""
+    )  # a network library of Android, but "cron" is a crawler's word
+    if match := AI_NAMES.search(text):
+        return f"{PURPOSES[match[0].lower()]}: {shorten_name(match[0])}"
+    if _crawler_detect.isCrawler(text):
+        return f"signature: {shorten_name(str(_crawler_detect.getMatches() or '')) or 'crawler'}"
+    match = TOOL_NAMES.search(text)
+    return f"signature: {shorten_name(match[0])}" if match else ""
 
 
 @lru_cache(maxsize=20_000)
-def by_name_or_form(user_agent: str) -> str:
-    """Whichever of the two finds something; nearly every visitor's browser was seen before."""
-    return by_name(user_agent) or by_form(user_agent)
+def find_name_or_form(user_agent: str) -> str:
+    """Return the reason of either check. One cache for both, since most user agents are repeated."""
+    return find_name(user_agent) or find_form(user_agent)
 
 
 @lru_cache(maxsize=20_000)
-def by_form(user_agent: str) -> str:
-    """`form: contact` and the like for what no browser calls itself; "" for a browser."""
-    text = user_agent[:LONGEST]
-    for words, form in FORMS.items():
+def find_form(user_agent: str) -> str:
+    """Return `form: contact` and the like for a user agent that no browser sends; "" for a browser."""
+    text = user_agent[:MAX_USER_AGENT_LENGTH]
+    for words, form in SUSPICIOUS_FORMS.items():
         if form.search(text):
             return f"form: {words}"
     if not BROWSER.search(text):
-        columns = agent_columns(text.replace("\x00", "")[:500])
+        columns = parse_agent(text.replace("\x00", "")[:500])
         if not columns.keys() & {"os", "device_model"}:
             return "form: no browser"
     return ""

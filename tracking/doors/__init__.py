@@ -1,4 +1,4 @@
-"""The doors. Each translates requests of one dialect into hits and the outcome back; nothing else.
+"""The endpoints. Each translates requests of one dialect into hits, and the outcome back; nothing else.
 
-A door is a function `door(request) -> Reply`. Which path leads where is the table in `tracking.collector`.
+An endpoint is a function `endpoint(request) -> Reply`. The table of paths is in `tracking.collector`.
 """

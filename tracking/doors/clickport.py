@@ -14,91 +14,91 @@ from sites import known
 from sites.facts import SiteFacts
 from sites.known import KeyFacts
 from tracking import intake
-from tracking.doors.clickport_fields import BadEvent, page_host, read_event, text_of
-from tracking.doors.common import address_of
+from tracking.doors.clickport_fields import BadEvent, find_page_host, parse_event, to_text
+from tracking.doors.common import find_visitor_address
 from tracking.doors.limits import PerMinute
 from tracking.hit import Event, Refused
 from tracking.web import Reply, Request
 
-PER_MINUTE = 60
-MOST_AT_ONCE = 500
+MAX_PER_MINUTE = 60
+MAX_BATCH_SIZE = 500
 JSON = b"application/json"
-limit = PerMinute("event", PER_MINUTE)
+limit = PerMinute("event", MAX_PER_MINUTE)
 
 
 def event(request: Request) -> Reply:
-    """`POST /api/event`."""
-    plain_key = presented_key(request)
+    """Answer `POST /api/event`."""
+    plain_key = get_api_key(request)
     key = known.key(plain_key) if plain_key else None
     if plain_key and (key is None or not key.can_track):
-        intake.turn_away(key.site_id if key else 0, "bad_key", request.now)
-        return failure(401, "Unauthorized", "Invalid API key", "bad_key")
-    data = parse(request.body)
+        intake.reject_request(key.site_id if key else 0, "bad_key", request.now)
+        return build_error(401, "Unauthorized", "Invalid API key", "bad_key")
+    data = parse_events(request.body)
     if data is None:
-        intake.turn_away(key.site_id if key else 0, "bad_request", request.now)
-        return failure(400, "Bad Request", "The body is not a JSON object or an array of them", "bad_request")
-    facts = known.site(key.site_id) if key else site_of_page(request, data[0])
-    if facts is None:
-        intake.turn_away(0, "unknown_site", request.now)
-        return failure(401, "Unauthorized", "Missing API key", "unknown_site")
-    results = [one_event(request, facts, key, item) for item in data]
+        intake.reject_request(key.site_id if key else 0, "bad_request", request.now)
+        return build_error(400, "Bad Request", "The body is not a JSON object or an array of them", "bad_request")
+    site = known.site(key.site_id) if key else find_site_of_page(request, data[0])
+    if site is None:
+        intake.reject_request(0, "unknown_site", request.now)
+        return build_error(401, "Unauthorized", "Missing API key", "unknown_site")
+    results = [receive_event(request, site, key, item) for item in data]
     if request.body.lstrip()[:1] == b"[":
         body = {"success": all(result["success"] for result in results), "results": results}
         return Reply(orjson.dumps(body), JSON)
     return Reply(orjson.dumps(results[0]), JSON, dropped=results[0].get("dropped", ""))
 
 
-def presented_key(request: Request) -> str:
-    """The key in the `x-api-key` header, or in `Authorization: Bearer ck_…`; "" without one."""
-    given = request.headers.get("x-api-key", "").strip()
+def get_api_key(request: Request) -> str:
+    """Return the key of the header `x-api-key` or `Authorization: Bearer ck_…`; "" without one."""
+    header_key = request.headers.get("x-api-key", "").strip()
     bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    return given or (bearer if bearer.startswith("ck_") else "")
+    return header_key or (bearer if bearer.startswith("ck_") else "")
 
 
-def parse(body: bytes) -> list[dict[str, Any]] | None:
-    """One event or a batch; None for anything else."""
+def parse_events(body: bytes) -> list[dict[str, Any]] | None:
+    """Parse one event or an array of them; None for anything else."""
     try:
         data = orjson.loads(body)
     except ValueError:
         return None
     items = data if isinstance(data, list) else [data]
-    good = 0 < len(items) <= MOST_AT_ONCE and all(isinstance(item, dict) for item in items)
-    return items if good else None
+    is_valid = 0 < len(items) <= MAX_BATCH_SIZE and all(isinstance(item, dict) for item in items)
+    return items if is_valid else None
 
 
-def site_of_page(request: Request, data: dict[str, Any]) -> SiteFacts | None:
-    """A page without a key names its site by number or domain, or is it."""
+def find_site_of_page(request: Request, data: dict[str, Any]) -> SiteFacts | None:
+    """Find the site of a page without a key: by the number or domain it sends, else by its own host."""
     for name in ("site", "site_id", "domain", "d"):
-        value = text_of(data.get(name))
-        found = known.site(int(value)) if value.isascii() and value.isdigit() else None
-        found = found or (known.site_by_host(value) if value else None)
-        if found:
-            return found
-    return known.site_by_host(page_host(request, data))
+        value = to_text(data.get(name))
+        site = known.site(int(value)) if value.isascii() and value.isdigit() else None
+        site = site or (known.site_by_host(value) if value else None)
+        if site:
+            return site
+    return known.site_by_host(find_page_host(request, data))
 
 
-def one_event(request: Request, facts: SiteFacts, key: KeyFacts | None, data: dict[str, Any]) -> dict[str, Any]:
-    """Record one event; what is said about it."""
+def receive_event(request: Request, site: SiteFacts, key: KeyFacts | None, data: dict[str, Any]) -> dict[str, Any]:
+    """Record one event and return its result for the response."""
     trusted = bool(key and key.trusted)
-    if not trusted and not limit.allows(address_of(request, facts), request.now):
-        return dropped(intake.turn_away(facts.site_id, "rate_limit", request.now))
+    if not trusted and not limit.allows(find_visitor_address(request, site), request.now):
+        return build_drop_result(intake.reject_request(site.site_id, "rate_limit", request.now))
     try:
-        hit = read_event(request, facts, data, bool(key), trusted)
+        hit = parse_event(request, site, data, bool(key), trusted)
     except BadEvent as error:
-        return dropped(intake.turn_away(facts.site_id, "bad_request", request.now), str(error))
-    outcome: Event | Refused = intake.receive(hit, facts)
+        return build_drop_result(intake.reject_request(site.site_id, "bad_request", request.now), str(error))
+    outcome: Event | Refused = intake.receive(hit, site)
     if isinstance(outcome, Refused):
-        return dropped(outcome)
+        return build_drop_result(outcome)
     return {"success": True, "session_id": outcome["visit"], "page_visit_id": f"{outcome['view_id']:08x}"}
 
 
-def dropped(refused: Refused, message: str = "") -> dict[str, Any]:
-    """An event that was not stored; a repeated one was, so it succeeded."""
-    if refused.reason == "duplicate":
+def build_drop_result(rejection: Refused, message: str = "") -> dict[str, Any]:
+    """Return the result of an event that was not stored. A duplicate was stored before, so it succeeded."""
+    if rejection.reason == "duplicate":
         return {"success": True, "dropped": "duplicate"}
-    return {"success": False, "dropped": refused.reason, **({"message": message} if message else {})}
+    return {"success": False, "dropped": rejection.reason, **({"message": message} if message else {})}
 
 
-def failure(status: int, error: str, message: str, reason: str) -> Reply:
-    """An error in Clickport's form."""
+def build_error(status: int, error: str, message: str, reason: str) -> Reply:
+    """Build an error response in Clickport's format."""
     return Reply(orjson.dumps({"error": error, "message": message}), JSON, status, dropped=reason)

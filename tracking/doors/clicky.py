@@ -1,4 +1,4 @@
-"""in.php and its image forms: Clicky's beacons, and logging from a server with the admin key."""
+"""in.php and its image variants: Clicky's beacons, and logging from a server with the admin key."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sites import known
 from sites.facts import SiteFacts
 from tracking import heat, intake, switches
 from tracking.doors import scripts
-from tracking.doors.clicky_fields import KINDS, fill, fill_trusted, kind_of
-from tracking.doors.common import NO_AMOUNT, named, new_hit, one, read_amount, site_number
+from tracking.doors.clicky_fields import KINDS, fill_hit, fill_trusted_hit, find_kind
+from tracking.doors.common import NO_AMOUNT, get_group, new_hit, parse_json_amount, parse_site_id
 from tracking.hit import Event, Hit, Refused
-from tracking.web import Fields, Reply, Request, gif, script
+from tracking.web import Fields, Reply, Request, build_script_reply, gif
 
 AMP_CACHE = re.compile(
     r"https?://([a-z0-9-]{1,63})\.cdn\.ampproject\.org(?=/|$)(?:/[a-z]{1,2}/(s/)?([^/?#]+)([^#]*))?", re.IGNORECASE
@@ -21,103 +21,105 @@ AMP_CACHE = re.compile(
 
 
 def beacon(request: Request) -> Reply:
-    """`/in.php`."""
+    """Answer `/in.php`."""
     fields = request.fields()
-    if one(fields, "part") and not one(fields, "site_id"):
-        return scripts.part(request, one(fields, "part"))
-    facts = find_site(fields)
-    if facts is None:
-        return answer(request, fields, None, intake.turn_away(0, "unknown_site", request.now))
+    if fields.get("part", "") and not fields.get("site_id", ""):
+        return scripts.part(request, fields.get("part", ""))
+    site = find_site(fields)
+    if site is None:
+        return build_reply(request, fields, None, intake.reject_request(0, "unknown_site", request.now))
     if "sitekey_admin" in fields:
-        return from_server(request, fields, facts)
-    if one(fields, "type") == "heatmap":
-        return answer(request, fields, facts, heat.receive(request, fields, facts))
-    hit = new_hit(request, facts, kind_of(fields, facts))
-    fill(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
-    return answer(request, fields, facts, receive_all(hit, fields, facts))
+        return receive_from_server(request, fields, site)
+    if fields.get("type", "") == "heatmap":
+        return build_reply(request, fields, site, heat.receive(request, fields, site))
+    hit = new_hit(request, site, find_kind(fields, site))
+    fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
+    return build_reply(request, fields, site, receive_with_goal(hit, fields, site))
 
 
 def image(request: Request) -> Reply:
-    """`/<site_id>ns.gif` and `/<site_id>-db.gif`: a page view of a browser without scripts."""
-    facts = known.site(site_number(request.path.rpartition("/")[2].split(".")[0].rstrip("-dbns")))
-    if facts is None:
-        return gif(intake.turn_away(0, "unknown_site", request.now).reason)
-    hit = new_hit(request, facts, "view")
-    fill(hit, Fields(), published_address(request.headers.get("referer", "")))
-    outcome = intake.receive(hit, facts)
+    """Answer `/<site_id>ns.gif` and `/<site_id>-db.gif`: a page view of a browser without scripts."""
+    site = known.site(parse_site_id(request.path.rpartition("/")[2].split(".")[0].rstrip("-dbns")))
+    if site is None:
+        return gif(intake.reject_request(0, "unknown_site", request.now).reason)
+    hit = new_hit(request, site, "view")
+    fill_hit(hit, Fields(), undo_amp_cache(request.headers.get("referer", "")))
+    outcome = intake.receive(hit, site)
     return gif(outcome.reason if isinstance(outcome, Refused) else "")
 
 
-def published_address(address: str) -> str:
-    """The address of the site's own page where a cache of AMP pages showed it; any other as it is.
+def undo_amp_cache(address: str) -> str:
+    """Return the original address of a page that was displayed by an AMP cache; any other address unchanged.
 
-    `https://example-com.cdn.ampproject.org/v/s/example.com/a` is https://example.com/a; without a path, which browsers
-    keep to themselves, the name before the first dot tells the host: `-` is a dot there and `--` is a dash.
+    `https://example-com.cdn.ampproject.org/v/s/example.com/a` is https://example.com/a. Browsers often send no path;
+    then the label before the first dot is the host, with `-` for a dot and `--` for a dash.
     """
-    found = AMP_CACHE.match(address)
-    if not found:
+    match = AMP_CACHE.match(address)
+    if not match:
         return address
-    label, secure, host, path = found.groups()
+    label, secure, host, path = match.groups()
     if host:
         return f"http{'s' if secure else ''}://{host}{path or '/'}"
     return f"https://{label.replace('--', ' ').replace('-', '.').replace(' ', '-')}/"
 
 
 def find_site(fields: Fields) -> SiteFacts | None:
-    """By number, or by the host that `/tracker.js` was told."""
-    if domain := one(fields, "domain"):
+    """Find the site by its number, or by the domain that `/tracker.js` was configured with."""
+    if domain := fields.get("domain", ""):
         return known.site_by_host(domain)
-    return known.site(site_number(one(fields, "site_id")))
+    return known.site(parse_site_id(fields.get("site_id", "")))
 
 
-def from_server(request: Request, fields: Fields, facts: SiteFacts) -> Reply:
-    """A server logs for its visitor, with the site's admin key."""
-    if not same_key(one(fields, "sitekey_admin"), facts.sitekey_admin):
-        return Reply(b"NOK bad sitekey_admin\n", dropped=intake.turn_away(facts.site_id, "bad_key", request.now).reason)
-    hit = new_hit(request, facts, KINDS.get(one(fields, "type"), "view"))
-    if not fill_trusted(hit, fields):
-        return Reply(b"NOK bad href\n", dropped=intake.turn_away(facts.site_id, "bad_request", request.now).reason)
-    outcome = receive_all(hit, fields, facts)
+def receive_from_server(request: Request, fields: Fields, site: SiteFacts) -> Reply:
+    """Record what a server sends for its visitor with the site's admin key."""
+    if not same_key(fields.get("sitekey_admin", ""), site.sitekey_admin):
+        return Reply(
+            b"NOK bad sitekey_admin\n", dropped=intake.reject_request(site.site_id, "bad_key", request.now).reason
+        )
+    hit = new_hit(request, site, KINDS.get(fields.get("type", ""), "view"))
+    if not fill_trusted_hit(hit, fields):
+        return Reply(b"NOK bad href\n", dropped=intake.reject_request(site.site_id, "bad_request", request.now).reason)
+    outcome = receive_with_goal(hit, fields, site)
     if isinstance(outcome, Refused):
         return Reply(f"NOK {outcome.reason}\n".encode(), dropped=outcome.reason)
     return Reply(f"OK {outcome['visit']}\n".encode())
 
 
-def receive_all(hit: Hit, fields: Fields, facts: SiteFacts) -> Event | Refused:
-    """The hit, and the goal that came along with it."""
-    goal = named(fields, "goal")
-    name = goal.get("id") or goal.get("name") or one(fields, "goal")
+def receive_with_goal(hit: Hit, fields: Fields, site: SiteFacts) -> Event | Refused:
+    """Record the hit, and as a second event the goal that it carries."""
+    goal = get_group(fields, "goal")
+    name = goal.get("id") or goal.get("name") or fields.get("goal", "")
     if not name:
-        return receive_without_goal(hit, facts)
-    revenue, currency = read_amount(goal.get("revenue", "")) or NO_AMOUNT
+        return receive_without_goal(hit, site)
+    revenue, currency = parse_json_amount(goal.get("revenue", "")) or NO_AMOUNT
     currency = goal.get("currency", "") or currency or hit.currency
     if hit.kind == "goal":
         hit.name, hit.revenue, hit.currency = name, revenue, currency
-        return intake.receive(hit, facts)
-    outcome = intake.receive(hit, facts)
+        return intake.receive(hit, site)
+    outcome = intake.receive(hit, site)
     if isinstance(outcome, Refused):
         return outcome
-    extra = replace(
+    goal_hit = replace(
         hit, kind="goal", name=name, revenue=revenue, currency=currency, target="", text="", engaged=0.0,
         props={name: value for name, value in hit.props.items() if name == "split_goal"},
         event_id=f"{hit.event_id}:goal" if hit.event_id else "",
     )  # fmt: skip
-    intake.receive(extra, facts)
+    intake.receive(goal_hit, site)
     return outcome
 
 
-def receive_without_goal(hit: Hit, facts: SiteFacts) -> Event | Refused:
-    """A hit without a goal; where it was to be one, nobody could know which."""
+def receive_without_goal(hit: Hit, site: SiteFacts) -> Event | Refused:
+    """Record a hit that carries no goal; reject a goal without a name."""
     if hit.kind == "goal":
-        return intake.turn_away(facts.site_id, "bad_request", hit.now)
-    return intake.receive(hit, facts)
+        return intake.reject_request(site.site_id, "bad_request", hit.now)
+    return intake.receive(hit, site)
 
 
-def answer(request: Request, fields: Fields, facts: SiteFacts | None, outcome: Event | Refused | None) -> Reply:
-    """JavaScript for who reads it, else the pixel."""
+def build_reply(request: Request, fields: Fields, site: SiteFacts | None, outcome: Event | Refused | None) -> Reply:
+    """Build the reply: JavaScript for a tracker that runs it, else the pixel."""
     dropped = outcome.reason if isinstance(outcome, Refused) else ""
-    if one(fields, "mime") == "js":
+    if fields.get("mime", "") == "js":
         event = None if isinstance(outcome, Refused) else outcome
-        consent, word = one(fields, "consent") == "1", one(fields, "osa")
-        return script(switches.answer(facts, dropped, event, consent, word), dropped)
+        consent, osa_token = fields.get("consent", "") == "1", fields.get("osa", "")
+        return build_script_reply(switches.answer(site, dropped, event, consent, osa_token), dropped)
     return gif(dropped)

@@ -1,4 +1,4 @@
-"""What all doors need: whose request is it, which page, which numbers."""
+"""Parsing that several endpoints share: the visitor's address, page addresses, numbers and amounts."""
 
 from __future__ import annotations
 
@@ -14,59 +14,54 @@ from tracking.steps.page import is_absolute, split_address
 from tracking.web import Fields, Request
 
 NO_AMOUNT = Amount(0.0)
-NONE: dict[str, str] = {}
+NO_VALUES: dict[str, str] = {}
 
 
-def one(fields: Fields, name: str) -> str:
-    """The first value of a parameter; "" without one."""
-    return fields.get(name, "")
+def get_group(fields: Fields, prefix: str) -> dict[str, str]:
+    """Return `custom[username]=a&custom[plan]=b` as {"username": "a", "plan": "b"}; callers must not change it."""
+    return fields.groups.get(prefix, NO_VALUES)
 
 
-def named(fields: Fields, prefix: str) -> dict[str, str]:
-    """`custom[username]=a&custom[plan]=b` as {"username": "a", "plan": "b"}; not to be changed."""
-    return fields.groups.get(prefix, NONE)
-
-
-def number(text: object) -> float:
-    """A finite number; 0 for anything else."""
+def parse_number(text: object) -> float:
+    """Parse a finite number; 0 for anything else."""
     if not text:
         return 0.0
     try:
-        found = float(text) if not isinstance(text, bool) else 0.0  # type: ignore[arg-type]
+        parsed = float(text) if not isinstance(text, bool) else 0.0  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return found if math.isfinite(found) else 0.0
+    return parsed if math.isfinite(parsed) else 0.0
 
 
-def read_amount(value: object) -> Amount | None:
-    """An amount as a number or as people write it; nothing is 0, None is what is no amount."""
+def parse_json_amount(value: object) -> Amount | None:
+    """Parse an amount, a JSON number or text such as "19.99 EUR"; 0 for a missing one, None for an invalid one."""
     if value is None or value == "":
         return NO_AMOUNT
     if isinstance(value, str):
         return parse_amount(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return Amount(number(value)) if math.isfinite(value) else None
+    return Amount(parse_number(value)) if math.isfinite(value) else None
 
 
-def site_number(text: str) -> int:
-    """A site's number as sent; 0 for what is none."""
+def parse_site_id(text: str) -> int:
+    """Parse a site's number; 0 for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
-def address_of(request: Request, facts: SiteFacts | None) -> str:
-    """The visitor's address, as far as the operator's and this site's proxies are believed."""
+def find_visitor_address(request: Request, site: SiteFacts | None) -> str:
+    """Return the visitor's IP address, from X-Forwarded-For where the operator's or this site's proxies sent it."""
     forwarded = request.headers.get("x-forwarded-for", "")
     if not forwarded:
         return visitor_address(request.peer, "")
-    nets = facts.proxy_networks if facts else ()
-    secret = bool(facts and facts.proxy_secret and request.secret == facts.proxy_secret)
-    believed = (lambda address: is_in_networks(address, nets)) if nets else None
-    return visitor_address(request.peer, forwarded, believed, int(secret))
+    proxies = site.proxy_networks if site else ()
+    secret = bool(site and site.proxy_secret and request.secret == site.proxy_secret)
+    is_trusted = (lambda address: is_in_networks(address, proxies)) if proxies else None
+    return visitor_address(request.peer, forwarded, is_trusted, int(secret))
 
 
 def page_url(href: str, host: str, referer: str) -> str:
-    """The page's absolute address from a path and what is known of its host."""
+    """Build the page's absolute address from a path and its host, or the host of `referer`."""
     if is_absolute(href):
         return href
     host = host or split_address(referer)[0]
@@ -74,19 +69,19 @@ def page_url(href: str, host: str, referer: str) -> str:
     return f"https://{host}{path}" if host else path
 
 
-def utm_of(text: str) -> dict[str, str]:
-    """A campaign as the tracker remembers it: a query string, or only the campaign's name."""
+def parse_campaign(text: str) -> dict[str, str]:
+    """Parse the campaign that the tracker stored: a query string, or only the campaign's name."""
     if not text:
-        return NONE
+        return NO_VALUES
     if "=" not in text:
         return {"utm_campaign": text}
     return {name: value for name, value in parse_qsl(text) if name.startswith("utm_")}
 
 
-def new_hit(request: Request, facts: SiteFacts, kind: str) -> Hit:
-    """A hit with all that the request itself tells."""
+def new_hit(request: Request, site: SiteFacts, kind: str) -> Hit:
+    """Create a hit with everything that the request itself contains."""
     headers = request.headers
-    hit = Hit(facts.site_id, kind, address_of(request, facts), headers.get("user-agent", ""), request.now)
+    hit = Hit(site.site_id, kind, find_visitor_address(request, site), headers.get("user-agent", ""), request.now)
     hit.do_not_track = headers.get("dnt") == "1" or headers.get("sec-gpc") == "1"
     hit.headers, hit.http_version = headers, request.http_version
     return hit

@@ -1,4 +1,4 @@
-"""How many requests a minute an address may send to a limited door."""
+"""The rate limit of an endpoint: requests a minute of one address."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 from accounts.security.client_ip import rate_limit_key
 from tracking import shared
 
-MOST_ADDRESSES = 100_000
+MAX_ADDRESSES = 100_000
 
 
 class PerMinute:
-    """Counts per client (of IPv6, per /64) and minute; all processes count together where Redis is there."""
+    """Counts requests per client (IPv6: per /64) and minute; with Redis, of all processes together."""
 
-    def __init__(self, name: str, most: int) -> None:
-        self.name, self.most = name, most
+    def __init__(self, name: str, max_requests: int) -> None:
+        self.name, self.max_requests = name, max_requests
         self.minute = 0
         self.counts: dict[str, int] = {}
 
     def allows(self, address: str, now: datetime) -> bool:
-        """Count one more; False once the address is over its limit."""
+        """Count a request; return False once the address exceeds its limit."""
         minute, address = int(now.timestamp()) // 60, rate_limit_key(address)
-        together = shared.together(lambda client: self._count(client, f"{address}:{minute}"))
-        if together is not None:
-            return together <= self.most
-        if minute != self.minute or len(self.counts) > MOST_ADDRESSES:
+        shared_count = shared.together(lambda client: self._count(client, f"{address}:{minute}"))
+        if shared_count is not None:
+            return shared_count <= self.max_requests
+        if minute != self.minute or len(self.counts) > MAX_ADDRESSES:
             self.minute, self.counts = minute, {}
         count = self.counts[address] = self.counts.get(address, 0) + 1
-        return count <= self.most
+        return count <= self.max_requests
 
     def _count(self, client: Any, key: str) -> int:
         pipe = client.pipeline(transaction=False)
@@ -37,5 +37,5 @@ class PerMinute:
         return int(pipe.execute()[0])
 
     def forget(self) -> None:
-        """Start counting anew (tests)."""
+        """Delete all counts (tests)."""
         self.counts.clear()

@@ -1,7 +1,7 @@
-"""The tracker script, its lazy parts and the badge: served from memory, compressed beforehand.
+"""The tracker script, its lazy parts and the badge, served compressed from memory.
 
-The script is one line of configuration and the file as built (`static/tracker/WIRE.md`, 1). Configurations are
-few, so each finished answer is kept.
+The script is one line of configuration and the built file (`static/tracker/WIRE.md`, 1). Configurations are few, so
+each response is cached.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from urllib.parse import parse_qs
 
 from accounts.brand import script_word
 from sites import known
-from tracking.doors.common import site_number
+from tracking.doors.common import parse_site_id
 from tracking.web import GIF, Reply, Request
 
-FILES = Path(__file__).resolve().parent.parent.parent / "static"
-PARTS = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
-SCRIPT_SECONDS, PART_SECONDS = 3600, 86_400
+STATIC_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "static"
+PART_FILES = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
+SCRIPT_CACHE_SECONDS, PART_CACHE_SECONDS = 3600, 86_400
 JAVASCRIPT = b"application/javascript; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class Packed:
-    """One finished answer in every encoding."""
+class PackedFile:
+    """A file in every encoding, ready to send."""
 
     plain: bytes
     gzip: bytes
@@ -35,70 +35,72 @@ class Packed:
     etag: bytes
 
 
-def pack(plain: bytes) -> Packed:
-    """Compress once; without the brotli library only gzip."""
+def pack(plain: bytes) -> PackedFile:
+    """Compress a file; without the brotli library only with gzip."""
     try:
         import brotli
 
-        small = brotli.compress(plain, quality=11)
+        brotli_bytes = brotli.compress(plain, quality=11)
     except ImportError:
-        small = b""
-    return Packed(plain, gzip.compress(plain, 9, mtime=0), small, f'"{sha256(plain).hexdigest()[:20]}"'.encode())
+        brotli_bytes = b""
+    return PackedFile(
+        plain, gzip.compress(plain, 9, mtime=0), brotli_bytes, f'"{sha256(plain).hexdigest()[:20]}"'.encode()
+    )
 
 
 @lru_cache(maxsize=64)
-def file(name: str, stamp: int) -> Packed:
-    """A built file; `stamp` is its time of change, so that a new build is seen."""
-    return pack((FILES / "tracker" / name).read_bytes())
+def load_file(name: str, build_time: int) -> PackedFile:
+    """Load a built file; `build_time` is part of the cache key, so that a new build is loaded."""
+    return pack((STATIC_DIRECTORY / "tracker" / name).read_bytes())
 
 
 @lru_cache(maxsize=2000)
-def core(beacon: str, host: str, brand: str, site_id: int, stamp: int) -> Packed:
-    """The tracker with its line of configuration."""
+def build_core(beacon: str, host: str, brand: str, site_id: int, build_time: int) -> PackedFile:
+    """Build the tracker with its line of configuration."""
     line = json.dumps({"b": beacon, "h": host, "n": brand, "id": site_id}, separators=(",", ":"))
     line = line.replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
-    return pack(f"var _ff={line};\n".encode() + (FILES / "tracker" / "core.min.js").read_bytes())
+    return pack(f"var _ff={line};\n".encode() + (STATIC_DIRECTORY / "tracker" / "core.min.js").read_bytes())
 
 
 @lru_cache(maxsize=64)
-def _stamp(name: str, second: int) -> int:
+def _get_build_time(name: str, second: int) -> int:
     try:
-        return (FILES / "tracker" / name).stat().st_mtime_ns
+        return (STATIC_DIRECTORY / "tracker" / name).stat().st_mtime_ns
     except OSError:
         return 0
 
 
-def stamp(request: Request, name: str) -> int:
-    """When the file was built, looked at once in ten seconds; 0 when it is not there."""
-    return _stamp(name, int(request.now.timestamp()) // 10)
+def get_build_time(request: Request, name: str) -> int:
+    """Return the file's modification time, read once in ten seconds; 0 when it does not exist."""
+    return _get_build_time(name, int(request.now.timestamp()) // 10)
 
 
-def beacon_path(text: str) -> str:
-    """The path a first-party proxy gave the beacon door; only a path of the page's own host is taken."""
+def clean_beacon_path(text: str) -> str:
+    """Return the path of a first-party proxy for beacons; always a path on the page's own host."""
     clean = "".join(ch for ch in text[:200] if ch.isprintable() and ch not in "\\\"'<>` ")
     return "/" + clean.lstrip("/") if clean.strip("/") else ""
 
 
 def script(request: Request) -> Reply:
-    """`/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js`, `/w/<brand>.js`."""
+    """Answer `/js`, `/<site_id>.js`, `/js?in=%2Fpath`, `/tracker.js` and `/w/<brand>.js`."""
     query = parse_qs(request.query.decode("utf-8", "replace")[:2000])
     if part_name := query.get("part", [""])[0]:
         return part(request, part_name)
     file_name = request.path.rpartition("/")[2]
-    own = beacon_path(query.get("in", [""])[0])
-    beacon, host = (own, "") if own else ("/in.php", request.headers.get("host", "")[:255])
-    if request.secret and not own:
+    proxy_path = clean_beacon_path(query.get("in", [""])[0])
+    beacon, host = (proxy_path, "") if proxy_path else ("/in.php", request.headers.get("host", "")[:255])
+    if request.secret and not proxy_path:
         beacon = f"/p/{request.secret}/in.php"
-    branded, brand = request.path.startswith("/w/"), brand_of(request, file_name)
-    built = stamp(request, "core.min.js")
-    if not built:
+    branded, brand = request.path.startswith("/w/"), find_brand(request, file_name)
+    build_time = get_build_time(request, "core.min.js")
+    if not build_time:
         return Reply(b"/* the tracker is not built */", JAVASCRIPT, 503)
-    site_id = 0 if branded else site_number(file_name.removesuffix(".js"))
-    return send(request, core(beacon, host, brand, site_id, built), SCRIPT_SECONDS)
+    site_id = 0 if branded else parse_site_id(file_name.removesuffix(".js"))
+    return send_packed(request, build_core(beacon, host, brand, site_id, build_time), SCRIPT_CACHE_SECONDS)
 
 
-def brand_of(request: Request, file_name: str) -> str:
-    """The word of the page's globals: `clicky`, a white-labelled host's own, or the one that `/w/<brand>.js` names."""
+def find_brand(request: Request, file_name: str) -> str:
+    """Return the name of the page's globals: `clicky`, a white-labelled host's own, or that of `/w/<brand>.js`."""
     if request.path.startswith("/w/"):
         return script_word(file_name.removesuffix(".js"))
     if file_name == "tracker.js":
@@ -107,31 +109,31 @@ def brand_of(request: Request, file_name: str) -> str:
 
 
 def part(request: Request, name: str) -> Reply:
-    """A lazily loaded part, through the script's or the beacon's path."""
-    name = PARTS.get({"heatmap": "heat"}.get(name, name), "")
-    built = stamp(request, name) if name else 0
-    if not built:
+    """Answer with a lazily loaded part; it is requested through the script's or the beacon's path."""
+    name = PART_FILES.get({"heatmap": "heat"}.get(name, name), "")
+    build_time = get_build_time(request, name) if name else 0
+    if not build_time:
         return Reply(b"/* no such part */", JAVASCRIPT, 404)
-    return send(request, file(name, built), PART_SECONDS)
+    return send_packed(request, load_file(name, build_time), PART_CACHE_SECONDS)
 
 
 def badge(request: Request) -> Reply:
-    """`/media/links/badge.gif`."""
-    path = FILES / "img" / "badge.gif"
+    """Answer `/media/links/badge.gif`."""
+    path = STATIC_DIRECTORY / "img" / "badge.gif"
     body = path.read_bytes() if path.exists() else GIF
     return Reply(body, b"image/gif", headers=[(b"cache-control", b"public, max-age=86400")], cached=True)
 
 
-def send(request: Request, packed: Packed, seconds: int) -> Reply:
-    """The answer in the best encoding the browser takes, or 304."""
+def send_packed(request: Request, packed: PackedFile, seconds: int) -> Reply:
+    """Build the reply in the best encoding that the browser accepts, or 304."""
     headers = [
         (b"cache-control", f"public, max-age={seconds}, stale-while-revalidate=86400".encode()),
         (b"etag", packed.etag),
         (b"vary", b"accept-encoding"),
         (b"cross-origin-resource-policy", b"cross-origin"),
     ]
-    tags = request.headers.get("if-none-match", "")
-    if tags and packed.etag.decode() in tags:
+    client_etags = request.headers.get("if-none-match", "")
+    if client_etags and packed.etag.decode() in client_etags:
         return Reply(b"", JAVASCRIPT, 304, headers, cached=True)
     accepted = request.headers.get("accept-encoding", "")
     if packed.brotli and "br" in accepted.replace(",", " ").split():

@@ -1,12 +1,12 @@
-"""The spool: what a door took in, in the kernel's hands before the door answers, and then in the store exactly once.
+"""The spool: events are written to files before their endpoint answers, and then into the store exactly once.
 
-    write_event, write_bot, write_rows, write_refusal, count_received   called by the doors, a few microseconds each
-    start, stop, flush, health                              called by whoever serves
-    waiting(since)                                          events that are not in the store yet, for a start
+    write_event, write_bot, write_rows, write_refusal, count_received   for the endpoints, a few microseconds each
+    start, stop, flush, health                                          for the server's process
+    waiting(since)                                                      events that are not in the store yet
 
-An event is one line of JSON in a segment file of its table and month. A writer thread seals segments and inserts the
-*file* under its name, which the store remembers, so that a repeated insert changes nothing; then it deletes it.
-What a killed process leaves is inserted by the next one. All files lie below settings.SPOOL_DIR.
+An event is one line of JSON in a segment file of its table and month. A writer thread seals segments, inserts each
+*file* under its name (the store remembers names, so a repeated insert changes nothing) and then deletes it. Segments
+of a killed process are inserted by the next one. All files are below settings.SPOOL_DIR.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from django.conf import settings
 
 from tracking.hit import Event
-from tracking.spool.lines import line_of, read_events
+from tracking.spool.lines import format_line, read_events
 from tracking.spool.segments import Segments, SpoolFull
 from tracking.spool.writer import Writer
 
@@ -45,53 +45,53 @@ _writer: Writer | None = None
 
 
 def write_event(event: Event) -> None:
-    """Record an event, durably. Raises SpoolFull; then it is not recorded."""
-    moment: datetime = event["ts"]
-    (_segments or _open()).write("events", moment.year * 100 + moment.month, line_of(event))
+    """Write an event; it is with the operating system when this returns. Raises SpoolFull; then it is not written."""
+    at: datetime = event["ts"]
+    (_segments or _open()).write("events", at.year * 100 + at.month, format_line(event))
 
 
 def write_events(events: list[Event]) -> None:
-    """Record several events of one month, all of them or none. Raises SpoolFull."""
-    moment: datetime = events[0]["ts"]
-    lines = b"".join([line_of(event) for event in events])
-    (_segments or _open()).write("events", moment.year * 100 + moment.month, lines, len(events))
+    """Write several events of one month, all of them or none. Raises SpoolFull."""
+    at: datetime = events[0]["ts"]
+    lines = b"".join([format_line(event) for event in events])
+    (_segments or _open()).write("events", at.year * 100 + at.month, lines, len(events))
 
 
 def write_bot(event: Event, reason: str) -> None:
-    """Record an event set apart. Raises SpoolFull."""
-    moment: datetime = event["ts"]
-    line = line_of({**event, "reason": reason})
-    (_segments or _open()).write("bots", moment.year * 100 + moment.month, line)
+    """Write a quarantined event. Raises SpoolFull."""
+    at: datetime = event["ts"]
+    line = format_line({**event, "reason": reason})
+    (_segments or _open()).write("bots", at.year * 100 + at.month, line)
 
 
 def write_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Record rows of another table, all of them or none; each has a `ts`, all of one month. Raises SpoolFull."""
-    found = list(rows)
-    if found:
-        moment: datetime = found[0]["ts"]
-        lines = b"".join(line_of(dict(row)) for row in found)
-        (_segments or _open()).write(table, moment.year * 100 + moment.month, lines, len(found))
+    """Write rows of another table, all of them or none; each has a `ts`, all of one month. Raises SpoolFull."""
+    row_list = list(rows)
+    if row_list:
+        at: datetime = row_list[0]["ts"]
+        lines = b"".join(format_line(dict(row)) for row in row_list)
+        (_segments or _open()).write(table, at.year * 100 + at.month, lines, len(row_list))
 
 
 def write_refusal(site_id: int, reason: str, now: datetime, hits: int = 1) -> None:
-    """Count refused hits. With a full disk they are counted in memory until there is room."""
+    """Count rejected hits. While the disk is full they are counted in memory. Never raises."""
     (_segments or _open()).count("refusals", now, b'{"site_id":%d,"reason":"%s"' % (site_id, reason.encode()), hits)
 
 
 def count_received(site_id: int, now: datetime, hits: int = 1) -> None:
-    """Count hits that a door took in, whatever becomes of them. Like write_refusal, it never fails."""
+    """Count received hits, whatever becomes of them. Like write_refusal, it never raises."""
     (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id, hits)
 
 
 def start() -> None:
-    """Take over what dead processes left, and keep inserting in a thread. Twice does no harm."""
-    _made_writer().start()
+    """Adopt the segments of dead processes and start the writer thread; does nothing if it runs."""
+    _get_writer().start()
 
 
 def stop(seconds: float = 8.0) -> None:
-    """Insert what is there as far as `seconds` allow (0 = leave it), end the thread, close.
+    """Insert the waiting segments for up to `seconds` (0 = none), end the thread and close.
 
-    What stays is for the next start.
+    Remaining segments are inserted after the next start.
     """
     global _segments, _writer
     with _lock:
@@ -103,23 +103,23 @@ def stop(seconds: float = 8.0) -> None:
 
 
 def flush() -> None:
-    """Seal and insert everything now. Raises StoreError when the store does not take it."""
-    _made_writer().flush()
+    """Seal and insert everything now. Raises StoreError."""
+    _get_writer().flush()
 
 
 def health() -> dict[str, Any]:
-    """Numbers for /healthz: depth and bytes waiting, oldest (seconds), quarantined, store, last_insert, warning."""
-    return _made_writer().health()
+    """Return the numbers for /healthz: depth (rows), bytes, oldest (seconds), quarantined, store, warning …"""
+    return _get_writer().health()
 
 
 def waiting(since: datetime | None = None) -> Iterator[Event]:
-    """Events in the spool (also of dead processes) that are not known to be in the store; oldest file first.
+    """Yield the events in the spool, those of dead processes included, the oldest file first.
 
-    With `since`, those that happened from then on. Whoever also asks the store asks here first: an event may move
-    there in between, and never back.
+    With `since`, only events from then on. Callers that also query the store read the spool first: an event may move to
+    the store in between, but never back.
     """
-    for path, touched in sorted(_event_files(), key=lambda found: found[1]):
-        if since is None or touched >= since.timestamp():
+    for path, modified in sorted(_event_files(), key=lambda row_list: row_list[1]):
+        if since is None or modified >= since.timestamp():
             yield from (event for event in read_events(path) if since is None or event["ts"] >= since)
 
 
@@ -139,7 +139,7 @@ def _open() -> Segments:
         return _segments
 
 
-def _made_writer() -> Writer:
+def _get_writer() -> Writer:
     global _writer
     segments = _open()
     with _lock:
@@ -149,7 +149,7 @@ def _made_writer() -> Writer:
 
 
 def _after_fork() -> None:
-    """A child has its own segments; the parent's stay the parent's."""
+    """Start without segments in a forked child; the parent's remain its own."""
     global _lock, _segments, _writer
     _lock = threading.Lock()
     if _segments is not None:

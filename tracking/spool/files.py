@@ -1,4 +1,4 @@
-"""One segment file of the spool: lines that are appended, or counts that are written over."""
+"""One segment file of the spool: lines that are appended, or counts that are overwritten in place."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import time
 from pathlib import Path
 
-MOST_ROWS = 20_000
-MOST_BYTES = 16 << 20
-COUNTS = ("received", "refusals")  # tables of counts: a line per minute and matter, not per hit
-CROWD, CROWDED_SECONDS = 500, 2.5  # a segment with more rows waits so long: an insert of many costs little more a row
+MAX_ROWS = 20_000
+MAX_BYTES = 16 << 20
+COUNT_TABLES = ("received", "refusals")  # tables of counts: a line per minute, site and reason instead of one per hit
+LARGE_SEGMENT_ROWS, LARGE_SEGMENT_SECONDS = (
+    500,
+    2.5,
+)  # a segment with more rows stays open longer: fewer, larger inserts
 
 
 class Segment:
-    """One open file. `size` bytes of it are whole lines."""
+    """One open file. Its first `size` bytes are complete lines."""
 
     FLAGS = os.O_APPEND
 
@@ -22,12 +25,12 @@ class Segment:
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | self.FLAGS, 0o600)
         self.path, self.table = path, table
         self.size = self.rows = 0
-        self.began = time.monotonic()  # its age must not depend on a clock that may be set
+        self.began = time.monotonic()  # monotonic: its age must not change when the clock is set
 
     def append(self, line: bytes, rows: int = 1) -> None:
-        """Write lines whole or not at all. Raises OSError."""
+        """Append lines completely or not at all. Raises OSError."""
         written = os.write(self.fd, line)
-        if written != len(line):  # a disk that just became full takes a part
+        if written != len(line):  # the disk became full in the middle
             os.ftruncate(self.fd, self.size)
             os.lseek(self.fd, self.size, os.SEEK_SET)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -36,16 +39,16 @@ class Segment:
 
     @property
     def full(self) -> bool:
-        """Whether it holds enough for one insert."""
-        return self.rows >= MOST_ROWS or self.size >= MOST_BYTES
+        """Return whether it is large enough to be inserted."""
+        return self.rows >= MAX_ROWS or self.size >= MAX_BYTES
 
-    def due(self, now: float, seconds: float) -> bool:
-        """Whether it is full or was open for so long at `now` (`time.monotonic`); longer where there is much to do."""
+    def is_due(self, now: float, seconds: float) -> bool:
+        """Return whether to seal it at `now` (monotonic): full, or open for `seconds` (large ones: longer)."""
         age = now - self.began
-        return self.full or (age >= seconds and (self.rows <= CROWD or age >= CROWDED_SECONDS))
+        return self.full or (age >= seconds and (self.rows <= LARGE_SEGMENT_ROWS or age >= LARGE_SEGMENT_SECONDS))
 
     def seal(self) -> Path:
-        """Close; the path it has from now on."""
+        """Close and rename the file; return its new path."""
         os.ftruncate(self.fd, self.size)
         os.close(self.fd)
         ready = self.path.with_suffix(".ready")
@@ -53,38 +56,38 @@ class Segment:
         return ready
 
 
-class Tally(Segment):
-    """An open file of counts. A line's number is written over in place, in eight bytes, so it is never half a one."""
+class CountSegment(Segment):
+    """An open file of counts. A line's number is overwritten in place, in eight bytes, so it is never incomplete."""
 
     FLAGS = 0
 
     def __init__(self, path: Path, table: str) -> None:
         super().__init__(path, table)
-        self.places: dict[tuple[bytes, int], list[int]] = {}  # where a line's number begins, and the number
+        self.positions: dict[tuple[bytes, int], list[int]] = {}  # [offset of the line's number, the number]
 
     def add(self, head: bytes, minute: int, hits: int) -> int:
-        """Count; returns the bytes of a line that is new. Raises OSError."""
-        place = self.places.get((head, minute))
-        if place is not None:
-            os.pwrite(self.fd, b"%8d" % (place[1] + hits), place[0])
-            place[1] += hits
+        """Add `hits` to the line of `head` and `minute`; return the bytes of a new line, else 0. Raises OSError."""
+        position = self.positions.get((head, minute))
+        if position is not None:
+            os.pwrite(self.fd, b"%8d" % (position[1] + hits), position[0])
+            position[1] += hits
             return 0
         line = b'%b,"minute":%d,"hits":%8d}\n' % (head, minute, hits)
         self.append(line)
-        self.places[head, minute] = [self.size - 10, hits]
+        self.positions[head, minute] = [self.size - 10, hits]
         return len(line)
 
 
 def token(path: Path) -> str:
-    """The name under which the store knows a segment: its first process's boot and its first number."""
+    """Return the deduplication token of a segment: the directory of its first process and its first number."""
     stem = path.stem
     if "@" in stem:
         return stem.partition("@")[2].rpartition("-")[0]
     return f"{path.parent.name}.{stem.rpartition('-')[2]}"
 
 
-def measured(path: Path) -> tuple[int, int]:
-    """Bytes and lines of a file."""
+def measure_file(path: Path) -> tuple[int, int]:
+    """Count the bytes and lines of a file."""
     size = rows = 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -93,9 +96,9 @@ def measured(path: Path) -> tuple[int, int]:
     return size, rows
 
 
-def cut_torn_tail(path: Path) -> None:
-    """Cut what comes after the last line's end: its process died while writing, so nobody was answered."""
+def cut_incomplete_line(path: Path) -> None:
+    """Cut an incomplete last line: its process died while writing it, so its hit was never answered."""
     content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole != len(content):
-        os.truncate(path, whole)
+    complete = content.rfind(b"\n") + 1
+    if complete != len(content):
+        os.truncate(path, complete)

@@ -1,4 +1,4 @@
-"""Whether the spool has room, and what the log says of it: at once, once a minute, and when there is room again."""
+"""Track whether the spool has space, and log it: at once, once a minute, and when there is space again."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import logging
 import time
 from pathlib import Path
 
-LOG_SECONDS = 60.0  # between two lines about a spool that stays full
-QUIET_SECONDS = 5.0  # without a refusal, before the log says that there is room again
+LOG_SECONDS = 60.0  # between two log lines while the spool stays full
+RECOVERY_SECONDS = 5.0  # without a failed write, before the recovery is logged
 log = logging.getLogger(__name__)
 
 
 class Fullness:
-    """What was refused for want of room. Times are of the monotonic clock."""
+    """Writes that failed for lack of space. Times are those of the monotonic clock."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.full = False
         self.refused = 0  # writes since this process started
-        self._untold = 0  # of these, since the log said that there is room
-        self._last = self._logged = float("-inf")
+        self._refused_since_log = 0  # of these, since the last recovery was logged
+        self._last_refusal = self._last_log = float("-inf")
 
     def refuse(self, reason: str) -> None:
-        """A write was refused for this reason."""
-        self.full, self._last = True, time.monotonic()
+        """Count a write that failed for this reason, and log it at most once a minute."""
+        self.full, self._last_refusal = True, time.monotonic()
         self.refused += 1
-        self._untold += 1
-        if self._last - self._logged >= LOG_SECONDS:
-            self._logged = self._last
+        self._refused_since_log += 1
+        if self._last_refusal - self._last_log >= LOG_SECONDS:
+            self._last_log = self._last_refusal
             log.error(
-                "the event spool at %s takes nothing (%s); events are refused until there is room, %d so far",
-                self.root, reason, self._untold,
+                "the event spool at %s cannot be written (%s); events are rejected until there is space, %d so far",
+                self.root, reason, self._refused_since_log,
             )  # fmt: skip
 
     def check_end(self) -> None:
-        """Log that there is room again, if nothing was refused for a while."""
-        if self._untold and not self.full and time.monotonic() - self._last >= QUIET_SECONDS:
-            log.warning("the event spool at %s has room again; %d writes were refused", self.root, self._untold)
-            self._untold, self._logged = 0, float("-inf")
+        """Log that there is space again, if no write failed for a while."""
+        if self._refused_since_log and not self.full and time.monotonic() - self._last_refusal >= RECOVERY_SECONDS:
+            log.warning("the event spool at %s has space again; %d writes failed", self.root, self._refused_since_log)
+            self._refused_since_log, self._last_log = 0, float("-inf")

@@ -1,4 +1,4 @@
-"""An event as a line of JSON, and back."""
+"""Format an event as a line of JSON, and parse it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import orjson
 from tracking.hit import Event
 
 OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
-LARGEST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 
 
-def line_of(event: Event) -> bytes:
-    """One line. What JSON or the store cannot hold (half a surrogate pair, a giant number) is made harmless."""
+def format_line(event: Event) -> bytes:
+    """Format one line. Values that JSON or the store cannot hold (a lone surrogate, a giant number) are replaced."""
     try:
-        return orjson.dumps(event, default=_plain, option=OPTIONS)
+        return orjson.dumps(event, default=_convert, option=OPTIONS)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_harmless(event), default=_plain, option=OPTIONS | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(_make_storable(event), default=_convert, option=OPTIONS | orjson.OPT_NON_STR_KEYS)
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The events of a segment, with aware times; lines that are torn or no JSON are passed over."""
+    """Yield the events of a segment, with aware times; incomplete or invalid lines are skipped."""
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:  # inserted meanwhile
@@ -40,17 +40,17 @@ def read_events(path: Path) -> Iterator[Event]:
         yield event
 
 
-def _plain(value: Any) -> Any:
+def _convert(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in an event")
+    raise TypeError(f"{type(value).__name__} cannot be stored in an event")
 
 
-def _harmless(value: Any) -> Any:
+def _make_storable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {_harmless(key): _harmless(inside) for key, inside in value.items()}
+        return {_make_storable(key): _make_storable(item) for key, item in value.items()}
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    if isinstance(value, int) and abs(value) > LARGEST:
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
         return 0
     return value

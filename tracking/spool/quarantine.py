@@ -1,4 +1,4 @@
-"""Lines that the store can never take are found, kept apart and counted; the others of their segment get in."""
+"""Find lines that the store can never insert, move them to files of their own, and insert the rest of the segment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import orjson
 
 from tracking import store
 
-MOST_INSERTS = 2_000  # while looking for bad lines in one segment
+MAX_INSERTS = 2_000  # of one segment, while searching bad lines by bisection
 log = logging.getLogger(__name__)
 
 
-class Quarantine:
+class BadLines:
     """SPOOL_DIR/quarantine: one file per segment that had bad lines."""
 
     def __init__(self, root: Path) -> None:
@@ -23,9 +23,9 @@ class Quarantine:
         self.lines = sum(path.read_bytes().count(b"\n") for path in self.folder.glob("*.bad"))
 
     def insert_without_bad_lines(self, path: Path, table: str, token: str) -> int:
-        """Insert a refused segment's good lines; returns how many were bad. Raises StoreError (then do it again).
+        """Insert the good lines of a segment and return how many were bad. Raises StoreError; then repeat it.
 
-        Halves are inserted under names made from the segment's and their place in it, so doing it again after a
+        Parts are inserted under tokens derived from the segment's and their position in it, so repeating it after a
         crash changes nothing: the lines of a sealed segment never change.
         """
         lines = path.read_bytes().splitlines(keepends=True)
@@ -40,12 +40,12 @@ class Quarantine:
             try:
                 self._insert(good, table, f"{token}.{start}-{end}")
             except store.BadRows:
-                if len(good) == 1 or inserts > MOST_INSERTS:
+                if len(good) == 1 or inserts > MAX_INSERTS:
                     bad.update(range(start, end))
                 else:
                     middle = (start + end) // 2
                     spans += [(middle, end), (start, middle)]
-        self._keep(path.stem, [lines[index] for index in sorted(bad)])
+        self._store_bad_lines(path.stem, [lines[index] for index in sorted(bad)])
         return len(bad)
 
     def _insert(self, lines: list[bytes], table: str, token: str) -> None:
@@ -54,21 +54,21 @@ class Quarantine:
             file.flush()
             store.insert_file(Path(file.name), table, token)
 
-    def _keep(self, name: str, lines: list[bytes]) -> None:
+    def _store_bad_lines(self, name: str, lines: list[bytes]) -> None:
         if not lines:
             return
         self.folder.mkdir(exist_ok=True, mode=0o700)
-        kept = self.folder / f"{name}.bad"
-        known = kept.read_bytes().count(b"\n") if kept.exists() else 0
-        half = kept.with_suffix(".new")
-        half.write_bytes(b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines))
-        os.replace(half, kept)
-        self.lines += len(lines) - known
-        log.error("%d lines of the spool lie in %s", len(lines), kept)
+        file = self.folder / f"{name}.bad"
+        stored_before = file.read_bytes().count(b"\n") if file.exists() else 0
+        temporary = file.with_suffix(".new")
+        temporary.write_bytes(b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines))
+        os.replace(temporary, file)
+        self.lines += len(lines) - stored_before
+        log.error("%d lines of the spool are in %s", len(lines), file)
 
 
 def is_object(line: bytes) -> bool:
-    """Whether a line is one JSON object."""
+    """Return whether a line is a JSON object."""
     try:
         return isinstance(orjson.loads(line), dict)
     except orjson.JSONDecodeError:

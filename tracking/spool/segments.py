@@ -1,12 +1,12 @@
-"""Segment files: lines are appended to open ones (counts are added up in them), sealed ones wait for the writer.
+"""Segment files: lines are appended to open ones (counts are overwritten in them), sealed ones wait for the writer.
 
-    SPOOL_DIR/<boot>/lock                          held while the process lives
-    SPOOL_DIR/<boot>/<table>-<yyyymm>-<n>.open     being written
-    SPOOL_DIR/<boot>/<table>-<yyyymm>-<n>.ready    sealed
-    SPOOL_DIR/quarantine/…                         lines that the store can never take
+    SPOOL_DIR/<process>/lock                          locked while the process lives
+    SPOOL_DIR/<process>/<table>-<yyyymm>-<n>.open     being written
+    SPOOL_DIR/<process>/<table>-<yyyymm>-<n>.ready    sealed
+    SPOOL_DIR/quarantine/…                            lines that the store can never insert
 
-<boot> is a UUID and n a counter, so a name never comes back: the store remembers names and would silently drop other
-rows under a known one. A segment holds one month, because an insert may touch at most 100 partitions.
+<process> is a UUID and n a counter, so a name is never used again: the store remembers names and would silently drop
+other rows under a used one. A segment holds one month, because an insert may touch at most 100 partitions.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tracking.spool.files import COUNTS, Segment, Tally, cut_torn_tail, measured, token
+from tracking.spool.files import COUNT_TABLES, CountSegment, Segment, cut_incomplete_line, measure_file, token
 from tracking.spool.fullness import Fullness
 
-MOST_OPEN = 24
-MOST_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
-SPARE_BYTES = 32 << 20  # left free on the disk, for the databases beside the spool
+MAX_OPEN_SEGMENTS = 24
+MAX_WAITING_BYTES = 16 << 30  # of all segments together; settings.SPOOL_MOST_BYTES overrides
+MIN_FREE_BYTES = 32 << 20  # that stay free on the disk for the databases
 MAX_DISK_SHARE = 0.25  # of the free bytes: a larger segment is sealed at once, since inserting it frees the space
 
 
 class SpoolFull(Exception):
-    """There is no room for an event: the disk is full, the spool's bound is reached, or its directory is gone."""
+    """An event cannot be written: the disk is full, the spool's limit is reached, or its directory is missing."""
 
 
 class Segments:
-    """All segments of this process. Doors write from any thread; the writer seals and removes."""
+    """All segments of this process. Endpoints write from any thread; the writer thread seals and removes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -48,28 +48,28 @@ class Segments:
         self._begin()
 
     def _begin(self) -> None:
-        self.boot = self.root / uuid.uuid4().hex
-        self.held = -1
+        self.directory = self.root / uuid.uuid4().hex
+        self.lock_fd = -1
         self.open: dict[tuple[str, int], Segment] = {}
-        self.sealed: dict[Path, float] = {}  # the files that wait for the writer: when they were begun
+        self.sealed: dict[Path, float] = {}  # sealed files -> when they were opened
         self.counter = 0
         self.waiting_bytes = self.waiting_rows = 0
-        self.owed: Counter[tuple[str, int, int, bytes]] = Counter()
-        self.spare = True
+        self.pending_counts: Counter[tuple[str, int, int, bytes]] = Counter()
+        self.has_space = True
         self.free_bytes = float("inf")  # on the spool's disk, when last measured
 
-    # -- doors ----------------------------------------------------------------------------------------------------
+    # -- endpoints ------------------------------------------------------------------------------------------------
 
     def write(self, table: str, month: int, line: bytes, rows: int = 1) -> None:
         """Append a line (or several) to the segment of its table and month. Raises SpoolFull."""
         key = (table, month)
         with self.lock:
             try:
-                segment = self.open.get(key) or self._new(key)
+                segment = self.open.get(key) or self._open_segment(key)
                 segment.append(line, rows)
             except OSError as error:
                 self.fullness.refuse(error.strerror or str(error))
-                raise SpoolFull(f"The event spool at {self.root} takes nothing: {error.strerror}.") from error
+                raise SpoolFull(f"The event spool at {self.root} cannot be written: {error.strerror}.") from error
             self.waiting_rows += rows
             self.waiting_bytes += len(line)
             self.fullness.full = False
@@ -77,7 +77,7 @@ class Segments:
             self.wake.set()
 
     def count(self, table: str, now: datetime, head: bytes, hits: int = 1) -> None:
-        """Add to the minute's `hits` in a table of COUNTS; in memory when there is no room."""
+        """Add `hits` to the minute's count in a table of COUNT_TABLES; in memory while there is no space."""
         seconds = int(now.timestamp())
         with self.lock:
             self._add(table, now.year * 100 + now.month, seconds - seconds % 60, head, hits)
@@ -85,50 +85,50 @@ class Segments:
     def _add(self, table: str, month: int, minute: int, head: bytes, hits: int) -> None:
         key = (table, month)
         try:
-            tally = self.open.get(key) or self._new(key)
-            added = tally.add(head, minute, hits)  # type: ignore[attr-defined]
+            counts = self.open.get(key) or self._open_segment(key)
+            added = counts.add(head, minute, hits)  # type: ignore[attr-defined]
         except OSError as error:
             self.fullness.refuse(error.strerror or str(error))
-            self.owed[table, month, minute, head] += hits
+            self.pending_counts[table, month, minute, head] += hits
             return
         if added:
             self.waiting_rows += 1
             self.waiting_bytes += added
 
-    def _new(self, key: tuple[str, int]) -> Segment:
-        if not self.spare or self.waiting_bytes > getattr(settings, "SPOOL_MOST_BYTES", MOST_WAITING_BYTES):
-            raise OSError(errno.ENOSPC, "it has reached its bound")
-        if self.held < 0:
-            self._take_boot()
-        if len(self.open) >= MOST_OPEN:  # months of imported events
-            self._seal(min(self.open, key=lambda each: self.open[each].began))
+    def _open_segment(self, key: tuple[str, int]) -> Segment:
+        if not self.has_space or self.waiting_bytes > getattr(settings, "SPOOL_MOST_BYTES", MAX_WAITING_BYTES):
+            raise OSError(errno.ENOSPC, "it has reached its limit")
+        if self.lock_fd < 0:
+            self._create_directory()
+        if len(self.open) >= MAX_OPEN_SEGMENTS:  # as when events of many months are imported
+            self._seal(min(self.open, key=lambda key: self.open[key].began))
         self.counter += 1
-        path = self.boot / f"{key[0]}-{key[1]}-{self.counter}.open"
-        self.open[key] = (Tally if key[0] in COUNTS else Segment)(path, key[0])
+        path = self.directory / f"{key[0]}-{key[1]}-{self.counter}.open"
+        self.open[key] = (CountSegment if key[0] in COUNT_TABLES else Segment)(path, key[0])
         return self.open[key]
 
-    def _take_boot(self) -> None:
-        """Make this process's directory and hold its lock. Raises OSError."""
-        self.boot.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = os.open(self.boot / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (self.boot / "lock").exists():  # somebody took it for a dead one's before it was held
-            os.close(held)
-            self.boot = self.root / uuid.uuid4().hex
-            return self._take_boot()
-        self.held = held
+    def _create_directory(self) -> None:
+        """Create and lock this process's directory. Raises OSError."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock_fd = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock_fd, fcntl.LOCK_EX)
+        if not (self.directory / "lock").exists():  # another process adopted it before it was locked
+            os.close(lock_fd)
+            self.directory = self.root / uuid.uuid4().hex
+            return self._create_directory()
+        self.lock_fd = lock_fd
         return None
 
     # -- the writer -----------------------------------------------------------------------------------------------
 
     def seal(self, older: dict[str, float] | None = None, others: float = 1.0) -> None:
-        """Seal the segments that are full or older than their table's (or `others`) seconds; without `older` all."""
+        """Seal segments that are full or older than the seconds of their table (else `others`); without `older` all."""
         now = time.monotonic()
         with self.lock:
             due = [
                 key
-                for key, one in self.open.items()
-                if one.rows and (older is None or self._is_due(one, now, older.get(one.table, others)))
+                for key, segment in self.open.items()
+                if segment.rows and (older is None or self._is_due(segment, now, older.get(segment.table, others)))
             ]
             for key in due:
                 self._seal(key)
@@ -138,22 +138,22 @@ class Segments:
         self.sealed[segment.seal()] = segment.began
 
     def _is_due(self, segment: Segment, now: float, seconds: float) -> bool:
-        """Whether to seal a segment now: because of its age or size, or because the disk is nearly full."""
-        return segment.due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
+        """Return whether to seal a segment: for its age or size, or because the disk is nearly full."""
+        return segment.is_due(now, seconds) or segment.size > self.free_bytes * MAX_DISK_SHARE
 
-    def oldest(self) -> float:
-        """Seconds since the oldest segment with rows was begun; 0 when nothing waits."""
+    def get_oldest_age(self) -> float:
+        """Return the seconds since the oldest segment with rows was opened; 0 when nothing waits."""
         with self.lock:
-            began = [one.began for one in self.open.values() if one.rows] + list(self.sealed.values())
+            began = [segment.began for segment in self.open.values() if segment.rows] + list(self.sealed.values())
         return max(0.0, time.monotonic() - min(began)) if began else 0.0
 
-    def ready(self) -> list[Path]:
-        """Sealed segments of this process, oldest first."""
-        return sorted(self.boot.glob("*.ready"), key=lambda path: int(path.stem.rpartition("-")[2]))
+    def list_sealed(self) -> list[Path]:
+        """Return the sealed segments of this process, oldest first."""
+        return sorted(self.directory.glob("*.ready"), key=lambda path: int(path.stem.rpartition("-")[2]))
 
-    def inserted(self, path: Path) -> None:
-        """A segment is in the store: remove it."""
-        size, rows = measured(path)
+    def remove_inserted(self, path: Path) -> None:
+        """Remove a segment that is in the store."""
+        size, rows = measure_file(path)
         path.unlink()
         with self.lock:
             self.waiting_bytes -= size
@@ -162,80 +162,81 @@ class Segments:
             self.sealed.pop(path, None)
 
     def adopt(self) -> list[Path]:
-        """Take over the segments of processes that died; returns how they are called now."""
-        if self.held < 0:
-            self._take_boot()
-        found = []
+        """Adopt the segments of dead processes; return their new paths."""
+        if self.lock_fd < 0:
+            self._create_directory()
+        adopted = []
         for lock in self.root.glob("*/lock"):
-            if lock.parent == self.boot:
+            if lock.parent == self.directory:
                 continue
             try:
-                held = os.open(lock, os.O_RDWR)
-            except FileNotFoundError:  # another process took it over
+                lock_fd = os.open(lock, os.O_RDWR)
+            except FileNotFoundError:  # another process adopted it
                 continue
             try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found += self._take_over(lock.parent)
+                fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                adopted += self._adopt_directory(lock.parent)
             except BlockingIOError:
-                continue  # it lives
+                continue  # its process is alive
             finally:
-                os.close(held)
-        return found
+                os.close(lock_fd)
+        return adopted
 
-    def _take_over(self, boot: Path) -> list[Path]:
-        """Move a dead process's segments here. Their names, which the store may know, keep its boot's."""
-        found = []
-        for path in sorted(boot.glob("*-*-*")):
+    def _adopt_directory(self, dead_directory: Path) -> list[Path]:
+        """Move a dead process's segments to this one's directory. Their new names contain their tokens, which the
+        store may know already."""
+        adopted = []
+        for path in sorted(dead_directory.glob("*-*-*")):
             if path.suffix == ".open":
-                cut_torn_tail(path)
+                cut_incomplete_line(path)
             self.counter += 1
-            goal = self.boot / f"{path.stem.partition('@')[0]}@{token(path)}-{self.counter}.ready"
-            size, rows = measured(path)
+            new_path = self.directory / f"{path.stem.partition('@')[0]}@{token(path)}-{self.counter}.ready"
+            size, rows = measure_file(path)
             if not rows:
                 path.unlink()
                 continue
-            self.sealed[goal] = time.monotonic() - max(0.0, time.time() - path.stat().st_mtime)
-            path.rename(goal)
+            self.sealed[new_path] = time.monotonic() - max(0.0, time.time() - path.stat().st_mtime)
+            path.rename(new_path)
             self.waiting_bytes += size
             self.waiting_rows += rows
-            found.append(goal)
-        shutil.rmtree(boot, ignore_errors=True)
-        return found
+            adopted.append(new_path)
+        shutil.rmtree(dead_directory, ignore_errors=True)
+        return adopted
 
-    def look_at_disk(self) -> None:
-        """Note whether the disk has room to spare, and write what is owed if it has."""
+    def check_disk(self) -> None:
+        """Check the free space of the disk; if there is enough, write the counts that waited in memory."""
         try:
-            disk = os.statvfs(self.boot if self.boot.exists() else self.root.parent)
+            disk = os.statvfs(self.directory if self.directory.exists() else self.root.parent)
         except OSError:
             return
-        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-        self.spare = free > min(SPARE_BYTES, whole // 20)
+        free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        self.has_space = free > min(MIN_FREE_BYTES, total // 20)
         self.free_bytes = free
         self.fullness.check_end()
-        if self.spare and self.owed:
+        if self.has_space and self.pending_counts:
             with self.lock:
-                owed, self.owed = self.owed, Counter()
-                for (table, month, minute, head), hits in owed.items():
+                pending_counts, self.pending_counts = self.pending_counts, Counter()
+                for (table, month, minute, head), hits in pending_counts.items():
                     self._add(table, month, minute, head, hits)
 
     # -- the end --------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Seal everything and let go; a directory without segments disappears."""
+        """Seal everything and release the directory; an empty one is deleted."""
         self.seal()
         with self.lock:
             for empty in self.open.values():
                 empty.seal().unlink()
             self.open.clear()
-            if self.held >= 0 and not any(self.boot.glob("*-*-*")):
-                shutil.rmtree(self.boot, ignore_errors=True)
+            if self.lock_fd >= 0 and not any(self.directory.glob("*-*-*")):
+                shutil.rmtree(self.directory, ignore_errors=True)
             self.abandon()
             self._begin()
 
     def abandon(self) -> None:
-        """Close descriptors and touch no file (a forked child's copies)."""
+        """Close a forked child's copies of the descriptors without changing a file."""
         for segment in self.open.values():
             os.close(segment.fd)
-        if self.held >= 0:
-            os.close(self.held)
-        self.open, self.held = {}, -1
+        if self.lock_fd >= 0:
+            os.close(self.lock_fd)
+        self.open, self.lock_fd = {}, -1

@@ -1,1 +1,1 @@
-"""The steps of the pipeline. Each is `step(hit, facts, event) -> Refused | None` and fills columns of the event."""
+"""The pipeline's steps. A step fills columns of the event and returns None, or returns a rejection that ends it."""

@@ -1,4 +1,7 @@
-"""Which click on a tracked link led here? A higher room knows; it registers its answer (`config.registrations`)."""
+"""Attribute a view to the click on a tracked link that led to it.
+
+The app `links` has the clicks and is above this one, so it registers a function (`config.registrations`).
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,18 @@ from collections.abc import Callable
 from sites.facts import SiteFacts
 from tracking.hit import Event, Hit, Refused
 
-Joiner = Callable[[Hit, SiteFacts, Event], Event]
-_joiners: list[Joiner] = []
+ClickFinder = Callable[[Hit, SiteFacts, Event], Event]
+_finders: list[ClickFinder] = []
 
 
-def register_joiner(joiner: Joiner) -> None:
-    """`joiner(hit, facts, event)` gives the columns link_id, group_id and click_id, or {}; it waits for nothing."""
-    if joiner not in _joiners:
-        _joiners.append(joiner)
+def register_joiner(finder: ClickFinder) -> None:
+    """Register `finder(hit, site, event)`: it returns the columns link_id, group_id and click_id, or {}, at once."""
+    if finder not in _finders:
+        _finders.append(finder)
 
 
-def join_click(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill the link and the click that led to this view."""
-    for joiner in _joiners:
-        event.update(joiner(hit, facts, event))
+def join_click(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill the link and the click that led to this view, if any."""
+    for finder in _finders:
+        event.update(finder(hit, site, event))
     return None

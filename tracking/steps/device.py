@@ -1,4 +1,5 @@
-"""Which device: the consented cookie, else a keyed hash of address, user agent and site that ends with the day."""
+"""Recognise the device: by the cookie, if allowed, else by a keyed hash of address, user agent and site that changes
+daily."""
 
 from __future__ import annotations
 
@@ -11,45 +12,46 @@ from tracking.hit import Event, Hit, Refused
 from tracking.salts import salt
 
 A_DAY = timedelta(days=1)
-_today: list[date] = [date.min]
-BITS = 53  # Clickport shows ids as JSON numbers
+_cached_day: list[date] = [date.min]
+ID_BITS = 53  # Clickport sends ids as JSON numbers
 
 
-def number(key: bytes, text: str) -> int:
-    """A keyed hash as an integer from 1 to 2**53 - 1."""
+def hash_to_id(key: bytes, text: str) -> int:
+    """Return a keyed hash as an integer from 1 to 2**53 - 1."""
     digest = hmac.digest(key, text.encode("utf-8", "replace"), "sha256")
-    return int.from_bytes(digest[:7], "big") >> (56 - BITS) or 1
+    return int.from_bytes(digest[:7], "big") >> (56 - ID_BITS) or 1
 
 
-def hashed_device(hit: Hit, facts: SiteFacts, day: date) -> int:
-    """The number of a visitor without a cookie on `day`. A backdated day has no salt left: today's and its name."""
+def hash_device(hit: Hit, site: SiteFacts, day: date) -> int:
+    """Return the number of a device without a cookie on `day`. Older days have no salt any more: their hash takes
+    today's salt and the date."""
     today = hit.now.date()
-    if _today[0] != today:
-        _hashed.cache_clear()  # what was worked out must not outlive its salt
-        _today[0] = today
+    if _cached_day[0] != today:
+        _hash_device.cache_clear()  # a cached hash must not outlive its salt
+        _cached_day[0] = today
     if day == today or today - day <= A_DAY:
-        return _hashed(salt(day), facts.site_id, hit.ip, hit.user_agent, "")
-    return _hashed(salt(today), facts.site_id, hit.ip, hit.user_agent, f"|{day}")
+        return _hash_device(salt(day), site.site_id, hit.ip, hit.user_agent, "")
+    return _hash_device(salt(today), site.site_id, hit.ip, hit.user_agent, f"|{day}")
 
 
 @lru_cache(maxsize=50_000)
-def _hashed(key: bytes, site_id: int, ip: str, user_agent: str, day: str) -> int:
-    return number(key, f"{site_id}|{ip}|{user_agent}{day}")
+def _hash_device(key: bytes, site_id: int, ip: str, user_agent: str, day: str) -> int:
+    return hash_to_id(key, f"{site_id}|{ip}|{user_agent}{day}")
 
 
-def cookie_device(hit: Hit, facts: SiteFacts) -> int:
-    """The number in `_jsuid`, where the site allows cookies; 0 without one."""
+def parse_cookie_device(hit: Hit, site: SiteFacts) -> int:
+    """Return the number in the cookie `_jsuid`, where the site allows cookies; 0 without one."""
     cookie = hit.cookie
-    if not cookie or facts.cookies == "off" or (facts.cookies == "consent" and not hit.consent):
+    if not cookie or site.cookies == "off" or (site.cookies == "consent" and not hit.consent):
         return 0
     if cookie.isascii() and cookie.isdigit() and len(cookie) <= 15:
         return int(cookie)
-    return number(b"cookie", f"{facts.site_id}|{cookie[:200]}")
+    return hash_to_id(b"cookie", f"{site.site_id}|{cookie[:200]}")
 
 
-def recognise_device(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
+def recognise_device(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
     """Fill the device's number."""
     if not event.get("device"):
-        when: datetime = event["ts"]
-        event["device"] = cookie_device(hit, facts) or hashed_device(hit, facts, when.date())
+        at: datetime = event["ts"]
+        event["device"] = parse_cookie_device(hit, site) or hash_device(hit, site, at.date())
     return None

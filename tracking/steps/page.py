@@ -1,9 +1,12 @@
-"""Which page: host, path with the query that is worth keeping, title, and the event's own words.
+"""Fill the page (host, path with the meaningful part of the query, title) and the event's own details.
 
 Stored URLs follow what Clicky documents: click and session ids go, parameters with a name or value above 64
-characters go, a query ends after 250 characters and a path after 128, a search page loses its query unless the
-site keeps internal searches, an anchor stays only if it is the whole address, or a route (`#/…`, `#!…`) of a site whose
-routes are there. Letters of all scripts are stored as letters, and characters are counted after that.
+characters go, a query ends after 250 characters, a search page loses its query unless the site keeps internal
+searches, an anchor stays only if it is the whole address, or a route (`#/…`, `#!…`) of a site whose routes are there.
+Letters of all scripts are stored as letters, and characters are counted after that.
+
+Unlike Clicky, which cuts a path after 128 characters, paths are stored up to 500: long articles whose addresses differ
+only near the end are different pages.
 """
 
 from __future__ import annotations
@@ -21,25 +24,26 @@ from sites.hosts import host_name
 from sites.page_paths import cut, readable_path, readable_url
 from tracking.hit import Event, Hit, Refused
 
-WORDS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parameters.toml").read_text())
-CLICK_IDS = frozenset(WORDS["click_ids"])
-SESSION_IDS = frozenset(WORDS["session_ids"])
+PARAMETERS = tomllib.loads((Path(__file__).resolve().parent.parent / "data" / "parameters.toml").read_text())
+CLICK_IDS = frozenset(PARAMETERS["click_ids"])
+SESSION_IDS = frozenset(PARAMETERS["session_ids"])
 UTM_NAMES = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
-LONGEST_URL = 8000
-SHARED_PREFIXES = ("utm_", "hsa_")
-SOURCE_NAMES = ("ref", "source", "via")  # say who sent the visitor, where no utm_source does
-SOURCE_WORD = re.compile(r"[\w.+ -]{1,64}")
+MAX_URL_LENGTH = 8000
+CAMPAIGN_PREFIXES = ("utm_", "hsa_")
+SOURCE_PARAMETERS = ("ref", "source", "via")  # name the source, where there is no utm_source
+SOURCE_VALUE = re.compile(r"[\w.+ -]{1,64}")
 SEARCH_PAGE = re.compile(
     r"(?:site|internal|catalog)?[-_]?search(?:[-_]?(?:results?|pages?))?(?:\.[a-z]{2,5})?", re.IGNORECASE
 )
-MISPLACED_MARK = re.compile(r"\?+(?=utm_[a-z]+=)", re.IGNORECASE)  # `?a=1?utm_source=b`
-LONGEST_WORD, LONGEST_QUERY, LONGEST_PATH = 64, 250, 128
+MISPLACED_QUESTION_MARK = re.compile(r"\?+(?=utm_[a-z]+=)", re.IGNORECASE)  # `?a=1?utm_source=b`
+MAX_PARAMETER_LENGTH, MAX_QUERY_LENGTH, LONGEST_PATH = 64, 250, 500
+MAX_ADDRESS_LENGTH = 1000  # path, query and route together
 
 
-class Page(NamedTuple):
-    """An address taken apart. `utm` has the five known names, `click_ids` which of CLICK_IDS were there.
+class PageAddress(NamedTuple):
+    """A parsed address. `utm` has the parameters of UTM_NAMES, `click_ids` those of CLICK_IDS that it contains.
 
-    `source` is the word of one of SOURCE_NAMES.
+    `source` is the value of one of SOURCE_PARAMETERS.
     """
 
     host: str
@@ -51,60 +55,60 @@ class Page(NamedTuple):
 
 
 def clip(text: str, length: int) -> str:
-    """Text that can be stored: at most `length` characters, without NUL and outer blanks."""
+    """Return the text as it can be stored: at most `length` characters, without NUL and outer blanks."""
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text[:length].strip()
 
 
-def kept_query(pairs: list[tuple[str, str]]) -> str:
-    """The part of a query that tells pages apart, with its question mark; "" when nothing is left."""
-    redirected = any(name == "ust" for name, _ in pairs)  # by Google, which adds `sa` and `source`
-    kept = [
+def select_query(pairs: list[tuple[str, str]]) -> str:
+    """Return the part of a query that distinguishes pages, with its question mark; "" when nothing is left."""
+    from_google = any(name == "ust" for name, _ in pairs)  # by Google, which adds `sa` and `source`
+    selected = [
         (name, value)
         for name, value in pairs
-        if len(name) <= LONGEST_WORD
-        and len(value) <= LONGEST_WORD
-        and (low := name.lower()) not in CLICK_IDS
-        and low not in SESSION_IDS
-        and not low.startswith(SHARED_PREFIXES)
-        and not (low in SOURCE_NAMES and SOURCE_WORD.fullmatch(value))
-        and not (redirected and low in ("sa", "ust", "usg"))
+        if len(name) <= MAX_PARAMETER_LENGTH
+        and len(value) <= MAX_PARAMETER_LENGTH
+        and (lower := name.lower()) not in CLICK_IDS
+        and lower not in SESSION_IDS
+        and not lower.startswith(CAMPAIGN_PREFIXES)
+        and not (lower in SOURCE_PARAMETERS and SOURCE_VALUE.fullmatch(value))
+        and not (from_google and lower in ("sa", "ust", "usg"))
     ]
-    if not kept:
+    if not selected:
         return ""
-    written = urlencode(kept, safe="/:,[]@!$*()", errors="replace")
-    return cut(f"?{readable_path(written)}", LONGEST_QUERY + 1)
+    encoded = urlencode(selected, safe="/:,[]@!$*()", errors="replace")
+    return cut(f"?{readable_path(encoded)}", MAX_QUERY_LENGTH + 1)
 
 
-def query_pairs(query: str) -> list[tuple[str, str]]:
-    """The parameters of a query, also of one that was escaped for HTML (`&amp;`) or has its question mark twice."""
-    pairs = parse_qsl(MISPLACED_MARK.sub("&", query[:4000].lstrip("?")), keep_blank_values=True)
+def parse_query(query: str) -> list[tuple[str, str]]:
+    """Parse a query, even if it was escaped for HTML (`&amp;`) or has its question mark twice."""
+    pairs = parse_qsl(MISPLACED_QUESTION_MARK.sub("&", query[:4000].lstrip("?")), keep_blank_values=True)
     if "amp;" not in query and "amp%3B" not in query:
         return pairs
     return [(name.replace("amp;", ""), value) for name, value in pairs]
 
 
 def is_search_page(path: str) -> bool:
-    """Whether a segment of the path names a search page: `/search`, `/site-search/results.php`."""
+    """Return whether a segment of the path names a search page: `/search`, `/site-search/results.php`."""
     return "search" in path.lower() and any(map(SEARCH_PAGE.fullmatch, path.split("/")))
 
 
-def source_word(named: dict[str, str]) -> str:
-    """Who sent the visitor, as the parameters `ref`, `source` or `via` say; "" where none says a word."""
-    if "ust" in named:  # `source=gmail` and such of Google's own redirects say nothing of the link
+def find_source_value(parameters: dict[str, str]) -> str:
+    """Return the source named by the parameter `ref`, `source` or `via`; "" where none has a plain name."""
+    if "ust" in parameters:  # `source=gmail` of Google's own redirects does not name the link's source
         return ""
-    words = (named[name] for name in SOURCE_NAMES if name in named)
-    return next((word.strip() for word in words if SOURCE_WORD.fullmatch(word)), "")
+    words = (parameters[name] for name in SOURCE_PARAMETERS if name in parameters)
+    return next((word.strip() for word in words if SOURCE_VALUE.fullmatch(word)), "")
 
 
 def is_absolute(url: str) -> bool:
-    """Whether an address names its host."""
+    """Return whether an address includes its host."""
     return "://" in url[:20] and not url.startswith(("/", "#", "?"))
 
 
 def split_address(url: str) -> tuple[str, str, str, str]:
-    """(host, path, query, fragment) of an absolute address or a path; never an error."""
+    """Split an absolute address or a path into (host, path, query, fragment). Never raises."""
     rest, host = url, ""
     if is_absolute(url):
         rest = url.split("//", 1)[1]
@@ -116,27 +120,27 @@ def split_address(url: str) -> tuple[str, str, str, str]:
 
 
 def is_route(fragment: str) -> bool:
-    """Whether the part behind # is an address of a single-page application: `/about`, `!about`."""
+    """Return whether a fragment is an address of a single-page application: `/about`, `!about`."""
     return fragment.startswith(("/", "!"))
 
 
-def kept_route(fragment: str) -> str:
-    """The part of a route that tells pages apart, with its `#`; its query is treated as that of any address."""
+def select_route(fragment: str) -> str:
+    """Return the part of a route that distinguishes pages, with its `#`; its query is treated like any other."""
     path, _, query = fragment.partition("?")
-    return f"#{path[:LONGEST_PATH]}{kept_query(parse_qsl(query[:4000], keep_blank_values=True))}"
+    return f"#{path[:LONGEST_PATH]}{select_query(parse_qsl(query[:4000], keep_blank_values=True))}"
 
 
 @lru_cache(maxsize=20_000)
-def read_address(url: str, keep_search: bool, keep_route: bool = False) -> Page:
-    """Take an address apart; `keep_search` keeps the query of search pages, `keep_route` what a router has behind #."""
-    host, path, query, fragment = split_address(clip(url, LONGEST_URL))
-    pairs = query_pairs(query) if query else []
-    marked = fragment.partition("?")[2] or fragment if is_route(fragment) else fragment
-    hashed = parse_qsl(marked[:2000].lstrip("?&/!")) if "utm_" in fragment else []
-    named = {name.lower(): value for name, value in [*hashed, *pairs] if value}
+def read_address(url: str, with_search: bool, with_route: bool = False) -> PageAddress:
+    """Parse an address; `with_search` includes the query of search pages, `with_route` a single-page route behind #."""
+    host, path, query, fragment = split_address(clip(url, MAX_URL_LENGTH))
+    pairs = parse_query(query) if query else []
+    fragment_query = fragment.partition("?")[2] or fragment if is_route(fragment) else fragment
+    fragment_pairs = parse_qsl(fragment_query[:2000].lstrip("?&/!")) if "utm_" in fragment else []
+    parameters = {name.lower(): value for name, value in [*fragment_pairs, *pairs] if value}
     custom = {
         name[11:-1]: clip(value, 255)
-        for name, value in named.items()
+        for name, value in parameters.items()
         if name.startswith("utm_custom[") and name.endswith("]")
     }
     if not path and not query and fragment and not host:
@@ -144,20 +148,29 @@ def read_address(url: str, keep_search: bool, keep_route: bool = False) -> Page:
     elif not path.startswith("/"):
         path = f"/{path}"
     path = cut(readable_path(path.partition(";jsessionid=")[0].replace(" ", "%20")), LONGEST_PATH)
-    if keep_search or not is_search_page(path):
-        path += kept_query(pairs)
-    if keep_route and is_route(fragment):
-        path += kept_route(fragment)
-    utm = {name: clip(named[name], 255) for name in UTM_NAMES if name in named}
-    return Page(host, clip(path, 400), utm, frozenset(CLICK_IDS & named.keys()), custom, source_word(named))
+    if with_search or not is_search_page(path):
+        path += select_query(pairs)
+    if with_route and is_route(fragment):
+        path += select_route(fragment)
+    utm = {name: clip(parameters[name], 255) for name in UTM_NAMES if name in parameters}
+    return PageAddress(
+        host,
+        clip(path, MAX_ADDRESS_LENGTH),
+        utm,
+        frozenset(CLICK_IDS & parameters.keys()),
+        custom,
+        find_source_value(parameters),
+    )
 
 
-def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill where it happened."""
-    chosen = facts.tracker
-    page = read_address(hit.url[:LONGEST_URL], bool(chosen.get("internal_search")), bool(chosen.get("hash_routes")))
+def read_page(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill host, path, title and campaign of the page."""
+    settings = site.tracker
+    page = read_address(
+        hit.url[:MAX_URL_LENGTH], bool(settings.get("internal_search")), bool(settings.get("hash_routes"))
+    )
     hit.click_ids, hit.source_word = page.click_ids, page.source
-    event["host"] = page.host or (facts.domain if hit.trusted else "")
+    event["host"] = page.host or (site.domain if hit.trusted else "")
     event["path"] = page.path
     if hit.title:
         event["title"] = clip(hit.title, 255)
@@ -170,29 +183,30 @@ def read_page(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
 
 
 def money(amount: float) -> float:
-    """An amount the column can hold; 0 for what is no amount."""
+    """Return an amount that the column can hold; 0 for infinite or too large ones."""
     return round(amount, 4) if math.isfinite(amount) and abs(amount) < 1e13 else 0.0
 
 
 @lru_cache(maxsize=4_000)
 def in_usual_case(tag: str) -> str:
-    """A language tag as BCP 47 writes it (`de_ch` -> `de-CH`, `zh-hans` -> `zh-Hans`), so that each is stored once."""
+    """Return a language tag in the case of BCP 47, so that each is stored once: `de_ch` -> `de-CH`, `zh-hans` ->
+    `zh-Hans`."""
     first, *rest = tag.strip().replace("_", "-").split("-")
     cases = {2: str.upper, 4: str.title}  # territories and scripts
     return "-".join([first.lower(), *(cases.get(len(part), str)(part) for part in rest)])
 
 
-def pairs_of(data: dict[str, str], length: int) -> dict[str, str]:
-    """At most 50 named values, each cut to `length`."""
+def clip_pairs(data: dict[str, str], length: int) -> dict[str, str]:
+    """Return at most 50 named values, each cut to `length` characters."""
     return {clip(key, 100): clip(value, length) for key, value in list(data.items())[:50] if key.strip()}
 
 
-def read_words(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill what happened: names, targets, attention, money, data."""
+def read_words(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill what happened: name, target, engagement, revenue, properties and tags."""
     if hit.name:
         event["name"] = clip(hit.name, 255)
     if hit.target:
-        event["target"] = cut(readable_url(clip(hit.target, LONGEST_URL)), 1000)
+        event["target"] = cut(readable_url(clip(hit.target, MAX_URL_LENGTH)), 1000)
     if hit.text:
         event["text"] = clip(hit.text, 255)
     if hit.language:
@@ -207,9 +221,9 @@ def read_words(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
         event["revenue"] = money(hit.revenue)
         event["currency"] = clip(hit.currency, 3).upper()
     if hit.props:
-        event["props"] = pairs_of(hit.props, 2000)
+        event["props"] = clip_pairs(hit.props, 2000)
     if hit.tags:
-        event["tags"] = pairs_of(hit.tags, 500)
+        event["tags"] = clip_pairs(hit.tags, 500)
     if hit.split:
         event["split_test"], event["split_arm"] = clip(hit.split[0], 255), clip(hit.split[1], 255)
     return None

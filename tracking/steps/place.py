@@ -1,4 +1,4 @@
-"""From where: place and network of an address, looked up before privacy shortens it."""
+"""Locate the visitor: place and network of the address, looked up before privacy shortens it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from tracking import places
 from tracking.hit import Event, Hit, Refused
 
 
-def locate(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill country, region, city, coordinates, network."""
+def locate(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill country, region, city, coordinates and network."""
     if hit.ip:
         event["ip"] = hit.ip
         event.update(places.columns(hit.ip))

@@ -1,4 +1,4 @@
-"""What is kept of the address: the site's choice, applied when everything else has been worked out."""
+"""Store as much of the IP address as the site chose, after every step that needs the full address."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from ipaddress import ip_address, ip_network
 from sites.facts import SiteFacts
 from tracking.hit import Event, Hit, Refused
 
-KEPT_BITS = {4: 24, 6: 48}
+STORED_BITS = {4: 24, 6: 48}
 
 
 @lru_cache(maxsize=50_000)
 def shortened(address: str) -> str:
-    """IPv4 without its last byte, IPv6 without its last 80 bits."""
-    if ":" not in address and address.count(".") == 3:  # in its normal form already
+    """Return an IPv4 address without its last byte, an IPv6 address without its last 80 bits."""
+    if ":" not in address and address.count(".") == 3:  # already normalized
         return address[: address.rfind(".")] + ".0"
     try:
-        found = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return ""
-    return str(ip_network(f"{found}/{KEPT_BITS[found.version]}", strict=False).network_address)
+    return str(ip_network(f"{parsed}/{STORED_BITS[parsed.version]}", strict=False).network_address)
 
 
-def keep_less_of_the_address(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Keep, truncate or drop."""
-    if facts.addresses == "drop":
+def keep_less_of_the_address(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Keep, truncate or drop the address."""
+    if site.addresses == "drop":
         event.pop("ip", None)
-    elif facts.addresses != "keep" and event.get("ip"):
+    elif site.addresses != "keep" and event.get("ip"):
         event["ip"] = shortened(event["ip"])
     return None

@@ -1,4 +1,4 @@
-"""Which visit: an open one goes on, or a new one begins. Half an hour of silence ends it, or the site's choice."""
+"""Join the event to an open visit or begin a new one. A visit ends after 30 idle minutes, or as the site chose."""
 
 from __future__ import annotations
 
@@ -10,100 +10,106 @@ from typing import Any
 from sites.facts import SiteFacts
 from tracking import newcomers
 from tracking.hit import Event, Hit, Refused
-from tracking.seen import event_number
-from tracking.steps.device import cookie_device, hashed_device
+from tracking.seen import derive_event_id
+from tracking.steps.device import hash_device, parse_cookie_device
 from tracking.steps.source import read_source
-from tracking.visits import Key, Visit, Windows, new_number, visits_of_bots, windows
+from tracking.visits import OpenVisit, VisitKey, VisitStore, bot_visits, generate_id, windows
 
-IDLE_MINUTES = 30
-BACKDATED = timedelta(hours=1)
-ORIGIN = (
+DEFAULT_IDLE_MINUTES = 30
+BACKDATED_AFTER = timedelta(hours=1)
+ORIGIN_COLUMNS = (
     "referrer", "referrer_domain", "source", "channel", "search_term",
     "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 )  # fmt: skip
-LINK = ("link_id", "group_id", "click_id")
-CARRIED = (*ORIGIN, *LINK)
-TOLD = ("screen", "language")  # of the visitor, yet not every event tells them
-NEEDS_VISIT = frozenset({"ping"})  # says nothing worth a visit of its own
+LINK_COLUMNS = ("link_id", "group_id", "click_id")
+CARRIED_COLUMNS = (*ORIGIN_COLUMNS, *LINK_COLUMNS)
+VISITOR_COLUMNS = ("screen", "language")  # the same in a whole visit, but not sent with every event
+KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
 
 
-def milliseconds(moment: datetime) -> int:
-    """Unix time in milliseconds."""
-    return int(moment.timestamp() * 1000)
+def to_milliseconds(at: datetime) -> int:
+    """Return the Unix time in milliseconds."""
+    return int(at.timestamp() * 1000)
 
 
 @lru_cache(maxsize=50_000)
-def moment(unix_ms: int) -> datetime:
-    """The time of a number of milliseconds since 1970; all events of a visit ask for the same one."""
+def from_milliseconds(unix_ms: int) -> datetime:
+    """Return the time of a Unix time in milliseconds. Cached, since all events of a visit need the same one."""
     return datetime.fromtimestamp(unix_ms / 1000, UTC)
 
 
-def idle_time(hit: Hit, facts: SiteFacts) -> int:
-    """How long this visit stays open without a sign of life, in milliseconds."""
-    minutes = hit.timeout or facts.tracker.get("timeout")
+def get_idle_ms(hit: Hit, site: SiteFacts) -> int:
+    """Return after how many idle milliseconds the visit ends."""
+    minutes = hit.timeout or site.tracker.get("timeout")
     if not minutes:
-        return IDLE_MINUTES * 60_000
-    return int(min(240, max(5, minutes)) * 60_000) if isinstance(minutes, int | float) else IDLE_MINUTES * 60_000
+        return DEFAULT_IDLE_MINUTES * 60_000
+    return (
+        int(min(240, max(5, minutes)) * 60_000) if isinstance(minutes, int | float) else DEFAULT_IDLE_MINUTES * 60_000
+    )
 
 
-def still_open(visit: Visit | None, at: int, idle: int) -> bool:
-    """Whether an event at this time belongs to the visit."""
+def is_open(visit: OpenVisit | None, at: int, idle: int) -> bool:
+    """Return whether an event at this time (Unix ms) belongs to the visit."""
     return visit is not None and visit.start - idle <= at <= visit.last + idle
 
 
-def find_open(known: Windows, hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> tuple[Key, Visit | None]:
-    """The open visit and the key it is kept under: by the client's number, by device, by the device it was before."""
+def find_open(
+    visits: VisitStore, hit: Hit, site: SiteFacts, event: Event, at: int, idle: int
+) -> tuple[VisitKey, OpenVisit | None]:
+    """Return the open visit, or None, and its key: by the number the client sent, by device, or by yesterday's device.
+
+    The hash of a device changes at midnight UTC, and a visit must survive that.
+    """
     if hit.session and hit.session.isascii() and hit.session.isdigit() and len(hit.session) <= 16:
-        found = known.by_number(facts.site_id, int(hit.session))
-        if found and still_open(found[1], at, idle):
-            return found
-    past = 1 if hit.at is not None and hit.now - hit.at > BACKDATED else 0
-    key: Key = (facts.site_id, event["device"], past)
-    visit = known.get(key)
+        match = visits.by_id(site.site_id, int(hit.session))
+        if match and is_open(match[1], at, idle):
+            return match
+    backdated = 1 if hit.at is not None and hit.now - hit.at > BACKDATED_AFTER else 0
+    key: VisitKey = (site.site_id, event["device"], backdated)
+    visit = visits.get(key)
     if visit is not None and visit.start - idle <= at <= visit.last + idle:
         return key, visit
-    if cookie_device(hit, facts):
-        return key, None if past else before_consent(hit, facts, event, at, idle)
-    since_midnight = event["ts"].hour * 60 + event["ts"].minute
-    if since_midnight <= idle / 60_000:
-        yesterday = hashed_device(hit, facts, event["ts"].date() - timedelta(days=1))
-        older: Key = (facts.site_id, yesterday, past)
-        visit = known.get(older)
-        if still_open(visit, at, idle):
-            return older, visit
+    if parse_cookie_device(hit, site):
+        return key, None if backdated else find_visit_before_consent(hit, site, event, at, idle)
+    minutes_since_midnight = event["ts"].hour * 60 + event["ts"].minute
+    if minutes_since_midnight <= idle / 60_000:
+        old_device = hash_device(hit, site, event["ts"].date() - timedelta(days=1))
+        old_key: VisitKey = (site.site_id, old_device, backdated)
+        visit = visits.get(old_key)
+        if is_open(visit, at, idle):
+            return old_key, visit
     return key, None
 
 
-def before_consent(hit: Hit, facts: SiteFacts, event: Event, at: int, idle: int) -> Visit | None:
-    """The visit this browser began without a cookie, where its cookie is a new one: consent must not split a visit.
+def find_visit_before_consent(hit: Hit, site: SiteFacts, event: Event, at: int, idle: int) -> OpenVisit | None:
+    """Return the visit that this browser began without a cookie, if its cookie is new: consent must not split a visit.
 
-    A cookie seen before is somebody who came back, not somebody behind the same address who just consented.
+    An existing cookie belongs to a returning visitor, not to somebody behind the same address who just consented.
     """
-    if facts.cookies != "consent" or newcomers.known(facts.site_id, event["device"]):
+    if site.cookies != "consent" or newcomers.known(site.site_id, event["device"]):
         return None
-    visit = windows().get((facts.site_id, hashed_device(hit, facts, event["ts"].date()), 0))
-    if not still_open(visit, at, idle):
+    visit = windows().get((site.site_id, hash_device(hit, site, event["ts"].date()), 0))
+    if not is_open(visit, at, idle):
         return None
-    newcomers.first_time(facts.site_id, event["device"])
+    newcomers.first_time(site.site_id, event["device"])
     return visit
 
 
-def open_visit(hit: Hit, facts: SiteFacts, event: Event, at: int, is_new: bool) -> Visit:
-    """A new visit that begins with this event. Only now it matters where the visitor came from, so only now it is
-    read: every later event of the visit has the source that the visit began with."""
-    read_source(hit, facts, event)
-    origin: dict[str, Any] = {name: event[name] for name in CARRIED if event.get(name)}
-    return Visit(new_number(), event["device"], at, at, is_new=int(is_new), origin=origin)
+def open_visit(hit: Hit, site: SiteFacts, event: Event, at: int, is_new: bool) -> OpenVisit:
+    """Begin a visit with this event. The source is parsed only here, since every later event keeps the visit's."""
+    read_source(hit, site, event)
+    origin: dict[str, Any] = {name: event[name] for name in CARRIED_COLUMNS if event.get(name)}
+    return OpenVisit(generate_id(), event["device"], at, at, is_new=int(is_new), origin=origin)
 
 
-def carry_origin(event: Event, visit: Visit) -> None:
-    """Give an event of an open visit the source the visit began with, whatever page the visitor returns from.
+def copy_origin(event: Event, visit: OpenVisit) -> None:
+    """Give the event the source that its visit began with.
 
-    A payment page or a log-in elsewhere sends people back in the middle of a visit, and did not bring them. A view
+    A payment page or an external sign-in sends visitors back in the middle of a visit; it is not their source. A view
     that a click on a tracked link led to keeps that link.
     """
-    own_link = {name: event[name] for name in LINK if name in event} if "click_id" in event else None
-    for name in ORIGIN:
+    own_link = {name: event[name] for name in LINK_COLUMNS if name in event} if "click_id" in event else None
+    for name in ORIGIN_COLUMNS:
         if name in event:
             del event[name]
     event.update(visit.origin)
@@ -111,78 +117,78 @@ def carry_origin(event: Event, visit: Visit) -> None:
         event.update(own_link)
 
 
-def view_number(text: str) -> int:
-    """A view's number from the hexadecimal one of tracker or door; 0 for anything else."""
+def parse_view_id(text: str) -> int:
+    """Parse a hexadecimal view id of up to 16 digits to an integer below 2**53; 0 for anything else."""
     try:
         return int(text[:16], 16) & (2**53 - 1) if text else 0
     except ValueError:
         return 0
 
 
-def share_screen_and_language(visit: Visit, event: Event) -> None:
-    """Give the event the screen and language of its visit, so that the visit counts under one value of each."""
-    told = visit.told
-    for name in TOLD:
-        if name in told:
-            event[name] = told[name]
+def copy_screen_and_language(visit: OpenVisit, event: Event) -> None:
+    """Give the event the first screen and language of its visit, so that a visit counts under one value of each."""
+    reported = visit.reported
+    for name in VISITOR_COLUMNS:
+        if name in reported:
+            event[name] = reported[name]
         elif event.get(name):
-            told[name] = event[name]
+            reported[name] = event[name]
 
 
-def join_visit(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill visit, its start, the view and the event's own number."""
-    at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
-    known = windows()
-    key, visit = find_open(known, hit, facts, event, at, idle)
-    mine: Visit | None = None
+def join_visit(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill the visit, its start, the view and the event's id; open a visit where none is open."""
+    at, idle = to_milliseconds(event["ts"]), get_idle_ms(hit, site)
+    visits = windows()
+    key, visit = find_open(visits, hit, site, event, at, idle)
+    opened: OpenVisit | None = None
     if visit is None:
-        if hit.kind in NEEDS_VISIT or not hit.ip:
+        if hit.kind in KINDS_WITHIN_VISITS or not hit.ip:
             return Refused("unknown_visit")
-        mine = open_visit(hit, facts, event, at, newcomers.first_time(event["site_id"], event["device"]))
-        visit = known.opened(key, mine)
-    if visit is not mine:
-        carry_origin(event, visit)
+        opened = open_visit(hit, site, event, at, newcomers.first_time(event["site_id"], event["device"]))
+        visit = visits.claim_opening(key, opened)
+    if visit is not opened:
+        copy_origin(event, visit)
     if at > visit.last:
-        visit.last = at  # its start stays, however late what happened before it comes: events carry it
-    fill_visit(hit, facts, event, visit)
-    known.put(key, visit)
+        visit.last = at  # `start` never moves, even if an earlier event arrives late: it is part of the key
+    fill_visit_columns(hit, site, event, visit)
+    visits.put(key, visit)
     return None
 
 
-def join_visit_of_bot(hit: Hit, facts: SiteFacts, event: Event) -> Refused | None:
-    """Fill the same of an event that is set apart.
+def join_bot_visit(hit: Hit, site: SiteFacts, event: Event) -> Refused | None:
+    """Fill the same columns of a quarantined event.
 
-    It belongs to the open visit of its device, if there is one, and leaves that as it is; else to a visit of bots,
-    which takes no place among those of people and makes no device known.
+    It joins the open visit of its device, if there is one, without changing it; else a visit among those of bots,
+    which takes no memory from people's visits and does not register the device as seen.
     """
-    at, idle = milliseconds(event["ts"]), idle_time(hit, facts)
-    _, visit = find_open(windows(), hit, facts, event, at, idle)
+    at, idle = to_milliseconds(event["ts"]), get_idle_ms(hit, site)
+    _, visit = find_open(windows(), hit, site, event, at, idle)
     if visit is not None:
-        carry_origin(event, visit)
-        fill_visit(hit, facts, event, replace(visit))
+        copy_origin(event, visit)
+        fill_visit_columns(hit, site, event, replace(visit))
         return None
-    key: Key = (facts.site_id, event["device"], 0)
-    visit = visits_of_bots.get(key)
-    if visit is not None and still_open(visit, at, idle):
-        carry_origin(event, visit)
+    key: VisitKey = (site.site_id, event["device"], 0)
+    visit = bot_visits.get(key)
+    if visit is not None and is_open(visit, at, idle):
+        copy_origin(event, visit)
         visit.last = max(visit.last, at)
-    elif hit.kind in NEEDS_VISIT or not hit.ip:
+    elif hit.kind in KINDS_WITHIN_VISITS or not hit.ip:
         return Refused("unknown_visit")
     else:
-        visit = open_visit(hit, facts, event, at, not newcomers.known(facts.site_id, event["device"]))
-    fill_visit(hit, facts, event, visit)
-    visits_of_bots.put(key, visit)
+        visit = open_visit(hit, site, event, at, not newcomers.known(site.site_id, event["device"]))
+    fill_visit_columns(hit, site, event, visit)
+    bot_visits.put(key, visit)
     return None
 
 
-def fill_visit(hit: Hit, facts: SiteFacts, event: Event, visit: Visit) -> None:
-    """Fill the event's columns of its visit, its view and its own number; a view becomes the visit's last one."""
-    view = view_number(hit.view_id) if hit.view_id else 0
+def fill_visit_columns(hit: Hit, site: SiteFacts, event: Event, visit: OpenVisit) -> None:
+    """Fill the event's columns of its visit, its view and its own id; a page view becomes the visit's current one."""
+    view_id = parse_view_id(hit.view_id) if hit.view_id else 0
     if hit.kind == "view":
-        visit.view = view or new_number()
-    event["view_id"] = view or visit.view
-    share_screen_and_language(visit, event)
-    event["device"], event["visit"], event["is_new"] = visit.device, visit.number, visit.is_new
-    event["visit_start"] = moment(visit.start)
+        visit.view_id = view_id or generate_id()
+    event["view_id"] = view_id or visit.view_id
+    copy_screen_and_language(visit, event)
+    event["device"], event["visit"], event["is_new"] = visit.device, visit.id, visit.is_new
+    event["visit_start"] = from_milliseconds(visit.start)
     event["person"] = hit.tags.get("username", "")[:255] if hit.tags else ""
-    event["id"] = event_number(facts.site_id, hit.event_id) if hit.event_id else new_number()
+    event["id"] = derive_event_id(site.site_id, hit.event_id) if hit.event_id else generate_id()

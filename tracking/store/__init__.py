@@ -1,7 +1,7 @@
-"""The event store: ClickHouse, in this process (chDB), on a server or on a cluster. The only room that opens it.
+"""The event store: ClickHouse, in this process (chDB), on a server or on a cluster. Only this package opens it.
 
-Everything asks in ClickHouse's SQL with server-side `{name:Type}` parameters. Errors are `StoreError`, whose text
-is one sentence for a person. What lies in the store is told in `tracking.store.tables`.
+Everything is queried in ClickHouse's SQL with server-side `{name:Type}` parameters. Errors are `StoreError`, whose text
+is one sentence for a person. The tables are described in `tracking.store.tables`.
 """
 
 from tracking.store.correct import Selection, erase
@@ -10,14 +10,14 @@ from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
 from tracking.store.move import bring_back, finish, set_apart
 from tracking.store.retention import keep_months
-from tracking.store.session import Answer, close, execute, ping, query, rows, size
+from tracking.store.session import StoreResult, close, execute, ping, query, rows, size
 
 __all__ = [
-    "Answer",
     "BadRows",
     "Selection",
     "StoreAway",
     "StoreError",
+    "StoreResult",
     "bring_back",
     "close",
     "erase",

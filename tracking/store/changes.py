@@ -1,6 +1,7 @@
-"""Whether this process is changing the store, so that what is remembered of it can be let go at once.
+"""The lock for changes of the event store in this process; it counts them, so that caches notice each one.
 
-`gate` is closed while rows go in and while a correction makes visits anew: an event in between would count twice.
+`gate` is held while rows are inserted and while a correction rebuilds visits: an event inserted in between would count
+twice.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ Times = tuple[int, int]
 
 
 class Gate:
-    """A lock that counts: `with gate` is one change, from its beginning to its end."""
+    """A reentrant lock that counts changes: `with gate` is one change, from its beginning to its end."""
 
     def __init__(self) -> None:
-        self._turn = threading.RLock()
-        self._counting = threading.Lock()
-        self._begun = self._ended = self._deep = 0
+        self._lock = threading.RLock()
+        self._counter_lock = threading.Lock()
+        self._begun = self._ended = self._depth = 0
         self._owner = 0
 
     def __enter__(self) -> Gate:
-        self._turn.acquire()
-        self._owner, self._deep = threading.get_ident(), self._deep + 1
+        self._lock.acquire()
+        self._owner, self._depth = threading.get_ident(), self._depth + 1
         self._count(1, 0)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._count(0, 1)
-        self._deep -= 1
-        self._owner = self._owner if self._deep else 0
-        self._turn.release()
+        self._depth -= 1
+        self._owner = self._owner if self._depth else 0
+        self._lock.release()
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """A change that may happen beside others."""
+        """Count a change that may run in parallel to others, without holding the lock."""
         self._count(1, 0)
         try:
             yield
@@ -44,21 +45,21 @@ class Gate:
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """No change that closes the gate is under way here meanwhile."""
-        with self._turn:
+        """Hold the lock without counting a change: no insert and no correction runs in this process meanwhile."""
+        with self._lock:
             yield
 
     def mine(self) -> bool:
-        """Whether this thread has closed it."""
+        """Return whether this thread holds the lock for a change."""
         return self._owner == threading.get_ident()
 
     def times(self) -> Times:
-        """How many changes have begun and ended: equal while nothing changes, and another pair after each change."""
-        with self._counting:
+        """Return how many changes have begun and ended: equal while none is running, and a new pair after each."""
+        with self._counter_lock:
             return self._begun, self._ended
 
     def _count(self, begun: int, ended: int) -> None:
-        with self._counting:
+        with self._counter_lock:
             self._begun += begun
             self._ended += ended
 

@@ -1,10 +1,10 @@
-"""Corrections: change the events, delete what was made from them, make it anew.
+"""Corrections: change events, delete the rows derived from them, and rebuild those.
 
-Columns of a sort key cannot be updated, and what a view made of events stays when they go. So a correction notes the
-visits it touches, changes the events, deletes the touched rows of `visits`, `identities` and `firsts`, and makes them
-again from the events that are there. One that was interrupted is finished by `move.finish`, at any time.
-It says so in `touched` before and after, so that nothing made from its middle passes for what is true in the end.
-All events of a visit lie on one node, so every node corrects itself.
+Columns of a sort key cannot be updated, and rows that a materialized view derived stay when their events are deleted.
+So a correction notes the visits it touches, changes the events, deletes the touched rows of `visits`, `identities` and
+`firsts`, and rebuilds them from the remaining events. An interrupted correction is finished later by `move.finish`.
+The change log `touched` is written before and after, so that a rollup built in the middle is recognised as stale.
+All events of a visit are on one node, so every node corrects itself.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tracking.store.changes import gate
 from tracking.store.migrate import nodes
 from tracking.store.target import Host, target
 
-WAIT = {"mutations_sync": 2, "alter_sync": 2}
-TYPES = {column.name: column.type for column in EVENT_COLUMNS}
-MADE = ("visits", "identities")
-OF_VISITS = ("heat",)  # further tables whose rows belong to a visit and go with it
+WAIT_FOR_MUTATION = {"mutations_sync": 2, "alter_sync": 2}
+COLUMN_TYPES = {column.name: column.type for column in EVENT_COLUMNS}
+REBUILT_TABLES = ("visits", "identities")
+TABLES_OF_VISITS = ("heat",)  # further tables whose rows are deleted with their visit
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Events of one site: those where each named column has one of its values, within [start, end)."""
+    """Selected events of one site: each column of `where` has one of its values, within [start, end)."""
 
     site_id: int
     where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -37,13 +37,13 @@ class Selection:
     end: datetime | None = None
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """The condition over rows of events or bots, and its parameters. ValueError for an unknown column."""
+        """Return the condition over `events` or `bots` and its parameters. Raises ValueError for an unknown column."""
         if unknown := set(self.where) - COLUMN_NAMES - {"reason"}:
             raise ValueError(f"events have no column {sorted(unknown)}")
         conditions, params = ["site_id = {site:UInt64}"], {"site": self.site_id}
         for name, values in self.where.items():
-            kind = TYPES.get(name, "String").removeprefix("LowCardinality(").removesuffix(")")
-            conditions.append(f"{name} IN ({{of_{name}:Array({kind})}})")
+            column_type = COLUMN_TYPES.get(name, "String").removeprefix("LowCardinality(").removesuffix(")")
+            conditions.append(f"{name} IN ({{of_{name}:Array({column_type})}})")
             params[f"of_{name}"] = list(values)  # type: ignore[assignment]
         for sign, moment, name in ((">=", self.start, "since"), ("<", self.end, "until")):
             if moment is not None:
@@ -52,43 +52,46 @@ class Selection:
         return " AND ".join(conditions), params
 
 
-def erase(selection: Selection, *, whole_visits: bool = True) -> int:
-    """Delete the selected events for good, and (by default) everything else of their visits; how many events went.
+def erase(selection: Selection, *, complete_visits: bool = True) -> int:
+    """Delete the selected events and (by default) everything else of their visits; return how many events.
 
-    Bots and whatever else belongs to those visits go too. Raises StoreError; doing it again finishes the job.
+    Bots' events and heatmap rows of those visits are deleted too. Raises StoreError; repeating it finishes the job.
     """
     where, params = selection.sql()
-    return sum(_erase(host, selection.site_id, where, params, whole_visits) for host in nodes())
+    return sum(_erase(host, selection.site_id, where, params, complete_visits) for host in nodes())
 
 
 def local(table: str) -> str:
-    """The name of a table's own rows on a node."""
+    """Return the name of the table that holds a node's own rows."""
     return f"{table}_local" if target().cluster else table
 
 
-def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], whole_visits: bool) -> int:
+def _erase(host: Host | None, site_id: int, where: str, params: dict[str, Any], complete_visits: bool) -> int:
     with gate:
-        begun = clock(host)
-        job = note(host, where, params, whole_visits=whole_visits)
-        if whole_visits:
-            where = f"({where}) OR {_touched(job)}"
-        gone = count(host, "events", where, params)
+        started = read_clock(host)
+        job = note_corrections(host, where, params, complete_visits=complete_visits)
+        if complete_visits:
+            where = f"({where}) OR {_in_corrections(job)}"
+        erased = count_rows(host, "events", where, params)
         delete(host, "events", where, params)
         delete(host, "bots", where, params)
-        for table in OF_VISITS if whole_visits else ():
-            delete(host, table, _touched(job), {})
+        for table in TABLES_OF_VISITS if complete_visits else ():
+            delete(host, table, _in_corrections(job), {})
         make_anew(host, job)
-        touch_again(host, site_id, begun)
-        forget(host, job)
-        return gone
+        confirm_touched(host, site_id, started)
+        forget_job(host, job)
+        return erased
 
 
-def _touched(job: int, columns: str = "site_id, visit") -> str:
+def _in_corrections(job: int, columns: str = "site_id, visit") -> str:
     return f"({columns}) IN (SELECT {columns} FROM {local('corrections')} WHERE job = {job})"
 
 
-def note(host: Host | None, where: str, params: dict[str, Any], *, whole_visits: bool, source: str = "events") -> int:
-    """Write down which visits are touched, before anything changes; and that rollups of those times are stale."""
+def note_corrections(
+    host: Host | None, where: str, params: dict[str, Any], *, complete_visits: bool, source: str = "events"
+) -> int:
+    """Note which visits are touched, before anything changes, and that rollups of those times are stale; return the
+    job's number."""
     job, rows = secrets.randbits(53), local(source)
     session.execute(
         f"INSERT INTO {local('corrections')} (job, site_id, hour, visit, device, visit_start, at)"
@@ -96,7 +99,7 @@ def note(host: Host | None, where: str, params: dict[str, Any], *, whole_visits:
         f" visit_start, now64(3) FROM {rows} WHERE visit != 0 AND ({where})",
         params, host=host,
     )  # fmt: skip
-    changed = f"({where}) OR {_touched(job)}" if whole_visits else where
+    changed = f"({where}) OR {_in_corrections(job)}" if complete_visits else where
     session.execute(
         f"INSERT INTO {local('touched')} SELECT site_id, arrayJoin([toStartOfFifteenMinutes(toDateTime(ts, 'UTC')),"
         " toStartOfFifteenMinutes(toDateTime(if(visit = 0, ts, visit_start), 'UTC'))]) AS slot, count(), 0,"
@@ -106,14 +109,14 @@ def note(host: Host | None, where: str, params: dict[str, Any], *, whole_visits:
     return job
 
 
-def clock(host: Host | None) -> datetime:
-    """The node's own time."""
-    with session.client(host) as opened:
-        return opened.query("SELECT now64(3, 'UTC')").result_rows[0][0].astimezone(UTC)
+def read_clock(host: Host | None) -> datetime:
+    """Return the node's own time."""
+    with session.client(host) as connection:
+        return connection.query("SELECT now64(3, 'UTC')").result_rows[0][0].astimezone(UTC)
 
 
-def touch_again(host: Host | None, site_id: int, since: datetime) -> None:
-    """Note once more the times of a site that were noted since then: now they have their last word."""
+def confirm_touched(host: Host | None, site_id: int, since: datetime) -> None:
+    """Log the times of a site that were logged since then once more, since only now their events are final."""
     session.execute(
         f"INSERT INTO {local('touched')} SELECT site_id, slot, 1, 0, now64(3) FROM {local('touched')} "
         "WHERE site_id = {site:UInt64} AND at >= fromUnixTimestamp64Milli({since:Int64}) GROUP BY site_id, slot",
@@ -121,10 +124,10 @@ def touch_again(host: Host | None, site_id: int, since: datetime) -> None:
     )  # fmt: skip
 
 
-def touch_days(host: Host | None, job: int) -> None:
-    """Note the day from the start of each visit: an interrupted job does not know which of their events are gone."""
+def touch_following_day(host: Host | None, job: int) -> None:
+    """Log the 24 hours from the start of each visit: an interrupted job does not know which events it deleted."""
     quarter = "toStartOfFifteenMinutes(toDateTime(visit_start, 'UTC')) + 900 * arrayJoin(range(97))"
-    slots = f"SELECT DISTINCT site_id, {quarter} {_of(job)}"
+    slots = f"SELECT DISTINCT site_id, {quarter} {_from_corrections(job)}"
     session.execute(
         f"INSERT INTO {local('touched')} SELECT DISTINCT site_id, slot, 1, 0, now64(3) FROM {local('touched')} "
         f"WHERE (site_id, slot) IN ({slots})",
@@ -133,32 +136,37 @@ def touch_days(host: Host | None, job: int) -> None:
 
 
 def make_anew(host: Host | None, job: int) -> None:
-    """Delete what was made of the touched visits, make it from the events that are there."""
-    for table in MADE:
-        delete(host, table, _touched(job), {})
-        _make(host, table, f" AND (e.site_id, e.visit) IN (SELECT site_id, visit {_of(job)})")
-    delete(host, "firsts", f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_of(job)})", {})
-    _make(host, "firsts", f" AND (e.site_id, e.device) IN (SELECT site_id, device {_of(job)})")
+    """Delete the rows derived from the touched visits and rebuild them from the events."""
+    for table in REBUILT_TABLES:
+        delete(host, table, _in_corrections(job), {})
+        _rebuild_table(host, table, f" AND (e.site_id, e.visit) IN (SELECT site_id, visit {_from_corrections(job)})")
+    delete(
+        host,
+        "firsts",
+        f"(site_id, device, first) IN (SELECT site_id, device, visit_start {_from_corrections(job)})",
+        {},
+    )
+    _rebuild_table(host, "firsts", f" AND (e.site_id, e.device) IN (SELECT site_id, device {_from_corrections(job)})")
 
 
-def forget(host: Host | None, job: int) -> None:
+def forget_job(host: Host | None, job: int) -> None:
     delete(host, "corrections", f"job = {job}", {})
 
 
-def _of(job: int) -> str:
+def _from_corrections(job: int) -> str:
     return f"FROM {local('corrections')} WHERE job = {job}"
 
 
-def _make(host: Host | None, table: str, where: str) -> None:
+def _rebuild_table(host: Host | None, table: str, where: str) -> None:
     select = views.SELECTS[table](local("events"), where)
-    session.execute(f"INSERT INTO {local(table)} ({views.columns_of(table)}) {select}", host=host)
+    session.execute(f"INSERT INTO {local(table)} ({views.list_insert_columns(table)}) {select}", host=host)
 
 
-def count(host: Host | None, table: str, where: str, params: dict[str, Any]) -> int:
-    with session.client(host) as opened:
-        found = opened.query(f"SELECT count() FROM {local(table)} WHERE {where}", parameters=params)
-        return int(found.result_rows[0][0])
+def count_rows(host: Host | None, table: str, where: str, params: dict[str, Any]) -> int:
+    with session.client(host) as connection:
+        result = connection.query(f"SELECT count() FROM {local(table)} WHERE {where}", parameters=params)
+        return int(result.result_rows[0][0])
 
 
 def delete(host: Host | None, table: str, where: str, params: dict[str, Any]) -> None:
-    session.execute(f"ALTER TABLE {local(table)} DELETE WHERE {where}", params, settings=WAIT, host=host)
+    session.execute(f"ALTER TABLE {local(table)} DELETE WHERE {where}", params, settings=WAIT_FOR_MUTATION, host=host)

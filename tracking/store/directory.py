@@ -1,4 +1,4 @@
-"""One process per directory of events: a lock of our own, because the engine says it late and without words."""
+"""A lock on the directory of events: chDB allows one process, but reports a second one late and unclearly."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tracking.store.errors import StoreAway
 
-_held: tuple[Path, int] | None = None
+_locked: tuple[Path, int] | None = None
 
 
 def take_directory(directory: Path) -> None:
-    """Hold the directory for this process. Raises StoreAway when another one has it or it cannot be written."""
-    global _held
-    if _held is not None and _held[0] == directory:
+    """Lock the directory for this process. Raises StoreAway when another one has it or it cannot be written."""
+    global _locked
+    if _locked is not None and _locked[0] == directory:
         return
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -28,13 +28,13 @@ def take_directory(directory: Path) -> None:
         raise StoreAway(
             f"The events at {directory} are open in another process; stop it, or set EVENTS_URL to a ClickHouse server."
         ) from error
-    let_go()
-    _held = (directory, lock)
+    release_directory()
+    _locked = (directory, lock)
 
 
-def let_go() -> None:
-    """Let another process have it (a forked child closes its copy; the parent's lock stays)."""
-    global _held
-    if _held is not None:
-        os.close(_held[1])
-    _held = None
+def release_directory() -> None:
+    """Release the lock. A forked child only closes its copy; the parent keeps the lock."""
+    global _locked
+    if _locked is not None:
+        os.close(_locked[1])
+    _locked = None

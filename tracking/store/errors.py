@@ -1,4 +1,4 @@
-"""What can go wrong with the store, said in one sentence each."""
+"""Errors of the event store, each explained in one sentence."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import re
 
 
 class StoreError(Exception):
-    """The store could not do what was asked; the text is a sentence for a person."""
+    """The store could not carry out a statement; the text is a sentence for people."""
 
 
 class StoreAway(StoreError):
-    """The store cannot be reached or opened now; asking again later may help."""
+    """The store cannot be reached or opened now; trying again later may help."""
 
 
 class BadRows(StoreError):
-    """Rows that the store will never take, however often they are offered."""
+    """Rows that the store can never insert, however often one tries."""
 
 
-FORKED = (
+FORKED_MESSAGE = (
     "The event store was opened before this process was forked and cannot be used here; "
     "start a fresh process, or set EVENTS_URL to a ClickHouse server."
 )
-BAD_ROWS = re.compile(
+BAD_ROWS_PATTERN = re.compile(
     r"CANNOT_PARSE|INCORRECT_DATA|CANNOT_READ_ALL_DATA|TYPE_MISMATCH|CANNOT_CONVERT_TYPE|DECIMAL_OVERFLOW"
     r"|ARGUMENT_OUT_OF_BOUND|VALUE_IS_OUT_OF_RANGE|TOO_DEEP|Code: (?:6|25|26|27|33|38|41|53|69|70|72|117|407|441)\."
 )
-# (what the engine says, what we say, whether waiting may help)
-SAYINGS: tuple[tuple[str, str, bool], ...] = (
+# (pattern of ClickHouse's message, our sentence, whether waiting may help)
+EXPLANATIONS: tuple[tuple[str, str, bool], ...] = (
     (r"already active in a separate process|Cannot lock file|CANNOT_OPEN_FILE.*status|different path|Code: 76\b",
      "The events at {where} are open in another process; stop it, or set EVENTS_URL to a ClickHouse server.", True),
     (r"Code: 60\b|UNKNOWN_TABLE|Code: 81\b|UNKNOWN_DATABASE",
@@ -48,18 +48,18 @@ SAYINGS: tuple[tuple[str, str, bool], ...] = (
 )  # fmt: skip
 
 
-def sentence(error: BaseException, where: str) -> StoreError:
-    """The engine's error as one of ours; what is not known keeps the engine's first line."""
-    told = f"{error} {error.__cause__ or ''}"
-    for pattern, saying, away in SAYINGS:
-        if re.search(pattern, told, re.S):
-            return (StoreAway if away else StoreError)(saying.format(where=where, detail=first_line(told)))
-    if BAD_ROWS.search(told):
-        return BadRows(f"The event store cannot read a row: {first_line(told)}")
-    return StoreError(f"The event store says: {first_line(told)}")
+def explain_error(error: BaseException, where: str) -> StoreError:
+    """Return a ClickHouse error as a StoreError; an unknown one keeps the first line of its message."""
+    message = f"{error} {error.__cause__ or ''}"
+    for pattern, explanation, away in EXPLANATIONS:
+        if re.search(pattern, message, re.S):
+            return (StoreAway if away else StoreError)(explanation.format(where=where, detail=first_line(message)))
+    if BAD_ROWS_PATTERN.search(message):
+        return BadRows(f"The event store cannot read a row: {first_line(message)}")
+    return StoreError(f"The event store says: {first_line(message)}")
 
 
 def first_line(text: str) -> str:
-    """The engine's message without its stack, at most 300 characters."""
+    """Return ClickHouse's message without its stack, at most 300 characters."""
     line = text.strip().partition("\n")[0].partition(" Stack trace")[0]
     return line.removeprefix("Received ClickHouse exception, ").strip()[:300]

@@ -1,4 +1,4 @@
-"""Rows into the store: lines of JSON, as a file or from memory."""
+"""Insert rows into the store: lines of JSON, from a file or from memory."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SETTINGS: dict[str, Any] = {
 
 
 def insert_file(path: Path, table: str, token: str) -> None:
-    """Insert a file of JSON lines as one block per partition. The same token again changes nothing.
+    """Insert a file of JSON lines as one block per partition. Inserting the same token again changes nothing.
 
-    Raises StoreError; then nothing tells how much got in, and the same file with the same token is to be repeated.
+    Raises StoreError; then a part may have been inserted, and the same file with the same token must be repeated.
     """
     with path.open("rb") as file:
         _insert(file, table, {"insert_deduplication_token": token}, None)

@@ -1,4 +1,4 @@
-"""What happened a moment ago: read once, when a process starts and rebuilds what it kept in memory."""
+"""Recent visits and event ids, read once when a process starts and restores its memory."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 from tracking.store.session import rows
 
-MOST = 400_000
+MAX_ROWS = 400_000
 
 
 def open_visits(since: datetime) -> list[dict[str, Any]]:
-    """One row per visit with an event since then, oldest sign of life first: what `tracking.visits` keeps of it."""
+    """Return a row per visit with an event since then, the longest idle first, for `tracking.visits`."""
     return rows(
-        "SELECT site_id, device, visit, min(visit_start) AS began, max(ts) AS seen, max(is_new) AS fresh,"
-        " argMax(view_id, (kind = 'view', ts)) AS view,"
+        "SELECT site_id, device, visit, min(visit_start) AS start, max(ts) AS last, max(is_new) AS is_new,"
+        " argMax(view_id, (kind = 'view', ts)) AS view_id,"
         " argMinIf(screen, ts, screen != '') AS screen, argMinIf(language, ts, language != '') AS language,"
         " argMin((referrer, referrer_domain, source, channel, search_term, utm_source, utm_medium, utm_campaign,"
         " utm_content, utm_term, link_id, group_id, click_id), ts) AS origin"
         " FROM events WHERE ts >= {since:DateTime64(3, 'UTC')} AND site_id > 0 AND visit > 0"
-        " GROUP BY site_id, device, visit ORDER BY seen LIMIT {most:UInt32}",
-        {"since": since, "most": MOST},
+        " GROUP BY site_id, device, visit ORDER BY last LIMIT {most:UInt32}",
+        {"since": since, "most": MAX_ROWS},
     )
 
 
 def event_numbers(since: datetime) -> list[int]:
-    """The events' own numbers since then."""
-    found = rows(
+    """Return the ids of the events since then."""
+    result = rows(
         "SELECT groupArray({most:UInt32})(id) AS ids FROM events WHERE ts >= {since:DateTime64(3, 'UTC')}",
-        {"since": since, "most": MOST},
+        {"since": since, "most": MAX_ROWS},
     )
-    return list(found[0]["ids"]) if found else []
+    return list(result[0]["ids"]) if result else []

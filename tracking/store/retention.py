@@ -1,4 +1,4 @@
-"""Retention: what is older than a site keeps goes; a month that nobody keeps is dropped whole."""
+"""Retention: delete what is older than each site stores; a month that no site stores is dropped as a partition."""
 
 from __future__ import annotations
 
@@ -6,54 +6,56 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from tracking.store import session
-from tracking.store.correct import WAIT, local
+from tracking.store.correct import WAIT_FOR_MUTATION, local
 from tracking.store.migrate import nodes
 from tracking.store.target import Host
 
 # Tables in monthly partitions with rows of sites
-MONTHLY = (
+MONTHLY_TABLES = (
     "events", "visits", "identities", "bots", "heat", "refusals", "received",
     "touched", "rollup_days", "rollup_quarters", "rollup_visitors", "rollup_devices", "rollup_seen",
 )  # fmt: skip
 
-AT_ONCE = 2_000  # sites in one statement, which names them up to four times
+MAX_SITES_PER_STATEMENT = 2_000  # one statement lists them up to four times
 
 
-def first_kept(months: int, now: datetime) -> int:
-    """The oldest month a site keeps, as yyyymm: `months` full months before the current one."""
+def find_oldest_month(months: int, now: datetime) -> int:
+    """Return the oldest month a site stores, as yyyymm: `months` full months before the current one."""
     index = now.year * 12 + now.month - 1 - months
     return index // 12 * 100 + index % 12 + 1
 
 
 def keep_months(months: Mapping[int, int], now: datetime) -> int:
-    """Delete what each site (number -> months, 0 = keeps all) no longer keeps; how many months were cleaned."""
-    kept = {site: first_kept(count, now) for site, count in months.items() if count > 0}
+    """Delete what is older than each site's months (site -> months, 0 = no limit); return how many were cleaned."""
+    oldest_months = {site: find_oldest_month(count, now) for site, count in months.items() if count > 0}
     cleaned = 0
-    for host in nodes() if kept else []:
-        for table in MONTHLY:
+    for host in nodes() if oldest_months else []:
+        for table in MONTHLY_TABLES:
             cleaned += sum(
-                _clean(host, table, month, kept) for month in _months(host, table) if month < max(kept.values())
+                _clean_partition(host, table, month, oldest_months)
+                for month in _list_months(host, table)
+                if month < max(oldest_months.values())
             )
-        _forget_devices(host, kept)
+        _delete_devices(host, oldest_months)
     return cleaned
 
 
-def _months(host: Host | None, table: str) -> list[int]:
-    with session.client(host) as opened:
-        found = opened.query(
+def _list_months(host: Host | None, table: str) -> list[int]:
+    with session.client(host) as connection:
+        result = connection.query(
             "SELECT DISTINCT partition FROM system.parts WHERE active AND database = currentDatabase()"
             " AND table = {table:String} ORDER BY partition",
             parameters={"table": local(table)},
         )
-        return [int(row[0]) for row in found.result_rows]
+        return [int(row[0]) for row in result.result_rows]
 
 
-def _clean(host: Host | None, table: str, month: int, kept: Mapping[int, int]) -> bool:
-    """Clean one partition; whether there was anything to do."""
-    due = {site for site, first in kept.items() if month < first}
-    with session.client(host) as opened:
-        found = opened.query(f"SELECT DISTINCT site_id FROM {local(table)} WHERE _partition_id = '{month}'")
-        stored = {row[0] for row in found.result_rows}
+def _clean_partition(host: Host | None, table: str, month: int, oldest_months: Mapping[int, int]) -> bool:
+    """Clean one partition; return whether it had rows to delete."""
+    due = {site for site, first in oldest_months.items() if month < first}
+    with session.client(host) as connection:
+        result = connection.query(f"SELECT DISTINCT site_id FROM {local(table)} WHERE _partition_id = '{month}'")
+        stored = {row[0] for row in result.result_rows}
     if not stored & due:
         return False
     if stored <= due:
@@ -62,36 +64,41 @@ def _clean(host: Host | None, table: str, month: int, kept: Mapping[int, int]) -
         for sites in _chunks(stored & due):
             session.execute(
                 f"ALTER TABLE {local(table)} DELETE IN PARTITION {month} WHERE site_id IN ({sites})",
-                settings=WAIT, host=host,
+                settings=WAIT_FOR_MUTATION, host=host,
             )  # fmt: skip
     return True
 
 
-def _forget_devices(host: Host | None, kept: Mapping[int, int]) -> None:
-    """Forget devices whose every event is gone: a statement for many sites, and none where there is nothing to do."""
+def _delete_devices(host: Host | None, oldest_months: Mapping[int, int]) -> None:
+    """Delete devices without any event left: one statement for many sites, and none where nothing is to be deleted."""
     by_month: dict[int, list[int]] = {}
-    for site, month in sorted(kept.items()):
+    for site, month in sorted(oldest_months.items()):
         by_month.setdefault(month, []).append(site)
     for month, sites in by_month.items():
         for chunk in _chunks(sites):
-            gone = _gone_devices(chunk, month)
-            with session.client(host) as opened:
-                found = opened.query(f"SELECT 1 FROM {local('firsts')} WHERE {gone} LIMIT 1").result_rows
-            if found:
-                session.execute(f"ALTER TABLE {local('firsts')} DELETE WHERE {gone}", settings=WAIT, host=host)
+            condition = _build_gone_condition(chunk, month)
+            with session.client(host) as connection:
+                result = connection.query(f"SELECT 1 FROM {local('firsts')} WHERE {condition} LIMIT 1").result_rows
+            if result:
+                session.execute(
+                    f"ALTER TABLE {local('firsts')} DELETE WHERE {condition}", settings=WAIT_FOR_MUTATION, host=host
+                )
 
 
-def _gone_devices(sites: str, month: int) -> str:
-    """SQL: a row of `firsts` is of one of these sites, older than the month, and of a device without events."""
+def _build_gone_condition(sites: str, month: int) -> str:
+    """Return the SQL condition: a row of `firsts` of one of these sites, older than the month, without events left."""
     old = f"site_id IN ({sites}) AND toYYYYMM(first) < {month}"
-    still_there = (
+    remaining = (
         f"SELECT site_id, device FROM {local('events')} WHERE site_id IN ({sites})"
         f" AND (site_id, device) IN (SELECT site_id, device FROM {local('firsts')} WHERE {old})"
     )
-    return f"{old} AND (site_id, device) NOT IN ({still_there})"
+    return f"{old} AND (site_id, device) NOT IN ({remaining})"
 
 
 def _chunks(sites: Collection[int]) -> list[str]:
-    """The numbers of sites as lists for SQL, each short enough for one statement."""
+    """Return the numbers of sites as lists for SQL, each short enough for one statement."""
     numbers = sorted(sites)
-    return [", ".join(map(str, numbers[at : at + AT_ONCE])) for at in range(0, len(numbers), AT_ONCE)]
+    return [
+        ", ".join(map(str, numbers[at : at + MAX_SITES_PER_STATEMENT]))
+        for at in range(0, len(numbers), MAX_SITES_PER_STATEMENT)
+    ]

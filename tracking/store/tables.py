@@ -1,9 +1,9 @@
-"""What lies in the store: every table, whose it is, and by what it is sorted.
+"""The tables of the event store.
 
 On one node each table has its own name. On a cluster that name is a `Distributed` table over `<name>_local` on every
-node; rows are placed by `device`, so a device's visits, and all events of a visit, lie on one node.
+node; rows are placed by `device`, so a device's visits, and all events of a visit, are on one node.
 
-visits   one row per visit, kept by a materialized view. Read it as `FROM visits FINAL` and every column is a plain
+visits   one row per visit, derived by a materialized view. Read it as `FROM visits FINAL` and every column is a plain
          value (FINAL is cheap: merged parts are read as they are, 1.1 million visits in 21 to 66 ms). Never read an
          element of a tuple that way: FINAL would merge the element alone. A visit belongs
          to the moment of its `visit_start`; `hour` is that moment's UTC hour and the sort key, so narrow by it:
@@ -13,18 +13,18 @@ visits   one row per visit, kept by a materialized view. Read it as `FROM visits
 identities  one row per visit of a known person (only sites that identify people have any). `person_id` is the
          person's number below 2**53, in another space than devices.
 firsts   `first` = visit_start of a device's first visit.
-bots     events set apart, with the reason.
-refusals, received  per site and minute: what was refused and why; everything a door took in.
+bots     quarantined events, with the reason.
+refusals, received  per site and minute: rejected hits by reason; all received hits.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from tracking.columns import EVENT_COLUMNS, Column
+from tracking.columns import EVENT_COLUMNS, EventColumn
 
 
-class Table(NamedTuple):
+class StoreTable(NamedTuple):
     """One table. `shard` places its rows on a cluster; `input` tables may be inserted into from outside."""
 
     name: str
@@ -34,29 +34,29 @@ class Table(NamedTuple):
     site: bool = True  # has rows of a site, in `site_id`
 
 
-TABLES: tuple[Table, ...] = (
-    Table("events", "what happened", input=True),
-    Table("visits", "one row per visit, made from events"),
-    Table("identities", "which visit belongs to which person, made from events"),
-    Table("firsts", "when a device was first seen, made from events"),
-    Table("bots", "events of bots, set apart", input=True),
-    Table("heat", "clicks by place on a page, and how deep people looked", input=True),
-    Table("refusals", "hits that were not stored, by reason and minute", shard="site_id", input=True),
-    Table("received", "hits that doors took in, by minute", shard="site_id", input=True),
+TABLES: tuple[StoreTable, ...] = (
+    StoreTable("events", "what happened", input=True),
+    StoreTable("visits", "one row per visit, made from events"),
+    StoreTable("identities", "which visit belongs to which person, made from events"),
+    StoreTable("firsts", "when a device was first seen, made from events"),
+    StoreTable("bots", "quarantined events of bots", input=True),
+    StoreTable("heat", "clicks by position on a page, and scroll depth", input=True),
+    StoreTable("refusals", "hits that were not stored, by reason and minute", shard="site_id", input=True),
+    StoreTable("received", "received hits, by minute", shard="site_id", input=True),
 )
-MADE_FROM_EVENTS = ("visits", "identities", "firsts")
+DERIVED_TABLES = ("visits", "identities", "firsts")
 
 
-def definition(column: Column) -> str:
-    """A column of CREATE TABLE."""
+def format_column(column: EventColumn) -> str:
+    """Format a column for CREATE TABLE."""
     return f"`{column.name}` {column.type}" + (f" CODEC({column.codec})" if column.codec else "")
 
 
-def event_columns() -> str:
-    """The columns of `events`, for CREATE TABLE."""
-    return ",\n    ".join(map(definition, EVENT_COLUMNS))
+def format_event_columns() -> str:
+    """Format the columns of `events` for CREATE TABLE."""
+    return ",\n    ".join(map(format_column, EVENT_COLUMNS))
 
 
-def event_names() -> str:
-    """The columns of `events`, for SELECT."""
+def format_event_names() -> str:
+    """Format the columns of `events` for SELECT."""
     return ", ".join(f"`{column.name}`" for column in EVENT_COLUMNS)

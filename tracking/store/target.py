@@ -1,4 +1,4 @@
-"""EVENTS_URL understood: a directory for chDB, one ClickHouse server, or a cluster of them.
+"""Parse EVENTS_URL: a directory for chDB, one ClickHouse server, or a cluster.
 
 chdb:///absolute/directory
 clickhouse://user:password@host:8123/database            (clickhouses:// for TLS)
@@ -29,9 +29,9 @@ class Host:
 
 @dataclass(frozen=True)
 class Target:
-    """Where the events are. Without `hosts` they are in `directory`, in this process."""
+    """The location of the event store. Without `hosts` it is chDB in this process, in `directory`."""
 
-    where: str  # for people, without password
+    where: str  # displayed to people, without password
     directory: Path | None = None
     hosts: tuple[Host, ...] = ()
     database: str = "default"
@@ -46,7 +46,7 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """The target of a URL. Raises StoreError with what is wrong."""
+    """Parse a URL. Raises StoreError with a sentence about what is wrong."""
     parts = urlsplit(url)
     if parts.scheme == "chdb":
         if parts.netloc or not parts.path.startswith("/"):
@@ -56,15 +56,15 @@ def parse(url: str) -> Target:
         raise StoreError(f"EVENTS_URL starts with {parts.scheme!r}; use chdb:/// or clickhouse://.")
     login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
-    found = tuple(_host(text, PORTS[parts.scheme]) for text in hosts.split(",") if text)
+    host_list = tuple(_host(text, PORTS[parts.scheme]) for text in hosts.split(",") if text)
     cluster = dict(parse_qsl(parts.query)).get("cluster", "")
-    if not found:
+    if not host_list:
         raise StoreError("EVENTS_URL names no host.")
-    if len(found) > 1 and not cluster:
+    if len(host_list) > 1 and not cluster:
         raise StoreError("EVENTS_URL names several hosts; add ?cluster=NAME, as remote_servers calls them.")
     database = unquote(parts.path.strip("/")) or "default"
     return Target(
-        f"{parts.scheme}://{hosts}/{database}", hosts=found, database=database, user=unquote(user) or "default",
+        f"{parts.scheme}://{hosts}/{database}", hosts=host_list, database=database, user=unquote(user) or "default",
         password=unquote(password), secure=parts.scheme == "clickhouses", cluster=cluster,
     )  # fmt: skip
 
@@ -79,10 +79,10 @@ def _host(text: str, port: int) -> Host:
 
 
 @lru_cache(maxsize=4)
-def _parsed(url: str) -> Target:
+def _parse_cached(url: str) -> Target:
     return parse(url)
 
 
 def target() -> Target:
-    """Where this process finds its events."""
-    return _parsed(settings.EVENTS_URL)
+    """Return the event store of this process, by EVENTS_URL."""
+    return _parse_cached(settings.EVENTS_URL)

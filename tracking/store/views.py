@@ -1,55 +1,55 @@
-"""What the tables made from events say, as one SELECT each: the materialized views use it, and so does a rebuild.
+"""The SELECT of each table that is derived from events, used by its materialized view and by a rebuild.
 
-Column names are qualified with `e`, because an alias of the same name would win otherwise.
+Column names are qualified with `e`, because an alias of the same name would take precedence otherwise.
 """
 
 from __future__ import annotations
 
 from tracking.hit import ACTIONS
 
-VIEW = "e.kind = 'view'"
-ORIGIN = (
+IS_VIEW = "e.kind = 'view'"
+ORIGIN_COLUMNS = (
     "referrer", "referrer_domain", "source", "channel", "search_term",
     "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 )  # fmt: skip
-PLACE = ("country", "region", "city")
-ANY = (
+PLACE_COLUMNS = ("country", "region", "city")
+CONSTANT_COLUMNS = (
     "host", "language", "ip", "asn", "organization", "device_type", "device_model", "browser", "browser_version",
     "os", "os_version", "screen",
 )  # fmt: skip
-CLICKS = ("click", "outbound", "download")
+CLICK_KINDS = ("click", "outbound", "download")
 WORD = "LowCardinality(String)"
-RANK = "if(e.ts = e.visit_start, '0', '1')"
-PLACE_RANK = f"if(e.country = '', '2', {RANK})"
-MOMENT = "leftPad(hex(toUInt64(greatest(0, toUnixTimestamp64Milli(e.ts)))), 12, '0')"
+FIRST_EVENT_RANK = "if(e.ts = e.visit_start, '0', '1')"
+PLACE_RANK = f"if(e.country = '', '2', {FIRST_EVENT_RANK})"
+SORTABLE_TIME = "leftPad(hex(toUInt64(greatest(0, toUnixTimestamp64Milli(e.ts)))), 12, '0')"
 
 
-def one_of(names: tuple[str, ...]) -> str:
+def build_kind_condition(names: tuple[str, ...]) -> str:
     return "e.kind IN (" + ", ".join(f"'{name}'" for name in names) + ")"
 
 
-def ranked(name: str, rank: str) -> str:
-    """A word with one character before it, so that the smallest is the one the visit began with."""
+def build_first_value(name: str, rank: str) -> str:
+    """Return SQL for a value with its rank as the first character: the minimum is the value the visit began with."""
     return f"min(toLowCardinality(concat({rank}, e.{name})))"
 
 
 def visit_columns() -> dict[str, str]:
-    """Every column of `visits` below its key, with the aggregate that makes it from a visit's events."""
+    """Return every column of `visits` except its key, with the aggregate over the visit's events."""
     return {
         "device": "max(e.device)",
         "visit_start": "min(e.visit_start)",
         "first": "min(e.ts)",
         "last": "max(e.ts)",
         "person": "max(e.person)",
-        "entry": f"min(if({VIEW}, concat({MOMENT}, e.path), '~'))",
-        "exit": f"max(if({VIEW}, concat({MOMENT}, e.path), ''))",
-        **{f"{name}_": ranked(name, RANK) for name in ORIGIN},
-        **{f"{name}_": ranked(name, PLACE_RANK) for name in PLACE},
-        **{name: f"max(e.{name})" for name in ANY},
-        "views": f"countIf({VIEW})",
-        "actions": f"countIf({one_of(ACTIONS)})",
+        "entry": f"min(if({IS_VIEW}, concat({SORTABLE_TIME}, e.path), '~'))",
+        "exit": f"max(if({IS_VIEW}, concat({SORTABLE_TIME}, e.path), ''))",
+        **{f"{name}_": build_first_value(name, FIRST_EVENT_RANK) for name in ORIGIN_COLUMNS},
+        **{f"{name}_": build_first_value(name, PLACE_RANK) for name in PLACE_COLUMNS},
+        **{name: f"max(e.{name})" for name in CONSTANT_COLUMNS},
+        "views": f"countIf({IS_VIEW})",
+        "actions": f"countIf({build_kind_condition(ACTIONS)})",
         "events": "countIf(e.kind = 'event')",
-        "clicks": f"countIf({one_of(CLICKS)})",
+        "clicks": f"countIf({build_kind_condition(CLICK_KINDS)})",
         "engaged": "sum(toUInt64(e.engaged))",
         "scroll": "max(e.scroll)",
         "revenue": "sum(toDecimal128(e.revenue, 4))",
@@ -62,18 +62,18 @@ def visit_columns() -> dict[str, str]:
 
 
 def visit_aliases() -> dict[str, tuple[str, str]]:
-    """Columns of `visits` that are read out of others: name -> (type, SQL)."""
+    """Return the alias columns of `visits`: name -> (type, SQL)."""
     return {
         "entry_page": ("String", "substring(entry, 13)"),
         "exit_page": ("String", "substring(exit, 13)"),
-        **{name: (WORD, f"substring({name}_, 2)") for name in ORIGIN + PLACE if name != "referrer"},
+        **{name: (WORD, f"substring({name}_, 2)") for name in ORIGIN_COLUMNS + PLACE_COLUMNS if name != "referrer"},
         "referrer": ("String", "substring(referrer_, 2)"),
         "tags": ("Map(String, String)", "mapApply((key, told) -> (key, told.2), tagged)"),
     }
 
 
 def visits_select(events: str, where: str = "") -> str:
-    """SELECT that makes rows of `visits` from rows of `events`."""
+    """Return the SELECT that derives `visits` from `events`."""
     columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in visit_columns().items())
     return (
         f"SELECT e.site_id AS site_id, toStartOfHour(e.visit_start) AS hour, e.visit AS visit,\n    {columns}\n"
@@ -82,7 +82,7 @@ def visits_select(events: str, where: str = "") -> str:
 
 
 def identities_select(events: str, where: str = "") -> str:
-    """SELECT that makes rows of `identities` from rows of `events`."""
+    """Return the SELECT that derives `identities` from `events`."""
     return (
         "SELECT e.site_id AS site_id, toStartOfHour(e.visit_start) AS hour, e.visit AS visit,"
         " max(e.device) AS device, max(e.person) AS person\n"
@@ -91,7 +91,7 @@ def identities_select(events: str, where: str = "") -> str:
 
 
 def firsts_select(events: str, where: str = "") -> str:
-    """SELECT that makes rows of `firsts` from rows of `events`."""
+    """Return the SELECT that derives `firsts` from `events`."""
     return (
         "SELECT e.site_id AS site_id, e.device AS device, min(e.visit_start) AS first\n"
         f"FROM {events} AS e WHERE e.visit != 0{where}\nGROUP BY site_id, device"
@@ -101,8 +101,8 @@ def firsts_select(events: str, where: str = "") -> str:
 SELECTS = {"visits": visits_select, "identities": identities_select, "firsts": firsts_select}
 
 
-def columns_of(table: str) -> str:
-    """The columns an INSERT … SELECT of that table names, in the order of its SELECT."""
+def list_insert_columns(table: str) -> str:
+    """Return the columns of an INSERT … SELECT into the table, in the order of its SELECT."""
     if table == "visits":
         return "site_id, hour, visit, " + ", ".join(visit_columns())
     return {"identities": "site_id, hour, visit, device, person", "firsts": "site_id, device, first"}[table]

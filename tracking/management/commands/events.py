@@ -1,4 +1,4 @@
-"""`manage.py events migrate|retention|finish|flush|status`: works while the server runs, and while it does not."""
+"""`manage.py events migrate|retention|finish|flush|status`: works with and without a running server."""
 
 from __future__ import annotations
 
