@@ -276,6 +276,11 @@ def action_type(value: str) -> Filter:
     return is_any("kind", *kinds)
 
 
+def hostname(facts: SiteFacts, value: str) -> Filter:
+    """Return all visits for "Unknown", else none: addresses are never looked up in the DNS, so no name is stored."""
+    return {"not": NOTHING} if is_unknown(value) else NOTHING
+
+
 def country(value: str) -> Filter:
     return matches("country", value if "*" in value else country_code(value))
 
@@ -307,7 +312,7 @@ FILTERS: dict[str, Maker] = {
     "action_type": visited(of_value(action_type)),
     "campaign": plain("utm_campaign"),
     "split": visited(of_value(split_test)),
-    "hostname": lambda facts, value: NOTHING,  # not looked up: names of visitors' hosts are not kept
+    "hostname": hostname,
     "shorturl": lambda facts, value: NOTHING,
 }
 OF_ACTIONS = {"href", "title", "action_type"}  # in an actions-list these say which actions, not whose

@@ -95,6 +95,7 @@ def visitor(
         "referrer_type": REFERRER_TYPES.get(source, ""),
         **place(row),
         **where.get(int(row["visit"]), {"latitude": "", "longitude": ""}),
+        "hostname": "",  # the address is never looked up in the DNS
         "organization": encoded(row["organization"]),
         "campaign": encoded(row["utm_campaign"]),
         "custom": custom(row),
