@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
@@ -141,6 +142,19 @@ def preferences(request: HttpRequest, page: str = "") -> HttpResponse:
     if site_id.isascii() and site_id.isdigit() and len(site_id) < 19:
         return HttpResponseRedirect(f"/sites/{int(site_id)}/settings")
     return HttpResponseRedirect("/sites")
+
+
+@require_safe
+def flag(request: HttpRequest, country: str) -> HttpResponse:
+    """Answer `/media/flags/<country code>.gif`, which pages of other sites embed; `xx` is an unknown country."""
+    try:
+        image = (settings.BASE_DIR / "static" / "flags" / f"{country.lower()}.gif").read_bytes()
+    except FileNotFoundError:
+        return HttpResponse("There is no such flag.", content_type="text/plain; charset=utf-8", status=404)
+    response = HttpResponse(image, content_type="image/gif")
+    response["Cache-Control"] = "public, max-age=86400"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 @require_safe

@@ -10,6 +10,7 @@ urlpatterns = [
     re_path(r"^stats/api(?P<version>[1-4])/?$", views.stats, name="clicky-stats-old"),
     re_path(r"^api/account/sites/?$", account.sites, name="clicky-sites"),
     path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="clicky-whitelabel"),
+    re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="clicky-flag"),
     path("stats/", deeplinks.stats, name="clicky-link-home"),
     path("stats/wp-iframe", deeplinks.framed_overview, name="clicky-frame"),
     path("stats/<slug:page>", deeplinks.stats, name="clicky-link"),
