@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import User
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials
 from reports.clicky import outputs
@@ -29,7 +31,7 @@ def sites(request: HttpRequest) -> HttpResponse:
     given = parameters(request)
     output = output_of(given)
     try:
-        rows = [site_row(site, user_may_edit) for site, user_may_edit in opened(request, given)]
+        rows = [site_row(site, user_may_edit) for site, user_may_edit in list_sites(authenticate(request, given))]
     except ClickyError as refused:
         return answered(outputs.error(str(refused), output), output, given, None)
     except TooManyAttempts as refused:
@@ -39,8 +41,8 @@ def sites(request: HttpRequest) -> HttpResponse:
     return answered(written(rows, output), output, given, None)
 
 
-def opened(request: HttpRequest, given: Any) -> list[tuple[Site, bool]]:
-    """(site, may edit) for the user with the given name and password.
+def authenticate(request: HttpRequest, given: Mapping[str, str]) -> User:
+    """Return the user with the request's name and password.
 
     Raises ClickyError for a wrong one, TooManyAttempts or HashingBusy if the password was not checked.
     """
@@ -48,6 +50,11 @@ def opened(request: HttpRequest, given: Any) -> list[tuple[Site, bool]]:
     user = check_credentials(request, name, password) if "\x00" not in name else None
     if user is None:
         raise ClickyError("Invalid username or password.")
+    return user
+
+
+def list_sites(user: User) -> list[tuple[Site, bool]]:
+    """Return the sites that the user may see, each with whether the user may edit it."""
     editable = set(sites_of(user, "edit").values_list("pk", flat=True))
     return [(site, site.pk in editable) for site in sites_of(user)]
 
