@@ -19,6 +19,7 @@ from reports.clicky.popular import known
 from reports.clicky.words import one_place, traffic_of, whole
 from reports.engine.tags import tags
 from reports.pages.people import nickname
+from sites.amounts import round_amount
 
 MOST = 10_000
 Bound = tuple[str, int, int]  # title, from, to (inclusive; 0 = no end)
@@ -60,14 +61,14 @@ def goals(asked: Asked, dates: Dates) -> list[Found]:
     names = {goal.pk: goal for goal in goals_of([asked.facts.site_id])}
     if not names:
         return []
-    rows = asked.ask(dates, ("conversions", "revenue"), dimensions=("goal",), limit=1_000).rows
+    result = asked.ask(dates, ("conversions", "revenue"), dimensions=("goal",), limit=1_000)
     found = []
-    for row in rows:
+    for row in result.rows:
         goal = names.get(int(row["goal"]))
         if goal is None or not row["conversions"]:
             continue
         earned = goal.earned(int(row["conversions"]), row["revenue"])
-        more = {"goal_id": str(goal.pk), "revenue": f"{earned:.2f}"}
+        more = {"goal_id": str(goal.pk), "revenue": str(round_amount(earned, goal.earns_in(result.meta.currency)))}
         found.append(Found(goal.name, int(row["conversions"]), more, {"goal": str(goal.pk)}))
     return found
 

@@ -25,6 +25,7 @@ from reports.clicky.words import (
     whole,
 )
 from reports.engine import Period, lists
+from sites.amounts import round_amount
 
 Row = dict[str, Any]
 UNIQUE_FROM = 5_000  # of the newest visits, the distinct items are listed
@@ -163,11 +164,11 @@ def goals_reached(asked: Asked, dates: Dates, rows: list[Row]) -> dict[int, Item
     for row in found.rows:
         goal = goals.get(int(row["goal"]))
         if goal and row["conversions"]:
-            item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": "0.00"})
+            item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": str(round_amount(0, currency))})
             item["completed"].append(encoded(goal.name))
             if goal.earns_in(currency) in ("", currency):
                 earned = goal.earned(int(row["conversions"]), row["revenue"])
-                item["revenue"] = f"{Decimal(item['revenue']) + earned:.2f}"
+                item["revenue"] = str(round_amount(Decimal(item["revenue"]) + earned, currency))
     return reached
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from goals.models import Goal, PatternKind
+from sites.amounts import currency_decimals
 
 
 class GoalForm(forms.ModelForm):
@@ -40,6 +41,9 @@ class GoalForm(forms.ModelForm):
             self.fields[name].required = False
         if self.instance.pk is None:
             self.initial["pattern_kind"] = PatternKind.WILDCARD  # what the help beside it describes
+        if (revenue := self.instance.fixed_revenue) is not None:  # without the zeros that only fill the column
+            decimals = max(currency_decimals(self.instance.currency), -int(revenue.normalize().as_tuple().exponent))
+            self.initial["fixed_revenue"] = f"{revenue:.{decimals}f}"
 
     def clean_threshold(self) -> int:
         return self.cleaned_data.get("threshold") or 0
