@@ -20,7 +20,8 @@ from links.addresses import tracking_url
 from links.services import datapoint_create
 from reports.clicky.account import authenticate
 from reports.clicky.errors import ClickyError
-from reports.clicky.views import parameters
+from reports.clicky.stats_request import is_site_id
+from reports.clicky.views import read_parameters
 from sites.access import sites_of
 
 
@@ -29,7 +30,7 @@ from sites.access import sites_of
 @require_http_methods(["GET", "POST"])
 def shorten(request: HttpRequest) -> HttpResponse:
     """Create a link to `url` in the account of the site, or in the user's first account, and answer its address."""
-    params = parameters(request)
+    params = read_parameters(request)
     try:
         account = find_account(authenticate(request, params), params.get("site_id", ""))
         link = datapoint_create(account=account, url=params.get("url", ""), title=params.get("title", ""))
@@ -48,8 +49,7 @@ def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
     memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account").order_by("pk")
     if site_id:
-        is_number = site_id.isascii() and site_id.isdigit() and len(site_id) < 19
-        site = sites_of(user).filter(pk=int(site_id)).first() if is_number else None
+        site = sites_of(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
         memberships = memberships.filter(account_id=site.account_id)
