@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models import User
+from sites.amounts import currency_decimals, round_amount
 from sites.models import Site
 
 
@@ -48,7 +50,7 @@ class Goal(models.Model):
     text = models.CharField(max_length=200, blank=True, help_text="Clicks: only on what says this")
     threshold = models.PositiveIntegerField(default=0)
     conversion = models.BooleanField(default=True, help_text="Counts in the headline conversions")
-    fixed_revenue = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    fixed_revenue = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     active = models.BooleanField(default=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -58,6 +60,15 @@ class Goal(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a fixed revenue that its currency cannot express, such as half a yen."""
+        if not isinstance(self.fixed_revenue, Decimal) or not self.currency:
+            return
+        decimals = currency_decimals(self.currency)
+        if self.fixed_revenue != round_amount(self.fixed_revenue, self.currency):
+            allowed = f"at most {decimals} decimals" if decimals else "no decimals"
+            raise ValidationError({"fixed_revenue": f"An amount of {self.currency} has {allowed}."})
 
     def earns_in(self, currency: str) -> str:
         """The currency of what it earned, where its events carried amounts in `currency`."""

@@ -2,10 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from links import shortener
 from links.pages import belongings, csv_files, editor, guests, listing, live, report
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("clickmeter/", include("links.api.urls")),
+    path("app/api", shortener.shorten, name="clicky-shorten"),
     path("links", listing.listing, name="links"),
     path("links/bulk", listing.bulk, name="links-bulk"),
     path("links/export.csv", csv_files.export, name="links-export"),

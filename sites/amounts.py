@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from babel.numbers import get_currency_precision
 
 CURRENCY_SYMBOLS = {
     "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH",
@@ -67,3 +70,13 @@ def normalize_number(number: str) -> str:
         return number.replace(",", "" if separates_thousands else ".")
     thousands_mark, decimal_mark = (",", ".") if dot > comma else (".", ",")
     return number.replace(thousands_mark, "").replace(decimal_mark, ".")
+
+
+def currency_decimals(currency: str) -> int:
+    """Return how many decimals amounts of a currency have: JPY 0, EUR 2, KWD 3; 2 without a currency."""
+    return get_currency_precision(currency) if currency else 2
+
+
+def round_amount(value: Any, currency: str = "") -> Decimal:
+    """Round an amount to the decimals of its currency, half up; None is 0."""
+    return Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-currency_decimals(currency)), "ROUND_HALF_UP")

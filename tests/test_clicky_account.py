@@ -11,6 +11,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
+from links.addresses import tracking_url
+from links.models import Datapoint
 from reports.share.services import key_token
 from sites import known
 from sites.models import Site
@@ -189,3 +191,45 @@ def test_another_site_s_key_opens_no_frame(site: Site, charlies_site: Site, stor
 def test_an_old_link_to_the_frame_without_a_key_leads_to_the_overview(site: Site) -> None:
     answer = Client().get("/stats/wp-iframe", {"site_id": site.pk})
     assert answer.headers["Location"] == f"/sites/{site.pk}/"
+
+
+@pytest.mark.parametrize("country", ["de", "DE", "xx", "gb"])
+def test_flags_are_images_that_other_sites_may_embed(country: str) -> None:
+    response = Client().get(f"/media/flags/{country}.gif")
+    assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
+    assert response.content.startswith(b"GIF8") and response["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert not response.cookies
+
+
+def test_a_code_without_a_flag_is_not_found() -> None:
+    response = Client().get("/media/flags/zz.gif")
+    assert (response.status_code, response.content.decode()) == (404, "There is no such flag.")
+    assert not response.cookies
+
+
+def shorten(user: User, **params: str) -> Any:
+    return Client().post(
+        "/app/api", {"username": user.email, "password": PASSWORD, "url": "https://shop.example/spring", **params}
+    )
+
+
+def test_the_shortener_makes_a_link_and_answers_its_address_as_text(alice: User, site: Site, store: Any) -> None:
+    response = shorten(alice, title="Spring", site_id=str(site.pk))
+    link = Datapoint.objects.get(account=site.account)
+    assert (response.status_code, response.content.decode()) == (200, tracking_url(link))
+    assert (link.url, link.title) == ("https://shop.example/spring", "Spring")
+
+
+def test_the_shortener_refuses_with_a_sentence_and_a_status(
+    alice: User, bob: User, site: Site, charlies_site: Site, store: Any
+) -> None:
+    refusals = [
+        shorten(alice, password="wrong"),
+        shorten(alice, url="javascript:alert(1)"),
+        shorten(alice, site_id=str(charlies_site.pk)),
+        shorten(bob),
+        shorten(bob, site_id=str(site.pk)),
+    ]
+    assert [response.status_code for response in refusals] == [403, 400, 403, 403, 403]
+    assert all(response["Content-Type"].startswith("text/plain") for response in refusals)
+    assert not Datapoint.objects.exists()

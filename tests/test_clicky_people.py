@@ -80,7 +80,7 @@ def test_a_visitor_has_every_field_that_is_known_of_it(clicky: Clicky, site: Sit
 
 def test_empty_fields_are_shown_when_asked_for_and_only_those_wanted(clicky: Clicky, traffic: None) -> None:
     ben = clicky.items("visitors-list", date="yesterday", null_values=1)[0]
-    assert ben["campaign"] == "" and ben["goals"] == {}
+    assert ben["campaign"] == ben["hostname"] == "" and ben["goals"] == {}
     assert ben["latitude"] == ben["longitude"] == ""
     place = clicky.items("visitors-list", date="yesterday", visitor__details="latitude,longitude")
     assert place == [{}, {"latitude": "59.4370", "longitude": "24.7536"}]
@@ -155,6 +155,8 @@ def test_ids_are_quoted_digits_without_a_space(clicky: Clicky, site: Site, traff
         ({"goal": "Nothing"}, ""),
         ({"href": "/pricing", "goal": "Sign up", "title": "Home"}, "a"),
         ({"hostname": "x.example"}, ""),
+        ({"hostname": "*"}, ""),
+        ({"hostname": "Unknown"}, "ab"),
     ],
 )  # fmt: skip
 def test_visitors_are_filtered(clicky: Clicky, site: Site, traffic: None, given: dict[str, str], who: str) -> None:

@@ -167,6 +167,15 @@ def test_goals_show_completions_and_revenue(clicky: Clicky, site: Site, traffic:
     assert (item["title"], item["value"], item["revenue"]) == ("Saw &lt;prices&gt;", "1", "9.50")
 
 
+@pytest.mark.parametrize(("worth", "currency"), [("1.005", "KWD"), ("500", "JPY"), ("9.50", "EUR"), ("9.50", "")])
+def test_amounts_have_the_decimals_of_their_currency(clicky: Clicky, site: Site, worth: str, currency: str) -> None:
+    browse(site, "/pricing", at=NOON)
+    goal_create(site=site, name="Prices", pattern="/pricing", fixed_revenue=worth, currency=currency)
+    (goal,) = clicky.items("goals", date="yesterday")
+    (visitor,) = clicky.items("visitors-list", date="yesterday")
+    assert goal["revenue"] == visitor["goals"]["revenue"] == worth
+
+
 def test_item_asks_for_one_thing_and_filter_for_a_part_of_the_name(clicky: Clicky, traffic: None) -> None:
     one = clicky.items("pages", date="yesterday", item="http://example.com/pricing")
     assert [item["value"] for item in one] == ["1"]

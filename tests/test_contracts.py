@@ -20,7 +20,7 @@ from django.core.cache import cache
 
 from goals.services import goal_create
 from reports.clicky.outputs import WRITERS
-from reports.clicky.types import answerer
+from reports.clicky.types import find_builder
 from sites import known
 from sites.models import Site
 from sites.services import site_update
@@ -166,7 +166,7 @@ def test_every_type_has_a_golden_answer_and_a_source() -> None:
 
     wanted = {*ALIASES, *COMPUTED, *LISTS, *POPULAR, *TALLIES, "summary"} - {"search"}
     assert wanted - set(SOURCES["types"]) == set()
-    assert all(answerer(ALIASES.get(name, name)) for name in SOURCES["types"])
+    assert all(find_builder(ALIASES.get(name, name)) for name in SOURCES["types"])
 
 
 @pytest.mark.parametrize("output", sorted(WRITERS))

@@ -51,6 +51,11 @@ def test_amounts_without_a_breakdown_are_of_one_named_currency(api: Api, sales: 
     assert (body["results"], body["meta"]["currency"]) == ({"revenue": 1.005}, "KWD")
 
 
+def test_totals_in_other_currencies_have_their_own_decimals(api: Api, sales: None) -> None:
+    meta = api.post({"period": "yesterday", "metrics": ["revenue"]})["meta"]
+    assert meta["other_currencies"]["KWD"] == 1.005
+
+
 def test_the_page_of_currencies_shows_each_in_its_own_decimals_and_no_total(
     client: Client, alice: Any, site: Site, sales: None
 ) -> None:

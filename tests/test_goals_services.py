@@ -1,9 +1,11 @@
 """Goals and segments as things one makes, changes and forgets."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
 
 from accounts.models import Account, User
 from config.periods import PERIODIC_TASKS
@@ -148,3 +150,31 @@ def test_a_segment_needs_a_filter_of_bearable_size(alices: Site, filter: object)
 def test_a_segment_nobody_could_answer_is_refused_with_the_engine_s_sentence(alices: Site) -> None:
     with pytest.raises(ValidationError, match="no dimension"):
         segment_create(site=alices, name="Odd", filter={"dimension": "planet", "operator": "is", "value": ["Mars"]})
+
+
+@pytest.mark.parametrize(
+    ("worth", "currency", "stored", "refusal"),
+    [
+        ("1.005", "KWD", "1.005", ""),
+        ("500", "JPY", "500", ""),
+        ("9.50", "EUR", "9.50", ""),
+        ("1.005", "", "1.005", ""),
+        ("9.5", "JPY", "", "An amount of JPY has no decimals."),
+        ("1.005", "eur", "", "An amount of EUR has at most 2 decimals."),
+        ("1.0005", "KWD", "", "An amount of KWD has at most 3 decimals."),
+    ],
+)
+def test_a_goal_is_worth_amounts_with_the_decimals_of_their_currency(
+    site: Site, alice: User, worth: str, currency: str, stored: str, refusal: str
+) -> None:
+    client = Client()
+    client.force_login(alice)
+    fields = {"name": "Buy", "kind": "event", "active": "on", "fixed_revenue": worth, "currency": currency}
+    page = client.post(f"/sites/{site.pk}/goals/new", {**fields, "save": "1"})
+    goal = Goal.objects.first()
+    if refusal:
+        assert goal is None and refusal in page.content.decode()
+        return
+    assert goal is not None and goal.fixed_revenue == Decimal(worth)
+    form = client.get(f"/sites/{site.pk}/goals/{goal.pk}").content.decode()
+    assert f'name="fixed_revenue" value="{stored}"' in form

@@ -229,7 +229,7 @@ def test_an_operator_learns_everything_and_other_people_do_not(store: Any, alice
 
 
 def test_a_page_that_is_not_there_sets_no_cookie_for_a_stranger(alice: User) -> None:
-    for path in ("/media/flags/de.gif", "/nothing"):
+    for path in ("/media/flags/de.png", "/nothing"):
         answer = Client().get(path)
         assert answer.status_code == 404 and answer.cookies.output() == ""
     page = logged_in(alice).get("/nothing").content.decode()

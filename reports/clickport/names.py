@@ -11,10 +11,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from babel.numbers import get_currency_precision
-
 from reports.engine.refusal import QueryRefused, one_of, shown
 from reports.engine.registry import DIMENSIONS, METRICS
+from sites.amounts import round_amount
 
 Written = int | float | str | None
 
@@ -30,8 +29,7 @@ def two_places(value: Any) -> float:
 
 def amount(value: Any, currency: str = "") -> float:
     """An amount with the decimals of its currency (JPY 0, EUR 2, KWD 3), two without one."""
-    digits = get_currency_precision(currency) if currency else 2
-    return float(Decimal(str(value or 0)).quantize(Decimal(1).scaleb(-digits), "ROUND_HALF_UP"))
+    return float(round_amount(value, currency))
 
 
 OUR_METRIC = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reports.clickport.names import is_money, our_dimension, our_metric, two_places, writer, written_row
+from reports.clickport.names import amount, is_money, our_dimension, our_metric, two_places, writer, written_row
 from reports.engine import Period, Query
 from reports.engine.period import date_of
 from reports.engine.query import Meta, Result
@@ -241,7 +241,7 @@ def meta_of(meta: Meta, asked: Question | None = None) -> dict[str, Any]:
     if meta.currency:
         found["currency"] = meta.currency
     if meta.other_currencies:
-        found["other_currencies"] = {name: two_places(total) for name, total in meta.other_currencies.items()}
+        found["other_currencies"] = {name: amount(total, name) for name, total in meta.other_currencies.items()}
     if asked and asked.ignored:
         found["ignored"] = list(asked.ignored)
     return found

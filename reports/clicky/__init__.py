@@ -1,1 +1,1 @@
-"""The Clicky dialect: its Stats API, account and white-label calls, and the links people kept."""
+"""The Clicky dialect: its Stats API, account and white-label APIs, and redirects of its old links."""

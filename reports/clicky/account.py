@@ -1,7 +1,8 @@
-"""`/api/account/sites`: a person's sites with their keys, for clients that ask for a name and a password."""
+"""`/api/account/sites`: a user's sites with their keys, for clients that ask for a name and a password."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +11,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import User
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts, check_credentials
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError
-from reports.clicky.views import answered, output_of, parameters
+from reports.clicky.views import build_response, choose_output, read_parameters
 from reports.engine import Period, Query, QueryRefused, ask
 from reports.engine.period import zone_names
 from sites.access import sites_of
@@ -24,72 +26,81 @@ from sites.models import Site
 @csrf_exempt
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-def sites(request: HttpRequest) -> HttpResponse:
-    """The sites that this person may see: xml (default), json or php. Guessing is made slow, as at the log-in."""
-    given = parameters(request)
-    output = output_of(given)
+def account_sites(request: HttpRequest) -> HttpResponse:
+    """Answer the sites that the user may see, as xml (default), json, php or csv.
+
+    Wrong passwords count for the same limits as on the log-in page.
+    """
+    params = read_parameters(request)
+    output = choose_output(params)
     try:
-        rows = [site_row(site, user_may_edit) for site, user_may_edit in opened(request, given)]
-    except ClickyError as refused:
-        return answered(outputs.error(str(refused), output), output, given, None)
-    except TooManyAttempts as refused:
-        return retry_later(outputs.error(str(refused), output), output, given, 429, refused.seconds)
-    except HashingBusy as refused:
-        return retry_later(outputs.error(str(refused), output), output, given, 503, RETRY_SECONDS)
-    return answered(written(rows, output), output, given, None)
+        sites = list_sites(authenticate(request, params))
+        rows = [build_site_row(site, may_edit) for site, may_edit in sites]
+    except ClickyError as error:
+        return build_response(outputs.error(str(error), output), output, params, None)
+    except TooManyAttempts as error:
+        return build_retry_response(outputs.error(str(error), output), output, params, 429, error.seconds)
+    except HashingBusy as error:
+        return build_retry_response(outputs.error(str(error), output), output, params, 503, RETRY_SECONDS)
+    return build_response(render_sites(rows, output), output, params, None)
 
 
-def opened(request: HttpRequest, given: Any) -> list[tuple[Site, bool]]:
-    """(site, may edit) for the user with the given name and password.
+def authenticate(request: HttpRequest, params: Mapping[str, str]) -> User:
+    """Return the user with the request's name and password.
 
     Raises ClickyError for a wrong one, TooManyAttempts or HashingBusy if the password was not checked.
     """
-    name, password = given.get("username", "").strip().lower(), given.get("password", "")
+    name, password = params.get("username", "").strip().lower(), params.get("password", "")
     user = check_credentials(request, name, password) if "\x00" not in name else None
     if user is None:
         raise ClickyError("Invalid username or password.")
+    return user
+
+
+def list_sites(user: User) -> list[tuple[Site, bool]]:
+    """Return the sites that the user may see, each with whether the user may edit it."""
     editable = set(sites_of(user, "edit").values_list("pk", flat=True))
     return [(site, site.pk in editable) for site in sites_of(user)]
 
 
-def retry_later(body: bytes, output: str, given: Any, status: int, seconds: int) -> HttpResponse:
-    """An error with Retry-After; unlike other errors of this API it has an HTTP status of its own (429, 503)."""
-    response = answered(body, output, given, None, status)
+def build_retry_response(body: bytes, output: str, params: Any, status: int, seconds: int) -> HttpResponse:
+    """Build an error with Retry-After; unlike other errors of this API it has a status of its own (429, 503)."""
+    response = build_response(body, output, params, None, status)
     response["Retry-After"] = str(seconds)
     return response
 
 
-def site_row(site: Site, may_edit: bool) -> dict[str, str]:
-    """One site in Clicky's words; the admin key only for those who may edit."""
+def build_site_row(site: Site, may_edit: bool) -> dict[str, str]:
+    """Build one site with Clicky's names of fields; the admin key only for those who may edit the site."""
     row = {
         "site_id": str(site.pk),
         "sitekey": site.sitekey,
         "hostname": site.domain,
         "nickname": str(site),
         "timezone": site.timezone,
-        **numbers(site),
+        **load_visit_numbers(site),
     }
     return {**row, "sitekey_admin": site.sitekey_admin} if may_edit else row
 
 
-def numbers(site: Site) -> dict[str, str]:
-    """Visitors now and today (visits, as Clicky counts)."""
+def load_visit_numbers(site: Site) -> dict[str, str]:
+    """Return the visitors online and the visits of today, which Clicky calls visitors; {} if they cannot be read."""
     now, zone = clock.now(), site.timezone if site.timezone in zone_names() else "UTC"
     today = Period.parse("today", zone, now)
     try:
-        found = ask(Query(sites=(site.pk,), period=today, metrics=("visits", "online")), now=now).rows[0]
+        row = ask(Query(sites=(site.pk,), period=today, metrics=("visits", "online")), now=now).rows[0]
     except QueryRefused:
         return {}
-    return {"visitors_online": str(found["online"]), "visitors_today": str(found["visits"])}
+    return {"visitors_online": str(row["online"]), "visitors_today": str(row["visits"])}
 
 
-def written(rows: list[dict[str, str]], output: str) -> bytes:
-    """xml: response/site; json and php: a list; csv: a table."""
+def render_sites(rows: list[dict[str, str]], output: str) -> bytes:
+    """Write the sites: `<response><site>` in XML, a list in JSON and PHP, a table in CSV."""
     if output == "json":
         return outputs.orjson.dumps(rows)
     if output == "php":
-        return outputs.php(rows)
+        return outputs.serialize_php(rows)
     if output == "csv":
-        return outputs.as_csv([outputs.Block("sites", [outputs.Day("", list(rows))])])
-    inside = "".join(outputs.element("site", row) for row in rows)
-    return f'{outputs.XML}<response status="ok">{inside}</response>\n'.encode()
+        return outputs.render_csv([outputs.TypeBlock("sites", [outputs.DateEntry("", list(rows))])])
+    elements = "".join(outputs.render_element("site", row) for row in rows)
+    return f'{outputs.XML_DECLARATION}<response status="ok">{elements}</response>\n'.encode()

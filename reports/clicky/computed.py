@@ -1,6 +1,6 @@
-"""Types whose items are put together here from several answers: goals, kinds of traffic, keywords, engagement …
+"""Types whose items are computed here from several results of the engine: goals, kinds of traffic, keywords …
 
-Each is a function (asked, dates) -> all items as (title, value, further fields), most first; paging comes after.
+Each is a function (request, dates) -> all items, highest first; paging and the parameter `item` come after it.
 """
 
 from __future__ import annotations
@@ -11,162 +11,173 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from goals.querysets import goals_of
-from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
-from reports.clicky.filters import is_any
-from reports.clicky.outputs import Block, Day, Item, encoded
-from reports.clicky.popular import known
-from reports.clicky.words import one_place, traffic_of, whole
+from reports.clicky.filters import Filter, build_is
+from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
+from reports.clicky.popular import has_value
+from reports.clicky.stats_request import StatsRequest
+from reports.clicky.terms import format_integer, format_tenth, map_channel
 from reports.engine.tags import tags
 from reports.pages.people import nickname
+from sites.amounts import round_amount
 
-MOST = 10_000
-Bound = tuple[str, int, int]  # title, from, to (inclusive; 0 = no end)
+MAX_ROWS = 10_000
+MAX_GOALS = 1_000
+StepRange = tuple[str, int, int]  # title, minimum, maximum (inclusive; 0 = none)
 
 
 @dataclass(frozen=True)
-class Found:
-    """One item before it is written. `filters`: of the dashboard's page it links to."""
+class ComputedItem:
+    """One item before it is written. `filters`: of the dashboard's page that it links to."""
 
     title: str
     value: float
-    more: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     filters: dict[str, str] = field(default_factory=dict)
 
 
-Computed = Callable[[Asked, Dates], list[Found]]
+ComputeItems = Callable[[StatsRequest, Dates], list[ComputedItem]]
 
 
-def traffic_sources(asked: Asked, dates: Dates) -> list[Found]:
-    """Visits by Clicky's kinds of traffic."""
+def compute_traffic_sources(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
+    """Return visits by Clicky's kinds of traffic."""
     counts: Counter[str] = Counter()
-    for row in asked.ask(dates, ("visits",), dimensions=("channel",), limit=MOST).rows:
-        counts[traffic_of(row["channel"])] += int(row["visits"])
-    return [Found(title, count) for title, count in counts.most_common()]
+    for row in request.ask(dates, ("visits",), dimensions=("channel",), limit=MAX_ROWS).rows:
+        counts[map_channel(row["channel"])] += int(row["visits"])
+    return [ComputedItem(title, count) for title, count in counts.most_common()]
 
 
-def keywords(asked: Asked, dates: Dates) -> list[Found]:
-    """The single words of what was searched for, by visits."""
+def compute_keywords(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
+    """Return visits by the single words of their search terms."""
     counts: Counter[str] = Counter()
-    rows = asked.ask(dates, ("visits",), known("search_term"), dimensions=("search_term",), limit=MOST).rows
-    for row in rows:
+    result = request.ask(
+        dates, ("visits",), has_value("search_term"), dimensions=("search_term",), limit=MAX_ROWS
+    )  # fmt: skip
+    for row in result.rows:
         for word in dict.fromkeys(str(row["search_term"]).lower().split()):
             counts[word] += int(row["visits"])
-    return [Found(word, count) for word, count in counts.most_common()]
+    return [ComputedItem(word, count) for word, count in counts.most_common()]
 
 
-def goals(asked: Asked, dates: Dates) -> list[Found]:
-    """Completions of each goal that was reached, with its revenue."""
-    names = {goal.pk: goal for goal in goals_of([asked.facts.site_id])}
-    if not names:
+def compute_goals(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
+    """Return the conversions and revenue of each goal that was reached."""
+    goals = {goal.pk: goal for goal in goals_of([request.site.site_id])}
+    if not goals:
         return []
-    rows = asked.ask(dates, ("conversions", "revenue"), dimensions=("goal",), limit=1_000).rows
-    found = []
-    for row in rows:
-        goal = names.get(int(row["goal"]))
+    result = request.ask(dates, ("conversions", "revenue"), dimensions=("goal",), limit=MAX_GOALS)
+    items = []
+    for row in result.rows:
+        goal = goals.get(int(row["goal"]))
         if goal is None or not row["conversions"]:
             continue
-        earned = goal.earned(int(row["conversions"]), row["revenue"])
-        more = {"goal_id": str(goal.pk), "revenue": f"{earned:.2f}"}
-        found.append(Found(goal.name, int(row["conversions"]), more, {"goal": str(goal.pk)}))
-    return found
+        revenue = goal.earned(int(row["conversions"]), row["revenue"])
+        amount = str(round_amount(revenue, goal.earns_in(result.meta.currency)))
+        fields = {"goal_id": str(goal.pk), "revenue": amount}
+        items.append(ComputedItem(goal.name, int(row["conversions"]), fields, {"goal": str(goal.pk)}))
+    return items
 
 
-ACTION_STEPS: tuple[Bound, ...] = (
+ACTION_STEPS: tuple[StepRange, ...] = (
     ("1 action", 1, 1), ("2 actions", 2, 2), ("3 actions", 3, 3), ("4 actions", 4, 4), ("5 actions", 5, 5),
     ("6-10 actions", 6, 10), ("11-20 actions", 11, 20), ("21+ actions", 21, 0),
 )  # fmt: skip
-TIME_STEPS: tuple[Bound, ...] = (
+SECOND_STEPS: tuple[StepRange, ...] = (
     ("0-1m", 0, 59), ("1-2m", 60, 119), ("2-5m", 120, 299), ("5-10m", 300, 599), ("10-20m", 600, 1_199),
     ("20-30m", 1_200, 1_799), ("30-60m", 1_800, 3_599), ("1h+", 3_600, 0),
 )  # fmt: skip
+SMALLEST_FRACTION = 0.001  # durations are stored in milliseconds
 
 
-def steps(dimension: str, bounds: tuple[Bound, ...], unit: float = 1) -> Computed:
-    """Visits by how much they did or how long they took, in steps."""
+def group_visits(dimension: str, steps: tuple[StepRange, ...], last_fraction: float = 0) -> ComputeItems:
+    """Return the function that counts visits by steps of a number. `last_fraction` is added to each maximum."""
 
-    def ranked(asked: Asked, dates: Dates) -> list[Found]:
-        found = [
-            Found(title, asked.ask(dates, ("visits",), within(dimension, least, most, unit)).rows[0]["visits"])
-            for title, least, most in bounds
-        ]
-        return sorted((one for one in found if one.value), key=lambda one: -one.value)
+    def compute_steps(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
+        items = []
+        for title, minimum, maximum in steps:
+            where = build_range(dimension, minimum, maximum + last_fraction if maximum else None)
+            items.append(ComputedItem(title, request.ask(dates, ("visits",), where).rows[0]["visits"]))
+        return sort_items(items)
 
-    return ranked
-
-
-def within(dimension: str, least: int, most: int, unit: float) -> list[dict[str, Any]]:
-    found = [{"dimension": dimension, "operator": "at_least", "value": [least]}]
-    if most:
-        top = most + 0.999 if unit < 1 else most
-        found.append({"dimension": dimension, "operator": "at_most", "value": [top]})
-    return found
+    return compute_steps
 
 
-def most_active(asked: Asked, dates: Dates) -> list[Found]:
-    """Visitors by their actions: known people by name, each of the others by address, else by nickname."""
-    found = [
-        Found(str(row["person"]), int(row["actions"]), filters={"person": str(row["person"])})
-        for row in asked.ask(dates, ("actions",), known("person"), dimensions=("person",), limit=MOST).rows
+def build_range(dimension: str, minimum: float, maximum: float | None) -> list[Filter]:
+    conditions = [{"dimension": dimension, "operator": "at_least", "value": [minimum]}]
+    if maximum is not None:
+        conditions.append({"dimension": dimension, "operator": "at_most", "value": [maximum]})
+    return conditions
+
+
+def sort_items(items: list[ComputedItem]) -> list[ComputedItem]:
+    """Return the items that have a value, highest first."""
+    return sorted((item for item in items if item.value), key=lambda item: -item.value)
+
+
+def compute_most_active(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
+    """Return visitors by their actions: persons by username, other devices by address, else by nickname."""
+    by_person = request.ask(dates, ("actions",), has_value("person"), dimensions=("person",), limit=MAX_ROWS)
+    items = [
+        ComputedItem(str(row["person"]), int(row["actions"]), filters={"person": str(row["person"])})
+        for row in by_person.rows
     ]
-    nameless = [is_any("person", "")]
-    by_device = asked.ask(dates, ("actions",), nameless, dimensions=("visitor_id",), limit=MOST).rows
-    by_address = asked.ask(dates, ("actions",), nameless, dimensions=("visitor_id", "ip"), limit=MOST).rows
-    addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address}
-    for row in by_device:
+    anonymous = [build_is("person", "")]
+    by_device = request.ask(dates, ("actions",), anonymous, dimensions=("visitor_id",), limit=MAX_ROWS)
+    by_address = request.ask(dates, ("actions",), anonymous, dimensions=("visitor_id", "ip"), limit=MAX_ROWS)
+    addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address.rows}
+    for row in by_device.rows:
         device = str(row["visitor_id"])
         title = addresses.get(device) or nickname(int(device))
-        found.append(Found(title, int(row["actions"]), filters={"visitor_id": device}))
-    return sorted((one for one in found if one.value), key=lambda one: -one.value)
+        items.append(ComputedItem(title, int(row["actions"]), filters={"visitor_id": device}))
+    return sort_items(items)
 
 
-def custom(asked: Asked, dates: Dates) -> list[Found]:
-    """Visits by what was told of them: `plan: pro`."""
-    where = list(asked.where) if asked.segmented else None
-    rows = tags(asked.facts.site_id, dates.period(), where, MOST)
-    found = []
-    for row in rows:
-        name = "person" if row["key"] == "username" else f"tag:{row['key']}"
+def compute_custom(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
+    """Return visits by their tags: `plan: pro`."""
+    where = list(request.visitor_filters) if request.is_segmentation else None
+    items = []
+    for row in tags(request.site.site_id, dates.period(), where, MAX_ROWS):
+        dimension = "person" if row["key"] == "username" else f"tag:{row['key']}"
         title = f"{row['key']}: {row['value']}"
-        found.append(Found(title, int(row["visits"]), filters={name: str(row["value"])}))
-    return found
+        items.append(ComputedItem(title, int(row["visits"]), filters={dimension: str(row["value"])}))
+    return items
 
 
-COMPUTED: dict[str, Computed] = {
-    "custom": custom,
-    "traffic-sources": traffic_sources,
-    "searches-keywords": keywords,
-    "goals": goals,
-    "engagement-actions": steps("visit_actions", ACTION_STEPS),
-    "engagement-times": steps("duration", TIME_STEPS, 0.001),
-    "visitors-most-active": most_active,
+COMPUTED: dict[str, ComputeItems] = {
+    "custom": compute_custom,
+    "traffic-sources": compute_traffic_sources,
+    "searches-keywords": compute_keywords,
+    "goals": compute_goals,
+    "engagement-actions": group_visits("visit_actions", ACTION_STEPS),
+    "engagement-times": group_visits("duration", SECOND_STEPS, 1 - SMALLEST_FRACTION),
+    "visitors-most-active": compute_most_active,
 }
 
 
-def computed(name: str, asked: Asked) -> Block:
-    """The block of one of these types."""
-    return Block(name, [Day(day.label, items(name, asked, day)) for day in asked.days])
+def build_computed(name: str, request: StatsRequest) -> TypeBlock:
+    """Build the block of one of these types."""
+    return TypeBlock(name, [DateEntry(day.label, build_items(name, request, day)) for day in request.days])
 
 
-def items(name: str, asked: Asked, dates: Dates) -> list[Item]:
-    """One page of items; `item` and `filter` look at the titles."""
-    every = COMPUTED[name](asked, dates)
-    total = sum(one.value for one in every)
-    shown = [one for one in every if wanted(one.title, asked)]
-    return [written(one, total, asked, dates) for one in shown[asked.offset : asked.offset + asked.limit]]
+def build_items(name: str, request: StatsRequest, dates: Dates) -> list[Item]:
+    """Build one page of items; percentages are shares of all items, whatever `item` or `filter` choose."""
+    all_items = COMPUTED[name](request, dates)
+    total = sum(item.value for item in all_items)
+    matches = [item for item in all_items if matches_title(item.title, request)]
+    page = matches[request.offset : request.offset + request.limit]
+    return [build_item(item, total, request, dates) for item in page]
 
 
-def wanted(title: str, asked: Asked) -> bool:
-    if asked.item and title.lower() != asked.item.lower():
+def matches_title(title: str, request: StatsRequest) -> bool:
+    if request.item and title.lower() != request.item.lower():
         return False
-    return asked.filter.lower() in title.lower()
+    return request.filter.lower() in title.lower()
 
 
-def written(one: Found, total: float, asked: Asked, dates: Dates) -> Item:
+def build_item(item: ComputedItem, total: float, request: StatsRequest, dates: Dates) -> Item:
     return {
-        "value": whole(one.value),
-        "value_percent": one_place(100 * one.value / total if total else 0),
-        "title": encoded(one.title),
-        **one.more,
-        "stats_url": asked.links.stats(dates, **one.filters),
+        "value": format_integer(item.value),
+        "value_percent": format_tenth(100 * item.value / total if total else 0),
+        "title": encode_html(item.title),
+        **item.fields,
+        "stats_url": request.links.build_stats_url(dates, **item.filters),
     }

@@ -12,7 +12,7 @@ from reports.engine import Period, QueryRefused
 from reports.engine.period import FIRST, LAST, monday, months_ago, zone_of
 
 DAY = timedelta(days=1)
-MOST_NUMBER = 4  # digits of N in last-N-days
+MAX_DIGITS = 4  # of N in last-N-days
 
 
 @dataclass(frozen=True)
@@ -29,78 +29,79 @@ class Dates:
         return str(self.first) if self.first == self.last else f"{self.first},{self.last}"
 
     @property
-    def count(self) -> int:
+    def day_count(self) -> int:
         return (self.last - self.first).days + 1
 
     def period(self) -> Period:
-        """The instants."""
+        """Return the days as a period of instants."""
         return Period.days(self.first, self.last + DAY, self.zone)
 
-    def each(self) -> list[Dates]:
-        """One for each day, newest first."""
-        return [Dates(self.last - n * DAY, self.last - n * DAY, self.zone) for n in range(self.count)]
+    def split_days(self) -> list[Dates]:
+        """Return each day on its own, newest first."""
+        return [Dates(self.last - n * DAY, self.last - n * DAY, self.zone) for n in range(self.day_count)]
 
 
-Span = tuple[date, date]
-NAMED: dict[str, Callable[[date], Span]] = {
-    "today": lambda day: (day, day),
-    "yesterday": lambda day: (day - DAY, day - DAY),
-    "this-week": lambda day: (monday(day), day),
-    "last-week": lambda day: (monday(day) - 7 * DAY, monday(day) - DAY),
-    "this-month": lambda day: (months_ago(day, 0), day),
-    "last-month": lambda day: (months_ago(day, 1), months_ago(day, 0) - DAY),
-    "this-year": lambda day: (date(day.year, 1, 1), day),
-    "last-year": lambda day: (date(day.year - 1, 1, 1), date(day.year - 1, 12, 31)),
+FirstAndLast = tuple[date, date]
+NAMED_DATES: dict[str, Callable[[date], FirstAndLast]] = {
+    "today": lambda today: (today, today),
+    "yesterday": lambda today: (today - DAY, today - DAY),
+    "this-week": lambda today: (monday(today), today),
+    "last-week": lambda today: (monday(today) - 7 * DAY, monday(today) - DAY),
+    "this-month": lambda today: (months_ago(today, 0), today),
+    "last-month": lambda today: (months_ago(today, 1), months_ago(today, 0) - DAY),
+    "this-year": lambda today: (date(today.year, 1, 1), today),
+    "last-year": lambda today: (date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
 }
-NUMBERED: dict[str, Callable[[date, int], Span]] = {
-    r"(\d+)-days?-ago": lambda day, n: (day - n * DAY, day - n * DAY),
-    r"last-(\d+)-days?": lambda day, n: (day - (max(n, 1) - 1) * DAY, day),
-    r"previous-(\d+)-days?": lambda day, n: (day - max(n, 1) * DAY, day - DAY),
+NUMBERED_DATES: dict[str, Callable[[date, int], FirstAndLast]] = {
+    r"(\d+)-days?-ago": lambda today, n: (today - n * DAY, today - n * DAY),
+    r"last-(\d+)-days?": lambda today, n: (today - (max(n, 1) - 1) * DAY, today),
+    r"previous-(\d+)-days?": lambda today, n: (today - max(n, 1) * DAY, today - DAY),
 }
 EXAMPLES = "today, yesterday, 3-days-ago, last-7-days, this-month, 2026-03-01 or 2026-03-01,2026-03-31"
-WRITTEN = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+CALENDAR_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 
 
-def parse(text: str, zone: str, now: datetime) -> Dates:
-    """The days called `text`. Raises ClickyError for a word or day that is none, or outside the years 1970 to 2099.
+def parse_dates(text: str, zone: str, now: datetime) -> Dates:
+    """Parse the parameter `date`. Raises ClickyError for unknown words, impossible days and years before 1970 or
+    after 2099.
 
-    Keywords are also known in the plural (`this-months`), as a client sends them.
+    Keywords are also accepted in the plural (`this-months`), as a client sends them.
     """
     today = now.astimezone(zone_of(zone)).date()
     try:
-        first, last = span(text.strip().lower(), today)
+        first, last = find_first_and_last(text.strip().lower(), today)
     except (ValueError, OverflowError, QueryRefused):
-        raise invalid(text) from None
+        raise build_date_error(text) from None
     if last < first:
         first, last = last, first
     if first < FIRST.date() or last >= LAST.date():
-        raise invalid(text)
+        raise build_date_error(text)
     return Dates(first, last, zone)
 
 
-def invalid(text: str) -> ClickyError:
+def build_date_error(text: str) -> ClickyError:
     return ClickyError(f"Invalid date: {text[:40]}. Use one such as {EXAMPLES}.")
 
 
-def span(text: str, today: date) -> Span:
-    """First and last day. Raises ValueError, OverflowError or QueryRefused."""
-    if named := NAMED.get(text) or NAMED.get(text.removesuffix("s")):
-        return named(today)
-    for pattern, days in NUMBERED.items():
-        if (found := re.fullmatch(pattern, text, re.ASCII)) and len(found[1]) <= MOST_NUMBER:
-            return days(today, int(found[1]))
+def find_first_and_last(text: str, today: date) -> FirstAndLast:
+    """Return the first and last day. Raises ValueError, OverflowError or QueryRefused."""
+    if find_days := NAMED_DATES.get(text) or NAMED_DATES.get(text.removesuffix("s")):
+        return find_days(today)
+    for pattern, find_numbered_days in NUMBERED_DATES.items():
+        if (match := re.fullmatch(pattern, text, re.ASCII)) and len(match[1]) <= MAX_DIGITS:
+            return find_numbered_days(today, int(match[1]))
     first, _, last = text.partition(",")
-    if WRITTEN.fullmatch(first.strip()):
-        return written(first.strip())[0], written((last or first).strip())[1]
+    if CALENDAR_DATE.fullmatch(first.strip()):
+        return parse_calendar_date(first.strip())[0], parse_calendar_date((last or first).strip())[1]
     raise ValueError(text)
 
 
-def written(text: str) -> Span:
-    """`2026`, `2026-03` and `2026-03-01`. Raises ValueError."""
-    found = WRITTEN.fullmatch(text)
-    if not found:
+def parse_calendar_date(text: str) -> FirstAndLast:
+    """Parse `2026`, `2026-03` or `2026-03-01`. Raises ValueError."""
+    match = CALENDAR_DATE.fullmatch(text)
+    if not match:
         raise ValueError(text)
-    year, month, day = (int(part) if part else 0 for part in found.groups())
+    year, month, day = (int(part) if part else 0 for part in match.groups())
     if day:
         return date(year, month, day), date(year, month, day)
     if month:

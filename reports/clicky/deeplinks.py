@@ -1,7 +1,7 @@
-"""Links that people and programs kept: `/stats/visitors?site_id=…&ip_address=…` leads to our page of the same.
+"""Old links into Clicky: `/stats/visitors?site_id=…&ip_address=…` redirects to our page of the same content.
 
-People who are not logged in are asked to by the page that the link leads to. Only a link with a date reads the site
-here, for its time zone, and only for people who may see the site.
+The page that the link leads to asks for a log-in. Only a link with a date loads the site here, for its time zone, and
+only for users who may see the site.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
-from reports.clicky import dates
-from reports.clicky.asked import site_of
+from reports.clicky.dates import parse_dates
 from reports.clicky.errors import ClickyError
-from reports.clicky.filters import path_of
-from reports.clicky.words import browser_parts, country_code, is_unknown, place_parts
+from reports.clicky.filters import extract_path
+from reports.clicky.stats_request import find_site, is_site_id
+from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
 from reports.engine.period import zone_names
 from reports.share import views as share_views
 from reports.share.services import key_token
 from sites.access import site_for
 from sites.models import Site
 
-# Their page -> our section. What is not here leads to the overview, where everything starts.
+# Clicky's page -> our section; all other pages lead to the overview
 SECTIONS = {
     "": "", "home": "", "visitors": "visitors", "visitors-actions": "visitors", "actions": "visitors",
     "visitors-online": "spy", "spy": "spy", "bigscreen": "", "goals": "goals", "goals-setup": "goals",
@@ -35,115 +36,129 @@ SECTIONS = {
     "traffic-sources": "sources", "campaigns": "sources", "links-outbound": "content", "events": "content",
     "clicks": "content", "heatmaps": "heatmaps", "uptime": "uptime", "links-recent": "sources",
 }  # fmt: skip
-Filters = list[tuple[str, str]]
+MAX_VALUE_LENGTH = 500
+FilterParameters = list[tuple[str, str]]
 
 
-def page(dimension: str) -> Callable[[str], Filters]:
-    return lambda value: [(dimension, path_of(value))]
+def map_page(dimension: str) -> Callable[[str], FilterParameters]:
+    return lambda value: [(dimension, extract_path(value))]
 
 
-def plain(dimension: str) -> Callable[[str], Filters]:
+def map_text(dimension: str) -> Callable[[str], FilterParameters]:
     return lambda value: [(dimension, "" if is_unknown(value) else value)]
 
 
-def browser(value: str) -> Filters:
-    """`Google Chrome 120`: its name and its version."""
-    name, version = browser_parts(value)
-    return [*plain("browser")(name), *([("browser_version", version)] if version else [])]
+def map_browser(value: str) -> FilterParameters:
+    """Split `Google Chrome 120` into name and version."""
+    name, version = parse_browser(value)
+    return [*map_text("browser")(name), *([("browser_version", version)] if version else [])]
 
 
-def system(value: str) -> Filters:
-    """`Windows 10`: likewise."""
+def map_os(value: str) -> FilterParameters:
+    """Split `Windows 10` into name and version."""
     name, _, version = value.rpartition(" ")
-    return [("os", name), ("os_version", version)] if name and version[:1].isdigit() else plain("os")(value)
+    return [("os", name), ("os_version", version)] if name and version[:1].isdigit() else map_text("os")(value)
 
 
-def city(value: str) -> Filters:
-    """`Austin, Texas, USA`: city, region and country."""
+def map_city(value: str) -> FilterParameters:
+    """Split `Austin, Texas, USA` into city, region and country."""
     if is_unknown(value):
         return [("city", "")]
-    parts = zip(("city", "region", "country"), place_parts(value), strict=True)
+    parts = zip(("city", "region", "country"), parse_place(value), strict=True)
     return [(name, part) for name, part in parts if part]
 
 
-# Their filter -> ours, as dimension and value
-FILTERS: dict[str, Callable[[str], Filters]] = {
-    "ip_address": plain("ip"), "uid": plain("visitor_id"), "session_id": plain("visit"), "href": page("page"),
-    "country": lambda value: [("country", country_code(value))], "city": city, "browser": browser, "os": system,
-    "campaign": plain("utm_campaign"), "domain": plain("referrer_domain"), "search": plain("search_term"),
-    "landing": page("entry_page"), "exit": page("exit_page"),
+# Clicky's filter -> the dashboard's parameters (dimension, value)
+FILTER_MAPPINGS: dict[str, Callable[[str], FilterParameters]] = {
+    "ip_address": map_text("ip"), "uid": map_text("visitor_id"), "session_id": map_text("visit"),
+    "href": map_page("page"), "landing": map_page("entry_page"), "exit": map_page("exit_page"),
+    "country": lambda value: [("country", parse_country(value))], "city": map_city, "browser": map_browser,
+    "os": map_os, "campaign": map_text("utm_campaign"), "domain": map_text("referrer_domain"),
+    "search": map_text("search_term"),
 }  # fmt: skip
 
 
 @require_safe
 def framed_overview(request: HttpRequest) -> HttpResponse:
-    """`/stats/wp-iframe?site_id=&sitekey=`: the overview in a frame of another site, such as WordPress's own pages.
+    """Answer `/stats/wp-iframe?site_id=&sitekey=`: the overview for a frame in another site, such as WordPress.
 
-    The key in the address is all that is needed, so no cookie is read. Without a key it is a link like the others.
-    A wrong key is refused, with 403, in a page that may be framed too, so that the reader sees why.
+    Only the key in the address is needed; no cookie is read. Without a key it is a link like the others. A wrong key is
+    answered with 403 by a page that may be framed too, so that the reader sees the reason.
     """
     if "sitekey" not in request.GET and "sitekey_admin" not in request.GET:
         return stats(request)
     try:
-        facts = site_of(request.GET)
-        site = Site.objects.get(pk=facts.site_id, deleted=None)
+        site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
     except (ClickyError, Site.DoesNotExist):
         response = share_views.answered(render(request, "share/wrong_key.html", {"framed": True}, status=403))
         response.xframe_options_exempt = True
         return response
-    request.GET = QueryDict(urlencode(days_of(request.GET.get("date", ""), site)))
+    request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
     return share_views.embed(request, key_token(site))
 
 
 @require_safe
 def stats(request: HttpRequest, page: str = "") -> HttpResponse:
-    """`/stats/<page>?site_id=…`; without a site, the list of sites."""
+    """Redirect `/stats/<page>?site_id=…` to our page; without a site, to the list of sites."""
     site_id = request.GET.get("site_id", "")
     if not site_id:
         return HttpResponseRedirect("/sites")
-    if not (site_id.isascii() and site_id.isdigit() and len(site_id) < 19):
+    if not is_site_id(site_id):
         raise Http404("No such site.")
     if request.GET.get("date") and not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     section = SECTIONS.get(page.strip("/").lower(), "")
-    query = urlencode([*period(request, int(site_id)), *filters(request)])
+    query = urlencode([*read_period(request, int(site_id)), *map_filters(request)])
     return HttpResponseRedirect(f"/sites/{int(site_id)}/{section}" + (f"?{query}" if query else ""))
 
 
-def period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
-    """The days of `date`, if it is given and valid. Raises Http404 for a site that the user may not see."""
-    given = request.GET.get("date", "")
-    return days_of(given, site_for(request, site_id)) if given else []
+def read_period(request: HttpRequest, site_id: int) -> list[tuple[str, str]]:
+    """Return the dashboard's parameter for `date`. Raises Http404 for a site that the user may not see."""
+    date = request.GET.get("date", "")
+    return build_period_parameter(date, site_for(request, site_id)) if date else []
 
 
-def days_of(given: str, site: Site) -> list[tuple[str, str]]:
-    """The dashboard's parameter for days as Clicky writes them; none if they are not given or not valid."""
-    if not given:
+def build_period_parameter(date: str, site: Site) -> list[tuple[str, str]]:
+    """Return the dashboard's parameter for a Clicky date; none for an empty or invalid date."""
+    if not date:
         return []
     zone = site.timezone
     try:
-        found = dates.parse(given, zone if zone in zone_names() else "UTC", clock.now())
+        days = parse_dates(date, zone if zone in zone_names() else "UTC", clock.now())
     except ClickyError:
         return []
-    return [("period", f"{found.first}..{found.last}")]
+    return [("period", f"{days.first}..{days.last}")]
 
 
-def filters(request: HttpRequest) -> Filters:
-    """The dashboard's parameters for Clicky's filters in the words of its API."""
-    named = ((make, request.GET.get(name, "")[:500]) for name, make in FILTERS.items())
-    return [pair for make, value in named if value for pair in make(value)]
+def map_filters(request: HttpRequest) -> FilterParameters:
+    """Return the dashboard's parameters for the filters of Clicky's API in the request."""
+    pairs = ((mapping, request.GET.get(name, "")[:MAX_VALUE_LENGTH]) for name, mapping in FILTER_MAPPINGS.items())
+    return [pair for mapping, value in pairs if value for pair in mapping(value)]
 
 
 @require_safe
 def preferences(request: HttpRequest, page: str = "") -> HttpResponse:
-    """`/user/preferences/site?site_id=…`: the site's settings."""
+    """Redirect `/user/preferences/site?site_id=…` to the site's settings."""
     site_id = request.GET.get("site_id", "")
-    if site_id.isascii() and site_id.isdigit() and len(site_id) < 19:
+    if is_site_id(site_id):
         return HttpResponseRedirect(f"/sites/{int(site_id)}/settings")
     return HttpResponseRedirect("/sites")
 
 
 @require_safe
+def flag(request: HttpRequest, country: str) -> HttpResponse:
+    """Answer `/media/flags/<country code>.gif`, which pages of other sites embed; `xx` is an unknown country."""
+    try:
+        image = (settings.BASE_DIR / "static" / "flags" / f"{country.lower()}.gif").read_bytes()
+    except FileNotFoundError:
+        return HttpResponse("There is no such flag.", content_type="text/plain; charset=utf-8", status=404)
+    response = HttpResponse(image, content_type="image/gif")
+    response["Cache-Control"] = "public, max-age=86400"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@require_safe
 def site_home(request: HttpRequest, site_id: int) -> HttpResponse:
-    """`/<site_id>`: where the badge leads."""
+    """Redirect `/<site_id>`, where the badge leads, to the site's overview."""
     return HttpResponseRedirect(f"/sites/{site_id}/")

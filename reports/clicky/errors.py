@@ -1,5 +1,5 @@
-"""What Clicky says when it will not answer: a sentence, with HTTP 200."""
+"""The errors of the Clicky dialect: a sentence, mostly with HTTP status 200."""
 
 
 class ClickyError(Exception):
-    """A request that is refused; the text is Clicky's own where it is known ("Invalid sitekey.")."""
+    """A request that is refused; the text is Clicky's own where it is documented ("Invalid sitekey.")."""

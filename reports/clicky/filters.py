@@ -1,7 +1,8 @@
-"""Clicky's visitor and action filters as the engine's filter JSON.
+"""Translate Clicky's filters of visitors and actions into the engine's filter JSON.
 
-A filter of visitors holds for a visit that contains what it names, each filter on its own: `href=/a&goal=Sale` are
-visits that saw /a and, at some time, reached the goal. So what only events have is wrapped in `visited`.
+Each filter of visitors is true of a visit that contains a match, independently of the other filters:
+`href=/a&goal=Sale` are visits that viewed /a and, at any time, reached the goal. Conditions on events are therefore
+wrapped in `visited`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from urllib.parse import unquote, urlsplit
 from goals.predicates import wildcard_expression
 from goals.querysets import goals_of
 from reports.clicky.errors import ClickyError
-from reports.clicky.words import (
+from reports.clicky.terms import (
     ACTION_KINDS,
-    browser_parts,
-    channels_of,
-    country_code,
     is_country,
     is_unknown,
-    language_code,
-    place_parts,
+    list_channels,
+    parse_browser,
+    parse_country,
+    parse_language,
+    parse_place,
 )
 from reports.engine.filters import parse
 from reports.engine.refusal import QueryRefused
@@ -33,327 +34,343 @@ from sites.models import Addresses
 from tracking.steps.privacy import shortened
 
 Filter = dict[str, Any]
-Maker = Callable[[SiteFacts, str], Filter]
-CUSTOM = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
-LONGEST = 1_000
-NOTHING: Filter = {"dimension": "visit", "operator": "is", "value": ["0"]}  # no visit has this number
-PERSON = ("username", "user")
+FilterBuilder = Callable[[SiteFacts, str], Filter]
+CUSTOM_PARAMETER = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
+MAX_LENGTH = 1_000
+NO_VISITS: Filter = {"dimension": "visit", "operator": "is", "value": ["0"]}  # no visit has this number
+USERNAME_KEYS = ("username", "user")
 HAS_ADDRESS: Filter = {
     "dimension": "target",
     "operator": "matches",
     "value": [r"^(?i:/|https?://|ftp://|mailto:|tel:)"],
 }
-HOST_BITS = 8  # that a site which cuts addresses takes away from IPv4
+MAX_RANGES = 20
+HOST_BITS = 8  # of an IPv4 address, which sites that truncate addresses drop
 
 
-def is_any(dimension: str, *values: str) -> Filter:
+def build_is(dimension: str, *values: str) -> Filter:
     return {"dimension": dimension, "operator": "is", "value": list(values)}
 
 
-def matches(dimension: str, *values: str) -> Filter:
-    """Exactly one of the values; with a `*` anything in its place, and `*` alone any value that is not empty.
+def build_match(dimension: str, *values: str) -> Filter:
+    """Match exactly one of the values; a `*` stands for anything, and alone for any value that is not empty.
 
-    Titles in answers are HTML-encoded; sent back like that, they are understood as well.
+    Titles in results are HTML-encoded, so values are also tried decoded.
     """
-    wanted = list(dict.fromkeys(form for value in values for form in (value, unescape(value))))
-    if "*" in wanted:
+    texts = list(dict.fromkeys(form for value in values for form in (value, unescape(value))))
+    if "*" in texts:
         return {"dimension": dimension, "operator": "is_not", "value": [""]}
-    if not any("*" in value for value in wanted):
-        return is_any(dimension, *wanted)
-    return {"dimension": dimension, "operator": "matches", "value": [wildcard_expression(value) for value in wanted]}
+    if not any("*" in value for value in texts):
+        return build_is(dimension, *texts)
+    return {"dimension": dimension, "operator": "matches", "value": [wildcard_expression(value) for value in texts]}
 
 
-def named(dimension: str, value: str) -> Filter:
-    """The same for a dimension whose missing value is called Unknown."""
-    return is_any(dimension, "", value) if is_unknown(value) else matches(dimension, value)
+def build_match_or_unknown(dimension: str, value: str) -> Filter:
+    """Match a value of a dimension whose missing value is titled Unknown."""
+    return build_is(dimension, "", value) if is_unknown(value) else build_match(dimension, value)
 
 
-def both(*parts: Filter) -> Filter:
+def all_of(*parts: Filter) -> Filter:
     return parts[0] if len(parts) == 1 else {"and": list(parts)}
 
 
-def either(parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else {"or": parts} if parts else NOTHING
+def any_of(parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else {"or": parts} if parts else NO_VISITS
 
 
-def path_of(address: str) -> str:
-    """The path and query of a page as stored, from a path or a whole URL."""
+def extract_path(address: str) -> str:
+    """Return a page's path and query as stored, from a path or a full URL."""
     if "://" not in address[:12]:
         return address if address.startswith(("/", "*", "#")) or not address else f"/{address}"
     parts = urlsplit(address)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def on_page(dimension: str, address: str) -> Filter:
-    """The page of this address; answers show its path encoded, whatever it is stored as."""
-    path = path_of(address)
-    return matches(dimension, path, unquote(path))
+def build_page_filter(dimension: str, address: str) -> Filter:
+    """Match a page by its address; results show paths percent-encoded, however they are stored."""
+    path = extract_path(address)
+    return build_match(dimension, path, unquote(path))
 
 
-def page(dimension: str) -> Maker:
-    return lambda facts, value: on_page(dimension, value)
+def page_filter(dimension: str) -> FilterBuilder:
+    return lambda site, value: build_page_filter(dimension, value)
 
 
-def plain(dimension: str) -> Maker:
-    return lambda facts, value: matches(dimension, value)
+def text_filter(dimension: str) -> FilterBuilder:
+    return lambda site, value: build_match(dimension, value)
 
 
-def maybe_unknown(dimension: str) -> Maker:
-    return lambda facts, value: named(dimension, value)
+def optional_text_filter(dimension: str) -> FilterBuilder:
+    return lambda site, value: build_match_or_unknown(dimension, value)
 
 
-def visited(make: Maker) -> Maker:
-    return lambda facts, value: {"visited": make(facts, value)}
+def visited(build: FilterBuilder) -> FilterBuilder:
+    return lambda site, value: {"visited": build(site, value)}
 
 
-def is_own(facts: SiteFacts, address: str) -> bool:
-    """Whether a whole address is one of the site's own."""
+def is_own_address(site: SiteFacts, address: str) -> bool:
+    """Return whether a full address has one of the site's own hosts."""
     try:
-        return facts.hosts.accepts_host(urlsplit(address).hostname or "")
+        return site.hosts.accepts_host(urlsplit(address).hostname or "")
     except ValueError:
         return False
 
 
-def address_forms(facts: SiteFacts, address: str) -> list[str]:
-    """How an address may be stored that an action was logged with: whole, or as a path of the site."""
-    whole = "://" in address[:12]
-    return [address, *([path_of(address)] if whole and is_own(facts, address) else [])]
+def list_address_forms(site: SiteFacts, address: str) -> list[str]:
+    """Return how the target of an action may be stored: the full address, or a path of the site."""
+    is_absolute = "://" in address[:12]
+    return [address, *([extract_path(address)] if is_absolute and is_own_address(site, address) else [])]
 
 
-def target(dimension: str, facts: SiteFacts, address: str) -> Filter:
-    """Actions logged with this address: a path or a whole address, with wildcards."""
-    forms = address_forms(facts, address)
-    return matches(dimension, *dict.fromkeys([*forms, *map(unquote, forms)]))
+def build_target_filter(dimension: str, site: SiteFacts, address: str) -> Filter:
+    """Match actions logged with this address: a path or a full address, with wildcards."""
+    forms = list_address_forms(site, address)
+    return build_match(dimension, *dict.fromkeys([*forms, *map(unquote, forms)]))
 
 
-def href(facts: SiteFacts, value: str) -> Filter:
-    """Actions whose address this is: the one they were logged with, of all others the page they were done on."""
-    seen = [on_page("page", value), {"not": HAS_ADDRESS}]
-    if "://" in value[:12] and not is_own(facts, value):
-        seen.append(matches("host", urlsplit(value).netloc.partition(":")[0].lower()))
-    return either([target("target", facts, value), both(*seen)])
+def filter_href(site: SiteFacts, value: str) -> Filter:
+    """Match actions by the address they were logged with, or by their page if they were logged without one."""
+    on_page = [build_page_filter("page", value), {"not": HAS_ADDRESS}]
+    if "://" in value[:12] and not is_own_address(site, value):
+        on_page.append(build_match("host", urlsplit(value).netloc.partition(":")[0].lower()))
+    return any_of([build_target_filter("target", site, value), all_of(*on_page)])
 
 
-def title(facts: SiteFacts, value: str) -> Filter:
-    """Actions of this title: of a view its page's, of the rest the text or else the name they were logged with."""
-    view = is_any("kind", "view")
-    by_name = both(is_any("text", ""), matches("name", value))
-    return either([both(view, matches("title", value)), both({"not": view}, either([matches("text", value), by_name]))])
+def filter_title(site: SiteFacts, value: str) -> Filter:
+    """Match views by their page's title, and other actions by the text, else the name, they were logged with."""
+    view = build_is("kind", "view")
+    by_name = all_of(build_is("text", ""), build_match("name", value))
+    by_text = any_of([build_match("text", value), by_name])
+    return any_of([all_of(view, build_match("title", value)), all_of({"not": view}, by_text)])
 
 
-def link(facts: SiteFacts, value: str) -> Filter:
-    """The page that linked here, with or without its scheme."""
+def filter_link(site: SiteFacts, value: str) -> Filter:
+    """Match the referring page, given with or without its scheme."""
     if "://" in value[:12] or value.startswith("*"):
-        return matches("referrer", value)
-    return matches("referrer", f"http://{value}", f"https://{value}")
+        return build_match("referrer", value)
+    return build_match("referrer", f"http://{value}", f"https://{value}")
 
 
-def address(facts: SiteFacts, value: str) -> Filter:
-    """One address, a wildcard, or numeric ranges: `start,end|start,end` (IPv4 as whole numbers).
+def filter_ip_address(site: SiteFacts, value: str) -> Filter:
+    """Match one address, a wildcard, or numeric ranges: `start,end|start,end` (IPv4 addresses as integers).
 
-    Where the site cuts addresses, what is asked for is cut alike: its network is all that is known of a visitor.
+    If the site truncates addresses, the requested one is truncated too, since only the network is stored.
     """
-    cut = facts.addresses == Addresses.TRUNCATE
+    truncates = site.addresses == Addresses.TRUNCATE
     ranges = re.findall(r"(\d{1,10}),(\d{1,10})", value, re.ASCII)
     if ranges and re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
-        begun = [int(first) >> HOST_BITS << HOST_BITS if cut else int(first) for first, _ in ranges]
-        return either([in_range(first, int(last)) for first, (_, last) in zip(begun[:20], ranges, strict=False)])
-    if not cut:
-        return matches("ip", value)
+        mask_bits = HOST_BITS if truncates else 0
+        return any_of(
+            [filter_ip_range(int(first) >> mask_bits << mask_bits, int(last)) for first, last in ranges[:MAX_RANGES]]
+        )
+    if not truncates:
+        return build_match("ip", value)
     if "*" in value:
-        return matches("ip", value, *([f"{value.rpartition('.')[0]}.0"] if value.count(".") == 3 else []))
-    return is_any("ip", *filter(None, dict.fromkeys([value, shortened(value)])))
+        return build_match("ip", value, *([f"{value.rpartition('.')[0]}.0"] if value.count(".") == 3 else []))
+    return build_is("ip", *filter(None, dict.fromkeys([value, shortened(value)])))
 
 
-def in_range(first: int, last: int) -> Filter:
-    """All IPv4 addresses from one number to another, as regular expressions over dotted quads."""
+def filter_ip_range(first: int, last: int) -> Filter:
+    """Match the IPv4 addresses between two integers, by regular expressions over dotted quads."""
     if not 0 <= first <= last < 2**32:
         raise ClickyError("Invalid ip_address range.")
     networks = list(summarize_address_range(IPv4Address(first), IPv4Address(last)))
-    return either(
+    return any_of(
         [
             {"dimension": "ip", "operator": "matches", "value": ["^(?:" + "|".join(part) + ")$"]}
-            for part in chunks([quads(network) for network in networks], 16)
+            for part in split_chunks([build_address_pattern(network) for network in networks], 16)
         ]
     )
 
 
-def quads(network: IPv4Network) -> str:
-    """The network's addresses: `10\\.0\\.(?:4|5|6|7)\\.[0-9]+`."""
-    whole, bits = divmod(network.prefixlen, 8)
+def build_address_pattern(network: IPv4Network) -> str:
+    """Return a regular expression of the network's addresses: `10\\.0\\.(?:4|5|6|7)\\.[0-9]+`."""
+    full_octets, bits = divmod(network.prefixlen, 8)
     octets = str(network.network_address).split(".")
-    parts = octets[:whole]
+    parts = octets[:full_octets]
     if bits:
-        start = int(octets[whole])
+        start = int(octets[full_octets])
         parts.append("(?:" + "|".join(str(start + n) for n in range(2 ** (8 - bits))) + ")")
     return r"\.".join(parts + ["[0-9]+"] * (4 - len(parts)))
 
 
-def chunks(parts: list[str], size: int) -> list[list[str]]:
+def split_chunks(parts: list[str], size: int) -> list[list[str]]:
     return [parts[at : at + size] for at in range(0, len(parts), size)]
 
 
-def browser(value: str) -> Filter:
-    """`Google Chrome` or, with its version, `Google Chrome 120`."""
+def filter_browser(value: str) -> Filter:
+    """Match `Google Chrome` or, with its version, `Google Chrome 120`."""
     if is_unknown(value):
-        return named("browser", value)
-    name, version = browser_parts(value)
-    with_version = both(is_any("browser", name), is_any("browser_version", version))
-    return either([matches("browser", browser_parts(value + " ")[0]), *([with_version] if version else [])])
+        return build_match_or_unknown("browser", value)
+    name, version = parse_browser(value)
+    with_version = all_of(build_is("browser", name), build_is("browser_version", version))
+    return any_of([build_match("browser", parse_browser(value + " ")[0]), *([with_version] if version else [])])
 
 
-def system(value: str) -> Filter:
+def filter_os(value: str) -> Filter:
     if is_unknown(value):
-        return named("os", value)
+        return build_match_or_unknown("os", value)
     name, _, version = value.rpartition(" ")
-    with_version = both(is_any("os", name), is_any("os_version", version))
-    return either([matches("os", value), *([with_version] if name else [])])
+    with_version = all_of(build_is("os", name), build_is("os_version", version))
+    return any_of([build_match("os", value), *([with_version] if name else [])])
 
 
-def city(value: str) -> Filter:
-    """`Tallinn`, `Tallinn, Estonia` or `Austin, Texas, USA`; a country alone also for visits of no known city."""
-    name, state, code = place_parts(value)
-    parts = [named("city", name), *([is_any("region", state)] if state else [])]
-    found = both(*parts, *([is_any("country", code)] if code else []))
+def filter_city(value: str) -> Filter:
+    """Match `Tallinn`, `Tallinn, Estonia` or `Austin, Texas, USA`; a country alone for visits of an unknown city."""
+    name, state, code = parse_place(value)
+    parts = [build_match_or_unknown("city", name), *([build_is("region", state)] if state else [])]
+    in_city = all_of(*parts, *([build_is("country", code)] if code else []))
     if code or state or not is_country(name):
-        return found
-    return either([found, both(is_any("city", ""), is_any("country", country_code(name)))])
+        return in_city
+    return any_of([in_city, all_of(build_is("city", ""), build_is("country", parse_country(name)))])
 
 
-def region(value: str) -> Filter:
-    """`Texas, United States`, or a country alone for visits of no known region."""
+def filter_region(value: str) -> Filter:
+    """Match `Texas, United States`, or a country alone for visits of an unknown region."""
     name, comma, country = value.rpartition(",")
     if comma:
-        return both(is_any("region", name.strip()), is_any("country", country_code(country)))
-    found = named("region", value.strip())
+        return all_of(build_is("region", name.strip()), build_is("country", parse_country(country)))
+    in_region = build_match_or_unknown("region", value.strip())
     if not is_country(value):
-        return found
-    return either([found, both(is_any("region", ""), is_any("country", country_code(value)))])
+        return in_region
+    return any_of([in_region, all_of(build_is("region", ""), build_is("country", parse_country(value)))])
 
 
-def language(value: str) -> Filter:
-    """`French` and `fr` are French wherever it is spoken, `French (France)` and `fr-FR` only that."""
+def filter_language(value: str) -> Filter:
+    """Match a language: `French` and `fr` in all countries, `French (France)` and `fr-FR` only that of France."""
     if "*" in value:
-        return matches("language", value)
-    tag = language_code(value)
+        return build_match("language", value)
+    tag = parse_language(value)
     if not tag:
-        return is_any("language", "")
+        return build_is("language", "")
     main, _, rest = tag.replace("_", "-").partition("-")
     end = f"[-_]{re.escape(rest)}" if rest else "([-_].*)?"
     return {"dimension": "language", "operator": "matches", "value": [f"^(?i:{re.escape(main)}{end})$"]}
 
 
-def split_test(value: str) -> Filter:
-    """A test by name, or one of its versions: `Prices: high`."""
-    name, colon, arm = value.partition(": ")
-    whole = matches("split_test", value)
-    return either([whole, both(matches("split_test", name), matches("split_arm", arm))]) if colon else whole
+def filter_split_test(value: str) -> Filter:
+    """Match an experiment by name, or one of its variants: `Prices: high`."""
+    name, colon, variant = value.partition(": ")
+    experiment = build_match("split_test", value)
+    if not colon:
+        return experiment
+    return any_of([experiment, all_of(build_match("split_test", name), build_match("split_arm", variant))])
 
 
-def actions(value: str) -> Filter:
-    """Exactly so many; `3,` at least, `,3` at most, `2,5` between."""
-    found = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
-    if not found or not (found[1] or found[3]):
+def filter_action_count(value: str) -> Filter:
+    """Match visits of exactly so many actions; `3,` is at least, `,3` at most, `2,5` between."""
+    match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
+    if not match or not (match[1] or match[3]):
         raise ClickyError("Invalid num_actions.")
-    least, several, most = found.groups()
-    if not several:
-        return {"dimension": "visit_actions", "operator": "is", "value": [int(least)]}
-    bounds = [("at_least", least), ("at_most", most)]
-    return both(
+    minimum, comma, maximum = match.groups()
+    if not comma:
+        return {"dimension": "visit_actions", "operator": "is", "value": [int(minimum)]}
+    bounds = [("at_least", minimum), ("at_most", maximum)]
+    return all_of(
         *({"dimension": "visit_actions", "operator": word, "value": [int(text)]} for word, text in bounds if text)
     )
 
 
-def source(value: str) -> Filter:
-    """Clicky's traffic sources (`searches`, `advertising` …), or the name of one of ours."""
-    return either([is_any("channel", *channels)] if (channels := channels_of(value)) else [is_any("source", value)])
+def filter_source(value: str) -> Filter:
+    """Match one of Clicky's traffic sources (`searches`, `advertising` …), or a source by its name."""
+    channels = list_channels(value)
+    return build_is("channel", *channels) if channels else build_is("source", value)
 
 
-def action_type(value: str) -> Filter:
+def filter_action_type(value: str) -> Filter:
     kinds = ACTION_KINDS.get(value.strip().lower())
     if not kinds:
         raise ClickyError("Invalid action_type.")
-    return is_any("kind", *kinds)
+    return build_is("kind", *kinds)
 
 
-def country(value: str) -> Filter:
-    return matches("country", value if "*" in value else country_code(value))
+def filter_hostname(site: SiteFacts, value: str) -> Filter:
+    """Return all visits for "Unknown", else none: addresses are never looked up in the DNS, so no name is stored."""
+    return {"not": NO_VISITS} if is_unknown(value) else NO_VISITS
 
 
-def of_value(make: Callable[[str], Filter]) -> Maker:
-    return lambda facts, value: make(value)
+def filter_country(value: str) -> Filter:
+    return build_match("country", value if "*" in value else parse_country(value))
 
 
-FILTERS: dict[str, Maker] = {
-    "ip_address": address,
-    "uid": plain("visitor_id"),
-    "session_id": plain("visit"),
-    "href": visited(href),
-    "landing": page("entry_page"),
-    "exit": page("exit_page"),
-    "num_actions": of_value(actions),
-    "search": plain("search_term"),
-    "domain": plain("referrer_domain"),
-    "link": link,
-    "browser": of_value(browser),
-    "os": of_value(system),
-    "resolution": maybe_unknown("screen"),
-    "country": of_value(country),
-    "city": of_value(city),
-    "language": of_value(language),
-    "org": maybe_unknown("organization"),
-    "source": of_value(source),
-    "title": visited(title),
-    "action_type": visited(of_value(action_type)),
-    "campaign": plain("utm_campaign"),
-    "split": visited(of_value(split_test)),
-    "hostname": lambda facts, value: NOTHING,  # not looked up: names of visitors' hosts are not kept
-    "shorturl": lambda facts, value: NOTHING,
+def ignoring_site(build: Callable[[str], Filter]) -> FilterBuilder:
+    return lambda site, value: build(value)
+
+
+FILTERS: dict[str, FilterBuilder] = {
+    "ip_address": filter_ip_address,
+    "uid": text_filter("visitor_id"),
+    "session_id": text_filter("visit"),
+    "href": visited(filter_href),
+    "landing": page_filter("entry_page"),
+    "exit": page_filter("exit_page"),
+    "num_actions": ignoring_site(filter_action_count),
+    "search": text_filter("search_term"),
+    "domain": text_filter("referrer_domain"),
+    "link": filter_link,
+    "browser": ignoring_site(filter_browser),
+    "os": ignoring_site(filter_os),
+    "resolution": optional_text_filter("screen"),
+    "country": ignoring_site(filter_country),
+    "city": ignoring_site(filter_city),
+    "language": ignoring_site(filter_language),
+    "org": optional_text_filter("organization"),
+    "source": ignoring_site(filter_source),
+    "title": visited(filter_title),
+    "action_type": visited(ignoring_site(filter_action_type)),
+    "campaign": text_filter("utm_campaign"),
+    "split": visited(ignoring_site(filter_split_test)),
+    "hostname": filter_hostname,
+    "shorturl": lambda site, value: NO_VISITS,
 }
-OF_ACTIONS = {"href", "title", "action_type"}  # in an actions-list these say which actions, not whose
+ACTION_FILTERS = {"href", "title", "action_type"}  # in an actions-list these choose actions, the others visits
 
 
 def is_filter(name: str) -> bool:
-    """Whether a parameter of this name chooses visitors or actions."""
-    return name in FILTERS or name in ("goal", "custom") or CUSTOM.fullmatch(name) is not None
+    """Return whether a parameter of this name chooses visitors or actions."""
+    return name in FILTERS or name in ("goal", "custom") or CUSTOM_PARAMETER.fullmatch(name) is not None
 
 
-def filters_of(facts: SiteFacts, given: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
-    """All filters of a request. Raises ClickyError for a value that makes no sense."""
-    found = []
-    for name, value in given.items():
-        if not value or len(value) > LONGEST:
+def parse_filters(site: SiteFacts, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
+    """Return the filters in a request's parameters. Raises ClickyError for an invalid value.
+
+    `of_actions`: the filters of actions choose actions instead of visits that contain such actions.
+    """
+    filters = []
+    for name, value in params.items():
+        if not value or len(value) > MAX_LENGTH:
             continue
         if name == "goal":
-            found.append(goal(facts, value))
-        elif name == "custom" or CUSTOM.fullmatch(name):
-            found.append(custom(name, value))
+            filters.append(filter_goal(site, value))
+        elif name == "custom" or CUSTOM_PARAMETER.fullmatch(name):
+            filters.append(filter_custom(name, value))
         elif name in FILTERS:
-            made = build_filter(facts, name, value)
-            found.append(made["visited"] if of_actions and name in OF_ACTIONS else made)
-    return tuple(found)
+            built = build_filter(site, name, value)
+            filters.append(built["visited"] if of_actions and name in ACTION_FILTERS else built)
+    return tuple(filters)
 
 
-def build_filter(facts: SiteFacts, name: str, value: str) -> Filter:
-    """The filter of one parameter. Raises ClickyError for a value that names nothing, such as an unknown country."""
+def build_filter(site: SiteFacts, name: str, value: str) -> Filter:
+    """Return the filter of one parameter. Raises ClickyError for an invalid value, such as an unknown country."""
     try:
-        made = FILTERS[name](facts, value)
-        parse(made)
-    except QueryRefused as refused:
-        raise ClickyError(refused.sentence) from refused
-    return made
+        built = FILTERS[name](site, value)
+        parse(built)
+    except QueryRefused as error:
+        raise ClickyError(error.sentence) from error
+    return built
 
 
-def goal(facts: SiteFacts, value: str) -> Filter:
-    """A goal by number or name; `*` is any of them."""
-    goals = goals_of([facts.site_id])
-    wanted = goals if value == "*" else [one for one in goals if unescape(value) in (str(one.pk), one.name)]
-    return {"visited": either([{"goal": one.pk} for one in wanted])} if wanted else NOTHING
+def filter_goal(site: SiteFacts, value: str) -> Filter:
+    """Match visits that reached a goal, by its number or name; `*` is any goal."""
+    goals = goals_of([site.site_id])
+    if value != "*":
+        goals = [goal for goal in goals if unescape(value) in (str(goal.pk), goal.name)]
+    return {"visited": any_of([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS
 
 
-def custom(name: str, value: str) -> Filter:
-    """`custom[key]=value`, `custom=key,value`, `custom=key: value`, or `custom=value` of any username."""
-    found = CUSTOM.fullmatch(name)
+def filter_custom(name: str, value: str) -> Filter:
+    """Match `custom[key]=value`, `custom=key,value`, `custom=key: value`, or `custom=value` of any username."""
+    match = CUSTOM_PARAMETER.fullmatch(name)
     separator = ": " if ": " in value and "," not in value else ","
-    key, _, text = (found[1], "", value) if found else value.rpartition(separator)
-    return matches("person" if not key or key in PERSON else f"tag:{key}", text)
+    key, _, text = (match[1], "", value) if match else value.rpartition(separator)
+    return build_match("person" if not key or key in USERNAME_KEYS else f"tag:{key}", text)

@@ -1,7 +1,8 @@
-"""xml, json, php and csv, each in the shape its clients read.
+"""Writers of XML, JSON, PHP and CSV, each in the shape that its clients read.
 
-An answer is a list of blocks in the order asked for. A block has days, newest first; a day has items; an item is a
-dict of text (or, of visitors, of dicts). Of an hourly block every value is a list: one number for each hour.
+A result is a list of blocks, one per requested type. A block has date entries, newest first; a date entry has items;
+an item is a dict of text, or of nested dicts for visitors. In an hourly block each value is a list with one number per
+hour, midnight first.
 """
 
 from __future__ import annotations
@@ -18,43 +19,42 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 
 Item = dict[str, Any]
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
-TAG = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+NON_XML_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
 class HtmlText(str):
     """Text encoded for HTML, as clients of JSON and PHP expect titles. XML and CSV have an encoding of their own."""
 
-    @property
-    def plain(self) -> str:
+    def decode(self) -> str:
         return html.unescape(self)
 
 
-def encoded(text: str) -> HtmlText:
-    """What a stranger wrote, encoded for HTML."""
+def encode_html(text: str) -> HtmlText:
+    """Encode text that a stranger wrote for HTML."""
     return HtmlText(html.escape(text))
 
 
 @dataclass
-class Day:
+class DateEntry:
     date: str
     items: list[Item]
 
 
 @dataclass
-class Block:
+class TypeBlock:
     type: str
-    days: list[Day] = field(default_factory=list)
+    days: list[DateEntry] = field(default_factory=list)
     hourly: bool = False
-    error: str = ""  # why this type has no items, where others of the request have
+    error: str = ""  # why this type has no items although others of the request do
 
 
-Answer = list[Block]
+StatsResult = list[TypeBlock]
 
 
-def as_json(answer: Answer) -> bytes:
-    """`[{"type", "dates": [{"date", "items": […]}]}]`; an hourly tally has one item per hour, newest first.
+def render_json(result: StatsResult) -> bytes:
+    """Write `[{"type", "dates": [{"date", "items": […]}]}]`; an hourly tally has one item per hour, newest first.
 
     Values are text, titles are HTML-encoded; only the values of an hourly tally are numbers.
     """
@@ -62,72 +62,76 @@ def as_json(answer: Answer) -> bytes:
         [
             {
                 "type": block.type,
-                "dates": [{"date": day.date, "items": json_items(block, day)} for day in block.days],
+                "dates": [{"date": day.date, "items": build_json_items(block, day)} for day in block.days],
                 **({"error": block.error} if block.error else {}),
             }
-            for block in answer
+            for block in result
         ]
     )
 
 
-def json_items(block: Block, day: Day) -> list[Item]:
+def build_json_items(block: TypeBlock, day: DateEntry) -> list[Item]:
     if block.hourly and all(set(item) == {"value"} for item in day.items):
-        return [{"value": plain_number(value)} for item in day.items for value in reversed(item["value"])]
+        return [{"value": parse_json_number(value)} for item in day.items for value in reversed(item["value"])]
     return day.items
 
 
-def plain_number(text: str) -> int | float | str:
-    """A number as JSON's own: clients that draw hours look for the largest, and take only whole numbers for it."""
-    if not number(text):
+def parse_json_number(text: str) -> int | float | str:
+    """Return a number instead of its text: clients that draw hours search their maximum and skip text."""
+    if not is_number(text):
         return text
     return float(text) if "." in text else int(text)
 
 
-def as_xml(answer: Answer) -> bytes:
-    """`<response><type type="…"><date date="…"><item><title/>…`; an hourly item holds one <value> per hour."""
-    out = [XML, '<response status="ok">']
-    for block in answer:
-        out.append(f"<type type={quoteattr(clean(block.type))}>")
+def render_xml(result: StatsResult) -> bytes:
+    """Write `<response><type type="…"><date date="…"><item><title/>…`; an hourly item has one <value> per hour."""
+    out = [XML_DECLARATION, '<response status="ok">']
+    for block in result:
+        out.append(f"<type type={quoteattr(remove_non_xml(block.type))}>")
         for day in block.days:
             out.append(f"<date date={quoteattr(day.date)}>")
-            out.extend(element("item", item) for item in day.items)
+            out.extend(render_element("item", item) for item in day.items)
             out.append("</date>")
         if block.error:
-            out.append(element("error", block.error))
+            out.append(render_element("error", block.error))
         out.append("</type>")
     out.append("</response>\n")
     return "".join(out).encode()
 
 
-def element(name: str, value: Any) -> str:
-    """A value as XML: a dict becomes children, a list repeats the element; odd names become <value name="…">."""
+def render_element(name: str, value: Any) -> str:
+    """Write a value as XML: a dict becomes children, a list repeats the element.
+
+    Names that XML does not allow become `<value name="…">`.
+    """
     if isinstance(value, list):
-        return "".join(element(name, each) for each in value)
-    inside = (
-        "".join(element(key, each) for key, each in value.items()) if isinstance(value, dict) else escape(clean(value))
-    )
-    if TAG.fullmatch(name):
+        return "".join(render_element(name, child) for child in value)
+    if isinstance(value, dict):
+        inside = "".join(render_element(key, child) for key, child in value.items())
+    else:
+        inside = escape(remove_non_xml(value))
+    if XML_NAME.fullmatch(name):
         return f"<{name}>{inside}</{name}>"
-    return f"<value name={quoteattr(clean(name))}>{inside}</value>"
+    return f"<value name={quoteattr(remove_non_xml(name))}>{inside}</value>"
 
 
-def clean(value: object) -> str:
-    """Text without the characters that XML cannot hold."""
-    return NOT_XML.sub("", plain(value))
+def remove_non_xml(value: object) -> str:
+    """Return the value as text without the characters that XML cannot contain."""
+    return NON_XML_CHARACTERS.sub("", decode_html(value))
 
 
-def plain(value: object) -> str:
-    """A value as text without the encoding for HTML."""
-    return value.plain if isinstance(value, HtmlText) else str(value)
+def decode_html(value: object) -> str:
+    """Return the value as text, not encoded for HTML."""
+    return value.decode() if isinstance(value, HtmlText) else str(value)
 
 
-def as_php(answer: Answer) -> bytes:
-    """Serialized `[type => [date => [item, …]]]`."""
-    return php({block.type: {day.date: day.items for day in block.days} for block in answer})
+def render_php(result: StatsResult) -> bytes:
+    """Serialize `[type => [date => [item, …]]]`."""
+    return serialize_php({block.type: {day.date: day.items for day in block.days} for block in result})
 
 
-def php(value: Any) -> bytes:
-    """What PHP's unserialize() reads: text, whole numbers, lists and dicts."""
+def serialize_php(value: Any) -> bytes:
+    """Write what PHP's unserialize() reads: text, integers, lists and dicts; anything else becomes text."""
     if isinstance(value, dict):
         pairs = list(value.items())
     elif isinstance(value, list | tuple):
@@ -137,56 +141,56 @@ def php(value: Any) -> bytes:
     else:
         text = str(value).encode(errors="replace")
         return b's:%d:"%s";' % (len(text), text)
-    inside = b"".join(php(key) + php(each) for key, each in pairs)
+    inside = b"".join(serialize_php(key) + serialize_php(child) for key, child in pairs)
     return b"a:%d:{%s}" % (len(pairs), inside)
 
 
-def as_csv(answer: Answer) -> bytes:
-    """One table: type, date, then every field that occurs; of an hourly block one row per hour."""
-    rows = [row for block in answer for row in csv_rows(block)]
+def render_csv(result: StatsResult) -> bytes:
+    """Write one table: type, date, then every field that occurs; an hourly block has one row per hour."""
+    rows = [row for block in result for row in build_csv_rows(block)]
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["type", "date"]
     out = io.StringIO()
     writer = csv.DictWriter(out, names, restval="", lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: escape_formula(value) for name, value in row.items()} for row in rows)
     return out.getvalue().encode(errors="replace")
 
 
-def csv_rows(block: Block) -> Iterable[Item]:
+def build_csv_rows(block: TypeBlock) -> Iterable[Item]:
     if block.error:
         yield {"type": block.type, "error": block.error}
     for day in block.days:
         for item in day.items:
-            head = {"type": block.type, "date": day.date}
+            first_columns = {"type": block.type, "date": day.date}
             if block.hourly and isinstance(item.get("value"), list):
                 for hour, value in enumerate(item["value"]):
-                    yield {**head, "hour": str(hour), **item, "value": value}
+                    yield {**first_columns, "hour": str(hour), **item, "value": value}
             else:
-                yield {**head, **flat(item)}
+                yield {**first_columns, **flatten_item(item)}
 
 
-def flat(item: Item) -> Item:
-    """Nested fields as `custom.username`; lists joined."""
-    found: Item = {}
+def flatten_item(item: Item) -> Item:
+    """Flatten nested fields to `custom.username` and join lists with commas."""
+    flattened: Item = {}
     for name, value in item.items():
         if isinstance(value, dict):
-            found |= {f"{name}.{key}": each for key, each in flat(value).items()}
+            flattened |= {f"{name}.{key}": child for key, child in flatten_item(value).items()}
         else:
-            found[name] = ", ".join(map(plain, value)) if isinstance(value, list) else value
-    return found
+            flattened[name] = ", ".join(map(decode_html, value)) if isinstance(value, list) else value
+    return flattened
 
 
-def harmless(value: object) -> str:
-    """Text that a spreadsheet will not run as a formula."""
-    text = plain(value)
-    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not number(text)) else text
+def escape_formula(value: object) -> str:
+    """Return the value as text that a spreadsheet does not run as a formula."""
+    text = decode_html(value)
+    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") or (text[:1] == "-" and not is_number(text)) else text
 
 
-def number(text: str) -> bool:
+def is_number(text: str) -> bool:
     return re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is not None
 
 
-WRITERS = {"xml": as_xml, "json": as_json, "php": as_php, "csv": as_csv}
+WRITERS = {"xml": render_xml, "json": render_json, "php": render_php, "csv": render_csv}
 CONTENT_TYPES = {
     "xml": "text/xml; charset=utf-8",
     "json": "application/json",
@@ -196,14 +200,12 @@ CONTENT_TYPES = {
 
 
 def error(sentence: str, output: str) -> bytes:
-    """`[{"error":"Invalid sitekey."}]`, and the same in the other formats."""
+    """Write an error: `[{"error":"Invalid sitekey."}]` in JSON, and alike in the other formats."""
     if output == "json":
         return orjson.dumps([{"error": sentence}])
     if output == "php":
-        return php({"error": sentence})
+        return serialize_php({"error": sentence})
     if output == "csv":
         return f"error\r\n{sentence}\r\n".encode()
-    text = escape(clean(sentence))
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<response status="error"><error>{text}</error></response>\n'.encode()
-    )
+    text = escape(remove_non_xml(sentence))
+    return f'{XML_DECLARATION}<response status="error"><error>{text}</error></response>\n'.encode()

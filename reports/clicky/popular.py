@@ -1,4 +1,4 @@
-"""Popular types: items by how often, most first. One row each: type -> question to the engine -> title, url, link."""
+"""Popular types: items by their number, most first. Each is a row: type -> dimensions and metric -> title and link."""
 
 from __future__ import annotations
 
@@ -6,247 +6,263 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
 from reports.clicky.filters import (
-    address_forms,
-    browser,
-    city,
-    is_any,
-    named,
-    on_page,
-    path_of,
-    region,
-    split_test,
-    system,
-    target,
+    Filter,
+    build_is,
+    build_match_or_unknown,
+    build_page_filter,
+    build_target_filter,
+    extract_path,
+    filter_browser,
+    filter_city,
+    filter_os,
+    filter_region,
+    filter_split_test,
+    list_address_forms,
 )
-from reports.clicky.outputs import Block, Day, Item, encoded
-from reports.clicky.tallies import hours_of
-from reports.clicky.words import (
-    CLICKS,
+from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
+from reports.clicky.stats_request import StatsRequest
+from reports.clicky.tallies import list_hours
+from reports.clicky.terms import (
+    CLICK_KINDS,
     SEARCH_CHANNELS,
     UNKNOWN,
-    browser_title,
-    country_code,
-    country_title,
-    language_title,
-    one_place,
-    place_title,
-    whole,
+    format_browser,
+    format_integer,
+    format_place,
+    format_tenth,
+    get_country_title,
+    get_language_title,
+    parse_country,
 )
 from sites.facts import SiteFacts
 
 Row = dict[str, Any]
-Filter = dict[str, Any]
-MOST_DAYS = 100  # of a popular type with daily=1
+MAX_DAILY_DAYS = 100  # of a popular type with daily=1
+MAX_HOURLY_ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class Popular:
+class PopularType:
     """`metric` by `dimensions`, of events or visits that satisfy `where`.
 
-    `title` is made of a row; `url` leads to the thing (page, link), where there is one; `one` makes the filter of
-    `item=…`; `section`: the part of the dashboard that an item's `stats_url` leads to.
+    `build_title` and `build_url` are given a row; `build_filter` is given the title that `item=…` names. `section` is
+    the part of the dashboard that an item's `stats_url` leads to. `of_targets`: items are targets of actions.
     """
 
     name: str
     dimensions: tuple[str, ...]
     metric: str = "visits"
     where: tuple[Filter, ...] = ()
-    title: Callable[[Row], str] | None = None
-    url: Callable[[Asked, Row], str] | None = None
-    one: Callable[[str], Filter] | None = None
+    build_title: Callable[[Row], str] | None = None
+    build_url: Callable[[StatsRequest, Row], str] | None = None
+    build_filter: Callable[[str], Filter] | None = None
     section: str = ""
-    logged: bool = False  # its items are the addresses that actions were logged with
+    of_targets: bool = False
 
-    def title_of(self, row: Row) -> str:
-        return self.title(row) if self.title else str(row[self.dimensions[0]]) or UNKNOWN
+    def get_title(self, row: Row) -> str:
+        return self.build_title(row) if self.build_title else str(row[self.dimensions[0]]) or UNKNOWN
 
-    def item_filter(self, facts: SiteFacts, text: str) -> Filter:
-        if self.one:
-            return self.one(text)
-        first = self.dimensions[0]
-        return target(first, facts, text) if self.logged else named(first, text)
+    def build_item_filter(self, site: SiteFacts, title: str) -> Filter:
+        """Return the filter of the item with this title."""
+        if self.build_filter:
+            return self.build_filter(title)
+        dimension = self.dimensions[0]
+        if self.of_targets:
+            return build_target_filter(dimension, site, title)
+        return build_match_or_unknown(dimension, title)
+
+    def get_key(self, row: Row) -> tuple[str, ...]:
+        """Return the row's values of the dimensions, which identify it."""
+        return tuple(str(row[name]) for name in self.dimensions)
 
 
-def kind(*names: str) -> tuple[Filter, ...]:
-    return (is_any("kind", *names),)
+def of_kind(*kinds: str) -> tuple[Filter, ...]:
+    return (build_is("kind", *kinds),)
 
 
-def known(dimension: str) -> tuple[Filter, ...]:
-    """Only where the dimension has a value."""
+def has_value(dimension: str) -> tuple[Filter, ...]:
     return ({"dimension": dimension, "operator": "is_not", "value": [""]},)
 
 
-def of(dimension: str) -> Callable[[Row], str]:
-    return lambda row: str(row[dimension])
+def link_target(dimension: str) -> Callable[[StatsRequest, Row], str]:
+    return lambda request, row: request.links.build_target_url(str(row[dimension]))
 
 
-def linked(dimension: str) -> Callable[[Asked, Row], str]:
-    return lambda asked, row: asked.links.address(str(row[dimension]))
+def link_host(dimension: str) -> Callable[[StatsRequest, Row], str]:
+    return lambda request, row: f"http://{row[dimension]}/"
 
 
-def hosted(dimension: str) -> Callable[[Asked, Row], str]:
-    return lambda asked, row: f"http://{row[dimension]}/"
+def link_page(dimension: str) -> Callable[[StatsRequest, Row], str]:
+    return lambda request, row: request.links.build_page_url(str(row[dimension]))
 
 
-def paged(dimension: str) -> Callable[[Asked, Row], str]:
-    return lambda asked, row: asked.links.page(str(row[dimension]))
-
-
-def one_page(dimension: str) -> Callable[[str], Filter]:
-    return lambda text: on_page(dimension, text)
+def match_page(dimension: str) -> Callable[[str], Filter]:
+    return lambda title: build_page_filter(dimension, title)
 
 
 NOT_SEARCH = ({"dimension": "channel", "operator": "is_not", "value": list(SEARCH_CHANNELS)},)
+PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
+# Percentages are shares of what has a value in these dimensions, of everything in the others
+SHARE_OF_VALUES = ("utm_campaign", "referrer", "referrer_domain", "host", *PAGE_DIMENSIONS)
 
-PAGES = ("page", "entry_page", "exit_page")
-
-ROWS: tuple[Popular, ...] = (
-    Popular("pages", ("page",), "views", url=paged("page"), one=one_page("page"), section="content"),
-    Popular("pages-entrance", ("entry_page",), url=paged("entry_page"), one=one_page("entry_page")),
-    Popular("pages-exit", ("exit_page",), url=paged("exit_page"), one=one_page("exit_page")),
-    Popular("downloads", ("download",), "actions", kind("download"), url=linked("download"), logged=True),
-    Popular("events", ("name",), "actions", kind(*CLICKS)),
-    Popular("video", ("video",), "actions", kind("video"), url=linked("video"), logged=True),
-    Popular("site-domains", ("host",), "views", url=hosted("host")),
-    Popular("links", ("referrer",), where=NOT_SEARCH, url=linked("referrer"), section="sources"),
-    Popular("links-domains", ("referrer_domain",), where=NOT_SEARCH, url=hosted("referrer_domain")),
-    Popular("links-outbound", ("outbound",), "actions", kind("outbound"), url=linked("outbound"),
-            logged=True),
-    Popular("searches", ("search_term",), where=known("search_term")),
-    Popular("searches-engines", ("source",), where=(is_any("channel", *SEARCH_CHANNELS),)),
-    Popular("split-tests", ("split_test", "split_arm"), where=known("split_test"),
-            title=lambda row: f"{row['split_test']}: {row['split_arm']}", one=split_test),
-    Popular("campaigns", ("utm_campaign",)),
-    Popular("countries", ("country",), title=lambda row: country_title(row["country"]),
-            one=lambda text: is_any("country", country_code(text))),
-    Popular("regions", ("region", "country"), title=lambda row: place_title(row["region"], row["country"]),
-            one=region),
-    Popular("cities", ("city", "country"), title=lambda row: place_title(row["city"], row["country"]), one=city),
-    Popular("languages", ("language",), title=lambda row: language_title(row["language"]),
-            one=lambda text: is_any("language", text)),
-    Popular("web-browsers", ("browser", "browser_version"), one=browser,
-            title=lambda row: browser_title(row["browser"], row["browser_version"])),
-    Popular("operating-systems", ("os", "os_version"), one=system,
-            title=lambda row: f"{row['os'] or UNKNOWN} {row['os_version']}".strip()),
-    Popular("screen-resolutions", ("screen",)),
-    Popular("hardware", ("device",)),
-    Popular("organizations", ("organization",)),
+ROWS: tuple[PopularType, ...] = (
+    PopularType("pages", ("page",), "views", build_url=link_page("page"), build_filter=match_page("page"),
+                section="content"),
+    PopularType("pages-entrance", ("entry_page",), build_url=link_page("entry_page"),
+                build_filter=match_page("entry_page")),
+    PopularType("pages-exit", ("exit_page",), build_url=link_page("exit_page"), build_filter=match_page("exit_page")),
+    PopularType("downloads", ("download",), "actions", of_kind("download"), build_url=link_target("download"),
+                of_targets=True),
+    PopularType("events", ("name",), "actions", of_kind(*CLICK_KINDS)),
+    PopularType("video", ("video",), "actions", of_kind("video"), build_url=link_target("video"), of_targets=True),
+    PopularType("site-domains", ("host",), "views", build_url=link_host("host")),
+    PopularType("links", ("referrer",), where=NOT_SEARCH, build_url=link_target("referrer"), section="sources"),
+    PopularType("links-domains", ("referrer_domain",), where=NOT_SEARCH, build_url=link_host("referrer_domain")),
+    PopularType("links-outbound", ("outbound",), "actions", of_kind("outbound"), build_url=link_target("outbound"),
+                of_targets=True),
+    PopularType("searches", ("search_term",), where=has_value("search_term")),
+    PopularType("searches-engines", ("source",), where=(build_is("channel", *SEARCH_CHANNELS),)),
+    PopularType("split-tests", ("split_test", "split_arm"), where=has_value("split_test"),
+                build_title=lambda row: f"{row['split_test']}: {row['split_arm']}", build_filter=filter_split_test),
+    PopularType("campaigns", ("utm_campaign",)),
+    PopularType("countries", ("country",), build_title=lambda row: get_country_title(row["country"]),
+                build_filter=lambda title: build_is("country", parse_country(title))),
+    PopularType("regions", ("region", "country"),
+                build_title=lambda row: format_place(row["region"], row["country"]), build_filter=filter_region),
+    PopularType("cities", ("city", "country"),
+                build_title=lambda row: format_place(row["city"], row["country"]), build_filter=filter_city),
+    PopularType("languages", ("language",), build_title=lambda row: get_language_title(row["language"]),
+                build_filter=lambda title: build_is("language", title)),
+    PopularType("web-browsers", ("browser", "browser_version"), build_filter=filter_browser,
+                build_title=lambda row: format_browser(row["browser"], row["browser_version"])),
+    PopularType("operating-systems", ("os", "os_version"), build_filter=filter_os,
+                build_title=lambda row: f"{row['os'] or UNKNOWN} {row['os_version']}".strip()),
+    PopularType("screen-resolutions", ("screen",)),
+    PopularType("hardware", ("device",)),
+    PopularType("organizations", ("organization",)),
 )  # fmt: skip
 POPULAR = {row.name: row for row in ROWS}
 
 
-def popular(row: Popular, asked: Asked) -> Block:
-    """The block of one popular type."""
-    if asked.hourly:
-        return Block(row.name, [Day(day.label, hourly_items(row, asked, day)) for day in asked.days], hourly=True)
-    return Block(row.name, [Day(day.label, items(row, asked, day)) for day in asked.days])
+def build_popular(popular: PopularType, request: StatsRequest) -> TypeBlock:
+    """Build the block of one popular type."""
+    build_items = build_hourly_items if request.hourly else build_day_items
+    entries = [DateEntry(day.label, build_items(popular, request, day)) for day in request.days]
+    return TypeBlock(popular.name, entries, hourly=request.hourly)
 
 
-def conditions(row: Popular, asked: Asked) -> list[Filter]:
-    """The type's own conditions, and `item` and `filter`."""
-    found = list(row.where)
-    if asked.item:
-        found.append(row.item_filter(asked.facts, asked.item))
-    if asked.filter:
-        found.append({"dimension": row.dimensions[0], "operator": "contains", "value": parts_wanted(row, asked)})
-    return found
+def build_conditions(popular: PopularType, request: StatsRequest) -> list[Filter]:
+    """Return the type's own conditions with those of the parameters `item` and `filter`."""
+    conditions = list(popular.where)
+    if request.item:
+        conditions.append(popular.build_item_filter(request.site, request.item))
+    if request.filter:
+        texts = list_filter_texts(popular, request)
+        conditions.append({"dimension": popular.dimensions[0], "operator": "contains", "value": texts})
+    return conditions
 
 
-def parts_wanted(row: Popular, asked: Asked) -> list[str]:
-    """What `filter` looks for: of a page's address the path, since that is what is stored of pages."""
-    if row.dimensions[0] in PAGES:
-        return [path_of(asked.filter) if "://" in asked.filter else asked.filter]
-    return address_forms(asked.facts, asked.filter) if row.logged else [asked.filter]
+def list_filter_texts(popular: PopularType, request: StatsRequest) -> list[str]:
+    """Return what `filter` searches for: of a page's address the path, since only paths of pages are stored."""
+    if popular.dimensions[0] in PAGE_DIMENSIONS:
+        return [extract_path(request.filter) if "://" in request.filter else request.filter]
+    return list_address_forms(request.site, request.filter) if popular.of_targets else [request.filter]
 
 
-def items(row: Popular, asked: Asked, dates: Dates) -> list[Item]:
-    """One page of items for some days together."""
-    return written(row, asked, dates, rows_of(row, asked, dates))
+def build_day_items(popular: PopularType, request: StatsRequest, dates: Dates) -> list[Item]:
+    """Build one page of items of all the days together."""
+    return build_items(popular, request, dates, load_rows(popular, request, dates))
 
 
-def rows_of(row: Popular, asked: Asked, dates: Dates) -> list[Row]:
-    """The rows of one page as the engine gives them."""
-    return asked.ask(
-        dates, (row.metric,), conditions(row, asked), dimensions=row.dimensions,
-        limit=asked.limit, offset=asked.offset,
-    ).rows  # fmt: skip
+def load_rows(popular: PopularType, request: StatsRequest, dates: Dates) -> list[Row]:
+    """Load one page of the engine's rows."""
+    return request.ask(
+        dates,
+        (popular.metric,),
+        build_conditions(popular, request),
+        dimensions=popular.dimensions,
+        limit=request.limit,
+        offset=request.offset,
+    ).rows
 
 
-def written(row: Popular, asked: Asked, dates: Dates, rows: list[Row]) -> list[Item]:
-    total = whole_of(row, asked, dates) if rows else 0
-    titles, addresses = page_titles(row, asked, dates, rows), logged_addresses(row, asked, dates, rows)
-    made = []
-    for each in rows:
-        address = addresses.get(str(each["name"]), "") if row.name == "events" else ""
-        made.append(item(row, asked, dates, each, total, titles) | ({"url": address} if address else {}))
-    return made
+def build_items(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> list[Item]:
+    """Build the items of these rows, with the titles of pages and the addresses of events."""
+    total = load_total(popular, request, dates) if rows else 0
+    titles = load_page_titles(popular, request, dates, rows)
+    addresses = load_event_addresses(popular, request, dates, rows)
+    items = []
+    for row in rows:
+        address = addresses.get(str(row["name"]), "") if popular.name == "events" else ""
+        items.append(build_item(popular, request, dates, row, total, titles) | ({"url": address} if address else {}))
+    return items
 
 
-def whole_of(row: Popular, asked: Asked, dates: Dates) -> float:
-    """What an item's percentage is a share of: everything of the type, whatever item or filter was asked for."""
-    present = known(row.dimensions[0]) if row.dimensions[0] in SHARE_OF_KNOWN else ()
-    return float(asked.ask(dates, (row.metric,), [*row.where, *present]).rows[0][row.metric] or 0)
+def load_total(popular: PopularType, request: StatsRequest, dates: Dates) -> float:
+    """Return what percentages are shares of: everything of the type, whatever `item` or `filter` choose."""
+    present = has_value(popular.dimensions[0]) if popular.dimensions[0] in SHARE_OF_VALUES else ()
+    row = request.ask(dates, (popular.metric,), [*popular.where, *present]).rows[0]
+    return float(row[popular.metric] or 0)
 
 
-SHARE_OF_KNOWN = ("utm_campaign", "referrer", "referrer_domain", "page", "host", "entry_page", "exit_page")
-
-
-def item(row: Popular, asked: Asked, dates: Dates, found: Row, total: float, titles: dict[str, str]) -> Item:
-    """One item: all values are text, titles HTML-encoded."""
-    first = str(found[row.dimensions[0]])
-    made: Item = {
-        "value": whole(found[row.metric]),
-        "value_percent": one_place(100 * float(found[row.metric]) / total if total else 0),
-        "title": encoded(titles.get(first) or row.title_of(found)),
-        "stats_url": asked.links.stats(dates, row.section, **{name: str(found[name]) for name in row.dimensions}),
+def build_item(
+    popular: PopularType, request: StatsRequest, dates: Dates, row: Row, total: float, titles: dict[str, str]
+) -> Item:
+    """Build one item: all values are text, titles HTML-encoded."""
+    value = row[popular.metric]
+    filters = {name: str(row[name]) for name in popular.dimensions}
+    item: Item = {
+        "value": format_integer(value),
+        "value_percent": format_tenth(100 * float(value) / total if total else 0),
+        "title": encode_html(titles.get(str(row[popular.dimensions[0]])) or popular.get_title(row)),
+        "stats_url": request.links.build_stats_url(dates, popular.section, **filters),
     }
-    if row.url and (url := row.url(asked, found)):
-        made["url"] = f"{url}#_heatmap" if asked.heatmap and row.name == "pages" else url
-    return made
+    if popular.build_url and (url := popular.build_url(request, row)):
+        item["url"] = f"{url}#_heatmap" if request.heatmap_urls and popular.name == "pages" else url
+    return item
 
 
-def logged_addresses(row: Popular, asked: Asked, dates: Dates, rows: list[Row]) -> dict[str, str]:
-    """The address that most events of each name were logged with."""
-    if row.name != "events" or not rows:
+def load_event_addresses(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> dict[str, str]:
+    """Return, for each name of an event, the address that most events of that name were logged with."""
+    if popular.name != "events" or not rows:
         return {}
-    wanted = [*row.where, is_any("name", *(str(each["name"]) for each in rows)), *known("target")]
-    found = asked.ask(dates, ("actions",), wanted, dimensions=("name", "target"), limit=len(rows) * 20)
+    conditions = [*popular.where, build_is("name", *(str(row["name"]) for row in rows)), *has_value("target")]
+    result = request.ask(dates, ("actions",), conditions, dimensions=("name", "target"), limit=len(rows) * 20)
     addresses: dict[str, str] = {}
-    for each in found.rows:
-        if address := asked.links.address(str(each["target"])):
-            addresses.setdefault(str(each["name"]), address)
+    for row in result.rows:
+        if address := request.links.build_target_url(str(row["target"])):
+            addresses.setdefault(str(row["name"]), address)
     return addresses
 
 
-def page_titles(row: Popular, asked: Asked, dates: Dates, rows: list[Row]) -> dict[str, str]:
-    """The most seen title of each page shown: Clicky's pages are called by their titles."""
-    if not row.name.startswith("pages") or not rows:
+def load_page_titles(popular: PopularType, request: StatsRequest, dates: Dates, rows: list[Row]) -> dict[str, str]:
+    """Return the most frequent title of each page: Clicky names pages by their titles."""
+    if not popular.name.startswith("pages") or not rows:
         return {}
-    paths = [str(each[row.dimensions[0]]) for each in rows]
-    found = asked.ask(
-        dates, ("views",), [is_any("kind", "view"), is_any("page", *paths)], dimensions=("page", "title"),
-        limit=len(paths) * 5,
-    )  # fmt: skip
+    paths = [str(row[popular.dimensions[0]]) for row in rows]
+    conditions = [build_is("kind", "view"), build_is("page", *paths)]
+    result = request.ask(dates, ("views",), conditions, dimensions=("page", "title"), limit=len(paths) * 5)
     titles: dict[str, str] = {}
-    for each in found.rows:
-        titles.setdefault(str(each["page"]), str(each["title"]))
+    for row in result.rows:
+        titles.setdefault(str(row["page"]), str(row["title"]))
     return titles
 
 
-def hourly_items(row: Popular, asked: Asked, day: Dates) -> list[Item]:
-    """The day's items; the value of each is a list of one number per hour, midnight first."""
-    rows = rows_of(row, asked, day)
-    found = asked.ask(day, (row.metric,), conditions(row, asked), dimensions=("hour", *row.dimensions), limit=100_000)
-    known = {(each["hour"], *values(row, each)): each[row.metric] for each in found.rows}
-    hours = hours_of(day, asked)
+def build_hourly_items(popular: PopularType, request: StatsRequest, day: Dates) -> list[Item]:
+    """Build the day's items; the value of each is a list of one number per hour, midnight first."""
+    rows = load_rows(popular, request, day)
+    result = request.ask(
+        day,
+        (popular.metric,),
+        build_conditions(popular, request),
+        dimensions=("hour", *popular.dimensions),
+        limit=MAX_HOURLY_ROWS,
+    )
+    values = {(row["hour"], *popular.get_key(row)): row[popular.metric] for row in result.rows}
+    hours = list_hours(day)
     return [
-        {**one, "value": [whole(known.get((hour, *values(row, each)), 0)) for hour in hours]}
-        for each, one in zip(rows, written(row, asked, day, rows), strict=True)
+        {**item, "value": [format_integer(values.get((hour, *popular.get_key(row)), 0)) for hour in hours]}
+        for row, item in zip(rows, build_items(popular, request, day, rows), strict=True)
     ]
-
-
-def values(row: Popular, found: Row) -> tuple[str, ...]:
-    return tuple(str(found[name]) for name in row.dimensions)

@@ -1,4 +1,4 @@
-"""Tallies: one number per answer, day or hour. One row each: type -> what is counted -> how it is written."""
+"""Tallies: types that are one number per result, day or hour. Each is a row: type -> metric -> format."""
 
 from __future__ import annotations
 
@@ -6,120 +6,117 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reports.clicky.asked import Asked
 from reports.clicky.dates import DAY, Dates
-from reports.clicky.outputs import Block, Day
-from reports.clicky.words import CLICKS, one_place, pretty, whole
+from reports.clicky.outputs import DateEntry, TypeBlock
+from reports.clicky.stats_request import StatsRequest
+from reports.clicky.terms import CLICK_KINDS, format_integer, format_seconds, format_tenth
 from reports.engine import Period
 from reports.engine.zones import Clock, hour_text
 
-KINDS = {"downloads": ("download",), "outbounds": ("outbound",), "clicks": CLICKS}
+MAX_HOURS_PER_DAY = 26  # including the hours that a change of the clock adds
 
 
 @dataclass(frozen=True)
-class Tally:
-    """`metric` of the engine, of events of `kinds` only where it names some.
+class TallyType:
+    """`metric` of the engine, counted over events of `kinds` only if there are some; no metric: actions per visit.
 
-    `summed`: over several days the sum of each day's number, because Clicky's unique visitors are unique per day.
-    `live`: about now, whatever the date.
+    `summed`: several days are the sum of each day's number, because Clicky's unique visitors are unique per day.
+    `live`: the number of this moment, whatever the date.
     """
 
     name: str
     metric: str
-    write: Callable[[Any], str] = whole
+    format: Callable[[Any], str] = format_integer
     kinds: tuple[str, ...] = ()
     summed: bool = False
     live: bool = False
     title: str = ""  # in segments=summary
 
-    def where(self) -> list[Any]:
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of the engine that the number is computed from."""
+        return (self.metric,) if self.metric else ("actions", "visits")
+
+    def build_where(self) -> list[Any]:
         return [{"dimension": "kind", "operator": "is", "value": list(self.kinds)}] if self.kinds else []
 
+    def compute(self, row: dict[str, Any]) -> Any:
+        """Return the number of one row of the engine."""
+        if self.metric:
+            return row[self.metric]
+        return row["actions"] / row["visits"] if row["visits"] else 0
 
-def actions_per_visit(row: dict[str, Any]) -> float:
-    return row["actions"] / row["visits"] if row["visits"] else 0
+    def build_item(self, value: Any) -> dict[str, Any]:
+        return {"value": self.format(value)}
 
 
 ROWS = (
-    Tally("visitors", "visits", title="Visitors"),  # Clicky's visitors are our visits
-    Tally("visitors-unique", "visitors", summed=True, title="Unique visitors"),
-    Tally("visitors-new", "new_visitors", summed=True),
-    Tally("visitors-online", "online", live=True),
-    Tally("actions", "actions", title="Actions"),
-    Tally("actions-pageviews", "views"),
-    Tally("actions-downloads", "actions", kinds=KINDS["downloads"]),
-    Tally("actions-outbounds", "actions", kinds=KINDS["outbounds"]),
-    Tally("actions-clicks", "actions", kinds=KINDS["clicks"]),
-    Tally("actions-average", "", one_place, title="Average actions / visit"),
-    Tally("time-total", "total_duration", title="Total time"),
-    Tally("time-total-pretty", "total_duration", lambda value: pretty(value or 0)),
-    Tally("time-average", "avg_duration", title="Average time / visit"),
-    Tally("time-average-pretty", "avg_duration", lambda value: pretty(value or 0)),
-    Tally("bounce-rate", "bounce_rate", one_place, title="Bounce rate"),
+    TallyType("visitors", "visits", title="Visitors"),  # Clicky's visitors are our visits
+    TallyType("visitors-unique", "visitors", summed=True, title="Unique visitors"),
+    TallyType("visitors-new", "new_visitors", summed=True),
+    TallyType("visitors-online", "online", live=True),
+    TallyType("actions", "actions", title="Actions"),
+    TallyType("actions-pageviews", "views"),
+    TallyType("actions-downloads", "actions", kinds=("download",)),
+    TallyType("actions-outbounds", "actions", kinds=("outbound",)),
+    TallyType("actions-clicks", "actions", kinds=CLICK_KINDS),
+    TallyType("actions-average", "", format_tenth, title="Average actions / visit"),
+    TallyType("time-total", "total_duration", title="Total time"),
+    TallyType("time-total-pretty", "total_duration", lambda value: format_seconds(value or 0)),
+    TallyType("time-average", "avg_duration", title="Average time / visit"),
+    TallyType("time-average-pretty", "avg_duration", lambda value: format_seconds(value or 0)),
+    TallyType("bounce-rate", "bounce_rate", format_tenth, title="Bounce rate"),
 )
 TALLIES = {row.name: row for row in ROWS}
 SUMMARY = tuple(row for row in ROWS if row.title)
 
 
-def tally(row: Tally, asked: Asked) -> Block:
-    """The block of one tally."""
-    if row.live:
-        return Block(row.name, [Day(str(asked.dates.last), [item(row, value_of(row, asked, asked.dates))])])
-    if asked.hourly:
-        return Block(row.name, hours(row, asked), hourly=True)
-    if asked.daily:
-        return Block(row.name, days(row, asked))
-    return Block(row.name, [Day(asked.dates.label, [item(row, value_of(row, asked, asked.dates))])])
+def build_tally(tally: TallyType, request: StatsRequest) -> TypeBlock:
+    """Build the block of one tally."""
+    if request.hourly and not tally.live:
+        return TypeBlock(tally.name, build_hourly_entries(tally, request), hourly=True)
+    if request.daily and not tally.live:
+        return TypeBlock(tally.name, build_daily_entries(tally, request))
+    label = str(request.dates.last) if tally.live else request.dates.label
+    return TypeBlock(tally.name, [DateEntry(label, [tally.build_item(count(tally, request, request.dates))])])
 
 
-def item(row: Tally, value: Any) -> dict[str, Any]:
-    return {"value": row.write(value)}
+def count(tally: TallyType, request: StatsRequest, dates: Dates) -> Any:
+    """Return the number of all the days together."""
+    if tally.summed and dates.day_count > 1:
+        return sum(count_by_time(tally, request, "day").values())
+    return tally.compute(request.ask(dates, tally.metrics, tally.build_where()).rows[0])
 
 
-def metrics_of(row: Tally) -> tuple[str, ...]:
-    return (row.metric,) if row.metric else ("actions", "visits")
+def count_by_time(tally: TallyType, request: StatsRequest, dimension: str) -> dict[str, Any]:
+    """Return the number of every day or hour in which something happened."""
+    limit = request.dates.day_count * (MAX_HOURS_PER_DAY if dimension == "hour" else 1) + 1
+    result = request.ask(request.dates, tally.metrics, tally.build_where(), dimensions=(dimension,), limit=limit)
+    return {row[dimension]: tally.compute(row) for row in result.rows}
 
 
-def number(row: Tally, found: dict[str, Any]) -> Any:
-    return found[row.metric] if row.metric else actions_per_visit(found)
+def build_daily_entries(tally: TallyType, request: StatsRequest) -> list[DateEntry]:
+    """Build one entry per day, newest first."""
+    numbers = count_by_time(tally, request, "day")
+    return [DateEntry(day.label, [tally.build_item(numbers.get(day.label, 0))]) for day in request.days]
 
 
-def value_of(row: Tally, asked: Asked, dates: Dates) -> Any:
-    """The number for all the days together."""
-    if row.summed and dates.count > 1:
-        return sum(by_time(row, asked, "day").values())
-    return number(row, asked.ask(dates, metrics_of(row), row.where()).rows[0])
-
-
-def by_time(row: Tally, asked: Asked, bucket: str) -> dict[str, Any]:
-    """The number of every day or hour in which something happened."""
-    most = asked.dates.count * (26 if bucket == "hour" else 1) + 1
-    found = asked.ask(asked.dates, metrics_of(row), row.where(), dimensions=(bucket,), limit=most)
-    return {each[bucket]: number(row, each) for each in found.rows}
-
-
-def days(row: Tally, asked: Asked) -> list[Day]:
-    """One entry per day, newest first."""
-    known = by_time(row, asked, "day")
-    return [Day(day.label, [item(row, known.get(day.label, 0))]) for day in asked.days]
-
-
-def hours(row: Tally, asked: Asked) -> list[Day]:
-    """One entry per day; its value is a list of one number per hour, midnight first."""
-    known = by_time(row, asked, "hour")
+def build_hourly_entries(tally: TallyType, request: StatsRequest) -> list[DateEntry]:
+    """Build one entry per day; its value is a list of one number per hour, midnight first."""
+    numbers = count_by_time(tally, request, "hour")
     return [
-        Day(day.label, [{"value": [row.write(known.get(hour, 0)) for hour in hours_of(day, asked)]}])
-        for day in asked.days
+        DateEntry(day.label, [{"value": [tally.format(numbers.get(hour, 0)) for hour in list_hours(day)]}])
+        for day in request.days
     ]
 
 
-def hours_of(day: Dates, asked: Asked) -> list[str]:
-    """The local hours of a day as the engine writes them: 23 or 25 where the clock is changed."""
+def list_hours(day: Dates) -> list[str]:
+    """Return the local hours of a day as the engine writes them: 23 or 25 when the clock changes."""
     period = Period.days(day.first, day.last + DAY, day.zone)
-    return [hour_text(begun, period.info) for begun in Clock(period).hours()]
+    return [hour_text(start, period.info) for start in Clock(period).hours()]
 
 
-def summary(asked: Asked) -> Block:
-    """`segments=summary`: the headline numbers, each with its title."""
-    items = [{"title": row.title, "value": row.write(value_of(row, asked, asked.dates))} for row in SUMMARY]
-    return Block("summary", [Day(asked.dates.label, items)])
+def build_summary(request: StatsRequest) -> TypeBlock:
+    """Build `segments=summary`: the headline numbers, each with its title."""
+    items = [{"title": row.title, "value": row.format(count(row, request, request.dates))} for row in SUMMARY]
+    return TypeBlock("summary", [DateEntry(request.dates.label, items)])

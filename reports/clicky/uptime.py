@@ -1,4 +1,4 @@
-"""The uptime types: how available the watched addresses were, and every incident."""
+"""The uptime types: the availability of the site's monitors, and their incidents."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from reports.clicky.asked import Asked
 from reports.clicky.dates import Dates
-from reports.clicky.outputs import Block, Day, Item, encoded
-from reports.clicky.people import dates_zone, moment
+from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
+from reports.clicky.stats_request import StatsRequest
+from reports.clicky.visit_lists import format_time
 from reports.pages.numbers import duration
 from sites.uptime.history import spans_between
 from sites.uptime.models import Incident, Monitor
@@ -18,48 +18,53 @@ from sites.uptime.watched import annotate_recovery
 UPTIME = ("uptime", "uptime-list")
 
 
-def uptime(name: str, asked: Asked) -> Block:
-    """The block of one of these types; no items where nothing is watched."""
-    make = availability if name == "uptime" else incidents
-    return Block(name, [Day(day.label, make(asked, day)) for day in asked.days])
+def build_uptime(name: str, request: StatsRequest) -> TypeBlock:
+    """Build the block of one of these types; a site without monitors has no items."""
+    build_items = build_availability_items if name == "uptime" else build_incident_items
+    return TypeBlock(name, [DateEntry(day.label, build_items(request, day)) for day in request.days])
 
 
-def edges(asked: Asked, dates: Dates) -> list[datetime]:
+def find_edges(request: StatsRequest, dates: Dates) -> tuple[datetime, datetime]:
+    """Return the start and end of the dates, which end now at the latest."""
     period = dates.period()
-    return [period.start, min(period.end, asked.now)]
+    return period.start, min(period.end, request.now)
 
 
-def availability(asked: Asked, dates: Dates) -> list[Item]:
-    """One item per monitor: percent available, as text, with its typical answer in milliseconds."""
-    start, end = edges(asked, dates)
+def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
+    """Build one item per monitor: the available percent and the median response time in milliseconds, as text."""
+    start, end = find_edges(request, dates)
     if end <= start:
         return []
-    found = []
-    for monitor in Monitor.objects.filter(site_id=asked.facts.site_id).order_by("name", "pk"):
+    items = []
+    for monitor in Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"):
         span = spans_between(monitor, [start, end])[0]
         if span.availability is not None:
-            title, percent = encoded(str(monitor)), f"{span.availability:.2f}"
-            found.append({"title": title, "value": percent, "response_time": str(span.p50 or 0), "url": monitor.url})
-    return found[asked.offset : asked.offset + asked.limit]
+            items.append({
+                "title": encode_html(str(monitor)),
+                "value": f"{span.availability:.2f}",
+                "response_time": str(span.p50 or 0),
+                "url": monitor.url,
+            })  # fmt: skip
+    return items[request.offset : request.offset + request.limit]
 
 
-def incidents(asked: Asked, dates: Dates) -> list[Item]:
-    """One item per incident that touches the dates, newest first; times as everywhere in this dialect."""
-    start, end = edges(asked, dates)
-    touching = Q(end__isnull=True) | Q(end__gt=start)
-    rows = Incident.objects.filter(touching, monitor__site_id=asked.facts.site_id, start__lt=end)
-    newest = annotate_recovery(rows, asked.now).select_related("monitor").order_by("-start")
-    page = newest[asked.offset : asked.offset + asked.limit]
-    return [incident_item(row, row.recovered, asked) for row in page]
+def build_incident_items(request: StatsRequest, dates: Dates) -> list[Item]:
+    """Build one item per incident that overlaps the dates, newest first."""
+    start, end = find_edges(request, dates)
+    overlaps = Q(end__isnull=True) | Q(end__gt=start)
+    incidents = Incident.objects.filter(overlaps, monitor__site_id=request.site.site_id, start__lt=end)
+    newest = annotate_recovery(incidents, request.now).select_related("monitor").order_by("-start")
+    page = newest[request.offset : request.offset + request.limit]
+    return [build_incident_item(incident, incident.recovered, request) for incident in page]
 
 
-def incident_item(incident: Incident, recovered: bool, asked: Asked) -> Item:
-    seconds = int(((incident.end or asked.now) - incident.start).total_seconds())
+def build_incident_item(incident: Incident, recovered: bool, request: StatsRequest) -> Item:
+    seconds = int(((incident.end or request.now) - incident.start).total_seconds())
     return {
-        **moment(incident.start, dates_zone(asked)),
-        "item": encoded(str(incident.monitor)),
+        **format_time(incident.start, request),
+        "item": encode_html(str(incident.monitor)),
         "status": "down" if incident.end is None else "up" if recovered else "paused",
-        "cause": encoded(incident.cause),
+        "cause": encode_html(incident.cause),
         "duration": str(seconds),
         "duration_pretty": duration(seconds),
         "url": incident.monitor.url,

@@ -1,4 +1,4 @@
-"""Addresses of the Clicky dialect, older ones included."""
+"""URLs of the Clicky dialect, including its older ones."""
 
 from django.urls import path, re_path
 from django.views.generic import RedirectView
@@ -8,8 +8,9 @@ from reports.clicky import account, deeplinks, views, whitelabel
 urlpatterns = [
     re_path(r"^api/stats/(?P<version>[1-4])/?$", views.stats, name="clicky-stats"),
     re_path(r"^stats/api(?P<version>[1-4])/?$", views.stats, name="clicky-stats-old"),
-    re_path(r"^api/account/sites/?$", account.sites, name="clicky-sites"),
+    re_path(r"^api/account/sites/?$", account.account_sites, name="clicky-sites"),
     path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="clicky-whitelabel"),
+    re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="clicky-flag"),
     path("stats/", deeplinks.stats, name="clicky-link-home"),
     path("stats/wp-iframe", deeplinks.framed_overview, name="clicky-frame"),
     path("stats/<slug:page>", deeplinks.stats, name="clicky-link"),

@@ -1,4 +1,4 @@
-"""The Stats API's door: parameters in, one of four formats out; a refusal is a sentence with status 200."""
+"""The endpoint of the Stats API: parameters in, one of four formats out; an error is a sentence with status 200."""
 
 from __future__ import annotations
 
@@ -15,81 +15,81 @@ from django.views.decorators.http import require_http_methods
 from accounts.limits import DEFAULT_LIMITS
 from accounts.security.client_ip import client_key
 from reports.clicky import outputs
-from reports.clicky.asked import asked, site_of
 from reports.clicky.errors import ClickyError
-from reports.clicky.links import Links
-from reports.clicky.types import answer
+from reports.clicky.result_links import ResultLinks
+from reports.clicky.stats_request import find_site, parse_request
+from reports.clicky.types import build_result
 from reports.limits import Allowance, per_minute, take
 from tracking.store import StoreError
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
-CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
-LONGEST_NAME = 128
+SCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
+MAX_NAME_LENGTH = 128
 log = logging.getLogger(__name__)
 
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST", "OPTIONS"])
 def stats(request: HttpRequest, version: int = 4) -> HttpResponse:
-    """`/api/stats/4` and its older addresses; all versions answer alike."""
+    """Answer `/api/stats/4` and its older addresses; all versions are answered alike."""
     if request.method == "OPTIONS":
-        return open_to_all(HttpResponse(status=204))
-    given = parameters(request)
-    now, output = clock.now(), output_of(given)
+        return allow_all_origins(HttpResponse(status=204))
+    params = read_parameters(request)
+    now, output = clock.now(), choose_output(params)
     allowance: Allowance | None = None
     try:
-        facts = site_of(given)
-        allowance = take_one(request, now, per_minute(facts.account_id, "clicky_per_minute", PER_MINUTE))
+        site = find_site(params)
+        allowance = take_allowance(request, now, per_minute(site.account_id, "clicky_per_minute", PER_MINUTE))
         if allowance.spent:
-            return too_many(output, given, allowance)
-        links = Links(f"{request.scheme}://{request.get_host()}", facts)
-        body = outputs.WRITERS[output](answer(asked(facts, given, now, links)))
-    except ClickyError as refused:
-        allowance = allowance or take_one(request, now, PER_MINUTE)
+            return build_limit_response(output, params, allowance)
+        links = ResultLinks(f"{request.scheme}://{request.get_host()}", site)
+        body = outputs.WRITERS[output](build_result(parse_request(site, params, now, links)))
+    except ClickyError as error:
+        allowance = allowance or take_allowance(request, now, PER_MINUTE)
         if allowance.spent:
-            return too_many(output, given, allowance)
-        body = outputs.error(str(refused), output)
+            return build_limit_response(output, params, allowance)
+        body = outputs.error(str(error), output)
     except StoreError as error:
-        log.warning("a question failed in the store: %s", error)
-        return answered(outputs.error("Temporarily unavailable.", output), output, given, allowance, 503)
-    return answered(body, output, given, allowance)
+        log.warning("a query of the Stats API failed in the store: %s", error)
+        return build_response(outputs.error("Temporarily unavailable.", output), output, params, allowance, 503)
+    return build_response(body, output, params, allowance)
 
 
-def parameters(request: HttpRequest) -> Mapping[str, str]:
-    """The parameters of the URL, and of a form sent by POST; the first of several alike."""
-    found = {name: values[0] for name, values in request.GET.lists() if values}
+def read_parameters(request: HttpRequest) -> Mapping[str, str]:
+    """Return the parameters of the URL and of a form sent by POST; the first value of a repeated one."""
+    params = {name: values[0] for name, values in request.GET.lists() if values}
     if request.method == "POST":
-        found |= {name: values[0] for name, values in request.POST.lists() if values}
-    return found
+        params |= {name: values[0] for name, values in request.POST.lists() if values}
+    return params
 
 
-def output_of(given: Mapping[str, str]) -> str:
-    """xml, json, php or csv; anything else is xml, Clicky's default."""
-    asked_for = given.get("output", "").strip().lower()
-    if asked_for in outputs.WRITERS:
-        return asked_for
-    return "json" if given.get("json_callback") or given.get("json_var") else "xml"
+def choose_output(params: Mapping[str, str]) -> str:
+    """Return xml, json, php or csv; anything else is xml, Clicky's default."""
+    output = params.get("output", "").strip().lower()
+    if output in outputs.WRITERS:
+        return output
+    return "json" if params.get("json_callback") or params.get("json_var") else "xml"
 
 
-def take_one(request: HttpRequest, now: datetime, most: int) -> Allowance:
-    return take("clicky", client_key(request), most, now)
+def take_allowance(request: HttpRequest, now: datetime, maximum: int) -> Allowance:
+    return take("clicky", client_key(request), maximum, now)
 
 
-def too_many(output: str, given: Mapping[str, str], allowance: Allowance) -> HttpResponse:
+def build_limit_response(output: str, params: Mapping[str, str], allowance: Allowance) -> HttpResponse:
     sentence = f"Too many requests: at most {allowance.most} per minute."
-    response = answered(outputs.error(sentence, output), output, given, allowance, 429)
+    response = build_response(outputs.error(sentence, output), output, params, allowance, 429)
     response["Retry-After"] = str(allowance.retry_after)
     return response
 
 
-def answered(
-    body: bytes, output: str, given: Mapping[str, str], allowance: Allowance | None, status: int = 200
+def build_response(
+    body: bytes, output: str, params: Mapping[str, str], allowance: Allowance | None, status: int = 200
 ) -> HttpResponse:
-    """The answer with its headers, wrapped for scripts where that was asked for."""
+    """Build the response with its headers, wrapped into a script if the parameters request that."""
     content_type = outputs.CONTENT_TYPES[output]
     if output == "json":
-        body, content_type = wrapped(body, given, content_type)
-    response = open_to_all(HttpResponse(body, content_type=content_type, status=status))
+        body, content_type = wrap_script(body, params, content_type)
+    response = allow_all_origins(HttpResponse(body, content_type=content_type, status=status))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     if allowance is not None and allowance.most:
@@ -98,24 +98,27 @@ def answered(
     return response
 
 
-def wrapped(body: bytes, given: Mapping[str, str], content_type: str) -> tuple[bytes, str]:
-    """`callback([…]);` or `var name = […];`. A name that is none is ignored, so nothing of a stranger runs."""
-    callback, variable = given.get("json_callback", ""), given.get("json_var", "")
+def wrap_script(body: bytes, params: Mapping[str, str], content_type: str) -> tuple[bytes, str]:
+    """Return the body as `callback([…]);` or `var name = […];`, and its content type.
+
+    A name that is no JavaScript name is ignored, so that nobody can inject a script.
+    """
+    callback, variable = params.get("json_callback", ""), params.get("json_var", "")
     script = "application/javascript; charset=utf-8"
     body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
-    if is_name(callback):
+    if is_script_name(callback):
         return callback.encode() + b"(" + body + b");", script
-    if is_name(variable):
+    if is_script_name(variable):
         return b"var " + variable.encode() + b" = " + body + b";", script
     return body, content_type
 
 
-def is_name(text: str) -> bool:
-    return len(text) <= LONGEST_NAME and CALLBACK.fullmatch(text) is not None
+def is_script_name(text: str) -> bool:
+    return len(text) <= MAX_NAME_LENGTH and SCRIPT_NAME.fullmatch(text) is not None
 
 
-def open_to_all(response: HttpResponse) -> HttpResponse:
-    """Scripts of any page may read the answer: the key in the address is what protects it."""
+def allow_all_origins(response: HttpResponse) -> HttpResponse:
+    """Let scripts of any page read the response: only the key in the address protects it."""
     response["Access-Control-Allow-Origin"] = "*"
     response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
     response["Access-Control-Allow-Headers"] = "*"

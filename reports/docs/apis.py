@@ -11,11 +11,11 @@ from reports.clickport.names import CLICKPORT_DIMENSIONS, OUR_DIMENSION, OUR_MET
 from reports.clickport.questions import PERIODS
 from reports.clicky.computed import COMPUTED
 from reports.clicky.filters import FILTERS
-from reports.clicky.people import LISTS
 from reports.clicky.popular import POPULAR
 from reports.clicky.tallies import TALLIES
 from reports.clicky.types import ALIASES, EMPTY
 from reports.clicky.views import PER_MINUTE
+from reports.clicky.visit_lists import LISTS
 from reports.engine.filters import OPERATORS
 from reports.engine.registry import DIMENSIONS, METRICS
 

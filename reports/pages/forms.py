@@ -9,6 +9,7 @@ from django import forms
 from goals.funnels import LONGEST, MOST
 from goals.models import Funnel, Goal, PatternKind
 from goals.querysets import goals_of
+from sites.amounts import currency_decimals
 from sites.forms import LinesField
 from sites.models import Site
 
@@ -47,6 +48,9 @@ class GoalForm(forms.ModelForm):
             self.fields[name].required = False
         if self.instance.pk is None:
             self.initial["pattern_kind"] = PatternKind.WILDCARD  # the help text describes it
+        if (revenue := self.instance.fixed_revenue) is not None:  # without the zeros that only fill the column
+            decimals = max(currency_decimals(self.instance.currency), -int(revenue.normalize().as_tuple().exponent))
+            self.initial["fixed_revenue"] = f"{revenue:.{decimals}f}"
 
     def clean_threshold(self) -> int:
         """Return 0 for an empty field."""

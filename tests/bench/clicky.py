@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reports.clicky import outputs
-from reports.clicky.asked import asked
-from reports.clicky.links import Links
+from reports.clicky.result_links import ResultLinks
+from reports.clicky.stats_request import parse_request
 from reports.clicky.tallies import TALLIES
-from reports.clicky.types import answer
+from reports.clicky.types import build_result
 from reports.engine.result_cache import RESULTS
 from sites import known
 from tests.bench.questions import NOW
@@ -22,9 +22,10 @@ def calls() -> dict[str, tuple[dict[str, str], float]]:
     return {"visitors-list, 1,000 of 31 days": (LIST, LIST_MS), **tallies}
 
 
-def call(given: dict[str, str]) -> bytes:
+def call(params: dict[str, str]) -> bytes:
     """One call as JSON, nothing remembered of an earlier one."""
     RESULTS.clear()
-    facts = known.site(LARGE)
-    assert facts is not None
-    return outputs.WRITERS["json"](answer(asked(facts, given, NOW, Links("http://127.0.0.1", facts))))
+    site = known.site(LARGE)
+    assert site is not None
+    request = parse_request(site, params, NOW, ResultLinks("http://127.0.0.1", site))
+    return outputs.WRITERS["json"](build_result(request))

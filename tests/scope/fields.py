@@ -133,11 +133,12 @@ SHEETS = {"reports/pages/state.py segment", "reports/pages/state.py:read_state"}
 OPTIONS = {"reports/pages/state.py:parse_view_options reach", "reports/pages/state.py:parse_view_options outcome"}
 # Fields that keys open: `test_keys.py`
 KEYED = {
-    "reports/clicky/asked.py site_id", "reports/clicky/asked.py alert_id", "reports/clicky/whitelabel.py site_id",
+    "reports/clicky/stats_request.py site_id", "reports/clicky/stats_request.py alert_id",
+    "reports/clicky/whitelabel.py site_id",
     "reports/onsite.py site_id", "reports/onsite.py segment", "reports/onsite.py:onsite_stats",
-    "reports/clicky/views.py:parameters", "tracking/doors/clicky.py site_id", "tracking/doors/clicky.py goal",
+    "reports/clicky/views.py:read_parameters", "tracking/doors/clicky.py site_id", "tracking/doors/clicky.py goal",
     "tracking/doors/clicky_fields.py session_id", "tracking/doors/clickport_fields.py session_id",
-    "links/convert.py id", "reports/clickport/views.py:get",
+    "links/convert.py id", "links/shortener.py site_id", "reports/clickport/views.py:get",
 }  # fmt: skip
 DESCRIBED = {"accounts/api.py:patch", "accounts/api.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
@@ -150,7 +151,7 @@ NO_IDS: dict[str, str] = {
     "tracking/doors/clicky.py domain": "whose page it is: anybody may send hits to any site",
     "tracking/doors/clicky_fields.py jsuid": "the visitor's own cookie, worth nothing at another site",
     "tracking/doors/clicky_fields.py vid": "of a view in the visitor's own visit",
-    "reports/clicky/asked.py segments": "types of the Stats API",
+    "reports/clicky/stats_request.py segments": "types of the Stats API",
     "reports/onsite.py domain": "the host of the page the widget stands in",
     "reports/pages/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
     "links/pages/listing.py tag": "a tag's name, looked for among the links one sees",
@@ -158,7 +159,7 @@ NO_IDS: dict[str, str] = {
     "links/pages/listing.py:listing": "the filters, to show them again",
     "links/pages/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
     "reports/pages/heatmaps.py:heatmap_settings": "into a form",
-    "reports/clicky/deeplinks.py:framed_overview": "handed on to `site_of`, which opens a site for its own key alone",
+    "reports/clicky/deeplinks.py:framed_overview": "handed on to `find_site`, which opens a site for its own key alone",
     "links/pages/forms.py expiration_clicks": "a number of clicks",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",

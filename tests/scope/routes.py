@@ -35,6 +35,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "page": ("visitors", "a page of Clicky's"),
     "what": ("visitors", "a part of the widget"),
     "version": (4, "of the API"),
+    "country": ("de", "a flag"),
     "operation": ("sites", "of the white-label API"),
     "rest": ("nowhere", "an address that is none"),
 }
@@ -46,6 +47,7 @@ NEEDS: dict[str, str] = {
     **dict.fromkeys((
         "login", "password/reset", "setup", "theme", "brand.css", "docs/", "docs/<slug:slug>", "stats/",
         "stats/wp-iframe", r"^user/?$", r"^help/(?:api/?)?$", "stats/<slug:page>", "user/preferences/<slug:page>",
+        r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$",
         r"^(?P<site_id>[1-9]\d{4,17})$", "api/schema/", "logout",
         "status/<int:site_id>", r"^api/(?P<rest>.*)$", "clickmeter/^openapi\\.json$", "clickmeter/^.*$",
     ), "open"),
@@ -124,7 +126,7 @@ NEEDS: dict[str, str] = {
         "api/query", "api/realtime", "api/goals", "api/ledger", "api/tech", "api/pages", "api/sources",
         "api/referrers", "api/countries", "api/campaigns", "api/utm-sources", "api/utm-mediums", "api/utm-content",
         "api/utm-term", "api/entry-pages", "api/exit-pages", r"^api/stats/(?P<version>[1-4])/?$",
-        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "api/whitelabel/<path:operation>",
+        r"^stats/api(?P<version>[1-4])/?$", r"^api/account/sites/?$", "app/api", "api/whitelabel/<path:operation>",
         "ajax/onsitestats/", "ajax/onsitestats/<slug:what>",
     ), "key"),
 }  # fmt: skip

@@ -1,0 +1,67 @@
+"""`/app/api`: the URL shortener of the Clicky dialect, which makes a tracked link.
+
+A form of `username`, `password` and `url`, optionally with `title` and `site_id`, is answered with the short
+address as plain text. A refusal is a sentence with a status of its own, since the text could be taken for an address.
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import membership_may
+from accounts.models import Account, Role, User
+from accounts.security.hashers import RETRY_SECONDS, HashingBusy
+from accounts.security.password_login import TooManyAttempts
+from links.addresses import tracking_url
+from links.services import datapoint_create
+from reports.clicky.account import authenticate
+from reports.clicky.errors import ClickyError
+from reports.clicky.stats_request import is_site_id
+from reports.clicky.views import read_parameters
+from sites.access import sites_of
+
+
+@csrf_exempt
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def shorten(request: HttpRequest) -> HttpResponse:
+    """Create a link to `url` in the account of the site, or in the user's first account, and answer its address."""
+    params = read_parameters(request)
+    try:
+        account = find_account(authenticate(request, params), params.get("site_id", ""))
+        link = datapoint_create(account=account, url=params.get("url", ""), title=params.get("title", ""))
+    except ClickyError as error:
+        return text_response(str(error), 403)
+    except TooManyAttempts as error:
+        return text_response(str(error), 429, error.seconds)
+    except HashingBusy as error:
+        return text_response(str(error), 503, RETRY_SECONDS)
+    except ValidationError as error:
+        return text_response(error.messages[0], 400)
+    return text_response(tracking_url(link), 200)
+
+
+def find_account(user: User, site_id: str) -> Account:
+    """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
+    memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account").order_by("pk")
+    if site_id:
+        site = sites_of(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
+        if site is None:
+            raise ClickyError("Invalid site_id.")
+        memberships = memberships.filter(account_id=site.account_id)
+    accounts: list[Account] = [row.account for row in memberships if membership_may(row, "edit")]
+    if not accounts:
+        raise ClickyError("You may not create links.")
+    return accounts[0]
+
+
+def text_response(text: str, status: int, retry_seconds: int = 0) -> HttpResponse:
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8", status=status)
+    response["Cache-Control"] = "no-store"
+    if retry_seconds:
+        response["Retry-After"] = str(retry_seconds)
+    return response

@@ -1,0 +1,49 @@
+"""The links in Clicky's results: `stats_url` leads into the dashboard, `url` to the page or file itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from reports.clicky.dates import Dates
+from sites.facts import SiteFacts
+
+SAFE_PATH = "/:?#[]@!$&'()*+,;=%-._~"
+LINK_SCHEMES = ("http://", "https://", "ftp://", "mailto:", "tel:")
+
+
+@dataclass(frozen=True)
+class ResultLinks:
+    """Builds the links of one site. `base`: this installation as the client reached it, without a final slash."""
+
+    base: str
+    site: SiteFacts
+
+    def build_stats_url(self, dates: Dates | None, section: str = "", **filters: str) -> str:
+        """Return the dashboard's page of these days, filtered by dimension=value."""
+        period = {"period": f"{dates.first}..{dates.last}"} if dates else {}
+        query = urlencode({**period, **filters})
+        path = f"{self.base}/sites/{self.site.site_id}/{section}"
+        return f"{path}?{query}" if query else path
+
+    def build_visit_url(self, visit: object) -> str:
+        return f"{self.base}/sites/{self.site.site_id}/visits/{visit}"
+
+    def build_page_url(self, path: str, host: str = "") -> str:
+        """Return the absolute address of a page of the site."""
+        return f"http://{host or self.site.domain}{quote(path, safe=SAFE_PATH) if path else '/'}"
+
+    def build_target_url(self, target: str, path: str = "", host: str = "") -> str:
+        """Return the absolute address of an action's target, or of the page it happened on if that is no address."""
+        if target.startswith("//"):
+            return f"http:{target}"
+        if target.startswith("/"):
+            return self.build_page_url(target, host)
+        if not path or safe_address(target):
+            return safe_address(target)
+        return self.build_page_url(path, host) + (target if target.startswith("#") else "")
+
+
+def safe_address(address: str) -> str:
+    """Return a stranger's address if a link may lead to it, else ""."""
+    return address if address.lower().startswith(LINK_SCHEMES) else ""

@@ -1,0 +1,199 @@
+"""A request to the Stats API, parsed from its parameters; values that mean nothing fall back as Clicky's do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from accounts.keys import same_key
+from reports.clicky.dates import Dates, parse_dates
+from reports.clicky.errors import ClickyError
+from reports.clicky.filters import FILTERS, is_filter, parse_filters
+from reports.clicky.result_links import ResultLinks
+from reports.engine import Period, Query, Result, ask
+from reports.engine.period import zone_names
+from sites import known
+from sites.alerts.models import Delivery
+from sites.facts import SiteFacts
+
+DEFAULT_LIMIT = 50
+MAX_ROWS = 1_000
+MAX_PAGE = 10_000
+MAX_TYPES = 40
+MAX_LIST_DAYS = 31  # of lists, segmentation and hourly results
+MAX_DAYS = 750
+MAX_OFFSET_SECONDS = 31 * 86_400
+MAX_SITE_ID_DIGITS = 18
+PARAMETERS = frozenset({
+    "site_id", "sitekey", "sitekey_admin", "type", "date", "output", "limit", "page", "daily", "hourly", "item",
+    "filter", "segments", "visitor-details", "visitor_details", "time_offset", "alert_id", "heatmap_url",
+    "json_callback", "json_var", "null_values",
+})  # fmt: skip
+# Parameters that clients send for their own purposes or against caches
+IGNORED_PARAMETERS = frozenset({
+    "app", "callback", "cb", "cache", "nocache", "rand", "random", "timestamp", "ts", "t", "v", "version", "format",
+    "auth", "username", "password", "csrfmiddlewaretoken",
+})  # fmt: skip
+FILTERED_TYPES = {"visitors-list", "actions-list", "segmentation"}  # other types ignore the visitor filters
+TRUE_WORDS = {"1", "true", "yes", "on"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsRequest:
+    """One request, valid and with defaults filled in.
+
+    `visitor_filters` narrow lists and segmentation; plain types ignore them. `last_seconds` narrows lists only: numbers
+    requested beside a list still cover the full dates.
+    """
+
+    site: SiteFacts
+    now: datetime
+    types: tuple[str, ...]
+    dates: Dates
+    links: ResultLinks
+    last_seconds: int = 0  # lists cover only so many seconds up to now; 0 = the full dates
+    limit: int = DEFAULT_LIMIT
+    page: int = 1
+    daily: bool = False
+    hourly: bool = False
+    item: str = ""  # only the item with exactly this title
+    filter: str = ""  # only items whose title contains this text
+    visitor_filters: tuple[dict[str, Any], ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    is_segmentation: bool = False
+    segments: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()  # the fields of visitors and actions to include; () = all
+    null_values: bool = False
+    heatmap_urls: bool = False
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+    @property
+    def days(self) -> list[Dates]:
+        """The dates that get a `dates` entry each."""
+        return self.dates.split_days() if self.daily or self.hourly else [self.dates]
+
+    @property
+    def list_days(self) -> list[Dates]:
+        """The dates that get a `dates` entry each in a list."""
+        return self.dates.split_days() if self.daily and not self.last_seconds else [self.dates]
+
+    def build_list_period(self, dates: Dates) -> Period:
+        """Return the period that a list covers: the dates, or only the last seconds up to now."""
+        if not self.last_seconds:
+            return dates.period()
+        return Period(self.now - timedelta(seconds=self.last_seconds), self.now + timedelta(seconds=1), dates.zone)
+
+    def ask(self, dates: Dates, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
+        """Ask the engine about the site in these dates; a segmentation is narrowed by the visitor filters."""
+        return self.ask_period(dates.period(), metrics, where, **options)
+
+    def ask_period(self, period: Period, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
+        """Ask the engine about the site in a period that need not consist of whole days."""
+        conditions = [*where, *(self.visitor_filters if self.is_segmentation else ())]
+        query = Query(sites=(self.site.site_id,), period=period, metrics=metrics, where=conditions, **options)
+        return ask(query, now=self.now)
+
+
+def is_site_id(text: str) -> bool:
+    """Return whether the text is a number that fits the column of site ids."""
+    return text.isascii() and text.isdigit() and len(text) <= MAX_SITE_ID_DIGITS
+
+
+def find_site(params: Mapping[str, str]) -> SiteFacts:
+    """Return the site of `site_id` if `sitekey` or `sitekey_admin` opens it.
+
+    Raises ClickyError, the same for a wrong key as for an unknown site, so that nobody learns which sites exist.
+    """
+    site_id = params.get("site_id", "")
+    site = known.site(int(site_id)) if is_site_id(site_id) else None
+    key = params.get("sitekey") or params.get("sitekey_admin") or ""
+    if site is None or not (same_key(key, site.sitekey) or same_key(key, site.sitekey_admin)):
+        raise ClickyError("Invalid sitekey.")
+    return site
+
+
+def parse_request(site: SiteFacts, params: Mapping[str, str], now: datetime, links: ResultLinks) -> StatsRequest:
+    """Parse the parameters of a request whose key opened `site`. Raises ClickyError."""
+    params = resolve_alert(site, params)
+    types = split_words(params.get("type", ""))
+    if not types:
+        raise ClickyError("No type specified.")
+    if len(types) > MAX_TYPES:
+        raise ClickyError(f"At most {MAX_TYPES} types per request.")
+    check_parameter_names(params, types)
+    zone = site.timezone if site.timezone in zone_names() else "UTC"
+    limit = params.get("limit", "")
+    return StatsRequest(
+        site=site,
+        now=now,
+        types=types,
+        dates=parse_dates(params.get("date") or "today", zone, now),
+        links=links,
+        last_seconds=min(parse_number(params.get("time_offset", ""), 0), MAX_OFFSET_SECONDS),
+        limit=MAX_ROWS if limit == "all" else min(parse_number(limit, DEFAULT_LIMIT) or DEFAULT_LIMIT, MAX_ROWS),
+        page=min(max(parse_number(params.get("page", ""), 1), 1), MAX_PAGE),
+        daily=parse_flag(params, "daily"),
+        hourly=parse_flag(params, "hourly"),
+        item=params.get("item", ""),
+        filter=params.get("filter", ""),
+        visitor_filters=parse_filters(site, params),
+        params=params,
+        is_segmentation="segmentation" in types,
+        segments=split_words(params.get("segments", "")),
+        details=split_words(params.get("visitor-details") or params.get("visitor_details") or ""),
+        null_values=parse_flag(params, "null_values"),
+        heatmap_urls=parse_flag(params, "heatmap_url"),
+    )
+
+
+def resolve_alert(site: SiteFacts, params: Mapping[str, str]) -> Mapping[str, str]:
+    """Replace `alert_id` by the parameters of a list of the one visit that the alert was about.
+
+    Raises ClickyError for an id that is no alert of the site.
+    """
+    alert_id = params.get("alert_id", "").strip()
+    if not alert_id:
+        return params
+    try:
+        alert = Delivery.objects.filter(pk=UUID(alert_id), alert__site_id=site.site_id).first()
+    except ValueError:
+        alert = None
+    if alert is None:
+        raise ClickyError("Invalid alert_id.")
+    days = f"{alert.created - timedelta(days=2):%Y-%m-%d},{alert.created + timedelta(days=1):%Y-%m-%d}"
+    session = alert.payload.get("session_id") or "0"
+    return {**params, "type": "visitors-list", "session_id": session, "date": params.get("date") or days}
+
+
+def check_parameter_names(params: Mapping[str, str], types: tuple[str, ...]) -> None:
+    """Refuse unknown parameters where filters apply: a misspelt filter would silently choose everybody.
+
+    Raises ClickyError.
+    """
+    if FILTERED_TYPES.isdisjoint(types):
+        return
+    for name, value in params.items():
+        is_expected = name in PARAMETERS or name in IGNORED_PARAMETERS or is_filter(name)
+        if value and not is_expected and not name.startswith("_") and not name.isdigit():
+            filters = ", ".join([*FILTERS, "goal", "custom[key]"])
+            raise ClickyError(f"Invalid filter: {name[:60]}. Use one of {filters}.")
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list into distinct words in lower case."""
+    return tuple(dict.fromkeys(word.strip().lower() for word in text.split(",") if word.strip()))
+
+
+def parse_number(text: str, default: int) -> int:
+    """Parse a non-negative integer of at most eleven digits; anything else is the default."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else default
+
+
+def parse_flag(params: Mapping[str, str], name: str) -> bool:
+    return params.get(name, "").strip().lower() in TRUE_WORDS
