@@ -93,9 +93,9 @@ def test_guesses_at_an_accounts_key(account: Account) -> None:
     def ask(key: str, address: str) -> bytes:
         return Client().get("/api/whitelabel/usage", {"auth": key}, REMOTE_ADDR=address).content
 
-    for _ in range(WRONG_KEY.most + 1):
+    for _ in range(WRONG_KEY.max_attempts + 1):
         assert ask(account.authkey, neighbour(0)).startswith(b"OK"), "the right key is no guess"
-    for number in range(WRONG_KEY.most):
+    for number in range(WRONG_KEY.max_attempts):
         assert ask("wrong", neighbour(number)).startswith(b"NOK")
     assert ask(account.authkey, neighbour(99)).startswith(b"NOK")
     assert ask(account.authkey, STRANGER).startswith(b"OK")

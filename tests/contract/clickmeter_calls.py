@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from links.api.operations import Operation
-from links.api.tops import OF_CONVERSIONS
+from links.api.tops import CONVERSION_REPORTS
 from tests.clickmeter_members import queries
 from tests.contract.clickmeter_world import FULL, fill_body
 from tests.test_clickmeter_operations import filled
@@ -52,7 +52,7 @@ def more_good(operation: Operation, path: str) -> Iterator[tuple[str, str]]:
         yield "hours", f"{plain}?timeFrame=today&hourly=true"
         yield "a day without hits", f"{plain}?timeFrame=custom&fromDay=20200101&toDay=20200102"
     elif operation.path == "/conversions/{conversionId}/reports":
-        for kind in OF_CONVERSIONS:
+        for kind in CONVERSION_REPORTS:
             yield kind, f"{plain}?type={kind}&timeframe=today"
     elif plain.endswith("reports"):
         yield "browsers", f"{plain}?type=browsers&timeframe=today"

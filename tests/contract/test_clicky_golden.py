@@ -11,7 +11,7 @@ from django.test import Client
 
 from goals.services import goal_create
 from reports.clicky.outputs import WRITERS
-from reports.clicky.types import ALIASES, COMPUTED, EMPTY, LISTS, POPULAR, TALLIES, UPTIME, answerer
+from reports.clicky.types import ALIASES, COMPUTED, EMPTY, LISTS, POPULAR, TALLIES, UPTIME, find_builder
 from sites import known
 from tests.clicky import Clicky
 from tests.conftest import PASSWORD
@@ -136,5 +136,5 @@ def test_every_type_has_a_golden_file_and_every_file_a_type() -> None:
     check_names("clicky", [f"clicky/{name}" for name in [*(f"types/{type}" for type in TYPES), *others]])
 
 
-def test_every_type_that_is_recorded_has_an_answerer() -> None:
-    assert [type for type in TYPES if answerer(ALIASES.get(type, type)) is None] == []
+def test_every_type_that_is_recorded_has_a_builder() -> None:
+    assert [type for type in TYPES if find_builder(ALIASES.get(type, type)) is None] == []

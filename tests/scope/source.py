@@ -19,7 +19,7 @@ REQUEST = {"GET", "POST", "FILES", "query_params", "data"}  # what a request was
 BAGS = {"given", "fields", "data", "body", "params"}  # what the code calls them once they have left the request
 READERS = {"get", "getlist", "every", "pop"}  # bag.get("name")
 WHOLE = {"items", "lists", "copy", "dict", "urlencode"}  # request.POST.items()
-FUNCTIONS = {"one", "named", "word", "number", "text", "flag", "chosen", "word_list"}  # one(bag, "name")
+FUNCTIONS = {"one", "named", "get_text", "word", "number", "text", "flag", "chosen", "word_list"}  # one(bag, "name")
 
 
 def models_of(part: str) -> list[type]:
