@@ -19,7 +19,10 @@ REQUEST = {"GET", "POST", "FILES", "query_params", "data"}  # what a request was
 BAGS = {"given", "params", "fields", "data", "body"}  # what the code calls them once they have left the request
 READERS = {"get", "getlist", "every", "pop"}  # bag.get("name")
 WHOLE = {"items", "lists", "copy", "dict", "urlencode"}  # request.POST.items()
-FUNCTIONS = {"one", "named", "word", "number", "text", "flag", "chosen", "word_list"}  # one(bag, "name")
+FUNCTIONS = {
+    "one", "named", "word", "number", "text", "flag", "chosen", "word_list", "read_names", "read_text", "read_flag",
+    "read_number", "read_choice", "parse_flag",
+}  # one(bag, "name")  # fmt: skip
 
 
 def models_of(part: str) -> list[type]:
