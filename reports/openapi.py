@@ -13,7 +13,7 @@ HEADER = "x-api-key"
 class KeyScheme(OpenApiAuthenticationExtension):
     """Describes the header `x-api-key`."""
 
-    target_class = "reports.clickport.door.KeyAuthentication"
+    target_class = "reports.clickport.key_view.KeyAuthentication"
     name = "key"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

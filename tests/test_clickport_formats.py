@@ -10,8 +10,8 @@ import pytest
 import time_machine
 
 from goals.services import goal_create
-from reports.clickport.names import OUR_DIMENSION, OUR_METRIC, WHOLE, writer
-from reports.clickport.shapes import META
+from reports.clickport.serializers import META
+from reports.clickport.vocabulary import INTEGER_METRICS, OUR_DIMENSION, OUR_METRIC, build_formatter
 from reports.engine.registry import DIMENSIONS, METRICS
 from sites.models import Site
 from tests.clickport import Api
@@ -38,8 +38,8 @@ def traffic(site: Site, store: Any) -> Any:
 
 @pytest.mark.parametrize("name", sorted(OUR_METRIC))
 def test_a_number_is_written_as_the_registry_formats_it(name: str) -> None:
-    decimals = METRICS[OUR_METRIC[name]].format in ("decimal", "percent", "money") and name not in WHOLE
-    assert writer(name)(Decimal("12.34")) == (12.34 if decimals else 12)
+    decimals = METRICS[OUR_METRIC[name]].format in ("decimal", "percent", "money") and name not in INTEGER_METRICS
+    assert build_formatter(name)(Decimal("12.34")) == (12.34 if decimals else 12)
 
 
 def test_money_and_rates_keep_their_decimals(api_key: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports.clickport.names import CLICKPORT_DIMENSIONS, OUR_METRIC
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_METRIC
 from sites import known
 from sites.models import Site
 from sites.services import api_key_create, site_update

@@ -18,7 +18,7 @@ from goals.models import GoalKind
 from links.api.operations import OPERATIONS
 from links.models import Mode
 from reports.clickport.breakdowns import BREAKDOWNS
-from reports.clickport.names import OUR_DIMENSION, OUR_METRIC
+from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC
 from reports.clicky.tallies import TALLIES
 from reports.docs import CHAPTERS
 from reports.engine.registry import DIMENSIONS, METRICS

@@ -1,4 +1,4 @@
-"""Clickport's error shape, `{"error", "message"}`, for everything that can go wrong below `/api/`."""
+"""Errors as Clickport writes them, `{"error", "message"}`, for everything below `/api/`."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ MAX_BODY_BYTES = 256 * 1024
 log = logging.getLogger(__name__)
 
 
-class Forbidden(exceptions.APIException):
-    """The key is good, but not for this."""
+class KeyForbidden(exceptions.APIException):
+    """A valid key without the permission that the request needs."""
 
     status_code = 403
 
 
 def body(status: int, message: str) -> dict[str, str]:
-    """{"error": "Bad Request", "message": what is wrong and where}"""
+    """Build `{"error": "Bad Request", "message": what is wrong and where}`."""
     return {"error": HTTPStatus(status).phrase, "message": message}
 
 
-def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler of this dialect; None (a bug) becomes Django's 500."""
+def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
     if isinstance(error, QueryRefused):
-        return Response(body(400, refusal_text(error)), status=400)
+        return Response(body(400, format_refusal(error)), status=400)
     if isinstance(error, StoreError):
-        log.warning("a question failed in the store: %s", error)
+        log.warning("a query of the Clickport API failed in the store: %s", error)
         return Response(body(503, "The statistics cannot be read right now. Try again in a minute."), status=503)
     if isinstance(error, Http404):
         error = exceptions.NotFound("Endpoint not found")
@@ -49,25 +49,26 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.ParseError(str(error))
     if not isinstance(error, exceptions.APIException):
         return None
-    return Response(body(error.status_code, str(error.detail)), status=error.status_code, headers=headers(error))
+    return Response(body(error.status_code, str(error.detail)), status=error.status_code, headers=build_headers(error))
 
 
-def headers(error: exceptions.APIException) -> dict[str, str]:
-    found = {}
-    if wait := getattr(error, "wait", None):
-        found["Retry-After"] = str(int(wait))
+def build_headers(error: exceptions.APIException) -> dict[str, str]:
+    """Return Retry-After and WWW-Authenticate as far as the error has them."""
+    headers = {}
+    if seconds := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(seconds))
     if challenge := getattr(error, "auth_header", None):
-        found["WWW-Authenticate"] = challenge
-    return found
+        headers["WWW-Authenticate"] = challenge
+    return headers
 
 
-def refusal_text(refused: QueryRefused) -> str:
-    """The sentence, and the part of the request it is about."""
-    where = re.sub(r"^where(\.and(?=\[))?", "filters", refused.where)
-    return f"{where}: {refused.sentence}" if where else refused.sentence
+def format_refusal(error: QueryRefused) -> str:
+    """Return the sentence, preceded by the part of the request that it is about."""
+    where = re.sub(r"^where(\.and(?=\[))?", "filters", error.where)
+    return f"{where}: {error.sentence}" if where else error.sentence
 
 
 @csrf_exempt
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
-    """Every address below `/api/` that nobody answers."""
+    """Answer every address below `/api/` that has no endpoint."""
     return JsonResponse(body(404, "Endpoint not found"), status=404)

@@ -1,4 +1,4 @@
-"""Clickport's addresses below `/api/`; `/api/event` is a door of the tracking room."""
+"""URLs of Clickport's API below `/api/`; the app `tracking` receives `/api/event`."""
 
 from django.urls import path
 
@@ -9,7 +9,7 @@ urlpatterns = [
     path("api/query", views.QueryView.as_view()),
     path("api/realtime", views.RealtimeView.as_view()),
     path("api/goals", views.GoalsView.as_view()),
-    path("api/ledger", views.LedgerView.as_view()),
+    path("api/ledger", views.IngestionAuditView.as_view()),
     path("api/tech", views.TechView.as_view()),
-    *(path(f"api/{row.address}", views.breakdown_view(row)) for row in BREAKDOWNS.values()),
+    *(path(f"api/{breakdown.address}", views.build_breakdown_view(breakdown)) for breakdown in BREAKDOWNS.values()),
 ]

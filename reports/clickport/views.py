@@ -1,4 +1,4 @@
-"""Clickport's endpoints: each translates a request into a question and its answer into Clickport's shape."""
+"""Clickport's endpoints: each translates a request into a query and the result into Clickport's shape."""
 
 from __future__ import annotations
 
@@ -8,104 +8,103 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from reports.clickport import breakdowns, shapes
-from reports.clickport.door import KeyView
-from reports.clickport.goals import goal_rows
-from reports.clickport.ledger import ledger_body
-from reports.clickport.questions import answer, question
-from reports.clickport.realtime import realtime_body
+from reports.clickport import breakdowns, serializers
+from reports.clickport.key_view import ApiKeyView
+from reports.clickport.query_request import build_response, parse_query_request
+from reports.clickport.responses import build_goals, build_ingestion_audit, build_realtime
 from reports.engine import ask
 from reports.filter_access import check_goals_and_segments
 
-ERRORS = shapes.ERRORS
+ERROR_RESPONSES = serializers.ERROR_RESPONSES
 
 
-class QueryView(KeyView):
+class QueryView(ApiKeyView):
     """Any metrics by any dimensions, filtered, ordered, compared."""
 
     @extend_schema(
         operation_id="query",
         summary="Ask anything",
         description="Every field is optional: an empty body asks for today's visitors.",
-        request=shapes.QueryBody,
-        responses={200: shapes.ANSWER, **ERRORS},
-        examples=shapes.EXAMPLES,
+        request=serializers.QueryBody,
+        responses={200: serializers.QUERY_RESPONSE, **ERROR_RESPONSES},
+        examples=serializers.QUERY_EXAMPLES,
         tags=["Statistics"],
     )
     def post(self, request: Request) -> Response:
-        asked = question(dict(request.data or {}), self.site_id, self.now)
-        check_goals_and_segments(asked.query.where, asked.query.sites, request.auth.user_id, "filters")  # type: ignore[union-attr]
-        return Response(answer(asked, ask(asked.query, now=self.now)))
+        query_request = parse_query_request(dict(request.data or {}), self.site_id, self.now)
+        query = query_request.query
+        check_goals_and_segments(query.where, query.sites, request.auth.user_id, "filters")  # type: ignore[union-attr]
+        return Response(build_response(query_request, ask(query, now=self.now)))
 
 
-class RealtimeView(KeyView):
+class RealtimeView(ApiKeyView):
     """Who is on the site now."""
 
     @extend_schema(
         operation_id="realtime",
         summary="Visitors of the last five minutes",
-        responses={200: shapes.RealtimeBody, **ERRORS},
+        responses={200: serializers.RealtimeBody, **ERROR_RESPONSES},
         tags=["Statistics"],
     )
     def get(self, request: Request) -> Response:
-        return Response(realtime_body(self.site_id, self.now))
+        return Response(build_realtime(self.site_id, self.now))
 
 
-class GoalsView(KeyView):
+class GoalsView(ApiKeyView):
     """Goals and how often they were reached."""
 
     @extend_schema(
         operation_id="goals",
         summary="Goals and their conversions",
-        parameters=shapes.RANGE,
-        responses={200: shapes.GoalsBody, **ERRORS},
+        parameters=serializers.RANGE_PARAMETERS,
+        responses={200: serializers.GoalsBody, **ERROR_RESPONSES},
         tags=["Statistics"],
     )
     def get(self, request: Request) -> Response:
-        period = breakdowns.period_of(request.query_params, self.now)
-        return Response({"goals": goal_rows(self.site_id, period, self.now)})
+        period = breakdowns.parse_period(request.query_params, self.now)
+        return Response({"goals": build_goals(self.site_id, period, self.now)})
 
 
-class LedgerView(KeyView):
+class IngestionAuditView(ApiKeyView):
     """What became of every hit: stored, refused and why, or a duplicate."""
 
     @extend_schema(
         operation_id="ledger",
         summary="Received = stored + refused + duplicates",
         parameters=[
-            *shapes.RANGE,
+            *serializers.RANGE_PARAMETERS,
             OpenApiParameter("interval", {"type": "string", "enum": ["minute", "hour", "day"], "default": "day"}),
         ],
-        responses={200: shapes.LedgerBody, **ERRORS},
+        responses={200: serializers.LedgerBody, **ERROR_RESPONSES},
         tags=["Ledger"],
     )
     def get(self, request: Request) -> Response:
-        return Response(ledger_body(self.site_id, request.query_params, self.now))
+        return Response(build_ingestion_audit(self.site_id, request.query_params, self.now))
 
 
-class BreakdownView(KeyView):
-    """One row of the table of breakdowns; the address says which."""
+class BreakdownView(ApiKeyView):
+    """The rows of one breakdown, by default those with the highest first metric first."""
 
-    row: breakdowns.Breakdown | None = None
+    breakdown: breakdowns.BreakdownEndpoint | None = None
 
     def get(self, request: Request) -> Response:
-        row = self.row or breakdowns.tech(request.query_params.get("type"))
-        query = breakdowns.query_of(row, self.site_id, request.query_params, self.now)
-        found = ask(query, now=self.now).rows
-        return Response({"results": [breakdowns.written(row, one) for one in found]})
+        breakdown = self.breakdown or breakdowns.find_tech(request.query_params.get("type"))
+        query = breakdowns.parse_query(breakdown, self.site_id, request.query_params, self.now)
+        rows = ask(query, now=self.now).rows
+        return Response({"results": [breakdowns.build_breakdown_row(breakdown, row) for row in rows]})
 
 
-def breakdown_view(row: breakdowns.Breakdown) -> Any:
-    """The view of one breakdown, described in OpenAPI by its own columns."""
-    described = extend_schema(
-        operation_id=row.address.replace("-", "_"),
-        summary=row.doc,
-        parameters=[*shapes.RANGE, *shapes.PAGING],
-        responses={200: shapes.breakdown_answer(row), **ERRORS},
+def build_breakdown_view(breakdown: breakdowns.BreakdownEndpoint) -> Any:
+    """Build the view of one breakdown, which OpenAPI describes by its columns."""
+    add_schema = extend_schema(
+        operation_id=breakdown.address.replace("-", "_"),
+        summary=breakdown.doc,
+        parameters=[*serializers.RANGE_PARAMETERS, *serializers.PAGING_PARAMETERS],
+        responses={200: serializers.build_breakdown_serializer(breakdown), **ERROR_RESPONSES},
         tags=["Breakdowns"],
     )
-    made: Any = type("BreakdownOf" + row.address, (BreakdownView,), {"row": row})
-    return described(made).as_view()
+    view: Any = type("BreakdownOf" + breakdown.address, (BreakdownView,), {"breakdown": breakdown})
+    return add_schema(view).as_view()
 
 
 @extend_schema(
@@ -113,10 +112,10 @@ def breakdown_view(row: breakdowns.Breakdown) -> Any:
     summary="Device types, browsers or operating systems.",
     parameters=[
         OpenApiParameter("type", {"type": "string", "enum": list(breakdowns.TECH), "default": "device"}),
-        *shapes.RANGE,
-        *shapes.PAGING,
+        *serializers.RANGE_PARAMETERS,
+        *serializers.PAGING_PARAMETERS,
     ],
-    responses={200: shapes.TECH_ANSWER, **ERRORS},
+    responses={200: serializers.TECH_RESPONSE, **ERROR_RESPONSES},
     tags=["Breakdowns"],
 )
 class TechView(BreakdownView):

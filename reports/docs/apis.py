@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
-from reports.clickport.names import CLICKPORT_DIMENSIONS, OUR_DIMENSION, OUR_METRIC
-from reports.clickport.questions import PERIODS
+from reports.clickport.query_request import PERIODS
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_DIMENSION, OUR_METRIC
 from reports.clicky.computed import COMPUTED
 from reports.clicky.filters import FILTERS
 from reports.clicky.popular import POPULAR

@@ -19,7 +19,9 @@ REQUEST = {"GET", "POST", "FILES", "query_params", "data"}  # what a request was
 BAGS = {"given", "fields", "data", "body", "params"}  # what the code calls them once they have left the request
 READERS = {"get", "getlist", "every", "pop"}  # bag.get("name")
 WHOLE = {"items", "lists", "copy", "dict", "urlencode"}  # request.POST.items()
-FUNCTIONS = {"one", "named", "get_text", "word", "number", "text", "flag", "chosen", "word_list"}  # one(bag, "name")
+FUNCTIONS = {
+    "get_text", "get_group", "parse_flag", "read_names", "read_text", "read_flag", "read_number", "read_choice",
+}  # get_text(bag, "name")  # fmt: skip
 
 
 def models_of(part: str) -> list[type]:

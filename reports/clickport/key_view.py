@@ -1,4 +1,4 @@
-"""Who is asking: an `x-api-key` opens one site for reading. Everything Clickport's views share."""
+"""What Clickport's views share: authentication by a key that opens one site, limits, parser and renderer."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from rest_framework.views import APIView
 
 from accounts.api import BoundedJSONParser
 from accounts.limits import DEFAULT_LIMITS
-from reports.clickport.errors import MAX_BODY_BYTES, Forbidden, body, handle
+from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, body, handle_error
 from reports.limits import per_minute, take
 from sites import known
 from sites.facts import KeyFacts
 
 HEADER = "x-api-key"
-FAIR_USE = DEFAULT_LIMITS["clickport_per_minute"]  # requests a minute and key
+DEFAULT_PER_MINUTE = DEFAULT_LIMITS["clickport_per_minute"]  # requests a minute and key
 log = logging.getLogger(__name__)
 
 
-class Program:
-    """Who showed a key: no user, and no site but the key's own."""
+class ApiKeyUser:
+    """The user of a request with a key: no person, and no permission beyond the key's own site."""
 
     is_authenticated = True
 
@@ -40,58 +40,58 @@ class Program:
 
 
 class KeyAuthentication(BaseAuthentication):
-    """The `x-api-key` header; `Authorization: Bearer ck_…` is the same."""
+    """Authentication by the header `x-api-key` or by `Authorization: Bearer ck_…`."""
 
-    def authenticate(self, request: Any) -> tuple[Program, KeyFacts]:
-        given = request.headers.get(HEADER, "").strip()
-        given = given or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not given:
+    def authenticate(self, request: Any) -> tuple[ApiKeyUser, KeyFacts]:
+        secret = request.headers.get(HEADER, "").strip()
+        secret = secret or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not secret:
             raise exceptions.AuthenticationFailed("Missing API key. Send it in the x-api-key header.")
-        key = known.key(given)
+        key = known.key(secret)
         if key is None or known.site(key.site_id) is None:
             raise exceptions.AuthenticationFailed("Invalid API key")
-        return Program(key), key
+        return ApiKeyUser(key), key
 
     def authenticate_header(self, request: Any) -> str:
         return HEADER
 
 
-class MayRead(BasePermission):
+class HasReadPermission(BasePermission):
     def has_permission(self, request: Any, view: Any) -> bool:
         if not request.auth.can_read:
-            raise Forbidden("This key can only send events. Make one with “read” in Settings → API keys.")
+            raise KeyForbidden("This key can only send events. Make one with “read” in Settings → API keys.")
         return True
 
 
-class FairUse(BaseThrottle):
-    """A limit so wide that only a runaway script meets it."""
+class KeyRateThrottle(BaseThrottle):
+    """A limit per key, so generous that only a runaway script reaches it."""
 
     retry_after = 0
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        facts = known.site(request.auth.site_id)
-        most = per_minute(facts.account_id, "clickport_per_minute", FAIR_USE) if facts else FAIR_USE
-        self.retry_after = take("clickport", str(request.auth.key_id), most, clock.now()).retry_after
+        site = known.site(request.auth.site_id)
+        limit = per_minute(site.account_id, "clickport_per_minute", DEFAULT_PER_MINUTE) if site else DEFAULT_PER_MINUTE
+        self.retry_after = take("clickport", str(request.auth.key_id), limit, clock.now()).retry_after
         return self.retry_after == 0
 
     def wait(self) -> float:
         return self.retry_after
 
 
-class JSONBody(BoundedJSONParser):
-    """A JSON object, whatever Content-Type the client forgot to set."""
+class JSONObjectParser(BoundedJSONParser):
+    """Parses a JSON object whatever the Content-Type, which clients forget to set."""
 
     media_type = "*/*"
     max_bytes = MAX_BODY_BYTES
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        found = super().parse(stream, media_type, parser_context)
-        if not isinstance(found, dict):
+        data = super().parse(stream, media_type, parser_context)
+        if not isinstance(data, dict):
             raise exceptions.ParseError("The body is not a JSON object.")
-        return found
+        return data
 
 
-class JSONAnswer(BaseRenderer):
+class OrjsonRenderer(BaseRenderer):
     media_type = "application/json"
     format = "json"
     charset = None
@@ -100,14 +100,14 @@ class JSONAnswer(BaseRenderer):
         return b"" if data is None else orjson.dumps(data, default=str)
 
 
-class KeyView(APIView):
-    """A view for programs with a key. `request.auth` is the key, `site_id` the one site it opens."""
+class ApiKeyView(APIView):
+    """A view for clients with a key. `request.auth` is the key, `site_id` the one site that it opens."""
 
     authentication_classes = [KeyAuthentication]
-    permission_classes = [MayRead]
-    throttle_classes = [FairUse]
-    parser_classes = [JSONBody]
-    renderer_classes = [JSONAnswer]
+    permission_classes = [HasReadPermission]
+    throttle_classes = [KeyRateThrottle]
+    parser_classes = [JSONObjectParser]
+    renderer_classes = [OrjsonRenderer]
 
     @property
     def site_id(self) -> int:
@@ -119,11 +119,11 @@ class KeyView(APIView):
         return clock.now()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
-        """JSON whatever the client says it accepts, as Clickport does."""
-        return JSONAnswer(), JSONAnswer.media_type
+        """Choose JSON whatever the client accepts, as Clickport does."""
+        return OrjsonRenderer(), OrjsonRenderer.media_type
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
-        return handle
+        return handle_error
 
     def handle_exception(self, exc: Exception) -> Response:
         try:

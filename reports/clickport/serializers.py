@@ -1,4 +1,4 @@
-"""The bodies and parameters of Clickport's API as serializers: what OpenAPI and the documentation show."""
+"""The bodies and parameters of Clickport's API as serializers, which OpenAPI and the documentation show."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
+    extend_schema_serializer,
     inline_serializer,
 )
 from rest_framework import serializers as s
 
-from reports.clickport.breakdowns import MOST_ROWS, TECH, Breakdown
-from reports.clickport.names import OUR_DIMENSION, OUR_METRIC, has_decimals
-from reports.clickport.questions import COMPARISONS, PERIODS
+from reports.clickport.breakdowns import TECH, BreakdownEndpoint
+from reports.clickport.query_request import COMPARISONS, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, PERIODS
+from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC, has_decimals
 from reports.engine.filters import OPERATORS
 
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -30,7 +31,8 @@ class DateRange(s.Serializer):
     end = s.DateField(help_text="Exclusive")
 
 
-class Filter(s.Serializer):
+@extend_schema_serializer(component_name="Filter")
+class FilterBody(s.Serializer):
     """Also `{"and": […]}`, `{"or": […]}`, `{"not": …}`, `{"visited": …}`, `{"goal": 12}`, `{"segment": 3}`."""
 
     dimension = s.CharField(help_text="A dimension, or prop:<key>, tag:<key>")
@@ -43,11 +45,11 @@ class QueryBody(s.Serializer):
     dimensions = s.ListField(child=s.CharField(help_text=", ".join(OUR_DIMENSION)), default=[], max_length=4)
     period = s.ChoiceField(PERIODS, default="today")
     date_range = DateRange(required=False, help_text="Instead of a period; the end is exclusive")
-    filters = s.ListField(child=Filter(), default=[], help_text="All of them must hold")
+    filters = s.ListField(child=FilterBody(), default=[], help_text="All of them must hold")
     order_by = s.CharField(required=False, help_text="A metric or dimension of the answer; default: the first metric")
     order_dir = s.ChoiceField(["asc", "desc"], default="desc")
-    limit = s.IntegerField(default=100, min_value=1, max_value=MOST_ROWS)
-    offset = s.IntegerField(default=0, min_value=0, max_value=1_000_000)
+    limit = s.IntegerField(default=DEFAULT_ROWS, min_value=1, max_value=MAX_ROWS)
+    offset = s.IntegerField(default=0, min_value=0, max_value=MAX_OFFSET)
     timezone = s.CharField(default="UTC", help_text="An IANA zone")
     include_comparison = s.BooleanField(default=False)
     compare = s.ChoiceField(COMPARISONS, required=False, help_text="With what; default: previous")
@@ -56,40 +58,40 @@ class QueryBody(s.Serializer):
     search = s.CharField(required=False, help_text="Text that the first dimension must contain")
 
 
-def described(type: Any, text: str, **more: Any) -> dict[str, Any]:
-    return {"type": type, "description": text, **more}
+def describe(type: Any, text: str, **options: Any) -> dict[str, Any]:
+    return {"type": type, "description": text, **options}
 
 
-# What `questions.meta_of` writes
+# What `query_request.build_meta` builds
 META = {
     "type": "object",
     "required": ["start", "end", "timezone", "fresh_until", "exact", "error"],
     "additionalProperties": False,
     "properties": {
-        "start": described("string", "First instant of the range", format="date-time"),
-        "end": described("string", "The instant after the range", format="date-time"),
-        "timezone": described("string", "The IANA zone of days and hours"),
-        "fresh_until": described(["string", "null"], "When data of the range last changed", format="date-time"),
-        "exact": described("boolean", "False: distinct counts are estimated"),
-        "error": described("number", "Relative standard error of estimates; 0 when exact"),
-        "currency": described("string", "ISO 4217 code of the amounts shown, where there are any"),
-        "other_currencies": described(
+        "start": describe("string", "First instant of the range", format="date-time"),
+        "end": describe("string", "The instant after the range", format="date-time"),
+        "timezone": describe("string", "The IANA zone of days and hours"),
+        "fresh_until": describe(["string", "null"], "When data of the range last changed", format="date-time"),
+        "exact": describe("boolean", "False: distinct counts are estimated"),
+        "error": describe("number", "Relative standard error of estimates; 0 when exact"),
+        "currency": describe("string", "ISO 4217 code of the amounts shown, where there are any"),
+        "other_currencies": describe(
             "object", "Totals of amounts in other currencies, which are not in those shown",
             additionalProperties={"type": "number"},
         ),
-        "ignored": described("array", "Fields of the body nobody knows", items={"type": "string"}),
+        "ignored": describe("array", "Fields of the body nobody knows", items={"type": "string"}),
     },
 }  # fmt: skip
 ROW = {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"}]}}
 ROWS = {"oneOf": [ROW, {"type": "array", "items": ROW}]}
-MOVED = {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}}
-ANSWER = {
+CHANGE_ROW = {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}}
+QUERY_RESPONSE = {
     "type": "object",
     "required": ["results", "meta"],
     "properties": {
         "results": ROWS,
         "comparison": ROWS,
-        "change": {"oneOf": [MOVED, {"type": "array", "items": MOVED}]},
+        "change": {"oneOf": [CHANGE_ROW, {"type": "array", "items": CHANGE_ROW}]},
         "totals": ROW,
         "meta": META,
     },
@@ -146,16 +148,16 @@ class LedgerBody(s.Serializer):
     totals = LedgerTotals()
 
 
-RANGE = [
+RANGE_PARAMETERS = [
     OpenApiParameter("start_date", str, pattern=DATE, description="First day; default: 30 days up to today"),
     OpenApiParameter("end_date", str, pattern=DATE, description="Exclusive"),
     OpenApiParameter("timezone", str, description="An IANA zone; default UTC"),
 ]
-PAGING = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 100}),
-    OpenApiParameter("offset", {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 0}),
+PAGING_PARAMETERS = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_ROWS, "default": DEFAULT_ROWS}),
+    OpenApiParameter("offset", {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}),
 ]
-ERRORS: dict[int, Any] = {
+ERROR_RESPONSES: dict[int, Any] = {
     status: OpenApiResponse(ErrorBody, description=text)
     for status, text in {
         400: "The question cannot be understood",
@@ -169,16 +171,16 @@ ERRORS: dict[int, Any] = {
 }
 
 
-def breakdown_answer(row: Breakdown) -> Any:
-    """The serializer of one breakdown's answer, from its columns."""
-    fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in row.dimensions}
-    for column, metric in row.columns().items():
+def build_breakdown_serializer(breakdown: BreakdownEndpoint) -> Any:
+    """Build the serializer of one breakdown's response from its columns."""
+    fields: dict[str, Any] = {name: s.CharField(allow_blank=True) for name in breakdown.dimensions}
+    for column, metric in breakdown.columns().items():
         fields[column] = s.FloatField() if has_decimals(metric) else s.IntegerField()
-    name = "".join(part.title() for part in row.address.split("-"))
+    name = "".join(part.title() for part in breakdown.address.split("-"))
     return inline_serializer(f"{name}Body", {"results": inline_serializer(f"{name}Row", fields, many=True)})
 
 
-EXAMPLES = [
+QUERY_EXAMPLES = [
     OpenApiExample(
         "Totals",
         value={"metrics": ["visitors", "pageviews", "bounce_rate"], "period": "30d"},
@@ -202,7 +204,7 @@ TECH_ROW = {
     "required": ["visitors"],
     "properties": {name: {"type": "string"} for name in TECH} | {"visitors": {"type": "integer"}},
 }
-TECH_ANSWER = {
+TECH_RESPONSE = {
     "type": "object",
     "required": ["results"],
     "properties": {"results": {"type": "array", "items": TECH_ROW}},

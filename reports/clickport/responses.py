@@ -1,0 +1,93 @@
+"""The bodies of `/api/realtime`, `/api/goals` and `/api/ledger`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import QueryDict
+
+from goals.models import Goal, GoalKind
+from goals.querysets import goals_of
+from reports.clickport.breakdowns import parse_period
+from reports.clickport.vocabulary import get_display_value, round_integer
+from reports.engine import Period, Query, ask
+from reports.engine.ledger import ledger, total
+from reports.engine.lists import online
+from sites.amounts import round_amount
+
+MAX_ONLINE_VISITORS = 20
+ONLINE_MINUTES = 5
+MAX_GOALS = 1_000
+GOAL_TYPES = {GoalKind.PAGE: "pageview", GoalKind.EVENT: "custom", GoalKind.MANUAL: "custom"}
+COUNT_FIELDS = {GoalKind.FORM: "submissions"}  # every other type counts "events"
+
+
+def build_realtime(site_id: int, now: datetime) -> dict[str, Any]:
+    """Build `{"count", "visitors"}` of the last five minutes, newest first; at most 20 visitors are listed."""
+    query = Query(sites=(site_id,), period=Period.parse("realtime", "UTC", now), metrics=("online",))
+    count = round_integer(ask(query, now=now).rows[0]["online"])
+    visits = online(site_id, now, minutes=ONLINE_MINUTES) if count else []
+    return {"count": count, "visitors": [build_online_visitor(row) for row in visits[:MAX_ONLINE_VISITORS]]}
+
+
+def build_online_visitor(row: dict[str, Any]) -> dict[str, Any]:
+    """Build a visit with Clickport's names of fields."""
+    return {
+        "session_id": row["visit"],
+        "entry_page": row["entry_page"],
+        "exit_page": row["exit_page"],
+        "pageviews": row["views"],
+        "duration": round_integer(row["duration"]),
+        "source": get_display_value("source", row["source"]),
+        "country": row["country"],
+        "city": row["city"],
+        "device": row["device_type"],
+        "browser": row["browser"],
+        "os": row["os"],
+        "scroll": row["scroll"],
+    }
+
+
+def build_goals(site_id: int, period: Period, now: datetime) -> list[dict[str, Any]]:
+    """Build every active goal of the site, most visitors first; goals that nobody reached come last, with zeros."""
+    goals = goals_of([site_id])
+    if not goals:
+        return []
+    query = Query(
+        sites=(site_id,),
+        period=period,
+        metrics=("visitors", "conversions", "revenue"),
+        dimensions=("goal",),
+        limit=MAX_GOALS,
+    )
+    result = ask(query, now=now)
+    rows_by_goal = {int(row["goal"]): row for row in result.rows}
+    rows = [build_goal(goal, rows_by_goal.get(goal.pk, {}), result.meta.currency) for goal in goals]
+    return sorted(rows, key=lambda row: -row["visitors"])
+
+
+def build_goal(goal: Goal, row: dict[str, Any], currency: str) -> dict[str, Any]:
+    """Build one goal, with `total_revenue` only if it has any. `currency`: of the amounts of its events."""
+    count = round_integer(row.get("conversions"))
+    body = {
+        "id": goal.pk,
+        "name": goal.name,
+        "type": GOAL_TYPES.get(GoalKind(goal.kind), goal.kind),
+        "visitors": round_integer(row.get("visitors")),
+        COUNT_FIELDS.get(GoalKind(goal.kind), "events"): count,
+    }
+    if revenue := goal.earned(count, row.get("revenue")):
+        body["total_revenue"] = float(round_amount(revenue, goal.earns_in(currency)))
+    return body
+
+
+def build_ingestion_audit(site_id: int, params: QueryDict, now: datetime) -> dict[str, Any]:
+    """Build `{"results": [by interval], "totals"}`: what was received, stored and rejected. Raises QueryRefused.
+
+    Clickport itself has no such endpoint.
+    """
+    entries = ledger(site_id, parse_period(params, now), params.get("interval") or "day")
+    totals = total(entries).plain()
+    del totals["time"]
+    return {"results": [entry.plain() for entry in entries], "totals": totals}

@@ -1,0 +1,143 @@
+"""Clickport's names of our metrics and dimensions, and the format of its numbers.
+
+Two rules are its own: `bounce_rate` is the share of single-page sessions, and it is an integer, as are durations,
+scroll depth and engagement. Metrics and dimensions that Clickport does not have keep our names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from reports.engine.refusal import QueryRefused, one_of, shown
+from reports.engine.registry import DIMENSIONS, METRICS
+from sites.amounts import round_amount
+
+JsonValue = int | float | str | None
+
+
+def round_integer(value: Any) -> int:
+    """Round half up, unlike Python's `round`; None is 0."""
+    return int(Decimal(str(value or 0)).quantize(Decimal(1), "ROUND_HALF_UP"))
+
+
+def round_hundredth(value: Any) -> float:
+    return float(Decimal(str(value or 0)).quantize(Decimal("0.01"), "ROUND_HALF_UP"))
+
+
+OUR_METRIC = {
+    "visitors": "visitors",
+    "sessions": "visits",
+    "pageviews": "views",
+    "views_per_visit": "views_per_visit",
+    "bounce_rate": "single_page_rate",
+    "avg_duration": "avg_duration",
+    "avg_scroll": "avg_scroll",
+    "clickers": "clickers",
+}
+# Metrics and dimensions of tracked links: their events belong to an account, so a site's key would see none of them
+LINK_NAMES = {row.name for row in METRICS.values() if row.audience == "link"}
+LINK_NAMES |= {row.name for row in DIMENSIONS.values() if row.audience == "link"}
+OTHER_METRICS = tuple(
+    name for name in METRICS if name not in {*OUR_METRIC, *OUR_METRIC.values(), "bounce_rate", *LINK_NAMES}
+)
+OUR_METRIC |= {name: name for name in OTHER_METRICS}
+
+OUR_DIMENSION = {
+    "source": "source",
+    "channel": "channel",
+    "referrer_url": "referrer",
+    "utm_source": "utm_source",
+    "utm_medium": "utm_medium",
+    "utm_campaign": "utm_campaign",
+    "utm_content": "utm_content",
+    "utm_term": "utm_term",
+    "page": "page",
+    "entry_page": "entry_page",
+    "exit_page": "exit_page",
+    "country": "country",
+    "region": "region",
+    "city": "city",
+    "device": "device",
+    "browser": "browser",
+    "browser_version": "browser_version",
+    "os": "os",
+    "os_version": "os_version",
+    "screen": "screen",
+    "hour": "hour",
+    "date": "day",
+    "week": "week",
+    "month": "month",
+}
+CLICKPORT_DIMENSIONS = tuple(OUR_DIMENSION)
+EXCLUDED_DIMENSIONS = {"referrer", "day", "site"}  # named differently above, or pointless: a key opens one site
+OUR_DIMENSION |= {name: name for name in DIMENSIONS if name not in {*OUR_DIMENSION, *EXCLUDED_DIMENSIONS, *LINK_NAMES}}
+PREFIXES = ("prop:", "tag:")
+
+# Integers in Clickport, although our registry formats them as percentages
+INTEGER_METRICS = {"bounce_rate", "avg_scroll"}
+DECIMAL_FORMATS = {"decimal", "percent", "money"}  # formats of the registry
+
+EMPTY_VALUES = {name: row.empty for name, row in DIMENSIONS.items() if row.empty == "Direct"}
+
+
+def get_display_value(dimension: str, value: Any) -> Any:
+    """Return a value of our dimension as Clickport shows it: an empty source is Direct."""
+    return EMPTY_VALUES[dimension] if value == "" and dimension in EMPTY_VALUES else value
+
+
+def find_metric(name: object, where: str) -> str:
+    """Return the engine's name of a Clickport metric. Raises QueryRefused, which lists the metrics."""
+    if isinstance(name, str) and name in OUR_METRIC:
+        return OUR_METRIC[name]
+    raise QueryRefused(f"There is no metric {shown(name)}; use one of {one_of(OUR_METRIC)}.", where)
+
+
+def find_dimension(name: object, where: str) -> str:
+    """Return the engine's name of a Clickport dimension; `prop:<key>` and `tag:<key>` keep theirs.
+
+    Raises QueryRefused, which lists the dimensions.
+    """
+    if isinstance(name, str):
+        if name in OUR_DIMENSION:
+            return OUR_DIMENSION[name]
+        if name.startswith(PREFIXES):
+            return name
+    allowed = one_of([*OUR_DIMENSION, "prop:<key>", "tag:<key>"])
+    raise QueryRefused(f"There is no dimension {shown(name)}; use one of {allowed}.", where)
+
+
+def build_formatter(metric: str, currency: str = "") -> Callable[[Any], JsonValue]:
+    """Return the function that formats the values of a Clickport metric; `currency` is that of its amounts."""
+    if is_money(metric):
+        return lambda value: float(round_amount(value, currency))
+    return round_hundredth if has_decimals(metric) else round_integer
+
+
+def is_money(metric: str) -> bool:
+    """Return whether the values of a Clickport metric are amounts of money."""
+    return METRICS[OUR_METRIC[metric]].money
+
+
+def has_decimals(metric: str) -> bool:
+    """Return whether the values of a Clickport metric have decimals, which the registry's format decides."""
+    return metric not in INTEGER_METRICS and METRICS[OUR_METRIC[metric]].format in DECIMAL_FORMATS
+
+
+def build_row(
+    row: dict[str, Any], dimensions: Iterable[str], metrics: Iterable[str], currency: str = ""
+) -> dict[str, JsonValue]:
+    """Build a flat row with Clickport's names: dimensions first, then metrics.
+
+    Amounts are in the row's own currency if it has one, else in `currency`.
+    """
+    currency = row.get("currency") or currency
+    values = {name: get_dimension_value(name, row) for name in dimensions}
+    return values | {name: build_formatter(name, currency)(row[OUR_METRIC[name]]) for name in metrics}
+
+
+def get_dimension_value(name: str, row: dict[str, Any]) -> Any:
+    """Return the row's value of a Clickport dimension."""
+    our_name = OUR_DIMENSION.get(name, name)
+    return get_display_value(our_name, row[our_name])
