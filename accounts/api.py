@@ -22,9 +22,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Bearer, bearer_of, current_membership, members_of, membership_may
 from accounts.invitations import invitation_create, mail_invitation
 from accounts.models import Account, ExposedKey, Membership, Role
+from accounts.permissions import Bearer, find_bearer, get_current_membership, list_members, membership_may
 from accounts.revocation import exposed_key_dismiss
 from accounts.services import account_update, member_access_set, member_remove
 
@@ -37,7 +37,7 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        bearer = bearer_of(key)
+        bearer = find_bearer(key)
         if bearer is None:
             raise exceptions.AuthenticationFailed("The key is unknown. Settings → Account shows your authkey.")
         return bearer, key
@@ -157,13 +157,13 @@ class ManagementView(APIView):
     def membership(self, may: str = "view") -> Membership:
         """Return the membership that acts: the key's own, or in the account that the user works in. Raises Http404."""
         user = self.request.user
-        membership = user.membership if isinstance(user, Bearer) else current_membership(self.request)
+        membership = user.membership if isinstance(user, Bearer) else get_current_membership(self.request)
         if not membership_may(membership, may):
             raise Http404("You do not manage this account.")
         return membership
 
 
-def page_of(request: Request, queryset: Any, serializer: type[serializers.BaseSerializer]) -> Response:
+def paginate(request: Request, queryset: Any, serializer: type[serializers.BaseSerializer]) -> Response:
     """Respond with `{"count", "results"}`, cut by the parameters `limit` (default 100, at most 1000) and `offset`."""
     limit = min(_parse_number(request, "limit", 100), 1000)
     offset = _parse_number(request, "offset", 0)
@@ -228,7 +228,7 @@ class MeSerializer(serializers.Serializer):
     account = AccountSerializer()
 
 
-def cleaned(serializer: serializers.BaseSerializer) -> dict[str, Any]:
+def validate_data(serializer: serializers.BaseSerializer) -> dict[str, Any]:
     """Return the serializer's validated values. Raises DRF's ValidationError."""
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
@@ -245,7 +245,7 @@ class CurrentMember(ManagementView):
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         user = request.user
-        membership = user.membership if isinstance(user, Bearer) else current_membership(request)
+        membership = user.membership if isinstance(user, Bearer) else get_current_membership(request)
         email = membership.user.email if membership.user_id else None
         return Response(MeSerializer({"email": email, "role": membership.role, "account": membership.account}).data)
 
@@ -260,7 +260,7 @@ class AccountDetail(ManagementView):
     @extend_schema(request=AccountSerializer, responses=AccountSerializer)
     def patch(self, request: Request) -> Response:
         account = self.membership("manage").account
-        values = cleaned(AccountSerializer(account, data=request.data, partial=True))
+        values = validate_data(AccountSerializer(account, data=request.data, partial=True))
         return Response(AccountSerializer(account_update(account=account, **values)).data)
 
 
@@ -269,12 +269,12 @@ class Members(ManagementView):
 
     @extend_schema(responses=MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return page_of(request, members_of(self.membership("manage").account), MemberSerializer)
+        return paginate(request, list_members(self.membership("manage").account), MemberSerializer)
 
     @extend_schema(request=InviteSerializer, responses={201: InvitationSerializer})
     def post(self, request: Request) -> Response:
         membership = self.membership("manage")
-        values = cleaned(InviteSerializer(data=request.data))
+        values = validate_data(InviteSerializer(data=request.data))
         invitation = invitation_create(
             account=membership.account,
             email=values["email"],
@@ -293,7 +293,7 @@ class MemberDetail(ManagementView):
     def get_member(self, member_id: int) -> tuple[Membership, Membership]:
         """Return the member and the membership that acts. Raises Http404."""
         acting = self.membership("manage")
-        member = members_of(acting.account).filter(pk=member_id).first()
+        member = list_members(acting.account).filter(pk=member_id).first()
         if member is None:
             raise Http404("No such member.")
         return member, acting
@@ -305,7 +305,7 @@ class MemberDetail(ManagementView):
     @extend_schema(request=MemberSerializer, responses=MemberSerializer)
     def patch(self, request: Request, member_id: int) -> Response:
         member, acting = self.get_member(member_id)
-        values = cleaned(MemberSerializer(member, data=request.data, partial=True))
+        values = validate_data(MemberSerializer(member, data=request.data, partial=True))
         grants = extract_grants(values) if "grants" in values else None
         member_access_set(membership=member, role=values.get("role"), grants=grants, by=acting)
         return Response(MemberSerializer(self.get_member(member_id)[0]).data)
@@ -323,7 +323,7 @@ class ExposedKeys(ManagementView):
     @extend_schema(responses=ExposedKeySerializer(many=True))
     def get(self, request: Request) -> Response:
         account = self.membership("manage").account
-        return page_of(request, account.exposed_keys.order_by("-since", "pk"), ExposedKeySerializer)
+        return paginate(request, account.exposed_keys.order_by("-since", "pk"), ExposedKeySerializer)
 
 
 class ExposedKeyDetail(ManagementView):

@@ -10,12 +10,12 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import Role
 
-ZONES = [(name, name) for name in sorted(available_timezones())]
+TIMEZONE_CHOICES = [(name, name) for name in sorted(available_timezones())]
 NEW_PASSWORD_INPUT = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 LENGTH_HINT = "At least ten characters."
 
 
-def add_mistakes(form: forms.BaseForm, error: ValidationError) -> None:
+def add_errors(form: forms.BaseForm, error: ValidationError) -> None:
     """Add a service's ValidationError to the form: to its fields, and above the form what belongs to none of them."""
     by_field = error.message_dict if hasattr(error, "error_dict") else {None: error.messages}
     for field, messages in by_field.items():
@@ -62,7 +62,7 @@ class ProfileForm(forms.Form):
 
 class AccountForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
-    timezone = forms.ChoiceField(label="Time zone", choices=ZONES)
+    timezone = forms.ChoiceField(label="Time zone", choices=TIMEZONE_CHOICES)
 
 
 class BrandForm(forms.Form):

@@ -15,7 +15,7 @@ FINAL_DOTS = ".\u3002\uff0e\uff61"  # the dot, and the characters that IDNA trea
 
 
 @lru_cache(maxsize=10_000)
-def host_name(text: str) -> str:
+def normalize_host(text: str) -> str:
     """Normalize a host name: lower case, ASCII (IDNA 2008, as browsers send it), no port, no final dot.
 
     Accepts a bare name, a name with port, or a whole URL; returns "" for what is no host name.
@@ -52,7 +52,7 @@ def _encode_symbols(host: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def readable_host(host: str) -> str:
+def format_host(host: str) -> str:
     """Format a normalized host name for people: `xn--bcher-kva.example` becomes `bücher.example`."""
     if "xn--" not in host:
         return host
@@ -67,6 +67,6 @@ def is_public_host(host: str) -> bool:
     return PUBLIC_HOST_PATTERN.match(host) is not None
 
 
-def other_www_form(host: str) -> str:
+def toggle_www(host: str) -> str:
     """Return `www.example.org` for `example.org`, and the other way round."""
     return host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"

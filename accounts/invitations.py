@@ -19,12 +19,12 @@ from django.urls import reverse
 from django.utils import timezone as clock
 
 from accounts import mail
-from accounts.access import membership_may
-from accounts.brand import brand_of
-from accounts.keys import key_hash
+from accounts.branding import load_brand
+from accounts.keys import hash_key
 from accounts.limits import check_limit
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
 from accounts.operations import mailbox
+from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess
 from accounts.services import (
     account_create,
@@ -36,7 +36,7 @@ from accounts.services import (
     user_create,
 )
 
-DAYS = 14
+INVITATION_DAYS = 14
 SETUP_HOURS = 24
 ALREADY_USED = "This link was already used."
 ADDRESS_REJECTED = "The mail server does not accept mail for this address. Check its spelling."
@@ -151,7 +151,7 @@ def check_invitation_limit(account: Account, now: datetime) -> None:
     check_limit(account, "invitations_per_day", used=sent, field="email", what="invitations in 24 hours")
 
 
-def grants_of_open_invitation(account: Account, email: str) -> list[tuple[str, int, str]]:
+def load_open_invitation_grants(account: Account, email: str) -> list[tuple[str, int, str]]:
     """Load the grants (kind, id, right) of a guest's open invitation, without objects that no longer exist."""
     invitation = account.invitations.open().filter(email=email, role=Role.GUEST).first()
     grants = [(kind, number, right) for kind, number, right in (invitation.grants if invitation else ())]
@@ -191,7 +191,7 @@ def _issue(
 def _delete_old_invitations(account: Account, now: datetime) -> None:
     """Delete closed invitations that no longer count against the limit for a day."""
     closed = account.invitations.exclude(used=None, revoked=None)
-    closed.filter(created__lt=now - timedelta(days=DAYS)).delete()
+    closed.filter(created__lt=now - timedelta(days=INVITATION_DAYS)).delete()
 
 
 # -- mailing ------------------------------------------------------------------------------------------------------
@@ -227,10 +227,10 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
     """
     account = invitation.account
     assert account is not None and invitation.token, "only a newly created invitation has its token"
-    brand = mail.with_plain_name(brand_of(account))
+    brand = mail.simplify_brand_name(load_brand(account))
     link = brand.base_url + reverse("join", args=[invitation.token])
     context = {
-        "account_name": mail.make_plain_name(str(account)), "inviter": format_inviter(inviter), "days": DAYS,
+        "account_name": mail.simplify_name(str(account)), "inviter": format_inviter(inviter), "days": INVITATION_DAYS,
         "role": invitation.get_role_display(),
     }  # fmt: skip
     try:
@@ -248,7 +248,7 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
 
 def format_inviter(inviter: object) -> str:
     """Format the inviter's name for the mail: a user's, or the account's if its key was used."""
-    name = mail.make_plain_name(inviter.name if isinstance(inviter, User) else str(inviter))
+    name = mail.simplify_name(inviter.name if isinstance(inviter, User) else str(inviter))
     return name or (inviter.email if isinstance(inviter, User) else "")
 
 
@@ -257,7 +257,7 @@ def format_inviter(inviter: object) -> str:
 
 def find_open_invitation(token: str, now: datetime) -> Invitation | None:
     """Find the invitation of a link's token, unless it was used or revoked or has expired."""
-    rows = Invitation.objects.open().filter(token_hash=key_hash(token))
+    rows = Invitation.objects.open().filter(token_hash=hash_key(token))
     invitation: Invitation | None = rows.select_related("account", "membership__user").first()
     if invitation is None or invitation.created < now - get_link_lifetime(invitation):
         return None
@@ -266,7 +266,7 @@ def find_open_invitation(token: str, now: datetime) -> Invitation | None:
 
 def get_link_lifetime(invitation: Invitation) -> timedelta:
     """Return how long the link works."""
-    return timedelta(hours=SETUP_HOURS) if invitation.account_id is None else timedelta(days=DAYS)
+    return timedelta(hours=SETUP_HOURS) if invitation.account_id is None else timedelta(days=INVITATION_DAYS)
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ def derive_bytes(purpose: str, owner: int, generation: int) -> bytes:
     return hmac.new(settings.SECRET_KEY.encode(), message, hashlib.sha256).digest()
 
 
-def derived_key(purpose: str, owner: int, generation: int, length: int = 16) -> str:
+def derive_key(purpose: str, owner: int, generation: int, length: int = 16) -> str:
     """Derive a lower-case alphanumeric key of at most 32 characters, 5 bits each."""
     return "".join(KEY_ALPHABET[byte & 31] for byte in derive_bytes(purpose, owner, generation)[:length])
 
@@ -32,16 +32,16 @@ def derive_guid(purpose: str, owner: int, generation: int) -> str:
     return str(uuid.UUID(bytes=derive_bytes(purpose, owner, generation)[:16])).upper()
 
 
-def random_key(prefix: str) -> str:
+def generate_key(prefix: str) -> str:
     """Generate a key such as `ck_…` with 192 random bits."""
     return prefix + secrets.token_hex(24)
 
 
-def key_hash(key: str) -> str:
+def hash_key(key: str) -> str:
     """Hash a key for storage and lookup. Keys are long and random, so no salt is needed."""
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
-def same_key(received: str, expected: str) -> bool:
+def is_same_key(received: str, expected: str) -> bool:
     """Whether two keys are equal: compared in constant time, for any characters that a client sends."""
     return hmac.compare_digest(received.encode(errors="replace"), expected.encode())

@@ -41,7 +41,7 @@ MAX_LIMIT, MAX_PLAN_NAME = 1_000_000_000, 60
 PLAN_NAME = "plan"  # no limit, but the name of the account's plan, which clients of the link API read
 
 
-def account_limit(account: Account, name: str) -> int:
+def get_account_limit(account: Account, name: str) -> int:
     """Return the account's own limit of that name, else the default. Raises KeyError for an unknown name."""
     value = account.limits.get(name)
     is_valid = isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -50,7 +50,7 @@ def account_limit(account: Account, name: str) -> int:
 
 def check_limit(account: Account, name: str, *, used: int, field: str, what: str) -> None:
     """Raise ValidationError for `field` if the account has as many as it may; `what` is a plural."""
-    limit = account_limit(account, name)
+    limit = get_account_limit(account, name)
     if used >= limit:
         raise ValidationError({field: f"This account may have {limit} {what}. Ask the operator for more."})
 

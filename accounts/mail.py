@@ -7,26 +7,26 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
-from accounts.brand import OURS, Brand, brand_of
+from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.models import Membership, User
 
 UNSAFE_CHARACTERS = re.compile(r"[^\w\s&'’+-]")
 MAX_NAME_LENGTH = 60  # characters
 
 
-def one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     """Join lines for a mail header: names may contain line breaks, headers may not."""
     return " ".join(text.split())
 
 
-def make_plain_name(text: str) -> str:
+def simplify_name(text: str) -> str:
     """Shorten a name and remove all that a mail program could turn into a link: for mails to strangers."""
     return " ".join(UNSAFE_CHARACTERS.sub(" ", text).replace("_", " ").split())[:MAX_NAME_LENGTH].strip()
 
 
-def with_plain_name(brand: Brand) -> Brand:
+def simplify_brand_name(brand: Brand) -> Brand:
     """Return the brand with a simplified name."""
-    return dataclasses.replace(brand, name=make_plain_name(brand.name) or "Web analytics")
+    return dataclasses.replace(brand, name=simplify_name(brand.name) or "Web analytics")
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
@@ -43,7 +43,7 @@ def choose_brand_for_secret_link(brand: Brand, user: User) -> Brand:
     members of several accounts get a link to the installation's own host.
     """
     if not brand.white_label or user.is_operator:
-        return OURS
+        return DEFAULT_BRAND
     memberships = Membership.objects.accepted().filter(user=user).select_related("account")[:2]
-    brands = [brand_of(membership.account) for membership in memberships]
-    return brand if brands == [brand] else OURS
+    brands = [load_brand(membership.account) for membership in memberships]
+    return brand if brands == [brand] else DEFAULT_BRAND

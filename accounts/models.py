@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from accounts.keys import derive_guid, key_hash
+from accounts.keys import derive_guid, hash_key
 
 
 class UserManager(BaseUserManager["User"]):
@@ -81,7 +81,7 @@ class Account(models.Model):
             super().save(*args, **kwargs)
             kwargs = {"update_fields": ["authkey_hash"]}
             args = ()
-        self.authkey_hash = key_hash(self.authkey)
+        self.authkey_hash = hash_key(self.authkey)
         super().save(*args, **kwargs)
 
     @property
@@ -136,7 +136,7 @@ class Membership(models.Model):
             super().save(*args, **kwargs)
             kwargs = {"update_fields": ["authkey_hash"]}
             args = ()
-        self.authkey_hash = key_hash(self.authkey)
+        self.authkey_hash = hash_key(self.authkey)
         super().save(*args, **kwargs)
 
     @property
@@ -145,7 +145,7 @@ class Membership(models.Model):
         return derive_guid("member", self.pk, self.key_generation)
 
     @property
-    def shown_name(self) -> str:
+    def display_name(self) -> str:
         """The member's name in this account: the name that the account gave a guest, else the user's.
 
         Before the person accepts, nothing of the user but the e-mail is shown.
@@ -160,7 +160,7 @@ class Right(models.TextChoices):
 
 
 class Grant(models.Model):
-    """A guest's right on one object. `kind` is registered in `accounts.access.GRANT_KINDS`.
+    """A guest's right on one object. `kind` is registered in `accounts.permissions.GRANT_KINDS`.
 
     `object_id` is no foreign key, because the objects belong to apps above this one.
     """
@@ -220,7 +220,7 @@ class Invitation(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.token_hash:
             self.token = generate_invitation_token()
-            self.token_hash = key_hash(self.token)
+            self.token_hash = hash_key(self.token)
         super().save(*args, **kwargs)
 
 

@@ -54,12 +54,12 @@ SHARED_KEYS: dict[str, SharedKeys] = {}
 
 
 def register_dependent_access(access: DependentAccess) -> None:
-    """Register access that ends with a membership; called from `config.registrations`."""
+    """Register access that ends with a membership; called from `config.wiring`."""
     DEPENDENT_ACCESS.append(access)
 
 
 def register_shared_keys(keys: SharedKeys) -> None:
-    """Register keys that are listed as exposed when a reader loses access; called from `config.registrations`."""
+    """Register keys that are listed as exposed when a reader loses access; called from `config.wiring`."""
     SHARED_KEYS[keys.kind] = keys
 
 
@@ -83,7 +83,7 @@ def end_dependent_access(membership: Membership, *, leaves: bool, now: datetime)
 
 def describe_person(membership: Membership) -> str:
     """Describe the person in a text that outlives the user: "Zoe (zoe@example.org)"."""
-    name, email = membership.shown_name, membership.user.email
+    name, email = membership.display_name, membership.user.email
     return email if name == email else f"{name[:120]} ({email})"
 
 

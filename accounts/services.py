@@ -13,11 +13,10 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.access import GRANT_KINDS, membership_may
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
-from accounts.fields import clean_brand, clean_name, clean_timezone
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.permissions import GRANT_KINDS, membership_may
 from accounts.revocation import (
     SHARED_KEYS,
     SharedKeys,
@@ -27,6 +26,7 @@ from accounts.revocation import (
     list_readable_keys,
     revoke_lost_access,
 )
+from accounts.validators import clean_brand, clean_name, clean_timezone
 
 MAX_GRANTS = 10_000
 GrantRows = Iterable[tuple[str, int, str]]  # (kind, id, right)
@@ -170,7 +170,7 @@ def list_readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
 def load_guest_names(account: Account, ids: Collection[int]) -> dict[int, str]:
     """Load the names of guests by membership id."""
     guests = account.memberships.filter(role=Role.GUEST, pk__in=list(ids)).select_related("user")
-    return {guest.pk: guest.shown_name for guest in guests}
+    return {guest.pk: guest.display_name for guest in guests}
 
 
 def guest_key_replace(account: Account, object_id: int) -> None:

@@ -4,17 +4,17 @@ from django.urls import URLPattern, URLResolver, path
 
 from accounts import api
 from accounts.operations.views import list_sent_mails, show_operations, show_sent_letter, show_sent_mail
-from accounts.views import account, entry, invited, team
+from accounts.views import account, one_time_links, sign_in, team
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("login", entry.log_in, name="login"),
-    path("logout", entry.log_out, name="logout"),
-    path("password/reset", entry.request_password_reset, name="reset"),
-    path("password/reset/<str:uid>/<str:token>", entry.confirm_password_reset, name="reset-confirm"),
-    path("brand.css", entry.serve_brand_stylesheet, name="brand-stylesheet"),
-    path("setup", invited.show_setup_hint, name="setup-hint"),
-    path("setup/<str:token>", invited.set_up_installation, name="setup"),
-    path("join/<str:token>", invited.join_account, name="join"),
+    path("login", sign_in.log_in, name="login"),
+    path("logout", sign_in.log_out, name="logout"),
+    path("password/reset", sign_in.request_password_reset, name="reset"),
+    path("password/reset/<str:uid>/<str:token>", sign_in.confirm_password_reset, name="reset-confirm"),
+    path("brand.css", sign_in.serve_brand_stylesheet, name="brand-stylesheet"),
+    path("setup", one_time_links.show_setup_hint, name="setup-hint"),
+    path("setup/<str:token>", one_time_links.set_up_installation, name="setup"),
+    path("join/<str:token>", one_time_links.join_account, name="join"),
     path("settings", account.redirect_to_settings, name="settings"),
     path("me", account.edit_profile, name="me"),
     path("me/password", account.change_password, name="password"),

@@ -8,4 +8,4 @@ class ConfigConfig(AppConfig):
     verbose_name = "Footfall"
 
     def ready(self) -> None:
-        from config import checks, registrations  # noqa: F401
+        from config import checks, wiring  # noqa: F401

@@ -14,13 +14,14 @@ from django.core.asgi import get_asgi_application
 
 django_app = get_asgi_application()  # before anything that needs the models
 
-from config import bodies, client_concurrency, health, process, statics  # noqa: E402
-from config.together import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
-from links import redirector  # noqa: E402
-from tracking import collector, intake  # noqa: E402
-from tracking.address import trusted_proxy, visitor_address  # noqa: E402
-from tracking.turn import turn  # noqa: E402
+from config import health  # noqa: E402
+from config.serving import body_limits, client_concurrency, lifespan, static_files  # noqa: E402
+from config.serving.response_batcher import ImmediateResponder, ImmediateResponse, respond_never  # noqa: E402
+from links.redirect import redirector  # noqa: E402
+from tracking import collector, ingestion  # noqa: E402
+from tracking.client_address import is_trusted_proxy, resolve_visitor_address  # noqa: E402
 from tracking.web import NOSNIFF  # noqa: E402
+from tracking.write_batch import write_batch  # noqa: E402
 
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -29,7 +30,9 @@ ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class FastApplication(NamedTuple):
-    """An application in front of Django. `at_once` builds the responses that need no waiting (`config.together`)."""
+    """An application in front of Django. `at_once` builds the responses that need no waiting
+    (`config.serving.response_batcher`).
+    """
 
     matches: Callable[[Scope], bool]
     app: App
@@ -37,16 +40,16 @@ class FastApplication(NamedTuple):
 
 
 FAST_APPLICATIONS: tuple[FastApplication, ...] = (
-    FastApplication(collector.claims, collector.app, collector.at_once),
+    FastApplication(collector.claims, collector.app, collector.answer_immediately),
     FastApplication(health.matches, health.serve_health),
-    FastApplication(statics.matches, statics.serve_file),
+    FastApplication(static_files.matches, static_files.serve_file),
     # Last, because on a link domain every other path is an alias
     FastApplication(redirector.claims, redirector.app, redirector.at_once),
 )
 
 
 def find_immediate_response(scope: Scope) -> ImmediateResponse | None:
-    """Find the response to a request that our own server may send without a task (`config.server`)."""
+    """Find the response to a request that our own server may send without a task (`config.serving.server`)."""
     if scope["method"] == "GET":
         for fast in FAST_APPLICATIONS:
             if fast.matches(scope):
@@ -54,19 +57,21 @@ def find_immediate_response(scope: Scope) -> ImmediateResponse | None:
     return None
 
 
-immediate_responder = ImmediateResponder(find_immediate_response, turn.begin, turn.pause, intake.end_turn)
+immediate_responder = ImmediateResponder(
+    find_immediate_response, write_batch.begin, write_batch.pause, ingestion.commit_batch
+)
 
 
 async def application(scope: Scope, receive: Any, send: Any) -> None:
     """Handle a request or the lifespan of the server."""
     if scope["type"] == "lifespan":
-        return await process.handle_lifespan(receive, send)
+        return await lifespan.handle_lifespan(receive, send)
     if scope["method"] not in ALLOWED_METHODS:
         return await reject_method(send)
     for fast in FAST_APPLICATIONS:
         if fast.matches(scope):
             return await fast.app(scope, receive, send)
-    return await bodies.limit_body(serve_limited, apply_proxy_headers(scope), receive, send)
+    return await body_limits.limit_body(serve_limited, apply_proxy_headers(scope), receive, send)
 
 
 async def serve_limited(scope: Scope, receive: Any, send: Any) -> None:
@@ -84,10 +89,10 @@ async def reject_method(send: Any) -> None:
 def apply_proxy_headers(scope: Scope) -> Scope:
     """Return the request with the address and scheme that a trusted proxy reports in its headers."""
     client = scope.get("client")
-    if not client or not trusted_proxy(client[0]):
+    if not client or not is_trusted_proxy(client[0]):
         return scope
     forwarded = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"x-forwarded-")}
-    address = visitor_address(client[0], forwarded.get(b"x-forwarded-for", ""))
+    address = resolve_visitor_address(client[0], forwarded.get(b"x-forwarded-for", ""))
     scheme = forwarded.get(b"x-forwarded-proto", "").split(",")[0].strip()
     if scheme not in ("http", "https"):
         return {**scope, "client": (address, 0)}

@@ -22,8 +22,8 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config.patience import DatabaseOutageBackoff
-from config.periods import PERIODIC_TASKS, PeriodicTask
+from config.database_outage_backoff import DatabaseOutageBackoff
+from config.schedule import PERIODIC_TASKS, PeriodicTask
 
 log = logging.getLogger(__name__)
 app = Celery("footfall")
@@ -47,14 +47,14 @@ app.conf.update(
 
 def run_task(row: PeriodicTask) -> None:
     """Call the function of a periodic task, with `now` if it takes that; if it is guarded, by `run_guarded`."""
-    from accounts.operations.run import run_guarded  # models: not before Django is set up
-    from sites import known
+    from accounts.operations.task_runs import run_guarded  # models: not before Django is set up
+    from sites import site_cache
 
     function, now = import_string(row.path), datetime.now(UTC)
     job = partial(function, now=now) if "now" in inspect.signature(function).parameters else function
     if row.is_guarded:
         if settings.REDIS_URL:
-            known.catch_up()  # a separate worker has no thread that reloads changed sites
+            site_cache.catch_up()  # a separate worker has no thread that reloads changed sites
         max_duration, min_interval = timedelta(seconds=row.max_seconds), timedelta(seconds=row.min_interval)
         run_guarded(row.name, job, now=now, max_duration=max_duration, min_interval=min_interval)
     else:
@@ -78,10 +78,10 @@ for _row in PERIODIC_TASKS:
 def require_installation_key(**_: Any) -> None:
     """End a worker or beat whose SECRET_KEY is not the installation's."""
     from accounts.security.secret_key import WrongSecretKey  # models: not before Django is set up
-    from config import process
+    from config.serving import lifespan
 
     try:
-        process.require_installation_key()
+        lifespan.require_installation_key()
     except WrongSecretKey as error:
         raise SystemExit(str(error)) from error
 

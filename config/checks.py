@@ -18,7 +18,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from accounts.custom_domains.txt_records import parse_dns_server
 from accounts.security.secret_key import is_key_from_file
 from tracking.store.errors import StoreError
-from tracking.store.target import parse
+from tracking.store.target import parse_events_url
 
 NETWORK_HINT = "Use addresses or networks such as 10.0.0.0/8, separated by commas."
 
@@ -113,7 +113,7 @@ def check_base_url() -> Iterator[CheckMessage]:
 def check_events_url() -> Iterator[CheckMessage]:
     """Check that EVENTS_URL names an event store."""
     try:
-        parse(settings.EVENTS_URL)
+        parse_events_url(settings.EVENTS_URL)
     except (StoreError, ValueError) as error:
         yield build_message("E005", str(error), "Leave EVENTS_URL empty for the engine in DATA_DIR.")
 

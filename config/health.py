@@ -21,10 +21,10 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, parse_cookie
 
-from accounts.operations.run import summarize_runs
+from accounts.operations.task_runs import summarize_runs
 from accounts.security.client_ip import normalize_address
-from config.periods import PERIODIC_TASKS
-from tracking import feed, places, spool, store
+from config.schedule import PERIODIC_TASKS
+from tracking import geo, live, spool, store
 from tracking.web import Header, security_headers
 
 BEAT_KEY = "footfall:last-beat"
@@ -57,8 +57,8 @@ def build_report(now: datetime) -> dict[str, Any]:
         "store": {"reachable": not store_error, "error": store_error},
         "last_beat": datetime.fromtimestamp(last_beat, UTC).isoformat() if last_beat else None,
         "tasks": load_task_runs(),
-        "geography": places.available(),
-        "streams": feed.watched(),
+        "geography": geo.list_available(),
+        "streams": live.count_streams(),
         "warnings": warnings,
     }
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponsePermanentRedirect
 
-from accounts.host_names import host_name
+from accounts.host_names import normalize_host
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 
 CONTENT_SECURITY_POLICY = (
@@ -80,7 +80,7 @@ class TransportSecurityMiddleware(SyncMiddleware):
             return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")
         response = self.get_response(request)
         response.headers.setdefault("Cross-Origin-Resource-Policy", choose_resource_policy(request, response))
-        if settings.SECURE and request.is_secure() and host_name(request.get_host()) == settings.BASE_HOST:
+        if settings.SECURE and request.is_secure() and normalize_host(request.get_host()) == settings.BASE_HOST:
             response.headers.setdefault("Strict-Transport-Security", f"{settings.HSTS}; includeSubDomains")
         return response
 

@@ -44,7 +44,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "links.middleware.ServedLinksMiddleware",
-    "links.api.hosts.ClickmeterHosts",
+    "links.clickmeter.hosts.ClickmeterHosts",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # before WhiteNoise, so that scripts and the map are compressed too
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -72,7 +72,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.brand.add_brand",
+                "accounts.branding.add_brand",
                 "tracking.context.geography",
             ],
             "libraries": {},
@@ -128,7 +128,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "config.statics.VersionedStorage"},
+    "staticfiles": {"BACKEND": "config.serving.static_files.VersionedStorage"},
 }
 
 

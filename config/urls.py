@@ -17,6 +17,6 @@ urlpatterns = [
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]
 
-handler403 = "config.refusals.handle_forbidden"
-handler404 = "config.refusals.handle_not_found"
-handler400 = "config.refusals.handle_bad_request"
+handler403 = "config.serving.error_responses.handle_forbidden"
+handler404 = "config.serving.error_responses.handle_not_found"
+handler400 = "config.serving.error_responses.handle_bad_request"

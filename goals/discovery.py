@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone as clock
 
-from accounts.operations.run import run_each
+from accounts.operations.task_runs import run_each
 from goals.models import Goal
 from goals.services import goal_appear
 from sites.models import Site
@@ -19,12 +19,12 @@ from sites.models import Site
 Reader = Callable[[datetime, datetime], Iterable[tuple[int, str]]]
 LOOK_BACK = timedelta(days=2)  # so that what was named while nobody looked appears as well
 LATELY = timedelta(minutes=2)
-MOST_GOALS = 500  # of one site: a script that names every order would fill the list
+MAX_GOALS = 500  # of one site: a script that names every order would fill the list
 _readers: list[Reader] = []
 
 
-def register_reader(reader: Reader) -> None:
-    """Let `reader` tell which goals were named; called from `config.registrations`."""
+def register_named_goals_reader(reader: Reader) -> None:
+    """Let `reader` tell which goals were named; called from `config.wiring`."""
     if reader not in _readers:
         _readers.append(reader)
 
@@ -51,5 +51,5 @@ def _appear(site_id: int, names: set[str]) -> int:
         return 0
     there = set(Goal.objects.filter(site=site).values_list("name", flat=True))
     missing = sorted(name for name in names - there if name and not name.isdigit())
-    room = max(0, MOST_GOALS - len(there))
+    room = max(0, MAX_GOALS - len(there))
     return len([name for name in missing[:room] if goal_appear(site=site, name=name)])

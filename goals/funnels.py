@@ -10,13 +10,13 @@ from django.db import transaction
 from goals.models import Funnel, PatternKind
 from goals.predicates import Filter, is_one_of, matching
 from sites.models import Site
-from sites.page_paths import typed_path
+from sites.page_paths import normalize_typed_path
 
-LEAST, MOST = 2, 8
-LONGEST = 500  # characters of a page pattern
+MIN_STEPS, MAX_STEPS = 2, 8
+MAX_PATTERN_LENGTH = 500  # characters of a page pattern
 
 
-def step_filter(step: dict[str, Any]) -> Filter:
+def build_step_filter(step: dict[str, Any]) -> Filter:
     """A step as a filter over events."""
     if "goal" in step:
         return {"goal": step["goal"]}
@@ -29,8 +29,8 @@ def funnel_save(*, site: Site, name: str, steps: list[dict[str, Any]], strict: b
     """Make a funnel, or change `funnel`. Raises ValidationError, a dict by field."""
     funnel = funnel or Funnel(site=site)
     funnel.name, funnel.steps, funnel.strict = name.strip(), [checked(site, step) for step in steps], strict
-    if not LEAST <= len(steps) <= MOST:
-        raise ValidationError({"steps": f"A funnel has {LEAST} to {MOST} steps."})
+    if not MIN_STEPS <= len(steps) <= MAX_STEPS:
+        raise ValidationError({"steps": f"A funnel has {MIN_STEPS} to {MAX_STEPS} steps."})
     funnel.full_clean()
     funnel.save()
     return funnel
@@ -47,8 +47,8 @@ def checked(site: Site, step: dict[str, Any]) -> dict[str, Any]:
     if set(step) == {"goal"} and site.goals.filter(pk=step["goal"], active=True).exists():
         return {"goal": int(step["goal"])}
     page = step.get("page")
-    if set(step) == {"page"} and isinstance(page, str) and 0 < len(page.strip()) <= LONGEST:
-        page = typed_path(page.strip())
+    if set(step) == {"page"} and isinstance(page, str) and 0 < len(page.strip()) <= MAX_PATTERN_LENGTH:
+        page = normalize_typed_path(page.strip())
         if page[0] not in "/*":
             raise ValidationError({"steps": f"A page begins with /, or with * for anything: {page[:60]}"})
         return {"page": page}

@@ -70,11 +70,11 @@ class Goal(models.Model):
             allowed = f"at most {decimals} decimals" if decimals else "no decimals"
             raise ValidationError({"fixed_revenue": f"An amount of {self.currency} has {allowed}."})
 
-    def earns_in(self, currency: str) -> str:
+    def find_revenue_currency(self, currency: str) -> str:
         """The currency of what it earned, where its events carried amounts in `currency`."""
         return self.currency or currency if self.fixed_revenue is not None else currency
 
-    def earned(self, times: int, carried: object) -> Decimal:
+    def compute_revenue(self, times: int, carried: object) -> Decimal:
         """What the goal earned when it was reached so often: its fixed worth each time, else what events carried."""
         if self.fixed_revenue is not None:
             return Decimal(self.fixed_revenue) * times

@@ -9,10 +9,13 @@ import re
 from typing import Any
 
 from goals.models import Goal, GoalKind, PatternKind
-from sites.page_paths import readable_path, typed_path, typed_url
+from sites.page_paths import decode_path, normalize_typed_path, normalize_typed_url
 
 Filter = dict[str, Any]
-STORED = {"page": typed_path, "target": typed_url}  # how addresses that people type become what is stored
+STORED = {
+    "page": normalize_typed_path,
+    "target": normalize_typed_url,
+}  # how addresses that people type become what is stored
 
 # What of an event a goal's pattern is held against, and which kinds of events it may be.
 SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -25,7 +28,7 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def predicate(goal: Goal) -> Filter:
+def build_predicate(goal: Goal) -> Filter:
     """The filter of the events that reach `goal`: what its kind says, or a script that named it."""
     named = {"and": [is_one_of("kind", "goal"), is_one_of("name", goal.name, str(goal.pk))]}
     if goal.kind == GoalKind.MANUAL:
@@ -61,7 +64,7 @@ def matching(subject: str, pattern_kind: str, pattern: str) -> Filter:
     `*` alone at the end needs no regular expression.
     """
     if pattern_kind == PatternKind.REGEX:
-        pattern = readable_path(pattern) if subject in STORED else pattern
+        pattern = decode_path(pattern) if subject in STORED else pattern
         return {"dimension": subject, "operator": "matches", "value": [pattern]}
     pattern = STORED[subject](pattern) if subject in STORED else pattern
     if pattern_kind == PatternKind.EXACT or "*" not in pattern:

@@ -22,7 +22,7 @@ NEEDS_THRESHOLD = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}
 
 
 def register_filter_check(check: FilterCheck) -> None:
-    """Let `check` refuse segments with a filter nobody could answer; called from `config.registrations`."""
+    """Let `check` refuse segments with a filter nobody could answer; called from `config.wiring`."""
     if check not in _filter_checks:
         _filter_checks.append(check)
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from accounts.host_names import host_name, is_public_host
-from links import known
+from accounts.host_names import is_public_host, normalize_host
 from links.models import Datapoint, Domain, DomainKind
+from links.routing import link_cache
 
 log = logging.getLogger(__name__)
 
@@ -18,16 +18,16 @@ log = logging.getLogger(__name__)
 def get_links_base_url() -> str:
     """Return scheme and host (with port) of the installation's own links."""
     parts = urlsplit(settings.BASE_URL)
-    return f"{parts.scheme}://{settings.LINK_DOMAIN}" if known.has_link_domain() else settings.BASE_URL
+    return f"{parts.scheme}://{settings.LINK_DOMAIN}" if link_cache.has_link_domain() else settings.BASE_URL
 
 
 def tracking_url(datapoint: Datapoint, domain: Domain | None = None) -> str:
     """Build the full URL of a link or pixel."""
     domain = domain or datapoint.domain
-    if domain.account_id is None and domain.name == known.system_host():
+    if domain.account_id is None and domain.name == link_cache.system_host():
         return (
             f"{get_links_base_url()}/{datapoint.alias}"
-            if known.has_link_domain()
+            if link_cache.has_link_domain()
             else f"{get_links_base_url()}/l/{datapoint.alias}"
         )
     return f"{urlsplit(settings.BASE_URL).scheme}://{domain.name}/{datapoint.alias}"
@@ -38,7 +38,7 @@ def system_domain() -> Domain:
 
     If the installation's host name has changed, the domain is renamed and its links move with it.
     """
-    name = known.system_host()
+    name = link_cache.system_host()
     return Domain.objects.filter(account=None, name=name).exclude(kind=DomainKind.GO).first() or _rename_system_domain(
         name
     )
@@ -49,7 +49,7 @@ def is_former_link_domain(host: str) -> bool:
     return Domain.objects.filter(account=None, name=host).exists()
 
 
-def follow_configuration() -> None:
+def update_system_domain() -> None:
     """Rename the system domain at once when the installation starts under another host name."""
     try:
         system_domain()
@@ -64,7 +64,7 @@ def _rename_system_domain(name: str) -> Domain:
     Domain.objects.filter(account=None, name=name).delete()  # a former name becomes the present one again
     former, own.name = own.name, name
     own.save()
-    if settings.LINK_DOMAIN and is_public_host(former) and former != host_name(settings.BASE_URL):
+    if settings.LINK_DOMAIN and is_public_host(former) and former != normalize_host(settings.BASE_URL):
         Domain.objects.create(name=former, kind=DomainKind.GO)  # so that printed links with the former name still work
-    transaction.on_commit(known.refresh_soon)
+    transaction.on_commit(link_cache.refresh_soon)
     return own

@@ -8,9 +8,9 @@ from django.db.models.signals import post_migrate
 
 def create_system_domain(**_: Any) -> None:
     """Create the row of the installation's own link domain after migrations, so that no page has to."""
-    from links.addresses import follow_configuration
+    from links.addresses import update_system_domain
 
-    follow_configuration()
+    update_system_domain()
 
 
 class LinksConfig(AppConfig):

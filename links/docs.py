@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from links.api.operations import OPERATIONS, group_by_tag
+from links.clickmeter.operations import OPERATIONS, group_by_tag
 from links.models import MAX_CONVERSIONS, Mode
-from reports.docs import Page
+from reports.docs import DocPage
 
 
 def build_links_context(request: HttpRequest) -> dict[str, Any]:
@@ -22,10 +22,12 @@ def build_clickmeter_context(request: HttpRequest) -> dict[str, Any]:
 
 
 COLLECT = (
-    Page("links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", build_links_context),
+    DocPage(
+        "links", "Tracked links", "Links, pixels and conversions; from a click to its revenue.", build_links_context
+    ),
 )
 PROGRAMS = (
-    Page(
+    DocPage(
         "clickmeter", "Links API", "Links and their numbers; ClickMeter's programs work here.", build_clickmeter_context
     ),
 )

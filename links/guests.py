@@ -9,12 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.access import Kind
 from accounts.invitations import check_guest_limit, pending_member_invite
 from accounts.models import Account, Invitation, Membership, Role
+from accounts.permissions import GrantKind
 from accounts.services import member_remove, placeholder_user_get_or_create
-from links.grants import ALL_LINKS_OPTION, DATAPOINT, GROUP
 from links.models import Datapoint, Group, Status
+from links.permissions import ALL_LINKS_OPTION, DATAPOINT, GROUP
 
 TEXT_OPTIONS = (
     "notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate",
@@ -117,5 +117,5 @@ def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[in
     return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
 
 
-GROUP_KIND = Kind(GROUP, "Link group", find_groups, existing_groups)
-DATAPOINT_KIND = Kind(DATAPOINT, "Link or pixel", find_datapoints, existing_datapoints)
+GROUP_KIND = GrantKind(GROUP, "Link group", find_groups, existing_groups)
+DATAPOINT_KIND = GrantKind(DATAPOINT, "Link or pixel", find_datapoints, existing_datapoints)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from links import known
+from links.routing import link_cache
 
 
 class ServedLinksMiddleware:
@@ -16,7 +16,7 @@ class ServedLinksMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        known.forget_writes()
+        link_cache.forget_writes()
         response = self.get_response(request)
-        known.wait_for_writes()
+        link_cache.wait_for_writes()
         return response

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from accounts.models import Account
-from sites.models import Numbered
+from sites.models import VersionedModel
 
 
 class DomainKind(models.IntegerChoices):
@@ -25,7 +25,7 @@ class DomainKind(models.IntegerChoices):
     PERSONAL = 3, "Personal"
 
 
-class Domain(Numbered):
+class Domain(VersionedModel):
     """A host name whose paths are aliases. Without an account it serves every account.
 
     An account's domain is served while the account's claim on the host is verified (`accounts.custom_domains`).
@@ -88,7 +88,7 @@ class Group(models.Model):
         return self.name
 
 
-class Kind(models.IntegerChoices):
+class DatapointKind(models.IntegerChoices):
     """A link or a pixel."""
 
     LINK = 0, "Tracking link"
@@ -130,7 +130,7 @@ class ReferrerClean(models.IntegerChoices):
     MYSELF = 2, "Send the link itself"
 
 
-class Script(Numbered):
+class Script(VersionedModel):
     """A retargeting snippet that runs on an interstitial page before the redirect."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_scripts")
@@ -154,7 +154,7 @@ class Protocol(models.IntegerChoices):
     HTTPS = 1, "https"
 
 
-class Conversion(Numbered):
+class Conversion(VersionedModel):
     """A conversion that is counted up to `window_days` after a click. A parameter (order number) counts once."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_conversions")
@@ -172,13 +172,13 @@ class Conversion(Numbered):
         return self.name
 
 
-class Datapoint(Numbered):
+class Datapoint(VersionedModel):
     """A tracked link or pixel. `alias` is unique on its domain forever, ignoring case; `rules` holds what the mode
-    needs, in the shape that `links.rulebook` describes."""
+    needs, in the shape that `links.routing.rules` describes."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="datapoints")
     group = models.ForeignKey(Group, models.CASCADE, related_name="datapoints")
-    kind = models.IntegerField(choices=Kind.choices, default=Kind.LINK)
+    kind = models.IntegerField(choices=DatapointKind.choices, default=DatapointKind.LINK)
     status = models.IntegerField(choices=Status.choices, default=Status.ACTIVE)
     domain = models.ForeignKey(Domain, models.PROTECT, related_name="datapoints")
     alias = models.CharField(max_length=100)
@@ -269,7 +269,7 @@ class Listing(models.TextChoices):
 MAX_LIST_ENTRIES = 50
 
 
-class Entry(Numbered):
+class Entry(VersionedModel):
     """An entry of one of the account's two lists."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="link_entries")

@@ -1,8 +1,9 @@
-"""Services that write links and pixels; `links.belongings` writes groups, tags, domains, conversions and scripts.
+"""Services that write links and pixels; `links.resource_services` writes groups, tags, domains, conversions and
+scripts.
 
-Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope (`links.lookups`);
-services only check that they belong to the link's account. Errors are ValidationError {field: sentence}, and then
-nothing is written.
+Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope
+(`links.selectors`); services only check that they belong to the link's account. Errors are ValidationError {field:
+sentence}, and then nothing is written.
 """
 
 from __future__ import annotations
@@ -18,14 +19,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
 
-from accounts.limits import account_limit, check_limit
+from accounts.limits import check_limit, get_account_limit
 from accounts.models import Account
 from accounts.services import account_lock
-from links import known
 from links.addresses import system_domain
-from links.cleaned import clean_amount, clean_time
-from links.destination import clean_optional_url, clean_url
-from links.loops import check_loops
 from links.models import (
     MAX_CONVERSIONS,
     MAX_SCRIPTS,
@@ -33,17 +30,21 @@ from links.models import (
     Attached,
     Conversion,
     Datapoint,
+    DatapointKind,
     Domain,
     Group,
-    Kind,
     Mode,
     ReferrerClean,
     Script,
     Status,
     Tag,
 )
-from links.rulebook import clean_rules
-from sites.models import next_change
+from links.routing import link_cache
+from links.routing.loop_check import check_loops
+from links.routing.rules import clean_rules
+from links.url_policy import clean_optional_url, clean_url
+from links.validators import clean_amount, clean_time
+from sites.models import take_change_number
 
 ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
 RESERVED_ALIASES = frozenset(
@@ -165,7 +166,7 @@ def domain_for_new_link(account: Account, domain: Domain | None) -> Domain:
 
 def check_consistency(row: Datapoint) -> None:
     """Clean and check what depends on several fields of a link. Raises ValidationError."""
-    if row.kind == Kind.PIXEL:
+    if row.kind == DatapointKind.PIXEL:
         return
     row.url = clean_url(row.url)
     row.rules = clean_rules(row.rules or {}, row.mode)
@@ -177,7 +178,7 @@ def check_consistency(row: Datapoint) -> None:
 def check_link_limit(account: Account) -> None:
     """Raise ValidationError if the account may have no further link."""
     newest = Datapoint.objects.aggregate(Max("pk"))["pk__max"] or 0
-    if newest < account_limit(account, "datapoints"):
+    if newest < get_account_limit(account, "datapoints"):
         return  # all accounts together have fewer links than this one may have: no need to count
     account_lock(account)
     used = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).count()
@@ -189,7 +190,7 @@ def datapoint_create(
     *,
     account: Account,
     group: Group | None = None,
-    kind: int = Kind.LINK,
+    kind: int = DatapointKind.LINK,
     alias: str = "",
     domain: Domain | None = None,
     tags: Sequence[Tag | str] | None = None,
@@ -200,9 +201,9 @@ def datapoint_create(
     """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
     link_domain = domain_for_new_link(account, domain)
-    row = Datapoint(account=account, kind=parse_integer(kind, "kind", Kind.values), domain=link_domain)
+    row = Datapoint(account=account, kind=parse_integer(kind, "kind", DatapointKind.values), domain=link_domain)
     row.group = check_group(account, group) if group else get_or_create_default_group(account)
-    if row.kind == Kind.PIXEL:
+    if row.kind == DatapointKind.PIXEL:
         row.alias = f"pixel{generate_alias(6)}"
     else:
         row.alias = clean_alias(alias, link_domain) if alias else find_free_alias(link_domain)
@@ -217,7 +218,7 @@ def datapoint_create(
     except IntegrityError:
         raise ValidationError({"alias": f"“{row.alias}” is used on {link_domain.name}."}) from None
     set_related_rows(row, tags=tags, conversions=conversions, scripts=scripts)
-    transaction.on_commit(known.refresh_soon)
+    transaction.on_commit(link_cache.refresh_soon)
     return row
 
 
@@ -257,7 +258,7 @@ def datapoint_update(
     check_consistency(datapoint)
     set_related_rows(datapoint, tags=tags, conversions=conversions, scripts=scripts)
     datapoint.save()
-    transaction.on_commit(known.refresh_soon)
+    transaction.on_commit(link_cache.refresh_soon)
     return datapoint
 
 
@@ -266,7 +267,7 @@ def datapoint_delete(*, datapoint: Datapoint) -> None:
     """Delete a link for good; its statistics stay and its alias stays reserved."""
     datapoint.status = Status.DELETED
     datapoint.save(update_fields=["status"])
-    transaction.on_commit(known.refresh_soon)
+    transaction.on_commit(link_cache.refresh_soon)
 
 
 def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
@@ -275,8 +276,8 @@ def datapoints_pause(*, rows: QuerySet[Datapoint]) -> int:
     if not active.exists():
         return 0
     with transaction.atomic():
-        paused = active.update(status=Status.PAUSED, change=next_change())
-        transaction.on_commit(known.refresh_soon)
+        paused = active.update(status=Status.PAUSED, change=take_change_number())
+        transaction.on_commit(link_cache.refresh_soon)
     return paused
 
 

@@ -12,8 +12,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import membership_may
 from accounts.models import Account, Role, User
+from accounts.permissions import membership_may
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from links.addresses import tracking_url
@@ -22,7 +22,7 @@ from reports.clicky.account import authenticate
 from reports.clicky.errors import ClickyError
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.views import read_parameters
-from sites.access import sites_of
+from sites.access import sites_for_actor
 
 
 @csrf_exempt
@@ -49,7 +49,7 @@ def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
     memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account").order_by("pk")
     if site_id:
-        site = sites_of(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
+        site = sites_for_actor(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
         memberships = memberships.filter(account_id=site.account_id)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Account
-from links.grants import LinkScope
-from reports.engine import Period, Query, ask
-from reports.engine.filters import MOST_VALUES
-from reports.engine.query import MOST_OFFSET, MOST_ROWS, MOST_SITES
+from links.permissions import LinkScope
+from reports.query import Period, Query, ask
+from reports.query.filters import MAX_VALUES
+from reports.query.model import MAX_OFFSET, MAX_ROWS, MAX_SITES
 from sites.models import Site
 
 COUNT_METRICS = (
@@ -27,8 +27,8 @@ def is_any_of(dimension: str, *values: object) -> Row:
     accepts."""
     texts = [str(value) for value in values]
     parts = [
-        {"dimension": dimension, "operator": "is", "value": texts[first : first + MOST_VALUES]}
-        for first in range(0, len(texts), MOST_VALUES)
+        {"dimension": dimension, "operator": "is", "value": texts[first : first + MAX_VALUES]}
+        for first in range(0, len(texts), MAX_VALUES)
     ]
     return parts[0] if len(parts) == 1 else {"or": parts}
 
@@ -89,13 +89,13 @@ def query_by_id(
 ) -> dict[int, Row]:
     """Query the counts by link, group or conversion, of all that have any: id -> row."""
     counts: dict[int, Row] = {}
-    for offset in range(0, MOST_OFFSET, MOST_ROWS):
+    for offset in range(0, MAX_OFFSET, MAX_ROWS):
         order = ((dimension, "asc"),)
         rows = query_by_dimension(
-            account, dimension, period, where, now, metrics, limit=MOST_ROWS, order=order, offset=offset
+            account, dimension, period, where, now, metrics, limit=MAX_ROWS, order=order, offset=offset
         )
         counts |= {int(row[dimension]): row for row in rows}
-        if len(rows) < MOST_ROWS:
+        if len(rows) < MAX_ROWS:
             break
     return counts
 
@@ -114,7 +114,7 @@ def query_web_totals(account: Account, period: Period, link_id: int, now: dateti
 def split_sites(account: Account) -> list[tuple[int, ...]]:
     """Return the ids of the account's sites, in parts of as many as one query may name."""
     numbers = list(Site.objects.filter(account=account, deleted=None).order_by("pk").values_list("pk", flat=True))
-    return [tuple(numbers[first : first + MOST_SITES]) for first in range(0, len(numbers), MOST_SITES)]
+    return [tuple(numbers[first : first + MAX_SITES]) for first in range(0, len(numbers), MAX_SITES)]
 
 
 def find_sites_reached(account: Account, period: Period, link_id: int, now: datetime) -> tuple[int, ...]:
@@ -125,9 +125,9 @@ def find_sites_reached(account: Account, period: Period, link_id: int, now: date
         return chunks[0] if chunks else ()
     visits_by_site: list[tuple[int, int]] = []
     for sites in chunks:
-        query = Query(sites, period, ("visits",), ("site",), where=[is_any_of("link", link_id)], limit=MOST_SITES)
+        query = Query(sites, period, ("visits",), ("site",), where=[is_any_of("link", link_id)], limit=MAX_SITES)
         visits_by_site += [(int(row["visits"]), int(row["site"])) for row in ask(query, now=now).rows]
-    return tuple(number for _, number in sorted(visits_by_site, reverse=True)[:MOST_SITES]) or chunks[0]
+    return tuple(number for _, number in sorted(visits_by_site, reverse=True)[:MAX_SITES]) or chunks[0]
 
 
 def count_joined_clicks(account: Account, period: Period, now: datetime, link_id: int | None = None) -> tuple[int, int]:

@@ -8,13 +8,13 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reports.engine import Period, Query, ask
+from reports.query import Period, Query, ask
 
 WEEKS = 4
 WEEK = timedelta(days=7)
 
 
-def measure(
+def query_metric(
     site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime, where: Any = None
 ) -> float:
     """Return one metric of a site between two instants; None counts as zero."""
@@ -28,13 +28,15 @@ def shift_local_time(moment: datetime, days: int, zone: str) -> datetime:
     return (local - timedelta(days=days)).astimezone(moment.tzinfo)
 
 
-def earlier(start: datetime, end: datetime, zone: str) -> list[tuple[datetime, datetime]]:
+def find_earlier_stretches(start: datetime, end: datetime, zone: str) -> list[tuple[datetime, datetime]]:
     """Return the same stretch in the four weeks before; one longer than a week is shifted until none overlaps it."""
     first = max(1, ceil((end - start) / WEEK))
     weeks = range(first, first + WEEKS)
     return [(shift_local_time(start, 7 * week, zone), shift_local_time(end, 7 * week, zone)) for week in weeks]
 
 
-def usual(site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime) -> float:
+def find_usual(site_id: int, zone: str, metric: str, start: datetime, end: datetime, now: datetime) -> float:
     """Return the median of a metric in the four earlier stretches."""
-    return median(measure(site_id, zone, metric, *stretch, now) for stretch in earlier(start, end, zone))
+    return median(
+        query_metric(site_id, zone, metric, *stretch, now) for stretch in find_earlier_stretches(start, end, zone)
+    )

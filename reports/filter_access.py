@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goals.querysets import goal_of, segments_of
-from reports.engine import filters
-from reports.engine.refusal import QueryRefused
+from goals.selectors import filter_visible_segments, find_goal
+from reports.query import filters
+from reports.query.errors import QueryRefused
 
 
 def check_goals_and_segments(where: Any, sites: Sequence[int], user_id: int | None, place: str = "where") -> None:
@@ -18,10 +18,10 @@ def check_goals_and_segments(where: Any, sites: Sequence[int], user_id: int | No
     """
     for reference in filters.find_references(filters.parse(where)):
         if reference.kind == "goal":
-            goal = goal_of(sites, reference.number)
+            goal = find_goal(sites, reference.number)
             exists = goal is not None and goal.active
         else:
-            exists = segments_of(sites, user_id).filter(pk=reference.number).exists()
+            exists = filter_visible_segments(sites, user_id).filter(pk=reference.number).exists()
         if not exists:
             raise QueryRefused(f"There is no {reference.kind} {reference.number} on this site.", place)
 

@@ -6,8 +6,15 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.access import RIGHT_MAY, Kind, allowed, granted, membership_may, memberships_of
 from accounts.models import Account
+from accounts.permissions import (
+    RIGHT_PERMISSIONS,
+    GrantKind,
+    list_memberships,
+    load_grants,
+    may_on_object,
+    membership_may,
+)
 from sites.models import Site
 
 KIND = "site"
@@ -15,28 +22,28 @@ KIND = "site"
 
 def site_for(request: HttpRequest, site_id: int, may: str = "view") -> Site:
     """Fetch a site with which the request's user may do `may` ("view", "edit" or "manage"). Raises Http404."""
-    return site_of(request.user, site_id, may)
+    return site_for_actor(request.user, site_id, may)
 
 
-def site_of(actor: Any, site_id: int, may: str = "view") -> Site:
+def site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
     """Fetch a site as `site_for` does, for a user or a key's bearer outside a Django request. Raises Http404."""
     site = Site.objects.filter(pk=site_id, deleted=None).select_related("account").first()
-    if site is None or not allowed(actor, site.account, KIND, site.pk, may):
+    if site is None or not may_on_object(actor, site.account, KIND, site.pk, may):
         raise Http404("No such site.")
     return site
 
 
-def sites_of(actor: Any, may: str = "view") -> QuerySet[Site]:
+def sites_for_actor(actor: Any, may: str = "view") -> QuerySet[Site]:
     """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
     permitted = Q(pk__in=[])
-    for membership in memberships_of(actor):
+    for membership in list_memberships(actor):
         if membership_may(membership, may):
             permitted |= Q(account=membership.account)
         else:
-            rights = granted(membership, KIND)
+            rights = load_grants(membership, KIND)
             permitted |= Q(
                 account=membership.account,
-                pk__in=[site_id for site_id, right in rights.items() if may in RIGHT_MAY[right]],
+                pk__in=[site_id for site_id, right in rights.items() if may in RIGHT_PERMISSIONS[right]],
             )
     return Site.objects.filter(permitted, deleted=None).select_related("account").order_by("domain", "pk")
 
@@ -56,4 +63,4 @@ def existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, st
 
 
 # Registered as a kind of object that guests can be granted
-SITE_KIND = Kind(KIND, "Site", find_sites, existing_sites)
+SITE_KIND = GrantKind(KIND, "Site", find_sites, existing_sites)

@@ -10,9 +10,9 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.access import acting_user, allowed
-from accounts.api import ManagementView, cleaned, page_of
-from sites.access import KIND, site_of, sites_of
+from accounts.api import ManagementView, paginate, validate_data
+from accounts.permissions import get_acting_user, may_on_object
+from sites.access import KIND, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
@@ -61,7 +61,7 @@ class NewKeySerializer(KeySerializer):
 
 def serialize_site(request: Request, site: Site) -> dict[str, Any]:
     """Serialize a site as the caller may see it: with its keys only if they may edit it."""
-    may_edit = allowed(request.user, site.account, KIND, site.pk, "edit")
+    may_edit = may_on_object(request.user, site.account, KIND, site.pk, "edit")
     return (SiteKeysSerializer if may_edit else SiteSerializer)(site).data
 
 
@@ -70,12 +70,12 @@ class SiteListView(ManagementView):
 
     @extend_schema(responses=SiteSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return page_of(request, sites_of(request.user), SiteSerializer)
+        return paginate(request, sites_for_actor(request.user), SiteSerializer)
 
     @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
     def post(self, request: Request) -> Response:
         account = self.membership("manage").account
-        values = cleaned(SiteKeysSerializer(data=request.data))
+        values = validate_data(SiteKeysSerializer(data=request.data))
         site = site_create(account=account, **{"timezone": account.timezone, **values})
         return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)
 
@@ -85,17 +85,17 @@ class SiteView(ManagementView):
 
     @extend_schema(responses=SiteKeysSerializer)
     def get(self, request: Request, site_id: int) -> Response:
-        return Response(serialize_site(request, site_of(request.user, site_id)))
+        return Response(serialize_site(request, site_for_actor(request.user, site_id)))
 
     @extend_schema(request=SiteKeysSerializer, responses=SiteKeysSerializer)
     def patch(self, request: Request, site_id: int) -> Response:
-        site = site_of(request.user, site_id, may="edit")
-        values = cleaned(SiteKeysSerializer(site, data=request.data, partial=True))
+        site = site_for_actor(request.user, site_id, may="edit")
+        values = validate_data(SiteKeysSerializer(site, data=request.data, partial=True))
         return Response(serialize_site(request, site_update(site=site, **values)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, site_id: int) -> Response:
-        site_delete(site=site_of(request.user, site_id, may="manage"))
+        site_delete(site=site_for_actor(request.user, site_id, may="manage"))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -104,14 +104,14 @@ class SiteKeyListView(ManagementView):
 
     @extend_schema(responses=KeySerializer(many=True))
     def get(self, request: Request, site_id: int) -> Response:
-        site = site_of(request.user, site_id, may="edit")
-        return page_of(request, site.api_keys.filter(revoked=None).order_by("pk"), KeySerializer)
+        site = site_for_actor(request.user, site_id, may="edit")
+        return paginate(request, site.api_keys.filter(revoked=None).order_by("pk"), KeySerializer)
 
     @extend_schema(request=KeySerializer, responses={201: NewKeySerializer})
     def post(self, request: Request, site_id: int) -> Response:
-        site = site_of(request.user, site_id, may="edit")
-        user = acting_user(request.user)
-        key, plain = api_key_create(site=site, user=user, **cleaned(KeySerializer(data=request.data)))
+        site = site_for_actor(request.user, site_id, may="edit")
+        user = get_acting_user(request.user)
+        key, plain = api_key_create(site=site, user=user, **validate_data(KeySerializer(data=request.data)))
         key.api_key = plain  # type: ignore[attr-defined]
         return Response(NewKeySerializer(key).data, status=status.HTTP_201_CREATED)
 
@@ -121,7 +121,7 @@ class SiteKeyView(ManagementView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, site_id: int, key_id: int) -> Response:
-        key = site_of(request.user, site_id, may="edit").api_keys.filter(pk=key_id, revoked=None).first()
+        key = site_for_actor(request.user, site_id, may="edit").api_keys.filter(pk=key_id, revoked=None).first()
         if key is None:
             raise Http404("No such key.")
         api_key_revoke(key=key)
@@ -133,5 +133,5 @@ class SiteKeysRotationView(ManagementView):
 
     @extend_schema(request=None, responses=SiteKeysSerializer)
     def post(self, request: Request, site_id: int) -> Response:
-        site = site_keys_rotate(site=site_of(request.user, site_id, may="edit"))
+        site = site_keys_rotate(site=site_for_actor(request.user, site_id, may="edit"))
         return Response(SiteKeysSerializer(site).data)

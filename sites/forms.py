@@ -6,10 +6,10 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import ZONES
+from accounts.forms import TIMEZONE_CHOICES
 from accounts.models import Account, Right
 from accounts.security.masking import mask, unmask
-from sites.models import Addresses, Cookies, Site
+from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
 
 
@@ -44,7 +44,9 @@ class GeneralForm(SiteForm):
         label="Domain", max_length=253, help_text="example.org; also localhost or a name of your own network"
     )
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
-    timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
+    timezone = forms.ChoiceField(
+        label="Time zone", choices=TIMEZONE_CHOICES, help_text="Days begin and end in this zone"
+    )
     allowed_hosts = LinesField(
         label="More hosts",
         help_text="One per line; *example.org means it and its subdomains. The domain always may. Apps made of web "
@@ -55,8 +57,8 @@ class GeneralForm(SiteForm):
 
 
 class PrivacyForm(SiteForm):
-    addresses = forms.ChoiceField(label="IP addresses", choices=Addresses.choices)
-    cookies = forms.ChoiceField(label="Cookies", choices=Cookies.choices)
+    addresses = forms.ChoiceField(label="IP addresses", choices=AddressPolicy.choices)
+    cookies = forms.ChoiceField(label="Cookies", choices=CookiePolicy.choices)
     respect_dnt = forms.BooleanField(label="Honour Do Not Track and Global Privacy Control", required=False)
     retention_months = forms.IntegerField(
         label="Months that events are kept", min_value=0, max_value=1200, help_text="0 = for ever"
@@ -163,7 +165,9 @@ class TrackerForm(SiteForm):
 class NewSiteForm(forms.Form):
     account = forms.ModelChoiceField(Account.objects.none(), label="Account", empty_label=None)
     domain = forms.CharField(label="Domain", max_length=253, help_text="example.org, or localhost to try it out")
-    timezone = forms.ChoiceField(label="Time zone", choices=ZONES, help_text="Days begin and end in this zone")
+    timezone = forms.ChoiceField(
+        label="Time zone", choices=TIMEZONE_CHOICES, help_text="Days begin and end in this zone"
+    )
     nickname = forms.CharField(label="Nickname", max_length=120, required=False)
 
     def __init__(self, *args: Any, accounts: list[Account], **kwargs: Any) -> None:

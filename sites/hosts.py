@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
-from accounts.host_names import host_name
+from accounts.host_names import normalize_host
 
 MAX_CACHED_HOSTS = 2000
 MAX_CACHED_LENGTH = 255
@@ -16,7 +16,7 @@ def host_pattern(text: str) -> str:
     """Normalize an allowed host: `example.org`, or `*example.org` for it and all its subdomains."""
     text = text.strip()
     star = text.startswith("*")
-    name = host_name(text.lstrip("*").lstrip("."))
+    name = normalize_host(text.lstrip("*").lstrip("."))
     return f"*{name}" if star and name else name
 
 
@@ -26,7 +26,7 @@ class HostMatcher:
     __slots__ = ("_decisions", "any_host", "exact", "has_list", "suffixes")
 
     def __init__(self, domain: str, patterns: tuple[str, ...], any_host: bool) -> None:
-        own_domain = host_name(domain).removeprefix("www.")
+        own_domain = normalize_host(domain).removeprefix("www.")
         wildcards = [host_pattern(text)[1:] for text in patterns if text.strip().startswith("*")]
         self.any_host = any_host
         self.has_list = bool(patterns)  # hosts are listed in addition to the domain
@@ -42,7 +42,7 @@ class HostMatcher:
         if accepted is None:
             if len(self._decisions) >= MAX_CACHED_HOSTS:
                 self._decisions.clear()
-            accepted = self._matches(host_name(host))
+            accepted = self._matches(normalize_host(host))
             if len(host) <= MAX_CACHED_LENGTH:
                 self._decisions[host] = accepted
         return accepted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sites import known
+from sites import site_cache
 from sites.hosts import HostMatcher
 from sites.models import Site
 from sites.outbound import OutboundError, OutboundResponse, fetch
@@ -72,7 +72,7 @@ def parse_policy(answer: OutboundResponse) -> dict[str, list[str]]:
 
 def advise_on_trusted_types(answer: OutboundResponse, our_host: str) -> str:
     """Say what to add so that Trusted Types let forms, heatmaps and media be recorded; "" if nothing is missing."""
-    directives, name = parse_policy(answer), known.brand_word(our_host) or "clicky"
+    directives, name = parse_policy(answer), site_cache.find_brand_word(our_host) or "clicky"
     allowed_names = directives.get("trusted-types")
     required = "require-trusted-types-for" in directives
     if not required or allowed_names is None or {"*", name} & set(allowed_names):

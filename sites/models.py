@@ -6,14 +6,14 @@ from typing import Any
 
 from django.db import models, transaction
 
-from accounts.keys import derived_key
+from accounts.keys import derive_key
 from accounts.models import Account, User
 from accounts.security.encrypted_fields import EncryptedCharField
 
 FIRST_SITE_ID = 101_000_001
 
 
-class Addresses(models.TextChoices):
+class AddressPolicy(models.TextChoices):
     """How much of a visitor's IP address is stored."""
 
     KEEP = "keep", "Keep the whole address"
@@ -21,7 +21,7 @@ class Addresses(models.TextChoices):
     DROP = "drop", "Keep nothing"
 
 
-class Cookies(models.TextChoices):
+class CookiePolicy(models.TextChoices):
     """When the tracker may set the visitor cookie `_jsuid`."""
 
     ON = "on", "Set a visitor cookie"
@@ -42,14 +42,14 @@ class Change(models.Model):
         return str(self.number)
 
 
-def next_change() -> int:
+def take_change_number() -> int:
     """Return the next change number. Must be called inside the transaction that makes the change."""
     Change.objects.get_or_create(pk=1)
     Change.objects.filter(pk=1).update(number=models.F("number") + 1)
     return Change.objects.values_list("number", flat=True).get(pk=1)
 
 
-class Numbered(models.Model):
+class VersionedModel(models.Model):
     """A row that gets a new change number with every `save`, so that the caches load it again.
 
     `queryset.update` does not set one: use it for fields that are not cached, such as `last_used`.
@@ -62,13 +62,13 @@ class Numbered(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         with transaction.atomic():
-            self.change = next_change()
+            self.change = take_change_number()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "change"}
             super().save(*args, **kwargs)
 
 
-class Site(Numbered):
+class Site(VersionedModel):
     """A measured website. Its numeric id is public: every snippet contains it."""
 
     id = models.BigIntegerField(primary_key=True)
@@ -85,8 +85,8 @@ class Site(Numbered):
     any_host = models.BooleanField(default=False, help_text="Accept hits from every host name")
 
     # Privacy
-    addresses = models.CharField(max_length=10, choices=Addresses.choices, default=Addresses.TRUNCATE)
-    cookies = models.CharField(max_length=10, choices=Cookies.choices, default=Cookies.OFF)
+    addresses = models.CharField(max_length=10, choices=AddressPolicy.choices, default=AddressPolicy.TRUNCATE)
+    cookies = models.CharField(max_length=10, choices=CookiePolicy.choices, default=CookiePolicy.OFF)
     respect_dnt = models.BooleanField(default=True, help_text="Honour DNT: 1 and Sec-GPC: 1")
     retention_months = models.PositiveIntegerField(default=0, help_text="0 = keep for ever")
 
@@ -112,15 +112,15 @@ class Site(Numbered):
     @property
     def sitekey(self) -> str:
         """The key that reads this site's statistics in the Clicky dialect."""
-        return derived_key("sitekey", self.pk, self.key_generation)
+        return derive_key("sitekey", self.pk, self.key_generation)
 
     @property
     def sitekey_admin(self) -> str:
         """The key that sends events of this site from servers in the Clicky dialect."""
-        return derived_key("sitekey_admin", self.pk, self.key_generation)
+        return derive_key("sitekey_admin", self.pk, self.key_generation)
 
 
-class ApiKey(Numbered):
+class ApiKey(VersionedModel):
     """A `ck_…` key of one site, for reading, tracking or both. It is displayed once and stored as a hash."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="api_keys")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from accounts.host_names import host_name, readable_host
+from accounts.host_names import format_host, normalize_host
 
 ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 PARTIAL_ESCAPE = re.compile(r"%[0-9A-Fa-f]?\Z")
@@ -13,7 +13,7 @@ UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 JOINERS = "\u200c\u200d"  # letters of Persian and Indic scripts need them
 
 
-def readable_path(text: str) -> str:
+def decode_path(text: str) -> str:
     """Decode the percent-encoded letters of a path: `/gr%C3%B6%C3%9Fe` becomes `/größe`.
 
     Characters that would change its meaning (`%2F`, `%3F`, `%20`), invisible ones and bytes that are not UTF-8 stay
@@ -40,41 +40,41 @@ def _encode_unreadable(letter: str) -> str:
     return "".join(f"%{byte:02X}" for byte in letter.encode())
 
 
-def cut(text: str, length: int) -> str:
+def truncate_path(text: str, length: int) -> str:
     """Shorten text to at most `length` characters, without a partial escape at the end."""
     return text if len(text) <= length else PARTIAL_ESCAPE.sub("", text[:length])
 
 
-def readable_url(url: str) -> str:
+def decode_url(url: str) -> str:
     """Decode the host and the letters of a URL; a path is decoded as by `readable_path`."""
     scheme, mark, rest = url.partition("://")
     if not mark or "xn--" not in rest:
-        return readable_path(url)
+        return decode_path(url)
     host, slash, path = rest.partition("/")
     name, colon, port = host.partition(":")
-    return f"{scheme}://{readable_host(name.lower())}{colon}{port}{slash}{readable_path(path)}"
+    return f"{scheme}://{format_host(name.lower())}{colon}{port}{slash}{decode_path(path)}"
 
 
-def typed_path(text: str) -> str:
+def normalize_typed_path(text: str) -> str:
     """Normalize a path, or the path of a URL, that somebody typed or pasted, to the stored form."""
     if text.startswith(("http://", "https://")):
         rest = text.split("//", 1)[1]
         _, slash, path = rest.partition("/")
         text = slash + path.partition("#")[0] if slash else "/"
-    return readable_path(text.replace(" ", "%20"))
+    return decode_path(text.replace(" ", "%20"))
 
 
-def typed_url(text: str) -> str:
+def normalize_typed_url(text: str) -> str:
     """Normalize the URL of an outbound link that somebody typed or pasted to the stored form of targets."""
     scheme, mark, rest = text.partition("://")
     if not mark:
-        return readable_path(text)
+        return decode_path(text)
     host, slash, path = rest.partition("/")
     name, colon, port = host.partition(":")
-    name = name.lower() if "*" in name or not host_name(name) else readable_host(host_name(name))
-    return f"{scheme}://{name}{colon}{port}{slash}{readable_path(path)}"
+    name = name.lower() if "*" in name or not normalize_host(name) else format_host(normalize_host(name))
+    return f"{scheme}://{name}{colon}{port}{slash}{decode_path(path)}"
 
 
-def typed_source(text: str) -> str:
+def normalize_typed_source(text: str) -> str:
     """Normalize a source or referring domain that somebody typed to the stored form."""
-    return readable_host(text.lower()) if "xn--" in text.lower() else text
+    return format_host(text.lower()) if "xn--" in text.lower() else text

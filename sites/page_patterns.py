@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sites.page_paths import readable_path
+from sites.page_paths import decode_path
 
 
 class PagePatterns:
@@ -14,7 +14,7 @@ class PagePatterns:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._patterns = tuple(tuple(readable_path(text.strip()).split("*")) for text in texts if text.strip())
+        self._patterns = tuple(tuple(decode_path(text.strip()).split("*")) for text in texts if text.strip())
 
     def match(self, path: str) -> bool:
         """Return whether one of the patterns matches the entire path."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from accounts.access import Bearer, membership_may
 from accounts.models import Account, Membership
+from accounts.permissions import Bearer, membership_may
 from accounts.revocation import DependentAccess, SharedKeys
-from sites.access import KIND, existing_sites, sites_of
+from sites.access import KIND, existing_sites, sites_for_actor
 from sites.alerts.models import Channel, ChannelKind
 from sites.alerts.services import WEBHOOK_KIND, channel_secret_replace
 from sites.models import ApiKey, Site
@@ -19,7 +19,7 @@ def find_ending_keys(membership: Membership, leaves: bool) -> list[ApiKey]:
     """Find the active API keys that the member created: all if they leave, else those of sites they may not edit."""
     rows = ApiKey.objects.filter(site__account=membership.account, created_by=membership.user_id, revoked=None)
     if not leaves:
-        rows = rows.exclude(site__in=sites_of(Bearer(membership), "edit"))
+        rows = rows.exclude(site__in=sites_for_actor(Bearer(membership), "edit"))
     return list(rows.select_related("site"))
 
 
@@ -31,8 +31,8 @@ def end_key(key: ApiKey, now: datetime) -> None:
 def find_readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
     """Return (site id, name of the key): viewers of a site can read `sitekey`, editors also `sitekey_admin`."""
     actor = Bearer(membership)
-    visible = sites_of(actor).values_list("pk", flat=True)
-    editable = sites_of(actor, "edit").values_list("pk", flat=True)
+    visible = sites_for_actor(actor).values_list("pk", flat=True)
+    editable = sites_for_actor(actor, "edit").values_list("pk", flat=True)
     return {(site_id, "sitekey") for site_id in visible} | {(site_id, "sitekey_admin") for site_id in editable}
 
 
@@ -50,7 +50,7 @@ def replace_site_keys(account: Account, site_id: int) -> None:
 
 def find_readable_proxy_secrets(membership: Membership) -> set[tuple[int, str]]:
     """Return (site id, name of the secret): editors of a site can read the secret in its proxied path."""
-    editable = sites_of(Bearer(membership), "edit")
+    editable = sites_for_actor(Bearer(membership), "edit")
     return {(site.pk, "proxy_secret") for site in editable if site.proxy_secret}
 
 

@@ -13,20 +13,20 @@ from django.utils.crypto import get_random_string
 from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.reserved import is_reserved_host
 from accounts.custom_domains.services import host_claim, host_provision, host_release
-from accounts.host_names import host_name, is_public_host
-from accounts.keys import derived_key, key_hash, random_key
+from accounts.host_names import is_public_host, normalize_host
+from accounts.keys import derive_key, generate_key, hash_key
 from accounts.limits import check_limit
 from accounts.models import Account, User
 from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
-from sites import known
-from sites.models import FIRST_SITE_ID, ApiKey, Site, next_change
+from sites import site_cache
+from sites.models import FIRST_SITE_ID, ApiKey, Site, take_change_number
 from sites.settings_fields import clean_settings
 
 PREFIX_LENGTH = 10
 PROVISIONED = "provision"
 PROXY_KIND = "proxy-secret"  # of exposed keys (`accounts.revocation`)
-MOST_MARKS = 500  # overrides of the bot detection, of each kind
+MAX_MARKS = 500  # overrides of the bot detection, of each kind
 
 
 @transaction.atomic
@@ -45,13 +45,13 @@ def site_create(
     """
     fields = clean_settings({"domain": domain, "timezone": timezone, "nickname": nickname, **settings})
     _claim_domain(account, fields["domain"], by_operator)
-    next_change()  # its lock lets no other transaction use the same id
+    take_change_number()  # its lock lets no other transaction use the same id
     used = Site.objects.filter(account=account, deleted=None).count()
     check_limit(account, "sites", used=used, field="domain", what="sites")
     newest = Site.objects.order_by("-pk").values_list("pk", flat=True).first()
     site = Site(pk=max(FIRST_SITE_ID, (newest or 0) + 1), account=account, **fields)
     site.save(force_insert=True)
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
     return site
 
 
@@ -68,7 +68,7 @@ def site_update(*, site: Site, **changes: Any) -> Site:
     for name, value in fields.items():
         setattr(site, name, value)
     site.save(update_fields=list(fields))
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
     return site
 
 
@@ -80,10 +80,10 @@ def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
     """
     row = Site.objects.select_for_update().get(pk=site.pk)
     same_kind, other = (row.robots, row.people) if robots else (row.people, row.robots)
-    same_kind[:] = [*(mark for mark in same_kind if mark not in marks), *marks][-MOST_MARKS:]
+    same_kind[:] = [*(mark for mark in same_kind if mark not in marks), *marks][-MAX_MARKS:]
     other[:] = [mark for mark in other if mark not in marks]
     row.save(update_fields=["people", "robots"])
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
     return row
 
 
@@ -95,7 +95,7 @@ def site_delete(*, site: Site, now: datetime | None = None) -> None:
     site.save(update_fields=["deleted"])
     exposed_keys_clear(kind="site", object_id=site.pk)
     exposed_keys_clear(kind=PROXY_KIND, object_id=site.pk)
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
 
 
 @transaction.atomic
@@ -110,7 +110,7 @@ def site_keys_rotate(*, site: Site) -> Site:
     site.key_generation += 1
     site.save(update_fields=["key_generation"])
     exposed_keys_clear(kind="site", object_id=site.pk)
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
     return site
 
 
@@ -136,12 +136,12 @@ def api_key_create(
     account_lock(site.account)
     used = ApiKey.objects.filter(site=site, revoked=None).count()
     check_limit(site.account, "api_keys_per_site", used=used, field="name", what="keys on one site")
-    plain = random_key("ck_")
+    plain = generate_key("ck_")
     key = ApiKey(
         site=site,
         name=name.strip()[:120] or "API key",
         prefix=plain[:PREFIX_LENGTH],
-        hash=key_hash(plain),
+        hash=hash_key(plain),
         can_read=can_read,
         can_track=can_track,
         trusted=trusted and can_track,
@@ -149,7 +149,7 @@ def api_key_create(
         created_by=user,
     )
     key.save()
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
     return key, plain
 
 
@@ -159,7 +159,7 @@ def api_key_revoke(*, key: ApiKey, now: datetime | None = None) -> None:
     if key.revoked is None:
         key.revoked = now or clock.now()
         key.save(update_fields=["revoked"])
-        transaction.on_commit(known.nudge)
+        transaction.on_commit(site_cache.refresh_soon)
 
 
 @transaction.atomic
@@ -170,22 +170,22 @@ def api_key_provision(*, site: Site) -> str:
     stored.
     """
     plain = provisioned_key(site)
-    if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=key_hash(plain)).exists():
-        ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=key_hash(plain)).save()
-        transaction.on_commit(known.nudge)
+    if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=hash_key(plain)).exists():
+        ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=hash_key(plain)).save()
+        transaction.on_commit(site_cache.refresh_soon)
     return plain
 
 
 def provisioned_key(site: Site) -> str:
     """Return the plain text of `api_key_provision`'s key; it changes when the key is revoked or SECRET_KEY changes."""
     generation = ApiKey.objects.filter(site=site, name=PROVISIONED).exclude(revoked=None).count() + 1
-    return "ck_" + derived_key("provision", site.pk, generation, 32)
+    return "ck_" + derive_key("provision", site.pk, generation, 32)
 
 
 @transaction.atomic
 def site_provision(*, account: Account, domain: str, timezone: str = "UTC") -> Site:
     """Get or create the account's site of this domain, and verify the domain unless another account has it."""
-    name = host_name(domain)
+    name = normalize_host(domain)
     site = Site.objects.filter(account=account, domain=name, deleted=None).order_by("pk").first()
     if site is None:
         return site_create(account=account, domain=domain, timezone=timezone, by_operator=True)
@@ -215,10 +215,10 @@ def _release_domain(site: Site) -> None:
 
 def claim_changed(claim: HostClaim) -> None:
     """Reload the sites of a claim's domain, and all caches of hosts, after the claim has changed."""
-    newest = next_change()
+    newest = take_change_number()
     if claim.purpose == Purpose.SITE:
         Site.objects.filter(account=claim.account_id, domain=claim.host).update(change=newest)
-    transaction.on_commit(known.nudge)
+    transaction.on_commit(site_cache.refresh_soon)
 
 
 @transaction.atomic
@@ -230,5 +230,5 @@ def quota_flag_set(*, account: Account, over: bool) -> None:
     account.save(update_fields=["over_quota"])
     for site in Site.objects.filter(account=account, deleted=None):
         site.save(update_fields=[])
-    next_change()  # an account without sites may have links
-    transaction.on_commit(known.nudge)
+    take_change_number()  # an account without sites may have links
+    transaction.on_commit(site_cache.refresh_soon)

@@ -14,11 +14,11 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 
-from accounts.host_names import host_name
+from accounts.host_names import normalize_host
 from accounts.security.encrypted_fields import Unreadable
-from sites.facts import network
 from sites.hosts import host_pattern
-from sites.models import Addresses, Cookies
+from sites.models import AddressPolicy, CookiePolicy
+from sites.site_config import parse_network
 
 MAX_ENTRIES = 500
 MAX_PAGE_LENGTH = 500
@@ -34,7 +34,7 @@ def clean_domain(value: Any) -> str:
 
     Names of the own machine and network are valid: `localhost`, `intranet`, `a_b.example.com`.
     """
-    name = host_name(str(value))
+    name = normalize_host(str(value))
     if not _is_host(name) and not _is_address(name):
         raise ValidationError("Enter a host name such as example.org or localhost.")
     return name
@@ -107,7 +107,7 @@ def list_cleaner(clean_entry: Callable[[str], str]) -> Callable[[Any], list[str]
 
 def clean_network(value: str) -> str:
     """Read an IP address or a CIDR network."""
-    parsed = network(value)
+    parsed = parse_network(value)
     if parsed is None:
         raise ValidationError(f"{value!r} is neither an address nor a network such as 192.0.2.0/24.")
     return str(parsed.network_address) if parsed.num_addresses == 1 else str(parsed)
@@ -196,8 +196,8 @@ FIELD_CLEANERS: dict[str, Callable[[Any], Any]] = {
     "timezone": clean_time_zone,
     "allowed_hosts": list_cleaner(clean_host_pattern),
     "any_host": clean_boolean,
-    "addresses": choice_cleaner(list(Addresses.values)),
-    "cookies": choice_cleaner(list(Cookies.values)),
+    "addresses": choice_cleaner(list(AddressPolicy.values)),
+    "cookies": choice_cleaner(list(CookiePolicy.values)),
     "respect_dnt": clean_boolean,
     "retention_months": integer_cleaner(0, 1200),
     "excluded_ips": list_cleaner(clean_network),

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from links.api.operations import Operation
+from links.clickmeter.operations import Operation
 
-DESCRIPTION = Path(__file__).resolve().parent.parent / "links" / "api" / "openapi.json"
+DESCRIPTION = Path(__file__).resolve().parent.parent / "links" / "clickmeter" / "openapi.json"
 ADDRESSES = {
     "/datapoints": "link", "/groups": "group", "/tags": "tag", "/conversions": "sale", "/domains": "domain",
     "/retargeting": "script", "/account/guests": "guest",

@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, Membership
-from links import belongings, guests
-from links.models import Kind, Listing
+from links import guests, resource_services
+from links.models import DatapointKind, Listing
 from links.services import datapoint_create
 from tests.links_support import Browser, learn, store_now
 
@@ -63,14 +63,14 @@ def guest(membership: Membership) -> Program:
 
 def furnished(account: Account, clicked: bool = True) -> dict[str, Any]:
     """One of everything, with a click and a sale where `clicked`, and a guest."""
-    group = belongings.group_create(account=account, name="One", tags=["red"])
-    sale = belongings.conversion_create(account=account, name="Sale", value="5")
-    script = belongings.script_write(account=account, name="s", text="var a=1")
+    group = resource_services.group_create(account=account, name="One", tags=["red"])
+    sale = resource_services.conversion_create(account=account, name="Sale", value="5")
+    script = resource_services.script_write(account=account, name="s", text="var a=1")
     link = datapoint_create(
         account=account, alias="one", url="https://shop.test/?s=[s2sidentifier]", group=group, conversions=[sale],
         tags=["red"],
     )  # fmt: skip
-    pixel = datapoint_create(account=account, kind=Kind.PIXEL, group=group, title="p")
+    pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, group=group, title="p")
     learn()
     if clicked:
         word = Browser().open("/l/one").location.partition("=")[2]
@@ -78,8 +78,8 @@ def furnished(account: Account, clicked: bool = True) -> dict[str, Any]:
         store_now()
     return {
         "group": group, "sale": sale, "script": script, "link": link, "pixel": pixel, "tag": group.tags.get(),
-        "domain": belongings.domain_create(account=account, name="go.own.test"),
+        "domain": resource_services.domain_create(account=account, name="go.own.test"),
         "guest": guests.guest_create(account=account, email="guest@example.org", name="Guest"),
-        "white": belongings.entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
-        "black": belongings.entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
+        "white": resource_services.entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
+        "black": resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
     }  # fmt: skip

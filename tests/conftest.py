@@ -54,16 +54,16 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
-from tracking import shared, visits
 from tracking import store as event_store
-from tracking.store import correct, insert, move, session
+from tracking.state import shared_redis, visits
+from tracking.store import client, corrections, insert, move
 
 PASSWORD = "correct horse battery"
 # The store compiles expressions of repeated queries, which costs more than it saves with few rows
-session.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expressions=0, compile_sort_description=0)
+client.EMBEDDED_SETTINGS.update(compile_expressions=0, compile_aggregate_expressions=0, compile_sort_description=0)
 
 
 gc.disable()  # during the collection of tests, whose objects stay: searching them took a fifth of the time
@@ -100,16 +100,16 @@ def migrated_store() -> None:
 
     def settled(function: Any) -> Any:
         def first_settle(*args: Any) -> Any:
-            if not insert.gate.mine():  # settling itself queries the store
+            if not insert.write_lock.mine():  # settling itself queries the store
                 settle()
             return function(*args)
 
         return first_settle
 
-    session._take = settled(session._take)
-    correct.nodes = settled(correct.nodes)
+    client._take = settled(client._take)
+    corrections.nodes = settled(corrections.nodes)
     move.nodes = settled(move.nodes)
-    insert.gate.times = settled(insert.gate.times)  # called before a cached response is used
+    insert.write_lock.times = settled(insert.write_lock.times)  # called before a cached response is used
     request_started.connect(settle)
 
 
@@ -155,7 +155,7 @@ def alice(account: Account) -> User:
 def site(account: Account) -> Site:
     """Alice's site, example.com, in UTC. She has verified that the domain is hers."""
     site = site_create(account=account, domain="example.com", by_operator=True)
-    known.refresh()
+    site_cache.refresh()
     return site
 
 
@@ -173,7 +173,7 @@ def charlie(db: None) -> User:
     other = Account.objects.create(name="Charlie's")
     user = member(other, "charlie", Role.OWNER)
     site_create(account=other, domain="charlie.example")
-    known.refresh()
+    site_cache.refresh()
     return user
 
 
@@ -187,7 +187,7 @@ def charlies_site(charlie: User) -> Site:
 def api_key(site: Site) -> str:
     """A plain `ck_…` key of alice's site that may read and track."""
     plain = api_key_create(site=site, name="tests")[1]
-    known.refresh()
+    site_cache.refresh()
     return plain
 
 
@@ -195,8 +195,8 @@ def api_key(site: Site) -> str:
 def forget_sites() -> Iterator[None]:
     """Clear the caches of sites, keys and open visits, Redis, and the counters of log-in attempts after every test."""
     yield
-    known.forget()
+    site_cache.forget()
     caches["throttles"].clear()
-    visits.windows().clear()
-    shared.ask_again()
-    shared.together(lambda client: client.flushdb())
+    visits.get_visit_store().clear()
+    shared_redis.forget_outage()
+    shared_redis.run_or_none(lambda client: client.flushdb())

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sites.facts import SiteFacts, networks
 from sites.hosts import HostMatcher
-from tracking import newcomers, salts, seen, visits
-from tracking.bots.pace import pace
-from tracking.hit import Event, Hit, Refused
-from tracking.pipeline import process
+from sites.site_config import SiteConfig, parse_networks
+from tracking.bots.request_rate import request_rates
+from tracking.event import Event, Hit, Rejection
+from tracking.pipeline.processing import process
+from tracking.state import deduplication, first_seen, salts, visits
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CHROME = (
@@ -24,14 +24,14 @@ IPHONE = (
 BROWSER = {"accept": "*/*", "accept-language": "en-GB,en;q=0.8", "accept-encoding": "gzip, br"}
 
 
-def facts(**changes: Any) -> SiteFacts:
+def facts(**changes: Any) -> SiteConfig:
     """A site example.com. `excluded_ips` and `proxies` are texts."""
     ips, proxies = changes.pop("excluded_ips", ()), changes.pop("proxies", ())
-    plain = SiteFacts(
+    plain = SiteConfig(
         site_id=7, account_id=1, domain="example.com", timezone="UTC",
         hosts=HostMatcher("example.com", (), False), addresses="keep", cookies="off", respect_dnt=True,
-        excluded_networks=networks(ips), excluded_pages=(), excluded_countries=frozenset(),
-        proxy_networks=networks(proxies), proxy_secret="", sitekey="read", sitekey_admin="admin", tracker={},
+        excluded_networks=parse_networks(ips), excluded_pages=(), excluded_countries=frozenset(),
+        proxy_networks=parse_networks(proxies), proxy_secret="", sitekey="read", sitekey_admin="admin", tracker={},
         over_quota=False, retention_months=0, change=1,
     )  # fmt: skip
     return replace(plain, **changes)
@@ -46,23 +46,23 @@ def hit(path: str = "/", **changes: Any) -> Hit:
     return Hit(**{**plain, **changes})
 
 
-def event(path: str = "/", site: SiteFacts | None = None, **changes: Any) -> Event:
+def event(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> Event:
     """The event of a hit that must not be refused."""
     made = process(hit(path, **changes), site or facts())
-    assert not isinstance(made, Refused), made
+    assert not isinstance(made, Rejection), made
     return made
 
 
-def reason(path: str = "/", site: SiteFacts | None = None, **changes: Any) -> str:
+def reason(path: str = "/", site: SiteConfig | None = None, **changes: Any) -> str:
     """Why a hit is refused; "" if it is not."""
     made = process(hit(path, **changes), site or facts())
-    return made.reason if isinstance(made, Refused) else ""
+    return made.reason if isinstance(made, Rejection) else ""
 
 
 def forget() -> None:
     """No open visits, salts, ids, known devices, no pace."""
     visits.forget()
     salts.forget()
-    seen.forget()
-    newcomers.forget()
-    pace.forget()
+    deduplication.forget()
+    first_seen.forget()
+    request_rates.forget()

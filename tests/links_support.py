@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 import time_machine
 
 from accounts.models import Account
-from links import known, pausing, redirector, thread, windows
-from links.facts import LinkSnapshot, build_link_snapshot
+from links.conversions import attribution
 from links.models import Datapoint
+from links.redirect import click_deduplication, pausing, redirector
+from links.routing import link_cache
+from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services import datapoint_create
-from sites import known as known_sites
+from sites import site_cache as known_sites
 from tests import support
-from tracking.bots.pace import pace
+from tracking.bots.request_rate import request_rates
 
 HOST = "127.0.0.1:8000"  # the installation's own
 CHROME = (
@@ -96,7 +98,7 @@ async def request(path: str, headers: dict[str, str], ip: str, method: str, body
 def learn() -> None:
     """The redirector knows what was just written."""
     known_sites.refresh()
-    known.refresh()
+    link_cache.refresh()
 
 
 def store_now() -> None:
@@ -106,12 +108,12 @@ def store_now() -> None:
 
 def forget() -> None:
     """As in a fresh process."""
-    known.forget()
-    windows.forget()
+    link_cache.forget()
+    click_deduplication.forget()
     pausing.forget()
-    pace.forget()
-    thread.click_traces.forget()
-    thread.landings.forget()
+    request_rates.forget()
+    attribution.click_traces.forget()
+    attribution.landings.forget()
 
 
 def make(account: Account, alias: str = "offer", **fields: Any) -> Datapoint:

@@ -12,14 +12,14 @@ from django.test import Client
 
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account, User
-from links import known as known_links
-from sites import known
+from links.routing import link_cache as known_links
+from sites import site_cache
 from sites.models import Site
 from tracking import spool, store
-from tracking.columns import COLUMN_NAMES
-from tracking.hit import Event
-from tracking.store.changes import gate
+from tracking.event import Event
+from tracking.schema import COLUMN_NAMES
 from tracking.store.target import target
+from tracking.store.write_lock import write_lock
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
 STEP = timedelta(seconds=10)  # between two pages of a visit
@@ -105,8 +105,8 @@ def ask(
 
     `period` is the engine's text, read in the site's zone at `now`.
     """
-    from reports.engine import Period, Query
-    from reports.engine import ask as answer
+    from reports.query import Period, Query
+    from reports.query import ask as answer
 
     settle()
     dimensions = (by,) if isinstance(by, str) else by
@@ -127,7 +127,7 @@ def ask(
 def prove_host(account: Account, host: str, purpose: str) -> None:
     """The host is the account's for this purpose, by the operator's word, and everybody who remembers hosts knows."""
     assert host_provision(account=account, host=host, purpose=purpose)
-    known.refresh()
+    site_cache.refresh()
     known_links.refresh()
 
 
@@ -143,6 +143,6 @@ def forget_traffic() -> None:
     """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
     global _emptied
     forget_spool()
-    if _emptied != gate.times() or not target().embedded:
+    if _emptied != write_lock.times() or not target().embedded:
         store.truncate()
-        _emptied = gate.times()
+        _emptied = write_lock.times()

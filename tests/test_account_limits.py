@@ -5,8 +5,8 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from reports.share.models import Share
-from reports.share.services import share_create, share_revoke
+from reports.sharing.models import Share
+from reports.sharing.services import share_create, share_revoke
 from sites.alerts.models import Alert, Channel
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete

@@ -6,7 +6,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts.brand import OURS, PRODUCT_NAME, brand_of, find_brand_by_host
+from accounts.branding import DEFAULT_BRAND, PRODUCT_NAME, find_brand_by_host, load_brand
 from accounts.custom_domains.models import Purpose
 from accounts.invitations import create_setup_link
 from accounts.models import Account, Membership, User
@@ -80,7 +80,7 @@ def test_the_snippet_of_a_branded_account_names_its_host(client: Client, branded
 def test_a_host_shows_the_brand_of_who_verified_it(branded, charlie) -> None:
     other = Membership.objects.get(user=charlie).account
     account_brand_set(account=other, host=HOST, name="Not the agency")
-    assert find_brand_by_host(HOST).name == "Agency Numbers" and brand_of(other) == OURS
+    assert find_brand_by_host(HOST).name == "Agency Numbers" and load_brand(other) == DEFAULT_BRAND
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_brand_that_could_do_harm_is_refused(account, field: str, value: str) 
 
 def test_an_empty_host_switches_the_label_off(branded) -> None:
     account_brand_set(account=branded, host="")
-    assert find_brand_by_host(HOST) == OURS
+    assert find_brand_by_host(HOST) == DEFAULT_BRAND
 
 
 def test_a_name_cannot_break_out_of_the_mail_header(branded) -> None:

@@ -14,11 +14,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import allowed, may_in_account
-from accounts.keys import key_hash
+from accounts.keys import hash_key
 from accounts.models import Account, Invitation, Membership, Role, User
+from accounts.permissions import may_in_account, may_on_object
 from accounts.services import grant_set
-from links import belongings
+from links import resource_services
 from sites.models import Site
 from sites.services import site_create
 from tests.clickmeter_support import Program, master
@@ -95,7 +95,7 @@ def test_whoever_is_invited_sees_something_once_they_opened_the_link(
     assert mail.outbox[-1].to == [ZOE]
     link, visitor = mailed(), Client()
     zoe = User.objects.filter(email=ZOE).first()
-    assert zoe is None or not allowed(zoe, account, "site", site.pk, "view")
+    assert zoe is None or not may_on_object(zoe, account, "site", site.pk, "view")
     if known:
         assert visitor.get(link)["Location"] == f"/login?next={link}"
         assert 'href="/password/reset"' in visitor.get(visitor.get(link)["Location"]).content.decode()
@@ -105,7 +105,7 @@ def test_whoever_is_invited_sees_something_once_they_opened_the_link(
         assert visitor.post(link, NEW).status_code == 302
     zoe = User.objects.get(email=ZOE)
     assert zoe.name == ("Zoe Known" if known else "Zoe")
-    assert allowed(zoe, account, "site", site.pk, "view")
+    assert may_on_object(zoe, account, "site", site.pk, "view")
     assert visitor.get("/")["Location"] == f"/sites/{site.pk}/"
     assert account.memberships.filter(user=zoe).count() == 1
     assert Client().post(link, NEW).status_code == 404, "it works once"
@@ -115,7 +115,7 @@ def test_the_link_is_stored_as_a_hash_and_stands_on_no_page(inside: Client, acco
     by_team(inside, account, site)
     token = mailed().rpartition("/")[2]
     row = Invitation.objects.get()
-    assert row.token_hash == key_hash(token)
+    assert row.token_hash == hash_key(token)
     assert token not in str(list(Invitation.objects.values()))
     for page in ("/account/team", f"/sites/{site.pk}/settings/team", "/links/guests", "/api/v1/members"):
         assert token not in inside.get(page).content.decode()
@@ -242,7 +242,7 @@ def test_an_account_has_so_many_guests_and_those_invited_count(inside: Client, a
 
 
 def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
-    group = belongings.group_create(account=account, name="Partners")
+    group = resource_services.group_create(account=account, name="Partners")
     guest = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
     body = {"action": "add", "id": group.pk, "verb": "r"}
     master(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)
@@ -277,7 +277,7 @@ def test_somebody_else_who_opens_the_link_is_warned_and_then_joins_as_themselves
     page = visitor.get(link).content.decode()
     assert ZOE in page and charlie.email in page
     visitor.post(link)
-    assert allowed(charlie, account, "site", site.pk, "view")
+    assert may_on_object(charlie, account, "site", site.pk, "view")
     assert not User.objects.filter(email=ZOE).exists()
 
 
@@ -296,7 +296,7 @@ def test_a_guest_invited_under_another_address_has_both_rights(inside: Client, a
     inside.post(f"/sites/{more.pk}/settings/team", {"email": "bob@work.example", "right": "read"})
     logged_in(bob).post(mailed())
     for row in (site, more):
-        assert allowed(bob, account, "site", row.pk, "view")
+        assert may_on_object(bob, account, "site", row.pk, "view")
     assert bob.memberships.count() == 1
 
 
@@ -304,7 +304,7 @@ def test_a_guest_gets_one_site_more_without_a_mail(inside: Client, account, site
     more = site_create(account=account, domain="more.example")
     answer = inside.post(f"/sites/{more.pk}/settings/team", {"email": bob.email, "right": "write"}, follow=True)
     assert "may open more.example now" in answer.content.decode()
-    assert allowed(bob, account, "site", more.pk, "edit") and allowed(bob, account, "site", site.pk, "view")
+    assert may_on_object(bob, account, "site", more.pk, "edit") and may_on_object(bob, account, "site", site.pk, "view")
     assert mail.outbox == []
 
 

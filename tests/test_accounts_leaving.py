@@ -11,19 +11,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-import reports.notes.urls
-import reports.pages.urls
-import reports.share.urls
+import reports.annotations.urls
+import reports.dashboard.urls
+import reports.sharing.urls
 import sites.alerts.urls
 import sites.uptime.urls
 import sites.urls
-from accounts.access import allowed
 from accounts.models import Account, ExposedKey, Grant, Invitation, Membership, Right, Role, User
+from accounts.permissions import may_on_object
 from accounts.services import grant_set
-from links import belongings
+from links import resource_services
 from links.services import datapoint_create
-from reports.share.services import share_create
-from sites import known
+from reports.sharing.services import share_create
+from sites import site_cache
 from sites.alerts.models import Channel
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, site_create, site_update
@@ -110,7 +110,9 @@ def test_a_guest_who_rises_leaves_only_what_the_new_role_may_not(inside: Client,
     api_key_create(site=site, name="hers", user=User.objects.get(email="alice@example.com"))
     for change in ({"grants": [{"kind": "site", "id": site.pk, "right": "write"}]}, {"role": "viewer"}):
         api(inside, "patch", f"members/{guest.pk}", change)
-    assert not allowed(bob, account, "site", site.pk, "edit"), "what a guest was given makes no editor of a viewer"
+    assert not may_on_object(bob, account, "site", site.pk, "edit"), (
+        "what a guest was given makes no editor of a viewer"
+    )
     assert exposed() == {("site", site.pk, "Bob (bob@example.com)")}, "a viewer sees no sitekey_admin any more"
     ExposedKey.objects.all().delete()
     for role in ("editor", "admin", "owner"):
@@ -199,8 +201,8 @@ def test_only_what_was_made_in_this_account_ends(inside: Client, account, site, 
     here = api_key_create(site=site, name="here", user=charlie)[1]
     there = api_key_create(site=charlies_site, name="there", user=charlie)[1]
     inside.post(f"/account/team/{theirs.pk}/remove")
-    known.refresh()
-    assert known.key(here) is None and known.key(there) is not None
+    site_cache.refresh()
+    assert site_cache.find_key(here) is None and site_cache.find_key(there) is not None
     assert charlie.memberships.count() == 1 and User.objects.filter(pk=charlie.pk).exists()
 
 
@@ -234,9 +236,9 @@ def pages_of(site: Site) -> list[str]:
         sites.urls,
         sites.uptime.urls,
         sites.alerts.urls,
-        reports.pages.urls,
-        reports.notes.urls,
-        reports.share.urls,
+        reports.dashboard.urls,
+        reports.annotations.urls,
+        reports.sharing.urls,
     )
     patterns = [str(pattern.pattern) for room in rooms for pattern in room.urlpatterns]
     filled = {pattern.replace("<int:site_id>", str(site.pk)) for pattern in patterns if "<int:site_id>" in pattern}
@@ -250,7 +252,7 @@ def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, 
     Channel.objects.create(
         account=account, kind="webhook", name="Hook", target=SECRETS["webhook"], secret=SECRETS["signing"]
     )
-    belongings.conversion_create(account=account, name="Sale")
+    resource_services.conversion_create(account=account, name="Sale")
     datapoint_create(account=account, alias="hidden-link", url="https://shop.test/")
     monitor = monitor_create(site=more, url="https://more.example/")
     dave = member(account, "dave", Role.GUEST)

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from accounts.limits import DEFAULT_LIMITS, account_limit, check_limit
+from accounts.limits import DEFAULT_LIMITS, check_limit, get_account_limit
 from accounts.models import Account
 from sites.models import Site
 from sites.services import site_create
@@ -16,20 +16,20 @@ from sites.services import site_create
 
 def test_an_account_has_the_default_until_an_operator_says_otherwise() -> None:
     account = Account(name="A")
-    assert {name: account_limit(account, name) for name in DEFAULT_LIMITS} == DEFAULT_LIMITS
+    assert {name: get_account_limit(account, name) for name in DEFAULT_LIMITS} == DEFAULT_LIMITS
     account.limits = {"streams": 3, "sites": 0}
-    assert (account_limit(account, "streams"), account_limit(account, "sites")) == (3, 0)
-    assert account_limit(account, "monitors") == DEFAULT_LIMITS["monitors"]
+    assert (get_account_limit(account, "streams"), get_account_limit(account, "sites")) == (3, 0)
+    assert get_account_limit(account, "monitors") == DEFAULT_LIMITS["monitors"]
 
 
 @pytest.mark.parametrize("nonsense", ["5", None, -1, True, 2.5, [], {}])
 def test_nonsense_in_an_accounts_limits_is_no_limit(nonsense: object) -> None:
-    assert account_limit(Account(name="A", limits={"streams": nonsense}), "streams") == DEFAULT_LIMITS["streams"]
+    assert get_account_limit(Account(name="A", limits={"streams": nonsense}), "streams") == DEFAULT_LIMITS["streams"]
 
 
 def test_a_name_that_is_no_limit_is_a_mistake_of_the_program() -> None:
     with pytest.raises(KeyError):
-        account_limit(Account(name="A"), "steams")
+        get_account_limit(Account(name="A"), "steams")
 
 
 def test_the_last_one_is_allowed_and_one_more_is_refused_with_the_number() -> None:

@@ -7,8 +7,8 @@ from django.core import mail
 from django.test import Client
 
 import config.settings as configured
-from accounts import throttle
 from accounts.models import User
+from accounts.security import rate_limits
 
 PASSWORD = "a long enough password"
 
@@ -69,8 +69,8 @@ def test_the_person_can_still_log_in_from_another_address_meanwhile(client: Clie
 
 
 def test_one_address_cannot_try_many_people(client: Client, dora: User) -> None:
-    for _ in range(throttle.LOGIN_ADDRESS.max_attempts - 2):
-        throttle.count_attempt((throttle.LOGIN_ADDRESS, "198.51.100.7"))
+    for _ in range(rate_limits.LOGIN_ADDRESS.max_attempts - 2):
+        rate_limits.count_attempt((rate_limits.LOGIN_ADDRESS, "198.51.100.7"))
     for number in range(2):
         log_in(client, email=f"person{number}@example.org", password="guess", REMOTE_ADDR="198.51.100.7")
     assert log_in(client, REMOTE_ADDR="198.51.100.7").status_code == 429

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
-from accounts.access import bearer_of
 from accounts.models import Invitation, Membership, User
+from accounts.permissions import find_bearer
 
 BEFORE, AFTER = [("accounts", "0005_account_usage")], [("accounts", "0008_exposed_keys")]
 CREATED = datetime(2026, 1, 5, tzinfo=UTC)
@@ -60,6 +60,6 @@ def test_people_who_came_stay_and_guests_who_never_did_are_asked(old: Any) -> No
     usable = {row.email.partition("@")[0] for row in User.objects.all() if check_password(PASSWORD, row.password)}
     assert usable == {"owner", "came", "invited-guest", "both"}, "both has an account of their own"
     Membership.objects.get(user__email="made@example.org").save()  # its hash was not written by the old models
-    assert bearer_of(key), "a guest's own key goes on"
+    assert find_bearer(key), "a guest's own key goes on"
     assert Client().get(f"/join/{'t' * 40}").status_code == 200, "an open link goes on"
     assert "t" * 40 not in str(list(Invitation.objects.values()))

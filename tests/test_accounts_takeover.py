@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import account_brand_set
 from links.services import datapoint_create
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from tests.clickmeter_support import Program, master
 from tests.conftest import PASSWORD, member
@@ -193,12 +193,12 @@ def test_keys_and_shares_of_a_guest_end_with_their_removal(alice, writer, site, 
     by_key = send(bearer(guest.authkey), "post", f"sites/{site.pk}/keys", {"name": "by key"}).json()["api_key"]
     page = client.post(f"/sites/{site.pk}/settings/sharing", {"name": "Mine"}, follow=True).content.decode()
     share = re.search(r"/share/\w+/", page)[0]
-    known.refresh()
-    assert known.key(mine) and known.key(by_key)
+    site_cache.refresh()
+    assert site_cache.find_key(mine) and site_cache.find_key(by_key)
     assert Client().get(share).status_code == 200
     logged_in(alice).post(f"/account/team/{guest.pk}/remove")
-    known.catch_up()
-    assert known.key(mine) is None and known.key(by_key) is None
+    site_cache.catch_up()
+    assert site_cache.find_key(mine) is None and site_cache.find_key(by_key) is None
     assert Client().get(share).status_code == 404
     assert bearer(guest.authkey).get("/api/v1/me").status_code == 401
 
@@ -212,6 +212,6 @@ def test_the_site_keys_a_removed_guest_knew_are_named_and_replaced_by_a_press(al
     assert (row["kind"], row["object_id"], row["person"]) == ("site", site.pk, "Bob (bob@example.com)")
     assert reads(old, site)
     client.post(f"/account/team/keys/{row['id']}/replace")
-    known.catch_up()
+    site_cache.catch_up()
     assert not reads(old, site)
     assert send(client, "get", "exposed-keys").json()["results"] == []

@@ -11,9 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.access import Bearer, allowed, bearer_of, granted, may_in_account
-from accounts.invitations import DAYS, invitation_create
+from accounts.invitations import INVITATION_DAYS, invitation_create
 from accounts.models import Account, Grant, Invitation, Membership, Role, User
+from accounts.permissions import Bearer, find_bearer, load_grants, may_in_account, may_on_object
 from accounts.services import grant_set, member_access_set, member_remove
 
 NEW = {"name": "Zoe", "password": "a long enough password"}
@@ -50,15 +50,15 @@ def test_a_role_says_what_one_may_do_everywhere(account, role: str, words: str) 
 def test_a_guest_may_do_with_a_thing_what_the_grant_says(account, bob, site) -> None:
     guest = Membership.objects.get(user=bob, account=account)
     grant_set(membership=guest, kind="site", object_id=site.pk, right="read")
-    assert allowed(bob, account, "site", site.pk, "view")
-    assert not allowed(bob, account, "site", site.pk, "edit")
+    assert may_on_object(bob, account, "site", site.pk, "view")
+    assert not may_on_object(bob, account, "site", site.pk, "edit")
     grant_set(membership=guest, kind="site", object_id=site.pk, right="write")
-    assert allowed(bob, account, "site", site.pk, "edit")
-    assert not allowed(bob, account, "site", site.pk, "manage")
-    assert not allowed(bob, account, "site", site.pk + 1, "view")
-    assert not allowed(bob, account, "group", site.pk, "view")
+    assert may_on_object(bob, account, "site", site.pk, "edit")
+    assert not may_on_object(bob, account, "site", site.pk, "manage")
+    assert not may_on_object(bob, account, "site", site.pk + 1, "view")
+    assert not may_on_object(bob, account, "group", site.pk, "view")
     grant_set(membership=guest, kind="site", object_id=site.pk, right=None)
-    assert granted(guest, "site") == {}
+    assert load_grants(guest, "site") == {}
 
 
 def test_a_misspelt_right_is_an_error_and_not_a_no(account, alice) -> None:
@@ -74,13 +74,13 @@ def test_a_disabled_owner_may_nothing(account, alice) -> None:
 def test_an_authkey_stands_for_one_membership_even_if_its_user_has_more(account, charlie, bob) -> None:
     elsewhere = Membership.objects.get(user=charlie).account
     Membership.objects.create(user=charlie, account=account, role=Role.VIEWER)
-    of_charlies = bearer_of(elsewhere.authkey.lower())
+    of_charlies = find_bearer(elsewhere.authkey.lower())
     assert isinstance(of_charlies, Bearer)
     assert may_in_account(of_charlies, elsewhere, "manage")
     assert not may_in_account(of_charlies, account, "view")
     guest = Membership.objects.get(user=bob, account=account)
-    assert not may_in_account(bearer_of(guest.authkey), account, "view")
-    assert bearer_of("00000000-0000-0000-0000-000000000000") is None
+    assert not may_in_account(find_bearer(guest.authkey), account, "view")
+    assert find_bearer("00000000-0000-0000-0000-000000000000") is None
 
 
 def test_an_invited_stranger_chooses_a_password_and_is_in(inside: Client, account) -> None:
@@ -97,8 +97,8 @@ def test_an_invited_guest_gets_exactly_what_was_ticked(inside: Client, account, 
     link = invite(inside, role="guest", **{f"grant-site-{site.pk}": "read"})
     Client().post(link, NEW)
     zoe = User.objects.get(email="zoe@example.org")
-    assert allowed(zoe, account, "site", site.pk, "view")
-    assert not allowed(zoe, account, "site", site.pk, "edit")
+    assert may_on_object(zoe, account, "site", site.pk, "view")
+    assert not may_on_object(zoe, account, "site", site.pk, "edit")
 
 
 def test_a_known_user_logs_in_first_and_joins_by_one_press(inside: Client, account, charlie) -> None:
@@ -112,7 +112,7 @@ def test_a_known_user_logs_in_first_and_joins_by_one_press(inside: Client, accou
 
 def test_an_invitation_grows_old(inside: Client, alice) -> None:
     link = invite(inside)
-    Invitation.objects.update(created=timezone.now() - timedelta(days=DAYS, minutes=1))
+    Invitation.objects.update(created=timezone.now() - timedelta(days=INVITATION_DAYS, minutes=1))
     assert Client().post(link, NEW).status_code == 404
 
 
@@ -167,7 +167,7 @@ def test_a_removed_member_is_out_at_once(inside: Client, account, bob, site) -> 
     guest = Membership.objects.get(user=bob, account=account)
     grant_set(membership=guest, kind="site", object_id=site.pk, right="read")
     inside.post(f"/account/team/{guest.pk}/remove")
-    assert not allowed(bob, account, "site", site.pk, "view")
+    assert not may_on_object(bob, account, "site", site.pk, "view")
     assert not Grant.objects.filter(membership_id=guest.pk).exists()
 
 
@@ -183,8 +183,8 @@ def test_replacing_the_authkey_ends_the_old_one(inside: Client, account) -> None
     old = account.authkey
     inside.post("/account/key")
     account.refresh_from_db()
-    assert bearer_of(old) is None
-    assert bearer_of(account.authkey) is not None
+    assert find_bearer(old) is None
+    assert find_bearer(account.authkey) is not None
     assert account.authkey in inside.get("/account/key").content.decode()
 
 

@@ -15,12 +15,11 @@ from django.core.cache import cache
 from django.test import Client
 
 import config.settings as configured
-from accounts import throttle
 from accounts.models import Account, User
-from accounts.security import hashers
+from accounts.security import hashers, rate_limits
 from accounts.security.hashers import MAX_HASHES_AT_ONCE, hashing
-from reports.share.services import share_create
-from reports.share.views import SHARE_LINK
+from reports.sharing.services import share_create
+from reports.sharing.views import SHARE_LINK
 from sites.models import Site
 from tests import asgi, links_support
 from tests.clickmeter_support import master
@@ -139,7 +138,7 @@ async def test_of_thirty_guesses_at_a_shared_overview_at_once_ten_are_tried(argo
 
 def test_whoever_is_too_many_is_told_to_come_back_and_loses_no_attempt(dora: User, everything_busy: None) -> None:
     client = Client()
-    for _ in range(throttle.LOGIN_PAIR.max_attempts + 1):
+    for _ in range(rate_limits.LOGIN_PAIR.max_attempts + 1):
         answer = post_log_in(client, PASSWORD)
         assert answer.status_code == 503 and int(answer["Retry-After"]) == hashers.RETRY_SECONDS
         assert "Try again in a few seconds" in answer.content.decode()
@@ -202,35 +201,35 @@ def test_a_password_kept_before_still_opens_and_is_kept_anew(old: str, settings,
 
 @pytest.mark.django_db
 def test_an_attempt_that_is_refused_counts_against_nobody() -> None:
-    wide, narrow = throttle.Limit("one", 5, 60), throttle.Limit("two", 3, 60)
-    assert [throttle.count_attempt((wide, "a"), (narrow, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
-    assert [throttle.count_attempt((wide, "a")) > 0 for _ in range(3)] == [False, False, True], (
+    wide, narrow = rate_limits.RateLimit("one", 5, 60), rate_limits.RateLimit("two", 3, 60)
+    assert [rate_limits.count_attempt((wide, "a"), (narrow, "a")) > 0 for _ in range(6)] == [False] * 3 + [True] * 3
+    assert [rate_limits.count_attempt((wide, "a")) > 0 for _ in range(3)] == [False, False, True], (
         "three of five were made"
     )
-    throttle.undo_attempt((narrow, "a"))
-    throttle.clear_attempts((wide, "a"))
-    assert throttle.count_attempt((wide, "a"), (narrow, "a")) == 0
+    rate_limits.undo_attempt((narrow, "a"))
+    rate_limits.clear_attempts((wide, "a"))
+    assert rate_limits.count_attempt((wide, "a"), (narrow, "a")) == 0
 
 
 def test_what_is_left_to_wait_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     import time_machine
 
-    limit = throttle.Limit("waits", 1, 900)
+    limit = rate_limits.RateLimit("waits", 1, 900)
     with time_machine.travel("2026-03-02T12:00:00Z", tick=False) as clock:
-        assert throttle.count_attempt((limit, "a")) == 0
+        assert rate_limits.count_attempt((limit, "a")) == 0
         clock.shift(600)
-        assert throttle.count_attempt((limit, "a")) == 300
+        assert rate_limits.count_attempt((limit, "a")) == 300
         clock.shift(301)
-        assert throttle.count_attempt((limit, "a")) == 0
-    assert throttle.format_wait(300) == "5 minutes" and throttle.format_wait(20) == "1 minute"
+        assert rate_limits.count_attempt((limit, "a")) == 0
+    assert rate_limits.format_wait(300) == "5 minutes" and rate_limits.format_wait(20) == "1 minute"
 
 
 def test_filling_the_cache_of_pages_does_not_forget_attempts() -> None:
-    limit = throttle.Limit("kept", 1, 900)
-    throttle.count_attempt((limit, "a"))
+    limit = rate_limits.RateLimit("kept", 1, 900)
+    rate_limits.count_attempt((limit, "a"))
     for number in range(20_001):
         cache.set(f"filler:{number}", 1)
-    assert throttle.count_attempt((limit, "a")) > 0
+    assert rate_limits.count_attempt((limit, "a")) > 0
     cache.clear()
 
 
@@ -247,7 +246,7 @@ def test_a_one_time_link_is_not_tried_without_end(client: Client, account: Accou
     from accounts.models import Invitation
 
     invitation = Invitation.objects.create(account=account, email=EMAIL)
-    path, most = f"/join/{invitation.token}", throttle.JOIN_ADDRESS.max_attempts
+    path, most = f"/join/{invitation.token}", rate_limits.JOIN_ADDRESS.max_attempts
     answers = [client.post(path, {"password": "short"}, REMOTE_ADDR=neighbour(n)).status_code for n in range(most + 1)]
     assert answers == [200] * most + [429]
     assert client.post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.5").status_code == 302
@@ -266,55 +265,55 @@ def test_addresses_of_one_ipv6_network_are_one_guesser(db: None) -> None:
 def test_one_ipv6_network_cannot_try_many_people(db: None) -> None:
     guesses = [
         Client().post("/login", {"email": f"p{n}@example.org", "password": "x"}, REMOTE_ADDR=neighbour(n)).status_code
-        for n in range(throttle.LOGIN_ADDRESS.max_attempts + 1)
+        for n in range(rate_limits.LOGIN_ADDRESS.max_attempts + 1)
     ]
-    assert Counter(guesses) == {200: throttle.LOGIN_ADDRESS.max_attempts, 429: 1}
+    assert Counter(guesses) == {200: rate_limits.LOGIN_ADDRESS.max_attempts, 429: 1}
 
 
 @pytest.fixture
 def besieged(db: None) -> User:
     """A person whose e-mail strangers tried from so many networks that the limit of the e-mail is used up."""
     user = User.objects.create_user(EMAIL, PASSWORD)
-    for _ in range(throttle.LOGIN_EMAIL.max_attempts):
-        throttle.count_attempt((throttle.LOGIN_EMAIL, EMAIL))
+    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+        rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, EMAIL))
     return user
 
 
 def test_a_device_that_logged_in_before_is_let_in_whatever_strangers_try(client: Client, besieged: User) -> None:
-    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
+    rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     assert post_log_in(client, PASSWORD).status_code == 302
     cookie = client.cookies["known_device"]
     assert cookie["httponly"] and cookie["path"] == "/login" and cookie["samesite"] == "Lax" and cookie["max-age"] > 1e7
     assert EMAIL not in cookie.value and not cookie["secure"]
     client.post("/logout")
-    for _ in range(throttle.LOGIN_EMAIL.max_attempts):
-        throttle.count_attempt((throttle.LOGIN_EMAIL, EMAIL))
+    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+        rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, EMAIL))
     assert post_log_in(Client(), PASSWORD, "203.0.113.5").status_code == 429, "an unknown device waits"
     assert post_log_in(client, PASSWORD, "203.0.113.6").status_code == 302, "the known one does not, from anywhere"
 
 
 def test_a_known_device_may_not_guess_without_end_and_is_known_for_its_own_people_only(client, besieged: User) -> None:
-    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
+    rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     post_log_in(client, PASSWORD)
     client.post("/logout")
     answers = [post_log_in(client, address=f"203.0.113.{number}").status_code for number in range(7)]
     assert answers == [200] * 5 + [429] * 2
     other = User.objects.create_user("eve@example.org", PASSWORD)
-    for _ in range(throttle.LOGIN_EMAIL.max_attempts):
-        throttle.count_attempt((throttle.LOGIN_EMAIL, other.email))
+    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+        rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, other.email))
     form = {"email": other.email, "password": PASSWORD}
     assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 429
 
 
 def test_two_people_of_one_device_are_both_known(client: Client, besieged: User) -> None:
-    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
+    rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     other = User.objects.create_user("eve@example.org", PASSWORD)
     for email in (EMAIL, other.email):
         client.post("/login", {"email": email, "password": PASSWORD})
         client.post("/logout")
     for email in (EMAIL, other.email):
-        for _ in range(throttle.LOGIN_EMAIL.max_attempts):
-            throttle.count_attempt((throttle.LOGIN_EMAIL, email))
+        for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+            rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, email))
         form = {"email": email, "password": PASSWORD}
         assert client.post("/login", form, REMOTE_ADDR="203.0.113.9").status_code == 302
         client.post("/logout")
@@ -333,11 +332,13 @@ def test_the_cookie_of_a_device_goes_over_https_only_where_there_is_https(client
 
 
 def test_a_besieged_person_gets_in_by_mail(client: Client, besieged: User) -> None:
-    for number in range(throttle.RESET_EMAIL.max_attempts + 3):  # strangers, who would like no mail to be left for her
+    for number in range(
+        rate_limits.RESET_EMAIL.max_attempts + 3
+    ):  # strangers, who would like no mail to be left for her
         Client().post("/password/reset", {"email": EMAIL}, REMOTE_ADDR=f"203.0.113.{number}")
     answer = client.post("/password/reset", {"email": EMAIL})
     assert answer.status_code == 200 and "Look for an earlier one" in answer.content.decode()
-    assert len(mail.outbox) == throttle.RESET_EMAIL.max_attempts
+    assert len(mail.outbox) == rate_limits.RESET_EMAIL.max_attempts
     path = str(mail.outbox[0].body).split("/password/reset/")[1].split()[0]
     choose = client.get(f"/password/reset/{path}")["Location"]
     chosen = client.post(choose, {"password": "quite another password"})
@@ -351,16 +352,16 @@ def test_a_besieged_person_gets_in_by_mail(client: Client, besieged: User) -> No
 def test_asking_for_mails_is_limited_by_network(client: Client, db: None) -> None:
     answers = [
         client.post("/password/reset", {"email": f"p{n}@example.org"}, REMOTE_ADDR=neighbour(n))
-        for n in range(throttle.RESET_ADDRESS.max_attempts + 2)
+        for n in range(rate_limits.RESET_ADDRESS.max_attempts + 2)
     ]
-    assert [answer.status_code for answer in answers] == [200] * throttle.RESET_ADDRESS.max_attempts + [429] * 2
-    assert 0 < int(answers[-1]["Retry-After"]) <= throttle.RESET_ADDRESS.seconds
+    assert [answer.status_code for answer in answers] == [200] * rate_limits.RESET_ADDRESS.max_attempts + [429] * 2
+    assert 0 < int(answers[-1]["Retry-After"]) <= rate_limits.RESET_ADDRESS.seconds
 
 
 def test_a_mail_that_could_not_be_sent_does_not_count(client: Client, besieged: User, settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    for _ in range(throttle.RESET_EMAIL.max_attempts + 1):
+    for _ in range(rate_limits.RESET_EMAIL.max_attempts + 1):
         assert "could not be sent" in client.post("/password/reset", {"email": EMAIL}).content.decode()
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     client.post("/password/reset", {"email": EMAIL})
@@ -376,10 +377,10 @@ def test_a_program_that_logged_in_before_is_let_in_from_its_network(besieged: Us
     refused = listed("203.0.113.5")
     assert refused.status_code == 429 and int(refused["Retry-After"]) > 0
     assert "Too many attempts" in refused.json()[0]["error"]
-    throttle.clear_attempts((throttle.LOGIN_EMAIL, EMAIL))
+    rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, EMAIL))
     assert listed("203.0.113.5").json() == []
-    for _ in range(throttle.LOGIN_EMAIL.max_attempts):
-        throttle.count_attempt((throttle.LOGIN_EMAIL, EMAIL))
+    for _ in range(rate_limits.LOGIN_EMAIL.max_attempts):
+        rate_limits.count_attempt((rate_limits.LOGIN_EMAIL, EMAIL))
     assert listed("203.0.113.5").json() == [] and listed("203.0.113.6").status_code == 429
 
 
@@ -390,7 +391,7 @@ def test_guesses_at_a_shared_overview_keep_nobody_else_out(site: Site) -> None:
     guesses = [Client().post(path, {"password": "no"}, REMOTE_ADDR=neighbour(n)).status_code for n in range(12)]
     assert guesses == [403] * 10 + [429] * 2
     assert Client().post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.6").status_code == 302
-    while throttle.count_attempt((SHARE_LINK, str(share.pk))) == 0:
+    while rate_limits.count_attempt((SHARE_LINK, str(share.pk))) == 0:
         pass  # strangers from everywhere
     assert Client().post(path, {"password": PASSWORD}, REMOTE_ADDR="203.0.113.7").status_code == 429
     del knows.cookies["sessionid"]

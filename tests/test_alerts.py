@@ -16,17 +16,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from goals.services import goal_create
-from sites import known
-from sites.alerts import deliver as out
-from sites.alerts.conditions import Firing
+from sites import site_cache
+from sites.alerts import deliveries as out
+from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alert_fire, alerts_watch, delivery_queue
+from sites.alerts.services import alert_fire, alerts_evaluate, delivery_queue
 from tests.badserver import misbehaving
 from tests.clicky import Clicky
 from tests.support import browse, event, record
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
-FIRING = Firing("once", "Something happened", "It did.", {"event": "test"})
+FIRING = AlertNotification("once", "Something happened", "It did.", {"event": "test"})
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_an_alert_tells_at_most_once_in_its_pause(site):
 
     def fire(minutes):
         now = NOW + timedelta(minutes=minutes)
-        return alert_fire(alert=alert, firing=Firing(f"k{minutes}", "s", "t"), now=now)
+        return alert_fire(alert=alert, firing=AlertNotification(f"k{minutes}", "s", "t"), now=now)
 
     assert [fire(0), fire(30), fire(61)] == [1, 0, 1]
 
@@ -189,7 +189,7 @@ def watched(site, condition, **parameters):
 
 def evaluate(now=NOW):
     before = Delivery.objects.count()
-    alerts_watch(now=now)
+    alerts_evaluate(now=now)
     return Delivery.objects.count() - before
 
 
@@ -279,5 +279,5 @@ def test_the_number_of_an_alert_gives_the_visit_it_was_about(site, charlies_site
     assert [row["session_id"] for row in client.items("visitors", alert_id=delivery.pk)] == ["77"]
     for wrong in ("7", uuid4(), "' OR 1"):
         assert client.error("visitors-list", alert_id=wrong) == "Invalid alert_id."
-    known.refresh()
+    site_cache.refresh()
     assert Clicky(charlies_site).error("visitors-list", alert_id=delivery.pk) == "Invalid alert_id."

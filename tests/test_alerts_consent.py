@@ -8,10 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.mail import make_plain_name
+from accounts.mail import simplify_name
 from accounts.models import Account, Membership, User
-from sites.alerts.conditions import Firing
-from sites.alerts.deliver import deliver_due
+from sites.alerts.conditions import AlertNotification
+from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire
 from tests.older_database import ALIAS, database_before, migrate_to_newest
@@ -39,7 +39,7 @@ def link_in(letter, word):
 def fire(site, key="k"):
     alert, _ = Alert.objects.get_or_create(site=site, name="Down", condition="uptime")
     alert.channels.set(Channel.objects.filter(account=site.account))
-    queued = alert_fire(alert=alert, firing=Firing(key, "It is down", "Really."), now=timezone.now())
+    queued = alert_fire(alert=alert, firing=AlertNotification(key, "It is down", "Really."), now=timezone.now())
     deliver_due(now=timezone.now())
     return queued
 
@@ -78,7 +78,7 @@ def test_the_mail_that_asks_carries_nothing_a_spammer_would_want(inside, site, a
     ],
 )  # fmt: skip
 def test_a_name_in_that_mail_is_plain(name, displayed):
-    assert make_plain_name(name) == displayed
+    assert simplify_name(name) == displayed
 
 
 def test_whoever_reads_the_address_agrees_by_one_button(inside, site):

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from accounts.models import Account
 from goals.models import Goal
-from sites.alerts import deliver as out
-from sites.alerts.conditions import Firing
+from sites.alerts import deliveries as out
+from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire, delivery_queue
 from tests.badserver import misbehaving
@@ -48,7 +48,7 @@ def hook(account, target, kind="webhook"):
 
 
 def queue(channel, count=1, now=NOW):
-    firing = Firing("", "Something happened", "It did.", {"event": "test"})
+    firing = AlertNotification("", "Something happened", "It did.", {"event": "test"})
     return [
         delivery_queue(channel=channel, firing=dataclasses.replace(firing, key=f"k{n}"), now=now) for n in range(count)
     ]
@@ -200,7 +200,7 @@ def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server
     goal = Goal.objects.create(site=site, name=name, kind="manual")
     alert = Alert.objects.create(site=site, name="Goal", condition="goal", throttle_minutes=0)
     alert.channels.add(hook(site.account, f"{server.base}/ok", kind="slack"))
-    firing = Firing("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
+    firing = AlertNotification("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
     alert_fire(alert=alert, firing=firing, now=NOW)
     out.deliver_due(now=NOW)
     text = json.loads(server.seen[0][3])["text"]
@@ -210,7 +210,7 @@ def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server
 
 def test_a_line_break_in_a_name_makes_no_header_of_a_mail(alice, site):
     channel = hook(site.account, "ops@example.com", kind="email")
-    firing = Firing("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
+    firing = AlertNotification("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
     delivery = delivery_queue(channel=channel, firing=firing, now=NOW)
     Delivery.objects.filter(pk=delivery.pk).update(subject="Stored before:\r\nBcc: victim@example.org")
     assert out.deliver_due(now=NOW) == 1

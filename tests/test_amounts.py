@@ -9,7 +9,7 @@ from sites.amounts import parse_amount
 from sites.models import Site
 from tests.doors import knock, post_event, stored
 from tests.hits import forget
-from tracking.doors import clickport
+from tracking.endpoints import clickport
 
 WRITTEN = [
     ("19,99", 19.99, ""), ("19.99", 19.99, ""), ("1,299.00", 1299, ""), ("1.299,00", 1299, ""), ("1 299,5", 1299.5, ""),

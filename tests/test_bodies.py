@@ -12,8 +12,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from config import bodies
 from config.asgi import application
+from config.serving import body_limits
 from links.models import Datapoint
 from tests import asgi
 from tests.asgi import Answer
@@ -29,9 +29,9 @@ Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 @pytest.fixture(autouse=True)
 def no_bodies(db: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Every test leaves the memory of bodies empty."""
-    monkeypatch.setattr(bodies, "MAX_LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(body_limits, "MAX_LINGER_SECONDS", 0.2)
     yield
-    assert bodies.body_memory.total == 0 and not bodies.body_memory.by_client
+    assert body_limits.body_memory.total == 0 and not body_limits.body_memory.by_client
 
 
 def temporary_files() -> list[str]:
@@ -64,7 +64,7 @@ def test_an_endless_body_of_a_stranger_is_refused_and_nothing_of_it_remains(path
 
 @pytest.mark.parametrize("path", ["/login", "/links/import"])
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(path: str) -> None:
-    limit = bodies.get_body_limit(path)
+    limit = body_limits.get_body_limit(path)
     assert limit == (6 << 20 if "import" in path else LIMIT)
 
     async def conversation(reader: Reader, writer: Writer) -> str:
@@ -139,7 +139,7 @@ async def send_body(world: World, client: str, size: int) -> int:
             statuses.append(message["status"])
 
     scope = {"path": "/login", "headers": [], "client": (client, 1), "query_string": b""}
-    await bodies.limit_body(world.app, scope, receive, send)
+    await body_limits.limit_body(world.app, scope, receive, send)
     return statuses[0]
 
 
@@ -151,10 +151,10 @@ async def test_many_large_bodies_at_once_get_503_and_small_ones_go_on() -> None:
     small = [asyncio.create_task(send_body(world, "198.51.100.1", 60_000)) for _ in range(20)]
     for _ in range(200):  # until every task has read its body or been refused
         await asyncio.sleep(0)
-    assert bodies.body_memory.total <= bodies.MAX_TOTAL_BYTES
+    assert body_limits.body_memory.total <= body_limits.MAX_TOTAL_BYTES
     world.go_on.set()
     heard = [await asyncio.gather(*tasks) for tasks in (mine, others, small)]
-    assert heard[0].count(200) == bodies.MAX_CLIENT_BYTES // ((2 << 20) - 65536) and set(heard[0]) == {200, 503}
+    assert heard[0].count(200) == body_limits.MAX_CLIENT_BYTES // ((2 << 20) - 65536) and set(heard[0]) == {200, 503}
     assert 20 <= heard[1].count(200) < 40 and set(heard[2]) == {200}
 
 
@@ -167,7 +167,7 @@ async def test_a_client_that_leaves_in_the_middle_frees_its_memory() -> None:
     async def send(message: Any) -> None:
         raise AssertionError("nobody is there")
 
-    await bodies.limit_body(world.app, {"path": "/login", "headers": [], "client": None}, receive, send)
+    await body_limits.limit_body(world.app, {"path": "/login", "headers": [], "client": None}, receive, send)
 
 
 def test_a_connection_goes_on_after_a_body_that_was_read(transactional_db: None) -> None:

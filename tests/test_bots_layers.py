@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.hits import BROWSER, CHROME, NOW, facts, forget, hit
-from tracking import newcomers, visits
-from tracking.bots import agents
-from tracking.bots.pace import ADDRESS, IDLE, MAX_PER_DEVICE, pace
-from tracking.hit import Refused
-from tracking.pipeline import Quarantine, process
+from tracking.bots import user_agents
+from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
+from tracking.event import Rejection
+from tracking.pipeline.processing import Quarantine, process
+from tracking.state import first_seen, visits
 
 LISTS = Path(__file__).resolve().parent / "data" / "agents"
 HINTS = {"sec-ch-ua": '"Chromium";v="141", "Google Chrome";v="141"', "sec-ch-ua-platform": '"Windows"'}
@@ -22,10 +22,10 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     forget()
-    pace.forget()
+    request_rates.forget()
     yield
     forget()
-    pace.forget()
+    request_rates.forget()
 
 
 def sign(path: str = "/", **changes: Any) -> str:
@@ -86,7 +86,7 @@ def test_what_the_tracker_saw_of_automation_counts(signs: str, told: str) -> Non
 def test_a_network_that_rents_out_machines_is_set_apart_by_number_or_name(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = {"1": (24940, "Hetzner Online GmbH"), "2": (64500, "Acme Web Hosting"), "3": (3249, "Telia Eesti AS")}
     monkeypatch.setattr(
-        "tracking.places.columns", lambda ip: dict(zip(("asn", "organization"), networks[ip[-1]], strict=True))
+        "tracking.geo.look_up", lambda ip: dict(zip(("asn", "organization"), networks[ip[-1]], strict=True))
     )
     assert sign(ip="203.0.113.1") == "data_centre: Hetzner Online GmbH"
     assert sign(ip="203.0.113.2") == "data_centre: Acme Web Hosting"
@@ -104,7 +104,9 @@ def test_referrer_spam_is_kept_apart_with_its_host() -> None:
 
 
 def test_nobody_opens_so_many_pages_without_looking_at_one() -> None:
-    assert [sign(f"/{n}") for n in range(IDLE + 1)] == [""] * IDLE + ["behaviour: many pages, no attention"]
+    assert [sign(f"/{n}") for n in range(MAX_WITHOUT_ATTENTION + 1)] == [""] * MAX_WITHOUT_ATTENTION + [
+        "behaviour: many pages, no attention"
+    ]
 
 
 def test_who_looks_may_go_faster_yet_not_without_end() -> None:
@@ -114,16 +116,18 @@ def test_who_looks_may_go_faster_yet_not_without_end() -> None:
 
 
 def test_an_address_has_its_limit_as_well_and_the_next_minute_begins_anew() -> None:
-    for device in range(ADDRESS):
-        assert pace.count_view(7, device, "203.0.113.7", 5) == ""
-    assert pace.count_view(7, ADDRESS, "203.0.113.7", 5) == "behaviour: more pages than an office reads"
-    assert pace.count_view(7, ADDRESS, "203.0.113.7", 6) == ""
+    for device in range(MAX_PER_ADDRESS):
+        assert request_rates.count_view(7, device, "203.0.113.7", 5) == ""
+    assert (
+        request_rates.count_view(7, MAX_PER_ADDRESS, "203.0.113.7", 5) == "behaviour: more pages than an office reads"
+    )
+    assert request_rates.count_view(7, MAX_PER_ADDRESS, "203.0.113.7", 6) == ""
 
 
 def test_pace_remembers_no_more_than_it_may() -> None:
     for device in range(250_000):
-        pace.count_view(7, device, str(device), 5)
-    assert len(pace.views) <= 100_001 and len(pace.addresses) <= 100_001
+        request_rates.count_view(7, device, str(device), 5)
+    assert len(request_rates.views) <= 100_001 and len(request_rates.addresses) <= 100_001
 
 
 def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
@@ -132,7 +136,7 @@ def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
     assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
     assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
     assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
-    assert visits.windows().count() == 0 and not newcomers.known(7, first.event["device"])
+    assert visits.get_visit_store().count() == 0 and not first_seen.is_known(7, first.event["device"])
 
 
 def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_prolong_it() -> None:
@@ -146,7 +150,7 @@ def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_p
 
 def test_a_ping_of_a_bot_that_nobody_knows_is_no_visit() -> None:
     made = process(hit(kind="ping", user_agent="CCBot/2.0"), facts())
-    assert isinstance(made, Refused) and made.reason == "unknown_visit"
+    assert isinstance(made, Rejection) and made.reason == "unknown_visit"
 
 
 def test_a_trusted_sender_is_judged_by_the_agent_it_states_only() -> None:
@@ -173,7 +177,7 @@ def lines(name: str) -> list[str]:
 
 
 def judged(user_agent: str) -> str:
-    return agents.find_name(user_agent) or agents.find_form(user_agent)
+    return user_agents.find_name(user_agent) or user_agents.find_form(user_agent)
 
 
 def test_on_lists_of_others_nearly_all_bots_are_caught_and_hardly_any_person(capsys: pytest.CaptureFixture) -> None:

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from sites import known
+from sites import site_cache
 from sites.models import Site
-from sites.services import MOST_MARKS, visitors_mark
+from sites.services import MAX_MARKS, visitors_mark
 from tests.doors import knock, ledger, stored
 from tests.hits import forget
 from tests.support import ask, browse, event, number
@@ -46,24 +46,24 @@ def test_a_visitor_who_is_a_bot_leaves_every_report_and_comes_back(inside: Clien
 
 
 def test_what_comes_later_goes_where_the_device_was_put(inside: Client, site: Site, store) -> None:
-    known.refresh()
+    site_cache.refresh()
     knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/1"})
     visit = stored(site.pk)[0]["visit"]
     inside.post(f"/sites/{site.pk}/visits/{visit}/bot")
-    known.refresh()
+    site_cache.refresh()
     assert knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/2"}).dropped == "bot"
     apart = stored(site.pk, "bots")
     assert [row["path"] for row in apart] == ["/1", "/2"] and {row["reason"] for row in apart} == {"by hand"}
     line = {"reason": "by hand", "user_agent": apart[0]["user_agent"], "organization": apart[0]["organization"]}
     inside.post(f"/sites/{site.pk}/bots/people", line)
-    known.refresh()
+    site_cache.refresh()
     assert knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/3"}).dropped == ""
     assert [row["path"] for row in stored(site.pk)] == ["/1", "/2", "/3"] and stored(site.pk, "bots") == []
     assert {row["visit"] for row in stored(site.pk)} == {visit}
 
 
 def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client, site: Site, store) -> None:
-    known.refresh()
+    site_cache.refresh()
     seen = {"site_id": site.pk, "type": "pageview", "href": "/"}
     assert knock("/in.php", seen, user_agent="curl/8.5").dropped == "bot"
     found = stored(site.pk, "bots")[0]
@@ -71,7 +71,7 @@ def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client
     inside.post(
         f"/sites/{site.pk}/bots/people", {name: found[name] for name in ("reason", "user_agent", "organization")}
     )
-    known.refresh()
+    site_cache.refresh()
     assert knock("/in.php", seen, user_agent="curl/8.5", peer="198.51.100.9").dropped == ""
     assert knock("/in.php", seen, user_agent="curl/8.6", peer="198.51.100.9").dropped == "bot"
     assert ledger(site.pk) == {"received": 3, "stored": 2, "bot": 1}
@@ -80,7 +80,7 @@ def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client
 
 
 def test_the_page_tells_ai_crawlers_by_what_they_read_for(inside: Client, site: Site, store) -> None:
-    known.refresh()
+    site_cache.refresh()
     for agent in ("GPTBot/1.2", "ChatGPT-User/1.0", "OAI-SearchBot/1.0", "ClaudeBot/1.0"):
         knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/"}, user_agent=agent)
     stored()
@@ -105,7 +105,7 @@ def test_only_who_may_edit_moves_anything(client: Client, site: Site, bob, charl
 
 
 def test_the_newest_marks_are_kept_and_one_word_replaces_the_other(site: Site) -> None:
-    visitors_mark(site=site, marks=[f"device:{n}" for n in range(MOST_MARKS + 10)], robots=True)
+    visitors_mark(site=site, marks=[f"device:{n}" for n in range(MAX_MARKS + 10)], robots=True)
     visitors_mark(site=site, marks=["device:400"], robots=False)
     site.refresh_from_db()
-    assert len(site.robots) == MOST_MARKS - 1 and "device:9" not in site.robots and site.people == ["device:400"]
+    assert len(site.robots) == MAX_MARKS - 1 and "device:9" not in site.robots and site.people == ["device:400"]

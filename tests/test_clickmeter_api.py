@@ -126,7 +126,7 @@ def test_the_aggregate_equals_the_dashboard_and_the_clickstreams_own_count_in_ev
     for days in (0, 1, 5, 20, 45, 100, 150, 300, 500):
         Browser(ip=f"198.51.100.{days % 250}").open("/l/one", at=now - timedelta(days=days))
     store_now()
-    from links.api.frames import TIME_FRAMES
+    from links.clickmeter.time_frames import TIME_FRAMES
 
     for frame in TIME_FRAMES:
         extra = f"&fromDay={now - timedelta(days=30):%Y%m%d}&toDay={now:%Y%m%d}" if frame == "custom" else ""
@@ -182,7 +182,7 @@ def test_more_than_ten_requests_a_second_are_told_to_wait(owner: Program) -> Non
 
     client = Client(HTTP_X_CLICKMETER_AUTHKEY=owner.key)
     moment = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-    with mock.patch("links.api.views.clock.now", lambda: moment):
+    with mock.patch("links.clickmeter.views.clock.now", lambda: moment):
         answers = [client.get("/clickmeter/me") for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
     assert answers[3]["X-Rate-Limit-Remaining"] == "6" and answers[-1]["Retry-After"] == "1"

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, Grant, Membership, Right, User
-from links import belongings, stats
+from links import resource_services, stats
 from links.models import Datapoint
-from reports.engine import hits
+from reports.query.analyses import link_hits
 from tests.clickmeter_support import Program, guest, master
 from tests.links_support import Browser, learn, make, store_now
 
@@ -89,7 +89,7 @@ def test_more_links_than_one_question_may_name_are_said_to_be_too_many(
 def test_counts_are_read_to_their_end(
     account: Account, links: list[Datapoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "MOST_ROWS", 2)
+    monkeypatch.setattr(stats, "MAX_ROWS", 2)
     summary = master(account).get(
         "/aggregated/summary/datapoints?timeFrame=today&type=tl&sortBy=totalclicks&limit=1000"
     )
@@ -102,8 +102,8 @@ def test_the_clicks_of_a_conversion_are_paged_to_their_end(
     account: Account, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more sales than one page of hits holds, none is left out."""
-    monkeypatch.setattr(hits, "MOST", 4)
-    sale = belongings.conversion_create(account=account, name="Sale")
+    monkeypatch.setattr(link_hits, "MAX_HITS", 4)
+    sale = resource_services.conversion_create(account=account, name="Sale")
     make(account, "one", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale])
     for number in range(10):
         word = Browser(ip=f"198.51.100.{number}").open("/l/one").location.partition("=")[2]

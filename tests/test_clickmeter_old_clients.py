@@ -9,8 +9,8 @@ import pytest
 
 from accounts.models import Account, Right, User
 from accounts.services import grant_set
-from links import belongings, guests
-from links.api.operations import OPERATIONS, Operation
+from links import guests, resource_services
+from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Datapoint, Domain, DomainKind, Tag
 from links.services import datapoint_create
 from tests.clickmeter_support import Program, furnished, master
@@ -31,7 +31,7 @@ def link(account: Account) -> Datapoint:
 
 def test_a_tag_is_made_with_the_links_and_groups_it_is_on(owner: Program, account: Account, link: Datapoint) -> None:
     other = datapoint_create(account=account, alias="two", url="https://shop.test/")
-    group = belongings.group_create(account=account, name="Spring")
+    group = resource_services.group_create(account=account, name="Spring")
     made = owner.post("/tags", {"name": "post", "datapoints": [link.pk, str(other.pk)], "groups": [group.pk]})
     expected = {"id": made["id"], "name": "post", "datapoints": [link.pk, other.pk], "groups": [group.pk]}
     assert owner.get(f"/tags/{made['id']}") == expected

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
 from links import guests
-from links.api.operations import OPERATIONS, Operation
+from links.clickmeter.operations import OPERATIONS, Operation
 from tests.clickmeter_support import Program, furnished, guest, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]

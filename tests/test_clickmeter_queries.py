@@ -12,11 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
-from links import belongings, guests
-from links.api.operations import OPERATIONS, Operation
+from links import guests, resource_services
+from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
 from links.services import datapoint_create
-from sites import known as known_sites
+from sites import site_cache as known_sites
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.clickmeter_support import Program, guest, master
@@ -36,10 +36,10 @@ class World:
 
     def __init__(self, account: Account) -> None:
         self.account, self.size = account, 0
-        self.group = belongings.group_create(account=account, name="All")
-        self.sale = belongings.conversion_create(account=account, name="Sale")
-        self.script = belongings.script_write(account=account, name="s", text="var a=1")
-        self.tag = belongings.tag_create(account=account, name="all")
+        self.group = resource_services.group_create(account=account, name="All")
+        self.sale = resource_services.conversion_create(account=account, name="Sale")
+        self.script = resource_services.script_write(account=account, name="s", text="var a=1")
+        self.tag = resource_services.tag_create(account=account, name="all")
         self.guest = guests.guest_create(account=account, email="first@example.org")
         Grant.objects.create(membership=self.guest, kind="group", object_id=self.group.pk, right=Right.WRITE)
 
@@ -57,13 +57,13 @@ class World:
     def row(self, number: int) -> Any:
         """One more of each."""
         account = self.account
-        own = belongings.group_create(account=account, name=f"g{number}", tags=[f"t{number}", self.tag])
-        sale = belongings.conversion_create(account=account, name=f"c{number}")
-        script = belongings.script_write(account=account, name=f"s{number}", text="var a=1")
-        domain = belongings.domain_create(account=account, name=f"go{number}.own.test")
+        own = resource_services.group_create(account=account, name=f"g{number}", tags=[f"t{number}", self.tag])
+        sale = resource_services.conversion_create(account=account, name=f"c{number}")
+        script = resource_services.script_write(account=account, name=f"s{number}", text="var a=1")
+        domain = resource_services.domain_create(account=account, name=f"go{number}.own.test")
         if number < 50:  # there may be no more
-            belongings.entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
-            belongings.entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
+            resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
+            resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
         link = datapoint_create(
             account=account, alias=f"l{number}", url="https://shop.test/?s=[s2sidentifier]", group=self.group,
             conversions=[self.sale, sale], tags=[self.tag, f"t{number}"],

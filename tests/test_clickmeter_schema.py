@@ -25,9 +25,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.models import Account
-from links import belongings
-from links.api import views
-from links.api.operations import OPERATIONS
+from links import resource_services
+from links.clickmeter import views
+from links.clickmeter.operations import OPERATIONS
 from links.services import datapoint_create
 from tests.clickmeter_support import master
 from tests.links_support import Browser, forget, learn, store_now
@@ -91,8 +91,8 @@ def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """The master key of an account with one of everything; no limit of requests."""
     monkeypatch.setattr(views, "MAX_PER_SECOND", 10**9)
     forget()
-    group = belongings.group_create(account=account, name="One", tags=["red"])
-    sale = belongings.conversion_create(account=account, name="Sale", value="5")
+    group = resource_services.group_create(account=account, name="One", tags=["red"])
+    sale = resource_services.conversion_create(account=account, name="Sale", value="5")
     datapoint_create(account=account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
     learn()
     Browser().open("/l/one?a=b")

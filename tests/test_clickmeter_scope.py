@@ -18,8 +18,8 @@ from django.db import transaction
 
 from accounts.models import Account, Grant, Membership, Right, User
 from accounts.services import grant_set
-from links import belongings, guests
-from links.api.operations import OPERATIONS, Operation
+from links import guests, resource_services
+from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
 from links.services import datapoint_create
 from tests.clickmeter_members import (
@@ -38,20 +38,28 @@ World = dict[str, Any]
 
 def belongings_of(account: Account, word: str) -> World:
     """One of everything whose name is `word`."""
-    group = belongings.group_create(account=account, name=f"{word} group", notes=f"{word} notes", tags=[f"{word} tag"])
-    sale = belongings.conversion_create(account=account, name=f"{word} sale")
-    script = belongings.script_write(account=account, name=f"{word} script", text=f"var {word}")
+    group = resource_services.group_create(
+        account=account, name=f"{word} group", notes=f"{word} notes", tags=[f"{word} tag"]
+    )
+    sale = resource_services.conversion_create(account=account, name=f"{word} sale")
+    script = resource_services.script_write(account=account, name=f"{word} script", text=f"var {word}")
     link = datapoint_create(
         account=account, alias=word, title=f"{word} link", url=f"https://{word}.test/", group=group, conversions=[sale],
         scripts=[script], tags=[f"{word} tag"],
     )  # fmt: skip
     return {
-        "group": group, "sale": sale, "script": script, "link": link, "tag": group.tags.get(),
-        "domain": belongings.domain_create(account=account, name=f"go.{word}.test"),
+        "group": group,
+        "sale": sale,
+        "script": script,
+        "link": link,
+        "tag": group.tags.get(),
+        "domain": resource_services.domain_create(account=account, name=f"go.{word}.test"),
         "guest": guests.guest_create(account=account, email=f"guest@{word}.test", name=word),
-        "white": belongings.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
-        "black": belongings.entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"),
-    }  # fmt: skip
+        "white": resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
+        "black": resource_services.entry_create(
+            account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"
+        ),
+    }
 
 
 @pytest.fixture

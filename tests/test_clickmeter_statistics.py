@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from accounts.models import Account, User
-from links import belongings
-from links.models import Conversion, Datapoint, Kind
+from links import resource_services
+from links.models import Conversion, Datapoint, DatapointKind
 from links.services import datapoint_create
 from tests.clickmeter_support import Program, master
 from tests.links_support import Browser, learn, store_now
@@ -24,12 +24,12 @@ def owner(account: Account, alice: User) -> Program:
 
 @pytest.fixture
 def sale(account: Account) -> Conversion:
-    return belongings.conversion_create(account=account, name="Sale")
+    return resource_services.conversion_create(account=account, name="Sale")
 
 
 @pytest.fixture
 def pixel(account: Account) -> Datapoint:
-    made = datapoint_create(account=account, kind=Kind.PIXEL, title="Opened")
+    made = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="Opened")
     learn()
     return made
 

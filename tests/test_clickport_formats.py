@@ -12,7 +12,7 @@ import time_machine
 from goals.services import goal_create
 from reports.clickport.serializers import META
 from reports.clickport.vocabulary import INTEGER_METRICS, OUR_DIMENSION, OUR_METRIC, build_formatter
-from reports.engine.registry import DIMENSIONS, METRICS
+from reports.query.registry import DIMENSIONS, METRICS
 from sites.models import Site
 from tests.clickport import Api
 from tests.support import NOW, browse

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_METRIC
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
 from tests.clickport import Api
@@ -209,7 +209,7 @@ def test_without_a_key_or_with_a_wrong_one_nothing_is_told(site: Site) -> None:
 
 def test_a_key_that_may_only_track_is_told_how_to_get_one_that_reads(site: Site) -> None:
     plain = api_key_create(site=site, name="tracker", can_read=False)[1]
-    known.refresh()
+    site_cache.refresh()
     answer = Api(plain).post({}, 403)
     assert answer["error"] == "Forbidden"
     assert "can only send events" in answer["message"]
@@ -217,7 +217,7 @@ def test_a_key_that_may_only_track_is_told_how_to_get_one_that_reads(site: Site)
 
 def test_a_key_opens_its_own_site_and_no_other(api: Api, charlies_site: Site, traffic: None) -> None:
     stranger = Api(api_key_create(site=charlies_site, name="charlie")[1])
-    known.refresh()
+    site_cache.refresh()
     assert ask(stranger) == {"visitors": 0}
     mine = [{"dimension": "site", "operator": "is", "value": str(charlies_site.pk)}]
     api.post({"filters": mine}, 400)

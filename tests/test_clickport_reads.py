@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from goals.services import goal_create
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create
 from tests.clickport import Api
@@ -162,7 +162,7 @@ def test_every_endpoint_needs_a_key_that_reads(api: Api, site: Site, address: st
     assert Api().get(f"/api/{address}", 401)["error"] == "Unauthorized"
     assert Api("ck_no").get(f"/api/{address}", 401) == {"error": "Unauthorized", "message": "Invalid API key"}
     tracker = api_key_create(site=site, name="tracker", can_read=False)[1]
-    known.refresh()
+    site_cache.refresh()
     assert Api(tracker).get(f"/api/{address}", 403)["error"] == "Forbidden"
 
 
@@ -172,7 +172,7 @@ def test_a_stranger_s_key_sees_nothing_of_this_site(
 ) -> None:
     goal_create(site=site, name="Mine", pattern="/")
     stranger = Api(api_key_create(site=charlies_site, name="charlie")[1])
-    known.refresh()
+    site_cache.refresh()
     answer = stranger.get(f"/api/{address}", site_id=site.pk)
     assert not answer.get("results") and not answer.get("goals") and not answer.get("visitors")
 

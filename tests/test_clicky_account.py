@@ -13,8 +13,8 @@ from django.test import Client
 from accounts.models import User
 from links.addresses import tracking_url
 from links.models import Datapoint
-from reports.share.services import key_token
-from sites import known
+from reports.sharing.services import key_token
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_keys_rotate
 from tests.clicky import Clicky
@@ -170,7 +170,7 @@ def test_the_frame_s_own_links_open_without_the_key_and_end_with_it(site: Site, 
         answer = Client().get(address)
         assert answer.status_code == 200 and "X-Frame-Options" not in answer
     site_keys_rotate(site=site)
-    known.refresh()
+    site_cache.refresh()
     assert Client().get(home).status_code == 404
 
 

@@ -11,8 +11,8 @@ from django.test import Client
 from accounts.models import User
 from reports.clicky.filters import FILTERS
 from reports.clicky.terms import get_country_title, get_language_title, parse_country, parse_language
-from reports.engine.vocabulary import country_names, language_names
-from sites import known
+from reports.query.vocabulary import country_names, language_names
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
 from tests.clicky import Clicky
@@ -121,7 +121,7 @@ def test_the_dashboard_finds_the_visitor_of_a_kept_link_alike(clicky: Clicky, si
 
 def test_a_network_is_not_searched_where_the_site_keeps_whole_addresses(clicky: Clicky, site: Site) -> None:
     site_update(site=site, addresses="keep")
-    known.refresh()
+    site_cache.refresh()
     beacon(site, "pageview", href="/a")
     assert len(clicky.items("visitors-list", ip_address="73.10.20.13", date="last-2-days")) == 1
     assert clicky.items("visitors-list", ip_address="73.10.20.14", date="last-2-days") == []

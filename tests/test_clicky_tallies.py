@@ -12,7 +12,7 @@ import pytest
 from goals.services import goal_create
 from reports.clicky.dates import EXAMPLES
 from reports.clicky.types import ALIASES, EMPTY
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
 from tests.clicky import Clicky
@@ -112,7 +112,7 @@ def test_a_day_of_changing_clocks_has_its_true_number_of_hours(
     clicky: Clicky, site: Site, day: str, hours: int
 ) -> None:
     site_update(site=site, timezone="Europe/Tallinn")
-    known.refresh()
+    site_cache.refresh()
     (block,) = clicky.json("visitors", date=day, hourly=1)
     assert len(block["dates"][0]["items"]) == hours
 

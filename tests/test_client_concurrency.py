@@ -12,8 +12,8 @@ import pytest
 
 from accounts.models import User
 from config import asgi as config_asgi
-from config import client_concurrency
-from config.client_concurrency import (
+from config.serving import client_concurrency
+from config.serving.client_concurrency import (
     CLIENT_BUSY_MESSAGE,
     MAX_AT_ONCE,
     MAX_RUNNING,

@@ -8,33 +8,33 @@ from typing import Any
 import pytest
 
 from config import health
-from links.windows import DeduplicationWindow
+from links.redirect.click_deduplication import DeduplicationWindow
 from sites.alerts.models import Alert
-from sites.alerts.services import quiet
+from sites.alerts.services import is_throttled
 from sites.models import Site
 from sites.uptime.models import Monitor
-from sites.uptime.run import make_due_after_clock_change, run_round
+from sites.uptime.scheduler import make_due_after_clock_change, run_round
 from sites.uptime.services import monitor_create
-from sites.uptime.state import Verdict
-from tracking import shared
-from tracking.bots.pace import IDLE, Pace
-from tracking.seen import BRIEF_SECONDS, Brief
+from sites.uptime.state_machine import CheckResult
+from tracking.bots.request_rate import MAX_WITHOUT_ATTENTION, RequestRates
+from tracking.state import shared_redis
+from tracking.state.deduplication import BRIEF_SECONDS, RecentIds
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AHEAD = 2 * 3600.0
 
 
 def test_pages_of_many_minutes_are_not_counted_as_one() -> None:
-    pace, minute = Pace(), int(NOW.timestamp()) // 60
+    pace, minute = RequestRates(), int(NOW.timestamp()) // 60
     pace.count_view(1, 7, "192.0.2.1", minute + 120)
-    told = {pace.count_view(1, 7, "192.0.2.1", minute + number) for number in range(IDLE + 5)}
+    told = {pace.count_view(1, 7, "192.0.2.1", minute + number) for number in range(MAX_WITHOUT_ATTENTION + 5)}
     assert told == {""}
     pace.count_view(1, 7, "192.0.2.1", minute + 200)
     pace.count_view(1, 7, "192.0.2.1", minute + 199)  # a hit that was under way when the minute began
     assert pace.minute == minute + 200
 
 
-@pytest.mark.skipif(bool(shared.redis()), reason="there the key ends after half an hour of Redis' own clock")
+@pytest.mark.skipif(bool(shared_redis.redis()), reason="there the key ends after half an hour of Redis' own clock")
 def test_an_address_that_clicked_meanwhile_is_unique_again() -> None:
     window, now = DeduplicationWindow("test", 1800), NOW.timestamp()
     assert window.is_first("a", now + AHEAD)
@@ -43,7 +43,7 @@ def test_an_address_that_clicked_meanwhile_is_unique_again() -> None:
 
 
 def test_ids_of_beacons_are_forgotten_after_their_minutes() -> None:
-    brief, now = Brief(), NOW.timestamp()
+    brief, now = RecentIds(), NOW.timestamp()
     brief.add(1, now + AHEAD)
     brief.add(2, now)
     assert brief.since == now
@@ -59,8 +59,8 @@ def test_a_silent_worker_is_noticed(db: Any) -> None:
 
 
 def test_monitors_that_were_checked_meanwhile_are_checked_again_at_once(site: Site) -> None:
-    async def up(monitor: Monitor) -> Verdict:
-        return Verdict(True, milliseconds=5)
+    async def up(monitor: Monitor) -> CheckResult:
+        return CheckResult(True, milliseconds=5)
 
     monitor_create(site=site, url="https://example.com/", interval=60, now=NOW)
     ahead = NOW + timedelta(hours=2)
@@ -80,6 +80,6 @@ def test_a_monitor_that_was_only_planned_meanwhile_is_due(site: Site) -> None:
 def test_an_alert_that_was_told_meanwhile_is_told_again(site: Site) -> None:
     alert = Alert(site=site, name="x", condition="online", throttle_minutes=30)
     alert.last_fired = NOW + timedelta(hours=2)
-    assert not quiet(alert, NOW)
+    assert not is_throttled(alert, NOW)
     alert.last_fired = NOW
-    assert quiet(alert, NOW + timedelta(minutes=29)) and not quiet(alert, NOW + timedelta(minutes=30))
+    assert is_throttled(alert, NOW + timedelta(minutes=29)) and not is_throttled(alert, NOW + timedelta(minutes=30))

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from accounts.brand import PRODUCT_NAME
+from accounts.branding import PRODUCT_NAME
 from accounts.custom_domains.models import Purpose
 from accounts.services import account_brand_set
 from tests.support import prove_host

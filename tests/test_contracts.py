@@ -19,9 +19,9 @@ import time_machine
 from django.core.cache import cache
 
 from goals.services import goal_create
-from reports.clicky.outputs import WRITERS
+from reports.clicky.outputs import RENDERERS
 from reports.clicky.types import find_builder
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
 from tests.clicky import Clicky
@@ -45,7 +45,7 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 def yoursite(site: Site, store: Any) -> Iterator[Site]:
     """The seed's site at a fixed time with one busy day, two goals and somebody online."""
     site_update(site=site, domain="yoursite.com")
-    known.refresh()
+    site_cache.refresh()
     goal_create(site=site, name="Contact Form", kind="form", pattern="contact", id=1)
     goal_create(site=site, name="Purchase", kind="event", pattern="Purchase", id=2)
     with time_machine.travel(NOW, tick=False):
@@ -149,7 +149,7 @@ def test_the_clicky_calls_of_the_seed_run_unchanged_but_for_the_host(yoursite: S
     assert len(block["dates"][0]["items"]) >= 1
 
 
-@pytest.mark.parametrize("output", sorted(WRITERS))
+@pytest.mark.parametrize("output", sorted(RENDERERS))
 def test_every_clicky_type_answers_in_its_attested_shape(yoursite: Site, output: str) -> None:
     clicky, wrong = Clicky(yoursite), []
     for type in sorted(SOURCES["types"]):
@@ -169,7 +169,7 @@ def test_every_type_has_a_golden_answer_and_a_source() -> None:
     assert all(find_builder(ALIASES.get(name, name)) for name in SOURCES["types"])
 
 
-@pytest.mark.parametrize("output", sorted(WRITERS))
+@pytest.mark.parametrize("output", sorted(RENDERERS))
 def test_days_and_hours_answer_in_their_attested_shape(yoursite: Site, output: str) -> None:
     clicky = Clicky(yoursite)
     daily = clicky.raw("visitors", output=output, date="last-3-days", daily=1)
@@ -178,7 +178,7 @@ def test_days_and_hours_answer_in_their_attested_shape(yoursite: Site, output: s
     agree(GOLDEN / "clicky" / f"hourly.{output}", hourly.content)
 
 
-@pytest.mark.parametrize("output", sorted(WRITERS))
+@pytest.mark.parametrize("output", sorted(RENDERERS))
 def test_errors_answer_in_their_attested_shape(yoursite: Site, output: str) -> None:
     answer = Clicky(yoursite).raw("visitors", output=output, sitekey="wrong")
     agree(GOLDEN / "clicky" / f"error.{output}", answer.content)

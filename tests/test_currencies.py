@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from goals.services import goal_create
-from reports.engine.attribution import attribution
-from reports.engine.period import Period
+from reports.query.analyses.attribution import attribute_conversions
+from reports.query.periods import Period
 from sites.models import Site
 from tests.clickport import Api
 from tests.support import ask, event, record
@@ -78,5 +78,5 @@ def test_one_conversion_with_two_currencies_earns_both(site: Site, store: Any) -
     for amount, currency in (("10", "EUR"), ("500", "JPY")):
         record(event(site, "/b", kind="event", name="Buy", revenue=amount, currency=currency, **long))
     goal = {"dimension": "duration", "operator": "at_least", "value": [60]}
-    way = attribution(site.pk, Period.parse("yesterday", "UTC", timezone.now()), goal, now=timezone.now())
+    way = attribute_conversions(site.pk, Period.parse("yesterday", "UTC", timezone.now()), goal, now=timezone.now())
     assert (way.conversions, way.revenue) == (1, {"EUR": 10, "JPY": 500})

@@ -15,16 +15,17 @@ from django.utils import timezone
 from accounts.invitations import accounts_adopt, create_setup_link
 from accounts.models import Membership, Role
 from accounts.services import user_create
-from config.demo.watched import generate_verdicts
+from config.demo.uptime import generate_verdicts
 from config.demo.world import load_world
-from links import known as known_links
-from links import stats, windows
+from links import stats
 from links.models import Datapoint
-from reports.engine import Period
+from links.redirect import click_deduplication
+from links.routing import link_cache as known_links
+from reports.query import Period
 from sites.models import Incident, Site
 from sites.uptime.models import Monitor, UptimeHour
 from sites.uptime.services import checks_replay, monitor_create
-from sites.uptime.state import Verdict
+from sites.uptime.state_machine import CheckResult
 
 DAYS = 7
 
@@ -32,7 +33,7 @@ DAYS = 7
 @pytest.fixture
 def demo(db: Any, store: Any, client: Client) -> Iterator[Site]:
     """The demo, adopted by the one who looks at it."""
-    windows.forget()
+    click_deduplication.forget()
     call_command("demo", days=DAYS, verbosity=0)
     assert "/setup/" in create_setup_link(""), "a guest who cannot log in must not close the set-up"
     owner = user_create(email="owner@example.com", password="a long enough password")
@@ -40,7 +41,7 @@ def demo(db: Any, store: Any, client: Client) -> Iterator[Site]:
     client.force_login(owner)
     yield Site.objects.get(domain=load_world()["domain"])
     known_links.forget()
-    windows.forget()
+    click_deduplication.forget()
 
 
 def link(site: Site, alias: str) -> Datapoint:
@@ -144,9 +145,9 @@ def test_a_monitor_whose_checks_ended_in_a_failure_is_down_and_its_incident_open
     now = timezone.now()
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     told = [
-        (Verdict(True, 90), now - timedelta(minutes=3)),
-        (Verdict(False, cause="No answer."), now - timedelta(minutes=2)),
-        (Verdict(False, cause="No answer."), now - timedelta(minutes=1)),
+        (CheckResult(True, 90), now - timedelta(minutes=3)),
+        (CheckResult(False, cause="No answer."), now - timedelta(minutes=2)),
+        (CheckResult(False, cause="No answer."), now - timedelta(minutes=1)),
     ]
     (incident,) = checks_replay(monitor=monitor, verdicts=told)
     assert incident.end is None and incident.start == now - timedelta(minutes=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.engine import Period
+from reports.query import Period
 from sites.models import Site
 from tests.clickport import Api
 from tests.clicky import Clicky

@@ -8,7 +8,7 @@ from django.core import mail
 from django.urls import reverse
 
 from goals.services import goal_create
-from reports.digest.content import closed_period, site_digest
+from reports.digest.content import build_digest, find_closed_period
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.digest.send import digests_send
 from reports.digest.services import subscription_save
@@ -32,7 +32,7 @@ def weekly(alice, site, store):
 
 
 def test_the_numbers_are_the_dashboards(weekly, site):
-    digest = site_digest(site, closed_period("week", "UTC", MONDAY), MONDAY)
+    digest = build_digest(site, find_closed_period("week", "UTC", MONDAY), MONDAY)
     shown = {line.label: line.shown.exact for line in digest.headlines}
     views = ask(site, "views", period="2026-03-02..2026-03-08", now=MONDAY)
     assert shown["Views"] == str(views) == "56"
@@ -90,9 +90,9 @@ def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(we
             calls.append(args)
             if len(calls) == 1:
                 raise error
-            return site_digest(*args, **named)
+            return build_digest(*args, **named)
 
-        monkeypatch.setattr("reports.digest.send.site_digest", fail_first)
+        monkeypatch.setattr("reports.digest.send.build_digest", fail_first)
         digests_send(now=MONDAY)
         monkeypatch.undo()
     assert [letter.to[0] for letter in mail.outbox] == ["bob@example.com"]
@@ -105,7 +105,7 @@ def test_a_store_that_is_away_at_six_loses_no_digest(weekly, monkeypatch):
     def away(*args):
         raise StoreAway("The event store does not answer.")
 
-    monkeypatch.setattr("reports.digest.send.site_digest", away)
+    monkeypatch.setattr("reports.digest.send.build_digest", away)
     with pytest.raises(StoreAway):
         digests_send(now=MONDAY)
     monkeypatch.undo()
@@ -189,7 +189,7 @@ def test_the_link_of_a_mail_works_after_the_key_was_changed(client, weekly, sett
     ],
 )
 def test_the_closed_period_is_the_zones_own(every, zone, now, expected):
-    period = closed_period(every, zone, now)
+    period = find_closed_period(every, zone, now)
     assert (str(period.first_day), str(period.last_day)) == expected
 
 

@@ -13,22 +13,22 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import resolve
 
-from config.periods import PERIODIC_TASKS
+from config.schedule import PERIODIC_TASKS
 from goals.models import GoalKind
-from links.api.operations import OPERATIONS
+from links.clickmeter.operations import OPERATIONS
 from links.models import Mode
 from reports.clickport.breakdowns import BREAKDOWNS
 from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC
 from reports.clicky.tallies import TALLIES
 from reports.docs import CHAPTERS
-from reports.engine.registry import DIMENSIONS, METRICS
-from sites import known
+from reports.query.registry import DIMENSIONS, METRICS
+from sites import site_cache
 from sites.alerts.conditions import CONDITIONS
-from sites.models import Addresses, Cookies, Site
+from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
 from tests.curl import parsed
 from tests.doors import knock
-from tracking.hit import REASONS
+from tracking.event import REASONS
 
 pytestmark = pytest.mark.django_db
 CALL = re.compile(r'<pre class="call"><code>(.*?)</code></pre>', re.DOTALL)
@@ -93,7 +93,7 @@ def test_the_pages_name_every_row_of_the_registries_they_are_about() -> None:
         "links": [mode.label for mode in Mode],
         "clickmeter": [f"<code>{one.method} {one.path}</code>" for one in OPERATIONS],
         "running": [row.name for row in PERIODIC_TASKS],
-        "privacy": [choice.label for choice in [*Addresses, *Cookies]],
+        "privacy": [choice.label for choice in [*AddressPolicy, *CookiePolicy]],
     }
     for slug, words in told.items():
         said = page(f"/docs/{slug}")
@@ -134,6 +134,6 @@ def test_openapi_describes_every_endpoint_with_its_key() -> None:
 
 def test_a_site_s_days_are_asked_in_its_own_zone(site: Site, store: Any) -> None:
     site_update(site=site, timezone="Pacific/Kiritimati")
-    known.refresh()
+    site_cache.refresh()
     given = {"site_id": site.pk, "sitekey": site.sitekey, "type": "visitors", "output": "json"}
     assert Client().get("/api/stats/4", given).json()[0]["dates"]

@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 from sites.models import Site
 from tests.doors import balanced, exchange, knock, ledger, post_event, stored
 from tests.hits import forget
-from tracking import collector, feed, intake
-from tracking.doors import clickport
+from tracking import collector, ingestion, live
+from tracking.endpoints import clickport
 from tracking.web import GIF
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -68,7 +68,7 @@ def test_an_error_of_ours_is_counted_and_still_answered(site: Site, monkeypatch:
     def broken(*args: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(intake, "process", broken)
+    monkeypatch.setattr(ingestion, "process", broken)
     answer = knock("/in.php", {"site_id": site.pk, "href": "/"})
     assert answer.status == 200 and answer.body == GIF and answer.dropped == "bad_request"
     assert balanced(ledger())
@@ -167,15 +167,15 @@ def test_the_ledger_balances_after_a_storm(site: Site, api_key: str, _: None) ->
 
 
 async def test_what_is_stored_is_seen_live_by_who_watches_that_site(site: Site, charlies_site: Site) -> None:
-    feed.open_again()
-    mine, other = feed.subscribe(site.pk, heartbeat=5), feed.subscribe(charlies_site.pk, heartbeat=0.3)
+    live.reopen()
+    mine, other = live.subscribe(site.pk, heartbeat=5), live.subscribe(charlies_site.pk, heartbeat=0.3)
     waiting, quiet = asyncio.ensure_future(anext(mine)), asyncio.ensure_future(anext(other))
     await asyncio.sleep(0.05)
     await asyncio.to_thread(knock, "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/live"})
     event = await asyncio.wait_for(waiting, 2)
     assert event is not None and event["path"] == "/live"
-    assert await quiet is None and feed.watched() == 2
-    feed.close()
+    assert await quiet is None and live.count_streams() == 2
+    live.close()
     assert [found async for found in mine] == [] and [found async for found in other] == []
-    feed.open_again()
-    assert feed.watched() == 0 and len(await asyncio.to_thread(stored, site.pk)) == 1
+    live.reopen()
+    assert live.count_streams() == 0 and len(await asyncio.to_thread(stored, site.pk)) == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
 from tests.doors import balanced, knock, ledger, only, stored
@@ -176,7 +176,7 @@ def test_an_image_counts_the_page_that_shows_it(site: Site, form: str) -> None:
 
 def test_javascript_is_answered_to_who_reads_it_with_the_sites_switches(site: Site) -> None:
     site_update(site=site, cookies="on")
-    known.refresh()
+    site_cache.refresh()
     answer = beacon(site, "pageview", href="/a", mime="js")
     assert answer.headers["content-type"].startswith("application/javascript")
     assert b"window._cgen" in answer.body and b'"cookie":1' in answer.body
@@ -219,7 +219,7 @@ def test_a_bot_is_kept_in_a_table_of_its_own(site: Site) -> None:
 
 def address_seen(site: Site, peer: str, forwarded: str, path: str = "/in.php") -> str:
     site_update(site=site, addresses="keep")
-    known.refresh()
+    site_cache.refresh()
     knock(path, {"site_id": site.pk, "href": "/"}, peer=peer, x_forwarded_for=forwarded)
     return str(stored(site.pk)[-1]["ip"])
 
@@ -272,7 +272,7 @@ def test_visits_end_when_the_page_says(site: Site, time_machine: Any) -> None:
 )  # fmt: skip
 def test_what_has_no_type_is_what_the_site_chose(site: Site, kind: str, chosen: str, href: str, stored_as: str) -> None:
     site_update(site=site, tracker={"untyped_log": chosen} if chosen else {})
-    known.refresh()
+    site_cache.refresh()
     beacon(site, kind, href=href, title="App", page="/", host="example.com", untyped="1")
     row = only(site)
     path = "/app" if href == "/app" and stored_as == "view" else "/"
@@ -287,7 +287,7 @@ def test_a_goal_without_a_name_is_refused_and_counted(site: Site) -> None:
 
 def test_the_sites_choices_of_routes_reach_the_tracker(site: Site) -> None:
     site_update(site=site, tracker={"hash_routes": True, "replace_state": True, "untyped_log": "pageview"})
-    known.refresh()
+    site_cache.refresh()
     told = beacon(site, "pageview", href="/", mime="js").body.decode()
     assert '"replace":1,"hash":1,"navigate":0,"log":1' in told
 
@@ -300,7 +300,7 @@ def test_the_sites_choices_of_routes_reach_the_tracker(site: Site) -> None:
 def test_routes_of_the_hash_are_pages_where_the_site_has_them(site: Site, href: str, path: str, plain: str) -> None:
     beacon(site, "pageview", href=href, host="example.com")
     site_update(site=site, tracker={"hash_routes": True})
-    known.refresh()
+    site_cache.refresh()
     beacon(site, "pageview", href=href, host="example.com")
     assert [row["path"] for row in stored(site.pk)] == [plain, path]
     assert {row["utm_source"] for row in stored(site.pk)} == ({"x"} if "utm_" in href else {""})
@@ -313,7 +313,7 @@ def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origi
     fields = {"site_id": site.pk, "type": "pageview", "href": "/tab1", "host": host}
     assert knock("/in.php", fields, headers=headers).dropped == "wrong_host"
     site_update(site=site, allowed_hosts=["localhost"])
-    known.refresh()
+    site_cache.refresh()
     knock("/in.php", fields, headers=headers)
     assert (only(site)["host"], only(site)["path"]) == ("localhost", "/tab1")
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
 from tests.doors import balanced, knock, ledger, post_event, stored
 from tests.hits import CHROME, forget
-from tracking import seen, spool, visits
-from tracking.doors import clickport
-from tracking.rebuild import rebuild
+from tracking import spool
+from tracking.endpoints import clickport
+from tracking.state import deduplication, visits
+from tracking.state.restore import rebuild
 
 pytestmark = pytest.mark.usefixtures("store")
 URL = "https://example.com/pricing"
@@ -31,7 +32,7 @@ def fresh() -> Iterator[None]:
 @pytest.fixture
 def trusted(site: Site) -> str:
     plain = api_key_create(site=site, name="server", trusted=True)[1]
-    known.refresh()
+    site_cache.refresh()
     return plain
 
 
@@ -95,7 +96,7 @@ def test_no_key_and_no_known_page_is_401(site: Site) -> None:
 
 def test_a_key_that_may_only_read_cannot_send(site: Site) -> None:
     plain = api_key_create(site=site, name="reader", can_track=False)[1]
-    known.refresh()
+    site_cache.refresh()
     assert post_event({"url": URL}, plain).status == 401
 
 
@@ -156,7 +157,7 @@ def test_an_impossible_time_is_refused(site: Site, trusted: str, when: Any) -> N
 def test_an_event_id_counts_once_also_after_a_restart(site: Site, api_key: str) -> None:
     first = post_event({"url": URL, "event_id": "order-1"}, api_key)
     again = post_event({"url": URL, "event_id": "order-1"}, api_key)
-    seen._daily = None  # what a restart forgets; the file stays
+    deduplication._daily = None  # what a restart forgets; the file stays
     third = post_event({"url": URL, "event_id": "order-1"}, api_key)
     assert first.dropped == "" and again.dropped == third.dropped == "duplicate"
     assert third.json()["success"] is True
@@ -174,7 +175,7 @@ def test_an_event_id_is_free_again_after_a_day(site: Site, api_key: str, time_ma
 
 def test_two_sites_may_use_the_same_event_id(site: Site, charlies_site: Site, api_key: str) -> None:
     other = api_key_create(site=charlies_site, name="c")[1]
-    known.refresh()
+    site_cache.refresh()
     assert post_event({"url": URL, "event_id": "1"}, api_key).dropped == ""
     assert post_event({"url": "https://charlie.example/", "event_id": "1"}, other).dropped == ""
 
@@ -212,7 +213,7 @@ def test_an_event_with_a_key_may_come_from_any_network_with_any_headers(
     site: Site, api_key: str, monkeypatch: pytest.MonkeyPatch, peer: str, header: str
 ) -> None:
     number, name = CLOUDS[peer]
-    monkeypatch.setattr("tracking.places.columns", lambda ip: {"asn": number, "organization": name})
+    monkeypatch.setattr("tracking.geo.look_up", lambda ip: {"asn": number, "organization": name})
     shown = {"x-api-key": api_key, "authorization": f"Bearer {api_key}"}[header]
     answer = post_event({"url": URL}, peer=peer, accept_language="", accept="", **{header.replace("-", "_"): shown})
     assert answer.dropped == "" and [row["organization"] for row in stored(site.pk)] == [name]
@@ -227,7 +228,7 @@ def test_a_key_may_name_any_host_until_the_site_lists_its_hosts(site: Site, api_
     elsewhere = {"url": "https://yoursite.com/checkout"}
     assert post_event(elsewhere, api_key).dropped == ""
     site_update(site=site, allowed_hosts=["shop.example"])
-    known.refresh()
+    site_cache.refresh()
     assert post_event(elsewhere, api_key).dropped == "wrong_host"
     assert post_event({"url": "https://shop.example/checkout"}, api_key).dropped == ""
 

@@ -16,11 +16,11 @@ from sites.models import Site
 from tests.doors import balanced, exchange, ledger
 from tests.hits import CHROME, forget
 from tracking import collector
-from tracking.doors import clickport
+from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.usefixtures("store")
 PROPER = (200, 204, 302, 304, 400, 401, 404, 405, 413)
-PATHS = [*collector.DOORS, "/{}ns.gif", "/{}-db.gif", "/{}.js", "/p/word/in.php", "/p/word/js", "/p/word/{}ns.gif"]
+PATHS = [*collector.ENDPOINTS, "/{}ns.gif", "/{}-db.gif", "/{}.js", "/p/word/in.php", "/p/word/js", "/p/word/{}ns.gif"]
 BYTES = some.binary(max_size=120)
 WORDS_TEXT = (
     "type href title ref utm page host et sc vid res lang tz jsuid consent x mime goal domain part timeout dnt ua "

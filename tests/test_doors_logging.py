@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
 from tests.doors import knock, only, stored
@@ -28,7 +28,7 @@ def log(site: Site, **fields: Any) -> Any:
 
 def test_a_server_logs_for_its_visitor(site: Site) -> None:
     site_update(site=site, addresses="keep")
-    known.refresh()
+    site_cache.refresh()
     answer = log(
         site, type="pageview", href="/a", title="T", ip_address="198.51.100.4", ua=CHROME, ref="https://www.bing.com/"
     )

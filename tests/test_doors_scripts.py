@@ -10,12 +10,12 @@ import pytest
 
 from accounts.custom_domains.models import Purpose
 from accounts.services import account_brand_set
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from tests.doors import Answer, knock
 from tests.support import prove_host
 from tracking import collector
-from tracking.doors.scripts import STATIC_DIRECTORY
+from tracking.static_js import STATIC_DIRECTORY
 
 pytestmark = pytest.mark.usefixtures("site")  # a serving process has read its sites
 
@@ -139,7 +139,7 @@ def test_a_white_labelled_host_has_its_script_under_its_own_name(site: Site) -> 
 def test_a_host_that_is_no_longer_branded_has_the_common_globals_again(site: Site) -> None:
     branded(site, name="Agency")
     account_brand_set(account=site.account, host="", name="")
-    known.refresh_brands()
+    site_cache.refresh_brands()
     assert configuration(plain("/js", host="stats.agency.example"))["n"] == "clicky"
 
 

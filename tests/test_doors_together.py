@@ -11,13 +11,13 @@ import pytest
 from django.conf import settings
 
 from config.asgi import immediate_responder
-from config.together import MAX_BATCH, ResponseBatch
-from sites import known
+from config.serving.response_batcher import MAX_BATCH, ResponseBatch
+from sites import site_cache
 from sites.models import Site
 from tests.doors import ledger
 from tests.hits import hit
 from tests.test_doors_at_once import scope
-from tracking import intake, spool
+from tracking import ingestion, spool
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +57,7 @@ def ask(together: ResponseBatch, wire: Wire, site: Site, path: str) -> None:
 
 @pytest.fixture
 def together(site: Site, store: Any) -> ResponseBatch:
-    known.refresh()
+    site_cache.refresh()
     return ResponseBatch(immediate_responder)
 
 
@@ -104,11 +104,11 @@ def test_a_hit_that_finds_no_room_is_told_and_counted(
 
 
 def test_another_thread_writes_by_itself_while_a_turn_is_open(together: ResponseBatch, site: Site) -> None:
-    facts = known.site(site.pk)
+    facts = site_cache.get_site(site.pk)
     assert facts is not None
     wire = Wire()
     together.responder.begin(0)
-    other = threading.Thread(target=lambda: intake.receive(hit("/other"), facts))
+    other = threading.Thread(target=lambda: ingestion.receive(hit("/other"), facts))
     other.start()
     other.join()
     assert lines() == 1

@@ -9,20 +9,21 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from goals.services import goal_create, segment_create
-from reports.engine import Period, QueryRefused, filters, lists
-from reports.engine.dimensions import DIMENSIONS, Dimension, dimension
-from reports.engine.evaluate import LIVE_VISIT_DIMENSIONS, check_evaluable, satisfies, text_of
-from reports.engine.filters import allowed_operators
-from reports.engine.lookup import FromDatabase, Lookup
+from reports.query import Period, QueryRefused, filters
+from reports.query.analyses import visit_lists
+from reports.query.dimensions import DIMENSIONS, Dimension, get_dimension
+from reports.query.evaluate import LIVE_VISIT_DIMENSIONS, check_evaluable, find_text, satisfies
+from reports.query.filters import allowed_operators
+from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
 from tests.support import event, record, settle
-from tracking.hit import Event
+from tracking.event import Event
 
 pytestmark = pytest.mark.django_db
 ZONE = "Asia/Kolkata"  # half an hour beside the hours of UTC
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 KINDS = ("view", "event", "click", "outbound", "download", "form", "video", "goal", "conversion", "link", "pixel")
-ROWS = [*DIMENSIONS.values(), dimension("prop:Color", "")]
+ROWS = [*DIMENSIONS.values(), get_dimension("prop:Color", "")]
 OF_EVENTS = [row for row in ROWS if row.event or row.family == "time"]
 
 
@@ -50,13 +51,13 @@ def events(site: Site, store: Any) -> list[Event]:
 
 def stored(site: Site, where: Any) -> set[int]:
     period = Period(NOON - timedelta(days=1), NOON + timedelta(days=30), ZONE)
-    rows = lists.actions((site.pk,), period, where, 1000, now=NOON + timedelta(days=30), kinds=KINDS)
+    rows = visit_lists.list_actions((site.pk,), period, where, 1000, now=NOON + timedelta(days=30), kinds=KINDS)
     return {int(row["id"]) for row in rows}
 
 
 def in_memory(site: Site, events: list[Event], where: Any) -> set[int]:
     tree = filters.parse(where)
-    resolved = Lookup((site.pk,), FromDatabase()).resolved(tree, "where") if tree else None
+    resolved = ReferenceResolver((site.pk,), StoredGoals()).resolve(tree, "where") if tree else None
     check_evaluable(resolved)
     return {int(one["id"]) for one in events if satisfies(resolved, one, ZoneInfo(ZONE))}
 
@@ -73,7 +74,7 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
         return [texts.get(row.name, str(local.date()))]
     if row.number:
         return [90.0] if row.name == "scroll" else [12.5]
-    texts = sorted({text_of(row, one) for one in events})
+    texts = sorted({find_text(row, one) for one in events})
     if operator in ("is", "is_not"):
         return texts[:2]
     text = texts[-1] or "x"

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from reports import rollups
-from reports.engine import Period, Query, ask
-from reports.engine.lookup import FromMappings
+from reports.query import Period, Query, ask
+from reports.query.references import MappedGoals
+from reports.query.rollups import schedule
 from sites.models import Site
 from tests.support import event, record
 from tracking import spool
-from tracking.store import Selection, changes, insert, session
-from tracking.store.changes import gate
+from tracking.store import Selection, client, insert
+from tracking.store.write_lock import write_lock
 
 SITE = 1000
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-NONE = FromMappings({}, {})
+NONE = MappedGoals({}, {})
 Put = Callable[..., None]
 
 
@@ -61,7 +61,7 @@ def test_an_insert_of_this_process_counts_in_the_next_question(store: Any) -> No
 
 def test_an_answer_that_met_a_half_done_insert_is_not_kept(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
-    with gate.passing():
+    with write_lock.counting_change():
         assert not views().meta.cached
         assert not views().meta.cached
     assert not views().meta.cached
@@ -69,7 +69,7 @@ def test_an_answer_that_met_a_half_done_insert_is_not_kept(store: Any, monkeypat
 
 
 def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reports.engine import data_version
+    from reports.query import data_version
 
     class Server:
         embedded = False
@@ -78,8 +78,8 @@ def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: p
     monkeypatch.setattr(data_version, "target", lambda: Server)
     monkeypatch.setattr(data_version, "MAX_AGE_ON_SERVER", 0.05)
     views()
-    unnoticed = gate.times()
-    monkeypatch.setattr(gate, "times", lambda: unnoticed)
+    unnoticed = write_lock.times()
+    monkeypatch.setattr(write_lock, "times", lambda: unnoticed)
     store.insert_rows("events", [event(SITE, "/two", at=NOW)])
     import time
 
@@ -94,17 +94,17 @@ def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: p
 
 
 def test_a_question_in_the_middle_of_a_correction_does_not_stay(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracking.store import correct
+    from tracking.store import corrections
 
     record(event(SITE, "/a", at=NOW, visit=7), event(SITE, "/b", at=NOW, visit=8))
     seen: list[int] = []
-    real = correct.make_anew
+    real = corrections.make_anew
 
     def looked_at(host: Any, job: int) -> None:
         seen.append(views().rows[0]["views"])
         real(host, job)
 
-    monkeypatch.setattr(correct, "make_anew", looked_at)
+    monkeypatch.setattr(corrections, "make_anew", looked_at)
     assert views().rows == [{"views": 2}]
     visits = Query((SITE,), Period.parse("7d", "UTC", NOW), ("visits", "views"))
     ask(visits, now=NOW, source=NONE)
@@ -116,36 +116,36 @@ def test_a_question_in_the_middle_of_a_correction_does_not_stay(store: Any, monk
 def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
     store: Any, site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracking.store import correct
+    from tracking.store import corrections
 
     settings.ROLLUPS_ABOVE_ROWS = 0
     at = NOW - timedelta(days=3)
     record(event(site, "/a", at=at, visit=7), event(site, "/b", at=at, visit=8, visitor="two"))
-    real = correct.delete
+    real = corrections.delete
 
     def built_before(host: Any, table: str, where: str, params: dict[str, Any]) -> None:
         if table == "events":
-            rollups.build(site.pk, at.date(), NOW)  # in another process: touched already says so, events do not
+            schedule.build_day(site.pk, at.date(), NOW)  # in another process: touched already says so, events do not
         real(host, table, where, params)
 
-    monkeypatch.setattr(correct, "delete", built_before)
+    monkeypatch.setattr(corrections, "delete", built_before)
     store.erase(Selection(site.pk, {"visit": [7]}))
-    monkeypatch.setattr(correct, "delete", real)
+    monkeypatch.setattr(corrections, "delete", real)
     day = Period.days(at.date(), at.date() + timedelta(days=1), "UTC")
     assert views(site.pk, period=day).rows == [{"views": 1}]
-    assert rollups.catch_up(NOW) == 1
+    assert schedule.catch_up(NOW) == 1
     found = ask(Query((site.pk,), day, ("views",)), now=NOW, source=NONE, cache=False)
     assert (found.rows, found.meta.source) == ([{"views": 1}], "rollups")
 
 
 def test_the_gate_knows_whose_it_is_and_counts_changes() -> None:
-    before = gate.times()
-    with gate:
-        with gate:
-            assert gate.mine() and gate.times()[0] == before[0] + 2
-        assert gate.mine() and gate.times()[0] != gate.times()[1]
-    assert not gate.mine() and gate.times()[0] == gate.times()[1]
-    assert insert.gate is changes.gate and session.gate is changes.gate
+    before = write_lock.times()
+    with write_lock:
+        with write_lock:
+            assert write_lock.mine() and write_lock.times()[0] == before[0] + 2
+        assert write_lock.mine() and write_lock.times()[0] != write_lock.times()[1]
+    assert not write_lock.mine() and write_lock.times()[0] == write_lock.times()[1]
+    assert insert.write_lock is write_lock and client.write_lock is write_lock
 
 
 def test_a_goal_of_a_fixed_worth_is_revenue_each_time(store: Any) -> None:
@@ -159,7 +159,7 @@ def test_a_goal_of_a_fixed_worth_is_revenue_each_time(store: Any) -> None:
         1: {"dimension": "page", "operator": "is", "value": ["/sign-up"]},
         2: {"dimension": "event", "operator": "is", "value": ["Buy"]},
     }
-    source = FromMappings(goals, {}, {1: (Decimal("2.5"), ""), 2: (Decimal(9), "EUR")})
+    source = MappedGoals(goals, {}, {1: (Decimal("2.5"), ""), 2: (Decimal(9), "EUR")})
     period = Period.parse("7d", "UTC", NOW)
 
     def revenue(**fields: Any) -> Any:

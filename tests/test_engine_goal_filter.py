@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reports.engine import filters
-from reports.engine.filters import FilterGroup, Node, Not, Reference, Visited
+from reports.query import filters
+from reports.query.filters import FilterGroup, Node, Not, Reference, Visited
 
 GOAL = Reference("goal", 1, filters.parse({"dimension": "event", "operator": "is", "value": "Buy"}))
 OTHER = Reference("goal", 2, filters.parse({"dimension": "page", "operator": "is", "value": "/thanks"}))

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reports.engine import Period, Query, QueryRefused, QueryStopped, ask
-from reports.engine.filters import OPERATORS
-from reports.engine.lookup import FromMappings
-from reports.engine.registry import DIMENSIONS, METRICS
+from reports.query import Period, Query, QueryRefused, QueryStopped, ask
+from reports.query.filters import OPERATORS
+from reports.query.references import MappedGoals
+from reports.query.registry import DIMENSIONS, METRICS
 from tests.support import event, forget_traffic
 from tracking import store
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TODAY = Period.parse("today", "UTC", NOW)
 SITE, STRANGER, ODD = 700_000_001, 700_000_002, 700_000_100
 ALL = [*DIMENSIONS, "prop:plan", "tag:team"]
-SOURCE = FromMappings({3: {"dimension": "event", "operator": "is", "value": "Buy"}}, {})
+SOURCE = MappedGoals({3: {"dimension": "event", "operator": "is", "value": "Buy"}}, {})
 SQL = "'; DROP TABLE events; --"
 EXAMPLES = {"hour": "2026-03-02T11:00:00+00:00", "month": "2026-03", "day": "2026-03-02", "week": "2026-03-02"}
 
@@ -71,7 +71,7 @@ def every_dimension_under(operator: str, fourths: int) -> None:
     answered = 0
     for number, name in enumerate(ALL, OPERATORS.index(operator)):
         where = [{"dimension": name, "operator": operator, "value": value_for(name)}]
-        by = (name,) if name not in DIMENSIONS or DIMENSIONS[name].breakdown else ()
+        by = (name,) if name not in DIMENSIONS or DIMENSIONS[name].groupable else ()
         metrics = tuple(m for m in list(METRICS)[number % fourths :: fourths] if m != "online" or not by
                         or DIMENSIONS.get(name, None) is None or DIMENSIONS[name].family != "time")  # fmt: skip
         try:
@@ -102,7 +102,7 @@ def alone(metric: str, dimensions: list[str]) -> None:
             result = ask(Query((SITE,), TODAY, (metric,), (name,)), now=NOW, source=SOURCE)
         except QueryRefused as refusal:
             assert sentence(refusal)
-            assert (name in DIMENSIONS and not DIMENSIONS[name].breakdown) or metric == "online"
+            assert (name in DIMENSIONS and not DIMENSIONS[name].groupable) or metric == "online"
         else:
             assert all(set(row) == {name, metric} for row in result.rows)
 
@@ -248,7 +248,7 @@ def test_any_text_is_only_ever_a_value(traffic: Any, number: int, text: str) -> 
 
 def test_no_question_ever_sees_another_tenants_row(traffic: Any) -> None:
     for name in ALL:
-        if name in DIMENSIONS and not DIMENSIONS[name].breakdown:
+        if name in DIMENSIONS and not DIMENSIONS[name].groupable:
             continue
         rows = ask(Query((999_999_999,), TODAY, ("views", "visits"), (name,), fill=False), now=NOW, source=SOURCE).rows
         assert rows == []

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reports.engine import Period, Query, ask
-from reports.engine.lookup import FromMappings
-from reports.engine.registry import METRICS
+from reports.query import Period, Query, ask
+from reports.query.references import MappedGoals
+from reports.query.registry import METRICS
 from tests import naive, naive_metrics
 
 pytestmark = pytest.mark.timeout(1200)  # a failing example is made smaller, for up to five minutes
@@ -219,7 +219,7 @@ def agree(
     times = naive.TIMES & set(dimensions)
     metrics = tuple(name for name in naive_metrics.METRICS if not (name == "online" and times))
     query = Query((site_id,), period, metrics, tuple(dimensions), where, limit=10_000, fill=False)
-    result = ask(query, now=now, source=FromMappings(GOALS, {}, WORTHS))
+    result = ask(query, now=now, source=MappedGoals(GOALS, {}, WORTHS))
 
     world = naive.World(events, period.start, period.end, ZoneInfo(zone), now.astimezone(UTC), GOALS, WORTHS)
     expected = naive_metrics.answer(world, metrics, tuple(dimensions), where)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reports.engine import Period, Query, ask
-from reports.engine.registry import METRICS
+from reports.query import Period, Query, ask
+from reports.query.registry import METRICS
 from tests import naive_metrics
 from tests.naive_links import LINK_METRICS
 from tests.support import NOW, event

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reports.engine import Period, Query, ask
+from reports.query import Period, Query, ask
 from sites.models import Site
 from tests.support import NOW, event, record
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from reports.engine import Period, Query, QueryRefused, ask, change
-from reports.engine.comparison import find_comparison_period
-from reports.engine.lookup import FromMappings
-from reports.engine.zones import Clock
+from reports.query import Period, Query, QueryRefused, ask, change
+from reports.query.comparison import find_comparison_period
+from reports.query.references import MappedGoals
+from reports.query.timezones import Clock
 from tests.support import event
 
 SITE = 800_000_001
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
-NAMES = FromMappings({}, {4: {"dimension": "country", "operator": "is", "value": "EE"}, 5: {"segment": 5}})
+NAMES = MappedGoals({}, {4: {"dimension": "country", "operator": "is", "value": "EE"}, 5: {"segment": 5}})
 
 
 def utc(*parts: int) -> datetime:

@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from reports import rollups
-from reports.engine import Period, Query, Result, ask
-from reports.engine.registry import DIMENSIONS
-from reports.engine.rollups import read
-from reports.engine.rollups.build import delete_superseded
-from reports.engine.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS
-from sites import known
+from reports.query import Period, Query, Result, ask
+from reports.query.registry import DIMENSIONS
+from reports.query.rollups import read, schedule
+from reports.query.rollups.build import delete_superseded
+from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS
+from sites import site_cache
 from sites.models import Site
 from tests.support import event
-from tracking.store.correct import local
+from tracking.store.corrections import get_local_table
 from tracking.store.migrate import nodes
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia")
@@ -43,8 +42,8 @@ def always(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySetti
 
 def in_zone(site: Site, zone: str) -> Site:
     Site.objects.filter(pk=site.pk).update(timezone=zone)
-    known.forget()
-    known.refresh()
+    site_cache.forget()
+    site_cache.refresh()
     site.refresh_from_db()
     return site
 
@@ -87,7 +86,7 @@ def agree(site: Site, settings: LazySettings, **fields: Any) -> None:
 def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Site, always: Any, zone: str) -> None:
     site = in_zone(site, zone)
     store.insert_rows("events", traffic(site))
-    assert rollups.catch_up(NOW) >= 9
+    assert schedule.catch_up(NOW) >= 9
     week = Period.parse("7d", zone, NOW)
     agree(site, always, period=week, metrics=SUMS)
     for time in ("hour", "day", "week", "month", "weekday", "hour_of_day"):
@@ -105,7 +104,7 @@ def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Si
 def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site: Site, always: Any, zone: str) -> None:
     site = in_zone(site, "Asia/Kathmandu")
     store.insert_rows("events", traffic(site))
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     week = Period.parse("7d", zone, NOW)
     agree(site, always, period=week, metrics=SUMS)
     agree(site, always, period=week, metrics=SUMS, dimensions=("hour",))
@@ -114,42 +113,42 @@ def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site
 
 def test_a_breakdown_in_another_zone_is_answered_from_events(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     week = Period.parse("7d", "Asia/Kolkata", NOW)
     assert "rollups" not in asked(site, always, True, period=week, metrics=("views",), dimensions=("page",)).meta.source
 
 
 def test_a_late_event_counts_at_once_and_its_day_is_built_again(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    rollups.catch_up(NOW)
-    assert rollups.catch_up(NOW) == 0
+    schedule.catch_up(NOW)
+    assert schedule.catch_up(NOW) == 0
     late = NOW - timedelta(days=3)
     store.insert_rows("events", [event(site, "/late", at=late, visit=77)])
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS, dimensions=("entry_page",))
-    assert rollups.catch_up(NOW) == 1
+    assert schedule.catch_up(NOW) == 1
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS, dimensions=("entry_page",))
 
 
 def test_an_event_after_midnight_changes_the_day_its_visit_began(store: Any, site: Site, always: Any) -> None:
     start = datetime(2026, 4, 3, 23, 50, tzinfo=UTC)
     store.insert_rows("events", [event(site, "/", at=start, visit=5)])
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     day = Period.parse("2026-04-03", "UTC", NOW)
     assert asked(site, always, True, period=day, metrics=("bounce_rate",)).rows == [{"bounce_rate": 100.0}]
     after = start + timedelta(minutes=20)
     store.insert_rows("events", [event(site, "/next", at=after, visit=5, visit_start=start)])
     assert asked(site, always, True, period=day, metrics=("bounce_rate",)).rows == [{"bounce_rate": 0.0}]
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     agree(site, always, period=day, metrics=("bounce_rate", "avg_duration", "visits"))
 
 
 def test_after_a_change_of_zone_days_are_built_anew(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     site = in_zone(site, "Pacific/Apia")
     week = Period.parse("7d", "Pacific/Apia", NOW)
     assert "rollups" not in asked(site, always, True, period=week, metrics=("views",), dimensions=("page",)).meta.source
-    assert rollups.catch_up(NOW) >= 9
+    assert schedule.catch_up(NOW) >= 9
     agree(site, always, period=week, metrics=("views",), dimensions=("page",))
 
 
@@ -157,10 +156,10 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
     store: Any, site: Site, charlies_site: Site, always: Any
 ) -> None:
     store.insert_rows("events", [*traffic(site), *traffic(charlies_site, seed=2)])
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     before = asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows
-    rollups.build(site.pk, (NOW - timedelta(days=2)).date(), NOW)
-    rollups.build(site.pk, (NOW - timedelta(days=2)).date(), NOW)
+    schedule.build_day(site.pk, (NOW - timedelta(days=2)).date(), NOW)
+    schedule.build_day(site.pk, (NOW - timedelta(days=2)).date(), NOW)
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS)
     assert asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows == before
 
@@ -168,31 +167,31 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
 def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, site: Site, always: Any) -> None:
 
     store.insert_rows("events", traffic(site))
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     rows = store.query("SELECT count() FROM rollup_days").rows[0][0]
-    rollups.build(site.pk, (NOW - timedelta(days=2)).date(), NOW)
+    schedule.build_day(site.pk, (NOW - timedelta(days=2)).date(), NOW)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] > rows
     delete_superseded(datetime.now(UTC) + timedelta(minutes=1))
     for host in nodes():
-        store.execute(f"OPTIMIZE TABLE {local('rollup_days')} FINAL", host=host)
+        store.execute(f"OPTIMIZE TABLE {get_local_table('rollup_days')} FINAL", host=host)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] == rows
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=("views",), dimensions=("page",))
 
 
 def test_today_is_never_rolled_up(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_ledger").rows}
     assert max(days) == (NOW - timedelta(days=1)).date()
 
 
 def test_the_first_pages_by_visitors_are_exact_without_counting_all(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site, 900))
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     week = Period.parse("7d", "UTC", NOW)
     metrics = ("visitors", "views", "bounce_rate", "avg_duration")
     query = Query((site.pk,), week, metrics, ("page",), limit=3)
-    from reports.engine import top_pages
+    from reports.query import top_pages
 
     most, top_pages.MAX_PAGES = top_pages.MAX_PAGES, 500
     ours = ask(query, now=NOW, cache=False)
@@ -211,7 +210,7 @@ def test_an_estimate_says_so_and_is_within_its_error(store: Any, site: Site, alw
         f"{site.pk}, toDateTime64('{start:%Y-%m-%d %H:%M:%S}', 3, 'UTC') + number % 400000 AS at, number, 'view', "
         "intDiv(number, 3), number, at, '/' FROM numbers(180000)"
     )
-    rollups.catch_up(NOW)
+    schedule.catch_up(NOW)
     week = Period.parse("7d", "UTC", NOW)
     exact = Query((site.pk,), week, ("visitors", "views"), exact=True)
     guess = ask(replace(exact, exact=False), now=NOW, cache=False)

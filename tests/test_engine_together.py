@@ -13,20 +13,20 @@ from django.conf import LazySettings
 from django.db.backends.utils import CursorWrapper
 
 from goals.models import Goal
-from reports.engine import Period, Query, QueryRefused, Result, ask, ask_together
-from reports.engine.lookup import FromMappings
-from reports.engine.registry import DIMENSIONS, METRICS
-from reports.engine.result_cache import RESULTS
-from reports.engine.rollups.build import build_days
+from reports.query import Period, Query, QueryRefused, Result, ask, ask_many
+from reports.query.references import MappedGoals
+from reports.query.registry import DIMENSIONS, METRICS
+from reports.query.result_cache import RESULTS
+from reports.query.rollups.build import build_days
 from sites.models import Site
 from tests.support import event, forget_traffic
 from tests.test_engine_rollups import NOW, traffic
 from tracking.store import StoreError
 from tracking.store.target import target
 
-GOALS = FromMappings({7: {"dimension": "event", "operator": "is", "value": "Signup"}}, {})
+GOALS = MappedGoals({7: {"dimension": "event", "operator": "is", "value": "Signup"}}, {})
 # Minutes are of a day at most
-BY = (*(name for name, row in DIMENSIONS.items() if row.breakdown and name != "minute"), "prop:plan", "tag:team")
+BY = (*(name for name, row in DIMENSIONS.items() if row.groupable and name != "minute"), "prop:plan", "tag:team")
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "a filter of visits": {"where": {"dimension": "country", "operator": "is", "value": "DE"}},
@@ -73,10 +73,10 @@ def world(migrated_store: None) -> Iterator[None]:
 @pytest.fixture
 def rolled(world: None, db: None, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> LazySettings:
     """Rollups are used however little they save."""
-    monkeypatch.setattr("reports.engine.planner.MIN_ROW_RATIO", 0)
-    monkeypatch.setattr("reports.engine.top_pages.MIN_ROW_RATIO", 0)
-    monkeypatch.setattr("reports.engine.rollups.devices.MIN_ROW_RATIO", 0)
-    monkeypatch.setattr("reports.engine.planner.find_rollup_zone", lambda _: ZONE)
+    monkeypatch.setattr("reports.query.planner.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.query.top_pages.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.query.rollups.devices.MIN_ROW_RATIO", 0)
+    monkeypatch.setattr("reports.query.planner.find_rollup_zone", lambda _: ZONE)
     settings.ROLLUPS_ABOVE_ROWS = 0
     RESULTS.clear()
     return settings
@@ -103,7 +103,7 @@ def alone(query: Query, **more: Any) -> Any:
 
 
 def agree(queries: list[Query], **more: Any) -> list[Result | QueryRefused]:
-    answers = ask_together(queries, now=NOW, cache=False, **more)
+    answers = ask_many(queries, now=NOW, cache=False, **more)
     assert len(answers) == len(queries)
     for query, answer in zip(queries, answers, strict=True):
         assert bare(answer) == alone(query, **more), query
@@ -141,16 +141,16 @@ def test_a_refused_question_stands_in_its_place_and_spoils_no_other(rolled: Lazy
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert ask_together([], now=NOW) == []
+    assert ask_many([], now=NOW) == []
 
 
 def test_what_was_answered_together_is_kept_for_whoever_asks_alone_and_the_other_way(rolled: LazySettings) -> None:
     queries = [question(name) for name in ("country", "source", "page")]
     assert ask(queries[0], now=NOW).rows
-    first = ask_together(queries, now=NOW)
+    first = ask_many(queries, now=NOW)
     assert [answer.meta.cached for answer in first if isinstance(answer, Result)] == [True, False, False]
     assert all(ask(query, now=NOW).meta.cached for query in queries)
-    again = ask_together(queries, now=NOW)
+    again = ask_many(queries, now=NOW)
     assert [bare(answer) for answer in again] == [alone(query) for query in queries]
     assert all(isinstance(answer, Result) and answer.meta.cached for answer in again)
 
@@ -166,7 +166,7 @@ def test_only_the_thread_that_asks_goes_to_djangos_database(
     )
     names = ("country", "source", "goal", "browser")
     own = [replace(question(name, metrics=("visitors", "conversions")), sites=(site.pk,)) for name in names]
-    ask_together(own, now=NOW, cache=False)
+    ask_many(own, now=NOW, cache=False)
     assert askers == {threading.get_ident()}
 
 
@@ -174,14 +174,14 @@ def test_a_store_in_trouble_is_told_as_such(rolled: LazySettings, monkeypatch: p
     from tracking import store
 
     queries = [question(name) for name in ("country", "source", "page")]
-    ask_together(queries, now=NOW, cache=False)
+    ask_many(queries, now=NOW, cache=False)
 
     def away(*_: Any, **__: Any) -> None:
         raise StoreError("The event store does not answer.")
 
     monkeypatch.setattr(store, "query", away)
     with pytest.raises(StoreError, match="does not answer"):
-        ask_together(queries, now=NOW, cache=False)
+        ask_many(queries, now=NOW, cache=False)
 
 
 def test_what_another_site_counted_is_never_seen(rolled: LazySettings) -> None:
@@ -208,9 +208,9 @@ def test_what_differs_by_one_dimension_is_one_statement(
 
 
 def agree_in_one(queries: list[Query], asked: list[str]) -> list[Result]:
-    ask_together(queries, now=NOW, cache=False)  # what is remembered of the data is read before
+    ask_many(queries, now=NOW, cache=False)  # what is remembered of the data is read before
     asked.clear()
-    answers = [answer for answer in ask_together(queries, now=NOW, cache=False) if isinstance(answer, Result)]
+    answers = [answer for answer in ask_many(queries, now=NOW, cache=False) if isinstance(answer, Result)]
     assert len(asked) == 1
     assert [bare(answer) for answer in answers] == [alone(query) for query in queries]
     return answers
@@ -235,11 +235,11 @@ def test_what_runs_beside_others_shares_the_cores_and_nothing_later_does(
         asked.append((settings or {}).get("max_threads", 0))
         return real(sql, *more, settings=settings, **named)
 
-    ask_together([question("day"), question("page")], now=NOW, cache=False)
+    ask_many([question("day"), question("page")], now=NOW, cache=False)
     monkeypatch.setattr(store, "query", query)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    ask_together([question("day"), question("page")], now=NOW, cache=False)
-    ask_together([question("day")], now=NOW, cache=False)
+    ask_many([question("day"), question("page")], now=NOW, cache=False)
+    ask_many([question("day")], now=NOW, cache=False)
     ask(question("day"), now=NOW, cache=False)
     whole = {0} if not target().embedded else {4}
     assert set(asked[:-2]) == whole and asked[-2:] == [0, 0]

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Account
-from accounts.operations.run import run_guarded
-from config.periods import PERIODIC_TASKS
-from sites.alerts import deliver
+from accounts.operations.task_runs import run_guarded
+from config.schedule import PERIODIC_TASKS
+from sites.alerts import deliveries
 from sites.fair_rounds import Job, Slots, choose_rows, run_fair_round
 from sites.services import site_create
-from sites.uptime import run
+from sites.uptime import scheduler
 from sites.uptime.models import Monitor
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -106,7 +106,7 @@ def test_the_database_gives_every_account_its_turn(db):
 def test_the_next_round_begins_while_the_last_one_waits_for_slow_servers(db):
     """Between the two nothing that is due waits: the next one may begin before the last one stops to claim."""
     rows = {row.name: row for row in PERIODIC_TASKS}
-    for name, module in (("uptime", run), ("deliveries", deliver)):
+    for name, module in (("uptime", scheduler), ("deliveries", deliveries)):
         longest, began = timedelta(seconds=rows[name].max_seconds), []
         assert rows[name].max_seconds + rows[name].seconds <= module.ROUND_SECONDS
 

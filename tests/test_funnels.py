@@ -13,12 +13,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from goals.funnels import funnel_save, step_filter
+from goals.funnels import build_step_filter, funnel_save
 from goals.services import goal_create
-from reports.engine import Period, splits
-from reports.engine.funnels import funnel
-from reports.engine.lookup import FromMappings
-from reports.engine.refusal import QueryRefused
+from reports.query import Period
+from reports.query.analyses import experiments
+from reports.query.analyses.funnels import count_funnel
+from reports.query.errors import QueryRefused
+from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, event, record
 
@@ -26,11 +27,11 @@ BAD = "<script>alert(1)</script>"
 DAY = Period(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
 SITES = itertools.count(700_000_001)
 PAGES = ("/a", "/b", "/c", "/d")
-NOBODY = FromMappings({}, {})
+NOBODY = MappedGoals({}, {})
 
 
 def page(path: str) -> dict[str, Any]:
-    return step_filter({"page": path})
+    return build_step_filter({"page": path})
 
 
 def loosely(did: list[str], steps: list[str]) -> int:
@@ -58,7 +59,7 @@ def test_a_funnel_counts_what_a_naive_walk_counts(seed: int, store: Any) -> None
         for who, way in ways.items() for index, path in enumerate(way)
     ))  # fmt: skip
     for strict, reach in ((False, loosely), (True, strictly)):
-        got = funnel(site, DAY, [page(path) for path in steps], strict=strict, now=NOW, source=NOBODY)
+        got = count_funnel(site, DAY, [page(path) for path in steps], strict=strict, now=NOW, source=NOBODY)
         furthest = [reach(way, steps) for way in ways.values()]
         assert got == [sum(far > index for far in furthest) for index in range(len(steps))], (steps, strict)
 
@@ -71,8 +72,8 @@ def test_what_is_no_page_and_no_step_does_not_break_a_strict_run(store: Any) -> 
     ]
     record(event(site, "/a", at=at), click, event(site, "/b", at=at + timedelta(seconds=2)), *other)
     steps = [page("/a"), page("/b")]
-    assert funnel(site, DAY, steps, strict=True, now=NOW, source=NOBODY) == [2, 1]
-    assert funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
+    assert count_funnel(site, DAY, steps, strict=True, now=NOW, source=NOBODY) == [2, 1]
+    assert count_funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
 
 
 def test_a_person_on_two_devices_is_one_visitor_and_a_filter_chooses_visits(store: Any) -> None:
@@ -81,15 +82,15 @@ def test_a_person_on_two_devices_is_one_visitor_and_a_filter_chooses_visits(stor
     browse(site, "/b", at=NOW + timedelta(minutes=5), visitor="laptop", person="ann", country="DE")
     browse(site, "/a", "/b", at=NOW, visitor="other", country="EE")
     steps = [page("/a"), page("/b")]
-    assert funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
+    assert count_funnel(site, DAY, steps, now=NOW, source=NOBODY) == [2, 2]
     estonia = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
-    assert funnel(site, DAY, steps, where=estonia, now=NOW, source=NOBODY) == [2, 1]
+    assert count_funnel(site, DAY, steps, where=estonia, now=NOW, source=NOBODY) == [2, 1]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_a_funnel_of_too_few_or_too_many_steps_is_refused(count: int, site: Site) -> None:
     with pytest.raises(QueryRefused, match="2 to 8"):
-        funnel(site.pk, DAY, [page("/a")] * count, now=NOW)
+        count_funnel(site.pk, DAY, [page("/a")] * count, now=NOW)
     with pytest.raises(ValidationError):
         funnel_save(site=site, name="x", steps=[{"page": "/a"}] * count)
 
@@ -103,7 +104,7 @@ def test_a_funnel_takes_only_goals_of_its_own_site(site: Site, charlies_site: Si
 @pytest.mark.parametrize("hits,tries,low,high", [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634),
                                                  (1, 100, 0.0018, 0.0545), (0, 0, 0.0, 1.0)])  # fmt: skip
 def test_the_interval_is_wilsons(hits: int, tries: int, low: float, high: float) -> None:
-    assert splits.wilson(hits, tries) == pytest.approx((low, high), abs=0.0001)
+    assert experiments.wilson_interval(hits, tries) == pytest.approx((low, high), abs=0.0001)
 
 
 def test_split_tests_count_conversions_after_the_version_was_seen(store: Any) -> None:
@@ -119,10 +120,10 @@ def test_split_tests_count_conversions_after_the_version_was_seen(store: Any) ->
         event(site, "/a", at=NOW + timedelta(minutes=1), visitor=4, split_arm="green", **seen),
         event(site, "/done", visitor=5),
     )
-    arms, mixed = splits.arms(site, DAY, "Button", [page("/done")], now=NOW, source=NOBODY)
-    assert arms == [splits.Arm("green", 2, 1), splits.Arm("red", 1, 0)] and mixed == 1
-    assert splits.tests(site, DAY, now=NOW, source=NOBODY) == ["Button"]
-    assert splits.arms(site, DAY, "'; DROP", [], now=NOW, source=NOBODY) == ([], 0)
+    arms, mixed = experiments.count_variants(site, DAY, "Button", [page("/done")], now=NOW, source=NOBODY)
+    assert arms == [experiments.Variant("green", 2, 1), experiments.Variant("red", 1, 0)] and mixed == 1
+    assert experiments.list_experiments(site, DAY, now=NOW, source=NOBODY) == ["Button"]
+    assert experiments.count_variants(site, DAY, "'; DROP", [], now=NOW, source=NOBODY) == ([], 0)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import time_machine
 from accounts.models import User
 from goals.models import Goal
 from goals.services import goal_create, segment_create
-from reports.engine import Period, Query
-from reports.engine import ask as ask_engine
+from reports.query import Period, Query
+from reports.query import ask as ask_engine
 from sites.models import Site
 from tests.clickport import Api
 from tests.support import NOW, browse, event, logged_in, record

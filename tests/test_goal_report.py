@@ -14,15 +14,15 @@ from django.utils import timezone
 
 from accounts.models import User
 from goals.services import goal_create
-from reports.engine import Period
-from reports.engine.attribution import attribution
-from reports.engine.lookup import FromMappings
+from reports.query import Period
+from reports.query.analyses.attribution import attribute_conversions
+from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, event, record, visit
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(800_000_001)
-NOBODY = FromMappings({}, {})
+NOBODY = MappedGoals({}, {})
 WEEK = Period(NOW - timedelta(days=7), NOW)
 DONE = {"dimension": "page", "operator": "is", "value": ["/done"]}
 SOURCES = ("", "Google", "Newsletter")
@@ -52,7 +52,7 @@ def test_every_model_credits_what_a_naive_evaluation_credits(seed: int, store: A
         expected["last"][touches[-1]] += 1
         for source in touches:
             expected["linear"][source] += 1 / len(touches)  # type: ignore[assignment]
-    way = attribution(site, WEEK, DONE, now=NOW, source=NOBODY)
+    way = attribute_conversions(site, WEEK, DONE, now=NOW, source=NOBODY)
     assert way.conversions == count
     for model, wanted in expected.items():
         got = {one.source: getattr(one, model) for one in way.credits if getattr(one, model)}
@@ -72,18 +72,18 @@ def test_time_visits_and_revenue_by_currency(store: Any) -> None:
         event(site, "/a", at=begun, visitor="three", revenue="2.50", currency="USD", **sale),
     )  # fmt: skip
     buy = {"dimension": "event", "operator": "is", "value": ["Buy"]}
-    way = attribution(site, WEEK, buy, now=NOW, source=NOBODY)
+    way = attribute_conversions(site, WEEK, buy, now=NOW, source=NOBODY)
     assert (way.conversions, way.one_visit, way.visits, way.seconds) == (3, 2, 1, 0)
     assert way.revenue == {"EUR": 10, "USD": 10}
     google = [{"dimension": "source", "operator": "is", "value": ["Google"]}]
-    assert attribution(site, WEEK, buy, google, now=NOW, source=NOBODY).conversions == 0
+    assert attribute_conversions(site, WEEK, buy, google, now=NOW, source=NOBODY).conversions == 0
 
 
 def test_a_goal_of_duration_converts_once_per_visit(store: Any) -> None:
     site = next(SITES)
     browse(site, "/a", "/b", "/c", at=NOW - timedelta(hours=1), step=timedelta(minutes=1))
     long = {"dimension": "duration", "operator": "at_least", "value": [60]}
-    assert attribution(site, WEEK, long, now=NOW, source=NOBODY).conversions == 1
+    assert attribute_conversions(site, WEEK, long, now=NOW, source=NOBODY).conversions == 1
 
 
 def test_the_report_says_it_all_without_scripts_and_strangers_words_stay_words(

@@ -10,9 +10,9 @@ import pytest
 from goals.discovery import discover
 from goals.models import Goal
 from goals.services import goal_create
-from reports.engine.dimensions import dimension
-from reports.pages.names import value_name
-from sites import known
+from reports.dashboard.presenters.labels import label_value
+from reports.query.dimensions import get_dimension
+from sites import site_cache
 from sites.models import Site
 from tests.doors import knock
 from tests.hits import forget
@@ -78,7 +78,7 @@ def test_goals_that_people_type_match_what_browsers_send(
 
 def test_a_host_of_another_script_is_shown_and_found_in_it(site: Site, store: Any) -> None:
     record(event(site, "/", at=NOW, host="xn--bcher-kva.example"))
-    assert value_name(dimension("host", ""), "xn--bcher-kva.example") == "bücher.example"
+    assert label_value(get_dimension("host", ""), "xn--bcher-kva.example") == "bücher.example"
     for typed in ("bücher.example", "xn--bcher-kva.example", "https://Bücher.example/a"):
         where = {"dimension": "host", "operator": "is", "value": [typed]}
         assert ask(site, "views", where=where) == 1, typed
@@ -155,7 +155,7 @@ def test_a_goal_can_be_named_by_its_number(site: Site, store: Any) -> None:
 
 
 def test_a_goal_a_script_names_appears_and_counts(site: Site, traffic: None) -> None:
-    known.refresh()
+    site_cache.refresh()
     assert discover(NOW + timedelta(minutes=5)) == 1
     goal = Goal.objects.get(site=site, name="vip")
     assert ask(site, "conversions", "revenue", where=[{"goal": goal.pk}])["conversions"] == 1

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.models import Account, User
-from config.periods import PERIODIC_TASKS
+from config.schedule import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
-from goals.querysets import goal_of, goals_of, segments_of, segments_seen_by
+from goals.selectors import filter_segments_visible_to, filter_visible_segments, find_goal, list_active_goals
 from goals.services import (
     goal_appear,
     goal_create,
@@ -41,16 +41,16 @@ def charlies() -> Site:
 
 def test_a_goal_is_found_by_its_own_site_only(alices: Site, charlies: Site) -> None:
     goal = goal_create(site=alices, name="Thanks", pattern="/thanks")
-    assert goal_of([alices.pk], goal.pk) == goal
-    assert goal_of([charlies.pk], goal.pk) is None
+    assert find_goal([alices.pk], goal.pk) == goal
+    assert find_goal([charlies.pk], goal.pk) is None
 
 
 def test_an_inactive_goal_does_not_count_and_a_quiet_one_not_in_the_headline(alices: Site) -> None:
     goal_create(site=alices, name="Gone", pattern="/gone", active=False)
     quiet = goal_create(site=alices, name="Quiet", pattern="/quiet", conversion=False)
     loud = goal_create(site=alices, name="Loud", pattern="/loud")
-    assert goals_of([alices.pk]) == [loud, quiet]
-    assert goals_of([alices.pk], conversion=True) == [loud]
+    assert list_active_goals([alices.pk]) == [loud, quiet]
+    assert list_active_goals([alices.pk], conversion=True) == [loud]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_goal_changes_and_is_forgotten(alices: Site) -> None:
     goal_update(goal=goal, name=" Merci ", pattern="/merci*", pattern_kind=PatternKind.WILDCARD, currency="eur")
     assert (goal.name, goal.currency) == ("Merci", "EUR")
     goal_delete(goal=goal)
-    assert goals_of([alices.pk]) == []
+    assert list_active_goals([alices.pk]) == []
 
 
 def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_every_few_seconds_only_the_last_minutes_are_read(monkeypatch: pytest.Mo
 
 
 def test_a_script_that_names_everything_does_not_fill_the_list(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "MOST_GOALS", 3)
+    monkeypatch.setattr(discovery, "MAX_GOALS", 3)
     monkeypatch.setattr(discovery, "_readers", [lambda *_: [(alices.pk, f"order {n}") for n in range(9)]])
     assert discovery.discover(NOW) == 3
 
@@ -127,18 +127,18 @@ def test_a_private_segment_is_seen_by_its_owner_and_a_shared_one_by_all(alices: 
     bob = User.objects.create_user("bob@alice.example", "battery staple")
     mine = segment_create(site=alices, name="Mine", filter=FILTER, owner=alice)
     ours = segment_create(site=alices, name="Ours", filter=FILTER, owner=alice, shared=True)
-    assert list(segments_seen_by(alices, alice)) == [mine, ours]
-    assert list(segments_seen_by(alices, bob)) == [ours]
-    assert list(segments_seen_by(alices, None)) == [ours]
+    assert list(filter_segments_visible_to(alices, alice)) == [mine, ours]
+    assert list(filter_segments_visible_to(alices, bob)) == [ours]
+    assert list(filter_segments_visible_to(alices, None)) == [ours]
     segment_update(segment=mine, shared=True)
-    assert list(segments_seen_by(alices, bob)) == [mine, ours]
+    assert list(filter_segments_visible_to(alices, bob)) == [mine, ours]
     segment_delete(segment=mine)
-    assert list(segments_of([alices.pk], None)) == [ours]
+    assert list(filter_visible_segments([alices.pk], None)) == [ours]
 
 
 def test_a_segment_of_another_site_does_not_exist(alices: Site, charlies: Site) -> None:
     segment = segment_create(site=alices, name="Ours", filter=FILTER, shared=True)
-    assert segment not in segments_of([charlies.pk], None)
+    assert segment not in filter_visible_segments([charlies.pk], None)
 
 
 @pytest.mark.parametrize("filter", [None, [], "country", {"and": ["x" * 21_000]}])

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sites import known, onsite
+from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tracking import heat, spool, switches
-from tracking.doors import clicky
-from tracking.web import Reply, Request
+from tracking import spool, tracker_settings
+from tracking.endpoints import clicky, heatmap
+from tracking.web import EndpointRequest, Reply
 
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
 OURS = "/a?x=1|120|340|700|rage|250|500|#main>p:nth-of-type(2)>a"
@@ -30,7 +30,7 @@ def send(site: Site, *rows: str, **fields: Any) -> Reply:
     ]
     for one in asked:
         query = urlencode(one, doseq=True).encode()
-        reply = clicky.beacon(Request("GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC)))
+        reply = clicky.beacon(EndpointRequest("GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC)))
     return reply
 
 
@@ -43,7 +43,7 @@ def recorded(store: Any) -> list[dict[str, Any]]:
 def chosen(site: Site, **tracker: Any) -> Site:
     site.tracker = tracker
     site.save()
-    known.refresh()
+    site_cache.refresh()
     return site
 
 
@@ -78,8 +78,8 @@ def test_what_the_site_does_not_record_is_refused_and_not_asked_for(off: dict, s
     chosen(site, **off)
     assert send(site, OURS).dropped == "no_heatmap"
     assert recorded(store) == []
-    facts = known.site(site.pk)
-    assert switches.switches(facts, "", {"device": 1, "path": "/a"}, False)["heat"] == 0
+    facts = site_cache.get_site(site.pk)
+    assert tracker_settings.switches(facts, "", {"device": 1, "path": "/a"}, False)["heat"] == 0
 
 
 def test_a_page_that_is_off_does_not_switch_off_another(site: Site, store: Any) -> None:
@@ -97,28 +97,28 @@ def test_a_repeated_beacon_is_recorded_once(site: Site, store: Any) -> None:
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_sampling_takes_the_chosen_share_of_devices_and_always_the_same(share: float) -> None:
     facts: Any = SimpleNamespace(tracker={"heatmap": share})
-    taken = [device for device in range(1, 20_001) if heat.sampled(facts, device * 7919)]
+    taken = [device for device in range(1, 20_001) if heatmap.is_sampled(facts, device * 7919)]
     assert abs(len(taken) / 20_000 - share) < 0.02
-    assert all(heat.sampled(facts, device * 7919) for device in taken)
+    assert all(heatmap.is_sampled(facts, device * 7919) for device in taken)
 
 
 def test_a_consent_site_allows_the_cookie_only_with_consent(site: Site) -> None:
     site.cookies = "consent"
     site.save()
-    known.refresh()
-    facts = known.site(site.pk)
-    assert switches.switches(facts, "", None, False)["cookie"] == 0
-    assert switches.switches(facts, "", None, True)["cookie"] == 1
+    site_cache.refresh()
+    facts = site_cache.get_site(site.pk)
+    assert tracker_settings.switches(facts, "", None, False)["cookie"] == 0
+    assert tracker_settings.switches(facts, "", None, True)["cookie"] == 1
 
 
 def test_an_owner_who_came_from_the_dashboard_gets_the_widget(site: Site, alice: Any) -> None:
-    facts, word = known.site(site.pk), onsite.token(site.pk, alice.pk)
-    assert switches.switches(facts, "", None, False, word)["osa"] == word
-    for other in ("", "x", word + "x", onsite.token(site.pk + 1, alice.pk)):
-        assert switches.switches(facts, "", None, False, other)["osa"] == ""
+    facts, word = site_cache.get_site(site.pk), onsite_tokens.create_onsite_token(site.pk, alice.pk)
+    assert tracker_settings.switches(facts, "", None, False, word)["osa"] == word
+    for other in ("", "x", word + "x", onsite_tokens.create_onsite_token(site.pk + 1, alice.pk)):
+        assert tracker_settings.switches(facts, "", None, False, other)["osa"] == ""
     page = {"site_id": site.pk, "type": "pageview", "href": "/a", "mime": "js", "osa": word}
     headers = {"user-agent": PERSON, "referer": "https://example.com/", "accept-language": "en"}
     reply = clicky.beacon(
-        Request("GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC))
+        EndpointRequest("GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC))
     )
     assert f'"osa":"{word}"'.encode() in reply.body

@@ -14,10 +14,10 @@ from django.test import Client
 from django.utils import timezone
 
 from goals.services import goal_create
-from sites import known, onsite
+from sites import onsite_tokens, site_cache
 from sites.models import Site
 from tests.support import browse, number
-from tracking import heat
+from tracking.endpoints import heatmap
 
 EVIL = "<script>alert(1)</script>"
 
@@ -129,10 +129,10 @@ def test_who_may_see_heatmaps(clicks: Site, alice: Any, bob: Any, charlie: Any) 
 def test_what_is_recorded_is_chosen_in_the_settings(inside: Client, site: Site) -> None:
     given = {"share": "25", "off": "/account/*\n/pay"}
     assert inside.post(f"/sites/{site.pk}/settings/heatmaps", given).status_code == 302
-    known.refresh()
-    facts = known.site(site.pk)
-    assert facts is not None and heat.share(facts) == 0.25
-    assert heat.page_is_off(facts, "/account/x") and not heat.page_is_off(facts, "/a")
+    site_cache.refresh()
+    facts = site_cache.get_site(site.pk)
+    assert facts is not None and heatmap.get_sampling_share(facts) == 0.25
+    assert heatmap.page_is_off(facts, "/account/x") and not heatmap.page_is_off(facts, "/a")
     html = inside.post(f"/sites/{site.pk}/settings/heatmaps", {"share": "25", "off": EVIL}).content.decode()
     assert "begins with /" in html and EVIL not in html
 
@@ -158,7 +158,7 @@ def test_the_link_to_the_page_carries_a_word_for_this_owner_and_the_choices(insi
     address, _, behind = overlay(inside, clicks, country="EE", period="30d").partition("#")
     assert address == "http://example.com/a"
     words = parse_qs(behind)
-    assert onsite.user_of(words["_heatmap"][0], clicks.pk) == alice.pk
+    assert onsite_tokens.read_user_id(words["_heatmap"][0], clicks.pk) == alice.pk
     assert (words["period"], words["country"]) == (["30d"], ["EE"])
 
 
@@ -182,7 +182,7 @@ def script(site: Site, what: str = "", key: str = "", **given: Any) -> tuple[int
 
 
 def test_the_overlay_gets_spots_by_element_for_windows_of_its_width(clicks: Site) -> None:
-    known.refresh()
+    site_cache.refresh()
     status, found = script(clicks, "heatmap", clicks.sitekey, href="/a", w=1440)
     assert status == 200
     assert (found["clicks"], found["rage"], found["dead"], found["visits"], found["views"]) == (4, 1, 0, 1, 4)
@@ -198,7 +198,7 @@ def test_the_widget_counts_who_is_on_the_site_and_on_the_page(site: Site, store:
     now = timezone.now()
     for visitor, path in (("a", "/a"), ("b", "/b"), ("c", "/b")):
         browse(site, path, at=now - timedelta(seconds=30), visitor=visitor, visit=number(visitor), source="Google")
-    known.refresh()
+    site_cache.refresh()
     _, found = script(site, "", site.sitekey, href="/b")
     assert (found["site"], found["page"]) == (3, 2)
     assert found["sources"] in ([["Google", 2]], [])  # today may have begun half a minute ago
@@ -207,11 +207,18 @@ def test_the_widget_counts_who_is_on_the_site_and_on_the_page(site: Site, store:
 
 
 def test_who_gets_the_widgets_scripts(clicks: Site, charlies_site: Site, alice: Any, bob: Any, charlie: Any) -> None:
-    known.refresh()
+    site_cache.refresh()
     for user, status in ((alice, 200), (bob, 200), (charlie, 403)):
-        assert script(clicks, "heatmap", onsite.token(clicks.pk, user.pk), href="/a")[0] == status
-    good = onsite.token(clicks.pk, alice.pk)
-    for key in ("", "wrong", good[:-1], good + "x", charlies_site.sitekey, onsite.token(charlies_site.pk, alice.pk)):
+        assert script(clicks, "heatmap", onsite_tokens.create_onsite_token(clicks.pk, user.pk), href="/a")[0] == status
+    good = onsite_tokens.create_onsite_token(clicks.pk, alice.pk)
+    for key in (
+        "",
+        "wrong",
+        good[:-1],
+        good + "x",
+        charlies_site.sitekey,
+        onsite_tokens.create_onsite_token(charlies_site.pk, alice.pk),
+    ):
         assert script(clicks, "heatmap", key, href="/a")[0] == 403
     assert Client().get("/ajax/onsitestats/nothing").status_code == 404
 
@@ -219,13 +226,13 @@ def test_who_gets_the_widgets_scripts(clicks: Site, charlies_site: Site, alice: 
 def test_the_word_of_the_widget_dies_within_the_hour_and_with_the_right(
     clicks: Site, bob: Any, monkeypatch: Any
 ) -> None:
-    word = onsite.token(clicks.pk, bob.pk)
-    assert onsite.user_of(word, clicks.pk) == bob.pk
+    word = onsite_tokens.create_onsite_token(clicks.pk, bob.pk)
+    assert onsite_tokens.read_user_id(word, clicks.pk) == bob.pk
     bob.memberships.all().delete()
-    known.refresh()
+    site_cache.refresh()
     assert script(clicks, "heatmap", word, href="/a")[0] == 403
-    monkeypatch.setattr(onsite, "TOKEN_SECONDS", -1)
-    assert onsite.user_of(word, clicks.pk) is None
+    monkeypatch.setattr(onsite_tokens, "TOKEN_SECONDS", -1)
+    assert onsite_tokens.read_user_id(word, clicks.pk) is None
 
 
 def test_a_page_no_beacon_told_the_height_of_is_still_drawn(inside: Client, site: Site, store: Any) -> None:

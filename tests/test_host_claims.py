@@ -14,14 +14,14 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone as clock
 
-from accounts.brand import OURS, brand_of, find_brand_by_host
+from accounts.branding import DEFAULT_BRAND, find_brand_by_host, load_brand
 from accounts.custom_domains.checks import claims_check
-from accounts.custom_domains.models import HostClaim, HostOwner, Proof, Purpose
+from accounts.custom_domains.models import HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.custom_domains.services import claim_record_lookup, host_claim, host_provision, host_release
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts, parse_dns_server
 from accounts.models import Account, User
 from accounts.services import account_brand_set
-from links import belongings
+from links import resource_services
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create, site_delete, site_update
@@ -54,7 +54,7 @@ def state(account: Account, host: str = HOST, purpose: str = Purpose.LINKS) -> s
 
 def check_all(now: datetime | None = None) -> None:
     """A round in which every claim that is looked into at all is due."""
-    HostClaim.objects.exclude(proof=Proof.OPERATOR).update(next_check=clock.now() - timedelta(minutes=1))
+    HostClaim.objects.exclude(proof=VerificationMethod.OPERATOR).update(next_check=clock.now() - timedelta(minutes=1))
     claims_check(now=now or clock.now())
 
 
@@ -108,7 +108,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_claim_waits_until_the_record_names_the_account(account: Account, dns: DnsServer) -> None:
-    belongings.domain_create(account=account, name="GO.shop.test.")
+    resource_services.domain_create(account=account, name="GO.shop.test.")
     claims_check(now=clock.now())
     assert state(account) == "pending" and not HostOwner.objects.exists()
     dns.prove(HOST, account.pk)
@@ -118,17 +118,17 @@ def test_a_claim_waits_until_the_record_names_the_account(account: Account, dns:
 
 def test_several_accounts_may_wait_and_one_gets_the_host(account: Account, other: Account, dns: DnsServer) -> None:
     for each in (account, other):
-        belongings.domain_create(account=each, name=HOST)
+        resource_services.domain_create(account=each, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
     assert (state(account), state(other)) == ("pending", "dns")
 
 
 def test_a_host_named_for_two_stays_with_who_had_it(account: Account, other: Account, dns: DnsServer) -> None:
-    belongings.domain_create(account=account, name=HOST)
+    resource_services.domain_create(account=account, name=HOST)
     dns.prove(HOST, account.pk)
     check_all()
-    belongings.domain_create(account=other, name=HOST)
+    resource_services.domain_create(account=other, name=HOST)
     dns.prove(HOST, account.pk, other.pk)
     check_all()
     assert (state(account), state(other)) == ("dns", "pending")
@@ -150,7 +150,7 @@ def test_a_host_moves_when_its_record_names_another_account(account: Account, ot
 
 def test_what_the_operator_gave_is_not_taken_by_dns(account: Account, other: Account, dns: DnsServer) -> None:
     assert host_provision(account=account, host=HOST, purpose=Purpose.SITE)
-    belongings.domain_create(account=other, name=HOST)
+    resource_services.domain_create(account=other, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
     assert (state(account, purpose=Purpose.SITE), state(other)) == ("operator", "pending")
@@ -162,23 +162,23 @@ def test_an_operators_proof_for_one_purpose_is_none_for_another(account: Account
     host_provision(account=account, host="shop.test", purpose=Purpose.SITE)
     account_brand_set(account=account, host="shop.test", name="Shop")
     check_all()
-    assert state(account, "shop.test", Purpose.BRAND) == "pending" and brand_of(account) == OURS
+    assert state(account, "shop.test", Purpose.BRAND) == "pending" and load_brand(account) == DEFAULT_BRAND
 
 
 def test_a_host_serves_links_or_the_dashboard(account: Account) -> None:
-    belongings.domain_create(account=account, name=HOST)
+    resource_services.domain_create(account=account, name=HOST)
     with pytest.raises(ValidationError, match="white label needs another"):
         account_brand_set(account=account, host=HOST)
     account_brand_set(account=account, host="stats.shop.test")
     with pytest.raises(ValidationError, match="links need another"):
-        belongings.domain_create(account=account, name="stats.shop.test")
+        resource_services.domain_create(account=account, name="stats.shop.test")
     site_create(account=account, domain=HOST)
     assert state(account, purpose=Purpose.SITE) == "pending"
 
 
 def test_the_database_keeps_a_host_to_one_account_and_one_use(account: Account, other: Account) -> None:
     host_provision(account=account, host=HOST, purpose=Purpose.LINKS)
-    proved = {"host": HOST, "proved": clock.now(), "proof": Proof.DNS}
+    proved = {"host": HOST, "proved": clock.now(), "proof": VerificationMethod.DNS}
     for row in (
         HostOwner(host=HOST, account=other),
         HostClaim(account=other, purpose=Purpose.LINKS, **proved),
@@ -215,18 +215,18 @@ def test_of_two_proofs_at_the_same_moment_one_counts(account: Account, other: Ac
 
 
 def test_a_deleted_domain_frees_its_name_and_keeps_its_aliases(account: Account, other: Account, dns: Any) -> None:
-    theirs = belongings.domain_create(account=other, name=HOST)
+    theirs = resource_services.domain_create(account=other, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
-    belongings.domain_delete(domain=theirs)
+    resource_services.domain_delete(domain=theirs)
     assert state(other) == "none" and not HostOwner.objects.exists()
     dns.prove(HOST, account.pk)
-    mine = belongings.domain_create(account=account, name=HOST)
+    mine = resource_services.domain_create(account=account, name=HOST)
     check_all()
     learn()
     make(account, "offer", domain=mine)
     assert state(account) == "dns" and Browser().open("/offer", host=HOST).status == 301
-    again = belongings.domain_create(account=other, name=HOST)
+    again = resource_services.domain_create(account=other, name=HOST)
     assert again.pk == theirs.pk and state(other) == "pending"
     assert Domain.objects.filter(name=HOST).count() == 2
 
@@ -354,13 +354,13 @@ def test_the_white_label_shows_once_it_is_verified(
     client.post("/account/brand", {"host": "Stats.Shop.test", "name": "Shop Numbers"})
     page = client.get("/account/brand").content.decode()
     assert "Not verified yet" in page and "_footfall.stats.shop.test" in page
-    assert find_brand_by_host("stats.shop.test") == OURS and brand_of(account) == OURS
+    assert find_brand_by_host("stats.shop.test") == DEFAULT_BRAND and load_brand(account) == DEFAULT_BRAND
     dns.prove("stats.shop.test", account.pk)
     client.post("/account/brand/check")
     page = client.get("/account/brand", headers={"host": "stats.shop.test"}).content.decode()
     assert "Verified by its DNS record" in page and "Shop Numbers" in page and "footfall" not in page.lower()
     account.refresh_from_db()
-    assert brand_of(account).sender == "Shop Numbers <noreply@stats.shop.test>"
+    assert load_brand(account).sender == "Shop Numbers <noreply@stats.shop.test>"
 
 
 def test_a_sites_settings_show_the_proof_of_its_domain(

@@ -12,9 +12,9 @@ from accounts.custom_domains.models import HostClaim, HostOwner, Purpose
 from accounts.custom_domains.services import host_claim
 from accounts.models import Account, User
 from accounts.services import account_brand_set
-from links import belongings
-from links import known as known_links
-from sites import known
+from links import resource_services
+from links.routing import link_cache as known_links
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from tests import asgi
@@ -86,20 +86,20 @@ def test_the_operator_cannot_give_the_installations_own_host_away(account: Accou
 
 
 def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alice: User, fresh_links: None) -> None:
-    domain = belongings.domain_create(account=account, name=HOST)
+    domain = resource_services.domain_create(account=account, name=HOST)
     account_brand_set(account=account, host="stats.shop.test", name="Shop Numbers")
     site = site_create(account=account, domain="shop.test")
     make(account, "offer", domain=domain)
     learn()
 
     def look() -> list[bool]:
-        known.catch_up()
-        known.refresh_brands()
+        site_cache.catch_up()
+        site_cache.refresh_brands()
         known_links.catch_up()
         return [
             asgi.browser_request("/offer", host=HOST).status == 301,
             "Shop Numbers" in asgi.browser_request("/login", host="stats.shop.test").text,
-            known.site_by_host("shop.test") == known.site(site.pk),
+            site_cache.find_site_by_host("shop.test") == site_cache.get_site(site.pk),
         ]
 
     assert look() == [False, False, False]
@@ -121,11 +121,11 @@ def test_provisioning_verifies_the_domain_unless_another_account_has_it(charlies
     for domain in ("shop.test", "stats.saas.test", "plain.localhost", "127.0.0.1"):
         provision(domain)
         provision(domain)
-        known.catch_up()
-        assert known.site_by_host(domain).domain == domain
+        site_cache.catch_up()
+        assert site_cache.find_site_by_host(domain).domain == domain
     provision("shop.test", name="Later")
-    known.catch_up()
+    site_cache.catch_up()
     first = Site.objects.get(domain="shop.test", account__name="Shop")
-    assert known.site_by_host("shop.test").site_id == first.pk
+    assert site_cache.find_site_by_host("shop.test").site_id == first.pk
     assert Site.objects.filter(domain="shop.test").count() == 2
     assert HostClaim.objects.get(host="shop.test", account__name="Later").proved is None

@@ -11,13 +11,13 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone as clock
 
-from accounts.brand import find_brand_by_host
-from accounts.custom_domains.models import HostClaim, HostOwner, Proof, Purpose
+from accounts.branding import find_brand_by_host
+from accounts.custom_domains.models import HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.models import Account, User
 from accounts.services import account_brand_set
-from links import belongings
+from links import resource_services
 from links.addresses import system_domain
-from links.api.operations import OPERATIONS
+from links.clickmeter.operations import OPERATIONS
 from sites.models import Site
 from sites.services import site_create
 from tests import asgi
@@ -59,7 +59,7 @@ def furnish_installation(settings: Any, account: Account) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
     system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
-    domain = belongings.domain_create(account=account, name=LINKS)
+    domain = resource_services.domain_create(account=account, name=LINKS)
     site_create(account=account, domain=SITE)
     for host, purpose in HELD.items():
         prove_host(account, host, purpose)
@@ -102,7 +102,7 @@ def test_a_final_dot_of_any_script_makes_no_other_host(claimant: Claimant, way: 
 
 @pytest.mark.parametrize("purpose", SERVED)
 def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Claimant, purpose: Purpose) -> None:
-    proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": Proof.DNS}
+    proved = {"account": claimant.account, "purpose": purpose, "proved": clock.now(), "proof": VerificationMethod.DNS}
     for host in RESERVED:
         HostClaim.objects.create(host=host, **proved)
         HostOwner.objects.create(account=claimant.account, host=host)
@@ -185,7 +185,7 @@ def test_the_operations_on_domains_are_the_ones_that_were_judged() -> None:
 
 
 def test_a_domain_is_not_renamed(claimant: Claimant) -> None:
-    domain = belongings.domain_create(account=claimant.account, name=FREE)
+    domain = resource_services.domain_create(account=claimant.account, name=FREE)
     claimant.call("POST", f"/clickmeter/domains/{domain.pk}", {"name": BASE, "custom404": "https://x.test/"})
     claimant.client.post(f"/links/domains/{domain.pk}", {"name": BASE})
     domain.refresh_from_db()

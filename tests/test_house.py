@@ -26,7 +26,7 @@ TOP_LEVEL = {
 }  # fmt: skip
 TABLES = "events|visits|bots|refusals|firsts|identities"
 EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABLES})\b", re.I)
-SQL_HOMES = ("tracking/store/", "reports/engine/")
+SQL_HOMES = ("tracking/store/", "reports/query/")
 REFERENCE = re.compile(r"^(accounts|sites|tracking|goals|reports|links|config)\.(\w+)")
 MOST_LINES = 400
 
@@ -89,16 +89,19 @@ def test_sql_against_events_lives_in_the_store_and_the_engine_only() -> None:
     assert [found for name in strays for found in sql_strings(name)] == []
 
 
-READS_ALL_TENANTS = {("reports/engine/hits.py", "recent"), ("reports/engine/hits.py", "sold"),
-                     ("reports/engine/rollups/read.py", "list_sites_with_events")}  # fmt: skip
+READS_ALL_TENANTS = {
+    ("reports/query/analyses/link_hits.py", "list_unique_hits_of_all"),
+    ("reports/query/analyses/link_hits.py", "list_sales_of_all"),
+    ("reports/query/rollups/read.py", "list_sites_with_events"),
+}
 RECORDED = re.compile(r"\b(?:FROM|JOIN)\s+(?:events|visits|bots|refusals|received|firsts|identities|touched|heat)\b")
 
 
 def test_no_module_of_the_engine_names_a_table_of_what_was_recorded_in_from() -> None:
-    """FROM is written by `reports/engine/sql/tables.py`, which puts the tenant into it."""
+    """FROM is written by `reports/query/sql/tables.py`, which puts the tenant into it."""
     found = []
     for name in sources():
-        if name.startswith("reports/engine/"):
+        if name.startswith("reports/query/"):
             strings = (
                 node for node in ast.walk(ast.parse((ROOT / name).read_text())) if isinstance(node, ast.Constant)
             )

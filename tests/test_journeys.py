@@ -13,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from reports.engine import Period
-from reports.engine.journeys import LEVELS, journeys
-from reports.engine.lookup import FromMappings
+from reports.query import Period
+from reports.query.analyses.journeys import LEVELS, find_journeys
+from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, record, visit
 
@@ -43,7 +43,7 @@ def test_neighbours_are_those_a_naive_walk_finds(seed: int, store: Any) -> None:
             side = before if level < 0 else after
             if abs(level) <= len(side):
                 expected[level][side[abs(level) - 1]] += 1
-    total, near = journeys(site, DAY, wanted, now=NOW, source=FromMappings({}, {}))
+    total, near = find_journeys(site, DAY, wanted, now=NOW, source=MappedGoals({}, {}))
     assert total == visits
     assert {level: {one.page: one.visits for one in near[level]} for level in LEVELS} == expected
 

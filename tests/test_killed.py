@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from config.periods import PERIODIC_TASKS
+from config.schedule import PERIODIC_TASKS
 from tests.browser.servers import free_port
 from tests.killed.killers import Servers, running
 

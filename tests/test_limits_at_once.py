@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Account, User
 from links.models import Domain
-from reports.share.models import Share
+from reports.sharing.models import Share
 from sites.alerts.confirmation import CONFIRM_SALT, channel_confirm, create_token, find_channel_by_token
 from sites.alerts.models import Alert, Channel
 from sites.alerts.services import channel_save

@@ -13,12 +13,12 @@ from django.test import Client
 from accounts.models import Account
 from reports.clicky.views import PER_MINUTE as CLICKY_PER_MINUTE
 from reports.clicky.whitelabel import WRONG_KEY
-from reports.onsite import PER_MINUTE as ONSITE_PER_MINUTE
+from reports.widget import MAX_REQUESTS_PER_MINUTE as ONSITE_PER_MINUTE
 from sites.models import Site
 from tests.doors import post_event
 from tests.links_support import Browser, forget, make
-from tracking.bots import pace
-from tracking.doors import clickport
+from tracking.bots import request_rate
+from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -37,12 +37,12 @@ def fresh(time_machine: Any) -> Iterator[None]:
     time_machine.move_to("2026-03-02T12:00:05Z", tick=False)
     cache.clear()
     clickport.limit.forget()
-    pace.pace.forget()
+    request_rate.request_rates.forget()
     yield
     forget()
     cache.clear()
     clickport.limit.forget()
-    pace.pace.forget()
+    request_rate.request_rates.forget()
 
 
 def clicky(site: Site, address: str) -> int:
@@ -102,6 +102,9 @@ def test_guesses_at_an_accounts_key(account: Account) -> None:
 
 
 def test_pages_a_minute_that_no_office_reads() -> None:
-    said = [pace.pace.count_view(1, device, neighbour(device), 5) for device in range(pace.ADDRESS + 1)]
-    assert said == [""] * pace.ADDRESS + ["behaviour: more pages than an office reads"]
-    assert pace.pace.count_view(1, 10**6, STRANGER, 5) == ""
+    said = [
+        request_rate.request_rates.count_view(1, device, neighbour(device), 5)
+        for device in range(request_rate.MAX_PER_ADDRESS + 1)
+    ]
+    assert said == [""] * request_rate.MAX_PER_ADDRESS + ["behaviour: more pages than an office reads"]
+    assert request_rate.request_rates.count_view(1, 10**6, STRANGER, 5) == ""

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from links import answers
-from links.choose import MAX_HOPS, ClickContext, route_click
-from links.destination import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
-from links.facts import LinkSnapshot
 from links.models import Mode, Status
+from links.redirect import responses
+from links.routing.engine import MAX_HOPS, ClickContext, route_click
+from links.routing.snapshot import LinkSnapshot
+from links.url_policy import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
 from tests.links_support import link
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_no_combination_of_rules_gives_an_empty_or_unsafe_destination(
         assert is_safe(choice.url) and choice.url.startswith(("http://", "https://"))
         assert b"\n" not in encode_location(choice.url) and len(choice.hops) <= MAX_HOPS
     else:
-        assert choice.stop_reason in answers.STOP_PAGES
+        assert choice.stop_reason in responses.STOP_PAGES
 
 
 PIECES = (

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from links import known
-from sites.fresh import Keeper
+from links.routing import link_cache
+from sites.cache_refresher import CacheRefresher
 from tests.clickmeter_support import master
 from tests.links_support import Browser
 
@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 @pytest.fixture
 def serving() -> Iterator[None]:
     """The thread that keeps the redirector's memory fresh."""
-    known.refresh()
-    known.start()
+    link_cache.refresh()
+    link_cache.start()
     yield
-    known.stop()
+    link_cache.stop()
 
 
 @pytest.mark.usefixtures("serving")
@@ -53,12 +53,12 @@ def test_a_link_made_on_the_pages_works_when_the_next_page_is_there(account: Acc
 
 @pytest.mark.usefixtures("store")
 def test_waiting_ends_when_nobody_looks_or_looking_takes_too_long() -> None:
-    assert not Keeper("nothing", ()).wait_for_nudges(5)
+    assert not CacheRefresher("nothing", ()).wait_until_refreshed(5)
     go_on = threading.Event()
-    keeper = Keeper("slow", ((lambda: go_on.wait(5), 0.0),))
+    keeper = CacheRefresher("slow", ((lambda: go_on.wait(5), 0.0),))
     keeper.start()
-    keeper.nudge()
-    assert not keeper.wait_for_nudges(0.05)
+    keeper.refresh_soon()
+    assert not keeper.wait_until_refreshed(0.05)
     go_on.set()
-    assert keeper.wait_for_nudges(5)
+    assert keeper.wait_until_refreshed(5)
     keeper.stop()

@@ -10,15 +10,16 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from links import belongings, rebuild, stats, windows
+from links import resource_services, stats
 from links.models import Conversion, Datapoint
+from links.redirect import click_deduplication, state_rebuild
 from links.services import datapoint_create
-from reports.engine import Period
+from reports.query import Period
 from sites.models import Site
 from tests.links_support import CHROME, IPHONE, NOON, Browser, learn, store_now
 from tests.support import ask
-from tracking import pipeline
-from tracking.hit import Hit, Refused
+from tracking.event import Hit, Rejection
+from tracking.pipeline import processing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 LATER = NOON + timedelta(hours=6)
@@ -26,7 +27,7 @@ LATER = NOON + timedelta(hours=6)
 
 @pytest.fixture
 def sale(account: Account) -> Conversion:
-    return belongings.conversion_create(account=account, name="Sale", value="20.00")
+    return resource_services.conversion_create(account=account, name="Sale", value="20.00")
 
 
 @pytest.fixture
@@ -90,8 +91,8 @@ def test_an_order_number_counts_once_also_after_a_restart(account: Account, link
     assert Browser().open(path, at=NOON).status == 200
     assert Browser().open(path, at=NOON).headers["x-event-dropped"] == "duplicate"
     store_now()
-    windows.forget()
-    rebuild.rebuild(NOON + timedelta(hours=1))
+    click_deduplication.forget()
+    state_rebuild.rebuild(NOON + timedelta(hours=1))
     assert Browser().open(path, at=NOON + timedelta(hours=1)).headers["x-event-dropped"] == "duplicate"
     assert Browser().open(path.replace("A-1", "A-2"), at=NOON).status == 200
     assert numbers(account) == (2, 1, 1, 20, 0)
@@ -114,7 +115,7 @@ def test_a_refund_takes_the_value_back(account: Account, link: Datapoint, sale: 
 def test_words_nobody_here_made_and_foreign_conversions_count_nothing(
     account: Account, link: Datapoint, sale: Conversion, charlie: Any
 ) -> None:
-    theirs = belongings.conversion_create(account=charlie.memberships.get().account, name="Theirs")
+    theirs = resource_services.conversion_create(account=charlie.memberships.get().account, name="Theirs")
     learn()
     word = token(Browser().open("/l/offer", at=NOON))
     for path in (
@@ -146,12 +147,12 @@ def home(account: Account, site: Site) -> Datapoint:
 
 
 def view(site: Site, url: str, at: Any, ip: str = "203.0.113.7", agent: str = CHROME) -> dict[str, Any]:
-    from sites import known
+    from sites import site_cache
 
-    facts = known.site(site.pk)
+    facts = site_cache.get_site(site.pk)
     assert facts is not None
-    outcome = pipeline.process(Hit(site.pk, "view", ip, agent, at, url=url), facts)
-    assert not isinstance(outcome, Refused)
+    outcome = processing.process(Hit(site.pk, "view", ip, agent, at, url=url), facts)
+    assert not isinstance(outcome, Rejection)
     return outcome
 
 
@@ -168,8 +169,8 @@ def test_the_visit_a_click_starts_carries_the_link_by_parameter(home: Datapoint,
 @pytest.mark.parametrize("stored", [True, False], ids=["in the store", "still in the spool"])
 def test_a_visit_that_is_open_at_a_restart_keeps_its_link(home: Datapoint, site: Site, stored: bool) -> None:
     from tests.support import record
-    from tracking import rebuild as rebuild_visits
-    from tracking import visits
+    from tracking.state import restore as rebuild_visits
+    from tracking.state import visits
 
     visits.forget()
     landed = view(site, Browser().open("/l/home", at=NOON).location, NOON + timedelta(seconds=3))

@@ -14,10 +14,10 @@ from django.test import Client
 
 from accounts.custom_domains.models import Purpose
 from accounts.models import Account, User
-from links import belongings
+from links import resource_services
 from links.models import Datapoint, Domain, Mode, Status
-from links.pages.csv_columns import COLUMNS
 from links.services import datapoint_create
+from links.web.csv_columns import COLUMNS
 from tests.links_support import Browser, learn
 from tests.support import prove_host
 
@@ -34,7 +34,7 @@ def page(account: Account, alice: User) -> Client:
 
 @pytest.fixture
 def domain(account: Account) -> Domain:
-    made = belongings.domain_create(account=account, name=HOST)
+    made = resource_services.domain_create(account=account, name=HOST)
     prove_host(account, HOST, Purpose.LINKS)
     return made
 
@@ -58,7 +58,7 @@ def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: 
 
 
 def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: User) -> None:
-    belongings.domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
+    resource_services.domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
     for name in ("charlie.example", "9nl.es", "nonsense"):
         assert "none of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
     assert not Datapoint.objects.exists()
@@ -66,19 +66,43 @@ def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: Use
 
 def everything(account: Account, domain: Domain) -> Datapoint:
     """A link with something in every column."""
-    lead = belongings.conversion_create(account=account, name="Lead")
-    script = belongings.script_write(account=account, name="Pixel", text="a()")
+    lead = resource_services.conversion_create(account=account, name="Lead")
+    script = resource_services.script_write(account=account, name="Pixel", text="a()")
     return datapoint_create(
-        account=account, domain=domain, alias="-all", title="=1+1", url="https://shop.test/?a={x}&b=1,2",
-        group=belongings.group_create(account=account, name="Spring"), tags=["red", "blue"], status=Status.PAUSED,
-        redirect_type=307, mode=Mode.WEIGHTED, first_url="https://first.test/",
+        account=account,
+        domain=domain,
+        alias="-all",
+        title="=1+1",
+        url="https://shop.test/?a={x}&b=1,2",
+        group=resource_services.group_create(account=account, name="Spring"),
+        tags=["red", "blue"],
+        status=Status.PAUSED,
+        redirect_type=307,
+        mode=Mode.WEIGHTED,
+        first_url="https://first.test/",
         rules={"weighted": [["https://a.test/", 70], ["https://b.test/", 30]], "utm": {"utm_source": "letter, one"}},
-        append_query=True, hide_url=True, hide_url_title="Shop", encode_url=True, referrer_clean=2,
-        starts=datetime(2026, 1, 1, tzinfo=UTC), expiration_date=datetime(2027, 1, 1, 12, 30, tzinfo=UTC),
-        url_after_date="https://late.test/", expiration_clicks=100, url_after_clicks="https://full.test/",
-        pause_after_date=True, pause_after_clicks=True, encode_ip=True, light_tracking=True, redirect_only=True,
-        cost="0.25", conversions=[lead], scripts=[script], favourite=True, notes="Two\nlines", password="s3cret",
-    )  # fmt: skip
+        append_query=True,
+        hide_url=True,
+        hide_url_title="Shop",
+        encode_url=True,
+        referrer_clean=2,
+        starts=datetime(2026, 1, 1, tzinfo=UTC),
+        expiration_date=datetime(2027, 1, 1, 12, 30, tzinfo=UTC),
+        url_after_date="https://late.test/",
+        expiration_clicks=100,
+        url_after_clicks="https://full.test/",
+        pause_after_date=True,
+        pause_after_clicks=True,
+        encode_ip=True,
+        light_tracking=True,
+        redirect_only=True,
+        cost="0.25",
+        conversions=[lead],
+        scripts=[script],
+        favourite=True,
+        notes="Two\nlines",
+        password="s3cret",
+    )
 
 
 FIELDS = tuple(
@@ -152,7 +176,7 @@ def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: 
 
 def test_names_of_conversions_may_have_commas(page: Client, account: Account) -> None:
     for name in ("Sale, big", "Lead"):
-        belongings.conversion_create(account=account, name=name)
+        resource_services.conversion_create(account=account, name=name)
     assert not imported(page, 'url,alias,conversions\nhttps://a.test,a,"sale, big"\nhttps://a.test,b,"Lead"\n')
     names = {row.alias: [one.conversion.name for one in row.attached.all()] for row in Datapoint.objects.all()}
     assert names == {"a": ["Sale, big"], "b": ["Lead"]}

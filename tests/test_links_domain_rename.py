@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from accounts.models import Account
-from links import known
-from links.addresses import follow_configuration, tracking_url
+from links.addresses import tracking_url, update_system_domain
 from links.models import Datapoint, Domain, DomainKind
+from links.routing import link_cache
 from tests import asgi
 from tests.links_support import Browser, learn, make
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 def started(settings: Any, base: str, domain: str = "") -> None:
     settings.BASE_URL, settings.LINK_DOMAIN = base, domain
-    follow_configuration()
+    update_system_domain()
     learn()
 
 
@@ -36,7 +36,7 @@ def test_links_follow_the_installations_name(account: Account, settings: Any) ->
     assert where(link) == "http://127.0.0.1:8000/l/offer"
     started(settings, "https://numbers.example.com")
     assert where(link) == "https://numbers.example.com/l/offer" and leads(where(link)) == "https://shop.test/p"
-    assert not known.is_link_domain("127.0.0.1")  # whose pages and /healthz are nobody's links
+    assert not link_cache.is_link_domain("127.0.0.1")  # whose pages and /healthz are nobody's links
     started(settings, "https://numbers.example.com", "go.example.com")
     assert where(link) == "https://go.example.com/offer" and leads(where(link)) == "https://shop.test/p"
     assert leads("https://numbers.example.com/l/offer") == "https://shop.test/p"

@@ -9,10 +9,10 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account
-from links import answers, redirector
-from links.belongings import script_write
-from links.hits import Request
-from links.models import Kind
+from links.models import DatapointKind
+from links.redirect import redirector, responses
+from links.redirect.link_request import LinkRequest
+from links.resource_services import script_write
 from links.services import datapoint_create
 from tests.links_support import CHROME, NOON, Browser, counts, learn, make
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
 
 def test_a_pixel_is_an_image_or_an_empty_page_and_counts_views(account: Account) -> None:
-    pixel = datapoint_create(account=account, kind=Kind.PIXEL, title="newsletter")
+    pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="newsletter")
     learn()
     browser = Browser()
     image = browser.open(f"/l/{pixel.alias}?c=1234567&r=https%3A%2F%2Fblog.test%2Fpost", at=NOON)
@@ -82,18 +82,18 @@ def test_a_code_of_an_address_without_end_is_not_drawn(account: Account, answere
     for host, path, status in (
         ("a" * 200, "/l/offer.qr", 200), ("a" * 2000, "/l/offer.qr", 400), ("go.test", f"/l{'/' * 2000}offer.qr", 400),
     ):  # fmt: skip
-        request = Request("GET", path, b"scale=40", {"host": host}, "203.0.113.9", NOON)
+        request = LinkRequest("GET", path, b"scale=40", {"host": host}, "203.0.113.9", NOON)
         assert answered(request).status == status
 
 
 def test_scripts_that_are_slow_to_search_hold_up_nobody() -> None:
-    reply = answers.render_interstitial("https://shop.test/", ["<script " * 300_000], coded=False, sandboxed=True)
+    reply = responses.render_interstitial("https://shop.test/", ["<script " * 300_000], coded=False, sandboxed=True)
     assert reply.body.count(b"<script nonce=") == 300_001
 
 
 def test_a_script_tag_gets_the_nonce_once_unless_it_names_one() -> None:
     html = '<SCRIPT async src="https://x.test/a.js"></script><script\nNonce="mine">1</script><scripts>'
-    assert answers.add_nonce(html, "n") == (
+    assert responses.add_nonce(html, "n") == (
         '<script nonce="n" async src="https://x.test/a.js"></script><script\nNonce="mine">1</script><scripts>'
     )
 

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
-from links import belongings
+from links import resource_services
 from links.addresses import system_domain
 from links.models import Datapoint, Group, Mode, Status
 from links.services import datapoint_create
@@ -184,7 +184,7 @@ FILES = {
 def test_a_file_that_is_no_list_of_links_is_told_so(
     what: str, page: Client, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("links.pages.csv_files.MAX_IMPORT_LINES", 20)
+    monkeypatch.setattr("links.web.csv_files.MAX_IMPORT_LINES", 20)
     lines, said = FILES[what]
     answer = page.post("/links/import", {"file": SimpleUploadedFile("l.csv", lines.encode())})
     assert answer.status_code == 200 and said in answer.content
@@ -194,7 +194,7 @@ def test_a_file_that_is_no_list_of_links_is_told_so(
 def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
     page: Client, account: Account, link: Datapoint
 ) -> None:
-    sale = belongings.conversion_create(account=account, name="Sale", value="7.50")
+    sale = resource_services.conversion_create(account=account, name="Sale", value="7.50")
     code = page.get(f"/links/conversions/{sale.pk}").content.decode()
     assert code.count(sale.code) == 4 and "/js/conversion.js" in code and "7.50" in code
     page.post("/links/guests", {"email": "new@example.org", "name": "New"})
@@ -209,7 +209,7 @@ def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
 
 
 def test_the_report_counts_people_robots_and_sales(page: Client, account: Account) -> None:
-    sale = belongings.conversion_create(account=account, name="Sale", value="7.50")
+    sale = resource_services.conversion_create(account=account, name="Sale", value="7.50")
     link = datapoint_create(
         account=account, alias="sold", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale]
     )
@@ -226,7 +226,7 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
     from types import SimpleNamespace
 
-    from links.pages.live import is_visible
+    from links.web.live import is_visible
 
     whole = SimpleNamespace(sees_all=True, link_rights={}, group_rights={})
     some = SimpleNamespace(sees_all=False, link_rights={7: "read"}, group_rights={3: "read"})

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from config.periods import PERIODIC_TASKS
-from links import pausing
-from links.models import Datapoint, Kind, Status
+from config.schedule import PERIODIC_TASKS
+from links.models import Datapoint, DatapointKind, Status
+from links.redirect import pausing
 from links.services import datapoint_create
 from sites.uptime.models import Monitor
 from tests.clickmeter_support import Program, master
@@ -75,7 +75,7 @@ def test_the_date_pauses_the_link(owner: Program, account: Account) -> None:
     assert pausing.pause_expired(now=end) == 1 and pausing.pause_expired(now=end) == 0
     link.refresh_from_db()
     assert link.status == Status.PAUSED
-    assert "links.pausing.pause_expired" in {period.path for period in PERIODIC_TASKS}
+    assert "links.redirect.pausing.pause_expired" in {period.path for period in PERIODIC_TASKS}
 
 
 def test_pausing_wins_over_an_address_for_afterwards_and_without_it_the_address_stands(owner: Program) -> None:
@@ -107,7 +107,7 @@ def test_the_thread_beside_the_redirector_writes_it_down_and_monitors_rest(
     assert opened(1) == [301]
     for job, _ in pausing.refresher.jobs:
         assert pausing.refresher.attempt(job)
-    from links.watch import update_link_monitors
+    from links.monitoring.destination_checks import update_link_monitors
 
     update_link_monitors()
     assert not Monitor.objects.get(pk=monitor.pk).enabled
@@ -119,7 +119,7 @@ def test_the_editor_offers_both(alice: User, account: Account) -> None:
     client = Client()
     client.force_login(alice)
     sent = {
-        "kind": int(Kind.LINK), "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0,
+        "kind": int(DatapointKind.LINK), "domain": system_domain().pk, "status": 0, "redirect_type": 301, "mode": 0,
         "alias": "e", "referrer_clean": 0, "url": "https://shop.test/", "expiration_clicks": 3,
         "pause_after_clicks": "on",
     }  # fmt: skip

@@ -10,14 +10,16 @@ from django.core.exceptions import ValidationError
 
 from accounts.custom_domains.models import Purpose
 from accounts.models import Account
-from links import belongings, known, rebuild, windows
-from links.models import Datapoint, Group, Kind, Listing, Mode, Status
+from links import resource_services
+from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
+from links.redirect import click_deduplication, state_rebuild
+from links.routing import link_cache
 from links.services import datapoint_delete, datapoint_update
 from sites.models import Site
 from tests.links_support import IPHONE, NOON, Browser, counts, learn, make, store_now
 from tests.support import ask, prove_host
 from tracking import store as event_store
-from tracking.bots.pace import ADDRESS, pace
+from tracking.bots.request_rate import MAX_PER_ADDRESS, request_rates
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -53,8 +55,8 @@ def test_a_restart_cuts_no_half_hour(account: Account) -> None:
     make(account)
     Browser().open("/l/offer", at=NOON)
     store_now()
-    windows.forget()
-    assert rebuild.rebuild(NOON + timedelta(minutes=20)) == 1
+    click_deduplication.forget()
+    assert state_rebuild.rebuild(NOON + timedelta(minutes=20)) == 1
     Browser().open("/l/offer", at=NOON + timedelta(minutes=29, seconds=59))
     Browser().open("/l/offer", at=NOON + timedelta(minutes=30))
     assert counts(account, "clicks", "unique_clicks") == {"clicks": 3, "unique_clicks": 2}
@@ -73,8 +75,8 @@ def test_a_cap_and_a_turn_go_on_after_a_restart(account: Account) -> None:
     make(account, mode=Mode.SEQUENTIAL, rules={"sequential": ["a.test", "b.test", "c.test"]})
     went = [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4)]
     store_now()
-    windows.forget()
-    rebuild.rebuild(NOON)
+    click_deduplication.forget()
+    state_rebuild.rebuild(NOON)
     went += [Browser(ip=f"203.0.113.{n}").open("/l/offer", at=NOON).location for n in range(4, 6)]
     assert went == [f"http://{name}.test" for name in "abcabc"]
 
@@ -119,7 +121,7 @@ def test_an_alias_is_never_given_twice(account: Account) -> None:
 def test_a_change_is_known_without_a_restart(account: Account) -> None:
     link = make(account)
     datapoint_update(datapoint=link, url="https://new.test/")
-    assert known.catch_up()
+    assert link_cache.catch_up()
     assert Browser().open("/l/offer").location == "https://new.test/"
 
 
@@ -169,7 +171,7 @@ def test_loops_are_refused_at_creation(account: Account) -> None:
 
 
 def test_a_domain_of_ones_own_has_its_pages(account: Account) -> None:
-    domain = belongings.domain_create(
+    domain = resource_services.domain_create(
         account=account, name="go.shop.test", custom_404="https://shop.test/404", custom_homepage="https://shop.test/"
     )
     prove_host(account, "go.shop.test", Purpose.LINKS)
@@ -242,7 +244,7 @@ def test_the_referrer_can_be_cleaned(account: Account) -> None:
 
 def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> None:
     make(account)
-    belongings.entry_create(account=account, listing=Listing.BLACKLIST, value="203.0.113.7")
+    resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value="203.0.113.7")
     learn()
     assert Browser().open("/l/offer", at=NOON).status == 301
     assert counts(account, "clicks") == 0
@@ -250,7 +252,7 @@ def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> 
 
 def test_dynamic_destinations_need_the_whitelist(account: Account) -> None:
     make(account, mode=Mode.DYNAMIC)
-    belongings.entry_create(account=account, listing=Listing.WHITELIST, value="friend.test")
+    resource_services.entry_create(account=account, listing=Listing.WHITELIST, value="friend.test")
     learn()
     assert Browser().open("/l/offer?ddu=friend.test/x").location == "http://friend.test/x"
     assert Browser().open("/l/offer?ddu=evil.test/x").location == "https://shop.test/p"
@@ -290,7 +292,7 @@ def test_clicks_never_show_in_a_sites_reports(account: Account, site: Site) -> N
 def test_deleting_a_group_ends_its_links(account: Account) -> None:
     group = Group.objects.create(account=account, name="Spring")
     make(account, group=group)
-    belongings.group_delete(group=group)
+    resource_services.group_delete(group=group)
     learn()
     assert Browser().open("/l/offer").status == 404
 
@@ -315,11 +317,9 @@ def test_a_click_is_judged_by_the_layers_that_judge_visitors_of_pages(account: A
 
 
 def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "tracking.places.columns", lambda ip: dict(zip(("asn", "organization"), CLOUDS[ip], strict=True))
-    )
+    monkeypatch.setattr("tracking.geo.look_up", lambda ip: dict(zip(("asn", "organization"), CLOUDS[ip], strict=True)))
     make(account)
-    pixel = make(account, "", kind=Kind.PIXEL)
+    pixel = make(account, "", kind=DatapointKind.PIXEL)
     for ip in CLOUDS:
         Browser(ip=ip).open("/l/offer", at=NOON)
         Browser(ip=ip).open(f"/l/{pixel.alias}", at=NOON, accept_language="")  # a mail program's proxy, for a person
@@ -329,8 +329,8 @@ def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: p
 
 def test_no_office_clicks_so_often_in_a_minute(account: Account) -> None:
     make(account)
-    for _ in range(ADDRESS - 1):
-        pace.click("203.0.113.7", int(NOON.timestamp()) // 60)
+    for _ in range(MAX_PER_ADDRESS - 1):
+        request_rates.click("203.0.113.7", int(NOON.timestamp()) // 60)
     for ip in ("203.0.113.7", "203.0.113.7", "203.0.113.8"):
         Browser(ip=ip).open("/l/offer", at=NOON)
     assert counts(account, "clicks", "spider_hits") == {"clicks": 2, "spider_hits": 1}

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from links import tokens, windows
-from links.choose import MAX_HOPS, ClickContext, route_click
-from links.destination import add_parameters, clean_dynamic_url, clean_url, find_problem
-from links.facts import LinkSnapshot
 from links.models import Mode, Status
-from links.rulebook import clean_rules
+from links.redirect import click_deduplication, tokens
+from links.routing.engine import MAX_HOPS, ClickContext, route_click
+from links.routing.rules import clean_rules
+from links.routing.snapshot import LinkSnapshot
+from links.url_policy import add_parameters, clean_dynamic_url, clean_url, find_problem
 from tests.links_support import link
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday
@@ -68,7 +68,11 @@ def test_a_weight_of_nothing_is_never_chosen() -> None:
 
 def test_in_turn_is_strict_under_concurrency() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
-    row, counters, chosen = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.ClickCounters(), []
+    row, counters, chosen = (
+        link(mode=Mode.SEQUENTIAL, rules={"sequential": items}),
+        click_deduplication.ClickCounters(),
+        [],
+    )
 
     def clicker() -> None:
         for _ in range(300):
@@ -84,7 +88,7 @@ def test_in_turn_is_strict_under_concurrency() -> None:
 
 def test_in_turn_walks_the_list_in_its_order() -> None:
     items = [f"https://{name}.test/" for name in "abc"]
-    row, counters = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), windows.ClickCounters()
+    row, counters = link(mode=Mode.SEQUENTIAL, rules={"sequential": items}), click_deduplication.ClickCounters()
     assert [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(7)] == [
         *items,
         *items,
@@ -137,7 +141,10 @@ def test_a_dynamic_address_leads_only_to_listed_hosts_exactly() -> None:
 
 
 def test_a_cap_lets_through_exactly_so_many() -> None:
-    row, counters = link(expiration_clicks=3, url_after_clicks="https://after.test/"), windows.ClickCounters()
+    row, counters = (
+        link(expiration_clicks=3, url_after_clicks="https://after.test/"),
+        click_deduplication.ClickCounters(),
+    )
     urls = [go(row, click_number=lambda one: counters.next(one.link_id)) for _ in range(5)]
     assert urls == ["https://main.test/"] * 3 + ["https://after.test/"] * 2
     assert (
@@ -216,19 +223,19 @@ def test_weights_must_make_a_hundred_and_rotators_need_items() -> None:
 
 
 def test_unique_is_exactly_half_an_hour() -> None:
-    window = windows.DeduplicationWindow("test", 1800)
+    window = click_deduplication.DeduplicationWindow("test", 1800)
     assert window.is_first("k", 1000.0)
     assert not window.is_first("k", 2799.999)
     assert window.is_first("k", 2800.0)
 
 
 def test_a_later_click_does_not_prolong_the_half_hour() -> None:
-    window = windows.DeduplicationWindow("test", 1800)
+    window = click_deduplication.DeduplicationWindow("test", 1800)
     assert [window.is_first("k", at) for at in (0.0, 1000.0, 1800.0)] == [True, False, True]
 
 
 def test_windows_stay_bounded() -> None:
-    window = windows.DeduplicationWindow("test", 1800, max_keys=100)
+    window = click_deduplication.DeduplicationWindow("test", 1800, max_keys=100)
     for number in range(1000):
         window.is_first(number, float(number) / 1000)
     assert len(window) == 100

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from links.models import Datapoint, Destination, Status
+from links.monitoring.destination_checks import CHECK_INTERVAL, RETRY_INTERVAL, destinations_check
 from links.services import datapoint_create, datapoint_update
-from links.watch import CHECK_INTERVAL, RETRY_INTERVAL, destinations_check
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alerts_watch
+from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
 from tests.badserver import misbehaving
 from tests.links_support import forget
@@ -45,7 +45,7 @@ def link(account, alias, url, **fields):
 
 def rounds(*moments):
     """One round of checks and alerts at each moment."""
-    return [(destinations_check(now=at), alerts_watch(now=at))[1] for at in moments]
+    return [(destinations_check(now=at), alerts_evaluate(now=at))[1] for at in moments]
 
 
 def test_a_dead_destination_is_believed_the_second_time_and_told_once(account, alert, server):

@@ -19,15 +19,15 @@ from django.utils import timezone
 
 from accounts.models import Account, Grant, Right, User
 from accounts.services import user_password_set
-from links import known as known_links
-from links.grants import DATAPOINT
-from reports.pages import spy
+from links.permissions import DATAPOINT
+from links.routing import link_cache as known_links
+from reports.dashboard.views import spy
 from sites.models import Site
 from tests import asgi, links_support
 from tests.conftest import member
 from tests.support import event
-from tracking import feed, live_streams
-from tracking.live_streams import LiveStream, open_streams, viewer_of
+from tracking import live, live_streams
+from tracking.live_streams import LiveStream, create_viewer, open_streams
 
 LINKS = "/links/live/stream"
 
@@ -74,15 +74,15 @@ def time_passes() -> None:
 
 
 def happens(site: Site, path: str) -> None:
-    feed.publish(event(site, path, at=timezone.now()))
+    live.publish(event(site, path, at=timezone.now()))
 
 
 async def test_an_event_is_shown_the_moment_it_is_stored(site: Site, spied: str, alice: User) -> None:
     async with asgi.connected(f"{spied}?country=EE", cookie=await cookie(alice)) as browser:
         assert browser.answer.status == 200 and browser.answer.headers["content-type"] == "text/event-stream"
         assert await browser.piece() == b"retry: 3000\n\n: here\n\n"
-        feed.publish(event(site, "/hidden", at=timezone.now(), country="DE"))
-        feed.publish(event(site, "/<b>live</b>", at=timezone.now(), country="EE"))
+        live.publish(event(site, "/hidden", at=timezone.now(), country="DE"))
+        live.publish(event(site, "/<b>live</b>", at=timezone.now(), country="EE"))
         told = (await browser.piece()).decode()
     assert told.startswith("event: action\ndata: ") and told.count("\n") == 3
     assert "/&lt;b&gt;live&lt;/b&gt;" in told
@@ -102,7 +102,7 @@ async def test_an_event_is_written_once_for_all_who_watch_in_one_zone_and_langua
         for browser in (one, two, elsewhere):
             await browser.piece()
         for path, country in (("/first", "EE"), ("/second", "DE")):
-            feed.publish(event(site, path, at=timezone.now(), country=country))
+            live.publish(event(site, path, at=timezone.now(), country=country))
         for browser, paths in (
             (one, (b"/first", b"/second")),
             (two, (b"/first", b"/second")),
@@ -209,7 +209,7 @@ def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int,
 
 
 def clicked(account: Account, link: int) -> None:
-    feed.publish({"site_id": account.pk, "kind": "link", "link_id": link, "ts": timezone.now(), "group_id": 0})
+    live.publish({"site_id": account.pk, "kind": "link", "link_id": link, "ts": timezone.now(), "group_id": 0})
 
 
 async def test_a_guest_of_links_sees_what_was_left_to_them(account: Account, bob: User, two_links: Any) -> None:
@@ -296,9 +296,13 @@ def stream(rf: Any, alice: User, site: Site) -> Callable[[User], LiveStream[Site
         client.force_login(user)
         request = rf.get("/")
         request.session = client.session
-        viewer = viewer_of(request, user, site.account)
+        viewer = create_viewer(request, user, site.account)
         found: LiveStream[Site] = LiveStream(
-            viewer, site.pk, site, read_scope=lambda bearer: spy.site_of(bearer, site.pk), format_event=lambda *_: b""
+            viewer,
+            site.pk,
+            site,
+            read_scope=lambda bearer: spy.site_for_actor(bearer, site.pk),
+            format_event=lambda *_: b"",
         )
         open_streams.add(found)
         return found

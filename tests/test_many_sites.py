@@ -13,13 +13,13 @@ from goals.discovery import discover
 from goals.models import Goal
 from links import stats
 from links.services import datapoint_create
-from reports.engine import Period
-from reports.engine.analyses.usage import MAX_SITES_PER_QUERY
-from reports.engine.query import MOST_SITES
-from reports.prices import services as prices
-from reports.prices.models import IncidentPrice
-from reports.quota import quotas_count
-from sites import known
+from reports.incident_costs import services as prices
+from reports.incident_costs.models import IncidentPrice
+from reports.query import Period
+from reports.query.analyses.usage import MAX_SITES_PER_QUERY
+from reports.query.model import MAX_SITES
+from reports.quotas import count_quotas
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from sites.uptime.models import Incident, Monitor
@@ -34,7 +34,7 @@ def make_sites(account: Account, count: int) -> list[Site]:
     first = site_create(account=account, domain="first.example")
     rows = [Site(pk=first.pk + 1 + index, account=account, domain=f"s{index}.example") for index in range(count - 1)]
     Site.objects.bulk_create(rows, batch_size=500)
-    known.refresh()
+    site_cache.refresh()
     return [first, *rows]
 
 
@@ -59,13 +59,13 @@ def test_quotas_are_counted_of_very_many_accounts(monkeypatch: pytest.MonkeyPatc
     Account.objects.bulk_create([Account(name=f"A{index}", monthly_events=5) for index in range(1_001)])
     last = Account.objects.latest("pk")
     browse(site_create(account=last, domain="last.example"), "/", at=NOW)
-    assert quotas_count(now=NOW) == 1_001
+    assert count_quotas(now=NOW) == 1_001
     last.refresh_from_db()
     assert last.events_used == 1
 
 
 def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account: Account, store: Any) -> None:
-    sites = make_sites(account, MOST_SITES + 1)
+    sites = make_sites(account, MAX_SITES + 1)
     link = datapoint_create(account=account, alias="go", url="https://s1.example/")
     for number, site in enumerate((sites[0], sites[-1])):
         browse(site, "/", at=NOW, visitor=number, link_id=link.pk, click_id=number + 1)
@@ -77,7 +77,7 @@ def test_the_visits_of_a_link_are_found_on_every_site_of_a_large_account(account
 
 
 def test_the_usage_of_a_large_white_label_account_is_answered(client: Any, account: Account, store: Any) -> None:
-    sites = make_sites(account, MOST_SITES + 1)
+    sites = make_sites(account, MAX_SITES + 1)
     for site in (sites[0], sites[-1]):
         browse(site, "/", at=timezone.now().replace(day=1))
     answer = client.get("/api/whitelabel/usage", {"auth": account.authkey})
@@ -92,7 +92,7 @@ def test_incidents_that_go_on_do_not_keep_others_from_their_price(
         monitor = Monitor.objects.create(site=where, url="https://x.example/", next_due=NOW)
         Incident.objects.create(monitor=monitor, start=NOW - hours * HOUR, cause="It broke.")
     for round in range(2):
-        prices.incidents_price(now=NOW + round * timedelta(minutes=5))
+        prices.incident_costs_estimate(now=NOW + round * timedelta(minutes=5))
     assert IncidentPrice.objects.count() == 2
 
 
@@ -109,7 +109,7 @@ def test_every_one_of_many_sites_is_found_by_its_name(client: Any, alice: User, 
 def test_a_report_on_very_many_sites_says_that_it_is_about_the_first_and_any_may_be_chosen(
     client: Any, alice: User, account: Account, store: Any
 ) -> None:
-    sites = make_sites(account, MOST_SITES + 1)
+    sites = make_sites(account, MAX_SITES + 1)
     last = sorted(sites, key=lambda site: site.domain)[-1]
     browse(last, "/", at=timezone.now())
     client.force_login(alice)

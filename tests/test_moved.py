@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from reports import moved
-from reports.engine import Period
+from reports import change_drivers
+from reports.query import Period
 from tests.support import browse
 
 pytestmark = pytest.mark.django_db
@@ -20,8 +20,8 @@ def test_visitors_are_counted_of_the_pages_whose_views_differ_most(site, store, 
         for number in range(visitors):
             at = now - timedelta(days=days, minutes=number + 1)
             browse(site, page, at=at, visitor=f"{page}{days}{number}", country="EE", source="Google")
-    monkeypatch.setattr(moved, "MAX_CANDIDATES", 2)
-    found = moved.differences((site.pk,), Period.parse("today", "UTC", now), "previous", now)
+    monkeypatch.setattr(change_drivers, "MAX_CANDIDATES", 2)
+    found = change_drivers.find_differences((site.pk,), Period.parse("today", "UTC", now), "previous", now)
     pages = {one.value: (one.before, one.now) for one in found if one.dimension == "page"}
     assert pages == {"/new": (3, 5), "/old": (4, 1)}
     everything = {(one.dimension, one.value): one.size for one in found}

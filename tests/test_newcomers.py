@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from tracking import newcomers, shared
+from tracking.state import first_seen, shared_redis
 
 SITE = 101_000_001
 
@@ -16,10 +16,10 @@ SITE = 101_000_001
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Filters that are renewed after a hundred devices."""
-    monkeypatch.setattr(newcomers, "CAPACITY", 100)
-    newcomers.forget()
+    monkeypatch.setattr(first_seen, "CAPACITY", 100)
+    first_seen.forget()
     yield
-    newcomers.forget()
+    first_seen.forget()
 
 
 def devices(count: int, seed: int) -> list[int]:
@@ -28,57 +28,57 @@ def devices(count: int, seed: int) -> list[int]:
 
 def test_new_devices_are_told_new_however_many_there_were() -> None:
     came = devices(2_000, seed=1)
-    assert [newcomers.first_time(SITE, device) for device in came] == [True] * 2_000
-    assert [newcomers.first_time(SITE, device) for device in came[-300:]] == [False] * 300
-    assert len(newcomers.filters().filters) == newcomers.MAX_FILTERS
-    assert not newcomers.known(SITE, came[0]), "who came before so many others is forgotten"
+    assert [first_seen.register_device(SITE, device) for device in came] == [True] * 2_000
+    assert [first_seen.register_device(SITE, device) for device in came[-300:]] == [False] * 300
+    assert len(first_seen.get_filter().filters) == first_seen.MAX_FILTERS
+    assert not first_seen.is_known(SITE, came[0]), "who came before so many others is forgotten"
 
 
 def test_who_comes_back_stays_known() -> None:
     regular = devices(1, seed=2)[0]
-    newcomers.first_time(SITE, regular)
+    first_seen.register_device(SITE, regular)
     for day in range(10):
         for device in devices(300, seed=3 + day):
-            newcomers.first_time(SITE, device)
-        assert not newcomers.first_time(SITE, regular), day
-    assert newcomers.first_time(SITE + 1, regular), "on another site it is another device"
+            first_seen.register_device(SITE, device)
+        assert not first_seen.register_device(SITE, regular), day
+    assert first_seen.register_device(SITE + 1, regular), "on another site it is another device"
 
 
 def test_being_asked_about_is_not_being_seen() -> None:
-    assert not newcomers.known(SITE, 7) and not newcomers.known(SITE, 7)
-    assert newcomers.first_time(SITE, 7) and newcomers.known(SITE, 7)
+    assert not first_seen.is_known(SITE, 7) and not first_seen.is_known(SITE, 7)
+    assert first_seen.register_device(SITE, 7) and first_seen.is_known(SITE, 7)
 
 
-@pytest.mark.skipif(bool(shared.redis()), reason="Redis keeps them")
+@pytest.mark.skipif(bool(shared_redis.redis()), reason="Redis keeps them")
 def test_filters_outlive_a_restart_and_files_of_dropped_ones_go() -> None:
     came = devices(1_000, seed=20)
     for index, device in enumerate(came):
-        newcomers.first_time(SITE, device)
+        first_seen.register_device(SITE, device)
         if index % 50 == 0:
-            newcomers.save()
-    newcomers.save()
-    before = [(one.number, one.count) for one in newcomers.filters().filters]
-    assert len(list(settings.DATA_DIR.glob("devices*.bits"))) <= newcomers.MAX_FILTERS
-    newcomers._filters = None
-    assert [(one.number, one.count) for one in newcomers.filters().filters] == [row for row in before if row[1]]
-    assert all(newcomers.known(SITE, device) for device in came[-400:])
+            first_seen.save()
+    first_seen.save()
+    before = [(one.number, one.count) for one in first_seen.get_filter().filters]
+    assert len(list(settings.DATA_DIR.glob("devices*.bits"))) <= first_seen.MAX_FILTERS
+    first_seen._filters = None
+    assert [(one.number, one.count) for one in first_seen.get_filter().filters] == [row for row in before if row[1]]
+    assert all(first_seen.is_known(SITE, device) for device in came[-400:])
 
 
 def test_a_filter_that_an_earlier_version_filled_is_dropped() -> None:
-    full = b"\xff" * newcomers.SIZE
+    full = b"\xff" * first_seen.SIZE
     (settings.DATA_DIR / "devices.bits").write_bytes(full)
-    shared.together(lambda client: client.set(newcomers.NAME, full))
-    assert newcomers.first_time(SITE, 5)
+    shared_redis.run_or_none(lambda client: client.set(first_seen.NAME, full))
+    assert first_seen.register_device(SITE, 5)
 
 
 def test_a_full_filter_is_wrong_about_few() -> None:
     """Of the real size: as many bits as CAPACITY devices set, by chance."""
     capacity = 8_000_000
-    one = newcomers.Filter(0)
+    one = first_seen.BloomFilter(0)
     dice = random.Random(5)
     for _ in range(200_000):  # a fortieth of them; the rest of the bits as dense
-        one.add([dice.getrandbits(newcomers.BITS) for _ in range(newcomers.PROBES)])
-    share = one.set_bits() / (1 << newcomers.BITS)
-    assert share == pytest.approx(1 - 2.718281828 ** (-newcomers.PROBES * 200_000 / (1 << newcomers.BITS)), rel=0.02)
-    full = 1 - 2.718281828 ** (-newcomers.PROBES * capacity / (1 << newcomers.BITS))
-    assert newcomers.MAX_FILTERS * full**newcomers.PROBES < 1 / 80
+        one.add([dice.getrandbits(first_seen.BITS) for _ in range(first_seen.PROBES)])
+    share = one.set_bits() / (1 << first_seen.BITS)
+    assert share == pytest.approx(1 - 2.718281828 ** (-first_seen.PROBES * 200_000 / (1 << first_seen.BITS)), rel=0.02)
+    full = 1 - 2.718281828 ** (-first_seen.PROBES * capacity / (1 << first_seen.BITS))
+    assert first_seen.MAX_FILTERS * full**first_seen.PROBES < 1 / 80

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from reports.notes.services import list_graph_marks, note_add
-from reports.share.services import share_create
+from reports.annotations.services import list_graph_marks, note_add
+from reports.sharing.services import share_create
 from sites.models import Incident, Site
 from sites.uptime.services import monitor_create
 from tests.support import browse

@@ -22,7 +22,7 @@ from django.test import Client
 from accounts.models import Account, User
 from goals.models import Goal
 from goals.services import goal_create
-from links.models import Kind
+from links.models import DatapointKind
 from links.services import datapoint_create
 from reports.digest.models import DigestSubscription
 from reports.digest.send import digests_send
@@ -35,7 +35,7 @@ from tests.doors import knock
 from tests.links_support import Browser, forget, learn, store_now
 from tests.support import browse, event, logged_in, record, settle
 from tracking import spool
-from tracking import visits as open_visits
+from tracking.state import visits as open_visits
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)  # a Tuesday
@@ -259,7 +259,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
     site: Site, store: Any, alice: User, api_key: str
 ) -> None:
     """Real beacons of one visit: from a search, through the shop, out to pay and back."""
-    open_visits.windows().clear()
+    open_visits.get_visit_store().clear()
     ways = Surfaces(site, alice, api_key, logged_in(alice))
     came = (("/", "https://www.google.com/"), ("/cart", ""), ("/thanks", "https://www.paypal.com/checkout"))
     for minutes, (path, referrer) in enumerate(came):
@@ -281,7 +281,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
 
 def test_unique_views_of_a_pixel(store: Any, account: Account, alice: User) -> None:
     forget()
-    pixel = datapoint_create(account=account, kind=Kind.PIXEL, title="newsletter")
+    pixel = datapoint_create(account=account, kind=DatapointKind.PIXEL, title="newsletter")
     learn()
     with time_machine.travel(NOW, tick=False):
         for ip, minutes in (("203.0.113.1", 0), ("203.0.113.1", 5), ("203.0.113.2", 6), ("203.0.113.1", 50)):

@@ -12,11 +12,11 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import Client
 from django.urls import reverse
 
-from accounts.operations import cleanup, mailbox, run
+from accounts.operations import cleanup, mailbox, task_runs
 from accounts.operations.models import TaskRun
-from accounts.operations.run import claim_task, run_guarded
+from accounts.operations.task_runs import claim_task, run_guarded
 from config import celery, health
-from config.periods import PERIODIC_TASKS
+from config.schedule import PERIODIC_TASKS
 from reports.digest.send import digests_send
 from tests.test_digest import MONDAY, weekly  # noqa: F401
 
@@ -148,8 +148,8 @@ def test_a_claim_that_was_made_by_a_wrong_clock_does_not_hold_the_task(db):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_keeps_its_claim_while_it_runs_and_no_longer_than_it_may(monkeypatch):
-    monkeypatch.setattr(run, "LEASE_DURATION", timedelta(seconds=1))
-    monkeypatch.setattr(run, "RENEWAL_SECONDS", 0.1)
+    monkeypatch.setattr(task_runs, "LEASE_DURATION", timedelta(seconds=1))
+    monkeypatch.setattr(task_runs, "RENEWAL_SECONDS", 0.1)
     claimed = []
 
     def slow():

@@ -11,11 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from goals.services import goal_create
-from reports.engine.registry import DIMENSIONS, METRICS
-from reports.pages.explain import COUNTED_VISITS
-from reports.pages.headline import KEY_METRICS
-from reports.panels import PANELS
-from reports.share.services import share_create
+from reports.dashboard.panels import PANELS
+from reports.dashboard.presenters.key_figures import KEY_METRICS
+from reports.dashboard.views.explain import COUNTED_VISITS
+from reports.query.registry import DIMENSIONS, METRICS
+from reports.sharing.services import share_create
 from tests.support import ask, browse, event, record
 
 
@@ -103,10 +103,10 @@ def test_behind_conversions_stand_the_visits_that_reached_a_goal(inside: Client,
 
 
 def test_an_estimated_number_is_dotted_and_tells_its_error(inside: Client, busy, settings) -> None:
-    from reports import rollups
+    from reports.query.rollups import schedule
 
     settings.ROLLUPS_ABOVE_ROWS = settings.ESTIMATES_ABOVE_ROWS = 0
-    rollups.catch_up(timezone.now())
+    schedule.catch_up(timezone.now())
     assert 'class="value estimated"' in page(inside, f"/sites/{busy.pk}/?period=yesterday")
     html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&period=yesterday")
     assert re.search(r"No: estimated, error about \d", html)

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from goals.services import goal_create
-from reports.engine import ask as answer
-from reports.pages.headline import KEY_METRICS, load_key_figures
-from reports.pages.numbers import shown
-from reports.pages.state import read_state
+from reports.dashboard.presenters.formatting import format_metric
+from reports.dashboard.presenters.key_figures import KEY_METRICS, load_key_figures
+from reports.dashboard.state import read_state
+from reports.query import ask as answer
 from tests.support import event, record
 
 ASKED = (
@@ -42,4 +42,4 @@ def test_headline_numbers_are_the_engines_also_where_they_are_sums(site, store, 
         before = alone.comparison or {}
         for number in told.numbers:
             row = (alone.rows[0][number.name], state.locale, before.get(number.name), alone.meta.currency)
-            assert number.formatted == shown(number.name, *row), (asked, number.name)
+            assert number.formatted == format_metric(number.name, *row), (asked, number.name)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from reports.pages import urls
+from reports.dashboard import urls
 from sites.models import Site
 from tests.support import browse, number
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from goals.models import Goal
-from reports.pages.people import UTC, project_on_map
-from reports.pages.spy import render_message
+from reports.dashboard.presenters.visits import UTC, project_on_map
+from reports.dashboard.views.spy import render_message
 from tests.support import ask, browse, event, number, record
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from reports.share.services import share_create
+from reports.sharing.services import share_create
 from tests.support import browse
 
 SVG = "{http://www.w3.org/2000/svg}"

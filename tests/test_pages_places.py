@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, Role, User
-from reports.pages.places import site_paths
+from reports.dashboard.navigation import site_paths
 from sites.models import Site
 from tests.conftest import member
 

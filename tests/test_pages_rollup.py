@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from sites import known
+from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from tests.support import browse
@@ -25,7 +25,7 @@ def inside(client: Client, alice) -> Client:
 @pytest.fixture
 def second(account, store) -> Site:
     made = site_create(account=account, domain="shop.example", timezone="Asia/Kolkata")
-    known.refresh()
+    site_cache.refresh()
     return made
 
 

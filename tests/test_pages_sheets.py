@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from goals.models import Segment
 from goals.services import goal_create, segment_create
-from reports.engine import Period, Query, QueryRefused, ask_together
-from reports.engine import ask as answer
-from reports.pages.state import read_state
-from reports.panels import LAYOUTS, PANELS, SPREAD
+from reports.dashboard.panels import LAYOUTS, PANELS, SPREAD_LAYOUTS
+from reports.dashboard.state import read_state
+from reports.query import Period, Query, QueryRefused, ask_many
+from reports.query import ask as answer
 from tests.support import browse, event, record
 from tracking.store import StoreError
 
@@ -92,7 +92,7 @@ def test_every_tab_of_every_panel_answers(inside: Client, busy, panel: str, tab:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_layout_names_panels_that_exist(name: str) -> None:
     assert set(LAYOUTS[name]) <= set(PANELS)
-    assert all(PANELS[panel].tab(tab).name == tab for panel, tab in SPREAD.get(name, ()))
+    assert all(PANELS[panel].tab(tab).name == tab for panel, tab in SPREAD_LAYOUTS.get(name, ()))
 
 
 @pytest.mark.parametrize("period", ["realtime", "today", "yesterday", "7d", "30d", "90d", "12m", "all", "last-week",
@@ -123,7 +123,7 @@ def test_a_dead_store_leaves_the_page_alive(inside: Client, busy, monkeypatch) -
     def dead(*_: object, **__: object) -> None:
         raise StoreError("The event store does not answer.")
 
-    monkeypatch.setattr("reports.pages.parts.ask_together", dead)
+    monkeypatch.setattr("reports.dashboard.fragments.ask_many", dead)
     html = page(inside, f"/sites/{busy.pk}/")
     assert "The event store does not answer." in html and "Try again" in html and "Last 7 days" in html
 
@@ -172,9 +172,9 @@ def test_no_question_is_asked_twice_for_a_sheet(inside: Client, busy, monkeypatc
 
     def noted(queries, **more):
         asked.extend(queries)
-        return ask_together(queries, **more)
+        return ask_many(queries, **more)
 
-    monkeypatch.setattr("reports.pages.parts.ask_together", noted)
+    monkeypatch.setattr("reports.dashboard.fragments.ask_many", noted)
     page(inside, f"/sites/{busy.pk}/?period=today")
     assert len(asked) > len(LAYOUTS["overview"])
     assert all(query not in asked[:index] for index, query in enumerate(asked))
@@ -186,7 +186,7 @@ def test_one_refused_part_leaves_the_others(inside: Client, busy, monkeypatch) -
         refused = QueryRefused("This took too long.")
         return [refused if one.dimensions == ("browser",) else answer(one, **more) for one in queries]
 
-    monkeypatch.setattr("reports.pages.parts.ask_together", some)
+    monkeypatch.setattr("reports.dashboard.fragments.ask_many", some)
     html = part_of(inside, f"/sites/{busy.pk}/?period=today", "panels")
     assert html.count("This took too long.") == 1 and "/pricing" in html
     assert "This took too long." in html[html.index('id="panel-technology"') : html.index('id="panel-goals"')]

@@ -13,9 +13,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from reports.engine.dimensions import DIMENSIONS
-from reports.pages.export import escape_formula, write_csv, write_xml
-from reports.panels import PANELS
+from reports.dashboard.panels import PANELS
+from reports.dashboard.presenters.exports import escape_formula, write_csv, write_xml
+from reports.query.dimensions import DIMENSIONS
 from reports.templatetags.show import cut_middle, safe_link
 from tests.support import event, record
 
@@ -25,7 +25,7 @@ COLUMNS = (
     "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "region", "city", "language",
     "organization", "device_type", "browser", "browser_version", "os", "os_version", "screen", "person", "ip",
 )  # fmt: skip
-BROKEN_DOWN = [row.name for row in DIMENSIONS.values() if row.breakdown]
+BROKEN_DOWN = [row.name for row in DIMENSIONS.values() if row.groupable]
 
 
 @pytest.fixture

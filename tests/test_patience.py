@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError
 
-from config.patience import DatabaseOutageBackoff
+from config.database_outage_backoff import DatabaseOutageBackoff
 
 
 def fails() -> None:

@@ -13,20 +13,20 @@ from django.utils.module_loading import import_string
 from accounts.custom_domains import checks
 from accounts.custom_domains.models import HostClaim
 from accounts.models import Account
-from accounts.operations.run import run_each
-from config.periods import PERIODIC_TASKS
+from accounts.operations.task_runs import run_each
+from config.schedule import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
 from links.models import Datapoint, Destination
 from links.services import datapoint_create
-from reports import quota
+from reports import quotas
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.digest.services import subscription_save
-from reports.engine import Period
-from reports.engine.rollups.read import read_published_days
-from reports.prices.models import IncidentPrice
-from sites import known
-from sites.alerts.conditions import Firing
+from reports.incident_costs.models import IncidentPrice
+from reports.query import Period
+from reports.query.rollups.read import read_published_days
+from sites import site_cache
+from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import delivery_queue
 from sites.models import Site
@@ -35,7 +35,7 @@ from sites.uptime import services
 from sites.uptime.models import Incident, Monitor
 from tests.badserver import misbehaving
 from tests.support import browse, event, record
-from tracking.store import Selection, StoreAway, correct, move
+from tracking.store import Selection, StoreAway, corrections, move
 
 NOW = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)  # a Monday, half an hour after reports leave
 DAY = timedelta(days=1)
@@ -68,8 +68,8 @@ def world(alice, site, charlie, charlies_site, store, settings, monkeypatch):
 def gone_zone(world: Any) -> None:
     """Charlie's time zone is one that no longer exists."""
     Site.objects.filter(pk=world.other.pk).update(timezone="Nowhere/Gone")
-    known.forget()
-    known.refresh()
+    site_cache.forget()
+    site_cache.refresh()
 
 
 def hook(site: Site, target: str) -> Channel:
@@ -142,7 +142,7 @@ def alerts(world: Any) -> Callable[[], bool]:
 
 def deliveries(world: Any) -> Callable[[], bool]:
     for site, target in ((world.other, "https://0177.0.0.1/"), (world.site, f"{world.server.base}/ok")):
-        delivery_queue(channel=hook(site, target), firing=Firing("k", "s", "t"), now=NOW)
+        delivery_queue(channel=hook(site, target), firing=AlertNotification("k", "s", "t"), now=NOW)
     return lambda: Delivery.objects.get(channel__account=world.site.account).state == "sent"
 
 
@@ -175,14 +175,14 @@ def rollups(world: Any) -> Callable[[], bool]:
 
 def quotas_counted(world: Any) -> Callable[[], bool]:
     Account.objects.update(monthly_events=10)
-    set_usage = quota.account_usage_set
+    set_usage = quotas.account_usage_set
 
     def broken(*, account: Account, **fields: Any) -> Any:
         if account.pk == world.other.account_id:
             raise ValueError("this account cannot be stored")
         return set_usage(account=account, **fields)
 
-    world.monkeypatch.setattr(quota, "account_usage_set", broken)
+    world.monkeypatch.setattr(quotas, "account_usage_set", broken)
     browse(world.site, "/", at=NOW)
     return lambda: Account.objects.get(pk=world.site.account_id).events_used == 1
 
@@ -192,16 +192,16 @@ def retention(world: Any) -> Callable[[], bool]:
     browse(world.other, "/", at=NOW - 200 * DAY)
     site_update(site=world.site, retention_months=1)
     Site.objects.filter(pk=world.other.pk).update(retention_months=2_147_483_647)
-    known.forget()
-    known.refresh()
+    site_cache.forget()
+    site_cache.refresh()
     return lambda: world.store.rows("SELECT DISTINCT site_id AS site FROM events") == [{"site": world.other.pk}]
 
 
 def corrections_finished(world: Any) -> Callable[[], bool]:
-    make_anew, broken = correct.make_anew, []
+    make_anew, broken = corrections.make_anew, []
     for site in (world.other, world.site):
         browse(site, "/a", at=NOW)
-    world.monkeypatch.setattr(correct, "make_anew", lambda host, job: broken.append(job) or 1 / 0)
+    world.monkeypatch.setattr(corrections, "make_anew", lambda host, job: broken.append(job) or 1 / 0)
     for site in (world.other, world.site):
         with pytest.raises(ZeroDivisionError):
             world.store.erase(Selection(site.pk, {"path": ["/a"]}))
@@ -210,7 +210,7 @@ def corrections_finished(world: Any) -> Callable[[], bool]:
         if job == broken[0]:
             raise ValueError("this one cannot be finished")
 
-    world.monkeypatch.setattr(correct, "make_anew", make_anew)
+    world.monkeypatch.setattr(corrections, "make_anew", make_anew)
     world.monkeypatch.setattr(move, "_carry", carry)
     world.monkeypatch.setattr(move, "ABANDONED_SECONDS", 0)
     return lambda: {row["job"] for row in world.store.rows("SELECT DISTINCT job FROM corrections")} == {broken[0]}
@@ -274,7 +274,7 @@ def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_late
         def refuse(*_: Any) -> None:
             raise StoreAway("The event store is away.")
 
-        away.setattr("reports.digest.send.site_digest", refuse)
+        away.setattr("reports.digest.send.build_digest", refuse)
         with pytest.raises(StoreAway):
             send(now=NOW)
     assert not DigestMail.objects.exists()

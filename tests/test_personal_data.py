@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from tests.support import NOW, ask, browse, event
-from tracking import personal, spool, store
+from tracking import data_requests, spool, store
 
 
 @pytest.fixture
@@ -21,23 +21,23 @@ FOUND_BY = [("ip", "203.0.113.7"), ("username", "jane"), ("tag:email", "jane@exa
 
 @pytest.mark.parametrize(("by", "value"), FOUND_BY)
 def test_erasing_a_person_takes_their_whole_visits_from_every_report_and_nobody_elses(site, traffic, by, value):
-    assert personal.forget(site.pk, by, value) == 1
+    assert data_requests.erase_person(site.pk, by, value) == 1
     assert ask(site, "views", by="page") == {"/": 1}
     assert ask(site, "visits") == 1
-    assert list(personal.export(site.pk, by, value)) == []
+    assert list(data_requests.export_person(site.pk, by, value)) == []
 
 
 def test_what_is_still_in_the_spool_is_erased_too(site, traffic):
     spool.write_event(event(site, "/late", ip="203.0.113.7", visitor="jane", at=NOW + timedelta(hours=3)))
-    personal.forget(site.pk, "ip", "203.0.113.7")
+    data_requests.erase_person(site.pk, "ip", "203.0.113.7")
     assert ask(site, "views", by="page") == {"/": 1}
 
 
 def test_rows_set_apart_as_bots_are_a_persons_data_too(site, traffic):
     store.insert_rows("bots", [{**event(site, "/b", ip="203.0.113.7", visitor="bot"), "reason": "signature"}])
-    assert {row["table"] for row in personal.export(site.pk, "ip", "203.0.113.7")} == {"events", "bots"}
-    personal.forget(site.pk, "ip", "203.0.113.7")
-    assert list(personal.export(site.pk, "ip", "203.0.113.7")) == []
+    assert {row["table"] for row in data_requests.export_person(site.pk, "ip", "203.0.113.7")} == {"events", "bots"}
+    data_requests.erase_person(site.pk, "ip", "203.0.113.7")
+    assert list(data_requests.export_person(site.pk, "ip", "203.0.113.7")) == []
 
 
 def test_the_page_finds_downloads_and_erases_only_when_sure(client, alice, site, traffic):

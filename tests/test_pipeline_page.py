@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sites.page_paths import readable_path
+from sites.page_paths import decode_path
 from tests.hits import event, facts, forget, hit, reason
-from tracking.pipeline import process
-from tracking.steps.page import CLICK_IDS, SESSION_IDS
+from tracking.pipeline.page import CLICK_IDS, SESSION_IDS
+from tracking.pipeline.processing import process
 
 
 @pytest.fixture(autouse=True)
@@ -93,9 +93,9 @@ def test_addresses_are_cut_by_characters_and_never_inside_an_escape() -> None:
 
 @given(st.text(max_size=60))
 def test_the_stored_form_of_an_address_is_its_own_stored_form(text: str) -> None:
-    assert readable_path(readable_path(text)) == readable_path(text)
-    assert readable_path(quote(text.encode("utf-8", "replace"))) == readable_path(
-        readable_path(quote(text.encode("utf-8", "replace")))
+    assert decode_path(decode_path(text)) == decode_path(text)
+    assert decode_path(quote(text.encode("utf-8", "replace"))) == decode_path(
+        decode_path(quote(text.encode("utf-8", "replace")))
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tracking import places
-from tracking.networks import Networks, from_csv
+from tracking import geo
+from tracking.network_table import Networks, from_csv
 
 V4 = ['16777216,16777471,13335,"Cloudflare, Inc."', "16778240,16779263,38803,Gtelecom Pty Ltd"]
 V6 = ["42540488161975842760550356425300246528,42540488241204005274814694018844196863,6939,Hurricane Electric LLC"]
@@ -16,9 +16,9 @@ V6 = ["42540488161975842760550356425300246528,4254048824120400527481469401884419
 
 @pytest.fixture(autouse=True)
 def reopened() -> Iterator[None]:
-    places.reload()
+    geo.reload()
     yield
-    places.reload()
+    geo.reload()
 
 
 @pytest.mark.parametrize(
@@ -47,19 +47,19 @@ def test_a_broken_table_is_left_aside(content: bytes, tmp_path: Path, settings: 
     path = tmp_path / "broken.table"
     path.write_bytes(content)
     settings.GEOIP_ASN = str(path)
-    assert places.available()["networks"] is False and places.columns("1.0.0.1") == {}
+    assert geo.list_available()["networks"] is False and geo.look_up("1.0.0.1") == {}
 
 
 def test_the_table_fills_number_and_name(tmp_path: Path, settings: Any) -> None:
     from_csv(V4, V6).save(tmp_path / "n.table")
     settings.GEOIP_ASN = str(tmp_path / "n.table")
-    assert places.columns("1.0.0.7") == {"asn": 13335, "organization": "Cloudflare, Inc."}
+    assert geo.look_up("1.0.0.7") == {"asn": 13335, "organization": "Cloudflare, Inc."}
 
 
 def test_a_broken_city_file_leaves_geography_off(tmp_path: Path, settings: Any) -> None:
     (tmp_path / "city.mmdb").write_bytes(b"no database")
     settings.GEOIP_CITY = str(tmp_path / "city.mmdb")
-    assert places.available()["places"] is False and places.columns("1.0.0.1") == {}
+    assert geo.list_available()["places"] is False and geo.look_up("1.0.0.1") == {}
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_a_broken_city_file_leaves_geography_off(tmp_path: Path, settings: Any) 
 )
 def test_flat_and_nested_records_say_the_same(record: dict[str, Any]) -> None:
     expected = {"country": "DE", "region": "Bavaria", "city": "Munich", "latitude": 48.1, "longitude": 11.6}
-    assert places._parse_place(record) == expected
+    assert geo._parse_place(record) == expected
 
 
 def test_a_record_without_a_place_fills_nothing() -> None:
-    assert places._parse_place({"country": {"iso_code": None}}) == {} and places._parse_place({}) == {}
+    assert geo._parse_place({"country": {"iso_code": None}}) == {} and geo._parse_place({}) == {}
 
 
 @pytest.mark.django_db

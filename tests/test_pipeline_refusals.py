@@ -6,9 +6,9 @@ import pytest
 
 from sites.hosts import HostMatcher
 from tests.hits import BROWSER, NOW, event, facts, forget, hit, reason
-from tracking import places
-from tracking.heat import page_is_off
-from tracking.pipeline import Quarantine, process
+from tracking import geo
+from tracking.endpoints.heatmap import page_is_off
+from tracking.pipeline.processing import Quarantine, process
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_pages_can_be_excluded_with_wildcards(path: str, refused: bool) -> None:
 
 
 def test_countries_can_be_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracking.places.columns", lambda ip: {"country": "FR" if ip.endswith("7") else "DE"})
+    monkeypatch.setattr("tracking.geo.look_up", lambda ip: {"country": "FR" if ip.endswith("7") else "DE"})
     site = facts(excluded_countries=frozenset({"FR"}))
     assert reason(site=site) == "excluded_country"
     assert reason(site=site, ip="203.0.113.8") == ""
@@ -106,10 +106,10 @@ def test_the_site_decides_what_is_kept_of_an_address(choice: str, ip: str, store
 
 
 def test_without_databases_geography_is_off_and_nothing_else_is() -> None:
-    places.reload()
+    geo.reload()
     stored = event()
     assert "country" not in stored and stored["ts"] == NOW
-    assert places.available() == {"places": False, "networks": False}
+    assert geo.list_available() == {"places": False, "networks": False}
 
 
 @pytest.mark.parametrize(

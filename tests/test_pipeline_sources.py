@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hits import event, forget
-from tracking.steps.source import (
+from tracking.pipeline.source import (
     CHANNEL_RULES,
     CHANNELS,
     CHANNELS_BY_MEDIUM,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.hits import CHROME, IPHONE, NOW, event, facts, forget, reason
-from tracking import salts, shared, visits
-from tracking.steps.visit import ORIGIN_COLUMNS
+from tracking.pipeline.visit import ORIGIN_COLUMNS
+from tracking.state import salts, shared_redis, visits
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ def test_salts_are_destroyed_after_two_days() -> None:
     event(now=after(days=1))
     event(now=after(days=2))
     assert NOW.date() not in salts._cached
-    seconds = shared.together(lambda client: client.ttl(f"{salts.REDIS_PREFIX}2026-03-02"))
+    seconds = shared_redis.run_or_none(lambda client: client.ttl(f"{salts.REDIS_PREFIX}2026-03-02"))
     if seconds is not None:  # Redis keeps them, and lets go by itself
         assert 0 < seconds <= 2 * 86_400
     else:
@@ -214,7 +214,7 @@ def test_backdated_events_do_not_disturb_the_visit_of_today() -> None:
 
 
 def test_open_visits_are_bounded() -> None:
-    known = visits.InMemory(max_visits=100)
+    known = visits.MemoryVisits(max_visits=100)
     for n in range(1000):
         known.put((7, n, 0), visits.OpenVisit(n + 1, n, 0, 0))
     assert len(known.by_key) == 100 and len(known.keys_by_id) == 100
@@ -257,7 +257,7 @@ def test_a_visit_whose_earlier_event_comes_late_across_an_hour_counts_once(store
 
 
 def earlier_hour(noon: datetime) -> Any:
-    from reports.engine import Period
+    from reports.query import Period
 
     start = noon.replace(minute=0)
     return Period(start - timedelta(hours=1), start, "UTC")

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports.notes.services import list_graph_marks
-from reports.prices.models import IncidentPrice
-from reports.prices.services import costs, incidents_price
+from reports.annotations.services import list_graph_marks
+from reports.incident_costs.models import IncidentPrice
+from reports.incident_costs.services import describe_costs, incident_costs_estimate
 from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.support import browse, record, visit
@@ -29,7 +29,7 @@ def visits(site, count, at, **fields):
 
 
 def priced(incident, now=MONDAY + timedelta(hours=2)):
-    incidents_price(now=now)
+    incident_costs_estimate(now=now)
     return IncidentPrice.objects.get(incident=incident)
 
 
@@ -41,7 +41,7 @@ def test_the_price_is_what_usually_comes_less_what_came(site, incident):
     visits(site, 50, MONDAY - WEEK + timedelta(minutes=31))
     row = priced(incident)
     assert (row.usual, row.came, row.visits_lost, row.revenue_lost) == (9, 2, 7, 0)
-    words = costs([incident])[incident.pk]
+    words = describe_costs([incident])[incident.pk]
     assert words.short == "7 visits lost"
     assert words.sentence == (
         "2 visits came while it was down, and 9 usually do (the median of the same clock times on the same weekday "
@@ -55,7 +55,7 @@ def test_revenue_is_the_missing_visits_at_what_a_visit_of_those_weeks_brought(si
         visits(site, 4, MONDAY - week * WEEK + timedelta(days=2), revenue=25, currency="EUR", kind="event", name="buy")
     row = priced(incident)
     assert (row.visits_lost, row.worth, row.currency) == (4, 12.5, "EUR")
-    words = costs([incident])[incident.pk]
+    words = describe_costs([incident])[incident.pk]
     assert words.short == "4 visits and €50.00 lost"
     assert "a visit of those weeks brought €12.50 on average" in words.sentence
 
@@ -71,7 +71,7 @@ def test_the_clock_time_stays_when_the_clocks_change(site, incident):
 def test_an_incident_that_cost_nothing_says_so(site, incident):
     visits(site, 3, MONDAY)
     assert priced(incident).visits_lost == 0
-    assert costs([incident])[incident.pk].short == "no visits lost"
+    assert describe_costs([incident])[incident.pk].short == "no visits lost"
 
 
 def test_a_price_grows_while_it_lasts_and_is_settled_once(site, incident):
@@ -80,18 +80,18 @@ def test_a_price_grows_while_it_lasts_and_is_settled_once(site, incident):
         visits(site, 5, MONDAY - week * WEEK)
         visits(site, 5, MONDAY - week * WEEK + timedelta(minutes=50))
     assert priced(incident, MONDAY + timedelta(minutes=10)).visits_lost == 5
-    assert "so far" in costs([Incident.objects.get()])[incident.pk].sentence
+    assert "so far" in describe_costs([Incident.objects.get()])[incident.pk].sentence
     row = priced(incident, MONDAY + timedelta(hours=1))
     assert (row.visits_lost, row.final) == (10, False)
     Incident.objects.update(end=MONDAY + timedelta(hours=1))
     assert priced(incident, MONDAY + timedelta(hours=2)).final
-    assert incidents_price(now=MONDAY + timedelta(hours=3)) == 0
+    assert incident_costs_estimate(now=MONDAY + timedelta(hours=3)) == 0
 
 
 def test_a_monitor_of_a_link_s_destination_has_no_price(site, incident):
     incident.monitor.link_id = 7
     incident.monitor.save()
-    assert incidents_price(now=MONDAY + timedelta(hours=2)) == 0
+    assert incident_costs_estimate(now=MONDAY + timedelta(hours=2)) == 0
 
 
 def test_the_graph_its_table_and_the_page_of_incidents_show_the_price(site, incident, client, alice):

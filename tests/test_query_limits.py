@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from config.env import read_env
-from reports.engine.execution_limits import DEFAULTS, query_settings
-from reports.engine.refusal import QueryStopped
+from reports.query.errors import QueryStopped
+from reports.query.execution_limits import DEFAULTS, query_settings
 from sites.models import Site
 from tests.support import ask, browse
 

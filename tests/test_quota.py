@@ -7,13 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Account
-from reports.quota import quotas_count, usage
-from sites import known
+from reports.quotas import count_quotas, count_usage
+from sites import site_cache
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alerts_watch
+from sites.alerts.services import alerts_evaluate
 from sites.services import site_create
 from tests.support import browse, event, record
-from tracking import salts
+from tracking.state import salts
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def limited(account, site, store):
 
 
 def counted(account, now=NOW):
-    quotas_count(now=now)
+    count_quotas(now=now)
     account.refresh_from_db()
     return account.events_used, account.over_quota
 
@@ -44,17 +44,17 @@ def test_only_the_running_month_counts(limited, site):
     browse(site, "/first", at=MARCH, visitor="other")
     assert counted(limited)[0] == 1
     assert counted(limited, now=MARCH - timedelta(minutes=1))[0] == 1
-    assert usage([limited], MARCH + timedelta(days=31)) == {limited.pk: 0}
+    assert count_usage([limited], MARCH + timedelta(days=31)) == {limited.pk: 0}
 
 
 def test_a_used_up_quota_refuses_until_the_next_month(limited, site):
     browse(site, *[f"/{n}" for n in range(10)], at=NOW)
     assert counted(limited) == (10, True)
-    known.refresh()
-    assert known.site(site.pk).over_quota
+    site_cache.refresh()
+    assert site_cache.get_site(site.pk).over_quota
     assert counted(limited, now=MARCH + timedelta(days=31)) == (0, False)
-    known.refresh()
-    assert not known.site(site.pk).over_quota
+    site_cache.refresh()
+    assert not site_cache.get_site(site.pk).over_quota
 
 
 def test_another_account_s_events_are_not_counted(limited, charlies_site):
@@ -87,8 +87,8 @@ def test_a_quota_that_runs_low_is_told_once_and_once_more_when_it_is_used_up(lim
     subjects = []
     for count, at in ((7, NOW), (1, NOW), (0, NOW), (2, NOW), (0, NOW + timedelta(days=1))):
         browse(site, *[f"/{n}" for n in range(count)], at=at, visitor=(count, at)) if count else None
-        quotas_count(now=at)
-        subjects.append(alerts_watch(now=at))
+        count_quotas(now=at)
+        subjects.append(alerts_evaluate(now=at))
     assert subjects == [0, 1, 0, 1, 0]
     told = list(Delivery.objects.order_by("created").values_list("subject", flat=True))
     assert told == [f"{limited}: 80 % of the quota is used", f"{limited}: the quota is used up"]
@@ -97,13 +97,13 @@ def test_a_quota_that_runs_low_is_told_once_and_once_more_when_it_is_used_up(lim
 
 def test_an_account_without_a_quota_is_never_told(account, site, store):
     Alert.objects.create(site=site, name="Q", condition="quota", parameters={"percent": 80.0})
-    assert quotas_count(now=NOW) == 0
-    assert alerts_watch(now=NOW) == 0
+    assert count_quotas(now=NOW) == 0
+    assert alerts_evaluate(now=NOW) == 0
 
 
 def test_the_account_page_shows_what_is_used(limited, site, client, alice):
     browse(site, "/a", "/b", at=NOW)
-    quotas_count(now=NOW)
+    count_quotas(now=NOW)
     client.force_login(alice)
     page = client.get("/account").content.decode()
     assert "2 of 10 (20 %)" in page
@@ -115,9 +115,9 @@ def test_old_salts_are_destroyed_where_nobody_comes_by(settings, tmp_path):
     for day in range(1, 6):
         salts.rotate(now=datetime(2026, 3, day, 1, tzinfo=UTC))
         salts.rotate(now=datetime(2026, 3, day, 2, tzinfo=UTC))
-    first = salts.salt(date(2026, 3, 5))
+    first = salts.get_salt(date(2026, 3, 5))
     text = (tmp_path / "salts.json").read_text()
     assert "2026-03-04" in text and "2026-03-05" in text and "2026-03-03" not in text
     salts.forget()
-    assert salts.salt(date(2026, 3, 5)) == first
+    assert salts.get_salt(date(2026, 3, 5)) == first
     salts.forget()

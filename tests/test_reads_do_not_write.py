@@ -23,10 +23,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import Account, Invitation, Membership, User
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from links.api.operations import OPERATIONS, Operation
+from links.clickmeter.operations import OPERATIONS, Operation
 from links.services import datapoint_create
-from reports.notes.services import note_add
-from reports.share.services import share_create
+from reports.annotations.services import note_add
+from reports.sharing.services import share_create
 from sites.models import Site
 from sites.services import api_key_create
 from sites.uptime.services import monitor_create

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from config.cache import FallbackRedisCache
-from links import windows
+from links.redirect import click_deduplication
 from tests.hits import NOW, event, forget
-from tracking import seen, shared, visits
-from tracking.doors.limits import PerMinute
+from tracking.endpoints.rate_limit import PerMinute
+from tracking.state import deduplication, shared_redis, visits
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -20,19 +20,19 @@ NOBODY = "redis://127.0.0.1:1/0"
 @pytest.fixture(autouse=True)
 def away(settings: Any) -> Iterator[None]:
     settings.REDIS_URL = NOBODY
-    shared.redis.cache_clear()
-    shared.ask_again()
+    shared_redis.redis.cache_clear()
+    shared_redis.forget_outage()
     visits._windows = None
     forget()
     yield
     visits._windows = None
-    shared.redis.cache_clear()
-    shared.ask_again()
-    windows.forget()
+    shared_redis.redis.cache_clear()
+    shared_redis.forget_outage()
+    click_deduplication.forget()
 
 
 def test_a_visit_goes_on_and_a_device_is_known() -> None:
-    assert isinstance(visits.windows(), visits.InRedis)
+    assert isinstance(visits.get_visit_store(), visits.RedisVisits)
     first, second = event("/a"), event("/b", now=NOW + timedelta(minutes=5))
     assert (first["visit"], first["device"]) == (second["visit"], second["device"])
     assert first["is_new"] == second["is_new"] == 1
@@ -40,24 +40,24 @@ def test_a_visit_goes_on_and_a_device_is_known() -> None:
 
 
 def test_ids_clicks_turns_and_limits_are_counted_in_memory() -> None:
-    assert [seen.repeated(7, "x", brief, NOW) for brief in (True, True)] == [False, True]
-    assert not seen.repeated(7, "y", False, NOW)
-    seen.note(7, "y", NOW)
-    assert seen.repeated(7, "y", False, NOW)
+    assert [deduplication.is_duplicate(7, "x", brief, NOW) for brief in (True, True)] == [False, True]
+    assert not deduplication.is_duplicate(7, "y", False, NOW)
+    deduplication.remember_id(7, "y", NOW)
+    assert deduplication.is_duplicate(7, "y", False, NOW)
     moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 1799, 1800)]
-    assert [windows.is_unique_click(5, (9,), at) for at in moments] == [True, False, True]
-    assert [windows.click_counters.next(5) for _ in range(3)] == [1, 2, 3]
+    assert [click_deduplication.is_unique_click(5, (9,), at) for at in moments] == [True, False, True]
+    assert [click_deduplication.click_counters.next(5) for _ in range(3)] == [1, 2, 3]
     limit = PerMinute("away", 2)
     assert [limit.allows("203.0.113.7", NOW) for _ in range(3)] == [True, True, False]
 
 
 def test_it_is_asked_once_and_then_left_in_peace_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    shared.together(lambda client: client.ping())
-    shared.together(lambda client: asked.append(1))
+    shared_redis.run_or_none(lambda client: client.ping())
+    shared_redis.run_or_none(lambda client: asked.append(1))
     assert asked == []
-    shared.ask_again()
-    shared.together(lambda client: asked.append(1))
+    shared_redis.forget_outage()
+    shared_redis.run_or_none(lambda client: asked.append(1))
     assert asked == [1]
 
 

@@ -15,15 +15,15 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from reports.engine.lookup import FromMappings
-from reports.engine.refusal import QueryRefused
-from reports.engine.retention import STEPS, Cohort, retention, step_after, step_of
+from reports.query.analyses.retention import STEPS, Cohort, find_cohorts, find_step, shift_step
+from reports.query.errors import QueryRefused
+from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, record, settle, visit
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(610_000_001)
-NOBODY = FromMappings({}, {})
+NOBODY = MappedGoals({}, {})
 ESTONIA = [{"dimension": "country", "operator": "is", "value": ["EE"]}]
 Visits = list[tuple[datetime, str, str, str]]  # when, device, person, country
 
@@ -45,15 +45,15 @@ def walked(visits: Visits, by: str, count: int, zone: str, estonian: bool, named
     for at, device, person, country in visits:
         if person or not named:
             days[person or device].append((at, country))
-    last = step_of(NOW.astimezone(ZoneInfo(zone)).date(), by)
-    starts = [step_after(last, by, index - count + 1) for index in range(count)]
+    last = find_step(NOW.astimezone(ZoneInfo(zone)).date(), by)
+    starts = [shift_step(last, by, index - count + 1) for index in range(count)]
     seen: dict[date, list[int]] = {start: [0] * (count - index) for index, start in enumerate(starts)}
     for history in days.values():
         since, country = min(history)
-        first = step_of(since.astimezone(ZoneInfo(zone)).date(), by)
+        first = find_step(since.astimezone(ZoneInfo(zone)).date(), by)
         if first not in seen or (estonian and country != "EE"):
             continue
-        for step in {step_of(at.astimezone(ZoneInfo(zone)).date(), by) for at, _ in history}:
+        for step in {find_step(at.astimezone(ZoneInfo(zone)).date(), by) for at, _ in history}:
             seen[first][starts.index(step) - starts.index(first)] += 1
     return [Cohort(start, tuple(numbers)) for start, numbers in seen.items()]
 
@@ -70,18 +70,18 @@ def test_cohorts_are_those_a_naive_walk_finds(seed: int, store: Any) -> None:
     named = seed % 4 == 1
     for by, count in (("day", 14), ("week", 6), ("month", 3)):
         for where in (None, ESTONIA):
-            got = retention(site, here, by, count, zone, where, named=named, now=NOW, source=NOBODY)
+            got = find_cohorts(site, here, by, count, zone, where, named=named, now=NOW, source=NOBODY)
             assert got == walked(visits, by, count, zone, where is not None, named), (by, where)
 
 
 def test_steps_meet_without_gaps_and_nonsense_is_refused() -> None:
     for by in STEPS:
-        first = step_of(date(2026, 1, 31), by)
-        assert step_of(step_after(first, by) - timedelta(days=1), by) == first
-        assert step_after(step_after(first, by, 5), by, -5) == first
+        first = find_step(date(2026, 1, 31), by)
+        assert find_step(shift_step(first, by) - timedelta(days=1), by) == first
+        assert shift_step(shift_step(first, by, 5), by, -5) == first
     for by, count in (("hour", 3), ("week", 0), ("week", 32)):
         with pytest.raises(QueryRefused):
-            retention(1, date(2026, 1, 1), by, count, "UTC", now=NOW)
+            find_cohorts(1, date(2026, 1, 1), by, count, "UTC", now=NOW)
 
 
 def test_a_cohort_after_the_period_or_in_the_future_does_not_exist_yet(store: Any) -> None:
@@ -90,8 +90,8 @@ def test_a_cohort_after_the_period_or_in_the_future_does_not_exist_yet(store: An
     browse(site, at=NOW, visitor="a", visit=5)
     browse(site, at=NOW, visitor="b")
     last = NOW.date() + timedelta(days=7)
-    got = retention(site, last, "week", 3, "UTC", now=NOW + timedelta(hours=1), source=NOBODY)
-    assert [(one.start, one.seen) for one in got] == [(date(2026, 2, 23), (0, 0)), (date(2026, 3, 2), (1,))]
+    got = find_cohorts(site, last, "week", 3, "UTC", now=NOW + timedelta(hours=1), source=NOBODY)
+    assert [(one.start, one.visitors) for one in got] == [(date(2026, 2, 23), (0, 0)), (date(2026, 3, 2), (1,))]
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.views.debug import technical_500_response
 
 from accounts.models import Membership, Role, User
-from links import watch
 from links.models import Datapoint
+from links.monitoring import destination_checks
 from links.services import datapoint_create, datapoint_update
-from sites.alerts.deliver import deliver_due
+from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Channel, Delivery
 from sites.models import Site
 from sites.services import site_update
@@ -145,10 +145,10 @@ def test_name_and_password_belong_into_a_header_and_not_into_the_address(inside:
 def test_a_link_that_leads_elsewhere_takes_no_stored_values_along(site: Site, monitor: Monitor) -> None:
     link: Datapoint = datapoint_create(account=site.account, alias="shop", url="https://example.com/a")
     Monitor.objects.update(link_id=link.pk)
-    watch.update_link_monitors()
+    destination_checks.update_link_monitors()
     assert Monitor.objects.get().url == "https://example.com/a" and stored(monitor)["Authorization"] == VALUE
     datapoint_update(datapoint=link, url="https://evil.example/")
-    watch.update_link_monitors()
+    destination_checks.update_link_monitors()
     assert Monitor.objects.get().url == "https://evil.example/" and stored(monitor) == {}
 
 

@@ -21,9 +21,9 @@ from accounts.security.encrypted_fields import Unreadable, find_unreadable_colum
 from config.env import read_env
 from config.management.commands.serve import Command as Serve
 from reports.digest.services import subscription_save
-from reports.share.models import Share
-from reports.share.services import share_create
-from sites import known
+from reports.sharing.models import Share
+from reports.sharing.services import share_create
+from sites import site_cache
 from sites.alerts.models import Channel
 from sites.models import Site
 from sites.services import api_key_provision, site_update
@@ -82,8 +82,8 @@ def test_rows_give_them_back(site: Site, channel: Channel, monitor: Monitor) -> 
     assert Monitor.objects.get().headers == HEADERS
     assert Site.objects.get(pk=site.pk).proxy_secret == WORD
     assert Share.objects.get().token == token
-    known.refresh()
-    facts = known.site(site.pk)
+    site_cache.refresh()
+    facts = site_cache.get_site(site.pk)
     assert facts is not None and facts.proxy_secret == WORD
     assert WORD not in repr(facts) and site.sitekey not in repr(facts)
 
@@ -92,7 +92,10 @@ def test_nothing_is_stored_of_no_secret(site: Site) -> None:
     monitor = monitor_create(site=site, url="https://example.com/", now=NOW)
     assert Monitor.objects.get(pk=monitor.pk).headers == {}
     assert Site.objects.get(pk=site.pk).proxy_secret == ""
-    texts = encrypted_fields.stored_texts(Monitor, "headers"), encrypted_fields.stored_texts(Site, "proxy_secret")
+    texts = (
+        encrypted_fields.list_stored_texts(Monitor, "headers"),
+        encrypted_fields.list_stored_texts(Site, "proxy_secret"),
+    )
     assert [list(rows) for rows in texts] == [[], []]
 
 
@@ -136,7 +139,7 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
         "sites.Channel.target", "sites.Channel.secret", "sites.Monitor.headers", "sites.Site.proxy_secret",
         "reports.Share.token",
     }  # fmt: skip
-    known.refresh()
+    site_cache.refresh()
     for row in (Channel.objects.get(), Monitor.objects.get(), Site.objects.get(pk=site.pk), Share.objects.get()):
         row.save()
     client = Client()
@@ -188,18 +191,18 @@ def test_a_changed_key_is_taken_over_by_one_command(
     assert [opens(key) for key in (old_account, old_member)] == [False, False]
     assert opens(Account.objects.get(pk=account.pk).authkey)
     assert opens(Membership.objects.get(user=alice).authkey)
-    known.refresh()
-    assert known.key(old_site) is None and known.key(api_key_provision(site=site)) is None
-    known.refresh()
-    assert known.key(api_key_provision(site=site)) is not None
+    site_cache.refresh()
+    assert site_cache.find_key(old_site) is None and site_cache.find_key(api_key_provision(site=site)) is None
+    site_cache.refresh()
+    assert site_cache.find_key(api_key_provision(site=site)) is not None
 
 
 def test_without_a_changed_key_the_command_ends_no_key(site: Site, account: Account, capsys: Any) -> None:
     provisioned = api_key_provision(site=site)
     call_command("reencrypt")
     assert "revoked: 0" in capsys.readouterr().out
-    known.refresh()
-    assert known.key(provisioned) is not None and api_key_provision(site=site) == provisioned
+    site_cache.refresh()
+    assert site_cache.find_key(provisioned) is not None and api_key_provision(site=site) == provisioned
 
 
 def test_the_command_leaves_what_it_cannot_read_and_says_so(settings: Any, channel: Channel, capsys: Any) -> None:

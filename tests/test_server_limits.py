@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from config import http_limits, server
-from config.http_limits import MAX_HEADER_BYTES
+from config.serving import http_limits, server
+from config.serving.http_limits import MAX_HEADER_BYTES
 from tests.test_server_protocol import answer, request, talk
 
 CHUNKED = "transfer-encoding: chunked\r\n"

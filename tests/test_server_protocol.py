@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from config import http_limits, server
 from config.management.commands.serve import get_loop_factory
-from config.together import ImmediateResponder
+from config.serving import http_limits, server
+from config.serving.response_batcher import ImmediateResponder
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from goals.services import segment_create, segment_delete
-from reports.share.services import share_create, share_revoke
+from reports.sharing.services import share_create, share_revoke
 from sites.models import Site
 from tests.support import browse
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, Invitation, Membership
-from sites import known
+from sites import site_cache
 from sites.models import Site
 
 
@@ -30,12 +30,12 @@ def test_a_site_is_made_changed_and_deleted(api: Client, account) -> None:
     changed = send(api, "patch", f"sites/{number}", {"addresses": "drop", "excluded_ips": ["192.0.2.9/24"]})
     assert changed.json()["excluded_ips"] == ["192.0.2.0/24"]
     assert send(api, "get", f"sites/{number}").json() == changed.json()
-    known.refresh()
-    assert known.site(number).addresses == "drop"
+    site_cache.refresh()
+    assert site_cache.get_site(number).addresses == "drop"
     assert send(api, "delete", f"sites/{number}").status_code == 204
     assert send(api, "get", f"sites/{number}").status_code == 404
-    known.catch_up()
-    assert known.site(number) is None
+    site_cache.catch_up()
+    assert site_cache.get_site(number) is None
 
 
 def test_a_new_site_takes_the_accounts_zone(api: Client, account) -> None:
@@ -98,13 +98,13 @@ def test_only_who_may_edit_sees_a_sites_keys(api: Client, site: Site, bob) -> No
 def test_a_key_is_made_used_listed_without_its_secret_and_revoked(api: Client, site: Site) -> None:
     created = send(api, "post", f"sites/{site.pk}/keys", {"name": "Reader", "can_track": False}).json()
     plain = created["api_key"]
-    known.refresh()
-    assert known.key(plain).can_read and not known.key(plain).can_track
+    site_cache.refresh()
+    assert site_cache.find_key(plain).can_read and not site_cache.find_key(plain).can_track
     listed = send(api, "get", f"sites/{site.pk}/keys").json()
     assert plain not in repr(listed) and listed["results"][0]["prefix"] == plain[:10]
     assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 204
-    known.catch_up()
-    assert known.key(plain) is None
+    site_cache.catch_up()
+    assert site_cache.find_key(plain) is None
     assert send(api, "delete", f"sites/{site.pk}/keys/{created['id']}").status_code == 404
 
 

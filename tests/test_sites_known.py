@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account
-from sites import known
+from sites import site_cache
 from sites.models import ApiKey, Site
 from sites.services import (
     api_key_create,
@@ -34,43 +34,47 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True)
 def empty_cache(db):
-    known.forget()
+    site_cache.forget()
     yield
-    known.forget()
+    site_cache.forget()
 
 
 def test_a_site_is_known_by_number_and_by_host(site: Site) -> None:
-    config = known.site(site.pk)
+    config = site_cache.get_site(site.pk)
     assert (config.site_id, config.account_id, config.domain) == (site.pk, site.account_id, "example.com")
     assert config.sitekey == site.sitekey and config.sitekey_admin == site.sitekey_admin
     for host in ("example.com", "www.example.com", "Example.com:8080"):
-        assert known.site_by_host(host) == config
+        assert site_cache.find_site_by_host(host) == config
     for host in ("blog.example.com", "com", "example.net", ""):
-        assert known.site_by_host(host) is None
-    assert known.site(1) is None
+        assert site_cache.find_site_by_host(host) is None
+    assert site_cache.get_site(1) is None
 
 
 def test_a_domain_means_the_site_of_who_proved_it_and_no_other(site: Site, charlies_site: Site, account) -> None:
     theirs = site_create(account=charlies_site.account, domain="example.com")
     below = site_create(account=charlies_site.account, domain="www.example.com")
-    known.refresh()
-    assert known.site_by_host("charlie.example") is None  # nobody has proved it
-    assert known.site_by_host("example.com").site_id == known.site_by_host("www.example.com").site_id == site.pk
+    site_cache.refresh()
+    assert site_cache.find_site_by_host("charlie.example") is None  # nobody has proved it
+    assert (
+        site_cache.find_site_by_host("example.com").site_id
+        == site_cache.find_site_by_host("www.example.com").site_id
+        == site.pk
+    )
     prove_host(below.account, "www.example.com", Purpose.SITE)
-    assert known.site_by_host("www.example.com").site_id == below.pk
+    assert site_cache.find_site_by_host("www.example.com").site_id == below.pk
     site_update(site=site, domain="moved.example")
-    known.catch_up()
-    assert known.site_by_host("example.com").site_id == below.pk
+    site_cache.catch_up()
+    assert site_cache.find_site_by_host("example.com").site_id == below.pk
     prove_host(theirs.account, "example.com", Purpose.SITE)
-    assert known.site_by_host("example.com").site_id == theirs.pk
+    assert site_cache.find_site_by_host("example.com").site_id == theirs.pk
 
 
 def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(account: Account, charlie) -> None:
     old = site_create(account=account, domain="shop.example", allowed_hosts=["pay.example", "*many.example"])
     new = site_create(account=account, domain="www.blog.shop.example", any_host=True)
-    known.refresh()
+    site_cache.refresh()
     result = {
-        host: getattr(known.site_of_account(account.pk, host), "site_id", None)
+        host: getattr(site_cache.find_account_site(account.pk, host), "site_id", None)
         for host in ("shop.example", "a.shop.example", "x.blog.shop.example", "pay.example", "a.pay.example",
                      "x.many.example", "other.example", "charlie.example", "")
     }  # fmt: skip
@@ -79,66 +83,66 @@ def test_an_accounts_own_sites_are_found_by_every_host_of_theirs_proved_or_not(a
         "a.pay.example": None, "x.many.example": old.pk, "other.example": None, "charlie.example": None, "": None,
     }  # fmt: skip
     site_delete(site=old)
-    known.catch_up()
-    assert known.site_of_account(account.pk, "pay.example") is None
+    site_cache.catch_up()
+    assert site_cache.find_account_site(account.pk, "pay.example") is None
 
 
 def test_of_two_sites_of_one_host_the_older_answers_and_then_the_other(account: Account) -> None:
     old, new = (site_create(account=account, domain="twice.example", by_operator=True) for _ in range(2))
-    assert known.site_by_host("twice.example").site_id == old.pk
+    assert site_cache.find_site_by_host("twice.example").site_id == old.pk
     site_delete(site=old)
-    known.catch_up()
-    assert known.site_by_host("twice.example").site_id == new.pk
+    site_cache.catch_up()
+    assert site_cache.find_site_by_host("twice.example").site_id == new.pk
 
 
 def test_what_changes_is_learnt_by_reading_only_that(site: Site, account, django_assert_num_queries) -> None:
-    known.refresh()
-    other = known.site(site_create(account=account, domain="other.example").pk)
+    site_cache.refresh()
+    other = site_cache.get_site(site_create(account=account, domain="other.example").pk)
     assert other is None
     site_update(site=site, addresses="keep", excluded_ips=["192.0.2.0/24"], domain="moved.example")
     with django_assert_num_queries(3):
-        assert known.catch_up()
-    assert known.site_by_host("moved.example") is None
+        assert site_cache.catch_up()
+    assert site_cache.find_site_by_host("moved.example") is None
     host_provision(account=account, host="moved.example", purpose=Purpose.SITE)
     with django_assert_num_queries(3):
-        assert known.catch_up()
-    assert known.site(site.pk).addresses == "keep"
-    assert str(known.site(site.pk).excluded_networks[0]) == "192.0.2.0/24"
-    assert known.site_by_host("example.com") is None
-    assert known.site_by_host("moved.example").site_id == site.pk
+        assert site_cache.catch_up()
+    assert site_cache.get_site(site.pk).addresses == "keep"
+    assert str(site_cache.get_site(site.pk).excluded_networks[0]) == "192.0.2.0/24"
+    assert site_cache.find_site_by_host("example.com") is None
+    assert site_cache.find_site_by_host("moved.example").site_id == site.pk
     with django_assert_num_queries(1):
-        assert not known.catch_up()
+        assert not site_cache.catch_up()
 
 
 def test_rotated_keys_and_the_quota_flag_arrive(site: Site, account: Account) -> None:
-    old = known.site(site.pk).sitekey
+    old = site_cache.get_site(site.pk).sitekey
     site_keys_rotate(site=site)
     quota_flag_set(account=account, over=True)
-    known.catch_up()
-    assert known.site(site.pk).sitekey != old
-    assert known.site(site.pk).over_quota
+    site_cache.catch_up()
+    assert site_cache.get_site(site.pk).sitekey != old
+    assert site_cache.get_site(site.pk).over_quota
     quota_flag_set(account=account, over=False)
-    known.catch_up()
-    assert not known.site(site.pk).over_quota
+    site_cache.catch_up()
+    assert not site_cache.get_site(site.pk).over_quota
 
 
 def test_a_key_opens_what_it_was_made_for_until_it_is_revoked(site: Site) -> None:
     key, plain = api_key_create(site=site, name="reader", can_track=False)
-    known.catch_up()
-    config = known.key(plain)
+    site_cache.catch_up()
+    config = site_cache.find_key(plain)
     assert (config.site_id, config.can_read, config.can_track, config.trusted) == (site.pk, True, False, False)
-    assert known.key(plain[:-1]) is known.key("") is known.key("ck_\ud800") is None
+    assert site_cache.find_key(plain[:-1]) is site_cache.find_key("") is site_cache.find_key("ck_\ud800") is None
     api_key_revoke(key=key)
-    known.catch_up()
-    assert known.key(plain) is None
+    site_cache.catch_up()
+    assert site_cache.find_key(plain) is None
 
 
 def test_a_key_ends_when_it_expires_without_anybody_doing_anything(site: Site) -> None:
     soon = timezone.now() + timedelta(minutes=1)
     _, plain = api_key_create(site=site, name="short", expires=soon)
-    known.catch_up()
-    assert known.key(plain, now=soon - timedelta(seconds=1))
-    assert known.key(plain, now=soon) is None
+    site_cache.catch_up()
+    assert site_cache.find_key(plain, now=soon - timedelta(seconds=1))
+    assert site_cache.find_key(plain, now=soon) is None
 
 
 def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
@@ -150,43 +154,43 @@ def test_no_plain_key_is_stored_anywhere(site: Site) -> None:
 
 def test_last_used_is_written_later_and_not_by_the_look_up(site: Site, django_assert_num_queries) -> None:
     key, plain = api_key_create(site=site, name="x")
-    known.refresh()
+    site_cache.refresh()
     with django_assert_num_queries(0):
-        assert known.key(plain)
-        assert known.site(site.pk) and known.site_by_host("example.com")
-    known.write_last_used()
+        assert site_cache.find_key(plain)
+        assert site_cache.get_site(site.pk) and site_cache.find_site_by_host("example.com")
+    site_cache.write_last_used()
     key.refresh_from_db()
     assert timezone.now() - key.last_used < timedelta(seconds=5)
     before = key.change
-    assert not known.catch_up()
+    assert not site_cache.catch_up()
     assert ApiKey.objects.get(pk=key.pk).change == before
 
 
 @pytest.mark.django_db(transaction=True)
 def test_answers_go_on_while_the_database_is_away(site: Site, monkeypatch) -> None:
     _, plain = api_key_create(site=site, name="x")
-    known.refresh()
+    site_cache.refresh()
 
     def away(*args: object, **kwargs: object) -> None:
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", away)
-    assert known.refresher.attempt(known.catch_up) is False
-    assert known.site(site.pk) and known.key(plain)
-    assert known.refresher.attempt(known.write_last_used) is False
+    assert site_cache.refresher.attempt(site_cache.catch_up) is False
+    assert site_cache.get_site(site.pk) and site_cache.find_key(plain)
+    assert site_cache.refresher.attempt(site_cache.write_last_used) is False
     monkeypatch.undo()
-    known.write_last_used()
+    site_cache.write_last_used()
     assert ApiKey.objects.get().last_used is not None
 
 
 async def first_question(site_id: int):
-    return known.site(site_id)
+    return site_cache.get_site(site_id)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_first_question_may_come_from_an_event_loop(account: Account) -> None:
     created = site_create(account=account, domain="loop.example")
-    known.forget()
+    site_cache.forget()
     assert asyncio.run(first_question(created.pk)).domain == "loop.example"
 
 

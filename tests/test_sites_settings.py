@@ -6,11 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts.host_names import readable_host
-from sites.facts import build_site_config
-from sites.hosts import HostMatcher, host_name
+from accounts.host_names import format_host
+from sites.hosts import HostMatcher, normalize_host
 from sites.models import FIRST_SITE_ID, Site
 from sites.services import api_key_provision, api_key_revoke, site_create, site_delete, site_update
+from sites.site_config import build_site_config
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def inside(client: Client, alice, account) -> Client:
      ("ü" * 70 + ".de", ""), ("\ud800.de", "")],
 )  # fmt: skip
 def test_host_names_are_compared_in_one_form(text: str, name: str) -> None:
-    assert host_name(text) == name
+    assert normalize_host(text) == name
 
 
 def test_a_site_with_a_sharp_s_takes_the_hits_of_its_domain_and_none_of_another(account) -> None:
@@ -48,7 +48,7 @@ def test_a_site_with_a_sharp_s_takes_the_hits_of_its_domain_and_none_of_another(
      ("xn--zzzz.de", "xn--zzzz.de"), ("xn--", "xn--")],
 )  # fmt: skip
 def test_host_names_of_other_scripts_are_shown_in_them(name: str, readable: str) -> None:
-    assert readable_host(name) == readable
+    assert format_host(name) == readable
 
 
 @pytest.mark.parametrize(
@@ -237,17 +237,17 @@ def test_the_start_page_opens_the_only_site_or_the_list(inside: Client, site: Si
 
 
 def test_a_key_is_shown_once_and_revoked_by_a_press(inside: Client, site: Site) -> None:
-    from sites import known
+    from sites import site_cache
 
     path = f"/sites/{site.pk}/settings/api-keys"
     page = inside.post(path, {"name": "Script", "can_read": "on"}).content.decode()
     plain = next(word for word in page.replace("<", " ").replace(">", " ").split() if word.startswith("ck_"))
-    known.refresh()
-    assert known.key(plain).can_read and not known.key(plain).can_track
+    site_cache.refresh()
+    assert site_cache.find_key(plain).can_read and not site_cache.find_key(plain).can_track
     assert plain not in inside.get(path).content.decode()
     inside.post(f"{path}/{site.api_keys.get(name='Script').pk}/revoke")
-    known.catch_up()
-    assert known.key(plain) is None
+    site_cache.catch_up()
+    assert site_cache.find_key(plain) is None
 
 
 def test_a_guest_who_may_write_is_not_offered_to_delete_the_site(bob, site: Site, client: Client) -> None:

@@ -48,7 +48,7 @@ def test_events_bots_refusals_and_received_go_to_their_tables(store: Any) -> Non
     spool.write_event(event(SITE, "/a"))
     spool.write_bot(event(SITE, "/b"), "crawler")
     for _ in range(3):
-        spool.write_refusal(SITE, "bot", NOW)
+        spool.count_rejected(SITE, "bot", NOW)
         spool.count_received(SITE, NOW)
     spool.flush()
     assert stored(store) == ["/a"]
@@ -216,7 +216,7 @@ def test_on_a_full_disk_events_are_refused_and_counts_are_kept_in_memory(
     with pytest.raises(spool.SpoolFull):
         spool.write_event(event(SITE, "a"))
     for _ in range(5):
-        spool.write_refusal(SITE, "spool_full", NOW)
+        spool.count_rejected(SITE, "spool_full", NOW)
     assert "full" in spool.health()["warning"]
     monkeypatch.setattr(os, "write", real)
     spool.flush()

@@ -15,7 +15,7 @@ from sites.models import Site
 from tests import asgi
 from tests.support import event, logged_in, record, settle
 from tests.test_live_streams import cookie, database
-from tracking import feed
+from tracking import live
 
 pytestmark = pytest.mark.django_db
 
@@ -33,12 +33,12 @@ async def test_a_visitor_keeps_the_name_that_an_earlier_event_of_the_visit_told(
     await database(lambda: (record(before), settle()))
     async with asgi.connected(spied, cookie=await cookie(alice)) as browser:
         await browser.piece()
-        feed.publish(event(site, "/later", at=now, visitor="zoe", ip="73.10.20.0"))
+        live.publish(event(site, "/later", at=now, visitor="zoe", ip="73.10.20.0"))
         later = (await browser.piece()).decode()
-        feed.publish(event(site, "/first", at=now, visitor="new"))
+        live.publish(event(site, "/first", at=now, visitor="new"))
         nameless = (await browser.piece()).decode()
-        feed.publish(event(site, "/said", at=now, visitor="new", person="u0"))
-        feed.publish(event(site, "/again", at=now, visitor="new"))
+        live.publish(event(site, "/said", at=now, visitor="new", person="u0"))
+        live.publish(event(site, "/again", at=now, visitor="new"))
         said, again = (await browser.piece()).decode(), (await browser.piece()).decode()
     assert ">zoe</a>" in later and "data-known" in later and "73.10.20.0" in later
     assert ">Visitor " in nameless and "data-known" not in nameless
@@ -54,9 +54,9 @@ async def test_the_stream_obeys_the_filters_of_the_page(site: Site, spied: str, 
     ):  # fmt: skip
         async with asgi.connected(f"{spied}?{query}", cookie=session) as browser:
             await browser.piece()
-            feed.publish(event(site, "/form", at=timezone.now(), kind="form", name="Buy", person="zoe", visitor="zoe"))
-            feed.publish(event(site, "/event", at=timezone.now(), kind="event", name="Buy", props={"color": "red"}))
-            feed.publish(event(site, "/end", at=timezone.now(), kind="set"))
+            live.publish(event(site, "/form", at=timezone.now(), kind="form", name="Buy", person="zoe", visitor="zoe"))
+            live.publish(event(site, "/event", at=timezone.now(), kind="event", name="Buy", props={"color": "red"}))
+            live.publish(event(site, "/end", at=timezone.now(), kind="set"))
             told = "".join([(await browser.piece()).decode() for _ in shown])
             assert told.count("event: action") == len(shown), query
             assert all(("zoe" in told) == (path == "/form") for path in shown), query

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.templatetags.static import static
 from django.test import Client
 
-from config import statics
+from config.serving import static_files
 
 STATIC = Path(settings.STATICFILES_DIRS[0])
 
@@ -28,8 +28,8 @@ def asked(scope: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    assert statics.matches(scope)
-    asyncio.run(statics.serve_file(scope, None, send))
+    assert static_files.matches(scope)
+    asyncio.run(static_files.serve_file(scope, None, send))
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, sent[1]["body"]
 
@@ -58,8 +58,8 @@ def test_it_is_kept_for_ever_only_under_the_word_of_its_content() -> None:
 def test_nothing_but_the_named_files_is_given(client: Client, db: None) -> None:
     for path in ("/static/", "/static/nothing.css", "/static/../manage.py", "/static/css/../../config/settings.py",
                  "/static/tracker/src/core.js", "/static//etc/passwd", "/sites", "/static/css"):  # fmt: skip
-        assert not statics.matches(scope_of(path)), path
-    assert not statics.matches(scope_of("/static/css/sheet.css", method="POST"))
+        assert not static_files.matches(scope_of(path)), path
+    assert not static_files.matches(scope_of("/static/css/sheet.css", method="POST"))
 
 
 def test_pages_name_their_styles_by_content(client: Client, db: None) -> None:

@@ -62,13 +62,13 @@ def test_a_devices_first_visit_is_its_next_one_once_the_first_is_erased(store: A
 
 
 def test_a_correction_that_was_interrupted_is_finished(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracking.store import correct
+    from tracking.store import corrections
 
     for device in range(9):  # on a cluster, some on each node
         browse(SITE, "/a", visitor=device)
     everything = Selection(SITE, {"path": ["/a"]})
     with monkeypatch.context() as patch:
-        patch.setattr(correct, "make_anew", lambda host, job: 1 / 0)
+        patch.setattr(corrections, "make_anew", lambda host, job: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.erase(everything)
     assert len(visits(store)) == 9

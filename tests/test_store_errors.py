@@ -12,7 +12,7 @@ from tests.support import browse
 from tracking import store
 from tracking.store import StoreAway, StoreError
 from tracking.store.migrate import split_statements
-from tracking.store.target import Host, parse, target
+from tracking.store.target import Host, parse_events_url, target
 
 ROOT = Path(__file__).resolve().parent.parent
 embedded = pytest.mark.skipif(not target().embedded, reason="about the engine in this process")
@@ -92,11 +92,11 @@ def test_a_question_with_an_error_keeps_the_engines_first_line(store: Any) -> No
 )
 def test_a_wrong_url_says_what_is_wrong(url: str, saying: str) -> None:
     with pytest.raises(StoreError, match=saying):
-        parse(url)
+        parse_events_url(url)
 
 
 def test_a_url_of_a_cluster_is_understood() -> None:
-    found = parse("clickhouses://al%40ice:p%2Fw@h1:8124,h2,[::1]:9/ev?cluster=main")
+    found = parse_events_url("clickhouses://al%40ice:p%2Fw@h1:8124,h2,[::1]:9/ev?cluster=main")
     assert found.hosts == (Host("h1", 8124), Host("h2", 8443), Host("::1", 9))
     assert (found.user, found.password, found.database, found.cluster) == ("al@ice", "p/w", "ev", "main")
     assert "p/w" not in found.where and found.secure
@@ -104,8 +104,8 @@ def test_a_url_of_a_cluster_is_understood() -> None:
 
 def test_a_migration_has_distributed_tables_on_a_cluster_only() -> None:
     text = "-- a; comment\nCREATE TABLE x{local} (a String) ENGINE = MergeTree ORDER BY a;\n\n{distributed:x}\n"
-    assert list(split_statements(text, parse("chdb:///tmp/x"))) == [
+    assert list(split_statements(text, parse_events_url("chdb:///tmp/x"))) == [
         "CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a"
     ]
-    made = list(split_statements(text, parse("clickhouse://h/db?cluster=main")))
+    made = list(split_statements(text, parse_events_url("clickhouse://h/db?cluster=main")))
     assert made[0].startswith("CREATE TABLE x_local") and "Distributed('main'" in made[1] and len(made) == 2

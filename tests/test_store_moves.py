@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import browse
-from tracking.store import Selection, correct, move
+from tracking.store import Selection, corrections, move
 from tracking.store.target import target
 
 SITE = 1000
@@ -66,7 +66,7 @@ def lie(store: Any) -> dict[str, Any]:
     seen = store.rows("SELECT visit, views FROM visits FINAL WHERE site_id = 1000 ORDER BY visit")
     counts["visits"] = [(row["visit"], row["views"]) for row in seen]
     for name in ("moves", "corrections"):
-        counts[name] = sum(correct.count_rows(host, name, "1", {}) for host in nodes())
+        counts[name] = sum(corrections.count_rows(host, name, "1", {}) for host in nodes())
     return counts
 
 
@@ -79,7 +79,7 @@ def traffic(store: Any) -> Any:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """The step is never reached."""
-    monkeypatch.setattr(move if step.startswith("_") else correct, step, lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(move if step.startswith("_") else corrections, step, lambda *_, **__: 1 / 0)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -107,7 +107,7 @@ def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
     traffic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(correct, "make_anew", lambda *_: 1 / 0)
+        patch.setattr(corrections, "make_anew", lambda *_: 1 / 0)
         traffic.set_apart(CRAWL, "by hand")
     if not target().embedded:  # another process might still be at it: an hour later nobody is
         traffic.finish(0)
@@ -118,7 +118,7 @@ def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
 
 def test_what_another_process_may_still_be_at_is_left_alone(traffic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(correct, "make_anew", lambda *_: 1 / 0)
+        patch.setattr(corrections, "make_anew", lambda *_: 1 / 0)
         traffic.set_apart(CRAWL, "by hand")
     assert traffic.finish(600) == 0
     assert traffic.finish(0) >= 1 and traffic.finish(0) == 0

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from tests.support import event
-from tracking import remote, spool
+from tracking import remote_commands, spool
 from tracking.store.target import target
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(not target().embedded, reason="a server may be o
 
 @pytest.fixture
 def serving(store: Any) -> Iterator[None]:
-    remote.serve()
+    remote_commands.serve()
     yield
-    remote.stop()
+    remote_commands.stop()
 
 
 def command(job: str) -> str:
@@ -44,23 +44,23 @@ def test_a_command_runs_in_the_server_that_has_the_events_open(serving: None, st
 def test_without_a_server_the_command_opens_the_store_and_says_when_it_cannot(store: Any) -> None:
     store.ping()
     assert "are open in another process" in command("migrate")
-    assert remote.call("migrate") == "The event store is up to date."
+    assert remote_commands.call("migrate") == "The event store is up to date."
 
 
 def test_a_socket_left_by_a_killed_server_is_no_server(store: Any) -> None:
     import socket
 
     with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(remote.get_socket_path()))
-    assert remote.call("finish") == "0 interrupted corrections were finished."
-    remote.serve()
-    remote.stop()
-    assert not remote.get_socket_path().exists()
+        dead.bind(str(remote_commands.get_socket_path()))
+    assert remote_commands.call("finish") == "0 interrupted corrections were finished."
+    remote_commands.serve()
+    remote_commands.stop()
+    assert not remote_commands.get_socket_path().exists()
 
 
 def test_only_the_owner_may_connect_and_only_known_words_run(serving: None) -> None:
-    assert remote.get_socket_path().stat().st_mode & 0o777 == 0o600
+    assert remote_commands.get_socket_path().stat().st_mode & 0o777 == 0o600
     with pytest.raises(KeyError):
-        remote.call("__import__")
-    assert "does not understand" in remote._run_command(b'{"call": "__import__"}')["error"]
-    assert "does not understand" in remote._run_command(b"no JSON")["error"]
+        remote_commands.call("__import__")
+    assert "does not understand" in remote_commands._run_command(b'{"call": "__import__"}')["error"]
+    assert "does not understand" in remote_commands._run_command(b"no JSON")["error"]

@@ -10,18 +10,18 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sites.uptime.history import compute_availability, compute_daily_uptime, midnight_of, spans_between
+from sites.uptime.history import compute_availability, compute_daily_uptime, compute_uptime, midnight_of
 from sites.uptime.models import Incident, Monitor, WatchedPeriod
-from sites.uptime.run import forget_old_hours, write_results
-from sites.uptime.services import incident_tell, monitor_create, monitor_update, monitor_url_set
-from sites.uptime.state import Verdict
+from sites.uptime.scheduler import delete_old_history, write_results
+from sites.uptime.services import incident_notify, monitor_create, monitor_update, monitor_url_set
+from sites.uptime.state_machine import CheckResult
 from tests.clicky import Clicky
 from tests.older_database import ALIAS, database_before, migrate_to_newest
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-OK, BAD = Verdict(True, 80), Verdict(False, cause="The name shop.example could not be resolved.")
-NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", conclusive=False)
+OK, BAD = CheckResult(True, 80), CheckResult(False, cause="The name shop.example could not be resolved.")
+NOT_MADE = CheckResult(False, cause="The name servers of this installation do not answer.", conclusive=False)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def every_minute(start, verdict, count):
 
 
 def between(monitor, start, end):
-    return spans_between(monitor, [start, end])[0]
+    return compute_uptime(monitor, [start, end])[0]
 
 
 def test_a_monitor_that_never_answered_is_at_zero_on_every_surface(client, alice, site, store):
@@ -80,7 +80,7 @@ def test_a_pause_is_neither_up_nor_down_and_ends_what_was_down(monitor):
     result = between(monitor, NOW, NOW + DAY)
     assert (result.seconds_watched, result.seconds_down) == (1170, 570)
     assert (monitor.state, Incident.objects.get().end) == ("unknown", NOW + 19 * MINUTE + timedelta(seconds=30))
-    assert incident_tell(Incident.objects.get()) == 0
+    assert incident_notify(Incident.objects.get()) == 0
     monitor_update(monitor=monitor, changes={"enabled": True}, now=NOW + 2 * HOUR)
     write(monitor, *every_minute(NOW + 2 * HOUR, OK, 10))
     result = between(monitor, NOW, NOW + DAY)
@@ -138,7 +138,7 @@ def test_a_change_of_the_form_does_not_undo_what_a_round_wrote_meanwhile(monitor
 
 def test_old_watched_periods_are_forgotten(monitor):
     write(monitor, (NOW, OK), (NOW + DAY, OK))
-    assert forget_old_hours(NOW + timedelta(days=401)) == 2
+    assert delete_old_history(NOW + timedelta(days=401)) == 2
     assert not WatchedPeriod.objects.exists()
 
 
@@ -162,7 +162,7 @@ class Month:
     cut_off: list[tuple[int, int]]  # checks are not made
     outages: list[tuple[int, int]]
     late: list[int]  # minutes that checks are late, in turn
-    checks: list[tuple[int, Verdict]] = field(default_factory=list, repr=False)
+    checks: list[tuple[int, CheckResult]] = field(default_factory=list, repr=False)
 
     def __post_init__(self):
         for index, due in enumerate(range(self.made, self.length - 4, self.interval)):
@@ -274,7 +274,7 @@ def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone
     midnights = [midnight_of(FIRST.date() + index * DAY, tz) for index in range(-1, 33)]
     cuts = [data.draw(st.integers(0, month.length)) for _ in range(4)]
     edges = sorted({FIRST, end, *(at_minute(cut) for cut in cuts), *(one for one in midnights if FIRST < one < end)})
-    for span, start, until in zip(spans_between(monitor, edges), edges, edges[1:], strict=False):
+    for span, start, until in zip(compute_uptime(monitor, edges), edges, edges[1:], strict=False):
         part = words[(start - FIRST) // MINUTE : (until - FIRST) // MINUTE]
         watched, down = len(part) - part.count("unknown"), part.count("down")
         assert (start, span.seconds_watched / 60, span.seconds_down / 60) == (start, watched, down)

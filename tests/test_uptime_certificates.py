@@ -12,17 +12,17 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from sites.alerts.deliver import deliver_due
+from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.alerts.services import alerts_watch
+from sites.alerts.services import alerts_evaluate
 from sites.outbound import connection
 from sites.uptime.certificates import parse_days
-from sites.uptime.check import check
-from sites.uptime.history import spans_between
+from sites.uptime.checks import check_monitor
+from sites.uptime.history import compute_uptime
 from sites.uptime.models import Monitor
-from sites.uptime.run import run_round, write_results
-from sites.uptime.services import incident_tell, monitor_create, monitor_update
-from sites.uptime.state import Verdict
+from sites.uptime.scheduler import run_round, write_results
+from sites.uptime.services import incident_notify, monitor_create, monitor_update
+from sites.uptime.state_machine import CheckResult
 from tests.badserver import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ def alert(site):
 
 def monitor_with(site, expires, **fields):
     monitor = monitor_create(site=site, url="https://shop.example/", name="Shop", now=NOW, **fields)
-    write_results([(monitor, Verdict(True, 80, tls_expires=expires), NOW)])
+    write_results([(monitor, CheckResult(True, 80, tls_expires=expires), NOW)])
     return monitor
 
 
@@ -51,7 +51,7 @@ def subjects():
 
 def watch_daily(days, hours=12):
     for half_days in range(days * 24 // hours):
-        alerts_watch(now=NOW + half_days * timedelta(hours=hours))
+        alerts_evaluate(now=NOW + half_days * timedelta(hours=hours))
 
 
 def test_a_warning_is_sent_30_14_and_7_days_before_and_no_other(site, alert):
@@ -66,18 +66,18 @@ def test_a_warning_is_sent_30_14_and_7_days_before_and_no_other(site, alert):
 
 def test_the_warning_arrives_by_mail(site, alert):
     monitor_with(site, NOW + 10 * DAY)
-    alerts_watch(now=NOW)
+    alerts_evaluate(now=NOW)
     deliver_due(now=NOW)
     assert [message.subject for message in mail.outbox] == ["The certificate of Shop expires in 10 days"]
 
 
 def test_what_is_renewed_in_time_is_warned_of_again_only_before_its_new_end(site, alert):
     monitor = monitor_with(site, NOW + 29 * DAY)
-    alerts_watch(now=NOW)
-    write_results([(monitor, Verdict(True, 80, tls_expires=NOW + 90 * DAY), NOW + DAY)])
-    alerts_watch(now=NOW + 25 * DAY)
+    alerts_evaluate(now=NOW)
+    write_results([(monitor, CheckResult(True, 80, tls_expires=NOW + 90 * DAY), NOW + DAY)])
+    alerts_evaluate(now=NOW + 25 * DAY)
     assert len(subjects()) == 1
-    alerts_watch(now=NOW + 61 * DAY)
+    alerts_evaluate(now=NOW + 61 * DAY)
     assert subjects()[1:] == ["The certificate of Shop expires in 29 days"]
 
 
@@ -101,16 +101,16 @@ def test_days_are_read(text, days):
 def test_nobody_is_warned_of_a_paused_monitor_or_of_another_account(site, charlies_site, alert):
     monitor_update(monitor=monitor_with(site, NOW + 10 * DAY), changes={"enabled": False})
     monitor_with(charlies_site, NOW + 10 * DAY)
-    alerts_watch(now=NOW)
+    alerts_evaluate(now=NOW)
     assert subjects() == []
 
 
 def test_a_channel_that_is_confirmed_later_is_still_warned(site, alert):
     monitor_with(site, NOW + 10 * DAY)
     Channel.objects.update(confirmed=None)
-    alerts_watch(now=NOW)
+    alerts_evaluate(now=NOW)
     Channel.objects.update(confirmed=NOW)
-    alerts_watch(now=NOW + timedelta(minutes=1))
+    alerts_evaluate(now=NOW + timedelta(minutes=1))
     assert len(subjects()) == 1
 
 
@@ -129,7 +129,7 @@ def test_the_end_of_the_certificate_is_on_the_pages(client, alice, site, setting
 
 def test_an_address_that_has_no_certificate_any_more_shows_none(site):
     monitor = monitor_with(site, NOW + 10 * DAY)
-    write_results([(monitor, Verdict(False, cause="It did not answer in time."), NOW)])
+    write_results([(monitor, CheckResult(False, cause="It did not answer in time."), NOW)])
     assert Monitor.objects.get().tls_expires == NOW + 10 * DAY
     monitor_update(monitor=Monitor.objects.get(), changes={"url": "http://shop.example/"})
     assert Monitor.objects.get().tls_expires is None
@@ -160,10 +160,10 @@ def test_the_first_certificate_to_expire_of_all_redirects_counts(client, alice, 
     ):
         there = f"{second.base}/ok".replace("/", "|")
         monitor = monitor_create(site=site, url=f"{first.base}/to/{there}", name="Shop", now=now)
-        run_round(check, incident_tell, now)
+        run_round(check_monitor, incident_notify, now)
     monitor.refresh_from_db()
     assert (monitor.state, monitor.tls_expires) == ("up", now + 12 * DAY)
-    alerts_watch(now=now)
+    alerts_evaluate(now=now)
     assert subjects() == ["The certificate of Shop expires in 12 days"]
 
 
@@ -171,10 +171,10 @@ def test_a_certificate_that_is_valid_for_less_than_an_hour_is_no_down_time(site,
     now = timezone.now().replace(microsecond=0)
     with misbehaving(tls=certificate(authority, now + timedelta(minutes=30))) as server:
         monitor = monitor_create(site=site, url=f"{server.base}/ok", now=now - timedelta(minutes=1))
-        run_round(check, incident_tell, now - timedelta(minutes=1))
+        run_round(check_monitor, incident_notify, now - timedelta(minutes=1))
     monitor.refresh_from_db()
     assert (monitor.state, monitor.cause, monitor.tls_expires) == ("up", "", now + timedelta(minutes=30))
-    assert spans_between(monitor, [now - timedelta(minutes=1), now])[0].seconds_down == 0
+    assert compute_uptime(monitor, [now - timedelta(minutes=1), now])[0].seconds_down == 0
 
 
 def test_a_webhook_gets_the_date(site, alert):
@@ -182,6 +182,6 @@ def test_a_webhook_gets_the_date(site, alert):
         Channel.objects.create(account=site.account, kind="webhook", name="ops", target="https://example.com/"),
     ])  # fmt: skip
     monitor_with(site, NOW + 10 * DAY)
-    alerts_watch(now=NOW)
+    alerts_evaluate(now=NOW)
     payload = json.loads(json.dumps(Delivery.objects.get().payload))
     assert payload["expires"] == "2026-03-12T12:00:00+00:00"

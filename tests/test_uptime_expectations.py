@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from sites.outbound.body import decode_body
-from sites.uptime.check import check
+from sites.uptime.checks import check_monitor
 from sites.uptime.models import Incident, Monitor
-from sites.uptime.run import run_round
-from sites.uptime.services import incident_tell, monitor_create
+from sites.uptime.scheduler import run_round
+from sites.uptime.services import incident_notify, monitor_create
 from tests.badserver import Misbehaving, misbehaving
 from tests.test_account_limits import MONITOR
 
@@ -64,13 +64,13 @@ def server(settings, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 async def test_words_are_found_in_the_character_set_of_the_page(server, page):
     words, url = PAGES[page][2], f"{server.base}/page/{page}"
-    wanted = await check(Monitor(url=url, next_due=NOW, must_contain=words))
-    unwanted = await check(Monitor(url=url, next_due=NOW, must_not_contain=words))
+    wanted = await check_monitor(Monitor(url=url, next_due=NOW, must_contain=words))
+    unwanted = await check_monitor(Monitor(url=url, next_due=NOW, must_not_contain=words))
     assert (wanted.ok, wanted.cause, unwanted.cause) == (True, "", f"The page contains “{words}”.")
 
 
 async def test_words_beyond_what_is_read_are_said_to_be_looked_for_in_the_first_part(server):
-    verdict = await check(Monitor(url=f"{server.base}/long", next_due=NOW, must_contain="the end"))
+    verdict = await check_monitor(Monitor(url=f"{server.base}/long", next_due=NOW, must_contain="the end"))
     assert verdict.cause == "The page does not contain “the end” in its first 1,000,000 bytes."
 
 
@@ -133,7 +133,7 @@ def test_no_check_takes_longer_than_the_time_until_the_next(client, alice, site,
 def test_a_stored_monitor_that_no_answer_can_satisfy_is_not_checked_and_says_why(site, server):
     monitor = monitor_create(site=site, url=f"{server.base}/ok", now=NOW)
     Monitor.objects.update(expected_status="2xx")
-    run_round(check, incident_tell, NOW)
+    run_round(check_monitor, incident_notify, NOW)
     monitor.refresh_from_db()
     assert monitor.state == "unknown" and "Change its settings: “2xx” is no HTTP status" in monitor.cause
     assert server.seen == [] and not Incident.objects.exists()

@@ -14,13 +14,13 @@ from django.db import connection
 
 from accounts.models import Account
 from config import celery
-from config.periods import PERIODIC_TASKS
+from config.schedule import PERIODIC_TASKS
 from sites import fair_rounds
 from sites.services import site_create
-from sites.uptime import run
+from sites.uptime import scheduler
 from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.services import monitor_create
-from sites.uptime.state import Verdict, next_moment
+from sites.uptime.state_machine import CheckResult, find_next_check
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TICK = 0.5  # seconds of the rounds' clock between two claims
@@ -36,12 +36,12 @@ class World:
     def __init__(self, monkeypatch):
         self.seconds, self.answers, self.pending, self.written = 0.0, [], set(), []
         self.under_way, self.most = 0, 0
-        self.claim, self.write = run.claim_due, run.write_results
+        self.claim, self.write = scheduler.claim_due, scheduler.write_results
         monkeypatch.setattr(fair_rounds, "time", SimpleNamespace(monotonic=lambda: self.seconds))
         monkeypatch.setattr(fair_rounds, "CLAIM_INTERVAL", 0.01)
         monkeypatch.setattr(fair_rounds, "BATCH_SECONDS", 0.0)
-        monkeypatch.setattr(run, "claim_due", self.claim_due)
-        monkeypatch.setattr(run, "write_results", self.write_results)
+        monkeypatch.setattr(scheduler, "claim_due", self.claim_due)
+        monkeypatch.setattr(scheduler, "write_results", self.write_results)
 
     def claim_due(self, now, slots):
         self.seconds += 0 if self.pending else TICK
@@ -57,13 +57,13 @@ class World:
 
     async def check(self, monitor):
         if "mallory" not in monitor.url:
-            return self.answers.pop(0) if self.answers else Verdict(True, 50)
+            return self.answers.pop(0) if self.answers else CheckResult(True, 50)
         self.under_way, until = self.under_way + 1, self.seconds + 30
         self.most = max(self.most, self.under_way)
-        while self.seconds < until and self.seconds < run.ROUND_SECONDS:  # noqa: ASYNC110
+        while self.seconds < until and self.seconds < scheduler.ROUND_SECONDS:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         self.under_way -= 1
-        return Verdict(False, cause="mallory.example did not answer in time.")
+        return CheckResult(False, cause="mallory.example did not answer in time.")
 
 
 @pytest.fixture
@@ -85,21 +85,21 @@ def crowd(count, url="https://mallory.example/", now=NOW, **fields):
 def test_a_crowd_that_never_answers_leaves_others_their_rhythm(site, world):
     crowd(500)
     monitor = monitor_create(site=site, url="https://example.com/", interval=30, now=NOW)
-    run.run_round(world.check, lambda incident: None, NOW)
-    due, moment = [0.0], next_moment(monitor.pk, 30, NOW)
-    while (moment - NOW).total_seconds() < run.ROUND_SECONDS - 1:
-        due, moment = [*due, (moment - NOW).total_seconds()], next_moment(monitor.pk, 30, moment)
+    scheduler.run_round(world.check, lambda incident: None, NOW)
+    due, moment = [0.0], find_next_check(monitor.pk, 30, NOW)
+    while (moment - NOW).total_seconds() < scheduler.ROUND_SECONDS - 1:
+        due, moment = [*due, (moment - NOW).total_seconds()], find_next_check(monitor.pk, 30, moment)
     assert [key for key, _ in world.written] == [monitor.pk] * len(due)
     assert all(at - should <= 2 * TICK for (_, at), should in zip(world.written, due, strict=True))
-    assert world.most == run.MAX_PER_ACCOUNT
+    assert world.most == scheduler.MAX_PER_ACCOUNT
 
 
 def test_the_second_look_at_a_failure_is_on_time_beside_a_crowd(site, world):
     crowd(500)
-    world.answers = [Verdict(False, cause="Answered 503; expected 200-399.")] * 2
+    world.answers = [CheckResult(False, cause="Answered 503; expected 200-399.")] * 2
     monitor = monitor_create(site=site, url="https://example.com/", interval=3600, now=NOW)
     notified = []
-    run.run_round(world.check, notified.append, NOW)
+    scheduler.run_round(world.check, notified.append, NOW)
     incident = Incident.objects.get(monitor=monitor)
     assert 10 <= world.written[1][1] - world.written[0][1] <= 10 + 2 * TICK
     assert [one.pk for one in notified if one.monitor_id == monitor.pk] == [incident.pk]
@@ -109,9 +109,9 @@ def test_a_monitor_that_was_deleted_while_it_was_asked_spoils_nothing(site):
     gone = monitor_create(site=site, url="https://example.com/a", now=NOW)
     stays = monitor_create(site=site, url="https://example.com/b", now=NOW)
 
-    claimed = run.claim_due(NOW)
+    claimed = scheduler.claim_due(NOW)
     Monitor.objects.filter(pk=gone.pk).delete()
-    run.write_results([(monitor, Verdict(True, 50), NOW) for monitor in claimed])
+    scheduler.write_results([(monitor, CheckResult(True, 50), NOW) for monitor in claimed])
     stays.refresh_from_db()
     assert stays.state == "up"
 
@@ -119,7 +119,7 @@ def test_a_monitor_that_was_deleted_while_it_was_asked_spoils_nothing(site):
 def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
     bad = monitor_create(site=site, url="https://example.com/a", now=NOW)
     good = monitor_create(site=site, url="https://example.com/b", now=NOW)
-    apply = run.apply_result
+    apply = scheduler.apply_result
 
     def broken(monitor, verdict, now):
         if monitor.pk == bad.pk:
@@ -127,10 +127,10 @@ def test_a_result_that_cannot_be_stored_leaves_the_others(site, monkeypatch):
         return apply(monitor, verdict, now)
 
     async def check(monitor):
-        return Verdict(True, 50)
+        return CheckResult(True, 50)
 
-    monkeypatch.setattr(run, "apply_result", broken)
-    assert run.run_round(check, lambda incident: None, NOW) == 2
+    monkeypatch.setattr(scheduler, "apply_result", broken)
+    assert scheduler.run_round(check, lambda incident: None, NOW) == 2
     good.refresh_from_db()
     assert good.state == "up"
 
@@ -146,9 +146,9 @@ def test_who_cannot_be_told_keeps_no_other_from_being_told(site):
         notified.append(incident.monitor_id)
 
     async def check(monitor):
-        return Verdict(False, cause="Answered 503; expected 200-399.")
+        return CheckResult(False, cause="Answered 503; expected 200-399.")
 
-    run.run_round(check, tell, NOW)
+    scheduler.run_round(check, tell, NOW)
     assert sorted(notified) == [monitor.pk for monitor in monitors[1:]]
 
 
@@ -156,7 +156,7 @@ def test_monitors_of_a_deleted_site_rest(site):
     monitor_create(site=site, url="https://example.com/", now=NOW)
     site.deleted = NOW
     site.save()
-    assert run.claim_due(NOW) == []
+    assert scheduler.claim_due(NOW) == []
 
 
 @pytest.mark.heavy

@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.uptime.check import check
+from sites.uptime.checks import check_monitor
 from sites.uptime.history import compute_daily_uptime
 from sites.uptime.models import Incident, Monitor, UptimeHour
-from sites.uptime.run import run_round
-from sites.uptime.services import incident_tell, monitor_create
-from sites.uptime.state import MonitorStatus, Verdict, apply_check
+from sites.uptime.scheduler import run_round
+from sites.uptime.services import incident_notify, monitor_create
+from sites.uptime.state_machine import CheckResult, MonitorStatus, apply_check
 from tests.badserver import misbehaving
 from tests.dns_server import outbound_dns
 from tests.test_account_limits import CHANNEL, MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-OK, BAD = Verdict(True, 50), Verdict(False, cause="Answered 503; expected 200-399.")
-NOT_MADE = Verdict(False, cause="The name servers of this installation do not answer.", conclusive=False)
+OK, BAD = CheckResult(True, 50), CheckResult(False, cause="Answered 503; expected 200-399.")
+NOT_MADE = CheckResult(False, cause="The name servers of this installation do not answer.", conclusive=False)
 INNER = [
     "http://127.0.0.1:8000/healthz", "http://localhost/", "http://shop.localhost/", "http://[::1]/", "http://10.1.2.3/",
     "http://169.254.169.254/latest/", "http://2130706433/", "http://127.1/", "http://[::ffff:10.0.0.1]/",
@@ -139,7 +139,7 @@ def rounds(monitor, verdict, count):
     for minute in range(count):
         now = NOW + timedelta(minutes=minute)
         Monitor.objects.filter(pk=monitor.pk).update(next_due=now)
-        run_round(given_verdict if verdict else check, incident_tell, now)
+        run_round(given_verdict if verdict else check_monitor, incident_notify, now)
     monitor.refresh_from_db()
 
 

@@ -9,16 +9,16 @@ from django.db import connection
 from django.urls import reverse
 
 from sites.alerts.models import Alert, Channel, Delivery
-from sites.uptime.check import check
+from sites.uptime.checks import check_monitor
 from sites.uptime.history import compute_daily_uptime, compute_percentile
 from sites.uptime.models import Incident, Monitor, UptimeHour
-from sites.uptime.run import claim_due, run_round, write_results
-from sites.uptime.services import incident_tell, incidents_tell_late, monitor_create
-from sites.uptime.state import Verdict
+from sites.uptime.scheduler import claim_due, run_round, write_results
+from sites.uptime.services import incident_notify, incidents_notify_late, monitor_create
+from sites.uptime.state_machine import CheckResult
 from tests.badserver import misbehaving, wrong_certificate
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-BAD = Verdict(False, cause="It did not answer in time.")
+BAD = CheckResult(False, cause="It did not answer in time.")
 
 
 @pytest.fixture
@@ -48,11 +48,13 @@ def play(monitor, *verdicts, start=NOW):
     for index, verdict in enumerate(verdicts):
         at = start + timedelta(minutes=index)
         for incident in write_results([(Monitor.objects.get(pk=monitor.pk), verdict, at)]):
-            incident_tell(incident, now=at)
+            incident_notify(incident, now=at)
 
 
 async def run_check(site, server, path, **fields):
-    return await check(Monitor(site=site, url=f"{server.base}/{path}", next_due=NOW, **{"timeout": 1, **fields}))
+    return await check_monitor(
+        Monitor(site=site, url=f"{server.base}/{path}", next_due=NOW, **{"timeout": 1, **fields})
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_a_killed_workers_monitors_come_up_again_at_their_next_moment(monitor):
 
 
 def test_a_failure_is_checked_again_within_seconds_and_then_told_once(monitor, alert):
-    play(monitor, Verdict(True, 80), BAD)
+    play(monitor, CheckResult(True, 80), BAD)
     assert not Incident.objects.exists()
     soon = Monitor.objects.get(pk=monitor.pk).next_due
     assert soon == NOW + timedelta(minutes=1, seconds=10)
@@ -125,7 +127,7 @@ def test_a_failure_is_checked_again_within_seconds_and_then_told_once(monitor, a
 
 
 def test_the_end_is_told_with_the_duration(monitor, alert):
-    play(monitor, BAD, BAD, Verdict(True, 90))
+    play(monitor, BAD, BAD, CheckResult(True, 90))
     subjects = {delivery.subject for delivery in Delivery.objects.all()}
     assert "https://example.com/ is up again after 2 min" in subjects
 
@@ -134,8 +136,8 @@ def test_what_a_dead_worker_left_untold_is_told_later_and_once(monitor, alert):
     for index in range(2):
         write_results([(Monitor.objects.get(), BAD, NOW + timedelta(minutes=index))])
     assert not Delivery.objects.exists()
-    assert incidents_tell_late(now=NOW) == 1
-    assert incidents_tell_late(now=NOW) == 0
+    assert incidents_notify_late(now=NOW) == 1
+    assert incidents_notify_late(now=NOW) == 0
 
 
 def test_a_round_checks_only_what_is_due_and_enabled(site):
@@ -146,7 +148,7 @@ def test_a_round_checks_only_what_is_due_and_enabled(site):
 
     async def fine(monitor):
         checked.append(monitor.pk)
-        return Verdict(True, 50)
+        return CheckResult(True, 50)
 
     assert run_round(fine, lambda incident: None, NOW) == 1
     assert checked == [due.pk]
@@ -159,7 +161,7 @@ def test_a_check_that_breaks_is_no_failure_of_what_it_was_to_ask(site):
     async def check_some(monitor):
         if monitor.pk == broken.pk:
             raise RuntimeError("boom")
-        return Verdict(True, 50)
+        return CheckResult(True, 50)
 
     run_round(check_some, lambda incident: None, NOW)
     broken.refresh_from_db(), fine.refresh_from_db()
@@ -167,7 +169,7 @@ def test_a_check_that_breaks_is_no_failure_of_what_it_was_to_ask(site):
 
 
 def test_hours_count_checks_and_keep_percentiles(monitor):
-    play(monitor, *[Verdict(True, 100)] * 9, Verdict(True, 2000))
+    play(monitor, *[CheckResult(True, 100)] * 9, CheckResult(True, 2000))
     hour = UptimeHour.objects.get()
     assert (hour.checks, hour.failures) == (10, 0)
     assert compute_percentile(hour.histogram, 0.5) == pytest.approx(100, rel=0.05)
@@ -175,7 +177,7 @@ def test_hours_count_checks_and_keep_percentiles(monitor):
 
 
 def test_the_days_page_counts_seconds_down(monitor):
-    play(monitor, Verdict(True, 50), BAD, BAD, Verdict(True, 50))
+    play(monitor, CheckResult(True, 50), BAD, BAD, CheckResult(True, 50))
     today = compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="Europe/Tallinn", count=3)[-1]
     assert today.seconds_down == 120
     assert today.checks == 4

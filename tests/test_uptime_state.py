@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sites.uptime.state import CONFIRM_AFTER, MonitorStatus, Verdict, apply_check, next_moment
+from sites.uptime.state_machine import CONFIRM_AFTER, CheckResult, MonitorStatus, apply_check, find_next_check
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-OK, BAD = Verdict(True, 120), Verdict(False, cause="It did not answer in time.")
+OK, BAD = CheckResult(True, 120), CheckResult(False, cause="It did not answer in time.")
 
 
 def play(outcomes, start=START, interval=60):
@@ -71,12 +71,12 @@ def test_a_night_with_a_clock_change_has_the_true_duration():
 @given(st.integers(1, 10**9), st.integers(30, 3600), st.integers(0, 10**6))
 def test_moments_lie_on_a_grid_that_never_drifts(monitor_id, interval, offset):
     after = START + timedelta(milliseconds=offset)
-    moment = next_moment(monitor_id, interval, after)
+    moment = find_next_check(monitor_id, interval, after)
     assert after < moment <= after + timedelta(seconds=interval + 0.001)
-    second = next_moment(monitor_id, interval, moment)
+    second = find_next_check(monitor_id, interval, moment)
     assert abs((second - moment).total_seconds() - interval) < 0.01
 
 
 def test_moments_of_many_monitors_are_spread_over_the_minute():
-    tenths = {int((next_moment(i, 60, START) - START).total_seconds() / 6) for i in range(1, 200)}
+    tenths = {int((find_next_check(i, 60, START) - START).total_seconds() / 6) for i in range(1, 200)}
     assert len(tenths) >= 10

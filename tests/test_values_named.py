@@ -9,9 +9,9 @@ import pytest
 import time_machine
 
 from accounts.models import User
-from reports.engine import QueryRefused
-from reports.engine.filters import parse
-from reports.engine.vocabulary import find_country, find_language, language_tag
+from reports.query import QueryRefused
+from reports.query.filters import parse
+from reports.query.vocabulary import find_country, find_language, find_language_tag
 from sites.models import Site
 from tests.clickport import Api
 from tests.clicky import Clicky
@@ -159,7 +159,7 @@ def test_names_are_compared_without_accents_case_and_kinds_of_quotes() -> None:
     assert find_country("Cote d'Ivoire") == find_country("Côte d’Ivoire") == find_country("Ivory Coast") == "CI"
     assert find_country("the netherlands") == "NL" and find_country("Turkey") == find_country("Türkiye") == "TR"
     assert find_country("UK") == find_country("United Kingdom") == find_country("gbr") == "GB"
-    assert language_tag("ZH-hans-cn") == "zh-Hans-CN" and find_language("Klingon") == "tlh"
+    assert find_language_tag("ZH-hans-cn") == "zh-Hans-CN" and find_language("Klingon") == "tlh"
     with pytest.raises(QueryRefused, match="There is no country “Atlantis”; use a code such as DE"):
         parse({"dimension": "country", "operator": "is", "value": "Atlantis"})
     with pytest.raises(QueryRefused, match="There is no value of “unique” “2”; use 1 or 0"):

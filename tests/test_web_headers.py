@@ -16,8 +16,8 @@ from django.test import Client
 
 from accounts.models import Account, User
 from config.asgi import application, immediate_responder
-from links import redirector
-from reports.share.services import share_create
+from links.redirect import redirector
+from reports.sharing.services import share_create
 from sites.models import Site
 from tests import asgi
 from tests.asgi import Answer
@@ -35,7 +35,7 @@ HOT = ["/js", "/tracker.js", "/in.php", "/1ns.gif", "/api/event", "/media/links/
 @pytest.fixture
 def fresh_headers() -> Iterator[None]:
     """What is worked out once is worked out again, before and after."""
-    known = (web.security_headers, collector.usual_head, redirector.build_common_header_lines)
+    known = (web.security_headers, collector.build_common_head, redirector.build_common_header_lines)
     for function in known:
         function.cache_clear()
     yield

@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tracking import intake
-from tracking.doors import clickport, clicky, scripts
-from tracking.web import Header, Reply, Request, format_header, gif
+from tracking import ingestion, static_js
+from tracking.endpoints import clickport, clicky
+from tracking.web import EndpointRequest, Header, Reply, format_header, gif
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-EndpointFunction = Callable[[Request], Reply]
+EndpointFunction = Callable[[EndpointRequest], Reply]
 
 MAX_BYTES = 64 * 1024
 ANY_ORIGIN = "any"
@@ -40,17 +40,17 @@ class Endpoint(NamedTuple):
 BEACON = Endpoint(clicky.beacon, ("GET", "POST", "HEAD"), "page")
 IMAGE = Endpoint(clicky.image, ("GET", "HEAD"), "page")
 EVENT = Endpoint(clickport.event, ("POST",), "any")
-SCRIPT = Endpoint(scripts.script, ("GET", "HEAD"), "any")
-BADGE = Endpoint(scripts.badge, ("GET", "HEAD"), "any")
+SCRIPT = Endpoint(static_js.script, ("GET", "HEAD"), "any")
+BADGE = Endpoint(static_js.badge, ("GET", "HEAD"), "any")
 
-DOORS: dict[str, Endpoint] = {
+ENDPOINTS: dict[str, Endpoint] = {
     "/in.php": BEACON,
     "/api/event": EVENT,
     "/js": SCRIPT,
     "/tracker.js": SCRIPT,
     "/media/links/badge.gif": BADGE,
 }
-NUMBERED: tuple[tuple[re.Pattern[str], Endpoint], ...] = (
+NUMBERED_ENDPOINTS: tuple[tuple[re.Pattern[str], Endpoint], ...] = (
     (re.compile(r"/[0-9]{1,18}(?:ns|-db)\.gif"), IMAGE),
     (re.compile(r"/[0-9]{1,18}\.js"), SCRIPT),
 )
@@ -60,9 +60,9 @@ PROXIED_PATH = re.compile(r"/p/([A-Za-z0-9_-]{1,80})(/.*)")
 
 def find_endpoint(path: str) -> Endpoint | None:
     """Return the endpoint of a path; None for paths of Django."""
-    endpoint = DOORS.get(path)
+    endpoint = ENDPOINTS.get(path)
     if endpoint is None and path[1:2].isdigit():
-        endpoint = next((match for pattern, match in NUMBERED if pattern.fullmatch(path)), None)
+        endpoint = next((match for pattern, match in NUMBERED_ENDPOINTS if pattern.fullmatch(path)), None)
     elif endpoint is None and path.startswith("/w/") and BRANDED_SCRIPT.fullmatch(path):
         endpoint = SCRIPT
     return endpoint
@@ -71,7 +71,7 @@ def find_endpoint(path: str) -> Endpoint | None:
 def claims(scope: Scope) -> bool:
     """Return whether a request is for a hot endpoint."""
     path = scope["path"]
-    if path in DOORS:
+    if path in ENDPOINTS:
         return True
     proxied = PROXIED_PATH.fullmatch(path) if path.startswith("/p/") else None
     return find_endpoint(proxied[2] if proxied else path) is not None
@@ -93,7 +93,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     return await send_reply(send, request, endpoint.cors, reply or run_endpoint(endpoint, request))
 
 
-def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+def answer_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
     """Return status, header lines and body for a request that needs no waiting; None leaves it to `app`.
 
     The server calls this before it creates a task, which saves a third of a beacon's time.
@@ -107,14 +107,14 @@ def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
     if reply.headers:
         head = b"".join(format_header(name, value) for name, value in build_headers(request, endpoint.cors, reply))
     else:
-        head = usual_head(
+        head = build_common_head(
             reply.content_type, len(reply.body), reply.cached, reply.dropped, endpoint.cors, get_origin(request)
         )
     return reply.status, head, reply.body
 
 
 @lru_cache(maxsize=4000)
-def usual_head(content_type: bytes, length: int, cached: bool, dropped: str, rule: str, page: bytes) -> bytes:
+def build_common_head(content_type: bytes, length: int, cached: bool, dropped: str, rule: str, page: bytes) -> bytes:
     """Return the header lines of a reply without headers of its own. Cached, since few differ."""
     reply = Reply(b"", content_type, dropped=dropped, cached=cached)
     return b"".join(
@@ -122,7 +122,7 @@ def usual_head(content_type: bytes, length: int, cached: bool, dropped: str, rul
     )
 
 
-def parse_scope(scope: Scope) -> tuple[Endpoint | None, Request]:
+def parse_scope(scope: Scope) -> tuple[Endpoint | None, EndpointRequest]:
     """Return the endpoint and the request that it will receive."""
     path, secret = scope["path"], ""
     endpoint = find_endpoint(path)
@@ -130,15 +130,15 @@ def parse_scope(scope: Scope) -> tuple[Endpoint | None, Request]:
         secret, path = proxied[1], proxied[2]
         endpoint = find_endpoint(path)
     names = HEADER_NAMES
-    headers = {names.get(name) or header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {names.get(name) or decode_header_name(name): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
-    return endpoint, Request(
+    return endpoint, EndpointRequest(
         scope["method"], path, scope["query_string"], headers, client[0] if client else "",
         datetime.now(UTC), b"", scope.get("http_version", "1.1"), secret,
     )  # fmt: skip
 
 
-def header_name(name: bytes) -> str:
+def decode_header_name(name: bytes) -> str:
     """Decode a header's name; frequent ones are cached."""
     text = name.decode("latin-1")
     if len(HEADER_NAMES) < 500 and len(name) <= 40:
@@ -146,7 +146,7 @@ def header_name(name: bytes) -> str:
     return text
 
 
-def answer_without_endpoint(request: Request, endpoint: Endpoint) -> Reply | None:
+def answer_without_endpoint(request: EndpointRequest, endpoint: Endpoint) -> Reply | None:
     """Answer preflights, wrong methods, HEAD and too long queries; None leaves the request to the endpoint."""
     method = request.method
     if method == "OPTIONS":
@@ -160,9 +160,9 @@ def answer_without_endpoint(request: Request, endpoint: Endpoint) -> Reply | Non
     return None
 
 
-def reject_too_large(request: Request, endpoint: Endpoint) -> Reply:
+def reject_too_large(request: EndpointRequest, endpoint: Endpoint) -> Reply:
     """Reject more than 64 KB: in JSON for programs that send events, with an image for everybody else."""
-    reason = intake.reject_request(0, "too_large", request.now).reason
+    reason = ingestion.reject_request(0, "too_large", request.now).reason
     if endpoint is EVENT:
         return clickport.build_error(413, "Payload Too Large", f"At most {MAX_BYTES // 1024} KB are read here", reason)
     reply = gif(reason)
@@ -170,13 +170,13 @@ def reject_too_large(request: Request, endpoint: Endpoint) -> Reply:
     return reply
 
 
-def run_endpoint(endpoint: Endpoint, request: Request) -> Reply:
+def run_endpoint(endpoint: Endpoint, request: EndpointRequest) -> Reply:
     """Run the endpoint. An exception is our bug: it is logged and counted, and never disturbs the page."""
     try:
         return endpoint.function(request)
     except Exception:
         log.exception("an endpoint failed on %s", request.path)
-        reply = gif(intake.reject_request(0, "bad_request", request.now).reason)
+        reply = gif(ingestion.reject_request(0, "bad_request", request.now).reason)
         reply.status = 400
         return reply
 
@@ -202,7 +202,7 @@ def build_preflight_headers(endpoint: Endpoint) -> list[Header]:
     ]
 
 
-def get_origin(request: Request) -> bytes:
+def get_origin(request: EndpointRequest) -> bytes:
     """Return the header Origin, if it is printable."""
     header = request.headers.get("origin", "")
     return header.encode("latin-1") if header and header.isprintable() else b""
@@ -221,12 +221,12 @@ def build_cors_headers(page: bytes, rule: str) -> list[Header]:
     return [(b"access-control-allow-origin", b"*"), exposed]
 
 
-def build_headers(request: Request, rule: str, reply: Reply) -> list[Header]:
+def build_headers(request: EndpointRequest, rule: str, reply: Reply) -> list[Header]:
     """Return all headers of a reply."""
     return [*reply.header_list(), *build_cors_headers(get_origin(request), rule)]
 
 
-async def send_reply(send: Send, request: Request, rule: str, reply: Reply) -> None:
+async def send_reply(send: Send, request: EndpointRequest, rule: str, reply: Reply) -> None:
     """Send the reply; HEAD gets no body."""
     headers = build_headers(request, rule, reply)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from tracking import places
+from tracking import geo
 
 
 def geography(request: HttpRequest) -> dict[str, bool]:
     """Return `dbip`: whether places come from DB-IP, whose licence requires its name on pages that use them."""
-    return {"dbip": places.from_dbip()}
+    return {"dbip": geo.from_dbip()}

@@ -26,13 +26,13 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts.access import Bearer
-from accounts.limits import account_limit
+from accounts.limits import get_account_limit
 from accounts.models import Account, Membership, User
+from accounts.permissions import Bearer
 from accounts.security.connections import release_connections
 from accounts.security.sessions import hash_session_key
-from tracking import feed
-from tracking.hit import Event
+from tracking import live
+from tracking.event import Event
 
 CHECK_SECONDS = 4.0  # how long a check of access is valid; also the longest silence before a comment is sent
 MAX_STREAMS = 500  # per process
@@ -60,7 +60,7 @@ class Viewer:
     login_hash: str
 
 
-def viewer_of(request: HttpRequest, user: User, account: Account) -> Viewer:
+def create_viewer(request: HttpRequest, user: User, account: Account) -> Viewer:
     """Return the viewer for a request of a signed-in user."""
     stored_key = hash_session_key(request.session.session_key or "")
     return Viewer(user.pk, account, stored_key, user.get_session_auth_hash())
@@ -93,7 +93,7 @@ class LiveStream(Generic[Scope]):
         try:
             await sync_to_async(release_connections)()
             yield b"retry: %d\n\n: here\n\n" % RETRY_MILLISECONDS
-            async with aclosing(feed.subscribe(self.feed_id, heartbeat=CHECK_SECONDS)) as events:
+            async with aclosing(live.subscribe(self.feed_id, heartbeat=CHECK_SECONDS)) as events:
                 async for event in events:
                     scope = await self._current_scope()
                     if scope is None:
@@ -136,8 +136,8 @@ class OpenStreams:
     def add(self, stream: LiveStream[Any]) -> None:
         """Add a stream. Raises TooManyStreams."""
         viewer = stream.viewer
-        max_of_user = account_limit(viewer.account, "streams_per_user")
-        max_of_account = account_limit(viewer.account, "streams")
+        max_of_user = get_account_limit(viewer.account, "streams_per_user")
+        max_of_account = get_account_limit(viewer.account, "streams")
         now = time.monotonic()
         with self._lock:
             for other in [other for other in self._streams if other.never_started(now)]:
@@ -211,7 +211,7 @@ def memberships_by_viewer(streams: list[LiveStream[Any]]) -> dict[tuple[int, int
     return {(row.user_id, row.account_id): row for row in rows.select_related("user", "account")}
 
 
-def live_response(stream: LiveStream[Any]) -> HttpResponse | StreamingHttpResponse:
+def build_live_response(stream: LiveStream[Any]) -> HttpResponse | StreamingHttpResponse:
     """Build the response with the stream, or 429 if there are too many."""
     try:
         open_streams.add(stream)

@@ -18,10 +18,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import ManagementView
-from sites.access import site_for, site_of
+from sites.access import site_for, site_for_actor
 from sites.models import Site
 from sites.navigation import settings_context
-from tracking import personal
+from tracking import data_requests
 
 PERSON_CHOICES = [
     ("ip", "IP address"),
@@ -54,14 +54,14 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
         action = request.POST.get("action")
         try:
             if action == "erase" and form.cleaned_data["sure"]:
-                erased = personal.forget(site.pk, by, value)
+                erased = data_requests.erase_person(site.pk, by, value)
                 messages.success(request, f"{erased} visits were erased.")
                 return redirect("personal-data", site.pk)
             if action == "export":
                 return download(site, by, value)
             if action == "erase":
                 form.add_error("sure", "Tick this first; there is no way back.")
-            visit_count = len(personal.find_visits(site.pk, by, value))
+            visit_count = len(data_requests.find_visits(site.pk, by, value))
         except ValueError as error:
             form.add_error("value", str(error))
     context = {**settings_context(request, site, "personal-data"), "form": form, "found": visit_count}
@@ -70,7 +70,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
 
 def download(site: Site, by: str, value: str) -> StreamingHttpResponse:
     """Return the person's rows as a file of JSON lines."""
-    lines = (orjson.dumps(row, default=str) + b"\n" for row in personal.export(site.pk, by, value))
+    lines = (orjson.dumps(row, default=str) + b"\n" for row in data_requests.export_person(site.pk, by, value))
     response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
     response["Content-Disposition"] = f'attachment; filename="personal-data-{site.pk}.ndjson"'
     return response
@@ -80,7 +80,7 @@ class PersonalData(ManagementView):
     """The data that is stored about one person of a site."""
 
     def parse_person(self, request: Request, site_id: int) -> tuple[int, str, str]:
-        site = site_of(request.user, site_id, may="edit")
+        site = site_for_actor(request.user, site_id, may="edit")
         by, value = request.query_params.get("by", ""), request.query_params.get("value", "")
         if not value:
             raise serializers.ValidationError({"value": ["Say whose data: ?by=ip&value=203.0.113.7"]})
@@ -89,12 +89,14 @@ class PersonalData(ManagementView):
     @extend_schema(parameters=PARAMETERS, responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, site_id: int) -> Response:
         """Return everything that is stored about the person."""
-        return Response({"rows": self.run_or_refuse(lambda *who: list(personal.export(*who)), request, site_id)})
+        return Response(
+            {"rows": self.run_or_refuse(lambda *who: list(data_requests.export_person(*who)), request, site_id)}
+        )
 
     @extend_schema(parameters=PARAMETERS, responses=OpenApiTypes.OBJECT)
     def delete(self, request: Request, site_id: int) -> Response:
         """Erase the person's visits everywhere."""
-        return Response({"erased_visits": self.run_or_refuse(personal.forget, request, site_id)})
+        return Response({"erased_visits": self.run_or_refuse(data_requests.erase_person, request, site_id)})
 
     def run_or_refuse(self, operation: Any, request: Request, site_id: int) -> Any:
         """Run an operation for the requested person; a ValueError becomes a validation error of `by`."""

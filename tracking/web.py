@@ -89,7 +89,7 @@ def add_to_group(fields: Fields, raw_name: str, value: str) -> str:
 
 
 @dataclass(slots=True)
-class Request:
+class EndpointRequest:
     """One request to a hot endpoint. Header names are lower case; text is decoded leniently, without errors."""
 
     method: str

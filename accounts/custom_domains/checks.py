@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone as clock
 
-from accounts import throttle
-from accounts.custom_domains.models import HostClaim, Proof
+from accounts.custom_domains.models import HostClaim, VerificationMethod
 from accounts.custom_domains.services import claim_record_lookup, claim_record_unavailable
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts
 from accounts.operations.fair_order import rank_by_account
+from accounts.security import rate_limits
 
 MAX_CLAIMS_PER_ROUND = 200
 MAX_CLAIMS_PER_ACCOUNT = 20  # per round, so that slow name servers of one account do not delay the others
@@ -42,7 +42,7 @@ def claims_check(*, now: datetime) -> int:
 
 def claim_check_now(claim: HostClaim) -> int:
     """Look up one claim now; returns 0, or the seconds to wait if the account has checked too often."""
-    if wait := throttle.count_attempt((throttle.CHECK_ACCOUNT, str(claim.account_id))):
+    if wait := rate_limits.count_attempt((rate_limits.CHECK_ACCOUNT, str(claim.account_id))):
         return wait
     _store_result(claim, _look_up(claim.host), clock.now())
     return 0
@@ -50,7 +50,7 @@ def claim_check_now(claim: HostClaim) -> int:
 
 def _list_due_claims(now: datetime) -> list[HostClaim]:
     """List the claims of one round: the longest due first, at most MAX_CLAIMS_PER_ACCOUNT of one account."""
-    due = HostClaim.objects.filter(next_check__lte=now).exclude(proof=Proof.OPERATOR)
+    due = HostClaim.objects.filter(next_check__lte=now).exclude(proof=VerificationMethod.OPERATOR)
     ranked = rank_by_account(due, "account_id", "next_check").filter(rank__lte=MAX_CLAIMS_PER_ACCOUNT)
     return list(ranked[:MAX_CLAIMS_PER_ROUND])
 

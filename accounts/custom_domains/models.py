@@ -14,7 +14,7 @@ class Purpose(models.TextChoices):
     SITE = "site", "Website"
 
 
-class Proof(models.TextChoices):
+class VerificationMethod(models.TextChoices):
     """How it was verified that a host belongs to the account."""
 
     DNS = "dns", "DNS record"
@@ -27,9 +27,9 @@ EXCLUSIVE_PURPOSES = (Purpose.LINKS, Purpose.BRAND)  # a host serves links or th
 class HostClaim(models.Model):
     """An account's claim to use a host for one purpose; it has no effect until it is verified (`proved`).
 
-    `host` is normalized (`accounts.host_names.host_name`). `check_result` describes the last DNS check, `next_check`
-    is when the next one is due (None: never), `failing_since` is the first of the latest checks in a row that did not
-    find the record of a verified claim.
+    `host` is normalized (`accounts.host_names.normalize_host`). `check_result` describes the last DNS check,
+    `next_check` is when the next one is due (None: never), `failing_since` is the first of the latest checks in a row
+    that did not find the record of a verified claim.
     """
 
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="host_claims")
@@ -37,7 +37,7 @@ class HostClaim(models.Model):
     purpose = models.CharField(max_length=5, choices=Purpose.choices)
     created = models.DateTimeField(auto_now_add=True)
     proved = models.DateTimeField(null=True, blank=True)
-    proof = models.CharField(max_length=8, choices=Proof.choices, blank=True)
+    proof = models.CharField(max_length=8, choices=VerificationMethod.choices, blank=True)
     checked = models.DateTimeField(null=True, blank=True)
     check_result = models.CharField(max_length=300, blank=True)
     next_check = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -55,7 +55,8 @@ class HostClaim(models.Model):
                 fields=["host", "purpose"], condition=Q(proved__isnull=False), name="one_proved_claim_per_purpose"
             ),
             models.CheckConstraint(
-                condition=Q(proved__isnull=True, proof="") | Q(proved__isnull=False, proof__in=Proof.values),
+                condition=Q(proved__isnull=True, proof="")
+                | Q(proved__isnull=False, proof__in=VerificationMethod.values),
                 name="a_proved_claim_says_how",
             ),
         ]

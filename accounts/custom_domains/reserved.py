@@ -11,19 +11,19 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from accounts.host_names import host_name
+from accounts.host_names import normalize_host
 
 RESERVED_HOST_CHECKS: list[Callable[[str], bool]] = []
 
 
 def register_reserved_hosts(is_reserved: Callable[[str], bool]) -> None:
-    """Register a check by which a higher app reserves further hosts; called from `config.registrations`."""
+    """Register a check by which a higher app reserves further hosts; called from `config.wiring`."""
     RESERVED_HOST_CHECKS.append(is_reserved)
 
 
 def is_reserved_host(host: str) -> bool:
     """Whether `host` (in any spelling) cannot be claimed. May query the database."""
-    name = host_name(host)
+    name = normalize_host(host)
     return is_installation_host(name) or any(is_reserved(name) for is_reserved in RESERVED_HOST_CHECKS)
 
 
@@ -34,7 +34,7 @@ def is_installation_host(name: str) -> bool:
 
 def is_dashboard_host(name: str) -> bool:
     """Whether the normalized `name` is the host of BASE_URL."""
-    return bool(name) and name == host_name(settings.BASE_URL)
+    return bool(name) and name == normalize_host(settings.BASE_URL)
 
 
 def is_api_host(name: str) -> bool:
@@ -44,7 +44,7 @@ def is_api_host(name: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _normalize_hosts(hosts: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name for host in hosts if (name := host_name(host)))
+    return frozenset(name for host in hosts if (name := normalize_host(host)))
 
 
 @lru_cache(maxsize=10_000)

@@ -8,26 +8,26 @@ from accounts.custom_domains.models import HostClaim
 from accounts.models import Account
 
 
-def proved_claims(purpose: str) -> QuerySet[HostClaim]:
+def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:
     """Select all verified claims for a purpose."""
     return HostClaim.objects.filter(purpose=purpose, proved__isnull=False)
 
 
 def find_verified_claim(host: str, purpose: str) -> HostClaim | None:
     """Find the verified claim on a host, with its account; there is at most one."""
-    return proved_claims(purpose).filter(host=host).select_related("account").first() if host else None
+    return list_verified_claims(purpose).filter(host=host).select_related("account").first() if host else None
 
 
 def has_verified(account: Account, host: str, purpose: str) -> bool:
     """Whether the account has verified the host for the purpose."""
-    return bool(host) and proved_claims(purpose).filter(account=account, host=host).exists()
+    return bool(host) and list_verified_claims(purpose).filter(account=account, host=host).exists()
 
 
-def claims_of(account: Account, purpose: str) -> dict[str, HostClaim]:
+def load_claims_by_host(account: Account, purpose: str) -> dict[str, HostClaim]:
     """Load the account's claims for a purpose by host, pending and verified."""
     return {claim.host: claim for claim in HostClaim.objects.filter(account=account, purpose=purpose)}
 
 
-def claim_of(account: Account, host: str, purpose: str) -> HostClaim | None:
+def find_claim(account: Account, host: str, purpose: str) -> HostClaim | None:
     """Find the account's claim on a host, pending or verified."""
     return HostClaim.objects.filter(account=account, host=host, purpose=purpose).first()

@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Proof, Purpose
+from accounts.custom_domains.models import EXCLUSIVE_PURPOSES, HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.custom_domains.reserved import is_installation_host, is_reserved_host
-from accounts.host_names import host_name, is_public_host
+from accounts.host_names import is_public_host, normalize_host
 from accounts.models import Account
 
 EXAMPLE_HOSTS = {Purpose.LINKS: "go.example.com", Purpose.BRAND: "stats.example.org", Purpose.SITE: "example.org"}
@@ -31,7 +31,7 @@ CLAIM_LISTENERS: list[Callable[[HostClaim], object]] = []
 
 
 def register_claim_listener(listener: Callable[[HostClaim], object]) -> None:
-    """Call `listener` in the transaction of every change to what a claim allows; used by `config.registrations`."""
+    """Call `listener` in the transaction of every change to what a claim allows; used by `config.wiring`."""
     CLAIM_LISTENERS.append(listener)
 
 
@@ -47,7 +47,7 @@ def host_claim(*, account: Account, host: str, purpose: str, field: str = "host"
     Raises ValidationError (for `field`) if it is no public host name, is reserved, or is used by the account for a
     purpose that excludes this one.
     """
-    name = host_name(host)
+    name = normalize_host(host)
     if not is_public_host(name):
         raise ValidationError({field: f"“{host[:60]}” is not a host name such as {EXAMPLE_HOSTS[Purpose(purpose)]}."})
     if is_reserved_host(name):
@@ -69,7 +69,7 @@ def _check_exclusive_purpose(account: Account, name: str, purpose: str, field: s
 @transaction.atomic
 def host_release(*, account: Account, host: str, purpose: str) -> None:
     """Delete the claim, if there is one, so that others can use the host."""
-    name = host_name(host)
+    name = normalize_host(host)
     owner = _lock_owner(name, account.pk)
     claim = HostClaim.objects.filter(account=account, host=name, purpose=purpose).first()
     if claim is not None:
@@ -92,7 +92,7 @@ def claim_approve(*, claim: HostClaim, now: datetime | None = None) -> None:
     if owner.account_id != claim.account_id:
         hint = f"Take it away first: manage.py custom_domain revoke {claim.host} --account {owner.account_id}"
         raise ValidationError({"host": f"Account {owner.account_id} has verified {claim.host}. {hint}"})
-    _verify(claim, Proof.OPERATOR, now or clock.now())
+    _verify(claim, VerificationMethod.OPERATOR, now or clock.now())
 
 
 @transaction.atomic
@@ -101,13 +101,13 @@ def host_provision(*, account: Account, host: str, purpose: str) -> bool:
 
     For a website any host name will do, also `localhost` or an IP address.
     """
-    name = host_name(host)
+    name = normalize_host(host)
     owner = _lock_owner(name, account.pk)
     if owner.account_id != account.pk:
         return False
     _check_exclusive_purpose(account, name, purpose, "host")
     claim, _ = HostClaim.objects.get_or_create(account=account, host=name, purpose=purpose)
-    if claim.proof != Proof.OPERATOR:
+    if claim.proof != VerificationMethod.OPERATOR:
         claim_approve(claim=claim)
     return True
 
@@ -130,12 +130,12 @@ def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetim
     """
     owner = _lock_owner(claim.host, claim.account_id)
     row = HostClaim.objects.select_for_update().filter(pk=claim.pk).first()
-    if row is not None and row.proof != Proof.OPERATOR:
+    if row is not None and row.proof != VerificationMethod.OPERATOR:
         row.checked = now
         if row.account_id not in named:
             _record_missing_record(row, now)
         elif owner.account_id == row.account_id or _transfer_host(owner, row, named, now):
-            _verify(row, Proof.DNS, now)
+            _verify(row, VerificationMethod.DNS, now)
         row.next_check = _compute_next_check(row, now)
         row.save()
     _delete_owner_without_claims(owner)
@@ -145,7 +145,7 @@ def claim_record_lookup(*, claim: HostClaim, named: frozenset[int], now: datetim
 def claim_record_unavailable(*, claim: HostClaim, message: str, now: datetime) -> None:
     """Store that DNS did not answer. The claim keeps its state."""
     pause = max(RETRY_UNAVAILABLE_AFTER, _compute_next_check(claim, now) - now)
-    pending = HostClaim.objects.filter(pk=claim.pk).exclude(proof=Proof.OPERATOR)
+    pending = HostClaim.objects.filter(pk=claim.pk).exclude(proof=VerificationMethod.OPERATOR)
     pending.update(checked=now, check_result=message, next_check=now + min(pause, RECHECK_FAILING_AFTER))
 
 
@@ -169,7 +169,7 @@ def _compute_next_check(row: HostClaim, now: datetime) -> datetime:
 def _transfer_host(owner: HostOwner, claim: HostClaim, named: frozenset[int], now: datetime) -> bool:
     """Transfer the locked host to the account of `claim`, unless the present owner still has a right to it."""
     present_claims = HostClaim.objects.filter(host=claim.host, account_id=owner.account_id, proved__isnull=False)
-    if present_claims.filter(proof=Proof.OPERATOR).exists():
+    if present_claims.filter(proof=VerificationMethod.OPERATOR).exists():
         claim.check_result = "The operator gave this host to another account. Ask the operator of this installation."
         return False
     if owner.account_id in named:
@@ -182,10 +182,12 @@ def _transfer_host(owner: HostOwner, claim: HostClaim, named: frozenset[int], no
     return True
 
 
-def _verify(claim: HostClaim, method: Proof, now: datetime) -> None:
+def _verify(claim: HostClaim, method: VerificationMethod, now: datetime) -> None:
     changed = claim.proof != method
     claim.proved, claim.proof, claim.failing_since = claim.proved or now, method, None
-    claim.check_result = "The record names this account." if method == Proof.DNS else "Approved by the operator."
+    claim.check_result = (
+        "The record names this account." if method == VerificationMethod.DNS else "Approved by the operator."
+    )
     claim.next_check = None
     claim.save()
     if changed:

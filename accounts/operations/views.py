@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from accounts.navigation import account_rows
+from accounts.navigation import build_account_navigation
 from accounts.operations import mailbox
 from accounts.operations.models import TaskRun
 
@@ -38,7 +38,7 @@ def show_operations(request: HttpRequest) -> HttpResponse:
     context = {
         "runs": TaskRun.objects.order_by("name"),
         "mailbox": mailbox.get_folder(),
-        "settings_nav": account_rows(request, "operations"),
+        "settings_nav": build_account_navigation(request, "operations"),
     }
     return render(request, "accounts/operations.html", context)
 
@@ -51,7 +51,7 @@ def list_sent_mails(request: HttpRequest) -> HttpResponse:
     context = {
         "mails": mailbox.list_mails(),
         "folder": mailbox.get_folder(),
-        "settings_nav": account_rows(request, "operations"),
+        "settings_nav": build_account_navigation(request, "operations"),
     }
     return render(request, "accounts/sent_mails.html", context)
 
@@ -67,7 +67,7 @@ def _get_mail(name: str, place: int) -> mailbox.StoredMail:
 @require_operator
 def show_sent_mail(request: HttpRequest, name: str, place: int) -> HttpResponse:
     """Show a mail: its headers, its HTML in a frame, and its text."""
-    context = {"sent": _get_mail(name, place), "settings_nav": account_rows(request, "operations")}
+    context = {"sent": _get_mail(name, place), "settings_nav": build_account_navigation(request, "operations")}
     return render(request, "accounts/sent_mail.html", context)
 
 

@@ -20,7 +20,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 @lru_cache(maxsize=50_000)
-def rate_limit_key(address: str) -> str:
+def get_rate_limit_key(address: str) -> str:
     """Return what a limit per client counts: an IPv4 address as it is, an IPv6 address by its /64.
 
     An IPv4-mapped address (`::ffff:192.0.2.7`) counts as the IPv4 address. Text that is no address is its own key.
@@ -104,6 +104,6 @@ def get_client_address(request: HttpRequest) -> str:
     return find_client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted)
 
 
-def client_key(request: HttpRequest) -> str:
+def get_client_key(request: HttpRequest) -> str:
     """Return what a limit per client counts for the request (`rate_limit_key`)."""
-    return rate_limit_key(get_client_address(request))
+    return get_rate_limit_key(get_client_address(request))

@@ -167,7 +167,7 @@ def list_encrypted_columns() -> Iterator[tuple[type[models.Model], str]]:
                 yield model, field.name
 
 
-def stored_texts(model: type[models.Model], field: str, using: str = "default") -> models.QuerySet[Any, Any]:
+def list_stored_texts(model: type[models.Model], field: str, using: str = "default") -> models.QuerySet[Any, Any]:
     """List (primary key, stored text) of every row with a value in the field, the newest first."""
     rows = model._default_manager.using(using).annotate(stored=Cast(field, models.TextField()))
     return rows.exclude(stored="").order_by("-pk").values_list("pk", "stored")
@@ -180,7 +180,7 @@ def parse_decrypted(model: type[models.Model], field: str, text: str) -> Any:
 
 def encrypt_stored(model: type[models.Model], field: str, using: str) -> None:
     """Encrypt the plain texts of a column, in the migration that turns it into an encrypted one."""
-    for pk, text in list(stored_texts(model, field, using)):
+    for pk, text in list(list_stored_texts(model, field, using)):
         model._default_manager.using(using).filter(pk=pk).update(**{field: parse_decrypted(model, field, text)})
 
 
@@ -188,7 +188,7 @@ def find_unreadable_columns() -> list[str]:
     """Find the encrypted columns (`app.Model.field`) with a value, among the newest, that no key decrypts."""
     columns = []
     for model, field in list_encrypted_columns():
-        newest = stored_texts(model, field)[:MAX_CHECKED_ROWS]
+        newest = list_stored_texts(model, field)[:MAX_CHECKED_ROWS]
         if any(decrypt(text) is None for _, text in newest):
             columns.append(f"{model._meta.label}.{field}")
     return columns
@@ -200,7 +200,7 @@ def reencrypt_column(model: type[models.Model], field: str) -> tuple[int, int]:
     A value that another process stores meanwhile is left alone: it is encrypted with SECRET_KEY already.
     """
     succeeded = failed = 0
-    for pk, stored in list(stored_texts(model, field)):
+    for pk, stored in list(list_stored_texts(model, field)):
         text = decrypt(stored)
         if text is None:
             failed += 1

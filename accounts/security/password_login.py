@@ -6,11 +6,11 @@ from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts import throttle
 from accounts.models import User
-from accounts.security.client_ip import client_key
+from accounts.security import rate_limits
+from accounts.security.client_ip import get_client_key
 from accounts.security.hashers import HashingBusy
-from accounts.security.known_devices import LOGIN_DEVICES, is_recognized_network, remember_network
+from accounts.security.recognized_devices import LOGIN_DEVICES, is_recognized_network, remember_network
 
 COOKIE_PATH = "/login"  # the only page that reads the cookie
 
@@ -19,7 +19,7 @@ class TooManyAttempts(Exception):
     """A rate limit was exceeded; another attempt may be made in `seconds`."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(throttle.refusal_message(seconds))
+        super().__init__(rate_limits.format_wait_message(seconds))
         self.seconds = seconds
 
 
@@ -29,35 +29,35 @@ def check_credentials(request: HttpRequest, email: str, password: str) -> User |
     Raises TooManyAttempts or HashingBusy if the password was not checked.
     """
     limits = choose_login_limits(request, email)
-    if wait := throttle.count_attempt(*limits):
+    if wait := rate_limits.count_attempt(*limits):
         raise TooManyAttempts(wait)
     try:
         user = authenticate(request, username=email, password=password)
     except HashingBusy:
-        throttle.undo_attempt(*limits)
+        rate_limits.undo_attempt(*limits)
         raise
     if user is None:
         return None
-    throttle.undo_attempt(*limits)
-    throttle.clear_attempts(_find_narrowest_limit(limits))
-    remember_network(email, client_key(request))
+    rate_limits.undo_attempt(*limits)
+    rate_limits.clear_attempts(_find_narrowest_limit(limits))
+    remember_network(email, get_client_key(request))
     return user
 
 
-def choose_login_limits(request: HttpRequest, email: str) -> tuple[throttle.LimitKey, ...]:
+def choose_login_limits(request: HttpRequest, email: str) -> tuple[rate_limits.RateLimitKey, ...]:
     """Choose the limits of an attempt: known devices and networks (`known_devices`) have limits of their own.
 
     LOGIN_EMAIL counts the attempts of all strangers together, so it must not stop a device or network of the person.
     """
     if device := LOGIN_DEVICES.device(request, email):
-        return ((throttle.LOGIN_DEVICE, f"{email} {device}"),)
-    client = client_key(request)
-    client_limits = ((throttle.LOGIN_ADDRESS, client), (throttle.LOGIN_PAIR, f"{email} {client}"))
-    return client_limits if is_recognized_network(email, client) else (*client_limits, (throttle.LOGIN_EMAIL, email))
+        return ((rate_limits.LOGIN_DEVICE, f"{email} {device}"),)
+    client = get_client_key(request)
+    client_limits = ((rate_limits.LOGIN_ADDRESS, client), (rate_limits.LOGIN_PAIR, f"{email} {client}"))
+    return client_limits if is_recognized_network(email, client) else (*client_limits, (rate_limits.LOGIN_EMAIL, email))
 
 
-def _find_narrowest_limit(limits: tuple[throttle.LimitKey, ...]) -> throttle.LimitKey:
-    narrow = (throttle.LOGIN_DEVICE, throttle.LOGIN_PAIR)
+def _find_narrowest_limit(limits: tuple[rate_limits.RateLimitKey, ...]) -> rate_limits.RateLimitKey:
+    narrow = (rate_limits.LOGIN_DEVICE, rate_limits.LOGIN_PAIR)
     return next(key for key in limits if key[0] in narrow)
 
 
@@ -68,4 +68,4 @@ def remember_login(request: HttpRequest, response: HttpResponseBase, user: User)
 
 def forget_attempts(user: User) -> None:
     """Reset the attempts of strangers, after the user has opened a mailed link."""
-    throttle.clear_attempts((throttle.LOGIN_EMAIL, user.email))
+    rate_limits.clear_attempts((rate_limits.LOGIN_EMAIL, user.email))

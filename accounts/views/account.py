@@ -13,13 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import throttle
-from accounts.access import current_membership, get_current_account, memberships_of, work_in
 from accounts.custom_domains.models import Purpose
-from accounts.custom_domains.selectors import claim_of
-from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_mistakes
+from accounts.custom_domains.selectors import find_claim
+from accounts.forms import AccountForm, BrandForm, ChangePasswordForm, ProfileForm, add_errors
 from accounts.models import Role
-from accounts.navigation import account_rows
+from accounts.navigation import build_account_navigation
+from accounts.permissions import get_current_account, get_current_membership, list_memberships, switch_account
+from accounts.security import rate_limits
 from accounts.services import (
     account_brand_set,
     account_key_rotate,
@@ -28,21 +28,21 @@ from accounts.services import (
     user_password_set,
     user_update,
 )
-from accounts.views.entry import get_next_page
-from accounts.views.host_proof import check_now
+from accounts.views.host_verification import check_host_now
 from accounts.views.secrets import render_secrets
+from accounts.views.sign_in import get_next_page
 
 
 def _build_switcher(request: HttpRequest) -> dict[str, object]:
     """Build the context of the account switcher: the user's memberships and the current one."""
-    memberships = memberships_of(request.user)
-    return {"memberships": memberships, "current": current_membership(request) if memberships else None}
+    memberships = list_memberships(request.user)
+    return {"memberships": memberships, "current": get_current_membership(request) if memberships else None}
 
 
 @login_required
 def redirect_to_settings(request: HttpRequest) -> HttpResponse:
     """Redirect to the account's settings, or to the profile for a user who manages no account."""
-    links = [row["href"] for row in account_rows(request) if "href" in row]
+    links = [row["href"] for row in build_account_navigation(request) if "href" in row]
     return redirect(links[0])
 
 
@@ -56,7 +56,7 @@ def edit_account(request: HttpRequest) -> HttpResponse:
         try:
             account_update(account=account, **form.cleaned_data)
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, "Saved.")
             return redirect("account")
@@ -66,9 +66,9 @@ def edit_account(request: HttpRequest) -> HttpResponse:
         {
             "account": account,
             "form": form,
-            "is_owner": current_membership(request).role == Role.OWNER,
+            "is_owner": get_current_membership(request).role == Role.OWNER,
             **_build_switcher(request),
-            "settings_nav": account_rows(request, "account"),
+            "settings_nav": build_account_navigation(request, "account"),
             "section": "settings",
         },
     )
@@ -80,7 +80,7 @@ def edit_account(request: HttpRequest) -> HttpResponse:
 def show_account_key(request: HttpRequest) -> HttpResponse:
     """Show the account's authkey to its owners; a POST replaces it."""
     account = get_current_account(request, may="manage")
-    if current_membership(request).role != Role.OWNER:
+    if get_current_membership(request).role != Role.OWNER:
         raise Http404("No such account.")
     if request.method != "POST":
         key = {"authkey": account.authkey}
@@ -95,7 +95,7 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_own_key(request: HttpRequest) -> HttpResponse:
     """Show a member's own key, with which programs may do what the member may; a POST replaces it."""
-    membership = current_membership(request)
+    membership = get_current_membership(request)
     if request.method != "POST":
         title = f"Your key for {membership.account}"
         return render_secrets(request, title, {"authkey": membership.authkey}, back=get_next_page(request))
@@ -113,15 +113,15 @@ def edit_brand(request: HttpRequest) -> HttpResponse:
         try:
             account_brand_set(account=account, **form.cleaned_data)
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, "Saved.")
             return redirect("account-brand")
     context = {
         "account": account,
         "form": form,
-        "claim": claim_of(account, account.brand.get("host", ""), Purpose.BRAND),
-        "settings_nav": account_rows(request, "brand"),
+        "claim": find_claim(account, account.brand.get("host", ""), Purpose.BRAND),
+        "settings_nav": build_account_navigation(request, "brand"),
         "section": "settings",
     }
     return render(request, "accounts/brand.html", context)
@@ -132,9 +132,9 @@ def edit_brand(request: HttpRequest) -> HttpResponse:
 def check_brand_host(request: HttpRequest) -> HttpResponse:
     """Check the DNS record of the white label's host now."""
     account = get_current_account(request, may="manage")
-    claim = claim_of(account, account.brand.get("host", ""), Purpose.BRAND)
+    claim = find_claim(account, account.brand.get("host", ""), Purpose.BRAND)
     if claim is not None:
-        check_now(request, claim)
+        check_host_now(request, claim)
     return redirect("account-brand")
 
 
@@ -142,11 +142,11 @@ def check_brand_host(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch_to_account(request: HttpRequest) -> HttpResponse:
     """Switch to another account of the user."""
-    accounts = {str(membership.account_id): membership.account for membership in memberships_of(request.user)}
+    accounts = {str(membership.account_id): membership.account for membership in list_memberships(request.user)}
     chosen = accounts.get(request.POST.get("account", ""))
     if chosen is None:
         raise Http404("No such account.")
-    work_in(request, chosen)
+    switch_account(request, chosen)
     return HttpResponseRedirect(get_next_page(request))
 
 
@@ -161,7 +161,7 @@ def edit_profile(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         **_build_switcher(request),
-        "settings_nav": account_rows(request, "me"),
+        "settings_nav": build_account_navigation(request, "me"),
         "section": "settings",
     }
     return render(request, "accounts/me.html", context)
@@ -177,23 +177,23 @@ def change_password(request: HttpRequest) -> HttpResponse:
         try:
             user_password_set(user=request.user, password=form.cleaned_data["password"])  # type: ignore[arg-type]
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
             messages.success(request, "Your password is changed. You were logged out everywhere else.")
             return redirect("me")
-    context = {"form": form, "settings_nav": account_rows(request, "me"), "section": "settings"}
+    context = {"form": form, "settings_nav": build_account_navigation(request, "me"), "section": "settings"}
     return render(request, "accounts/password.html", context, status=429 if status == 429 else 200)
 
 
 def _check_current_password(request: HttpRequest, form: ChangePasswordForm) -> int:
     """Check the current password: returns 200, 403 (wrong) or 429 (too many attempts), with the reason in the form."""
-    limit = (throttle.PASSWORD_USER, str(request.user.pk))
-    if wait := throttle.count_attempt(limit):
-        form.add_error("current", throttle.refusal_message(wait))
+    limit = (rate_limits.PASSWORD_USER, str(request.user.pk))
+    if wait := rate_limits.count_attempt(limit):
+        form.add_error("current", rate_limits.format_wait_message(wait))
         return 429
     if not request.user.check_password(form.cleaned_data["current"]):
         form.add_error("current", "This is not your current password.")
         return 403
-    throttle.clear_attempts(limit)
+    rate_limits.clear_attempts(limit)
     return 200

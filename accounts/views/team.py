@@ -15,8 +15,7 @@ from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts.access import GRANT_KINDS, current_membership, get_current_account, members_of
-from accounts.forms import InviteForm, RoleForm, add_mistakes
+from accounts.forms import InviteForm, RoleForm, add_errors
 from accounts.invitations import (
     InvitationMail,
     get_link_lifetime,
@@ -27,7 +26,8 @@ from accounts.invitations import (
     pending_member_invite,
 )
 from accounts.models import Account, ExposedKey, Invitation, Membership, Right, Role
-from accounts.navigation import account_rows
+from accounts.navigation import build_account_navigation
+from accounts.permissions import GRANT_KINDS, get_current_account, get_current_membership, list_members
 from accounts.revocation import exposed_key_dismiss, exposed_key_replace, format_exposed_keys, list_ending_access
 from accounts.services import member_access_set, member_remove
 
@@ -81,17 +81,17 @@ def render_team_page(
 ) -> HttpResponse:
     """Render the team's page; `sent` is the outcome of an invitation that was just created."""
     account = get_current_account(request, may="manage")
-    acting = current_membership(request)
+    acting = get_current_membership(request)
     context = {
         "account": account,
         "form": form or InviteForm(may_own=acting.role == Role.OWNER),
         "sent": sent,
-        "members": members_of(account),
+        "members": list_members(account),
         "pending": build_pending_rows(account, clock.now()),
         "exposed": build_exposed_rows(account, acting),
         "exposed_more": max(0, account.exposed_keys.count() - MAX_EXPOSED_KEYS),
         **build_choices_context(request, account, {}),
-        "settings_nav": account_rows(request, "team"),
+        "settings_nav": build_account_navigation(request, "team"),
         "section": "settings",
     }
     return render(request, "accounts/team.html", context)
@@ -141,7 +141,7 @@ def build_exposed_rows(account: Account, acting: Membership) -> list[dict[str, A
 def manage_team(request: HttpRequest) -> HttpResponse:
     """List members, guests and invitations; the form invites a person."""
     account = get_current_account(request, may="manage")
-    acting = current_membership(request)
+    acting = get_current_membership(request)
     form = InviteForm(request.POST or None, may_own=acting.role == Role.OWNER)
     if request.method == "POST" and form.is_valid():
         try:
@@ -149,7 +149,7 @@ def manage_team(request: HttpRequest) -> HttpResponse:
                 account=account, by=acting, grants=parse_posted_grants(request), **form.cleaned_data
             )
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             return send_invitation(request, invitation)
     return render_team_page(request, form)
@@ -185,10 +185,10 @@ def edit_member(request: HttpRequest, member_id: int) -> HttpResponse:
         role = form.cleaned_data["role"]
         grants = parse_posted_grants(request) if role == Role.GUEST else []
         try:
-            member_access_set(membership=membership, role=role, grants=grants, by=current_membership(request))
+            member_access_set(membership=membership, role=role, grants=grants, by=get_current_membership(request))
         except ValidationError as error:
             membership.refresh_from_db()
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, "Saved.")
             return redirect("team")
@@ -198,7 +198,7 @@ def edit_member(request: HttpRequest, member_id: int) -> HttpResponse:
         "form": form,
         "ending": list_ending_access(membership),
         **build_choices_context(request, membership.account, rights),
-        "settings_nav": account_rows(request, "team"),
+        "settings_nav": build_account_navigation(request, "team"),
         "section": "settings",
     }
     return render(request, "accounts/member.html", context)
@@ -210,7 +210,7 @@ def remove_member(request: HttpRequest, member_id: int) -> HttpResponse:
     """Remove a member, or a pending member with the invitation, from the account."""
     try:
         membership = get_member(request, member_id)
-        member_remove(membership=membership, by=current_membership(request))
+        member_remove(membership=membership, by=get_current_membership(request))
         message = f"{membership.user.email} is removed." if membership.accepted else "The invitation is taken back."
         messages.success(request, message)
     except ValidationError as error:
@@ -227,7 +227,9 @@ def invite_pending_member(request: HttpRequest, pending_id: int) -> HttpResponse
     if membership.accepted is not None:
         raise Http404("No such invitation.")
     try:
-        return send_invitation(request, pending_member_invite(membership=membership, by=current_membership(request)))
+        return send_invitation(
+            request, pending_member_invite(membership=membership, by=get_current_membership(request))
+        )
     except ValidationError as error:
         return redirect_with_error(request, error)
 
@@ -255,7 +257,7 @@ def renew_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Send an invitation again, with a new link."""
     try:
         invitation = get_invitation(request, invitation_id)
-        return send_invitation(request, invitation_renew(invitation=invitation, by=current_membership(request)))
+        return send_invitation(request, invitation_renew(invitation=invitation, by=get_current_membership(request)))
     except ValidationError as error:
         return redirect_with_error(request, error)
 
@@ -266,7 +268,7 @@ def revoke_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
     """Revoke an open invitation; the pending guest it belongs to is removed with it."""
     invitation = get_invitation(request, invitation_id)
     if invitation.membership is not None and invitation.membership.accepted is None:
-        member_remove(membership=invitation.membership, by=current_membership(request))
+        member_remove(membership=invitation.membership, by=get_current_membership(request))
     else:
         invitation_revoke(invitation=invitation, now=clock.now())
     messages.success(request, "The invitation is taken back.")
@@ -287,7 +289,7 @@ def get_exposed_key(request: HttpRequest, exposed_id: int) -> ExposedKey:
 def replace_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Replace an exposed key."""
     try:
-        exposed_key_replace(exposed=get_exposed_key(request, exposed_id), by=current_membership(request))
+        exposed_key_replace(exposed=get_exposed_key(request, exposed_id), by=get_current_membership(request))
     except ValidationError as error:
         return redirect_with_error(request, error)
     messages.success(request, "Replaced. Programs with the old key no longer work.")

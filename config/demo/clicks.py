@@ -6,10 +6,12 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from config.demo.world import DemoPerson
-from links import convert, doors, known, redirector
-from links.hits import Request
-from links.models import Conversion, Datapoint, Kind
-from tracking.hit import Refused
+from links.conversions import recording
+from links.models import Conversion, Datapoint, DatapointKind
+from links.redirect import endpoints, redirector
+from links.redirect.link_request import LinkRequest
+from links.routing import link_cache
+from tracking.event import Rejection
 
 DESKTOP_HEADERS = {"accept": "text/html,application/xhtml+xml", "sec-fetch-dest": "document"}
 _pixel_ids: dict[tuple[int, str], int] = {}  # (account, title) -> id, a cache
@@ -17,35 +19,35 @@ _pixel_ids: dict[tuple[int, str], int] = {}  # (account, title) -> id, a cache
 
 def build_request(
     person: DemoPerson, path: str, now: datetime, *, referrer: str = "", query: str = "", cookies: str = ""
-) -> Request:
+) -> LinkRequest:
     """Build the request of the person's browser."""
     headers = {
-        "host": known.system_host(), "user-agent": person.user_agent, "accept-language": person.language,
+        "host": link_cache.system_host(), "user-agent": person.user_agent, "accept-language": person.language,
         "referer": referrer, "cookie": cookies, **DESKTOP_HEADERS,
     }  # fmt: skip
-    return Request("GET", path, query.encode(), headers, person.ip, now, scheme="https")
+    return LinkRequest("GET", path, query.encode(), headers, person.ip, now, scheme="https")
 
 
 def follow_link(account_id: int, alias: str, person: DemoPerson, now: datetime, referrer: str = "") -> tuple[str, str]:
     """Click on a link; returns the destination and the cookies that were set, or ("", "") for an unknown link."""
-    domain = known.domain(known.system_host())
-    link = known.by_alias(domain.domain_id, alias) if domain else None
+    domain = link_cache.find_domain(link_cache.system_host())
+    link = link_cache.find_link_by_alias(domain.domain_id, alias) if domain else None
     if domain is None or link is None or link.account_id != account_id:
         return "", ""
-    response = redirector.follow(link, domain, build_request(person, f"/l/{alias}", now, referrer=referrer))
+    response = redirector.follow_link(link, domain, build_request(person, f"/l/{alias}", now, referrer=referrer))
     headers = {name: value.decode() for name, value in reversed(response.headers)}
     return headers.get(b"location", ""), headers.get(b"set-cookie", "").partition(";")[0]
 
 
 def view_pixel(account_id: int, title: str, person: DemoPerson, now: datetime) -> None:
     """Request the pixel in a mail or page."""
-    pixel = known.link(_pixel_ids.get((account_id, title), 0))
-    if pixel is None or pixel.account_id != account_id or pixel.kind != Kind.PIXEL:
-        row = Datapoint.objects.filter(account_id=account_id, kind=Kind.PIXEL, title=title).first()
-        pixel = known.link(row.pk) if row else None
+    pixel = link_cache.find_link(_pixel_ids.get((account_id, title), 0))
+    if pixel is None or pixel.account_id != account_id or pixel.kind != DatapointKind.PIXEL:
+        row = Datapoint.objects.filter(account_id=account_id, kind=DatapointKind.PIXEL, title=title).first()
+        pixel = link_cache.find_link(row.pk) if row else None
     if pixel is not None:
         _pixel_ids[account_id, title] = pixel.link_id
-        doors.pixel(pixel, build_request(person, f"/l/{pixel.alias}", now))
+        endpoints.serve_pixel(pixel, build_request(person, f"/l/{pixel.alias}", now))
 
 
 def report_conversion(
@@ -66,4 +68,4 @@ def report_conversion(
         "pixel": "true",
     }  # fmt: skip
     request = build_request(person, "/conversion.aspx", now, query=urlencode(fields), cookies=cookies)
-    return not isinstance(convert.report(request, browser=True), Refused)
+    return not isinstance(recording.record_conversion(request, browser=True), Rejection)

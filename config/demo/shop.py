@@ -15,12 +15,12 @@ from accounts.services import account_create, grant_set
 from config.demo.world import load_world
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from links import belongings
+from links import resource_services
 from links.guests import guest_create
-from links.models import Datapoint, Group, Kind, Listing, Status
+from links.models import Datapoint, DatapointKind, Group, Listing, Status
 from links.services import datapoint_create, datapoint_update
-from reports.notes.services import note_add
-from reports.share.services import share_create
+from reports.annotations.services import note_add
+from reports.sharing.services import share_create
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.alerts.services import alert_save, channel_save
 from sites.models import Site
@@ -74,17 +74,19 @@ def replace_goal_names(tree: Any, goals: dict[str, int]) -> Any:
 def create_links(account: Account, now: datetime) -> None:
     """Create links and pixels with their groups, conversions, scripts, domains, exclusions and guests."""
     data = load_world()
-    groups = {row["name"]: belongings.group_create(account=account, **row) for row in data["groups"]}
-    conversions = {row["name"]: belongings.conversion_create(account=account, **row) for row in data["conversions"]}
+    groups = {row["name"]: resource_services.group_create(account=account, **row) for row in data["groups"]}
+    conversions = {
+        row["name"]: resource_services.conversion_create(account=account, **row) for row in data["conversions"]
+    }
     scripts = {
-        row["name"]: belongings.script_write(account=account, name=row["name"], text=row["script"])
+        row["name"]: resource_services.script_write(account=account, name=row["name"], text=row["script"])
         for row in data["scripts"]
     }
     for row in data["domains"]:
-        belongings.domain_create(account=account, **row)
+        resource_services.domain_create(account=account, **row)
         host_provision(account=account, host=row["name"], purpose=Purpose.LINKS)
     for row in data["exclusions"]:
-        belongings.entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
+        resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value=row["value"])
     for row in reversed(data["links"]):  # the list shows the newest first
         fields = {name: value for name, value in row.items() if name not in DEMO_FIELDS}
         datapoint_create(account=account, **{
@@ -95,7 +97,7 @@ def create_links(account: Account, now: datetime) -> None:
             "expiration_date": now - timedelta(days=row["expires"]) if "expires" in row else None,
         })  # fmt: skip
     for row in data["pixels"]:
-        datapoint_create(account=account, kind=Kind.PIXEL, **{**row, "group": groups[row["group"]]})
+        datapoint_create(account=account, kind=DatapointKind.PIXEL, **{**row, "group": groups[row["group"]]})
     for row in data["guests"]:
         invite_guest(account, row, groups)
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from config.demo import clicks, hands
-from config.demo.watched import list_closures
+from config.demo import clicks, heatmap_beacons
+from config.demo.uptime import list_closures
 from config.demo.world import (
     HOUR_WEIGHTS,
     REGULAR_INTERVAL,
@@ -24,10 +24,10 @@ from config.demo.world import (
     draw_public_address,
     load_world,
 )
-from sites import known
-from sites.facts import SiteFacts
-from tracking import intake
-from tracking.hit import Hit
+from sites import site_cache
+from sites.site_config import SiteConfig
+from tracking import ingestion
+from tracking.event import Hit
 
 VISITS_PER_DAY = 420
 CROWD_SIZE = 6000
@@ -47,7 +47,7 @@ CROWD_PERIOD = timedelta(days=30)  # in which all of the crowd visit: people com
 class DemoVisit:
     """A visit in progress: a clock that goes forward, and the number of hits that were sent."""
 
-    site: SiteFacts
+    site: SiteConfig
     person: DemoPerson
     clock: datetime
     now: datetime
@@ -70,7 +70,7 @@ class DemoVisit:
         )  # fmt: skip
         for name, value in more.items():
             setattr(hit, name, value)
-        intake.receive(hit, self.site)
+        ingestion.receive(hit, self.site)
         self.sent += 1
         return hit
 
@@ -85,7 +85,7 @@ class DemoVisit:
             self.clock += timedelta(seconds=seconds * part)
             self.send_hit("ping", engaged=seconds * part * 0.85, scroll=int(scroll_depth * (0.6 if part == 0.4 else 1)))
         if self.sent and self.clock <= self.now and self.dice.random() < HEATMAP_SHARE:
-            hands.send_heatmap_beacon(
+            heatmap_beacons.send_heatmap_beacon(
                 self.site, self.person, path, self.view, max(scroll_depth, 20), self.clock, self.dice
             )
 
@@ -244,7 +244,7 @@ def choose_person(crowd: list[DemoPerson], passed: float, dice: random.Random) -
     return crowd[int(newest - dice.expovariate(1 / memory)) % len(crowd)]
 
 
-def run_visit(site: SiteFacts, crowd: list[DemoPerson], start: datetime, now: datetime, dice: random.Random) -> int:
+def run_visit(site: SiteConfig, crowd: list[DemoPerson], start: datetime, now: datetime, dice: random.Random) -> int:
     """Simulate one visit; returns the number of hits sent."""
     person = choose_person(crowd, min(1.0, max(0.0, 1 - (now - start) / CROWD_PERIOD)), dice)
     visit = DemoVisit(site, person, start, now, dice)
@@ -269,6 +269,6 @@ def _build_crowd() -> list[DemoPerson]:
 
 def run_visit_now(now: datetime) -> None:
     """Simulate one visit to the demo site now."""
-    site = known.site_by_host(load_world()["domain"])
+    site = site_cache.find_site_by_host(load_world()["domain"])
     if site is not None:
         run_visit(site, _build_crowd(), now - timedelta(minutes=4), now, random.Random())

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from tracking import places
+from tracking import geo
 
 POOL_SIZE = 60  # addresses drawn per country
 MAX_DRAWS = 40_000
@@ -42,9 +42,9 @@ def build_address_pools(dice: random.Random) -> dict[str, list[str]]:
     """Draw addresses by country; without geography any address is taken for any country."""
     countries = load_world()["countries"]
     pools: dict[str, list[str]] = {country: [] for country in countries}
-    for _ in range(MAX_DRAWS if places.available()["places"] else 0):
+    for _ in range(MAX_DRAWS if geo.list_available()["places"] else 0):
         address = draw_public_address(dice)
-        pool = pools.get(places.columns.__wrapped__(address).get("country", ""))
+        pool = pools.get(geo.look_up.__wrapped__(address).get("country", ""))
         if pool is not None and len(pool) < POOL_SIZE:
             pool.append(address)
     return {country: pool or [draw_public_address(dice) for _ in range(POOL_SIZE)] for country, pool in pools.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from links.pages.frame import link_places
+from links.web.layout import list_link_pages
 
 register = template.Library()
 
@@ -15,4 +15,4 @@ register = template.Library()
 def may_open_links(context: Any) -> bool:
     """Return whether the reader may open the pages of tracked links."""
     request = context.get("request")
-    return request is not None and request.user.is_authenticated and bool(link_places(request))
+    return request is not None and request.user.is_authenticated and bool(list_link_pages(request))

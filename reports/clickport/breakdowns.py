@@ -12,11 +12,11 @@ from typing import Any
 
 from django.http import QueryDict
 
-from reports.clickport.query_request import DAY, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, build_period, parse_date
+from reports.clickport.query_request import DAY, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, build_period, read_date
 from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC, build_formatter, get_dimension_value
-from reports.engine import Period, Query
-from reports.engine.period import zone_of
-from reports.engine.refusal import QueryRefused, one_of, shown
+from reports.query import Period, Query
+from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.query.periods import parse_zone
 
 DEFAULT_DAYS = 30
 
@@ -71,7 +71,7 @@ def find_tech(kind: str | None) -> BreakdownEndpoint:
     """Return the breakdown of `/api/tech?type=…`; the default is device. Raises QueryRefused."""
     if breakdown := TECH.get(kind or "device"):
         return breakdown
-    raise QueryRefused(f"“type” is one of {one_of(TECH)}, not {shown(kind)}.", "type")
+    raise QueryRefused(f"“type” is one of {join_names(TECH)}, not {quote_value(kind)}.", "type")
 
 
 def parse_query(breakdown: BreakdownEndpoint, site_id: int, params: QueryDict, now: datetime) -> Query:
@@ -91,10 +91,10 @@ def parse_query(breakdown: BreakdownEndpoint, site_id: int, params: QueryDict, n
 def parse_period(params: QueryDict, now: datetime) -> Period:
     """Return the days from `start_date` to before `end_date`; the default is the last 30 days, today included."""
     zone = params.get("timezone") or "UTC"
-    tomorrow = now.astimezone(zone_of(zone)).date() + DAY
-    end = parse_date(params["end_date"], "end_date") if params.get("end_date") else None
+    tomorrow = now.astimezone(parse_zone(zone)).date() + DAY
+    end = read_date(params["end_date"], "end_date") if params.get("end_date") else None
     if params.get("start_date"):
-        first = parse_date(params["start_date"], "start_date")
+        first = read_date(params["start_date"], "start_date")
         return build_period(first, end or max(tomorrow, first + DAY), zone, "end_date")
     end = end or tomorrow
     return build_period(end - timedelta(days=DEFAULT_DAYS), end, zone, "end_date")
@@ -103,7 +103,9 @@ def parse_period(params: QueryDict, now: datetime) -> Period:
 def read_number(params: QueryDict, name: str, default: int, minimum: int, maximum: int) -> int:
     text = params.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and len(text) < 12 and minimum <= int(text) <= maximum):
-        raise QueryRefused(f"“{name}” is a whole number from {minimum:,} to {maximum:,}, not {shown(text)}.", name)
+        raise QueryRefused(
+            f"“{name}” is a whole number from {minimum:,} to {maximum:,}, not {quote_value(text)}.", name
+        )
     return int(text)
 
 

@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from accounts.api import BodyTooLarge
-from reports.engine.refusal import QueryRefused
+from reports.query.errors import QueryRefused
 from tracking.store import StoreError
 
 MAX_BODY_BYTES = 256 * 1024
@@ -27,7 +27,7 @@ class KeyForbidden(exceptions.APIException):
     status_code = 403
 
 
-def body(status: int, message: str) -> dict[str, str]:
+def build_error_body(status: int, message: str) -> dict[str, str]:
     """Build `{"error": "Bad Request", "message": what is wrong and where}`."""
     return {"error": HTTPStatus(status).phrase, "message": message}
 
@@ -35,10 +35,12 @@ def body(status: int, message: str) -> dict[str, str]:
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Build the response of an exception, as DRF's exception handler; None, for a bug, becomes a 500."""
     if isinstance(error, QueryRefused):
-        return Response(body(400, format_refusal(error)), status=400)
+        return Response(build_error_body(400, format_refusal(error)), status=400)
     if isinstance(error, StoreError):
         log.warning("a query of the Clickport API failed in the store: %s", error)
-        return Response(body(503, "The statistics cannot be read right now. Try again in a minute."), status=503)
+        return Response(
+            build_error_body(503, "The statistics cannot be read right now. Try again in a minute."), status=503
+        )
     if isinstance(error, Http404):
         error = exceptions.NotFound("Endpoint not found")
     if isinstance(error, PermissionDenied):
@@ -49,7 +51,9 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.ParseError(str(error))
     if not isinstance(error, exceptions.APIException):
         return None
-    return Response(body(error.status_code, str(error.detail)), status=error.status_code, headers=build_headers(error))
+    return Response(
+        build_error_body(error.status_code, str(error.detail)), status=error.status_code, headers=build_headers(error)
+    )
 
 
 def build_headers(error: exceptions.APIException) -> dict[str, str]:
@@ -71,4 +75,4 @@ def format_refusal(error: QueryRefused) -> str:
 @csrf_exempt
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Answer every address below `/api/` that has no endpoint."""
-    return JsonResponse(body(404, "Endpoint not found"), status=404)
+    return JsonResponse(build_error_body(404, "Endpoint not found"), status=404)

@@ -20,10 +20,10 @@ from rest_framework.views import APIView
 
 from accounts.api import BoundedJSONParser
 from accounts.limits import DEFAULT_LIMITS
-from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, body, handle_error
-from reports.limits import per_minute, take
-from sites import known
-from sites.facts import KeyFacts
+from reports.clickport.errors import MAX_BODY_BYTES, KeyForbidden, build_error_body, handle_error
+from reports.rate_limits import count_and_check, find_limit_per_minute
+from sites import site_cache
+from sites.site_config import KeyConfig
 
 HEADER = "x-api-key"
 DEFAULT_PER_MINUTE = DEFAULT_LIMITS["clickport_per_minute"]  # requests a minute and key
@@ -35,20 +35,20 @@ class ApiKeyUser:
 
     is_authenticated = True
 
-    def __init__(self, key: KeyFacts) -> None:
+    def __init__(self, key: KeyConfig) -> None:
         self.key = key
 
 
 class KeyAuthentication(BaseAuthentication):
     """Authentication by the header `x-api-key` or by `Authorization: Bearer ck_…`."""
 
-    def authenticate(self, request: Any) -> tuple[ApiKeyUser, KeyFacts]:
+    def authenticate(self, request: Any) -> tuple[ApiKeyUser, KeyConfig]:
         secret = request.headers.get(HEADER, "").strip()
         secret = secret or request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if not secret:
             raise exceptions.AuthenticationFailed("Missing API key. Send it in the x-api-key header.")
-        key = known.key(secret)
-        if key is None or known.site(key.site_id) is None:
+        key = site_cache.find_key(secret)
+        if key is None or site_cache.get_site(key.site_id) is None:
             raise exceptions.AuthenticationFailed("Invalid API key")
         return ApiKeyUser(key), key
 
@@ -69,9 +69,13 @@ class KeyRateThrottle(BaseThrottle):
     retry_after = 0
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        site = known.site(request.auth.site_id)
-        limit = per_minute(site.account_id, "clickport_per_minute", DEFAULT_PER_MINUTE) if site else DEFAULT_PER_MINUTE
-        self.retry_after = take("clickport", str(request.auth.key_id), limit, clock.now()).retry_after
+        site = site_cache.get_site(request.auth.site_id)
+        limit = (
+            find_limit_per_minute(site.account_id, "clickport_per_minute", DEFAULT_PER_MINUTE)
+            if site
+            else DEFAULT_PER_MINUTE
+        )
+        self.retry_after = count_and_check("clickport", str(request.auth.key_id), limit, clock.now()).retry_after
         return self.retry_after == 0
 
     def wait(self) -> float:
@@ -130,4 +134,4 @@ class ApiKeyView(APIView):
             return super().handle_exception(exc)
         except Exception:
             log.exception("a Clickport view failed")
-            return Response(body(500, "Something failed here; it has been noted."), status=500)
+            return Response(build_error_body(500, "Something failed here; it has been noted."), status=500)

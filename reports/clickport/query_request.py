@@ -17,10 +17,10 @@ from reports.clickport.vocabulary import (
     is_money,
     round_hundredth,
 )
-from reports.engine import Period, Query
-from reports.engine.period import date_of
-from reports.engine.query import Meta, Result
-from reports.engine.refusal import QueryRefused, one_of, shown
+from reports.query import Period, Query
+from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.query.model import Meta, Result
+from reports.query.periods import parse_date
 from sites.amounts import round_amount
 
 PERIODS = ("realtime", "today", "yesterday", "7d", "14d", "30d", "90d", "12m", "all",
@@ -68,7 +68,7 @@ def parse_query_request(body: dict[str, Any], site_id: int, now: datetime) -> Qu
         exact=read_flag(body, "exact"),
         search=read_text(body, "search", ""),
     )
-    ignored = tuple(sorted(shown(name, 40) for name in set(body) - FIELDS))[:MAX_IGNORED_FIELDS]
+    ignored = tuple(sorted(quote_value(name, 40) for name in set(body) - FIELDS))[:MAX_IGNORED_FIELDS]
     return QueryRequest(query, tuple(metrics), tuple(dimensions), ignored)
 
 
@@ -82,42 +82,44 @@ def read_names(body: dict[str, Any], name: str, default: list[str]) -> list[str]
     """Return a field's list of distinct names, which may be empty only if the default is."""
     names = read_value(body, name, default)
     if not isinstance(names, list):
-        raise QueryRefused(f"“{name}” is a list of names, not {shown(type(names).__name__)}.", name)
+        raise QueryRefused(f"“{name}” is a list of names, not {quote_value(type(names).__name__)}.", name)
     if not names and default:
         raise QueryRefused(f"“{name}” is empty; name at least one.", name)
     if len(names) > MAX_NAMES:
         raise QueryRefused(f"“{name}” takes at most {MAX_NAMES} names, not {len(names):,}.", name)
     for index, word in enumerate(names):
         if not isinstance(word, str):
-            raise QueryRefused(f"A name is text, not {shown(type(word).__name__)}.", f"{name}[{index}]")
+            raise QueryRefused(f"A name is text, not {quote_value(type(word).__name__)}.", f"{name}[{index}]")
     return list(dict.fromkeys(names))
 
 
 def read_text(body: dict[str, Any], name: str, default: str) -> str:
     value = read_value(body, name, default)
     if not isinstance(value, str):
-        raise QueryRefused(f"“{name}” is text, not {shown(type(value).__name__)}.", name)
+        raise QueryRefused(f"“{name}” is text, not {quote_value(type(value).__name__)}.", name)
     return value
 
 
 def read_flag(body: dict[str, Any], name: str) -> bool:
     value = read_value(body, name, False)
     if not isinstance(value, bool):
-        raise QueryRefused(f"“{name}” is true or false, not {shown(value)}.", name)
+        raise QueryRefused(f"“{name}” is true or false, not {quote_value(value)}.", name)
     return value
 
 
 def read_number(body: dict[str, Any], name: str, default: int, minimum: int, maximum: int) -> int:
     value = read_value(body, name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-        raise QueryRefused(f"“{name}” is a whole number from {minimum:,} to {maximum:,}, not {shown(value)}.", name)
+        raise QueryRefused(
+            f"“{name}” is a whole number from {minimum:,} to {maximum:,}, not {quote_value(value)}.", name
+        )
     return value
 
 
 def read_choice(body: dict[str, Any], name: str, default: str, allowed: tuple[str, ...]) -> str:
     value = read_value(body, name, default)
     if not isinstance(value, str) or value not in allowed:
-        raise QueryRefused(f"“{name}” is one of {one_of(allowed)}, not {shown(value)}.", name)
+        raise QueryRefused(f"“{name}” is one of {join_names(allowed)}, not {quote_value(value)}.", name)
     return value
 
 
@@ -129,7 +131,7 @@ def parse_period(body: dict[str, Any], now: datetime) -> Period:
         return Period.parse(read_choice(body, "period", "today", PERIODS), zone, now)
     if not isinstance(dates, dict) or set(dates) != {"start", "end"}:
         raise QueryRefused("“date_range” is an object with “start” and “end”.", "date_range")
-    start, end = (parse_date(dates[name], f"date_range.{name}") for name in ("start", "end"))
+    start, end = (read_date(dates[name], f"date_range.{name}") for name in ("start", "end"))
     return build_period(start, end, zone, "date_range.end")
 
 
@@ -142,11 +144,11 @@ def build_period(start: date, end: date, zone: str, where: str) -> Period:
     return Period.days(start, end, zone)
 
 
-def parse_date(value: object, where: str) -> date:
+def read_date(value: object, where: str) -> date:
     if not isinstance(value, str):
-        raise QueryRefused(f"A date is text such as 2026-03-31, not {shown(type(value).__name__)}.", where)
+        raise QueryRefused(f"A date is text such as 2026-03-31, not {quote_value(type(value).__name__)}.", where)
     try:
-        return date_of(value)
+        return parse_date(value)
     except QueryRefused as error:
         raise QueryRefused(error.sentence, where) from None
 
@@ -198,7 +200,8 @@ def parse_order(body: dict[str, Any], metrics: list[str], dimensions: list[str])
     if name in dimensions:
         return ((find_dimension(name, "order_by"), direction),)
     raise QueryRefused(
-        f"The answer has no {shown(name)} to order by; use one of {one_of([*metrics, *dimensions])}.", "order_by"
+        f"The answer has no {quote_value(name)} to order by; use one of {join_names([*metrics, *dimensions])}.",
+        "order_by",
     )
 
 

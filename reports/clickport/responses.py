@@ -8,12 +8,12 @@ from typing import Any
 from django.http import QueryDict
 
 from goals.models import Goal, GoalKind
-from goals.querysets import goals_of
+from goals.selectors import list_active_goals
 from reports.clickport.breakdowns import parse_period
 from reports.clickport.vocabulary import get_display_value, round_integer
-from reports.engine import Period, Query, ask
-from reports.engine.ledger import ledger, total
-from reports.engine.lists import online
+from reports.query import Period, Query, ask
+from reports.query.analyses.ingestion_audit import fetch_audit, sum_entries
+from reports.query.analyses.visit_lists import list_online_visits
 from sites.amounts import round_amount
 
 MAX_ONLINE_VISITORS = 20
@@ -27,7 +27,7 @@ def build_realtime(site_id: int, now: datetime) -> dict[str, Any]:
     """Build `{"count", "visitors"}` of the last five minutes, newest first; at most 20 visitors are listed."""
     query = Query(sites=(site_id,), period=Period.parse("realtime", "UTC", now), metrics=("online",))
     count = round_integer(ask(query, now=now).rows[0]["online"])
-    visits = online(site_id, now, minutes=ONLINE_MINUTES) if count else []
+    visits = list_online_visits(site_id, now, minutes=ONLINE_MINUTES) if count else []
     return {"count": count, "visitors": [build_online_visitor(row) for row in visits[:MAX_ONLINE_VISITORS]]}
 
 
@@ -51,7 +51,7 @@ def build_online_visitor(row: dict[str, Any]) -> dict[str, Any]:
 
 def build_goals(site_id: int, period: Period, now: datetime) -> list[dict[str, Any]]:
     """Build every active goal of the site, most visitors first; goals that nobody reached come last, with zeros."""
-    goals = goals_of([site_id])
+    goals = list_active_goals([site_id])
     if not goals:
         return []
     query = Query(
@@ -77,8 +77,8 @@ def build_goal(goal: Goal, row: dict[str, Any], currency: str) -> dict[str, Any]
         "visitors": round_integer(row.get("visitors")),
         COUNT_FIELDS.get(GoalKind(goal.kind), "events"): count,
     }
-    if revenue := goal.earned(count, row.get("revenue")):
-        body["total_revenue"] = float(round_amount(revenue, goal.earns_in(currency)))
+    if revenue := goal.compute_revenue(count, row.get("revenue")):
+        body["total_revenue"] = float(round_amount(revenue, goal.find_revenue_currency(currency)))
     return body
 
 
@@ -87,7 +87,7 @@ def build_ingestion_audit(site_id: int, params: QueryDict, now: datetime) -> dic
 
     Clickport itself has no such endpoint.
     """
-    entries = ledger(site_id, parse_period(params, now), params.get("interval") or "day")
-    totals = total(entries).plain()
+    entries = fetch_audit(site_id, parse_period(params, now), params.get("interval") or "day")
+    totals = sum_entries(entries).plain()
     del totals["time"]
     return {"results": [entry.plain() for entry in entries], "totals": totals}

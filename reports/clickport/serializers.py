@@ -16,7 +16,7 @@ from rest_framework import serializers as s
 from reports.clickport.breakdowns import TECH, BreakdownEndpoint
 from reports.clickport.query_request import COMPARISONS, DEFAULT_ROWS, MAX_OFFSET, MAX_ROWS, PERIODS
 from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC, has_decimals
-from reports.engine.filters import OPERATORS
+from reports.query.filters import OPERATORS
 
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 

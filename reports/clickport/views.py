@@ -12,8 +12,8 @@ from reports.clickport import breakdowns, serializers
 from reports.clickport.key_view import ApiKeyView
 from reports.clickport.query_request import build_response, parse_query_request
 from reports.clickport.responses import build_goals, build_ingestion_audit, build_realtime
-from reports.engine import ask
 from reports.filter_access import check_goals_and_segments
+from reports.query import ask
 
 ERROR_RESPONSES = serializers.ERROR_RESPONSES
 

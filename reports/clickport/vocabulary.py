@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from reports.engine.refusal import QueryRefused, one_of, shown
-from reports.engine.registry import DIMENSIONS, METRICS
+from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.query.registry import DIMENSIONS, METRICS
 from sites.amounts import round_amount
 
 JsonValue = int | float | str | None
@@ -91,7 +91,7 @@ def find_metric(name: object, where: str) -> str:
     """Return the engine's name of a Clickport metric. Raises QueryRefused, which lists the metrics."""
     if isinstance(name, str) and name in OUR_METRIC:
         return OUR_METRIC[name]
-    raise QueryRefused(f"There is no metric {shown(name)}; use one of {one_of(OUR_METRIC)}.", where)
+    raise QueryRefused(f"There is no metric {quote_value(name)}; use one of {join_names(OUR_METRIC)}.", where)
 
 
 def find_dimension(name: object, where: str) -> str:
@@ -104,8 +104,8 @@ def find_dimension(name: object, where: str) -> str:
             return OUR_DIMENSION[name]
         if name.startswith(PREFIXES):
             return name
-    allowed = one_of([*OUR_DIMENSION, "prop:<key>", "tag:<key>"])
-    raise QueryRefused(f"There is no dimension {shown(name)}; use one of {allowed}.", where)
+    allowed = join_names([*OUR_DIMENSION, "prop:<key>", "tag:<key>"])
+    raise QueryRefused(f"There is no dimension {quote_value(name)}; use one of {allowed}.", where)
 
 
 def build_formatter(metric: str, currency: str = "") -> Callable[[Any], JsonValue]:

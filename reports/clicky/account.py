@@ -17,9 +17,9 @@ from accounts.security.password_login import TooManyAttempts, check_credentials
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError
 from reports.clicky.views import build_response, choose_output, read_parameters
-from reports.engine import Period, Query, QueryRefused, ask
-from reports.engine.period import zone_names
-from sites.access import sites_of
+from reports.query import Period, Query, QueryRefused, ask
+from reports.query.periods import list_zone_names
+from sites.access import sites_for_actor
 from sites.models import Site
 
 
@@ -37,11 +37,11 @@ def account_sites(request: HttpRequest) -> HttpResponse:
         sites = list_sites(authenticate(request, params))
         rows = [build_site_row(site, may_edit) for site, may_edit in sites]
     except ClickyError as error:
-        return build_response(outputs.error(str(error), output), output, params, None)
+        return build_response(outputs.render_error(str(error), output), output, params, None)
     except TooManyAttempts as error:
-        return build_retry_response(outputs.error(str(error), output), output, params, 429, error.seconds)
+        return build_retry_response(outputs.render_error(str(error), output), output, params, 429, error.seconds)
     except HashingBusy as error:
-        return build_retry_response(outputs.error(str(error), output), output, params, 503, RETRY_SECONDS)
+        return build_retry_response(outputs.render_error(str(error), output), output, params, 503, RETRY_SECONDS)
     return build_response(render_sites(rows, output), output, params, None)
 
 
@@ -59,8 +59,8 @@ def authenticate(request: HttpRequest, params: Mapping[str, str]) -> User:
 
 def list_sites(user: User) -> list[tuple[Site, bool]]:
     """Return the sites that the user may see, each with whether the user may edit it."""
-    editable = set(sites_of(user, "edit").values_list("pk", flat=True))
-    return [(site, site.pk in editable) for site in sites_of(user)]
+    editable = set(sites_for_actor(user, "edit").values_list("pk", flat=True))
+    return [(site, site.pk in editable) for site in sites_for_actor(user)]
 
 
 def build_retry_response(body: bytes, output: str, params: Any, status: int, seconds: int) -> HttpResponse:
@@ -85,7 +85,7 @@ def build_site_row(site: Site, may_edit: bool) -> dict[str, str]:
 
 def load_visit_numbers(site: Site) -> dict[str, str]:
     """Return the visitors online and the visits of today, which Clicky calls visitors; {} if they cannot be read."""
-    now, zone = clock.now(), site.timezone if site.timezone in zone_names() else "UTC"
+    now, zone = clock.now(), site.timezone if site.timezone in list_zone_names() else "UTC"
     today = Period.parse("today", zone, now)
     try:
         row = ask(Query(sites=(site.pk,), period=today, metrics=("visits", "online")), now=now).rows[0]

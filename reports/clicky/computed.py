@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from goals.querysets import goals_of
+from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
 from reports.clicky.filters import Filter, build_is
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.terms import format_integer, format_tenth, map_channel
-from reports.engine.tags import tags
-from reports.pages.people import nickname
+from reports.dashboard.presenters.visits import build_nickname
+from reports.query.analyses.tags import list_tags
 from sites.amounts import round_amount
 
 MAX_ROWS = 10_000
@@ -61,7 +61,7 @@ def compute_keywords(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
 
 def compute_goals(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
     """Return the conversions and revenue of each goal that was reached."""
-    goals = {goal.pk: goal for goal in goals_of([request.site.site_id])}
+    goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
     if not goals:
         return []
     result = request.ask(dates, ("conversions", "revenue"), dimensions=("goal",), limit=MAX_GOALS)
@@ -70,8 +70,8 @@ def compute_goals(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
         goal = goals.get(int(row["goal"]))
         if goal is None or not row["conversions"]:
             continue
-        revenue = goal.earned(int(row["conversions"]), row["revenue"])
-        amount = str(round_amount(revenue, goal.earns_in(result.meta.currency)))
+        revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
+        amount = str(round_amount(revenue, goal.find_revenue_currency(result.meta.currency)))
         fields = {"goal_id": str(goal.pk), "revenue": amount}
         items.append(ComputedItem(goal.name, int(row["conversions"]), fields, {"goal": str(goal.pk)}))
     return items
@@ -126,7 +126,7 @@ def compute_most_active(request: StatsRequest, dates: Dates) -> list[ComputedIte
     addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address.rows}
     for row in by_device.rows:
         device = str(row["visitor_id"])
-        title = addresses.get(device) or nickname(int(device))
+        title = addresses.get(device) or build_nickname(int(device))
         items.append(ComputedItem(title, int(row["actions"]), filters={"visitor_id": device}))
     return sort_items(items)
 
@@ -135,7 +135,7 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
     """Return visits by their tags: `plan: pro`."""
     where = list(request.visitor_filters) if request.is_segmentation else None
     items = []
-    for row in tags(request.site.site_id, dates.period(), where, MAX_ROWS):
+    for row in list_tags(request.site.site_id, dates.period(), where, MAX_ROWS):
         dimension = "person" if row["key"] == "username" else f"tag:{row['key']}"
         title = f"{row['key']}: {row['value']}"
         items.append(ComputedItem(title, int(row["visits"]), filters={dimension: str(row["value"])}))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.clicky.errors import ClickyError
-from reports.engine import Period, QueryRefused
-from reports.engine.period import FIRST, LAST, monday, months_ago, zone_of
+from reports.query import Period, QueryRefused
+from reports.query.periods import MAX_INSTANT, MIN_INSTANT, find_monday, find_month_start, parse_zone
 
 DAY = timedelta(days=1)
 MAX_DIGITS = 4  # of N in last-N-days
@@ -45,10 +45,10 @@ FirstAndLast = tuple[date, date]
 NAMED_DATES: dict[str, Callable[[date], FirstAndLast]] = {
     "today": lambda today: (today, today),
     "yesterday": lambda today: (today - DAY, today - DAY),
-    "this-week": lambda today: (monday(today), today),
-    "last-week": lambda today: (monday(today) - 7 * DAY, monday(today) - DAY),
-    "this-month": lambda today: (months_ago(today, 0), today),
-    "last-month": lambda today: (months_ago(today, 1), months_ago(today, 0) - DAY),
+    "this-week": lambda today: (find_monday(today), today),
+    "last-week": lambda today: (find_monday(today) - 7 * DAY, find_monday(today) - DAY),
+    "this-month": lambda today: (find_month_start(today, 0), today),
+    "last-month": lambda today: (find_month_start(today, 1), find_month_start(today, 0) - DAY),
     "this-year": lambda today: (date(today.year, 1, 1), today),
     "last-year": lambda today: (date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
 }
@@ -67,14 +67,14 @@ def parse_dates(text: str, zone: str, now: datetime) -> Dates:
 
     Keywords are also accepted in the plural (`this-months`), as a client sends them.
     """
-    today = now.astimezone(zone_of(zone)).date()
+    today = now.astimezone(parse_zone(zone)).date()
     try:
         first, last = find_first_and_last(text.strip().lower(), today)
     except (ValueError, OverflowError, QueryRefused):
         raise build_date_error(text) from None
     if last < first:
         first, last = last, first
-    if first < FIRST.date() or last >= LAST.date():
+    if first < MIN_INSTANT.date() or last >= MAX_INSTANT.date():
         raise build_date_error(text)
     return Dates(first, last, zone)
 
@@ -106,5 +106,5 @@ def parse_calendar_date(text: str) -> FirstAndLast:
         return date(year, month, day), date(year, month, day)
     if month:
         first = date(year, month, 1)
-        return first, months_ago(first + 31 * DAY, 0) - DAY
+        return first, find_month_start(first + 31 * DAY, 0) - DAY
     return date(year, 1, 1), date(year, 12, 31)

@@ -21,9 +21,9 @@ from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
 from reports.clicky.stats_request import find_site, is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
-from reports.engine.period import zone_names
-from reports.share import views as share_views
-from reports.share.services import key_token
+from reports.query.periods import list_zone_names
+from reports.sharing import views as share_views
+from reports.sharing.services import key_token
 from sites.access import site_for
 from sites.models import Site
 
@@ -124,7 +124,7 @@ def build_period_parameter(date: str, site: Site) -> list[tuple[str, str]]:
         return []
     zone = site.timezone
     try:
-        days = parse_dates(date, zone if zone in zone_names() else "UTC", clock.now())
+        days = parse_dates(date, zone if zone in list_zone_names() else "UTC", clock.now())
     except ClickyError:
         return []
     return [("period", f"{days.first}..{days.last}")]

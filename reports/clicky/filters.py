@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from goals.predicates import wildcard_expression
-from goals.querysets import goals_of
+from goals.selectors import list_active_goals
 from reports.clicky.errors import ClickyError
 from reports.clicky.terms import (
     ACTION_KINDS,
@@ -27,14 +27,14 @@ from reports.clicky.terms import (
     parse_language,
     parse_place,
 )
-from reports.engine.filters import parse
-from reports.engine.refusal import QueryRefused
-from sites.facts import SiteFacts
-from sites.models import Addresses
-from tracking.steps.privacy import shortened
+from reports.query.errors import QueryRefused
+from reports.query.filters import parse
+from sites.models import AddressPolicy
+from sites.site_config import SiteConfig
+from tracking.pipeline.privacy import truncate_address
 
 Filter = dict[str, Any]
-FilterBuilder = Callable[[SiteFacts, str], Filter]
+FilterBuilder = Callable[[SiteConfig, str], Filter]
 CUSTOM_PARAMETER = re.compile(r"custom\[([^\]]{1,100})\]", re.DOTALL)
 MAX_LENGTH = 1_000
 NO_VISITS: Filter = {"dimension": "visit", "operator": "is", "value": ["0"]}  # no visit has this number
@@ -108,7 +108,7 @@ def visited(build: FilterBuilder) -> FilterBuilder:
     return lambda site, value: {"visited": build(site, value)}
 
 
-def is_own_address(site: SiteFacts, address: str) -> bool:
+def is_own_address(site: SiteConfig, address: str) -> bool:
     """Return whether a full address has one of the site's own hosts."""
     try:
         return site.hosts.accepts_host(urlsplit(address).hostname or "")
@@ -116,19 +116,19 @@ def is_own_address(site: SiteFacts, address: str) -> bool:
         return False
 
 
-def list_address_forms(site: SiteFacts, address: str) -> list[str]:
+def list_address_forms(site: SiteConfig, address: str) -> list[str]:
     """Return how the target of an action may be stored: the full address, or a path of the site."""
     is_absolute = "://" in address[:12]
     return [address, *([extract_path(address)] if is_absolute and is_own_address(site, address) else [])]
 
 
-def build_target_filter(dimension: str, site: SiteFacts, address: str) -> Filter:
+def build_target_filter(dimension: str, site: SiteConfig, address: str) -> Filter:
     """Match actions logged with this address: a path or a full address, with wildcards."""
     forms = list_address_forms(site, address)
     return build_match(dimension, *dict.fromkeys([*forms, *map(unquote, forms)]))
 
 
-def filter_href(site: SiteFacts, value: str) -> Filter:
+def filter_href(site: SiteConfig, value: str) -> Filter:
     """Match actions by the address they were logged with, or by their page if they were logged without one."""
     on_page = [build_page_filter("page", value), {"not": HAS_ADDRESS}]
     if "://" in value[:12] and not is_own_address(site, value):
@@ -136,7 +136,7 @@ def filter_href(site: SiteFacts, value: str) -> Filter:
     return any_of([build_target_filter("target", site, value), all_of(*on_page)])
 
 
-def filter_title(site: SiteFacts, value: str) -> Filter:
+def filter_title(site: SiteConfig, value: str) -> Filter:
     """Match views by their page's title, and other actions by the text, else the name, they were logged with."""
     view = build_is("kind", "view")
     by_name = all_of(build_is("text", ""), build_match("name", value))
@@ -144,19 +144,19 @@ def filter_title(site: SiteFacts, value: str) -> Filter:
     return any_of([all_of(view, build_match("title", value)), all_of({"not": view}, by_text)])
 
 
-def filter_link(site: SiteFacts, value: str) -> Filter:
+def filter_link(site: SiteConfig, value: str) -> Filter:
     """Match the referring page, given with or without its scheme."""
     if "://" in value[:12] or value.startswith("*"):
         return build_match("referrer", value)
     return build_match("referrer", f"http://{value}", f"https://{value}")
 
 
-def filter_ip_address(site: SiteFacts, value: str) -> Filter:
+def filter_ip_address(site: SiteConfig, value: str) -> Filter:
     """Match one address, a wildcard, or numeric ranges: `start,end|start,end` (IPv4 addresses as integers).
 
     If the site truncates addresses, the requested one is truncated too, since only the network is stored.
     """
-    truncates = site.addresses == Addresses.TRUNCATE
+    truncates = site.addresses == AddressPolicy.TRUNCATE
     ranges = re.findall(r"(\d{1,10}),(\d{1,10})", value, re.ASCII)
     if ranges and re.fullmatch(r"\d+,\d+(\|\d+,\d+)*", value, re.ASCII):
         mask_bits = HOST_BITS if truncates else 0
@@ -167,7 +167,7 @@ def filter_ip_address(site: SiteFacts, value: str) -> Filter:
         return build_match("ip", value)
     if "*" in value:
         return build_match("ip", value, *([f"{value.rpartition('.')[0]}.0"] if value.count(".") == 3 else []))
-    return build_is("ip", *filter(None, dict.fromkeys([value, shortened(value)])))
+    return build_is("ip", *filter(None, dict.fromkeys([value, truncate_address(value)])))
 
 
 def filter_ip_range(first: int, last: int) -> Filter:
@@ -284,7 +284,7 @@ def filter_action_type(value: str) -> Filter:
     return build_is("kind", *kinds)
 
 
-def filter_hostname(site: SiteFacts, value: str) -> Filter:
+def filter_hostname(site: SiteConfig, value: str) -> Filter:
     """Return all visits for "Unknown", else none: addresses are never looked up in the DNS, so no name is stored."""
     return {"not": NO_VISITS} if is_unknown(value) else NO_VISITS
 
@@ -331,7 +331,7 @@ def is_filter(name: str) -> bool:
     return name in FILTERS or name in ("goal", "custom") or CUSTOM_PARAMETER.fullmatch(name) is not None
 
 
-def parse_filters(site: SiteFacts, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
+def parse_filters(site: SiteConfig, params: Mapping[str, str], of_actions: bool = False) -> tuple[Filter, ...]:
     """Return the filters in a request's parameters. Raises ClickyError for an invalid value.
 
     `of_actions`: the filters of actions choose actions instead of visits that contain such actions.
@@ -350,7 +350,7 @@ def parse_filters(site: SiteFacts, params: Mapping[str, str], of_actions: bool =
     return tuple(filters)
 
 
-def build_filter(site: SiteFacts, name: str, value: str) -> Filter:
+def build_filter(site: SiteConfig, name: str, value: str) -> Filter:
     """Return the filter of one parameter. Raises ClickyError for an invalid value, such as an unknown country."""
     try:
         built = FILTERS[name](site, value)
@@ -360,9 +360,9 @@ def build_filter(site: SiteFacts, name: str, value: str) -> Filter:
     return built
 
 
-def filter_goal(site: SiteFacts, value: str) -> Filter:
+def filter_goal(site: SiteConfig, value: str) -> Filter:
     """Match visits that reached a goal, by its number or name; `*` is any goal."""
-    goals = goals_of([site.site_id])
+    goals = list_active_goals([site.site_id])
     if value != "*":
         goals = [goal for goal in goals if unescape(value) in (str(goal.pk), goal.name)]
     return {"visited": any_of([{"goal": goal.pk} for goal in goals])} if goals else NO_VISITS

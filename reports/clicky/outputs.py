@@ -190,7 +190,7 @@ def is_number(text: str) -> bool:
     return re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) is not None
 
 
-WRITERS = {"xml": render_xml, "json": render_json, "php": render_php, "csv": render_csv}
+RENDERERS = {"xml": render_xml, "json": render_json, "php": render_php, "csv": render_csv}
 CONTENT_TYPES = {
     "xml": "text/xml; charset=utf-8",
     "json": "application/json",
@@ -199,7 +199,7 @@ CONTENT_TYPES = {
 }
 
 
-def error(sentence: str, output: str) -> bytes:
+def render_error(sentence: str, output: str) -> bytes:
     """Write an error: `[{"error":"Invalid sitekey."}]` in JSON, and alike in the other formats."""
     if output == "json":
         return orjson.dumps([{"error": sentence}])

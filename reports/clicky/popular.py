@@ -36,7 +36,7 @@ from reports.clicky.terms import (
     get_language_title,
     parse_country,
 )
-from sites.facts import SiteFacts
+from sites.site_config import SiteConfig
 
 Row = dict[str, Any]
 MAX_DAILY_DAYS = 100  # of a popular type with daily=1
@@ -64,7 +64,7 @@ class PopularType:
     def get_title(self, row: Row) -> str:
         return self.build_title(row) if self.build_title else str(row[self.dimensions[0]]) or UNKNOWN
 
-    def build_item_filter(self, site: SiteFacts, title: str) -> Filter:
+    def build_item_filter(self, site: SiteConfig, title: str) -> Filter:
         """Return the filter of the item with this title."""
         if self.build_filter:
             return self.build_filter(title)

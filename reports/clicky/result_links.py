@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from reports.clicky.dates import Dates
-from sites.facts import SiteFacts
+from sites.site_config import SiteConfig
 
 SAFE_PATH = "/:?#[]@!$&'()*+,;=%-._~"
 LINK_SCHEMES = ("http://", "https://", "ftp://", "mailto:", "tel:")
@@ -17,7 +17,7 @@ class ResultLinks:
     """Builds the links of one site. `base`: this installation as the client reached it, without a final slash."""
 
     base: str
-    site: SiteFacts
+    site: SiteConfig
 
     def build_stats_url(self, dates: Dates | None, section: str = "", **filters: str) -> str:
         """Return the dashboard's page of these days, filtered by dimension=value."""

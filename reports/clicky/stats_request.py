@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from accounts.keys import same_key
+from accounts.keys import is_same_key
 from reports.clicky.dates import Dates, parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
 from reports.clicky.result_links import ResultLinks
-from reports.engine import Period, Query, Result, ask
-from reports.engine.period import zone_names
-from sites import known
+from reports.query import Period, Query, Result, ask
+from reports.query.periods import list_zone_names
+from sites import site_cache
 from sites.alerts.models import Delivery
-from sites.facts import SiteFacts
+from sites.site_config import SiteConfig
 
 DEFAULT_LIMIT = 50
 MAX_ROWS = 1_000
@@ -49,7 +49,7 @@ class StatsRequest:
     requested beside a list still cover the full dates.
     """
 
-    site: SiteFacts
+    site: SiteConfig
     now: datetime
     types: tuple[str, ...]
     dates: Dates
@@ -105,20 +105,20 @@ def is_site_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= MAX_SITE_ID_DIGITS
 
 
-def find_site(params: Mapping[str, str]) -> SiteFacts:
+def find_site(params: Mapping[str, str]) -> SiteConfig:
     """Return the site of `site_id` if `sitekey` or `sitekey_admin` opens it.
 
     Raises ClickyError, the same for a wrong key as for an unknown site, so that nobody learns which sites exist.
     """
     site_id = params.get("site_id", "")
-    site = known.site(int(site_id)) if is_site_id(site_id) else None
+    site = site_cache.get_site(int(site_id)) if is_site_id(site_id) else None
     key = params.get("sitekey") or params.get("sitekey_admin") or ""
-    if site is None or not (same_key(key, site.sitekey) or same_key(key, site.sitekey_admin)):
+    if site is None or not (is_same_key(key, site.sitekey) or is_same_key(key, site.sitekey_admin)):
         raise ClickyError("Invalid sitekey.")
     return site
 
 
-def parse_request(site: SiteFacts, params: Mapping[str, str], now: datetime, links: ResultLinks) -> StatsRequest:
+def parse_request(site: SiteConfig, params: Mapping[str, str], now: datetime, links: ResultLinks) -> StatsRequest:
     """Parse the parameters of a request whose key opened `site`. Raises ClickyError."""
     params = resolve_alert(site, params)
     types = split_words(params.get("type", ""))
@@ -127,7 +127,7 @@ def parse_request(site: SiteFacts, params: Mapping[str, str], now: datetime, lin
     if len(types) > MAX_TYPES:
         raise ClickyError(f"At most {MAX_TYPES} types per request.")
     check_parameter_names(params, types)
-    zone = site.timezone if site.timezone in zone_names() else "UTC"
+    zone = site.timezone if site.timezone in list_zone_names() else "UTC"
     limit = params.get("limit", "")
     return StatsRequest(
         site=site,
@@ -152,7 +152,7 @@ def parse_request(site: SiteFacts, params: Mapping[str, str], now: datetime, lin
     )
 
 
-def resolve_alert(site: SiteFacts, params: Mapping[str, str]) -> Mapping[str, str]:
+def resolve_alert(site: SiteConfig, params: Mapping[str, str]) -> Mapping[str, str]:
     """Replace `alert_id` by the parameters of a list of the one visit that the alert was about.
 
     Raises ClickyError for an id that is no alert of the site.

@@ -10,8 +10,8 @@ from reports.clicky.dates import DAY, Dates
 from reports.clicky.outputs import DateEntry, TypeBlock
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.terms import CLICK_KINDS, format_integer, format_seconds, format_tenth
-from reports.engine import Period
-from reports.engine.zones import Clock, hour_text
+from reports.query import Period
+from reports.query.timezones import Clock, format_hour
 
 MAX_HOURS_PER_DAY = 26  # including the hours that a change of the clock adds
 
@@ -113,7 +113,7 @@ def build_hourly_entries(tally: TallyType, request: StatsRequest) -> list[DateEn
 def list_hours(day: Dates) -> list[str]:
     """Return the local hours of a day as the engine writes them: 23 or 25 when the clock changes."""
     period = Period.days(day.first, day.last + DAY, day.zone)
-    return [hour_text(start, period.info) for start in Clock(period).hours()]
+    return [format_hour(start, period.info) for start in Clock(period).hours()]
 
 
 def build_summary(request: StatsRequest) -> TypeBlock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reports.engine.vocabulary import canonical_value, country_name, find_country, language_name
+from reports.query.vocabulary import find_canonical_value, find_country, format_country, format_language
 
 UNKNOWN = "Unknown"
 BROWSER_TITLES = {"Chrome": "Google Chrome"}  # the others have the same name here and there
@@ -59,7 +59,7 @@ def list_channels(title: str) -> tuple[str, ...]:
 
 
 def get_country_title(code: str) -> str:
-    return country_name(code) if code else UNKNOWN
+    return format_country(code) if code else UNKNOWN
 
 
 def is_unknown(text: str) -> bool:
@@ -73,7 +73,7 @@ def parse_country(text: str) -> str:
     Raises QueryRefused for any other text.
     """
     text = text.strip()
-    return "" if is_unknown(text) or text.lower() in ("xx", "") else canonical_value("country", text, "country")
+    return "" if is_unknown(text) or text.lower() in ("xx", "") else find_canonical_value("country", text, "country")
 
 
 def is_country(text: str) -> bool:
@@ -86,11 +86,11 @@ def parse_language(text: str) -> str:
 
     Raises QueryRefused for any other text.
     """
-    return "" if is_unknown(text) else canonical_value("language", text.strip(), "language")
+    return "" if is_unknown(text) else find_canonical_value("language", text.strip(), "language")
 
 
 def get_language_title(tag: str) -> str:
-    return language_name(tag) if tag else UNKNOWN
+    return format_language(tag) if tag else UNKNOWN
 
 
 def parse_place(text: str) -> tuple[str, str, str]:

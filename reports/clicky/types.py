@@ -12,7 +12,7 @@ from reports.clicky.stats_request import MAX_DAYS, MAX_LIST_DAYS, StatsRequest
 from reports.clicky.tallies import TALLIES, build_summary, build_tally
 from reports.clicky.uptime import UPTIME, build_uptime
 from reports.clicky.visit_lists import LISTS, build_list
-from reports.engine import QueryRefused
+from reports.query import QueryRefused
 
 ALIASES = {
     "exit-links": "links-outbound",

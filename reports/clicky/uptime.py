@@ -10,10 +10,10 @@ from reports.clicky.dates import Dates
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.visit_lists import format_time
-from reports.pages.numbers import duration
-from sites.uptime.history import spans_between
+from reports.dashboard.presenters.formatting import format_duration
+from sites.uptime.history import compute_uptime
 from sites.uptime.models import Incident, Monitor
-from sites.uptime.watched import annotate_recovery
+from sites.uptime.watched_time import annotate_recovery
 
 UPTIME = ("uptime", "uptime-list")
 
@@ -37,7 +37,7 @@ def build_availability_items(request: StatsRequest, dates: Dates) -> list[Item]:
         return []
     items = []
     for monitor in Monitor.objects.filter(site_id=request.site.site_id).order_by("name", "pk"):
-        span = spans_between(monitor, [start, end])[0]
+        span = compute_uptime(monitor, [start, end])[0]
         if span.availability is not None:
             items.append({
                 "title": encode_html(str(monitor)),
@@ -66,6 +66,6 @@ def build_incident_item(incident: Incident, recovered: bool, request: StatsReque
         "status": "down" if incident.end is None else "up" if recovered else "paused",
         "cause": encode_html(incident.cause),
         "duration": str(seconds),
-        "duration_pretty": duration(seconds),
+        "duration_pretty": format_duration(seconds),
         "url": incident.monitor.url,
     }

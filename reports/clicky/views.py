@@ -13,13 +13,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts.limits import DEFAULT_LIMITS
-from accounts.security.client_ip import client_key
+from accounts.security.client_ip import get_client_key
 from reports.clicky import outputs
 from reports.clicky.errors import ClickyError
 from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import find_site, parse_request
 from reports.clicky.types import build_result
-from reports.limits import Allowance, per_minute, take
+from reports.rate_limits import RateLimitResult, count_and_check, find_limit_per_minute
 from tracking.store import StoreError
 
 PER_MINUTE = DEFAULT_LIMITS["clicky_per_minute"]  # requests of one address
@@ -36,22 +36,24 @@ def stats(request: HttpRequest, version: int = 4) -> HttpResponse:
         return allow_all_origins(HttpResponse(status=204))
     params = read_parameters(request)
     now, output = clock.now(), choose_output(params)
-    allowance: Allowance | None = None
+    allowance: RateLimitResult | None = None
     try:
         site = find_site(params)
-        allowance = take_allowance(request, now, per_minute(site.account_id, "clicky_per_minute", PER_MINUTE))
+        allowance = take_allowance(
+            request, now, find_limit_per_minute(site.account_id, "clicky_per_minute", PER_MINUTE)
+        )
         if allowance.spent:
             return build_limit_response(output, params, allowance)
         links = ResultLinks(f"{request.scheme}://{request.get_host()}", site)
-        body = outputs.WRITERS[output](build_result(parse_request(site, params, now, links)))
+        body = outputs.RENDERERS[output](build_result(parse_request(site, params, now, links)))
     except ClickyError as error:
         allowance = allowance or take_allowance(request, now, PER_MINUTE)
         if allowance.spent:
             return build_limit_response(output, params, allowance)
-        body = outputs.error(str(error), output)
+        body = outputs.render_error(str(error), output)
     except StoreError as error:
         log.warning("a query of the Stats API failed in the store: %s", error)
-        return build_response(outputs.error("Temporarily unavailable.", output), output, params, allowance, 503)
+        return build_response(outputs.render_error("Temporarily unavailable.", output), output, params, allowance, 503)
     return build_response(body, output, params, allowance)
 
 
@@ -66,24 +68,24 @@ def read_parameters(request: HttpRequest) -> Mapping[str, str]:
 def choose_output(params: Mapping[str, str]) -> str:
     """Return xml, json, php or csv; anything else is xml, Clicky's default."""
     output = params.get("output", "").strip().lower()
-    if output in outputs.WRITERS:
+    if output in outputs.RENDERERS:
         return output
     return "json" if params.get("json_callback") or params.get("json_var") else "xml"
 
 
-def take_allowance(request: HttpRequest, now: datetime, maximum: int) -> Allowance:
-    return take("clicky", client_key(request), maximum, now)
+def take_allowance(request: HttpRequest, now: datetime, maximum: int) -> RateLimitResult:
+    return count_and_check("clicky", get_client_key(request), maximum, now)
 
 
-def build_limit_response(output: str, params: Mapping[str, str], allowance: Allowance) -> HttpResponse:
-    sentence = f"Too many requests: at most {allowance.most} per minute."
-    response = build_response(outputs.error(sentence, output), output, params, allowance, 429)
+def build_limit_response(output: str, params: Mapping[str, str], allowance: RateLimitResult) -> HttpResponse:
+    sentence = f"Too many requests: at most {allowance.limit} per minute."
+    response = build_response(outputs.render_error(sentence, output), output, params, allowance, 429)
     response["Retry-After"] = str(allowance.retry_after)
     return response
 
 
 def build_response(
-    body: bytes, output: str, params: Mapping[str, str], allowance: Allowance | None, status: int = 200
+    body: bytes, output: str, params: Mapping[str, str], allowance: RateLimitResult | None, status: int = 200
 ) -> HttpResponse:
     """Build the response with its headers, wrapped into a script if the parameters request that."""
     content_type = outputs.CONTENT_TYPES[output]
@@ -92,8 +94,8 @@ def build_response(
     response = allow_all_origins(HttpResponse(body, content_type=content_type, status=status))
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
-    if allowance is not None and allowance.most:
-        response["X-RateLimit-Limit"] = str(allowance.most)
+    if allowance is not None and allowance.limit:
+        response["X-RateLimit-Limit"] = str(allowance.limit)
         response["X-RateLimit-Remaining"] = str(allowance.remaining)
     return response
 

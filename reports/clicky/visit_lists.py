@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from goals.querysets import goals_of
+from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
 from reports.clicky.filters import Filter, parse_filters
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
@@ -24,7 +24,8 @@ from reports.clicky.terms import (
     get_language_title,
     map_channel,
 )
-from reports.engine import Period, lists
+from reports.query import Period
+from reports.query.analyses import visit_lists
 from sites.amounts import round_amount
 
 Row = dict[str, Any]
@@ -68,7 +69,7 @@ def load_visits(
     request: StatsRequest, dates: Dates, where: Iterable[Filter], limit: int, offset: int = 0
 ) -> list[Row]:  # fmt: skip
     sites, period = (request.site.site_id,), request.build_list_period(dates)
-    return lists.visits(sites, period, list(where), limit, offset, now=request.now)
+    return visit_lists.list_visits(sites, period, list(where), limit, offset, now=request.now)
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Row]) -> 
 
     The revenue is in one currency, that of the engine's result; goals that earn in another one add nothing to it.
     """
-    goals = {goal.pk: goal for goal in goals_of([request.site.site_id])}
+    goals = {goal.pk: goal for goal in list_active_goals([request.site.site_id])}
     if not goals or not rows or (request.details and "goals" not in request.details):
         return {}
     result = request.ask_period(
@@ -178,8 +179,8 @@ def load_reached_goals(request: StatsRequest, dates: Dates, rows: list[Row]) -> 
         if goal and row["conversions"]:
             item = reached.setdefault(int(row["visit"]), {"completed": [], "revenue": str(round_amount(0, currency))})
             item["completed"].append(encode_html(goal.name))
-            if goal.earns_in(currency) in ("", currency):
-                revenue = goal.earned(int(row["conversions"]), row["revenue"])
+            if goal.find_revenue_currency(currency) in ("", currency):
+                revenue = goal.compute_revenue(int(row["conversions"]), row["revenue"])
                 item["revenue"] = str(round_amount(Decimal(item["revenue"]) + revenue, currency))
     return reached
 
@@ -196,7 +197,7 @@ def load_coordinates(request: StatsRequest, dates: Dates, rows: list[Row]) -> di
         return {}
     visits = [int(row["visit"]) for row in rows]
     period = extend_to_now(dates, request)
-    coordinates = lists.visit_coordinates(request.site.site_id, period, visits, now=request.now)
+    coordinates = visit_lists.fetch_visit_coordinates(request.site.site_id, period, visits, now=request.now)
     return {
         visit: {"latitude": f"{latitude:.4f}", "longitude": f"{longitude:.4f}"}
         for visit, (latitude, longitude) in coordinates.items()
@@ -234,7 +235,7 @@ def build_action_items(request: StatsRequest, dates: Dates) -> list[Item]:
         *parse_filters(request.site, request.params, of_actions=True),
     ]
     sites, period = (request.site.site_id,), request.build_list_period(dates)
-    rows = lists.actions(sites, period, where, request.limit, request.offset, now=request.now)
+    rows = visit_lists.list_actions(sites, period, where, request.limit, request.offset, now=request.now)
     return [select_fields(build_action_item(request, row), request) for row in rows]
 
 

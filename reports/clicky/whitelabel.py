@@ -11,31 +11,31 @@ from django.utils import timezone as clock
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts import throttle
-from accounts.keys import key_hash
+from accounts.keys import hash_key
 from accounts.models import Account
-from accounts.security.client_ip import client_key
+from accounts.security import rate_limits
+from accounts.security.client_ip import get_client_key
 from reports.clicky import outputs
 from reports.clicky.views import read_parameters
-from reports.engine import Period, Query, ask
-from reports.engine.query import MOST_SITES
+from reports.query import Period, Query, ask
+from reports.query.model import MAX_SITES
 from sites.models import Site
 
 INVALID_KEY = (1, "Invalid auth key.")
 UNKNOWN_OPERATION = (2, "Unknown operation.")
 UNKNOWN_SITE = (3, "Unknown site_id.")
-WRONG_KEY = throttle.Limit("whitelabel-auth", 20, 300)
+WRONG_KEY = rate_limits.RateLimit("whitelabel-auth", 20, 300)
 
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def whitelabel(request: HttpRequest, operation: str) -> HttpResponse:
     """Answer `/api/whitelabel/<operation>?auth=`."""
-    params, attempt = read_parameters(request), (WRONG_KEY, client_key(request))
-    account = None if throttle.count_attempt(attempt) else find_account(params.get("auth", ""))
+    params, attempt = read_parameters(request), (WRONG_KEY, get_client_key(request))
+    account = None if rate_limits.count_attempt(attempt) else find_account(params.get("auth", ""))
     if account is None:
         return build_refusal(*INVALID_KEY)
-    throttle.undo_attempt(attempt)
+    rate_limits.undo_attempt(attempt)
     name = operation.strip("/").lower()
     if name == "sites":
         return list_sites(account)
@@ -45,7 +45,7 @@ def whitelabel(request: HttpRequest, operation: str) -> HttpResponse:
 
 
 def find_account(key: str) -> Account | None:
-    return Account.objects.filter(authkey_hash=key_hash(key.strip().upper())).first() if key.strip() else None
+    return Account.objects.filter(authkey_hash=hash_key(key.strip().upper())).first() if key.strip() else None
 
 
 def build_lines(*parts: object) -> HttpResponse:
@@ -83,5 +83,5 @@ def count_usage(account: Account, site_id: str) -> HttpResponse:
             return build_refusal(*UNKNOWN_SITE)
     now = clock.now()
     month = Period.parse("this-month", "UTC", now)
-    chunks = [tuple(ids[start : start + MOST_SITES]) for start in range(0, len(ids), MOST_SITES)]
+    chunks = [tuple(ids[start : start + MAX_SITES]) for start in range(0, len(ids), MAX_SITES)]
     return build_lines("OK", sum(ask(Query(chunk, month, ("views",)), now=now).rows[0]["views"] for chunk in chunks))

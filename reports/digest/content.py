@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date
 
-from reports.engine import Period, Query, ask
-from reports.engine.registry import DIMENSIONS, METRICS
-from reports.moved import differences
-from reports.pages.names import value_name
-from reports.pages.numbers import Shown, shown
+from reports.change_drivers import find_differences
+from reports.dashboard.presenters.formatting import FormattedValue, format_metric
+from reports.dashboard.presenters.labels import label_value
+from reports.query import Period, Query, ask
+from reports.query.registry import DIMENSIONS, METRICS
 from sites.models import Site
-from sites.uptime.costs import with_costs
+from sites.uptime.incident_costs import add_costs
 from sites.uptime.models import Incident
 
 HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
@@ -28,7 +28,7 @@ TOP, MOVED = 5, 5
 LOCALE = Locale("en")
 
 
-def closed_period(every: str, zone: str, now: datetime) -> Period:
+def find_closed_period(every: str, zone: str, now: datetime) -> Period:
     """The last closed day, Monday-to-Sunday week or month of `zone`."""
     today = now.astimezone(ZoneInfo(zone)).date()
     if every == "day":
@@ -47,7 +47,7 @@ class Headline:
     """One number as a mail shows it: its label, the short form and how it changed."""
 
     label: str
-    shown: Shown
+    shown: FormattedValue
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
     new, old = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
     told = [name for name in HEADLINE if name != "revenue" or new[name] or old.get(name)]
     currency = result.meta.currency
-    return [Headline(METRICS[name].label, shown(name, new[name], LOCALE, old.get(name), currency)) for name in told]
+    return [
+        Headline(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency)) for name in told
+    ]
 
 
 def top(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:
@@ -98,14 +100,14 @@ def top(site: Site, period: Period, name: str, metric: str, now: datetime) -> li
     query = Query(sites=(site.pk,), period=period, metrics=(metric,), dimensions=(name,), limit=TOP, order=order)
     rows = [row for row in ask(query, now=now).rows if row[name] and row[metric]]
     goals = {str(pk): text for pk, text in site.goals.values_list("pk", "name")} if name == "goal" else {}
-    named = ((goals.get(str(row[name])) or value_name(DIMENSIONS[name], row[name]), row[metric]) for row in rows)
+    named = ((goals.get(str(row[name])) or label_value(DIMENSIONS[name], row[name]), row[metric]) for row in rows)
     return [{"value": value, "count": count} for value, count in named]
 
 
 def moved(site: Site, period: Period, now: datetime) -> list[Moved]:
-    rows = differences((site.pk,), period, "weekday", now)[:MOVED]
+    rows = find_differences((site.pk,), period, "weekday", now)[:MOVED]
     found = ((DIMENSIONS[row.dimension], row) for row in rows)
-    return [Moved(dimension.label, value_name(dimension, row.value), row.size) for dimension, row in found]
+    return [Moved(dimension.label, label_value(dimension, row.value), row.size) for dimension, row in found]
 
 
 def bars(site: Site, period: Period, now: datetime) -> list[tuple[str, int]]:
@@ -120,7 +122,7 @@ def bar_label(by: str, key: str) -> str:
     return str(format_date(date.fromisoformat(key[:10]), "EEE d", locale=LOCALE)) if by == "day" else key[11:16]
 
 
-def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
+def build_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
     """The digest of `site` for a closed period; every number is the dashboard's own."""
     incidents = Incident.objects.filter(monitor__site=site, start__gte=period.start, start__lt=period.end)
     return SiteDigest(
@@ -130,5 +132,5 @@ def site_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
         moved=moved(site, period, now),
         panels=[(label, top(site, period, name, metric, now)) for label, name, metric in PANELS],
         bars=bars(site, period, now),
-        incidents=with_costs(incidents.select_related("monitor").order_by("start")[:10]),
+        incidents=add_costs(incidents.select_related("monitor").order_by("start")[:10]),
     )

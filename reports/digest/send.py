@@ -12,15 +12,15 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 
-from accounts.brand import OURS, Brand, brand_of
-from accounts.mail import one_line
-from accounts.operations.run import run_each
-from reports.cells import safe_cell
+from accounts.branding import DEFAULT_BRAND, Brand, load_brand
+from accounts.mail import join_lines
+from accounts.operations.task_runs import run_each
+from reports.csv_cells import escape_cell
 from reports.digest.chart import chart
-from reports.digest.content import SiteDigest, closed_period, site_digest
+from reports.digest.content import SiteDigest, build_digest, find_closed_period
 from reports.digest.models import DigestMail, DigestSubscription
-from reports.engine import Period
-from sites.access import sites_of
+from reports.query import Period
+from sites.access import sites_for_actor
 from sites.models import Site
 from tracking.store import StoreAway
 
@@ -44,15 +44,15 @@ def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
     sites = list(sites_wanted(subscription))
     if not sites:
         return False
-    period = closed_period(subscription.every, sites[0].timezone, now)
+    period = find_closed_period(subscription.every, sites[0].timezone, now)
     local = now.astimezone(ZoneInfo(sites[0].timezone))
     if local.hour < HOUR or now - period.end > LATEST or subscription.created > period.end:
         return False
     if subscription.mails.filter(period=period_name(period)).exists():
         return False
     # What can fail and be tried again comes before the claim: a mail that was claimed is never tried again
-    digests = [site_digest(site, closed_period(subscription.every, site.timezone, now), now) for site in sites]
-    letter = message(subscription, digests)
+    digests = [build_digest(site, find_closed_period(subscription.every, site.timezone, now), now) for site in sites]
+    letter = build_message(subscription, digests)
     mail = claim(subscription, period)
     return mail is not None and deliver(letter, mail, now)
 
@@ -85,14 +85,14 @@ def period_name(period: Period) -> str:
 
 def sites_wanted(subscription: DigestSubscription) -> list[Site]:
     """The subscription's sites that its reader may still see."""
-    mine = sites_of(subscription.user)
+    mine = sites_for_actor(subscription.user)
     return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)
 
 
 def brand_for_sites(digests: list[SiteDigest]) -> Brand:
     """The one brand of all the sites' accounts, else ours."""
-    brands = {brand_of(digest.site.account) for digest in digests}
-    return brands.pop() if len(brands) == 1 else OURS
+    brands = {load_brand(digest.site.account) for digest in digests}
+    return brands.pop() if len(brands) == 1 else DEFAULT_BRAND
 
 
 class Letter(EmailMultiAlternatives):
@@ -101,14 +101,14 @@ class Letter(EmailMultiAlternatives):
     mixed_subtype = "related"
 
 
-def message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Letter:
+def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Letter:
     """The mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
     brand = brand_for_sites(digests)
     stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
     context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = Letter(
-        subject=one_line(f"{names}: {digests[0].span}"),
+        subject=join_lines(f"{names}: {digests[0].span}"),
         body=render_to_string("digest/digest.txt", context),
         from_email=brand.sender,
         to=[subscription.user.email],
@@ -141,8 +141,8 @@ def csv_text(digests: list[SiteDigest]) -> str:
     writer.writerow(["site", "report", "name", "value"])
     for digest in digests:
         for line in digest.headlines:
-            writer.writerow([safe_cell(str(digest.site)), "headline", line.label, line.shown.exact])
+            writer.writerow([escape_cell(str(digest.site)), "headline", line.label, line.shown.exact])
         for label, rows in digest.panels:
             for row in rows:
-                writer.writerow([safe_cell(str(digest.site)), label, safe_cell(row["value"]), row["count"]])
+                writer.writerow([escape_cell(str(digest.site)), label, escape_cell(row["value"]), row["count"]])
     return "\ufeff" + out.getvalue()

@@ -14,14 +14,14 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from accounts.brand import brand_for
+from accounts.branding import get_request_brand
 from accounts.models import User
-from accounts.navigation import account_rows
-from reports.digest.content import closed_period, site_digest
+from accounts.navigation import build_account_navigation
+from reports.digest.content import build_digest, find_closed_period
 from reports.digest.models import DigestSubscription, Every
 from reports.digest.send import digest_chart
 from reports.digest.services import subscription_save, subscription_stop
-from sites.access import site_for, sites_of
+from sites.access import site_for, sites_for_actor
 from sites.models import Site
 
 
@@ -39,7 +39,7 @@ class SubscriptionForm(forms.Form):
 
     def __init__(self, user: User, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["sites"].queryset = sites_of(user)  # type: ignore[attr-defined]
+        self.fields["sites"].queryset = sites_for_actor(user)  # type: ignore[attr-defined]
 
 
 @login_required
@@ -54,8 +54,8 @@ def digests(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "subscriptions": user.digests.order_by("pk"),
-        "first_site": sites_of(user).first(),
-        "settings_nav": account_rows(request, "digests"),
+        "first_site": sites_for_actor(user).first(),
+        "settings_nav": build_account_navigation(request, "digests"),
     }
     return render(request, "digest/digests.html", context)
 
@@ -75,8 +75,8 @@ def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
     if every not in Every.values:
         raise Http404("A digest is sent every day, week or month.")
     now = timezone.now()
-    digest = site_digest(site, closed_period(every, site.timezone, now), now)
-    brand = brand_for(request)
+    digest = build_digest(site, find_closed_period(every, site.timezone, now), now)
+    brand = get_request_brand(request)
     context = {"digests": [digest], "others": [], "brand": brand, "stop": "/digests"}
     inline = "data:image/png;base64," + b64encode(digest_chart(digest, brand)).decode()
     html = render_to_string("digest/digest.html", context).replace(f"cid:chart-{site.pk}", inline)

@@ -17,7 +17,7 @@ def nothing(request: HttpRequest) -> dict[str, Any]:
     return {}
 
 
-class Page(NamedTuple):
+class DocPage(NamedTuple):
     """`slug` is its address under /docs/ and its template's name; `facts(request)` gives what fills the template."""
 
     slug: str
@@ -26,14 +26,14 @@ class Page(NamedTuple):
     facts: Callable[[HttpRequest], dict[str, Any]] = nothing
 
 
-CHAPTERS: dict[str, list[Page]] = {"Collect": [], "Look": [], "Programs": [], "Run": []}
+CHAPTERS: dict[str, list[DocPage]] = {"Collect": [], "Look": [], "Programs": [], "Run": []}
 
 
-def register(chapter: str, *pages: Page) -> None:
+def register_pages(chapter: str, *pages: DocPage) -> None:
     """Add pages to a chapter, in their order; a page that is there already stays where it is."""
-    CHAPTERS[chapter].extend(page for page in pages if find(page.slug) is None)
+    CHAPTERS[chapter].extend(page for page in pages if find_page(page.slug) is None)
 
 
-def find(slug: str) -> Page | None:
+def find_page(slug: str) -> DocPage | None:
     """The page of this address."""
     return next((page for pages in CHAPTERS.values() for page in pages if page.slug == slug), None)

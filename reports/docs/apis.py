@@ -16,8 +16,8 @@ from reports.clicky.tallies import TALLIES
 from reports.clicky.types import ALIASES, EMPTY
 from reports.clicky.views import PER_MINUTE
 from reports.clicky.visit_lists import LISTS
-from reports.engine.filters import OPERATORS
-from reports.engine.registry import DIMENSIONS, METRICS
+from reports.query.filters import OPERATORS
+from reports.query.registry import DIMENSIONS, METRICS
 
 
 def clickport(request: HttpRequest) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from reports.docs import CHAPTERS, find
+from reports.docs import CHAPTERS, find_page
 
 
 @require_safe
@@ -18,7 +18,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """One page; its calls name the host it was asked at."""
-    found = find(slug)
+    found = find_page(slug)
     if found is None:
         raise Http404("There is no such page in the documentation.")
     host = f"{request.scheme}://{request.get_host()}"

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import reports.share.models
+import reports.sharing.models
 
 
 class Migration(migrations.Migration):
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=120)),
-                ("token", models.CharField(default=reports.share.models.share_token, max_length=40, unique=True)),
+                ("token", models.CharField(default=reports.sharing.models.share_token, max_length=40, unique=True)),
                 ("password", models.CharField(blank=True, help_text="Hashed; empty = none", max_length=200)),
                 ("embed", models.BooleanField(default=False, help_text="Other sites may show it in a frame")),
                 ("expires", models.DateTimeField(blank=True, null=True)),

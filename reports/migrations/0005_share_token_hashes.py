@@ -7,9 +7,9 @@ from typing import Any
 from django.db import migrations, models
 
 import accounts.security.encrypted_fields
-import reports.share.models
-from accounts.keys import key_hash
-from accounts.security.encrypted_fields import stored_texts
+import reports.sharing.models
+from accounts.keys import hash_key
+from accounts.security.encrypted_fields import list_stored_texts
 
 
 def hash_tokens(apps: Any, schema_editor: Any) -> None:
@@ -19,8 +19,8 @@ def hash_tokens(apps: Any, schema_editor: Any) -> None:
     meanwhile lets nobody alter the table."""
     alias = schema_editor.connection.alias
     shares = apps.get_model("reports", "Share").objects.using(alias)
-    for pk, token in list(stored_texts(shares.model, "token", alias)):
-        shares.filter(pk=pk).update(token=token, token_hash=key_hash(token))
+    for pk, token in list(list_stored_texts(shares.model, "token", alias)):
+        shares.filter(pk=pk).update(token=token, token_hash=hash_key(token))
 
 
 class Migration(migrations.Migration):
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
             model_name="share",
             name="token",
             field=accounts.security.encrypted_fields.EncryptedCharField(
-                default=reports.share.models.share_token, max_length=40
+                default=reports.sharing.models.share_token, max_length=40
             ),
         ),
         migrations.RunPython(hash_tokens),

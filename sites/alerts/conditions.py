@@ -1,4 +1,4 @@
-"""Registry of the conditions that alerts can have. Higher apps register theirs in `config.registrations`."""
+"""Registry of the conditions that alerts can have. Higher apps register theirs in `config.wiring`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sites.alerts.models import Alert
 
 
 @dataclass(frozen=True)
-class Firing:
+class AlertNotification:
     """The notification that a condition holds. A channel gets each `key` once."""
 
     key: str
@@ -21,7 +21,7 @@ class Firing:
 
 
 @dataclass(frozen=True)
-class Parameter:
+class ConditionParameter:
     """A parameter of a condition, and its form field. `check` raises ValueError with a sentence for an invalid text."""
 
     name: str
@@ -32,11 +32,11 @@ class Parameter:
     check: Callable[[str], object] | None = None
 
 
-Evaluate = Callable[[Alert, datetime], Sequence[Firing]]
+Evaluate = Callable[[Alert, datetime], Sequence[AlertNotification]]
 
 
 @dataclass(frozen=True)
-class Condition:
+class AlertCondition:
     """A row of the registry.
 
     `evaluate` is polled; it returns the notifications that are due and may store state in `alert.memory`. A condition
@@ -46,13 +46,13 @@ class Condition:
     name: str
     label: str
     doc: str
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[ConditionParameter, ...] = ()
     evaluate: Evaluate | None = None
 
 
-CONDITIONS: dict[str, Condition] = {}
+CONDITIONS: dict[str, AlertCondition] = {}
 
 
-def register(*conditions: Condition) -> None:
+def register_conditions(*conditions: AlertCondition) -> None:
     """Add conditions to the registry; called once at start."""
     CONDITIONS.update({condition.name: condition for condition in conditions})

@@ -14,16 +14,19 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import mail, throttle
-from accounts.brand import brand_of
-from accounts.limits import account_limit
-from accounts.mail import make_plain_name, with_plain_name
+from accounts import mail
+from accounts.branding import load_brand
+from accounts.limits import get_account_limit
+from accounts.mail import simplify_brand_name, simplify_name
 from accounts.models import Account
+from accounts.security import rate_limits
 from sites.alerts.models import Channel, ChannelKind
 
 CONFIRM_LINK_LIFETIME = timedelta(days=7)
 DAY, HOUR = 86_400, 3_600  # seconds
-CONFIRM_ADDRESS = throttle.Limit("channel-confirm-address", 3, DAY)  # mails to one address, from all accounts together
+CONFIRM_ADDRESS = rate_limits.RateLimit(
+    "channel-confirm-address", 3, DAY
+)  # mails to one address, from all accounts together
 CONFIRM_SALT, STOP_SALT = "sites.alerts.confirm", "sites.alerts.stop"
 
 
@@ -35,8 +38,8 @@ def is_member_address(account: Account, address: str) -> bool:
 
 def count_test_message(account: Account) -> None:
     """Count one test message of the account. Raises ValidationError above its limit for an hour."""
-    maximum = account_limit(account, "test_messages_per_hour")
-    if throttle.count_attempt((throttle.Limit("channel-test", maximum, HOUR), str(account.pk))):
+    maximum = get_account_limit(account, "test_messages_per_hour")
+    if rate_limits.count_attempt((rate_limits.RateLimit("channel-test", maximum, HOUR), str(account.pk))):
         raise ValidationError(f"This account may send {maximum} test messages an hour. Try again later.")
 
 
@@ -46,17 +49,19 @@ def confirmation_send(*, channel: Channel) -> None:
     Raises ValidationError above the limits for the account and for the address, and OSError when the mail server
     cannot be reached.
     """
-    maximum = account_limit(channel.account, "invitations_per_day")
-    if throttle.count_attempt((throttle.Limit("channel-confirm-account", maximum, DAY), str(channel.account_id))):
+    maximum = get_account_limit(channel.account, "invitations_per_day")
+    if rate_limits.count_attempt(
+        (rate_limits.RateLimit("channel-confirm-account", maximum, DAY), str(channel.account_id))
+    ):
         raise ValidationError(f"This account may have {maximum} addresses confirmed a day. Try again tomorrow.")
-    if throttle.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
+    if rate_limits.count_attempt((CONFIRM_ADDRESS, channel.target.strip().lower())):
         raise ValidationError("This address was asked several times today. Try again tomorrow.")
-    brand = with_plain_name(brand_of(channel.account))
+    brand = simplify_brand_name(load_brand(channel.account))
     mail.send(
         to=channel.target,
         template="channel_confirmation",
         brand=brand,
-        account_name=make_plain_name(str(channel.account)),
+        account_name=simplify_name(str(channel.account)),
         link=f"{brand.base_url}/channels/confirm/{create_token(channel, CONFIRM_SALT)}",
         days=CONFIRM_LINK_LIFETIME.days,
     )
@@ -64,7 +69,7 @@ def confirmation_send(*, channel: Channel) -> None:
 
 def build_stop_link(channel: Channel) -> str:
     """Build the URL at which the recipient of the channel's e-mail stops its messages."""
-    return f"{brand_of(channel.account).base_url}/channels/stop/{create_token(channel, STOP_SALT)}"
+    return f"{load_brand(channel.account).base_url}/channels/stop/{create_token(channel, STOP_SALT)}"
 
 
 def create_token(channel: Channel, salt: str) -> str:

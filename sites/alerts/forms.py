@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import validate_email
 
 from accounts.security.masking import mask, unmask
-from sites.alerts.conditions import Condition, Parameter
+from sites.alerts.conditions import AlertCondition, ConditionParameter
 from sites.alerts.models import Alert, Channel, ChannelKind
 from sites.models import Site
 from sites.outbound import OutboundError, check_reachable
@@ -68,7 +68,7 @@ class AlertForm(forms.ModelForm):
         widgets = {"channels": forms.CheckboxSelectMultiple}
         labels = {"channels": "Notify", "throttle_minutes": "At most once in … minutes"}
 
-    def __init__(self, *args: Any, site: Site, condition: Condition, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, site: Site, condition: AlertCondition, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.condition = condition
         self.fields["channels"].queryset = Channel.objects.filter(account=site.account)  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ class AlertForm(forms.ModelForm):
         for parameter in condition.parameters:
             self.fields[f"p_{parameter.name}"] = self.build_field(parameter)
 
-    def build_field(self, row: Parameter) -> forms.Field:
+    def build_field(self, row: ConditionParameter) -> forms.Field:
         value = self.instance.parameters.get(row.name, row.default)
         kind: type[forms.Field] = forms.FloatField if isinstance(row.default, int | float) else forms.CharField
         required = row.required and row.default != ""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from accounts.models import Account
-from sites.alerts.conditions import Condition, Firing, Parameter
+from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 
 
-def evaluate_quota(alert: Alert, now: datetime) -> Sequence[Firing]:
+def evaluate_quota(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Return a notification if the used part of the month's quota has reached the alert's percentage, or 100 %."""
     account = Account.objects.get(pk=alert.site.account_id)
     month = f"{now:%Y-%m}"
@@ -25,7 +25,7 @@ def evaluate_quota(alert: Alert, now: datetime) -> Sequence[Firing]:
     return [build_quota_notification(alert, account, level, month)]
 
 
-def build_quota_notification(alert: Alert, account: Account, level: int, month: str) -> Firing:
+def build_quota_notification(alert: Alert, account: Account, level: int, month: str) -> AlertNotification:
     """Build the notification that `level` percent of the quota are used."""
     used, quota = account.events_used, account.monthly_events
     payload = {
@@ -35,14 +35,16 @@ def build_quota_notification(alert: Alert, account: Account, level: int, month: 
     text = f"{account} has recorded {used:,} of its {quota:,} events of this month."
     if level >= 100:
         text += " Nothing more is recorded until the month ends (UTC)."
-        return Firing(f"quota-{alert.pk}-{month}-100", f"{account}: the quota is used up", text, payload)
+        return AlertNotification(f"quota-{alert.pk}-{month}-100", f"{account}: the quota is used up", text, payload)
     subject = f"{account}: {account.quota_share} % of the quota is used"
-    return Firing(f"quota-{alert.pk}-{month}-{level}", subject, text + " Events above the quota are rejected.", payload)
+    return AlertNotification(
+        f"quota-{alert.pk}-{month}-{level}", subject, text + " Events above the quota are rejected.", payload
+    )
 
 
 CONDITIONS = (
-    Condition(
+    AlertCondition(
         "quota", "The quota runs low", "Of the account's events this month; notifies again when it is used up.",
-        (Parameter("percent", "Used by percent", 80.0),), evaluate_quota,
+        (ConditionParameter("percent", "Used by percent", 80.0),), evaluate_quota,
     ),
 )  # fmt: skip

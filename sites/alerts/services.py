@@ -11,11 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.limits import check_limit
-from accounts.mail import one_line
-from accounts.operations.run import run_each
+from accounts.mail import join_lines
+from accounts.operations.task_runs import run_each
 from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
-from sites.alerts.conditions import CONDITIONS, Firing
+from sites.alerts.conditions import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, webhook_secret
 from sites.outbound import OutboundError, check_host
@@ -84,14 +84,16 @@ def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterabl
     return alert
 
 
-def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Alert | None = None) -> Delivery | None:
+def delivery_queue(
+    *, channel: Channel, firing: AlertNotification, now: datetime, alert: Alert | None = None
+) -> Delivery | None:
     """Queue a notification for a channel; returns None if its key was queued before."""
     delivery, created = Delivery.objects.get_or_create(
         channel=channel,
         key=firing.key[:120],
         defaults={
             "alert": alert,
-            "subject": one_line(firing.subject)[:200],
+            "subject": join_lines(firing.subject)[:200],
             "text": firing.text,
             "payload": dict(firing.payload),
             "next_try": now,
@@ -100,7 +102,7 @@ def delivery_queue(*, channel: Channel, firing: Firing, now: datetime, alert: Al
     return delivery if created else None
 
 
-def quiet(alert: Alert, now: datetime) -> bool:
+def is_throttled(alert: Alert, now: datetime) -> bool:
     """Return whether the alert's last notification is too recent for another one.
 
     A last notification in the future means that the clock was ahead; it does not count.
@@ -110,12 +112,12 @@ def quiet(alert: Alert, now: datetime) -> bool:
 
 
 @transaction.atomic
-def alert_fire(*, alert: Alert, firing: Firing, now: datetime) -> int:
+def alert_fire(*, alert: Alert, firing: AlertNotification, now: datetime) -> int:
     """Queue a notification for the alert's channels unless its last one is too recent.
 
     Uptime alerts are never held back: the end of an incident may follow its start. Returns the queued deliveries.
     """
-    if quiet(alert, now) and alert.condition != "uptime":
+    if is_throttled(alert, now) and alert.condition != "uptime":
         return 0
     channels = alert.channels.usable()
     queued = [delivery_queue(channel=channel, firing=firing, now=now, alert=alert) for channel in channels]
@@ -126,7 +128,7 @@ def alert_fire(*, alert: Alert, firing: Firing, now: datetime) -> int:
     return count
 
 
-def alerts_watch(*, now: datetime) -> int:
+def alerts_evaluate(*, now: datetime) -> int:
     """Evaluate every enabled alert whose condition is polled; returns the number of queued deliveries.
 
     An alert that raises is logged and does not affect the others.

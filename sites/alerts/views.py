@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import account_for
-from accounts.forms import add_mistakes
+from accounts.forms import add_errors
+from accounts.permissions import get_account
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
-from sites.alerts.conditions import CONDITIONS, Firing
+from sites.alerts.conditions import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import confirmation_send, count_test_message
-from sites.alerts.deliver import deliver
+from sites.alerts.deliveries import deliver
 from sites.alerts.forms import AlertForm, ChannelForm
 from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.alerts.services import alert_save, channel_delete, channel_save, channel_secret_replace, delivery_queue
@@ -28,7 +28,7 @@ from sites.models import Site
 def site_for_staff(request: HttpRequest, site_id: int) -> Site:
     """Fetch a site for users who may edit its account, since channels belong to the account. Guests get Http404."""
     site = site_for(request, site_id, may="edit")
-    account_for(request, site.account_id, may="edit")
+    get_account(request, site.account_id, may="edit")
     return site
 
 
@@ -61,7 +61,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
         try:
             alert_save(alert=saved, parameters=form.parameters(), channels=channels)
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, f"“{alert.name}” is watched.")
             return redirect("alerts", site.pk)
@@ -88,7 +88,7 @@ def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = No
         try:
             saved = channel_save(channel=form.save(commit=False))
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             if saved.enabled and saved.waits_for_confirmation:
                 send_confirmation(request, saved)
@@ -137,7 +137,9 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
     """Send a test message; returns a sentence about the outcome, and whether the message arrived."""
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
-    delivery = delivery_queue(channel=channel, firing=Firing(f"test-{now.timestamp()}", "Test message", text), now=now)
+    delivery = delivery_queue(
+        channel=channel, firing=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
+    )
     if delivery is None:
         return "It was not sent: another test message was sent at the same moment.", False
     if deliver(delivery, now):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sites.alerts.conditions import Condition, Firing, Parameter
+from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
 from sites.alerts.models import Alert
 from sites.uptime.models import Monitor
 
@@ -26,7 +26,7 @@ def parse_days(text: str) -> list[int]:
     return sorted({int(part) for part in parts} - {0})
 
 
-def evaluate_certificates(alert: Alert, now: datetime) -> Sequence[Firing]:
+def evaluate_certificates(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Return the warnings that have become due since the last call; nothing counts as sent without a channel."""
     days = parse_days(str(alert.parameters.get(DAYS_PARAMETER, "")))
     if not days or not alert.channels.usable().exists():
@@ -50,7 +50,7 @@ def find_expiring(site_id: int, days: int, now: datetime) -> list[Monitor]:
     return list(soon.filter(site_id=site_id, enabled=True).order_by("tls_expires", "pk"))
 
 
-def build_warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Firing:
+def build_warning(monitor: Monitor, days: Sequence[int], now: datetime) -> AlertNotification:
     """Build the warning for a certificate that expires within the last of `days`.
 
     Its key contains the number of days that is reached, so that each is sent once.
@@ -70,17 +70,17 @@ def build_warning(monitor: Monitor, days: Sequence[int], now: datetime) -> Firin
         "expires": expires.isoformat(), "days": number,
     }  # fmt: skip
     key = f"certificate-{monitor.pk}-{expires:%Y%m%d%H%M}-{reached}"
-    return Firing(key, f"The certificate of {monitor} expires {when}", text, payload)
+    return AlertNotification(key, f"The certificate of {monitor} expires {when}", text, payload)
 
 
 CONDITIONS = (
-    Condition(
+    AlertCondition(
         "uptime",
         "The site goes down or comes back",
         "Notifies when a second check confirms a failure, when the site answers again, and some days before a"
         " certificate expires.",
         (
-            Parameter(
+            ConditionParameter(
                 DAYS_PARAMETER,
                 "Warn so many days before a certificate expires",
                 DEFAULT_DAYS,

@@ -1,7 +1,7 @@
 """Availability and response times of a monitor in any period.
 
-Availability is a share of the watched time (sites.uptime.watched): time without checks is neither up nor down. Response
-times are stored as a histogram per hour of a few hundred bytes, which gives percentiles to within 5 %.
+Availability is a share of the watched time (sites.uptime.watched_time): time without checks is neither up nor down.
+Response times are stored as a histogram per hour of a few hundred bytes, which gives percentiles to within 5 %.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from sites.uptime.models import Incident, Monitor, UptimeHour
-from sites.uptime.watched import Interval, load_watched_intervals, sum_overlap
+from sites.uptime.watched_time import Interval, load_watched_intervals, sum_overlap
 
 BUCKET_STEP = math.log(1.1)  # a bucket reaches up to 10 % further than the one before
 
@@ -87,14 +87,14 @@ def compute_daily_uptime(monitor: Monitor, *, now: datetime, zone: str, count: i
     tz = ZoneInfo(zone)
     today = now.astimezone(tz).date()
     starts = [midnight_of(today - timedelta(days=back), tz) for back in range(count - 1, -1, -1)]
-    return spans_between(monitor, [*starts, now])
+    return compute_uptime(monitor, [*starts, now])
 
 
 def midnight_of(day: date, tz: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=tz).astimezone(ZoneInfo("UTC"))
 
 
-def spans_between(monitor: Monitor, edges: Sequence[datetime]) -> list[UptimeFigures]:
+def compute_uptime(monitor: Monitor, edges: Sequence[datetime]) -> list[UptimeFigures]:
     """Compute the figures between each two consecutive edges, for every page, API and mail.
 
     The edges must be in order, and the last one must not be in the future.

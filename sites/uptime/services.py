@@ -15,19 +15,19 @@ from django.utils import timezone
 from accounts.limits import check_limit
 from accounts.models import Account
 from accounts.operations.fair_order import rank_by_account
-from accounts.operations.run import run_each
+from accounts.operations.task_runs import run_each
 from accounts.services import account_lock
-from sites.alerts.conditions import Firing
+from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
-from sites.uptime.check import check
+from sites.uptime.checks import check_monitor
 from sites.uptime.expectations import find_expectation_errors
 from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
-from sites.uptime.run import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
-from sites.uptime.state import Verdict, next_moment
-from sites.uptime.watched import end_watching
+from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
+from sites.uptime.state_machine import CheckResult, find_next_check
+from sites.uptime.watched_time import end_watching
 
 MAX_LATE_NOTIFICATIONS = 500  # incidents per round
 EDITABLE = (
@@ -72,7 +72,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
     if origin_of(monitor.url) != origin_of(before.url):
         monitor.tls_expires = None
-    monitor.next_due = next_moment(monitor.pk, monitor.interval, now)
+    monitor.next_due = find_next_check(monitor.pk, monitor.interval, now)
     monitor.save()
     return monitor
 
@@ -134,7 +134,7 @@ def validate_monitor(monitor: Monitor) -> None:
 
 
 @transaction.atomic
-def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetime]]) -> list[Incident]:
+def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, datetime]]) -> list[Incident]:
     """Store earlier checks of a new monitor, oldest first, as if each had just been made.
 
     Returns the incidents that they started or ended. Nobody is notified of them, since they are in the past.
@@ -154,7 +154,7 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[Verdict, datetim
 
 
 @transaction.atomic  # claim and deliveries together: if the worker dies here, a later round repeats it
-def incident_tell(incident: Incident, *, now: datetime | None = None) -> int:
+def incident_notify(incident: Incident, *, now: datetime | None = None) -> int:
     """Notify the site's uptime alerts of the start or end of an incident, each once; returns the queued deliveries."""
     now = now or timezone.now()
     field = "told_end" if incident.end else "told"
@@ -165,7 +165,7 @@ def incident_tell(incident: Incident, *, now: datetime | None = None) -> int:
     return sum(alert_fire(alert=alert, firing=notification, now=now) for alert in alerts)
 
 
-def build_incident_notification(incident: Incident) -> Firing:
+def build_incident_notification(incident: Incident) -> AlertNotification:
     """Build the notification of an incident's start, or of its end if it has one."""
     monitor = incident.monitor
     payload = {"event": "uptime", "site_id": monitor.site_id, "monitor": str(monitor), "url": monitor.url}
@@ -173,11 +173,13 @@ def build_incident_notification(incident: Incident) -> Firing:
     if incident.end is None:
         text = f"{monitor.url} has not answered properly since {incident.start:%Y-%m-%d %H:%M} UTC.\n{incident.cause}"
         details = {"state": "down", "start": start, "cause": incident.cause}
-        return Firing(f"incident-{incident.pk}-down", f"{monitor} is down", text, payload | details)
+        return AlertNotification(f"incident-{incident.pk}-down", f"{monitor} is down", text, payload | details)
     duration = format_duration(int((incident.end - incident.start).total_seconds()))
     text = f"{monitor.url} answers again. It was down for {duration}, from {incident.start:%Y-%m-%d %H:%M} UTC."
     details = {"state": "up", "start": start, "end": incident.end.isoformat()}
-    return Firing(f"incident-{incident.pk}-up", f"{monitor} is up again after {duration}", text, payload | details)
+    return AlertNotification(
+        f"incident-{incident.pk}-up", f"{monitor} is up again after {duration}", text, payload | details
+    )
 
 
 def format_duration(seconds: int) -> str:
@@ -193,13 +195,13 @@ def format_duration(seconds: int) -> str:
 
 def monitors_check(*, now: datetime | None = None) -> int:
     """Check all monitors that are due; returns the number of checks."""
-    return run_round(check, incident_tell, now)
+    return run_round(check_monitor, incident_notify, now)
 
 
-def incidents_tell_late(*, now: datetime) -> int:
+def incidents_notify_late(*, now: datetime) -> int:
     """Send notifications that a worker stored no deliveries for before it died; returns the queued deliveries."""
     pending = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
     rows = rank_by_account(pending.select_related("monitor__site"), "monitor__site__account_id", "start")[
         :MAX_LATE_NOTIFICATIONS
     ]
-    return sum(run_each(rows, lambda incident: incident_tell(incident, now=now), what="Incident"))
+    return sum(run_each(rows, lambda incident: incident_notify(incident, now=now), what="Incident"))

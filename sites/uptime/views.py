@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from accounts.forms import add_mistakes
+from accounts.forms import add_errors
 from sites.access import site_for
 from sites.models import Site
 from sites.uptime.certificates import count_days_left
-from sites.uptime.costs import with_costs
 from sites.uptime.forms import MonitorForm
 from sites.uptime.history import UptimeFigures, compute_availability, compute_daily_uptime
+from sites.uptime.incident_costs import add_costs
 from sites.uptime.models import Monitor
 from sites.uptime.services import EDITABLE, monitor_create, monitor_update
 
@@ -68,7 +68,7 @@ def list_monitors(request: HttpRequest, site_id: int) -> HttpResponse:
         "site": site,
         "section": "uptime",
         "rows": [summarize(monitor, site.timezone) for monitor in monitors],
-        "incidents": with_costs(sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20]),
+        "incidents": add_costs(sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20]),
     }
     return render(request, "sites/uptime.html", context)
 
@@ -83,7 +83,7 @@ def show_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpRes
         "section": "uptime",
         "row": summarize(monitor, site.timezone),
         "recent": compute_daily_uptime(monitor, now=timezone.now(), zone=site.timezone, count=14),
-        "incidents": with_costs(monitor.incidents.order_by("-start")[:100]),
+        "incidents": add_costs(monitor.incidents.order_by("-start")[:100]),
     }
     return render(request, "sites/uptime_monitor.html", context)
 
@@ -111,7 +111,7 @@ def save_monitor(site: Site, existing: Monitor | None, form: MonitorForm) -> Mon
             return monitor_update(monitor=existing, changes=changes)
         return monitor_create(site=site, **changes)
     except ValidationError as error:
-        add_mistakes(form, error)
+        add_errors(form, error)
         return None
 
 

@@ -10,10 +10,10 @@ from django.shortcuts import render
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 
-from accounts import throttle
+from accounts.security import rate_limits
 from sites.access import site_for
 from sites.installation import Finding, check_installation
-from sites.live import read_latest_traffic
+from sites.latest_traffic import read_latest_traffic
 from sites.models import Site
 from sites.navigation import settings_context
 from sites.views.settings import snippet_host
@@ -46,9 +46,9 @@ def show_tracking_code(request: HttpRequest, site_id: int) -> HttpResponse:
 
 def check_page(request: HttpRequest, site: Site, url: str, host: str) -> Finding:
     """Check a page for the tracking code, within the user's rate limit."""
-    limit = (throttle.CHECK_USER, str(request.user.pk))
-    if wait := throttle.count_attempt(limit):
-        return Finding(False, throttle.refusal_message(wait, "checks"))
+    limit = (rate_limits.CHECK_USER, str(request.user.pk))
+    if wait := rate_limits.count_attempt(limit):
+        return Finding(False, rate_limits.format_wait_message(wait, "checks"))
     return check_installation(site, url, host)
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.forms import add_mistakes
+from accounts.forms import add_errors
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.forms import KeyForm
@@ -37,7 +37,7 @@ def list_keys(request: HttpRequest, site_id: int) -> HttpResponse:
             plain = api_key_create(site=site, user=request.user, **read_key_fields(form, site))[1]  # type: ignore[arg-type]
             form = KeyForm()
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
     rows = site.api_keys.filter(revoked=None).select_related("created_by").order_by("-created")
     context = {"form": form, "plain": plain, "keys": rows, "now": clock.now()}
     return render(request, "sites/api_keys.html", {**context, **settings_context(request, site, "api-keys")})

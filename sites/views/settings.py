@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts.access import allowed
-from accounts.brand import brand_of
+from accounts.branding import load_brand
 from accounts.custom_domains.models import HostClaim, Purpose
-from accounts.custom_domains.selectors import claim_of
-from accounts.forms import add_mistakes
-from accounts.views.host_proof import check_now
+from accounts.custom_domains.selectors import find_claim
+from accounts.forms import add_errors
+from accounts.permissions import may_on_object
+from accounts.views.host_verification import check_host_now
 from sites.access import site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
@@ -48,11 +48,11 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
             site_update(site=site, **form.changes(site))
         except ValidationError as error:
             site.refresh_from_db()
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             messages.success(request, "Saved. Changes take effect within two seconds.")
             return redirect(request.path)
-    may_manage = allowed(request.user, site.account, "site", site.pk, "manage")
+    may_manage = may_on_object(request.user, site.account, "site", site.pk, "manage")
     context = {
         "form": form,
         "manages": may_manage,
@@ -64,12 +64,12 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
 
 def snippet_host(request: HttpRequest, site: Site) -> str:
     """Return the host in the site's snippet: the account's own one if it has one, else the host of this request."""
-    return brand_of(site.account).host or request.get_host()
+    return load_brand(site.account).host or request.get_host()
 
 
 def find_domain_claim(site: Site) -> HostClaim | None:
     """Return the claim on the site's domain; None for a name that is not public."""
-    return claim_of(site.account, site.domain, Purpose.SITE)
+    return find_claim(site.account, site.domain, Purpose.SITE)
 
 
 @login_required
@@ -78,7 +78,7 @@ def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
     """Look now for the DNS record that verifies the site's domain."""
     claim = find_domain_claim(site_for(request, site_id, may="edit"))
     if claim is not None:
-        check_now(request, claim)
+        check_host_now(request, claim)
     return redirect("site-general", site_id)
 
 

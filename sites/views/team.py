@@ -10,15 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts.access import members_of, membership_for
-from accounts.forms import add_mistakes
-from accounts.invitations import (
-    InvitationMail,
-    grants_of_open_invitation,
-    invitation_create,
-    mail_invitation,
-)
+from accounts.forms import add_errors
+from accounts.invitations import InvitationMail, invitation_create, load_open_invitation_grants, mail_invitation
 from accounts.models import Membership, Right, Role
+from accounts.permissions import find_membership, list_members
 from accounts.services import grant_set
 from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
@@ -37,7 +32,7 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
         try:
             sent, sentence = share(request, site, **form.cleaned_data)
         except ValidationError as error:
-            add_mistakes(form, error)
+            add_errors(form, error)
         else:
             if sent is None or not sent.link:
                 (messages.error if sent and not sent.mailed else messages.success)(request, sentence)
@@ -53,7 +48,7 @@ def list_users(site: Site) -> list[dict[str, object]]:
     Guests without a right on it are left out.
     """
     memberships: list[Membership] = [
-        *members_of(site.account),
+        *list_members(site.account),
         *site.account.memberships.pending().select_related("user"),
     ]
     users: list[dict[str, object]] = []
@@ -79,9 +74,9 @@ def share(request: HttpRequest, site: Site, email: str, right: str) -> tuple[Inv
         grant_set(membership=member, kind=KIND, object_id=site.pk, right=right)
         when = "now" if member.accepted else "once they accept their invitation"
         return None, f"{address} may open {site} {when}."
-    inviter = membership_for(request.user, site.account)
+    inviter = find_membership(request.user, site.account)
     assert inviter is not None  # `site_for` has checked it
-    grants = [*grants_of_open_invitation(site.account, address), (KIND, site.pk, right)]  # the last one counts
+    grants = [*load_open_invitation_grants(site.account, address), (KIND, site.pk, right)]  # the last one counts
     invitation = invitation_create(account=site.account, email=address, role=Role.GUEST, by=inviter, grants=grants)
     sent = mail_invitation(invitation, request.user)
     return sent, sent.message
@@ -96,5 +91,5 @@ def remove_guest(request: HttpRequest, site_id: int, member_id: int) -> HttpResp
     if member is None:
         raise Http404("No such guest.")
     grant_set(membership=member, kind=KIND, object_id=site.pk, right=None)
-    messages.success(request, f"{member.shown_name} no longer sees {site}.")
+    messages.success(request, f"{member.display_name} no longer sees {site}.")
     return redirect("site-team", site_id)

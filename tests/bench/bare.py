@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from config.server import build_server_config, raise_file_limit
+from config.serving.server import build_server_config, raise_file_limit
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from config.server import build_server_config, raise_file_limit
+from config.serving.server import build_server_config, raise_file_limit
 
 HEADERS = [(b"location", b"https://shop.example/page"), (b"content-length", b"0"), (b"cache-control", b"no-store")]
 

@@ -7,8 +7,8 @@ from reports.clicky.result_links import ResultLinks
 from reports.clicky.stats_request import parse_request
 from reports.clicky.tallies import TALLIES
 from reports.clicky.types import build_result
-from reports.engine.result_cache import RESULTS
-from sites import known
+from reports.query.result_cache import RESULTS
+from sites import site_cache
 from tests.bench.questions import NOW
 from tests.bench.traffic import LARGE
 
@@ -25,7 +25,7 @@ def calls() -> dict[str, tuple[dict[str, str], float]]:
 def call(params: dict[str, str]) -> bytes:
     """One call as JSON, nothing remembered of an earlier one."""
     RESULTS.clear()
-    site = known.site(LARGE)
+    site = site_cache.get_site(LARGE)
     assert site is not None
     request = parse_request(site, params, NOW, ResultLinks("http://127.0.0.1", site))
-    return outputs.WRITERS["json"](build_result(request))
+    return outputs.RENDERERS["json"](build_result(request))

@@ -66,7 +66,7 @@ class Bench:
         from django.core.management import call_command
 
         from accounts.models import Account
-        from sites import known
+        from sites import site_cache
         from sites.models import Site
         from tests.bench import traffic
         from tracking import store
@@ -76,7 +76,7 @@ class Bench:
         if not Site.objects.filter(pk=traffic.LARGE).exists():
             account = Account.objects.create(name="Bench")
             Site.objects.create(pk=traffic.LARGE, account=account, domain="example.com")
-        known.refresh()
+        site_cache.refresh()
         found = store.query("SELECT count() FROM events").rows[0][0]
         if found != self.events:
             store.truncate()
@@ -89,21 +89,21 @@ class Bench:
         )
 
     def roll(self) -> None:
-        from reports import rollups
+        from reports.query.rollups import schedule
         from tests.bench.questions import NOW
 
-        rollups.BUDGET = 3600
-        rollups.catch_up(NOW)  # today is not over: what of it is asked comes from events
+        schedule.MAX_ROUND_SECONDS = 3600
+        schedule.catch_up(NOW)  # today is not over: what of it is asked comes from events
 
     def ask(self, query: Any, rolled: int = NEVER, estimates: int = NEVER) -> Any:
         from django.conf import settings
 
-        from reports.engine import ask
-        from reports.engine.lookup import FromMappings
+        from reports.query import ask
+        from reports.query.references import MappedGoals
         from tests.bench.questions import GOALS, NOW
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = rolled, estimates
-        return ask(query, now=NOW, source=FromMappings(GOALS, {}), cache=False)
+        return ask(query, now=NOW, source=MappedGoals(GOALS, {}), cache=False)
 
     def beside_hand(self) -> Iterator[dict[str, Any]]:
         """Every question from events, by hand, and with rollups."""
@@ -157,18 +157,18 @@ class Bench:
         """All questions of the dashboard of 30 days, together as its page asks them, and each alone, as installed."""
         from django.conf import settings
 
-        from reports.engine import ask_together
-        from reports.engine.lookup import FromMappings
+        from reports.query import ask_many
+        from reports.query.references import MappedGoals
         from tests.bench.questions import GOALS, NOW, dashboard
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = AS_INSTALLED
-        source = FromMappings(GOALS, {})
+        source = MappedGoals(GOALS, {})
         queries = dashboard()
         (cold, alone, warm, *each), _ = in_turns(
             self.rounds,
-            lambda: ask_together(queries, now=NOW, source=source, cache=False),
+            lambda: ask_many(queries, now=NOW, source=source, cache=False),
             lambda: [self.ask(query, *AS_INSTALLED) for query in queries],
-            lambda: ask_together(queries, now=NOW, source=source),
+            lambda: ask_many(queries, now=NOW, source=source),
             *(lambda query=query: self.ask(query, *AS_INSTALLED) for query in queries),
         )
         print(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from reports.engine import Period, Query
+from reports.query import Period, Query
 from tests.bench.traffic import LARGE, LAST
 
 NOW = LAST - timedelta(minutes=20)

@@ -43,14 +43,14 @@ def prepare(monitors: int) -> None:
     from sites.models import Site
     from sites.services import site_create
     from sites.uptime.models import Monitor
-    from sites.uptime.state import next_moment
+    from sites.uptime.state_machine import find_next_check
 
     call_command("migrate", verbosity=0)
     site: Site = site_create(account=Account.objects.create(name="Bench"), domain="bench.example")
     now = datetime.now(UTC)
     Monitor.objects.bulk_create(
         [
-            Monitor(site=site, url=f"http://127.0.0.1:{PORT}/{n}", next_due=next_moment(n, 60, now), state="up")
+            Monitor(site=site, url=f"http://127.0.0.1:{PORT}/{n}", next_due=find_next_check(n, 60, now), state="up")
             for n in range(1, monitors + 1)
         ],
         batch_size=1000,
@@ -59,12 +59,12 @@ def prepare(monitors: int) -> None:
 
 def run_rounds(seconds: float) -> list[tuple[int, float]]:
     """(monitor, seconds late) of every check made in that time; rounds start every ROUND seconds, as beat's do."""
-    from sites.uptime import check, run, services
+    from sites.uptime import checks, scheduler, services
 
     late: list[tuple[int, float]] = []
 
     async def noted(monitor):  # type: ignore[no-untyped-def]
-        verdict = await check.check(monitor)
+        verdict = await checks.check_monitor(monitor)
         due = monitor.next_due - timedelta(seconds=monitor.interval)
         late.append((monitor.pk, (datetime.now(UTC) - due).total_seconds()))
         return verdict
@@ -72,7 +72,7 @@ def run_rounds(seconds: float) -> list[tuple[int, float]]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         begun = time.monotonic()
-        run.run_round(noted, services.incident_tell)
+        scheduler.run_round(noted, services.incident_notify)
         time.sleep(max(0.0, ROUND - (time.monotonic() - begun)))
     return late
 

@@ -25,8 +25,8 @@ from django.utils import timezone
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from links.services import datapoint_create
-from reports.notes.services import note_add
-from reports.share.services import share_create
+from reports.annotations.services import note_add
+from reports.sharing.services import share_create
 from sites.models import Site
 from sites.uptime.services import monitor_create
 site = Site.objects.select_related("account").get(pk=int(sys.argv[1]))

@@ -25,7 +25,7 @@ def world() -> tuple[Any, Any]:
     from django.core.management import call_command
 
     from accounts.models import Account, Membership, User
-    from reports.prices.services import incidents_price
+    from reports.incident_costs.services import incident_costs_estimate
     from sites.services import site_create
     from sites.uptime.models import Incident
     from sites.uptime.services import monitor_create
@@ -44,7 +44,7 @@ def world() -> tuple[Any, Any]:
     start = MONDAY - timedelta(days=1, hours=12)
     cause = "Answered 503; expected 200-399."
     Incident.objects.create(monitor=monitor, start=start, end=start + timedelta(minutes=42), cause=cause)
-    incidents_price(now=MONDAY)
+    incident_costs_estimate(now=MONDAY)
     return alice, site
 
 
@@ -63,29 +63,29 @@ def traffic(site: Any) -> list[Any]:
 
 def letters() -> dict[str, Any]:
     """The daily and the weekly report, and an alert."""
-    from reports.digest.content import closed_period, site_digest
+    from reports.digest.content import build_digest, find_closed_period
     from reports.digest.models import DigestSubscription
-    from reports.digest.send import message
-    from sites.alerts.conditions import Firing
+    from reports.digest.send import build_message
+    from sites.alerts.conditions import AlertNotification
     from sites.alerts.models import Alert, Channel
-    from sites.alerts.senders import letter
     from sites.alerts.services import delivery_queue
+    from sites.alerts.transports import build_email
 
     alice, site = world()
     found = {}
     for every in ("day", "week"):
         subscription = DigestSubscription.objects.create(user=alice, every=every, attach_csv=True)
-        digest = site_digest(site, closed_period(every, site.timezone, MONDAY), MONDAY)
-        found[f"digest-{every}"] = message(subscription, [digest])
+        digest = build_digest(site, find_closed_period(every, site.timezone, MONDAY), MONDAY)
+        found[f"digest-{every}"] = build_message(subscription, [digest])
     channel = Channel.objects.create(
         account=site.account, kind="email", name="On call", target="ops@example.com", confirmed=MONDAY
     )
     alert = Alert.objects.create(site=site, name="Down", condition="uptime")
     text = f"https://example.com{LONG} has not answered properly since 2026-03-09 04:12 UTC.\nAnswered 503."
-    firing = Firing("shown", "Home page is down", text)
+    firing = AlertNotification("shown", "Home page is down", text)
     delivery = delivery_queue(channel=channel, firing=firing, now=MONDAY, alert=alert)
     assert delivery is not None
-    return {**found, "alert": letter(delivery)}
+    return {**found, "alert": build_email(delivery)}
 
 
 def html_of(mail: Any) -> str:

@@ -18,7 +18,7 @@ import json, sys, django
 django.setup()
 from accounts.models import Account
 from links.addresses import tracking_url
-from links.belongings import conversion_create
+from links.resource_services import conversion_create
 from links.services import datapoint_create
 wanted = json.loads(sys.argv[1])
 account = Account.objects.get()

@@ -16,7 +16,7 @@ import json, sys, django
 django.setup()
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account
-from links.belongings import domain_create, script_write
+from links.resource_services import domain_create, script_write
 from links.models import Domain
 from links.services import datapoint_create
 before, destination, script = json.loads(sys.argv[1])

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from links.api.operations import Operation
-from links.api.tops import CONVERSION_REPORTS
+from links.clickmeter.operations import Operation
+from links.clickmeter.top_reports import CONVERSION_REPORTS
 from tests.clickmeter_members import queries
 from tests.contract.clickmeter_world import FULL, fill_body
 from tests.test_clickmeter_operations import filled

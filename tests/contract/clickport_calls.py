@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from reports.clickport.breakdowns import TECH
-from reports.clickport.names import CLICKPORT_DIMENSIONS, OUR_METRIC
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_METRIC
 from tests import test_clickport_query as queries
 
 DAYS = {"start_date": "2026-03-28", "end_date": "2026-03-30"}  # the 29th has the traffic; the end is exclusive

@@ -18,7 +18,7 @@ from django.test import override_settings
 from accounts.models import Account, Role
 from links.addresses import system_domain
 from links.models import Domain
-from sites import known
+from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
 from tests.contract.numbers import draw_alike, number_rows
@@ -36,7 +36,7 @@ def forget_all() -> None:
     forget_traffic()
     forget_links()
     forget_visitors()
-    known.forget()
+    site_cache.forget()
 
 
 @pytest.fixture(scope="module")
@@ -59,5 +59,5 @@ def people(still: None) -> Any:
     alice, charlie = member(mine, "alice", Role.OWNER), member(other, "charlie", Role.OWNER)
     site = site_create(account=mine, domain="yoursite.com", by_operator=True)
     theirs = site_create(account=other, domain="charlie.example")
-    known.refresh()
+    site_cache.refresh()
     return SimpleNamespace(account=mine, alice=alice, site=site, other=other, charlie=charlie, theirs=theirs)

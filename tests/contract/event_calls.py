@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.hits import CHROME
-from tracking.doors.clickport_fields import KINDS
+from tracking.endpoints.clickport_fields import KINDS
 
 URL = "https://example.com/pricing"
 Event = tuple[str, Any, dict[str, str]]  # whose key, what is sent, further headers

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from links.api.operations import OPERATIONS, Operation
+from links.clickmeter.operations import OPERATIONS, Operation
 from tests.clickmeter_support import Program, guest, master
 from tests.contract.clickmeter_calls import Asked, list_calls
 from tests.contract.clickmeter_world import furnish

@@ -10,7 +10,7 @@ from django.core.cache import cache, caches
 
 from goals.services import goal_create
 from reports.clickport.urls import urlpatterns
-from sites import known
+from sites import site_cache
 from sites.services import api_key_create, site_create
 from tests.clickport import Api
 from tests.contract import clickport_calls as calls
@@ -21,7 +21,7 @@ from tests.doors import post_event
 from tests.hits import forget as forget_visitors
 from tests.support import settle
 from tests.test_contracts import traffic
-from tracking.doors import clickport
+from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.django_db
 ADDRESSES = sorted(str(row.pattern) for row in urlpatterns)
@@ -57,7 +57,7 @@ def keys(people: Any) -> Any:
 @pytest.fixture(autouse=True)
 def fresh(keys: Any) -> Iterator[None]:
     """Sites and keys are known; nobody has come or asked before."""
-    known.refresh()
+    site_cache.refresh()
     forget_visitors()
     clickport.limit.forget()
     yield

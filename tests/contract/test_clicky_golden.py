@@ -10,9 +10,9 @@ from django.core.cache import cache, caches
 from django.test import Client
 
 from goals.services import goal_create
-from reports.clicky.outputs import WRITERS
+from reports.clicky.outputs import RENDERERS
 from reports.clicky.types import ALIASES, COMPUTED, EMPTY, LISTS, POPULAR, TALLIES, UPTIME, find_builder
-from sites import known
+from sites import site_cache
 from tests.clicky import Clicky
 from tests.conftest import PASSWORD
 from tests.contract.golden_files import check_golden, check_names, describe_response
@@ -20,7 +20,7 @@ from tests.test_contracts import traffic
 
 pytestmark = pytest.mark.django_db
 TYPES = sorted({*TALLIES, *POPULAR, *COMPUTED, *LISTS, *UPTIME, *EMPTY, *ALIASES, "summary"})
-OUTPUTS = sorted(WRITERS)
+OUTPUTS = sorted(RENDERERS)
 UNKNOWN = "0123456789abcdef"
 OTHERS: dict[str, dict[str, str]] = {
     "unknown type": {"type": "nonsense"},
@@ -49,7 +49,7 @@ def busy(people: Any) -> Any:
 @pytest.fixture(autouse=True)
 def fresh(busy: Any) -> Iterator[None]:
     """Sites and keys are known; nobody has asked too often."""
-    known.refresh()
+    site_cache.refresh()
     caches["throttles"].clear()
     yield
     caches["throttles"].clear()

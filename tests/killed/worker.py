@@ -47,34 +47,34 @@ def listen(counter: Counter) -> None:
     """Count what goes to the database and to the event store."""
     from django.db import connection
 
-    from tracking.store import session
+    from tracking.store import client
 
-    take = session._take
+    take = client._take
 
     def counted(*args: Any) -> Any:
         counter.step()
         return take(*args)
 
-    session._take = counted
+    client._take = counted
     connection.execute_wrappers.append(counter)
 
 
 def erase_a_person(now: datetime) -> None:
     """What somebody's request does; it is asked again when it was interrupted."""
     from sites.models import Site
-    from tracking import personal, spool
+    from tracking import data_requests, spool
 
-    personal.forget(Site.objects.get(domain="example.com").pk, "ip", "192.0.2.1")
+    data_requests.erase_person(Site.objects.get(domain="example.com").pk, "ip", "192.0.2.1")
     spool.stop()
 
 
 def run(task: str, now: datetime) -> None:
-    from config import celery, periods
+    from config import celery, schedule
 
     if task == "erasure":
         erase_a_person(now)
     else:
-        celery.run_task(next(row for row in periods.PERIODIC_TASKS if row.name == task))
+        celery.run_task(next(row for row in schedule.PERIODIC_TASKS if row.name == task))
 
 
 def main(steps: list[dict[str, Any]]) -> None:

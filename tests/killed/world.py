@@ -84,9 +84,9 @@ def uptime(site: Any, base: str, now: datetime) -> None:
 
 def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
     from links.models import Destination
+    from links.monitoring.destination_checks import update_watched_destinations
     from links.services import datapoint_create
-    from links.watch import update_watched_destinations
-    from sites.alerts.conditions import Firing
+    from sites.alerts.conditions import AlertNotification
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue
 
@@ -102,7 +102,7 @@ def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
     update_watched_destinations(now - DAY)
     Destination.objects.filter(url__contains="404").update(first_failure=now - 20 * MINUTE)
     for number, channel in enumerate((hook, post, hook, post)):
-        firing = Firing(f"seed-{number}", f"Seed {number}", "Something happened.")
+        firing = AlertNotification(f"seed-{number}", f"Seed {number}", "Something happened.")
         delivery_queue(channel=channel, firing=firing, now=now - DAY + number * MINUTE)
 
 
@@ -113,7 +113,7 @@ def picture(now: datetime) -> dict[str, Any]:
     from goals.models import Goal
     from links.models import Destination
     from reports.digest.models import DigestMail
-    from reports.prices.models import IncidentPrice
+    from reports.incident_costs.models import IncidentPrice
     from sites.alerts.models import Delivery
     from sites.uptime.models import Incident, Monitor, UptimeHour
 
@@ -148,8 +148,8 @@ def salts() -> Mapping[str, str]:
 
 def stored(now: datetime) -> dict[str, Any]:
     """What lies in the event store, what is rolled up, and one answer that comes from there."""
-    from reports.engine import Period, Query, ask
-    from reports.engine.rollups.read import read_published_days
+    from reports.query import Period, Query, ask
+    from reports.query.rollups.read import read_published_days
     from sites.models import Site
     from tracking import store
 

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from tests.scope.world import World
-from tracking.store.changes import gate
+from tracking.store.write_lock import write_lock
 
 WRITE = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+[\"`]?(\w+)", re.I)
 FREE = {"django_session"}  # of the caller alone: the open account, messages
@@ -53,10 +53,10 @@ class Changes:
 @contextmanager
 def watched() -> Iterator[Changes]:
     """What a request writes, in the database and the event store."""
-    changes, before = Changes(), gate.times()
+    changes, before = Changes(), write_lock.times()
     with connection.execute_wrapper(changes):
         yield changes
-    changes.events = gate.times() != before
+    changes.events = write_lock.times() != before
 
 
 @contextmanager

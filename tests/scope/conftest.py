@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from sites import known
+from sites import site_cache
 from tests.links_support import forget, learn
 from tests.scope import world as worlds
 from tests.scope.asking import client_of, picture
@@ -27,7 +27,7 @@ def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -
         learn()
         yield made
         transaction.set_rollback(True)
-    known.forget()
+    site_cache.forget()
     forget()
     forget_traffic()
 
@@ -35,7 +35,7 @@ def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -
 @pytest.fixture(autouse=True)
 def in_a_savepoint(world: worlds.World, db: None) -> Iterator[None]:
     """What a test changes in the database is gone afterwards; the sites are known again before it begins."""
-    known.refresh()
+    site_cache.refresh()
     yield
 
 

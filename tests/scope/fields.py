@@ -67,7 +67,7 @@ def cell(kind: str) -> Put:
 
 
 ALL, GUESTS, WRITERS = ("charlie", "bob", "dave"), ("bob", "dave"), ("charlie", "dave")
-TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/pages/listing.py", "links/pages/belongings.py"
+TEAM, LISTING, BELONGINGS = "accounts/views/team.py", "links/web/listing.py", "links/web/resources.py"
 MEMBER = "POST account/team/<int:member_id>"
 NEW_LINK, OLD_LINK = "POST links/new", "POST links/<int:datapoint_id>/edit"
 FIELDS: list[Field] = [
@@ -101,66 +101,93 @@ FIELDS: list[Field] = [
     Field("accounts/views/account.py account", "POST account/switch", "account", value("account"), ALL),
     Field(f"{BELONGINGS} tag", "POST links/tags", "tag", value("tag")),
     Field(f"{BELONGINGS} entry", "POST links/lists", "entry", value("entry")),
-    Field("links/pages/guests.py remove", "POST links/guests", "member", alone("remove"), says_no=False),
-    Field("links/pages/guests.py options", "POST links/guests", "member", alone("options"), says_no=False),
+    Field("links/web/guests.py remove", "POST links/guests", "member", alone("remove"), says_no=False),
+    Field("links/web/guests.py options", "POST links/guests", "member", alone("options"), says_no=False),
     *(
-        Field("links/pages/guests.py:apply_form", "POST links/guests", kind, cell(kind), says_no=False)
+        Field("links/web/guests.py:apply_form", "POST links/guests", kind, cell(kind), says_no=False)
         for kind in ("member", "group", "link")
     ),
     Field(f"{LISTING} link", "POST links/bulk", "link", several("link"), WRITERS, says_no=False),
     Field(f"{LISTING} group", "POST links/bulk", "group", value("group"), WRITERS, says_no=False),
     Field(f"{LISTING} group", "GET links", "group", value("group"), WRITERS, says_no=False),
     Field(f"{LISTING} group", "GET links/export.csv", "group", value("group"), WRITERS, says_no=False),
-    Field("links/pages/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
-    Field("reports/pages/segments.py next", f"POST {S}/segments", "goal",
-          lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"}, ALL),
-    Field("reports/clicky/deeplinks.py site_id", "GET stats/<slug:page>", "site",
-          lambda data, number: {"site_id": number, "date": "today"}, ALL),
-    Field("reports/pages/rollup.py only", "GET sites/all", "site", value("only"), ALL),
-    Field("reports/pages/rollup.py only", "GET sites/all/explain", "site", value("only"), ALL),
-    Field("reports/pages/rollup.py only", "GET sites/all/graph.svg", "site", value("only"), ALL),
-    Field("reports/pages/rollup.py only", "GET sites/all/panel/<slug:name>/<slug:tab>", "site", value("only"), ALL),
-    Field("reports/pages/state.py:parse_view_options reach", f"GET {S}/splits", "goal", value("reach"), ALL),
+    Field("links/web/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
+    Field(
+        "reports/dashboard/views/segments.py next",
+        f"POST {S}/segments",
+        "goal",
+        lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},
+        ALL,
+    ),
+    Field(
+        "reports/clicky/deeplinks.py site_id",
+        "GET stats/<slug:page>",
+        "site",
+        lambda data, number: {"site_id": number, "date": "today"},
+        ALL,
+    ),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all", "site", value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/explain", "site", value("only"), ALL),
+    Field("reports/dashboard/views/portfolio.py only", "GET sites/all/graph.svg", "site", value("only"), ALL),
+    Field(
+        "reports/dashboard/views/portfolio.py only",
+        "GET sites/all/panel/<slug:name>/<slug:tab>",
+        "site",
+        value("only"),
+        ALL,
+    ),
+    Field("reports/dashboard/state.py:parse_view_options reach", f"GET {S}/splits", "goal", value("reach"), ALL),
     *(
-        Field("reports/pages/state.py:parse_view_options outcome", f"GET {address}", "goal", outcome(word), ALL)
+        Field("reports/dashboard/state.py:parse_view_options outcome", f"GET {address}", "goal", outcome(word), ALL)
         for address in (f"{S}/heatmaps", f"{S}/heatmaps/page")
         for word in ("reached", "missed")
     ),
-]  # fmt: skip
+]
 # What every sheet's address may name; `test_sheets.py` sends them to all addresses that read the state of a sheet
-SHEETS = {"reports/pages/state.py segment", "reports/pages/state.py:read_state"}
+SHEETS = {"reports/dashboard/state.py segment", "reports/dashboard/state.py:read_state"}
 # Names of options of a sheet that name goals: they are read by `state.option(…)`, of a fixed tuple of names
-OPTIONS = {"reports/pages/state.py:parse_view_options reach", "reports/pages/state.py:parse_view_options outcome"}
+OPTIONS = {
+    "reports/dashboard/state.py:parse_view_options reach",
+    "reports/dashboard/state.py:parse_view_options outcome",
+}
 # Fields that keys open: `test_keys.py`
 KEYED = {
-    "reports/clicky/stats_request.py site_id", "reports/clicky/stats_request.py alert_id",
+    "reports/clicky/stats_request.py site_id",
+    "reports/clicky/stats_request.py alert_id",
     "reports/clicky/whitelabel.py site_id",
-    "reports/onsite.py site_id", "reports/onsite.py segment", "reports/onsite.py:onsite_stats",
-    "reports/clicky/views.py:read_parameters", "tracking/doors/clicky.py site_id", "tracking/doors/clicky.py goal",
-    "tracking/doors/clicky_fields.py session_id", "tracking/doors/clickport_fields.py session_id",
-    "links/convert.py id", "links/shortener.py site_id", "reports/clickport/views.py:get",
-}  # fmt: skip
+    "reports/widget.py site_id",
+    "reports/widget.py segment",
+    "reports/widget.py:onsite_stats",
+    "reports/clicky/views.py:read_parameters",
+    "tracking/endpoints/clicky.py site_id",
+    "tracking/endpoints/clicky.py goal",
+    "tracking/endpoints/clicky_fields.py session_id",
+    "tracking/endpoints/clickport_fields.py session_id",
+    "links/conversions/recording.py id",
+    "links/shortener.py site_id",
+    "reports/clickport/views.py:get",
+}
 DESCRIBED = {"accounts/api.py:patch", "accounts/api.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",
-    "tracking/doors/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
-    "tracking/doors/clickport_fields.py meta_keys": "names of properties",
-    "tracking/doors/clickport_fields.py page_visit_id": "of a view in the visitor's own visit",
-    "tracking/doors/clickport_fields.py visitor": "custom data of the visitor",
-    "tracking/doors/clicky.py domain": "whose page it is: anybody may send hits to any site",
-    "tracking/doors/clicky_fields.py jsuid": "the visitor's own cookie, worth nothing at another site",
-    "tracking/doors/clicky_fields.py vid": "of a view in the visitor's own visit",
+    "tracking/endpoints/clickport_fields.py event_id": "the sender's own, by which a repeated event is known",
+    "tracking/endpoints/clickport_fields.py meta_keys": "names of properties",
+    "tracking/endpoints/clickport_fields.py page_visit_id": "of a view in the visitor's own visit",
+    "tracking/endpoints/clickport_fields.py visitor": "custom data of the visitor",
+    "tracking/endpoints/clicky.py domain": "whose page it is: anybody may send hits to any site",
+    "tracking/endpoints/clicky_fields.py jsuid": "the visitor's own cookie, worth nothing at another site",
+    "tracking/endpoints/clicky_fields.py vid": "of a view in the visitor's own visit",
     "reports/clicky/stats_request.py segments": "types of the Stats API",
-    "reports/onsite.py domain": "the host of the page the widget stands in",
-    "reports/pages/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
-    "links/pages/listing.py tag": "a tag's name, looked for among the links one sees",
-    "links/pages/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
-    "links/pages/listing.py:listing": "the filters, to show them again",
-    "links/pages/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
-    "reports/pages/heatmaps.py:heatmap_settings": "into a form",
+    "reports/widget.py domain": "the host of the page the widget stands in",
+    "reports/dashboard/views/preferences.py site": "a place in the reader's own list of sites, 0 to 9",
+    "links/web/listing.py tag": "a tag's name, looked for among the links one sees",
+    "links/web/listing.py:filter_links": "filters over the links one sees; its names are found one by one",
+    "links/web/listing.py:listing": "the filters, to show them again",
+    "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
+    "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
     "reports/clicky/deeplinks.py:framed_overview": "handed on to `find_site`, which opens a site for its own key alone",
-    "links/pages/forms.py expiration_clicks": "a number of clicks",
+    "links/web/forms.py expiration_clicks": "a number of clicks",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",
     "LinkForm.tags": "names",
@@ -170,8 +197,8 @@ NO_IDS: dict[str, str] = {
     "LinkForm.referrer_clean": "a way to clean the referrer",
     "LinkForm.expiration_clicks": "a number of clicks",
     "LinkForm.pause_after_clicks": "yes or no",
-    "links/pages/forms.py conversions": "rows that the form found within what the person may use",
-    "links/pages/forms.py scripts": "rows that the form found within what the person may use",
+    "links/web/forms.py conversions": "rows that the form found within what the person may use",
+    "links/web/forms.py scripts": "rows that the form found within what the person may use",
     "LinkForm.url_after_clicks": "an address",
     "LinkForm.notes": "text",
     "AlertForm.p_goal": "a goal's name, looked for on the alert's own site",

@@ -14,7 +14,10 @@ from django.apps import apps
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("accounts", "sites", "tracking", "goals", "reports", "links", "config")
-ELSEWHERE = ("links/api/", "config/demo/")  # ClickMeter's operations have a matrix of their own; the demo reads files
+ELSEWHERE = (
+    "links/clickmeter/",
+    "config/demo/",
+)  # ClickMeter's operations have a matrix of their own; the demo reads files
 REQUEST = {"GET", "POST", "FILES", "query_params", "data"}  # what a request was sent
 BAGS = {"given", "fields", "data", "body", "params"}  # what the code calls them once they have left the request
 READERS = {"get", "getlist", "every", "pop"}  # bag.get("name")

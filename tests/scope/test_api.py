@@ -10,9 +10,9 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import Membership
-from reports.engine import filters
-from reports.engine.refusal import QueryRefused
-from sites import known
+from reports.query import filters
+from reports.query.errors import QueryRefused
+from sites import site_cache
 from sites.services import api_key_create
 from tests.scope import asking, source
 from tests.scope.bodies import BODIES
@@ -187,12 +187,12 @@ def test_a_visitor_of_another_site_has_no_personal_data_here(method: str, world:
 
 @pytest.mark.parametrize("name", NAMING)
 def test_a_filter_names_only_goals_and_segments_that_the_keys_maker_may_see(name: str, world: World) -> None:
-    known.refresh()
+    site_cache.refresh()
     assert query(world.open["api_key"], NAMING[name](world.open[name.split()[0]])).status_code == 200
     kinds = ("segment", "private_segment") if name.startswith("segment") else ("goal",)
     for who in ("charlie", "dave"):
         _, key = api_key_create(site=world.own(who).site, name="k", user=world.people[who])
-        known.refresh()
+        site_cache.refresh()
         for number in [number for kind in kinds for number in foreign(kind, who, world)]:
             answer, nothing = (query(key, NAMING[name](one)) for one in (number, NOBODYS))
             text = asking.text_of(answer)

@@ -9,11 +9,11 @@ import pytest
 from django import forms
 
 from accounts.models import Membership
-from links.grants import build_link_scope
-from links.pages.forms import LinkForm
+from links.permissions import build_link_scope
+from links.web.forms import LinkForm
+from reports.dashboard.forms import FunnelForm
 from reports.digest.views import SubscriptionForm
-from reports.pages.forms import FunnelForm
-from reports.share.forms import SharedLinkForm
+from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm
 from sites.forms import NewSiteForm, ProxyForm

@@ -9,9 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership
-from links import doors as link_doors
+from links.redirect import endpoints as link_doors
 from reports.clicky.filters import FILTERS
-from sites import known, onsite
+from sites import onsite_tokens, site_cache
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
 from tests.doors import knock, post_event, stored
@@ -34,7 +34,7 @@ HOT = {
 
 @pytest.fixture(autouse=True)
 def known_keys(world: World) -> None:
-    known.refresh()
+    site_cache.refresh()
 
 
 def stats(path: str = STATS[0], **given: Any) -> str:
@@ -44,8 +44,8 @@ def stats(path: str = STATS[0], **given: Any) -> str:
 
 
 def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> None:
-    assert {*collector.DOORS, *link_doors.ENDPOINTS} == {*HOT}
-    assert len(collector.NUMBERED) == 2, "a script and an image: public, they tell nothing of a site"
+    assert {*collector.ENDPOINTS, *link_doors.ENDPOINTS} == {*HOT}
+    assert len(collector.NUMBERED_ENDPOINTS) == 2, "a script and an image: public, they tell nothing of a site"
     ids = {name for name in (*FILTERS, "goal") if source.looks_like_an_id(name)}
     assert ids == {*NAMED, *WORDS_ONLY}
 
@@ -118,18 +118,20 @@ def widget(part: str, **given: Any) -> Any:
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
 def test_the_widget_shows_a_site_to_its_own_key_and_word_only(part: str, world: World) -> None:
     bob = world.people["bob"].pk
-    opened = [("other", world.other["sitekey"]), ("open", onsite.token(world.open["site"], bob))]
+    opened = [("other", world.other["sitekey"]), ("open", onsite_tokens.create_onsite_token(world.open["site"], bob))]
     for name, key in opened:
         assert widget(part, site_id=getattr(world, name)["site"], sitekey=key).status_code == 200
         answer, nothing = (widget(part, site_id=one, sitekey=key) for one in (world.hidden["site"], NOBODYS))
         assert answer.status_code == nothing.status_code == 403 and answer.content == nothing.content
-    made_for_him = onsite.token(world.hidden["site"], bob)
+    made_for_him = onsite_tokens.create_onsite_token(world.hidden["site"], bob)
     assert widget(part, site_id=world.hidden["site"], sitekey=made_for_him).status_code == 403
 
 
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
 def test_the_widget_narrows_by_ones_own_goals_and_segments_only(part: str, world: World) -> None:
-    bobs, hers = (onsite.token(world.open["site"], world.people[name].pk) for name in ("bob", "alice"))
+    bobs, hers = (
+        onsite_tokens.create_onsite_token(world.open["site"], world.people[name].pk) for name in ("bob", "alice")
+    )
     private = {"segment": world.open["private_segment"]}
     for things, key in ((world.other, world.other["sitekey"]), (world.open, bobs)):
         of_others = [private] if things is world.open else [{"segment": things["private_segment"]}]
@@ -169,7 +171,7 @@ def test_the_admin_key_of_a_site_logs_for_no_other(world: World) -> None:
 def test_a_key_tracks_its_own_site_whichever_the_event_names(world: World) -> None:
     before = events_of(world)
     _, key = api_key_create(site=world.other.site, name="server", trusted=True, user=world.people["charlie"])
-    known.refresh()
+    site_cache.refresh()
     for name in ("site", "site_id", "domain"):
         number = world.hidden.site.domain if name == "domain" else world.hidden["site"]
         sent = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from links.api.operations import OPERATIONS as CLICKMETER
-from links.api.views import OperationView, UnknownAddressView, description
+from links.clickmeter.operations import OPERATIONS as CLICKMETER
+from links.clickmeter.views import OperationView, UnknownAddressView, description
 from tests.scope import asking, routes
 from tests.scope.bodies import BODIES, READS
 from tests.scope.routes import ALSO_NEEDS, FOR_EVERY_NUMBER, IDS, MAY, NEEDS, ROUTES, WORDS, ids_in, parameters, path_of

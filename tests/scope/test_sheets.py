@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from reports.engine.dimensions import DIMENSIONS
-from reports.pages.state import VIEW_OPTIONS
+from reports.dashboard.state import VIEW_OPTIONS
+from reports.query.dimensions import DIMENSIONS
 from tests.scope import asking, source
 from tests.scope.fields import OPTIONS
 from tests.scope.routes import IDS, NEEDS, ROUTES, path_of, words

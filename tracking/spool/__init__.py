@@ -20,7 +20,7 @@ from typing import Any
 
 from django.conf import settings
 
-from tracking.hit import Event
+from tracking.event import Event
 from tracking.spool.lines import format_line, read_events
 from tracking.spool.segments import Segments, SpoolFull
 from tracking.spool.writer import Writer
@@ -28,6 +28,7 @@ from tracking.spool.writer import Writer
 __all__ = [
     "SpoolFull",
     "count_received",
+    "count_rejected",
     "flush",
     "health",
     "start",
@@ -36,7 +37,6 @@ __all__ = [
     "write_bot",
     "write_event",
     "write_events",
-    "write_refusal",
     "write_rows",
 ]
 _lock = threading.Lock()
@@ -73,7 +73,7 @@ def write_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         (_segments or _open()).write(table, at.year * 100 + at.month, lines, len(row_list))
 
 
-def write_refusal(site_id: int, reason: str, now: datetime, hits: int = 1) -> None:
+def count_rejected(site_id: int, reason: str, now: datetime, hits: int = 1) -> None:
     """Count rejected hits. While the disk is full they are counted in memory. Never raises."""
     (_segments or _open()).count("refusals", now, b'{"site_id":%d,"reason":"%s"' % (site_id, reason.encode()), hits)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from tracking.hit import Event
+from tracking.event import Event
 
 OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 MAX_INTEGER = 2**63 - 1

@@ -4,13 +4,13 @@ Everything is queried in ClickHouse's SQL with server-side `{name:Type}` paramet
 is one sentence for a person. The tables are described in `tracking.store.tables`.
 """
 
-from tracking.store.correct import Selection, erase
+from tracking.store.client import StoreResult, close, execute, ping, query, rows, size
+from tracking.store.corrections import Selection, erase
 from tracking.store.errors import BadRows, StoreAway, StoreError
 from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
-from tracking.store.move import bring_back, finish, set_apart
+from tracking.store.move import finish, quarantine_events, restore_events
 from tracking.store.retention import keep_months
-from tracking.store.session import StoreResult, close, execute, ping, query, rows, size
 
 __all__ = [
     "BadRows",
@@ -18,7 +18,6 @@ __all__ = [
     "StoreAway",
     "StoreError",
     "StoreResult",
-    "bring_back",
     "close",
     "erase",
     "execute",
@@ -29,9 +28,10 @@ __all__ = [
     "keep_months",
     "migrate",
     "ping",
+    "quarantine_events",
     "query",
+    "restore_events",
     "rows",
-    "set_apart",
     "size",
     "truncate",
 ]

@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import orjson
 
-from tracking.store import session
-from tracking.store.changes import gate
+from tracking.store import client
 from tracking.store.target import Host
+from tracking.store.write_lock import write_lock
 
 SETTINGS: dict[str, Any] = {
     "date_time_input_format": "best_effort",
@@ -39,7 +39,7 @@ def insert_rows(table: str, rows: Iterable[Mapping[str, Any]], *, token: str = "
 
 
 def _insert(block: bytes | IO[bytes], table: str, settings: dict[str, Any], host: Host | None) -> None:
-    with gate, session.client(host) as opened:
+    with write_lock, client.client(host) as opened:
         opened.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings={**SETTINGS, **settings})
 
 

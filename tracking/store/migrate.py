@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tracking.store import session, tables, views
+from tracking.store import client, materialized_views, tables
 from tracking.store.errors import StoreError
 from tracking.store.insert import insert_rows
 from tracking.store.target import Host, Target, target
@@ -40,7 +40,7 @@ def nodes(destination: Target | None = None) -> list[Host | None]:
     if len(destination.hosts) > 1 or not destination.cluster:
         return list(destination.hosts)
     port = destination.hosts[0].port
-    result = session.rows(
+    result = client.rows(
         "SELECT DISTINCT host_name FROM system.clusters WHERE cluster = {name:String} ORDER BY host_name",
         {"name": destination.cluster},
     )
@@ -80,7 +80,7 @@ def truncate() -> None:
     """Empty every table on every node (tests)."""
     for host in nodes():
         for name in _list_filled_tables(host):
-            session.execute(f"TRUNCATE TABLE {name}", host=host)
+            client.execute(f"TRUNCATE TABLE {name}", host=host)
 
 
 def split_statements(text: str, destination: Target) -> Iterator[str]:
@@ -98,10 +98,10 @@ def render(text: str, destination: Target) -> str:
 def _fill_placeholder(placeholder: str, argument: str, destination: Target) -> str:
     if placeholder == "distributed":
         return build_distributed_table(argument, destination) + ";\n" if destination.cluster else ""
-    if placeholder.removesuffix("_select") in views.SELECTS:
-        return views.SELECTS[placeholder.removesuffix("_select")](argument)
+    if placeholder.removesuffix("_select") in materialized_views.SELECTS:
+        return materialized_views.SELECTS[placeholder.removesuffix("_select")](argument)
     if placeholder == "visit_aliases":
-        result = views.visit_aliases().items()
+        result = materialized_views.visit_aliases().items()
         return ",\n    ".join(f"`{name}` {type} ALIAS {sql}" for name, (type, sql) in result)
     return {"event_columns": tables.format_event_columns, "event_names": tables.format_event_names}[placeholder]()
 
@@ -117,8 +117,8 @@ def build_distributed_table(name: str, destination: Target) -> str:
 
 def _create_database(destination: Target, host: Host | None) -> None:
     if host is not None and destination.database != "default":
-        session.create_database(destination, host)
-    session.execute(
+        client.create_database(destination, host)
+    client.execute(
         f"CREATE TABLE IF NOT EXISTS {MIGRATIONS_TABLE} (name String, applied DateTime('UTC'))"
         " ENGINE = MergeTree ORDER BY name",
         host=host,
@@ -126,33 +126,33 @@ def _create_database(destination: Target, host: Host | None) -> None:
 
 
 def _list_applied(host: Host | None) -> set[str]:
-    with session.client(host) as connection:
+    with client.client(host) as connection:
         return {row[0] for row in connection.query(f"SELECT name FROM {MIGRATIONS_TABLE}").result_rows}
 
 
 def _limit_system_logs(host: Host) -> None:
     """Delete a server's own logs after a week, so that they never fill its disk, if our user may change them."""
     try:
-        with session.client(host) as connection:
+        with client.client(host) as connection:
             result = connection.query(
                 "SELECT name FROM system.tables WHERE database = 'system' AND name LIKE '%_log'"
                 " AND engine LIKE '%MergeTree' AND engine_full NOT LIKE '% TTL %'"
             )
         for (name,) in result.result_rows:
-            session.execute(f"ALTER TABLE system.{name} MODIFY TTL event_date + INTERVAL 7 DAY", host=host)
+            client.execute(f"ALTER TABLE system.{name} MODIFY TTL event_date + INTERVAL 7 DAY", host=host)
     except StoreError as error:
         log.info("the server's own logs are stored as long as it is configured: %s", error)
 
 
 def _apply(destination: Target, host: Host | None, text: str, name: str) -> None:
     for statement in split_statements(text, destination):
-        session.execute(statement, host=host)
+        client.execute(statement, host=host)
     insert_rows(MIGRATIONS_TABLE, [{"name": name, "applied": datetime.now(UTC)}], host=host)
 
 
 def _list_filled_tables(host: Host | None) -> list[str]:
     """Return the tables of a node that hold rows, without the table of migrations."""
-    with session.client(host) as connection:
+    with client.client(host) as connection:
         result = connection.query(
             "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
             " AND total_rows > 0"

@@ -9,21 +9,21 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from accounts.operations.run import run_each
-from tracking.store import correct, session
-from tracking.store.changes import gate
-from tracking.store.correct import Selection, local
+from accounts.operations.task_runs import run_each
+from tracking.store import client, corrections
+from tracking.store.corrections import Selection, get_local_table
 from tracking.store.errors import StoreAway
 from tracking.store.migrate import nodes
 from tracking.store.tables import format_event_names
 from tracking.store.target import Host, target
+from tracking.store.write_lock import write_lock
 
 ROW_KEY = "site_id, visit, ts, id"
 SOURCE_TABLES = {"bots": "events", "events": "bots"}
 ABANDONED_SECONDS = 3600  # younger jobs may still be running in another process
 
 
-def set_apart(selection: Selection, reason: str) -> int:
+def quarantine_events(selection: Selection, reason: str) -> int:
     """Move the selected events to `bots` and return how many. Their visits are rebuilt from the remaining events.
 
     Raises StoreError; repeating it finishes the job.
@@ -31,7 +31,7 @@ def set_apart(selection: Selection, reason: str) -> int:
     return _move(selection, "bots", reason)
 
 
-def bring_back(selection: Selection) -> int:
+def restore_events(selection: Selection) -> int:
     """Move the selected rows of `bots` back to `events` and return how many. Raises StoreError, as `set_apart`."""
     return _move(selection, "events", "")
 
@@ -42,21 +42,21 @@ def finish(abandoned: int | None = None) -> int:
     `abandoned` is the age in seconds of an interrupted one; by default 0 where no other process can have started it.
     """
     seconds = (0 if target().embedded else ABANDONED_SECONDS) if abandoned is None else abandoned
-    open_jobs = " UNION ALL ".join(f"SELECT job, at FROM {local(name)}" for name in ("corrections", "moves"))
+    open_jobs = " UNION ALL ".join(f"SELECT job, at FROM {get_local_table(name)}" for name in ("corrections", "moves"))
     sql = f"SELECT job FROM ({open_jobs}) GROUP BY job HAVING min(at) <= now64(3) - {int(seconds)} ORDER BY max(at)"
     result = 0
     for host in nodes():
-        with session.client(host) as connection:
+        with client.client(host) as connection:
             jobs = [row[0] for row in connection.query(sql).result_rows]
         result += len(run_each(jobs, partial(_finish_job, host), what="Correction", stop_for=(StoreAway,)))
     return result
 
 
 def _finish_job(host: Host | None, job: int) -> None:
-    with gate:
+    with write_lock:
         _carry(host, job)
-        correct.make_anew(host, job)
-        correct.touch_following_day(host, job)
+        corrections.make_anew(host, job)
+        corrections.touch_following_day(host, job)
         _forget(host, job)
 
 
@@ -65,56 +65,57 @@ def _move(selection: Selection, destination: str, reason: str) -> int:
     where, params = selection.sql()
     claimed_rows, claimed = 0, []
     hosts = nodes()
-    with gate:
+    with write_lock:
         if target().embedded:
             finish()  # earlier jobs first
         for host in hosts:
-            started = correct.read_clock(host)
-            job = correct.note_corrections(
+            started = corrections.read_clock(host)
+            job = corrections.note_corrections(
                 host, where, params, complete_visits=False, source=SOURCE_TABLES[destination]
             )
             claimed_rows += _claim(host, job, destination, reason, where, params)
             claimed.append((host, job, started))
         for host, job, started in claimed:
             _carry(host, job)
-            correct.make_anew(host, job)
-            correct.confirm_touched(host, selection.site_id, started)
+            corrections.make_anew(host, job)
+            corrections.confirm_touched(host, selection.site_id, started)
             _forget(host, job)
     return claimed_rows
 
 
 def _claim(host: Host | None, job: int, destination: str, reason: str, where: str, params: dict[str, Any]) -> int:
     """Claim every row to move, replacing older claims; return how many there are."""
-    session.execute(
-        f"INSERT INTO {local('moves')} SELECT {job}, now64(3), {{goal:String}}, {{why:String}}, {ROW_KEY}"
-        f" FROM {local(SOURCE_TABLES[destination])} WHERE {where}",
+    client.execute(
+        f"INSERT INTO {get_local_table('moves')} SELECT {job}, now64(3), {{goal:String}}, {{why:String}}, {ROW_KEY}"
+        f" FROM {get_local_table(SOURCE_TABLES[destination])} WHERE {where}",
         {**params, "goal": destination, "why": reason}, host=host,
     )  # fmt: skip
-    correct.delete(host, "moves", f"job != {job} AND ({ROW_KEY}) IN ({_claimed(job)})", {})
-    return correct.count_rows(host, "moves", f"job = {job}", {})
+    corrections.delete(host, "moves", f"job != {job} AND ({ROW_KEY}) IN ({_claimed(job)})", {})
+    return corrections.count_rows(host, "moves", f"job = {job}", {})
 
 
 def _carry(host: Host | None, job: int) -> None:
     """Copy the claimed rows that were not copied yet, and delete them at their source."""
-    with session.client(host) as connection:
-        sql = f"SELECT DISTINCT goal, reason FROM {local('moves')} WHERE job = {job}"
+    with client.client(host) as connection:
+        sql = f"SELECT DISTINCT goal, reason FROM {get_local_table('moves')} WHERE job = {job}"
         result = connection.query(sql).result_rows
     for destination, reason in result:
         source, claimed = SOURCE_TABLES[destination], f"({ROW_KEY}) IN ({_claimed(job)})"
         column, value = (", reason", ", {why:String}") if destination == "bots" else ("", "")
-        session.execute(
-            f"INSERT INTO {local(destination)} ({format_event_names()}{column}) SELECT {format_event_names()}{value}"
-            f" FROM {local(source)} WHERE {claimed}"
-            f" AND ({ROW_KEY}) NOT IN (SELECT {ROW_KEY} FROM {local(destination)} WHERE {claimed})",
-            {"why": reason} if column else {}, host=host,
-        )  # fmt: skip
-        correct.delete(host, source, claimed, {})
+        client.execute(
+            f"INSERT INTO {get_local_table(destination)} ({format_event_names()}{column})"
+            f" SELECT {format_event_names()}{value} FROM {get_local_table(source)} WHERE {claimed}"
+            f" AND ({ROW_KEY}) NOT IN (SELECT {ROW_KEY} FROM {get_local_table(destination)} WHERE {claimed})",
+            {"why": reason} if column else {},
+            host=host,
+        )
+        corrections.delete(host, source, claimed, {})
 
 
 def _forget(host: Host | None, job: int) -> None:
-    correct.delete(host, "moves", f"job = {job}", {})
-    correct.forget_job(host, job)
+    corrections.delete(host, "moves", f"job = {job}", {})
+    corrections.forget_job(host, job)
 
 
 def _claimed(job: int) -> str:
-    return f"SELECT {ROW_KEY} FROM {local('moves')} WHERE job = {job}"
+    return f"SELECT {ROW_KEY} FROM {get_local_table('moves')} WHERE job = {job}"

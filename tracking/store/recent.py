@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tracking.store.session import rows
+from tracking.store.client import rows
 
 MAX_ROWS = 400_000
 
 
 def open_visits(since: datetime) -> list[dict[str, Any]]:
-    """Return a row per visit with an event since then, the longest idle first, for `tracking.visits`."""
+    """Return a row per visit with an event since then, the longest idle first, for `tracking.state.visits`."""
     return rows(
         "SELECT site_id, device, visit, min(visit_start) AS start, max(ts) AS last, max(is_new) AS is_new,"
         " argMax(view_id, (kind = 'view', ts)) AS view_id,"

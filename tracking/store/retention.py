@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from tracking.store import session
-from tracking.store.correct import WAIT_FOR_MUTATION, local
+from tracking.store import client
+from tracking.store.corrections import WAIT_FOR_MUTATION, get_local_table
 from tracking.store.migrate import nodes
 from tracking.store.target import Host
 
@@ -41,11 +41,11 @@ def keep_months(months: Mapping[int, int], now: datetime) -> int:
 
 
 def _list_months(host: Host | None, table: str) -> list[int]:
-    with session.client(host) as connection:
+    with client.client(host) as connection:
         result = connection.query(
             "SELECT DISTINCT partition FROM system.parts WHERE active AND database = currentDatabase()"
             " AND table = {table:String} ORDER BY partition",
-            parameters={"table": local(table)},
+            parameters={"table": get_local_table(table)},
         )
         return [int(row[0]) for row in result.result_rows]
 
@@ -53,17 +53,19 @@ def _list_months(host: Host | None, table: str) -> list[int]:
 def _clean_partition(host: Host | None, table: str, month: int, oldest_months: Mapping[int, int]) -> bool:
     """Clean one partition; return whether it had rows to delete."""
     due = {site for site, first in oldest_months.items() if month < first}
-    with session.client(host) as connection:
-        result = connection.query(f"SELECT DISTINCT site_id FROM {local(table)} WHERE _partition_id = '{month}'")
+    with client.client(host) as connection:
+        result = connection.query(
+            f"SELECT DISTINCT site_id FROM {get_local_table(table)} WHERE _partition_id = '{month}'"
+        )
         stored = {row[0] for row in result.result_rows}
     if not stored & due:
         return False
     if stored <= due:
-        session.execute(f"ALTER TABLE {local(table)} DROP PARTITION {month}", host=host)
+        client.execute(f"ALTER TABLE {get_local_table(table)} DROP PARTITION {month}", host=host)
     else:
         for sites in _chunks(stored & due):
-            session.execute(
-                f"ALTER TABLE {local(table)} DELETE IN PARTITION {month} WHERE site_id IN ({sites})",
+            client.execute(
+                f"ALTER TABLE {get_local_table(table)} DELETE IN PARTITION {month} WHERE site_id IN ({sites})",
                 settings=WAIT_FOR_MUTATION, host=host,
             )  # fmt: skip
     return True
@@ -77,11 +79,15 @@ def _delete_devices(host: Host | None, oldest_months: Mapping[int, int]) -> None
     for month, sites in by_month.items():
         for chunk in _chunks(sites):
             condition = _build_gone_condition(chunk, month)
-            with session.client(host) as connection:
-                result = connection.query(f"SELECT 1 FROM {local('firsts')} WHERE {condition} LIMIT 1").result_rows
+            with client.client(host) as connection:
+                result = connection.query(
+                    f"SELECT 1 FROM {get_local_table('firsts')} WHERE {condition} LIMIT 1"
+                ).result_rows
             if result:
-                session.execute(
-                    f"ALTER TABLE {local('firsts')} DELETE WHERE {condition}", settings=WAIT_FOR_MUTATION, host=host
+                client.execute(
+                    f"ALTER TABLE {get_local_table('firsts')} DELETE WHERE {condition}",
+                    settings=WAIT_FOR_MUTATION,
+                    host=host,
                 )
 
 
@@ -89,8 +95,8 @@ def _build_gone_condition(sites: str, month: int) -> str:
     """Return the SQL condition: a row of `firsts` of one of these sites, older than the month, without events left."""
     old = f"site_id IN ({sites}) AND toYYYYMM(first) < {month}"
     remaining = (
-        f"SELECT site_id, device FROM {local('events')} WHERE site_id IN ({sites})"
-        f" AND (site_id, device) IN (SELECT site_id, device FROM {local('firsts')} WHERE {old})"
+        f"SELECT site_id, device FROM {get_local_table('events')} WHERE site_id IN ({sites})"
+        f" AND (site_id, device) IN (SELECT site_id, device FROM {get_local_table('firsts')} WHERE {old})"
     )
     return f"{old} AND (site_id, device) NOT IN ({remaining})"
 

@@ -9,7 +9,7 @@ visits   one row per visit, derived by a materialized view. Read it as `FROM vis
          to the moment of its `visit_start`; `hour` is that moment's UTC hour and the sort key, so narrow by it:
          `site_id = … AND hour >= toStartOfHour(start) AND hour < end AND visit_start >= start AND visit_start < end`.
          Where a visit came from and its place are those of its first event; person, network and screen are any that
-         is known; a tag has its latest value. `actions` counts tracking.hit.ACTIONS.
+         is known; a tag has its latest value. `actions` counts tracking.event.ACTIONS.
 identities  one row per visit of a known person (only sites that identify people have any). `person_id` is the
          person's number below 2**53, in another space than devices.
 firsts   `first` = visit_start of a device's first visit.
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tracking.columns import EVENT_COLUMNS, EventColumn
+from tracking.schema import EVENT_COLUMNS, EventColumn
 
 
 class StoreTable(NamedTuple):

@@ -45,7 +45,7 @@ class Target:
         return self.directory is not None
 
 
-def parse(url: str) -> Target:
+def parse_events_url(url: str) -> Target:
     """Parse a URL. Raises StoreError with a sentence about what is wrong."""
     parts = urlsplit(url)
     if parts.scheme == "chdb":
@@ -80,7 +80,7 @@ def _host(text: str, port: int) -> Host:
 
 @lru_cache(maxsize=4)
 def _parse_cached(url: str) -> Target:
-    return parse(url)
+    return parse_events_url(url)
 
 
 def target() -> Target:

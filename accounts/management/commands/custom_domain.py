@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from accounts.custom_domains.models import HostClaim, Proof, Purpose
+from accounts.custom_domains.models import HostClaim, Purpose, VerificationMethod
 from accounts.custom_domains.services import claim_approve, claim_revoke
-from accounts.host_names import host_name
+from accounts.host_names import normalize_host
 from accounts.management.installation import InstallationCommand
 
 
@@ -24,7 +24,7 @@ class Command(InstallationCommand):
         parser.add_argument("--purpose", choices=Purpose.values, help="only claims for this purpose")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        host = host_name(options["host"])
+        host = normalize_host(options["host"])
         if options["action"] != "list" and not host:
             raise CommandError("Name the host, such as go.example.com.")
         claims = select_claims(host, options["account"], options["purpose"])
@@ -37,7 +37,7 @@ class Command(InstallationCommand):
 
     def approve(self, host: str, claims: QuerySet[HostClaim]) -> None:
         """Approve the one claim that the arguments select."""
-        claim = get_only_claim(host, claims.exclude(proof=Proof.OPERATOR))
+        claim = get_only_claim(host, claims.exclude(proof=VerificationMethod.OPERATOR))
         try:
             claim_approve(claim=claim)
         except ValidationError as error:
@@ -52,7 +52,7 @@ class Command(InstallationCommand):
                 f"These arguments select no verified claim on {host}. See: manage.py custom_domain list {host}"
             )
         for claim in verified:
-            by_dns = claim.proof == Proof.DNS
+            by_dns = claim.proof == VerificationMethod.DNS
             claim_revoke(claim=claim, reason="The operator withdrew the verification.")
             self.stdout.write(format_claim(claim))
             if by_dns:

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from accounts.limits import LIMITS, PLAN_NAME, account_limit, account_limits_set
+from accounts.limits import LIMITS, PLAN_NAME, account_limits_set, get_account_limit
 from accounts.management.installation import InstallationCommand, find_account
 from accounts.models import Account
 
@@ -30,8 +30,8 @@ class Command(InstallationCommand):
         """Write every limit of the account; those that differ from the default name it."""
         self.stdout.write(f"{account} ({account.pk})")
         for name, limit in LIMITS.items():
-            own = f" (default: {limit.default:,})" if account_limit(account, name) != limit.default else ""
-            self.stdout.write(f"  {name}: {account_limit(account, name):,} {limit.meaning}{own}")
+            own = f" (default: {limit.default:,})" if get_account_limit(account, name) != limit.default else ""
+            self.stdout.write(f"  {name}: {get_account_limit(account, name):,} {limit.meaning}{own}")
         if plan := account.limits.get(PLAN_NAME):
             self.stdout.write(f"  {PLAN_NAME}: {plan}")
 

@@ -13,11 +13,11 @@ from django.core.management.base import CommandError, CommandParser
 from accounts.management.installation import InstallationCommand
 from config.demo.shop import ZONE, create_demo_site, pause_ended_links
 from config.demo.traffic import CROWD_SIZE, estimate_visits, generate_starts, run_visit
-from config.demo.watched import create_monitors
+from config.demo.uptime import create_monitors
 from config.demo.world import create_people, load_world
-from links import known as known_links
-from reports.prices.services import incidents_price
-from sites import known
+from links.routing import link_cache as known_links
+from reports.incident_costs.services import incident_costs_estimate
+from sites import site_cache
 from sites.models import Site
 from tracking import spool
 
@@ -36,17 +36,17 @@ class Command(InstallationCommand):
             raise CommandError("The demo site exists already.")
         began, now = time.monotonic(), datetime.now(UTC)
         site = create_demo_site(now)
-        known.refresh()
+        site_cache.refresh()
         known_links.refresh()
         create_monitors(site, now, options["days"], random.Random(options["seed"]))
         count = self.generate_traffic(site, now, options["days"], random.Random(options["seed"]))
         pause_ended_links(site)
-        incidents_price(now=datetime.now(UTC))
+        incident_costs_estimate(now=datetime.now(UTC))
         self.stdout.write(f"Demo: {site.nickname} with {count} events in {time.monotonic() - began:.0f} s.")
 
     def generate_traffic(self, site: Site, now: datetime, days: int, dice: random.Random) -> int:
         """Simulate the visits of these days; returns the number of events sent."""
-        site_config = known.site(site.pk)
+        site_config = site_cache.get_site(site.pk)
         if site_config is None:
             raise CommandError("The new site is not in the cache of sites.")
         crowd, estimate, sent = create_people(dice, CROWD_SIZE), estimate_visits(days), 0

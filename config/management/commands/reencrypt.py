@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from accounts.keys import key_hash
+from accounts.keys import hash_key
 from accounts.management.installation import InstallationCommand, require_secret_key
 from accounts.models import Account, Membership
 from accounts.security.encrypted_fields import list_encrypted_columns, reencrypt_column
@@ -19,7 +19,7 @@ from sites.services import PROVISIONED, api_key_revoke, provisioned_key
 def list_stale_provisioned_keys() -> list[ApiKey]:
     """List the provisioned keys that are valid and were not derived from the present SECRET_KEY."""
     valid = ApiKey.objects.filter(name=PROVISIONED, revoked=None).select_related("site")
-    return [key for key in valid if key.hash != key_hash(provisioned_key(key.site))]
+    return [key for key in valid if key.hash != hash_key(provisioned_key(key.site))]
 
 
 class Command(InstallationCommand):

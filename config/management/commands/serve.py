@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.management.installation import require_secret_key
 from accounts.security.encrypted_fields import find_unreadable_columns
 from config.file_permissions import remove_others_access
-from config.lock import AlreadyServing, hold_serving_lock
-from config.server import Server, build_server_config, raise_file_limit
+from config.serving.lock import AlreadyServing, hold_serving_lock
+from config.serving.server import Server, build_server_config, raise_file_limit
 
 
 class Command(BaseCommand):
@@ -74,13 +74,13 @@ class Command(BaseCommand):
     def serve(self, sock: socket.socket, options: dict[str, Any]) -> None:
         """Serve until a signal: requests on the event loop; Celery's worker and beat in threads."""
         from config.asgi import application, immediate_responder
-        from config.background import BackgroundThreads
-        from tracking import feed
+        from config.serving.background import BackgroundThreads
+        from tracking import live
 
         background = BackgroundThreads(trickle=options["trickle"])
         server = Server(
             build_server_config(application, options["host"], options["port"], immediate_responder),
-            before_end=feed.close,
+            before_end=live.close,
         )
         background.start()
         self.stdout.write(f"Serving on http://{options['host']}:{options['port']}")

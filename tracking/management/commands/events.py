@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracking import remote, upkeep
+from tracking import maintenance, remote_commands
 
 
 class Command(BaseCommand):
@@ -14,10 +14,10 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("job", choices=sorted(upkeep.JOBS))
+        parser.add_argument("job", choices=sorted(maintenance.JOBS))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.stdout.write(remote.call(options["job"]))
-        except remote.RemoteError as error:
+            self.stdout.write(remote_commands.call(options["job"]))
+        except remote_commands.RemoteError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,205 @@
+"""Permissions: what an actor may do with an account and with single objects of it.
+
+An *actor* is a logged-in `User`, nobody (Django's AnonymousUser or None), or a `Bearer`: a program that sent a key of
+an account. The permissions are "view", "edit" and "manage" (team, keys and brand of the account).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+
+from accounts.keys import hash_key
+from accounts.models import Account, Grant, Membership, Right, Role, User
+
+# What a role may do with everything in its account. Guests have only the rights of their grants.
+ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
+    Role.OWNER: frozenset({"view", "edit", "manage"}),
+    Role.ADMIN: frozenset({"view", "edit", "manage"}),
+    Role.EDITOR: frozenset({"view", "edit"}),
+    Role.VIEWER: frozenset({"view"}),
+    Role.GUEST: frozenset(),
+}
+RIGHT_PERMISSIONS: dict[str, frozenset[str]] = {
+    Right.READ: frozenset({"view"}),
+    Right.WRITE: frozenset({"view", "edit"}),
+}
+PERMISSIONS = frozenset({"view", "edit", "manage"})
+LabelledObjects = Sequence[tuple[int, str]]  # (id, label)
+
+
+@dataclass(frozen=True)
+class GrantKind:
+    """A kind of object that guests can be granted.
+
+    `search(account, text, limit)` returns the first `limit` objects whose name contains the text (any for an empty
+    text); `existing(account, ids)` returns those of the ids that exist in the account. Both with labels.
+    """
+
+    name: str
+    label: str
+    search: Callable[[Account, str, int], LabelledObjects]
+    existing: Callable[[Account, Collection[int]], LabelledObjects]
+
+
+GRANT_KINDS: dict[str, GrantKind] = {}
+
+
+def register_grant_kind(kind: GrantKind) -> None:
+    """Register a kind of object that can be granted; called from `config.wiring`."""
+    GRANT_KINDS[kind.name] = kind
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """The actor of a request with a key instead of a log-in: one membership, even if its user has others.
+
+    The account's own key acts as an administrator through a membership that is not stored (`pk` is None).
+    """
+
+    membership: Membership
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_anonymous: bool = False
+    pk: int | None = None
+
+
+def get_acting_user(actor: Any) -> User | None:
+    """Return the user behind an actor: logged in, or the owner of a member's key. None for an account's key."""
+    if isinstance(actor, Bearer):
+        return actor.membership.user if actor.membership.user_id else None
+    return actor if isinstance(actor, User) else None
+
+
+Actor = Any  # User | AnonymousUser | Bearer | None; Any, because the type of request.user is no narrower
+
+
+def list_memberships(actor: Actor) -> list[Membership]:
+    """List the actor's accepted memberships with their accounts; none for nobody and for a disabled user."""
+    if actor is None or not actor.is_authenticated or not actor.is_active:
+        return []
+    if isinstance(actor, Bearer):
+        return [actor.membership]
+    memberships = Membership.objects.accepted().filter(user=actor)
+    return list(memberships.select_related("account").order_by("account__name", "pk"))
+
+
+def find_membership(actor: Actor, account: Account) -> Membership | None:
+    """Find the actor's accepted membership in `account`."""
+    if actor is None or not actor.is_authenticated or not actor.is_active:
+        return None
+    if isinstance(actor, Bearer):
+        return actor.membership if actor.membership.account_id == account.pk else None
+    return Membership.objects.accepted().filter(user=actor, account=account).select_related("account").first()
+
+
+def membership_may(membership: Membership | None, permission: str) -> bool:
+    """Whether a membership has a permission for everything in its account. Raises ValueError for an unknown one."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"{permission!r} is not one of {sorted(PERMISSIONS)}")
+    if membership is None:
+        return False
+    return permission in ROLE_PERMISSIONS[membership.role]
+
+
+def may_in_account(actor: Actor, account: Account, permission: str) -> bool:
+    """Whether the actor has a permission for everything in the account."""
+    return membership_may(find_membership(actor, account), permission)
+
+
+def load_grants(membership: Membership, kind: str) -> dict[int, str]:
+    """Load the grants of a guest for one kind: {object id: right}. Other members have none: their role decides."""
+    if membership.pk is None or membership.role != Role.GUEST:
+        return {}
+    return dict(Grant.objects.filter(membership=membership, kind=kind).values_list("object_id", "right"))
+
+
+def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may: str) -> bool:
+    """Whether the actor has the permission `may` for one object: by role, or as a guest by a grant."""
+    membership = find_membership(actor, account)
+    if membership is None:
+        return False
+    if membership_may(membership, may):
+        return True
+    right = load_grants(membership, kind).get(object_id)
+    return right is not None and may in RIGHT_PERMISSIONS[right]
+
+
+def get_account(request: HttpRequest, account_id: int, may: str = "view") -> Account:
+    """Return the account. Raises Http404 unless the user has the permission `may` for all of it."""
+    account = Account.objects.filter(pk=account_id).first()
+    if account is None or not membership_may(find_membership(request.user, account), may):
+        raise Http404("No such account.")
+    return account
+
+
+def get_current_membership(request: HttpRequest) -> Membership:
+    """Return the membership that the user works in now. Raises Http404 if they have none.
+
+    The account is the one chosen in this session, else the one used last, else the first one they own, else the first
+    one they joined; so an invitation to another account does not change which one opens.
+    """
+    memberships = list_memberships(request.user)
+    if not memberships:
+        raise Http404("You are not a member of any account.")
+    chosen = request.session.get("account") if hasattr(request, "session") else None
+    last = getattr(request.user, "last_account_id", None)
+    by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
+    preferred = by_account.get(chosen) or by_account.get(last)
+    return preferred or min(
+        memberships, key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk)
+    )
+
+
+def switch_account(request: HttpRequest, account: Account) -> None:
+    """Make this the account that the user works in, now and after the next log-in."""
+    if SESSION_KEY not in request.session or request.session.get("account") == account.pk:
+        return
+    if get_current_membership(request).account_id == account.pk:  # a GET that changes nothing must not write
+        return
+    request.session["account"] = account.pk
+    user = request.user
+    if isinstance(user, User) and user.last_account_id != account.pk:
+        User.objects.filter(pk=user.pk).update(last_account=account)
+        user.last_account_id = account.pk
+
+
+def get_current_account(request: HttpRequest, may: str = "view") -> Account:
+    """Return the account that the user works in now. Raises Http404 without the permission `may` for all of it."""
+    membership = get_current_membership(request)
+    if not membership_may(membership, may):
+        raise Http404("No such account.")
+    return membership.account
+
+
+def list_members(account: Account) -> QuerySet[Membership]:
+    """Select the accepted members of the account, oldest first."""
+    rows: QuerySet[Membership] = account.memberships.accepted()
+    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
+
+
+def find_owner(account: Account) -> User | None:
+    """Find the account's first owner."""
+    owners = account.memberships.accepted().filter(role=Role.OWNER)
+    membership = owners.select_related("user").order_by("pk").first()
+    return membership.user if membership else None
+
+
+def find_bearer(authkey: str) -> Bearer | None:
+    """Find the actor of an account's or a member's authkey (a GUID in any case); None for an unknown key.
+
+    The account's key never acts as an owner: it is stored in programs, which must not be able to appoint owners.
+    """
+    hashed = hash_key(authkey.strip().upper())
+    account = Account.objects.filter(authkey_hash=hashed).first()
+    if account is not None:
+        return Bearer(Membership(account=account, role=Role.ADMIN))
+    # A pending guest's key opens the account's data only, so it works even if the person's user is disabled
+    usable = Q(user__is_active=True) | Q(accepted=None)
+    membership = Membership.objects.filter(usable, authkey_hash=hashed).select_related("account", "user").first()
+    return Bearer(membership) if membership else None

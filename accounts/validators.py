@@ -1,0 +1,71 @@
+"""Validation of an account's fields, the same for forms, API and commands."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+
+from accounts.host_names import is_public_host, normalize_host
+
+ACCENT_PATTERN = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+def clean_name(value: Any) -> str:
+    """Normalize a name of 1 to 120 characters. Raises ValidationError."""
+    name = " ".join(str(value or "").split())
+    if not 0 < len(name) <= 120:
+        raise ValidationError({"name": "Use 1 to 120 characters."})
+    return name
+
+
+def clean_timezone(value: Any) -> str:
+    """Validate a name of the IANA time zone database. Raises ValidationError."""
+    if value not in available_timezones():
+        raise ValidationError({"timezone": f"{value!r} is not a time zone such as Europe/Tallinn."})
+    return str(value)
+
+
+NORMALIZERS: dict[str, Callable[[str], str]] = {"host": normalize_host, "accent": str.lower}
+
+
+def clean_brand(brand: dict[str, Any]) -> dict[str, str]:
+    """Normalize host, name, logo and accent; empty values are left out. Raises ValidationError by field."""
+    checks = {
+        "host": _find_host_error,
+        "name": _find_name_error,
+        "logo": _find_logo_error,
+        "accent": _find_accent_error,
+    }
+    cleaned: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for key, value in brand.items():
+        text = str(value or "").strip()
+        error = checks[key](text) if key in checks else "There is no such setting."
+        if error:
+            errors[key] = error
+        elif text:
+            cleaned[key] = NORMALIZERS.get(key, str)(text)
+    if errors:
+        raise ValidationError(errors)
+    return cleaned
+
+
+def _find_host_error(text: str) -> str:
+    return "" if not text or is_public_host(normalize_host(text)) else "Enter a host name such as stats.example.org."
+
+
+def _find_name_error(text: str) -> str:
+    return "" if len(text) <= 120 else "Use at most 120 characters."
+
+
+def _find_logo_error(text: str) -> str:
+    parts = urlsplit(text)
+    good = not text or (parts.scheme == "https" and parts.hostname and len(text) <= 500 and text.isprintable())
+    return "" if good else "Enter an https:// address of an image."
+
+
+def _find_accent_error(text: str) -> str:
+    return "" if not text or ACCENT_PATTERN.fullmatch(text) else "Enter a colour such as #0a7f5a."

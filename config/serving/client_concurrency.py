@@ -1,0 +1,211 @@
+"""How many requests Django handles at the same time, of one client and in all, so that nobody slows down the others.
+
+Django handles every request on a thread of its own, and all threads share one interpreter: a few concurrent requests
+that compute delay everybody else's. So at most MAX_AT_ONCE requests of a client run at the same time, and only one
+after more than MAX_WAITING_BEFORE_FLOOD others have waited, until none of its requests is left: a browser loads its
+page in parallel, a flood is handled one by one. Waiting requests occupy no thread; at most MAX_WAITING of a client
+wait. Of all clients at most MAX_RUNNING requests run, first come, first served. A request beyond these limits, or one
+that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
+
+A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
+start of a streamed response (a file, live events). Clients are distinguished by `rate_limit_key`. Requests without an
+address, or with that of a trusted proxy that forwards none, may come from anybody: for them only MAX_RUNNING holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from accounts.security.client_ip import get_rate_limit_key
+from config.serving.error_responses import send_error_response
+from tracking.client_address import is_trusted_proxy
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_AT_ONCE = 3
+MAX_WAITING_BEFORE_FLOOD = 10  # more than a browser has: six connections, of which MAX_AT_ONCE run
+MAX_WAITING = 60
+MAX_RUNNING = 16
+MAX_WAIT_SECONDS = 10.0
+CLIENT_BUSY_MESSAGE = "Too many requests from your address at the same time. Try again in some seconds."
+BUSY_MESSAGE = "Too many requests at the same time. Try again in some seconds."
+
+
+class TooBusy(Exception):
+    """A request was rejected. The message is shown to the user."""
+
+
+class RequestQueue:
+    """Requests that run, at most `limit` of them, and those that wait, in the order in which they came."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.running = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        """Wait until the request may run. `leave` must follow, unless this raises."""
+        if not self.waiting and self.running < self.limit:
+            self.running += 1
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self.add_waiting(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.cancelled():
+                with contextlib.suppress(ValueError):  # skipped already
+                    self.waiting.remove(waiter)
+                self._begin_next()
+            else:  # it was started at the same moment
+                self.leave()
+            raise
+
+    def add_waiting(self, waiter: asyncio.Future[None]) -> None:
+        """Put a request at the end of the queue."""
+        self.waiting.append(waiter)
+
+    def leave(self) -> None:
+        """End a request and start the next one."""
+        self.running -= 1
+        self._begin_next()
+
+    def size(self) -> int:
+        """Count the requests that run or wait."""
+        return self.running + len(self.waiting)
+
+    def _begin_next(self) -> None:
+        while self.waiting and self.running < self.limit:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                self.running += 1
+                waiter.set_result(None)
+
+
+class ClientQueue(RequestQueue):
+    """The requests of one client: of a flood only one runs at a time, until the queue is empty and forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_AT_ONCE)
+
+    def add_waiting(self, waiter: asyncio.Future[None]) -> None:
+        super().add_waiting(waiter)
+        if len(self.waiting) > MAX_WAITING_BEFORE_FLOOD:
+            self.limit = 1
+
+
+class RequestQueues:
+    """The queue of every client that has open requests, and behind them the queue of all."""
+
+    def __init__(self) -> None:
+        self.by_client: dict[str, ClientQueue] = {}
+        self.all = RequestQueue(MAX_RUNNING)
+
+    async def enter(self, client: str) -> None:
+        """Wait in the client's queue, then in that of all; `leave` must follow. Raises TooBusy.
+
+        Without a client ("") wait only in the latter.
+        """
+        reason = CLIENT_BUSY_MESSAGE
+        try:
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                if client:
+                    await self._enter_client(client)
+                reason = BUSY_MESSAGE
+                try:
+                    await self.all.enter()
+                except asyncio.CancelledError:
+                    self._leave_client(client)
+                    raise
+        except TimeoutError:
+            raise TooBusy(reason) from None
+
+    def leave(self, client: str) -> None:
+        """End a request and start the next ones."""
+        self.all.leave()
+        self._leave_client(client)
+
+    async def _enter_client(self, client: str) -> None:
+        queue = self.by_client.setdefault(client, ClientQueue())
+        if queue.size() >= MAX_AT_ONCE + MAX_WAITING:
+            raise TooBusy(CLIENT_BUSY_MESSAGE)
+        try:
+            await queue.enter()
+        finally:
+            self._forget_idle(client)
+
+    def _leave_client(self, client: str) -> None:
+        if client:
+            self.by_client[client].leave()
+            self._forget_idle(client)
+
+    def _forget_idle(self, client: str) -> None:
+        queue = self.by_client.get(client)
+        if queue is not None and not queue.size():
+            del self.by_client[client]
+
+
+queues = RequestQueues()
+
+
+class LimitedRequest:
+    """One request to Django, which waits at the end of its body until it may run."""
+
+    def __init__(self, client: str, receive: Receive, send: Send) -> None:
+        self.client = client
+        self.begun = False
+        self._receive, self._send = receive, send
+        self._first: Any = None
+
+    async def read_first(self) -> None:
+        """Read the first message. Most requests end with it and wait here, before Django does anything for them."""
+        self._first = await self.receive()
+
+    async def receive(self) -> Any:
+        """Receive the next message; the last of the body once the request may run. Raises TooBusy."""
+        if self._first is not None:
+            message, self._first = self._first, None
+            return message
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            await queues.enter(self.client)
+            self.begun = True
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Pass the response on."""
+        if message["type"] == "http.response.start" and is_streamed(message["headers"]):
+            self.end()
+        await self._send(message)
+
+    def end(self) -> None:
+        """Let the next requests start, unless that has been done."""
+        if self.begun:
+            self.begun = False
+            queues.leave(self.client)
+
+
+def is_streamed(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a response is sent piece by piece: Django knows the length of every other."""
+    return not any(name.lower() == b"content-length" for name, _ in headers)
+
+
+async def limit_concurrency(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let `app` respond, within the limits of concurrent requests per client and in all."""
+    address = (scope.get("client") or ("",))[0]
+    client = "" if not address or is_trusted_proxy(address) else get_rate_limit_key(address)
+    request = LimitedRequest(client, receive, send)
+    try:
+        await request.read_first()
+        await app(scope, request.receive, request.send)
+    except TooBusy as error:
+        await send_error_response(scope, send, 503, str(error))
+    finally:
+        request.end()

@@ -1,0 +1,107 @@
+"""Error responses outside of views, in the format of the API or page at the requested address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.utils.html import escape
+from django.views.defaults import page_not_found, permission_denied
+
+from accounts.api import ERROR_CODES
+from accounts.custom_domains.reserved import is_api_host
+from accounts.host_names import normalize_host
+from links.clickmeter.errors import Failure
+from links.redirect.responses import render_html_page
+from reports.clickport import errors as clickport
+from reports.clicky import outputs
+
+CLICKY_PREFIXES = ("/api/stats", "/api/account/", "/api/whitelabel/", "/stats/api")
+RETRY_SECONDS = 5  # Retry-After of a 503
+JSON_CONTENT_TYPE = "application/json; charset=utf-8"
+TOO_LARGE_MESSAGE = "The body is too large."
+PAGE_TITLES = {400: "Not understood", 413: "Too large", 503: "Too busy"}  # of the page that a person sees
+BAD_REQUEST_MESSAGE = "The request could not be understood: its form, its fields or its encoding are invalid."
+
+
+class ErrorResponse(NamedTuple):
+    """The body of an error response, its content type, and whether it is readable by scripts of other sites (CORS)."""
+
+    body: bytes
+    content_type: str
+    is_cors_readable: bool = True
+
+
+def format_error_response(path: str, host: str, query: str, status: int, sentence: str) -> ErrorResponse:
+    """Format an error for the API at this address; for pages as a small HTML page."""
+    if path.startswith("/clickmeter/") or is_api_host(normalize_host(host)):
+        return ErrorResponse(json.dumps(Failure(status, sentence).body()).encode(), JSON_CONTENT_TYPE)
+    if path.startswith("/api/v1/"):
+        error = {"error": {"code": ERROR_CODES.get(status, "error"), "message": sentence}}
+        return ErrorResponse(json.dumps(error).encode(), JSON_CONTENT_TYPE, is_cors_readable=False)
+    if path.startswith(CLICKY_PREFIXES):
+        output = parse_qs(query).get("output", ["xml"])[0].strip().lower()
+        output = output if output in outputs.RENDERERS else "xml"
+        return ErrorResponse(outputs.render_error(sentence, output), outputs.CONTENT_TYPES[output])
+    if path.startswith("/api/"):
+        return ErrorResponse(json.dumps(clickport.build_error_body(status, sentence)).encode(), JSON_CONTENT_TYPE)
+    title = PAGE_TITLES.get(status, HTTPStatus(status).phrase)
+    text = f"<h1>{escape(title)}</h1><p>{escape(sentence)}</p><p><a href='/'>Start page</a></p>"
+    page_response = render_html_page(title, f"<main>{text}</main>", status=status)
+    return ErrorResponse(page_response.body, "text/html; charset=utf-8", is_cors_readable=False)
+
+
+async def send_error_response(
+    scope: dict[str, Any], send: Callable[[Any], Awaitable[None]], status: int, sentence: str, more_body: bool = False
+) -> None:
+    """Send an error to an ASGI request and close its connection. With `more_body` the caller ends the response."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    query = scope.get("query_string", b"").decode("latin-1")
+    response = format_error_response(scope["path"], host, query, status, sentence)
+    headers = [
+        (b"content-type", response.content_type.encode()), (b"content-length", str(len(response.body)).encode()),
+        (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"connection", b"close"),
+    ]  # fmt: skip
+    if status == 503:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if response.is_cors_readable:
+        headers.append((b"access-control-allow-origin", b"*"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": more_body})
+
+
+def handle_bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Respond to a request that Django could not read (`handler400`): 413 if its body is too large, else 400."""
+    status, sentence = (
+        (413, TOO_LARGE_MESSAGE) if isinstance(exception, RequestDataTooBig) else (400, BAD_REQUEST_MESSAGE)
+    )
+    host, query = request.META.get("HTTP_HOST", ""), request.META.get("QUERY_STRING", "")
+    error = format_error_response(request.path, host, query, status, sentence)
+    response = HttpResponse(error.body, status=status, content_type=error.content_type)
+    if error.is_cors_readable:
+        response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def handle_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Respond with 404 (`handler404`)."""
+    return call_error_view(page_not_found, request, exception)
+
+
+def handle_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Respond with 403 (`handler403`)."""
+    return call_error_view(permission_denied, request, exception)
+
+
+def call_error_view(handler: Callable[..., HttpResponse], request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Call Django's error view. It reads the form, which may be invalid if the view has not read it."""
+    try:
+        return handler(request, exception)
+    except (SuspiciousOperation, MultiPartParserError) as error:
+        return handle_bad_request(request, error)

@@ -1,0 +1,115 @@
+"""The components of every serving process, whichever server runs it: caches, open visits, the spool's writer, streams.
+
+They are started in the order of COMPONENTS and stopped in reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError, connection
+
+from accounts.security.secret_key import check_secret_key
+from links.addresses import update_system_domain
+from links.redirect import pausing
+from links.redirect import state_rebuild as rebuild_links
+from links.routing import link_cache as known_links
+from sites import site_cache
+from tracking import geo, live, maintenance, remote_commands, spool
+from tracking.state import first_seen, restore
+
+log = logging.getLogger(__name__)
+SAVE_SECONDS = 300
+
+
+class ServerComponent(NamedTuple):
+    """Something that runs beside the requests."""
+
+    name: str
+    start: Callable[[], Any]
+    stop: Callable[[], Any]
+
+
+def do_nothing() -> None:
+    """Do nothing, for components without a start or stop."""
+
+
+def require_installation_key() -> None:
+    """Raise WrongSecretKey if the database is used with another SECRET_KEY. Log if the database is unavailable."""
+    try:
+        check_secret_key()
+    except DatabaseError as error:
+        log.warning("SECRET_KEY could not be compared with the database's: %s", str(error).partition("\n")[0])
+    finally:
+        if not connection.in_atomic_block:  # this thread may never need it again
+            connection.close()
+
+
+COMPONENTS: tuple[ServerComponent, ...] = (
+    ServerComponent("secret key", require_installation_key, do_nothing),
+    ServerComponent("sites in memory", site_cache.start, site_cache.stop),
+    ServerComponent("address of links", update_system_domain, do_nothing),
+    ServerComponent("links in memory", known_links.start, known_links.stop),
+    ServerComponent("links that pause", pausing.start, pausing.stop),
+    ServerComponent("geography", geo.atlas, do_nothing),
+    ServerComponent("known devices", first_seen.get_filter, first_seen.save),
+    ServerComponent("spool writer", spool.start, spool.stop),
+    ServerComponent("open visits", restore.rebuild, do_nothing),
+    ServerComponent("interrupted corrections", maintenance.finish_at_start, do_nothing),
+    ServerComponent("windows of links", rebuild_links.rebuild, do_nothing),
+    ServerComponent("commands", remote_commands.serve, remote_commands.stop),
+    ServerComponent("live streams", live.reopen, live.close),
+)
+
+
+def start_components() -> None:
+    """Start all components. An error is raised after a log line that names its component."""
+    for component in COMPONENTS:
+        try:
+            component.start()
+        except Exception:
+            log.error("Could not start: %s", component.name)
+            raise
+
+
+def stop_components() -> None:
+    """Stop all components, even if some fail."""
+    for component in reversed(COMPONENTS):
+        try:
+            component.stop()
+        except Exception:
+            log.exception("Could not stop: %s", component.name)
+
+
+async def save_periodically() -> None:
+    """Save, every SAVE_SECONDS, what would be lost if the process was killed."""
+    while True:
+        await asyncio.sleep(SAVE_SECONDS)
+        await asyncio.to_thread(first_seen.save)
+
+
+async def handle_lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    """Handle the lifespan messages of the ASGI server: start and stop the components."""
+    saving: asyncio.Task[None] | None = None
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            try:
+                await asyncio.to_thread(start_components)
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            saving = asyncio.create_task(save_periodically())
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            if saving is not None:
+                saving.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await saving
+            await asyncio.to_thread(stop_components)
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,166 @@
+"""The web server: uvicorn in this process, with limits on connections and immediate responses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import resource
+import signal
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from config.serving.http_limits import ConnectionCounter, LimitedProtocol, watch_connections
+from config.serving.response_batcher import ImmediateResponder, ResponseBatch
+
+MAX_OPEN_FILES = 65_536
+SHUTDOWN_SECONDS = 4
+GC_THRESHOLDS = (50_000, 20, 50)  # new objects before a collection; collections before one of the next older generation
+
+
+class HeaderLines:
+    """The default header lines of every response, serialized when uvicorn replaces them each second (`date`)."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.serialized = b""
+
+    def serialize(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Serialize the headers as they are sent."""
+        if headers is not self.headers:
+            self.serialized = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.headers = headers
+        return self.serialized
+
+
+_default_header_lines = HeaderLines()
+
+
+class ImmediateProtocol(LimitedProtocol):
+    """The protocol that sends responses which need no waiting, before uvicorn creates any object for the request."""
+
+    batch: ResponseBatch
+    was_tried = answered = False  # whether the current request was offered to `batch`, and whether that responded
+
+    def on_message_begin(self) -> None:
+        self.was_tried = self.answered = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.check_head()
+        if not self.respond_immediately():
+            self.start_request()
+
+    def is_answered(self) -> bool:
+        """Whether the newest request has been answered, by a task of uvicorn or immediately."""
+        return self.answered or super().is_answered()
+
+    def respond_immediately(self) -> bool:
+        """Respond to an ordinary GET that needs no waiting; returns False if uvicorn has to handle the request."""
+        cycle, url, parser = self.cycle, self.url, self.parser
+        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused or self.expect_100_continue:
+            return False
+        path, _, query = url.partition(b"?")
+        if path[:1] != b"/" or path[1:2] == b"/" or b"%" in path or b"#" in url or not path.isascii():
+            return False
+        if parser.get_method() != b"GET" or not parser.should_keep_alive() or parser.should_upgrade():
+            return False
+        scope = self.scope
+        scope["method"], scope["http_version"] = "GET", parser.get_http_version()
+        scope["path"], scope["raw_path"], scope["query_string"] = path.decode("ascii"), path, query
+        if scope["http_version"] != "1.1" or (response := self.batch.respond(scope)) is None:
+            self.was_tried = scope["http_version"] == "1.1"
+            return False
+        self.answered = True
+        status, head, body = response
+        start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
+        self.batch.add(self.loop, self.transport, start, head, b"\r\n" + body)
+        self.server_state.total_requests += 1
+        self.idle_since = self.loop.time()
+        return True
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Respond immediately if that needs no waiting, because a task costs more than the response; else start one."""
+        response = None if self.flow.write_paused or self.was_tried else self.batch.respond(cycle.scope)
+        if response is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        status, head, body = response
+        start = STATUS_LINE[status] + _default_header_lines.serialize(self.server_state.default_headers)
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.batch.add(self.loop, self.transport, start, head, end + body)
+        self.batch.commit()
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def send_error_and_close(self, status: int, sentence: str) -> None:
+        """Send the responses of earlier requests before the error."""
+        self.batch.commit()
+        super().send_error_and_close(status, sentence)
+
+    def shutdown(self) -> None:
+        """Send the finished responses, then shut down."""
+        self.batch.commit()
+        super().shutdown()
+
+
+class Server(uvicorn.Server):
+    """uvicorn with our handling of signals: its own raises them again, so that no code after it would run."""
+
+    def __init__(self, config: uvicorn.Config, before_end: Any = None) -> None:
+        super().__init__(config)
+        self.before_end = before_end
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.request_end)
+        yield
+
+    def request_end(self) -> None:
+        """Stop accepting, end the streams, finish running requests. A second call does not wait for these."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        if self.before_end is not None:
+            self.before_end()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        freeze_loaded_objects()
+        self.sweeper = asyncio.create_task(watch_connections(self.server_state.connections))
+
+
+def freeze_loaded_objects() -> None:
+    """Collect garbage more rarely and exclude what is loaded now, because requests leave next to no garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files as far as the system allows; returns the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+def build_server_config(
+    app: Any, host: str, port: int, responder: ImmediateResponder | None = None, **more: Any
+) -> uvicorn.Config:
+    """Build uvicorn's configuration. It ignores headers of proxies, because `config.asgi` applies them."""
+    shared = {"batch": ResponseBatch(responder or ImmediateResponder()), "clients": ConnectionCounter()}
+    protocol = type("Protocol", (ImmediateProtocol,), shared)
+    settings: dict[str, Any] = {
+        "loop": "uvloop", "http": protocol, "ws": "none", "lifespan": "on", "access_log": False,
+        "log_config": None, "proxy_headers": False, "server_header": False, "backlog": 2048,
+        "timeout_keep_alive": 15, "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+    }  # fmt: skip
+    return uvicorn.Config(app, host=host, port=port, **{**settings, **more})

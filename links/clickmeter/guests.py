@@ -1,0 +1,234 @@
+"""Operations on guests and their grants."""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefetch_related_objects
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce, NullIf
+
+from accounts.invitations import mail_invitation
+from accounts.models import Grant, Membership, Right, Role
+from accounts.services import grant_set
+from links import guests
+from links.clickmeter import parsers, selectors, serializers
+from links.clickmeter.api_request import ApiRequest, parse_integer
+from links.clickmeter.errors import invalid, not_found
+from links.clickmeter.parsers import parse_optional_time
+from links.clickmeter.time_frames import format_time
+from links.clickmeter.time_zones import ZONE_NUMBERS
+from links.models import Datapoint, DatapointKind
+
+Json = dict[str, Any]
+
+
+# `guest_name` as a database expression, so that search and sorting do not reveal the name of a pending guest's user
+GUEST_NAME = Coalesce(
+    NullIf(KT("options__guestName"), Value("")),
+    Case(When(accepted=None, then=Value("")), default=F("user__name")),
+    output_field=TextField(),
+)
+
+
+def format_guest_name(row: Membership) -> str:
+    """Return the name that the account gave its guest, else the user's name if the guest has accepted."""
+    return str(row.options.get("guestName") or (row.user.name if row.accepted else ""))
+
+
+def filter_guests(request: ApiRequest) -> QuerySet[Membership]:
+    """Filter and order the account's guests. Raises Failure (403) for guests."""
+    request.require_manager()
+    rows = Membership.objects.filter(account=request.account, role=Role.GUEST).select_related("user", "account")
+    rows = rows.annotate(guest_name=GUEST_NAME)
+    if search := selectors.parse_search(request):
+        rows = rows.filter(Q(user__email__icontains=search) | Q(guest_name__icontains=search))
+    sign = "-" if request.get_choice("sortDirection", ("", "asc", "desc")) == "desc" else ""
+    column = {"email": "user__email", "name": "guest_name", "username": "user__email"}.get(
+        request.get_text("sortBy").lower(), "pk"
+    )
+    return rows.order_by(f"{sign}{column}", "pk")
+
+
+def find_guest(request: ApiRequest, number: int) -> Membership:
+    """Find a guest of the account. Raises Failure (404)."""
+    row = filter_guests(request).filter(pk=number).first()
+    if row is None:
+        raise not_found("guest")
+    return row
+
+
+def serialize_guest(row: Membership) -> Json:
+    """Serialize one guest; a pending one only with what the account wrote."""
+    return serialize_guests([row])[0]
+
+
+def serialize_guests(rows: list[Membership]) -> list[Json]:
+    """Serialize guests; their grants are read in one query."""
+    prefetch_related_objects(rows, "grants")
+    granted = Grant.objects.filter(membership__in=rows, kind="datapoint").values("object_id")
+    accounts = {row.account_id for row in rows}
+    kinds = dict(Datapoint.objects.filter(account__in=accounts, pk__in=granted).values_list("pk", "kind"))
+    return [serialize_guest_row(row, kinds) for row in rows]
+
+
+def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
+    """Serialize a guest, never with a password. `kinds`: link or pixel, by id."""
+    options = row.options
+    grants = [(grant.kind, grant.object_id) for grant in row.grants.all()]
+    shared = [kinds[number] for kind, number in grants if kind == "datapoint" and number in kinds]
+    pixels = shared.count(DatapointKind.PIXEL)
+    result: Json = {
+        "apiKey": row.authkey, "id": row.pk, "name": format_guest_name(row), "email": row.user.email,
+        "timeZone": options.get("timeZone") or ZONE_NUMBERS.get(row.account.timezone, 0),
+        "notes": options.get("notes", ""),
+        "creationDate": format_time(row.created), "key": base64.b64encode(row.authkey.encode()).decode(),
+        "language": options.get("language") or "en-US", "dateFormat": options.get("dateFormat") or "dd/MM/yyyy",
+        "decimalSeparator": options.get("decimalSeparator") or ".",
+        "numberGroupSeparator": options.get("numberGroupSeparator") or ",",
+        "userName": options.get("userName") or row.user.email,
+        "extendedGrants": serializers.omit_empty(**options.get("extendedGrants", {})),
+    }  # fmt: skip
+    return result | serializers.omit_empty(
+        timeFormat=options.get("timeFormat", 1), groupGrants=sum(kind == "group" for kind, _ in grants),
+        tlGrants=len(shared) - pixels, tpGrants=pixels, timeframeMinDate=options.get("timeframeMinDate"),
+        hitOptions=serializers.omit_empty(**options.get("hitOptions", {})),
+        conversionOptions=serializers.omit_empty(**options.get("conversionOptions", {})),
+    )  # fmt: skip
+
+
+def guest_list(request: ApiRequest) -> Json:
+    return selectors.list_page(request, filter_guests(request), "account/guests", serialize_guests, ())
+
+
+def guest_count(request: ApiRequest) -> Json:
+    return selectors.count_rows(filter_guests(request))
+
+
+OPTION_NAMES = {name.lower(): name for name in (*guests.TEXT_OPTIONS, *guests.NUMBER_OPTIONS, *guests.FLAG_OPTIONS)}
+INNER_OPTION_NAMES = {name.lower(): name for names in guests.FLAG_OPTIONS.values() for name in names} | {
+    name.lower(): name for name in guests.PERCENT_OPTIONS
+}
+
+
+def parse_guest_options(body: Json) -> Json:
+    """Parse the lower-case members of a body into a guest's options."""
+    options: Json = {}
+    for name, value in body.items():
+        option = OPTION_NAMES.get(name)
+        if option in guests.FLAG_OPTIONS:
+            inner = parsers.as_object(value)
+            options[option] = {
+                INNER_OPTION_NAMES[member]: parse_integer(setting)
+                if INNER_OPTION_NAMES[member] in guests.PERCENT_OPTIONS
+                else str(setting).lower() in ("true", "1")
+                for member, setting in inner.items()
+                if member in INNER_OPTION_NAMES
+            }
+        elif option == "timeFormat":
+            options[option] = 0 if str(value).lower() in ("ampm", "0") else 1
+        elif option in guests.NUMBER_OPTIONS:
+            options[option] = parse_integer(value)
+        elif option == "timeframeMinDate":
+            options[option] = (
+                parsers.parse_text(value).strip() if parse_optional_time(value, "TimeframeMinDate") else ""
+            )
+        elif option:
+            options[option] = parsers.parse_text(value)
+    return options
+
+
+def guest_create(request: ApiRequest) -> Json:
+    """Invite a guest by mail. A password in the body is ignored, since only the person may choose one."""
+    request.require_manager()
+    body, by = request.body, request.scope.membership
+    guest, invitation = guests.guest_invite(
+        account=request.account, by=by, email=parsers.parse_text(body.get("email") or body.get("username")),
+        name=parsers.parse_text(body.get("name")), options=parse_guest_options(body),
+    )  # fmt: skip
+    inviter = by.user if by.user_id else request.account
+    transaction.on_commit(partial(mail_invitation, invitation, inviter))
+    return serialize_guest(guest)
+
+
+def guest_get(request: ApiRequest, guestId: int) -> Json:
+    return serialize_guest(find_guest(request, guestId))
+
+
+def guest_update(request: ApiRequest, guestId: int) -> Json:
+    row = find_guest(request, guestId)
+    name = parsers.parse_text(request.body["name"]) if "name" in request.body else None
+    return serialize_guest(guests.guest_update(guest=row, name=name, options=parse_guest_options(request.body)))
+
+
+def guest_delete(request: ApiRequest, guestId: int) -> Json:
+    guests.guest_delete(guest=find_guest(request, guestId), by=request.scope.membership)
+    return serializers.build_reference("account/guests", guestId)
+
+
+# -- permissions --------------------------------------------------------------------------------------------------
+
+
+def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
+    """Filter a guest's grants by the request's parameters."""
+    rows = guest.grants.filter(kind__in=("group", "datapoint")).order_by("pk")
+    if kind := request.get_choice("entityType", ("", "datapoint", "group")):
+        rows = rows.filter(kind=kind)
+    if right := request.get_choice("type", ("", "r", "w", "rw")):
+        rows = rows.filter(right=Right.READ if right == "r" else Right.WRITE)
+    number = request.get_number("entityId")
+    return rows.filter(object_id=number) if number else rows
+
+
+def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
+    """Serialize grants with the names of their objects, which are read in one query per kind."""
+    groups = request.scope.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
+    links = request.scope.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
+    objects: dict[str, Any] = {"group": groups, "datapoint": links}
+    return [serialize_grant(row, objects[row.kind].get(row.object_id)) for row in rows]
+
+
+def serialize_grant(row: Grant, target: Any) -> Json:
+    """Serialize a grant; ClickMeter capitalizes these members."""
+    result: Json = {
+        "Entity": serializers.build_reference("groups" if row.kind == "group" else "datapoints", row.object_id),
+        "EntityName": str(target or ""), "EntityType": "Group" if row.kind == "group" else "Datapoint",
+        "Type": "Write" if row.right == Right.WRITE else "Read",
+    }  # fmt: skip
+    if row.kind == "datapoint" and target is not None:
+        result["DatapointType"] = serializers.TYPE_NAMES[DatapointKind(target.kind)]
+    return result
+
+
+def permission_list(request: ApiRequest, guestId: int) -> Json:
+    offset, limit = request.get_page()
+    return {
+        "entities": serialize_grants(
+            request, list(filter_grants(request, find_guest(request, guestId))[offset : offset + limit])
+        )
+    }
+
+
+def permission_count(request: ApiRequest, guestId: int) -> Json:
+    return selectors.count_rows(filter_grants(request, find_guest(request, guestId)))
+
+
+def permission_patch(request: ApiRequest, guestId: int, type: str) -> Json:
+    """Add or remove a right; the response names the shared object."""
+    guest, kind = find_guest(request, guestId), type.lower()
+    if kind not in ("group", "datapoint"):
+        raise not_found()
+    number = parse_integer(request.body.get("id"))
+    row: Any = selectors.find_group(request, number) if kind == "group" else selectors.find_datapoint(request, number)
+    action = parsers.parse_text(request.body.get("action")).lower()
+    verb = parsers.parse_text(request.body.get("verb") or "r").lower()
+    if action not in ("add", "remove"):
+        raise invalid("Action", "Action is add or remove.", action)
+    if verb not in ("r", "rw", "w"):
+        raise invalid("Verb", "Verb is r or rw.", verb)
+    right = None if action == "remove" else Right.READ if verb == "r" else Right.WRITE
+    grant_set(membership=guest, kind=kind, object_id=row.pk, right=right)
+    return serializers.build_reference("groups" if kind == "group" else "datapoints", row.pk)

@@ -1,0 +1,163 @@
+"""Lists of single hits: the clickstream, and lists that are paged to their end."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from links import stats
+from links.clickmeter import selectors, serializers
+from links.clickmeter.aggregates import parse_entity_filter
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.errors import invalid
+from links.clickmeter.time_frames import format_time, parse_period
+from links.models import Conversion
+from reports.query import Period
+from reports.query.analyses import link_hits
+
+Json = dict[str, Any]
+FILTERS = ("", "spiders", "uniques", "nonuniques", "conversions")
+PAGE_KEY = re.compile(r"(\d{1,16})-(\d{1,17})\Z")
+
+
+def clickstream(request: ApiRequest) -> Json:
+    """Return {rows}: the latest hits, at most 100."""
+    size = max(1, min(100, request.get_number("pageSize", 50)))
+    period = Period(datetime(2000, 1, 1, tzinfo=UTC), request.now + timedelta(days=1), request.account.timezone)
+    period = stats.limit_period(request.scope, period)
+    rows = fetch_hits(request, period, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)], size)
+    return {"rows": serialize_hits(request, rows)}
+
+
+def list_hits(request: ApiRequest, where: stats.Where, conversion: tuple[int, Period] | None = None) -> Json:
+    """List hits: {hits, lastKey}; the next page has `offset=<lastKey>`, the last page has no lastKey."""
+    period = parse_period(request)
+    limit = max(1, min(link_hits.MAX_HITS - 1, request.get_number("limit", 100) or 100))
+    rows = fetch_hits(request, period, where, limit + 1, conversion)
+    answer: Json = {"hits": serialize_hits(request, rows[:limit])}
+    if len(rows) > limit:
+        answer["lastKey"] = "{}-{}".format(*link_hits.build_hit_key(rows[limit - 1]))
+    return answer
+
+
+def fetch_hits(
+    request: ApiRequest, period: Period, where: stats.Where, limit: int, conversion: tuple[int, Period] | None = None
+) -> list[link_hits.Row]:
+    """Fetch the hits that the request's filter and offset select. Raises Failure (400)."""
+    hit_filter = request.get_choice("filter", FILTERS)
+    if (hit_filter == "conversions" or conversion) and not request.scope.sees_conversions:
+        return []
+    kinds = ("spider",) if hit_filter == "spiders" else ("link", "pixel") if hit_filter else link_hits.HIT_KINDS
+    if hit_filter in ("uniques", "nonuniques"):
+        where = [*where, stats.is_any_of("unique", "1" if hit_filter == "uniques" else "0")]
+    offset, before = request.get_text("offset"), None
+    if offset and offset != "0":
+        match = PAGE_KEY.match(offset)
+        if match is None:
+            raise invalid("offset", "offset is the lastKey of the page before.", offset[:60])
+        before = (int(match[1]), int(match[2]))
+    return link_hits.fetch_hits(
+        request.account.pk, period, where=where or None, kinds=kinds, before=before,
+        converted=hit_filter == "conversions", conversion=conversion, limit=limit,
+    )  # fmt: skip
+
+
+def all_hits(request: ApiRequest) -> Json:
+    if request.get_number("conversion"):
+        return list_conversion_hits(request, selectors.find_conversion(request, request.get_number("conversion")))
+    return list_hits(request, [*stats.build_scope_filter(request.scope), *parse_entity_filter(request)])
+
+
+def datapoint_hits(request: ApiRequest, id: int) -> Json:
+    return list_hits(request, [stats.is_any_of("link", selectors.find_datapoint(request, id).pk)])
+
+
+def group_hits(request: ApiRequest, id: int) -> Json:
+    return list_hits(request, [stats.is_any_of("link_group", selectors.find_group(request, id).pk)])
+
+
+def conversion_hits(request: ApiRequest, conversionId: int) -> Json:
+    return list_conversion_hits(request, selectors.find_conversion(request, conversionId))
+
+
+def list_conversion_hits(request: ApiRequest, row: Conversion) -> Json:
+    """List the clicks that led to this conversion in the time frame, whenever they were made."""
+    sold = parse_period(request)
+    request.query["timeframe"] = "beginning"
+    return list_hits(request, stats.build_scope_filter(request.scope), (row.pk, sold))
+
+
+def serialize_hits(request: ApiRequest, rows: list[link_hits.Row]) -> list[Json]:
+    """Serialize rows of the store as ClickMeter's hits."""
+    numbers = {row["link_id"] for row in rows}
+    links = list(request.scope.datapoints().filter(pk__in=numbers))
+    data = dict(zip([row.pk for row in links], serializers.summarize_datapoints(links), strict=True))
+    sales = (
+        {}
+        if not request.scope.sees_conversions
+        else link_hits.fetch_sales(request.account.pk, [row["id"] for row in rows])
+    )
+    sold = {sale["conversion_id"] for hit_sales in sales.values() for sale in hit_sales}
+    names = dict(Conversion.objects.filter(account=request.account, pk__in=sold).values_list("pk", "name"))
+    return [serialize_hit(request, row, data.get(row["link_id"], {}), sales.get(row["id"], []), names) for row in rows]
+
+
+def serialize_hit(
+    request: ApiRequest, row: link_hits.Row, entity: Json, sales: list[link_hits.Row], names: dict[int, str]
+) -> Json:
+    pixel = entity.get("datapointType") == "TrackingPixel"
+    result: Json = {
+        "accessTime": format_time(row["ts"]),
+        "id": f"{row['link_id']:09d}@{row['ts']:%Y%m%d%H%M%S}{row['id'] % 10**9:09d}",
+        "entity": entity, "type": "1" if pixel else "0", "isSpider": str(int(row["kind"] == "spider")),
+        "isUnique": str(int(row["is_unique"])), "isProxy": "0", "ip": row["ip"],
+        "clientLanguage": row["language"], "org": row["organization"], "queryParams": row["text"],
+        "trackedParameters": parse_parameters(row["text"]),
+        "browser": serializers.omit_empty(
+            name=f"{row['browser']} {row['browser_version']}".strip(), familyName=row["browser"],
+            browserType="mobile" if row["device_type"] in ("Mobile", "Tablet") else "desktop",
+        ),
+        "os": serializers.omit_empty(name=f"{row['os']} {row['os_version']}".strip(), familyName=row["os"]),
+        "location": serializers.omit_empty(
+            country=row["country"], regionName=row["region"], city=row["city"], organization=row["organization"],
+            latitude=round(float(row["latitude"]), 4), longitude=round(float(row["longitude"]), 4),
+        ),
+        "source": serializers.omit_empty(name=row["source"], param=row["channel"]),
+    }  # fmt: skip
+    if row["destination"]:
+        result["realDestinationUrl"] = row["destination"]
+    if row["referrer"] and not request.scope.get_option("hitOptions", "hideReferrer"):
+        result["referer"] = row["referrer"]
+    if request.scope.get_option("hitOptions", "hideReferrer"):
+        result["source"] = {}
+    serialized_sales = [serialize_sale(request, sale, names) for sale in sales]
+    if serialized_sales:
+        result["conversions"] = serialized_sales
+        result |= {f"conversion{place}": sale for place, sale in enumerate(serialized_sales[:5], 1)}
+    return result
+
+
+def serialize_sale(request: ApiRequest, sale: link_hits.Row, names: dict[int, str]) -> Json:
+    """Serialize a conversion of a hit, without what is hidden from a guest."""
+    hidden = request.scope.get_option
+    result: Json = {
+        "id": sale["conversion_id"], "name": names.get(sale["conversion_id"], ""), "date": format_time(sale["ts"]),
+        "accessTime": format_time(sale["ts"]),
+    }  # fmt: skip
+    if not hidden("conversionOptions", "hideValue"):
+        scale = (hidden("conversionOptions", "percentValue") or 100) / 100
+        result["value"] = round(float(sale["revenue"]) * scale, 4)
+    if not hidden("conversionOptions", "hideComCost"):
+        scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
+        result["comcost"] = round(float(sale["commission"]) * scale, 4)
+    if not hidden("conversionOptions", "hideParams") and sale["name"]:
+        result["parameter"] = sale["name"]
+    return result
+
+
+def parse_parameters(query: str) -> dict[str, str]:
+    """Parse a query string into its parameters."""
+    from urllib.parse import parse_qsl
+
+    return dict(parse_qsl(query[:2000])) if query else {}

@@ -1,0 +1,109 @@
+"""Top reports: the values of a dimension with most hits."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import QuerySet
+
+from links import stats
+from links.clickmeter import aggregates, selectors, serializers
+from links.clickmeter.api_request import ApiRequest
+from links.clickmeter.time_frames import format_time, parse_period
+from links.models import Conversion
+from reports.query import Query, ask
+
+Json = dict[str, Any]
+
+REPORTS: dict[str, tuple[str, ...]] = {
+    "browsers": ("browser", "browser_version"), "browsersfamilies": ("browser",), "platforms": ("device",),
+    "cities": ("city", "country"), "countries": ("country",), "isps": ("organization",), "ips": ("ip",),
+    "oss": ("os", "os_version"), "ossfamilies": ("os",), "keywords": ("search_term",), "referrers": ("referrer",),
+    "destinations": ("destination",), "languages": ("language",), "params": ("text",),
+}  # fmt: skip
+CONVERSION_REPORTS = {**REPORTS, "datapoints": ("link",), "groups": ("link_group",), "convparameters": ("name",)}
+SALE_KINDS = ("conversion", "refund")
+HIT_TYPES = {
+    "": None, "clicks": ("link",), "views": ("pixel",), "conversions": SALE_KINDS, "spiders": ("spider",),
+    "uniques": None, "nonuniques": None,
+}  # fmt: skip
+MAX_ROWS = 100
+
+
+def build_top_report(request: ApiRequest, where: stats.Where, reports: dict[str, tuple[str, ...]] = REPORTS) -> Json:
+    """Build a top report: {key, createdAt, data}, the values with most hits."""
+    kind = request.get_choice("type", tuple(reports), required=True)
+    kinds = HIT_TYPES[request.get_choice("hittype", tuple(HIT_TYPES))]
+    period = parse_period(request)
+    hidden = kind == "referrers" and request.scope.get_option("hitOptions", "hideReferrer")
+    hidden = hidden or (kind == "convparameters" and request.scope.get_option("conversionOptions", "hideParams"))
+    hidden = hidden or (kinds == SALE_KINDS and not request.scope.sees_conversions)
+    wheres = [*where, stats.is_any_of("kind", *kinds)] if kinds else where
+    query = Query(
+        sites=(request.account.pk,), period=period, metrics=stats.COUNT_METRICS, dimensions=reports[kind],
+        where=wheres or None,
+        order=tuple((metric, "desc") for metric in find_order_metrics(kinds)), limit=MAX_ROWS,
+    )  # fmt: skip
+    rows = [] if hidden else ask(query, now=request.now).rows
+    items = [serialize_top_item(request, row, kind, reports[kind]) for row in rows]
+    add_entity_data(request, kind, items)
+    return {"key": kind, "createdAt": format_time(request.now), "data": items}
+
+
+def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
+    """Add descriptions of the links or groups in a report, if the caller may see them."""
+    if kind not in ("datapoints", "groups"):
+        return
+    numbers = [int(item["id"] or 0) for item in items]
+    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.all_groups()
+    describe: Any = serializers.summarize_datapoints if kind == "datapoints" else serializers.summarize_groups
+    rows = list(visible_rows.filter(pk__in=numbers))
+    described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))
+    for item in items:
+        if item["id"] in described:
+            item["entityData"] = described[item["id"]]
+
+
+def find_order_metrics(kinds: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the metrics that a top report is ordered by; one about all kinds of hits may have no clicks."""
+    if kinds is None:
+        return "clicks", "pixel_views", "link_conversions"
+    by_kind = {"pixel": "pixel_views", "conversion": "link_conversions", "spider": "spider_hits"}
+    return (by_kind.get(kinds[0], "clicks"),)
+
+
+def serialize_top_item(request: ApiRequest, row: stats.Row, kind: str, dimensions: tuple[str, ...]) -> Json:
+    counts = aggregates.serialize_counts(request, row)
+    spiders = counts.pop("spiderHitsCount", 0)
+    words = [str(row[name]) for name in dimensions if row[name]]
+    name = " ".join(words) if kind != "cities" else ", ".join(words)
+    renamed = {"convertedClicks": "totalConversions", "conversionsValue": "totalConversionsValue",
+               "conversionsCost": "totalConversionsCost", "commissionsCost": "totalCommissionsCost"}  # fmt: skip
+    members = {renamed.get(member, member): value for member, value in counts.items() if member != "uniqueConversions"}
+    members |= serializers.omit_empty(
+        totalHits=row["clicks"] + row["pixel_views"], uniqueHits=row["unique_clicks"] + row["unique_pixel_views"],
+        spiderHits=spiders,
+    )  # fmt: skip
+    head: Json = {"id": quote(name, safe="") if kind == "destinations" else name}
+    return head | members
+
+
+def overall_report(request: ApiRequest) -> Json:
+    where = stats.build_scope_filter(request.scope)
+    where += aggregates.parse_entity_filter(request)
+    return build_top_report(request, where, CONVERSION_REPORTS if request.get_number("conversion") else REPORTS)
+
+
+def datapoint_report(request: ApiRequest, id: int) -> Json:
+    return build_top_report(request, [stats.is_any_of("link", selectors.find_datapoint(request, id).pk)])
+
+
+def group_report(request: ApiRequest, id: int) -> Json:
+    return build_top_report(request, [stats.is_any_of("link_group", selectors.find_group(request, id).pk)])
+
+
+def conversion_report(request: ApiRequest, conversionId: int) -> Json:
+    row: Conversion = selectors.find_conversion(request, conversionId)
+    where = [*stats.build_scope_filter(request.scope), stats.is_any_of("link_conversion", row.pk)]
+    return build_top_report(request, where, CONVERSION_REPORTS)

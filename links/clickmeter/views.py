@@ -1,0 +1,145 @@
+"""Views of the ClickMeter API: rate limit, dispatch to the table's handler, errors and headers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, ValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone as clock
+from django.views.decorators.http import require_safe
+from rest_framework.parsers import BaseParser
+from rest_framework.views import APIView
+
+from accounts.security.client_ip import get_client_key
+from accounts.security.hashers import HashingBusy
+from links.clickmeter.api_request import parse_request
+from links.clickmeter.errors import Failure, build_validation_failure
+from links.clickmeter.operations import Operation
+from reports.query import QueryRefused
+from reports.rate_limits import count_request
+
+MAX_PER_SECOND = 10
+JSON = "application/json; charset=utf-8"
+HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "X-Clickmeter-AuthKey, X-Clickmeter-Authkey, Origin, X-Requested-With, cache-control, Content-Type, Accept"
+    ),
+    "Access-Control-Expose-Headers": "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset",
+    "Cache-Control": "no-cache",
+    "Pragma": "no-cache",
+    "Expires": "-1",
+}
+log = logging.getLogger(__name__)
+
+
+class AnyParser(BaseParser):
+    """Leaves the body unread, since `links.clickmeter.api_request` parses it whatever its content type is."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+def build_response(body: Any, status: int = 200) -> JsonResponse:
+    """Build a JSON response with ClickMeter's content type, which names the charset (wire reference §1)."""
+    return JsonResponse(body, status=status, safe=False, json_dumps_params={"ensure_ascii": False}, content_type=JSON)
+
+
+class OperationView(APIView):
+    """The operations of one path."""
+
+    authentication_classes: tuple[Any, ...] = ()
+    parser_classes = (AnyParser,)
+    operations: dict[str, Operation] = {}
+    http_method_names = ["get", "post", "put", "patch", "delete", "options", "head"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Handle a request; every response, also of an error, has the API's headers."""
+        now = clock.now()
+        second = int(now.timestamp())
+        used = count_request("clickmeter", get_client_key(request), second, 5) if request.method != "OPTIONS" else 0
+        try:
+            if used > MAX_PER_SECOND:
+                raise Failure(429, f"At most {MAX_PER_SECOND} requests per second.", "0429")
+            response = self.handle_operation(request, now, kwargs)
+        except Failure as failure:
+            response = build_response(failure.body(), failure.status)
+        except HashingBusy as busy:
+            response = build_response(Failure(503, str(busy), "0503").body(), 503)
+        except SuspiciousOperation as error:  # Django would not read the request
+            unread = Failure(413 if isinstance(error, RequestDataTooBig) else 400, str(error))
+            response = build_response(unread.body(), unread.status)
+        except Exception:
+            log.exception("an operation failed on %s", request.path)
+            body = {"errorCode": "0500", "httpErrorCode": 500, "message": "The operation failed."}
+            response = build_response(body, 500)
+        for name, value in HEADERS.items():
+            response[name] = value
+        response["X-Rate-Limit-Limit"] = str(MAX_PER_SECOND)
+        response["X-Rate-Limit-Remaining"] = str(max(0, MAX_PER_SECOND - used))
+        response["X-Rate-Limit-Reset"] = str(second + 1)
+        if response.status_code in (429, 503):
+            response["Retry-After"] = "1"
+        return response
+
+    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=200)
+        method = "GET" if request.method == "HEAD" else request.method or "GET"
+        operation = self.operations.get(method)
+        if operation is None:
+            raise Failure(405, f"{method} is not known here; use {', '.join(sorted(self.operations))}.", "0405")
+        api_request = parse_request(request, now)
+        values = {
+            name: value if name.startswith(("whitelist", "blacklist", "type")) else parse_path_number(value)
+            for name, value in path_values.items()
+        }
+        try:
+            # No transaction here: services have their own, and reads must not hold a write lock
+            return build_response(operation.handler(api_request, **values))
+        except ValidationError as error:
+            raise build_validation_failure(error) from None
+        except QueryRefused as error:
+            raise Failure(400, str(error), "0010") from None
+
+
+def parse_path_number(text: str) -> int:
+    """Parse an id in a path. Raises Failure (404) for anything else, as ClickMeter does."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Failure(404, "Specified entity does not exist.", "0404")
+    return int(text)
+
+
+class UnknownAddressView(OperationView):
+    """A path that is not in the table."""
+
+    def handle_operation(self, request: HttpRequest, now: Any, path_values: dict[str, str]) -> HttpResponse:
+        """Raise the 404 in ClickMeter's format."""
+        if request.method == "OPTIONS":
+            return HttpResponse(status=200)
+        raise Failure(404, "No such endpoint.", "0404")
+
+
+@lru_cache(maxsize=1)
+def load_description() -> dict[str, Any]:
+    """Load the OpenAPI description: the published one, corrected where recorded responses differ."""
+    description_data: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text())
+    return description_data
+
+
+@require_safe
+def description(request: HttpRequest) -> HttpResponse:
+    """Serve `openapi.json`, with the requested host as its server."""
+    base = request.build_absolute_uri(request.path.removesuffix("/openapi.json") or "/")
+    response = build_response({**load_description(), "servers": [{"url": base}]})
+    response["Access-Control-Allow-Origin"] = "*"
+    return response

@@ -1,0 +1,78 @@
+"""The alert condition on destinations of links: it fires when some die and when they recover."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+
+from links.addresses import tracking_url
+from links.models import Destination
+from links.monitoring.destination_checks import CONDITION
+from sites.alerts.conditions import AlertCondition, AlertNotification, ConditionParameter
+from sites.alerts.models import Alert
+from sites.alerts.services import is_throttled
+
+MAX_LISTED = 20
+MAX_SEARCH = 500  # characters
+
+
+def evaluate_dead_destinations(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
+    """Find destinations of the account's links that died or recovered since this alert last fired."""
+    if is_throttled(alert, now):  # what happens meanwhile is reported in one notification afterwards
+        return []
+    rows = Destination.objects.filter(datapoint__account_id=alert.site.account_id)
+    words = str(alert.parameters.get("contains") or "").strip()[:MAX_SEARCH]
+    if words:
+        rows = rows.filter(url__icontains=words)
+    rows = rows.select_related("datapoint__domain")
+    dead = {str(row.pk): row for row in rows.exclude(dead_since=None)}
+    reported: dict[str, str] = alert.memory.get("dead", {})
+    alive = rows.filter(pk__in=[int(number) for number in reported if number not in dead])
+    died = [row for number, row in dead.items() if number not in reported]
+    alert.memory = {"dead": {number: row.url[:200] for number, row in dead.items()}}
+    return [build_notification(alert, died, list(alive))] if died or alive else []
+
+
+def build_notification(alert: Alert, died: list[Destination], alive: list[Destination]) -> AlertNotification:
+    """Build one notification for these destinations. Its deduplication key changes only when a destination dies or
+    recovers, so nobody is notified twice."""
+    rows = [*died, *alive]
+    lines = [f"{tracking_url(row.datapoint)} leads to {row.url}\n  {row.cause or 'It works again.'}" for row in rows]
+    if len(lines) > MAX_LISTED:
+        lines = [*lines[:MAX_LISTED], f"and {len(lines) - MAX_LISTED} more"]
+    since = [(row.pk, str(row.dead_since or row.checked)) for row in rows]
+    key = f"{CONDITION}-{alert.pk}-{sha256(repr(since).encode()).hexdigest()[:16]}"
+    payload = {
+        "event": "link",
+        "site_id": alert.site_id,
+        "dead": serialize_destinations(died),
+        "found": serialize_destinations(alive),
+    }
+    return AlertNotification(key, format_subject(died, alive), "\n".join(lines), payload)
+
+
+def serialize_destinations(rows: list[Destination]) -> list[dict[str, object]]:
+    """Serialize destinations for the notification's payload, at most MAX_LISTED."""
+    return [{"link": row.datapoint_id, "url": row.url, "cause": row.cause} for row in rows[:MAX_LISTED]]
+
+
+def format_subject(died: list[Destination], alive: list[Destination]) -> str:
+    """Format the subject: one destination by its link's name, several by their number."""
+    what = "leads nowhere" if died else "works again"
+    rows = died or alive
+    if len(rows) == 1:
+        return f"The link {str(rows[0].datapoint)[:80]} {what}"
+    return f"{len(rows)} destinations of links " + ("are dead" if died else "work again")
+
+
+CONDITIONS = (
+    AlertCondition(
+        CONDITION, "A link leads nowhere",
+        "A destination of one of the account's active links fails twice in ten minutes: its name does not resolve, "
+        "its certificate is wrong, nothing answers, or an error (4xx, 5xx; not 401, 403 and 429, by which servers "
+        "reject programs) does. Checked every six hours; you are also notified when it works again.",
+        (ConditionParameter("contains", "Only destinations with", "", "A word of the address; empty: all"),),
+        evaluate_dead_destinations,
+    ),
+)  # fmt: skip

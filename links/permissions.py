@@ -1,0 +1,192 @@
+"""Permissions: what a membership may see and change of links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+
+from accounts.models import Account, Grant, Membership, Right, Role
+from accounts.permissions import get_current_membership, load_grants, membership_may
+from links.models import Attached, Conversion, Datapoint, Domain, Entry, Group, Script, Tag
+
+GROUP, DATAPOINT = "group", "datapoint"
+ALL_LINKS_OPTION = "all_things"  # a guest's option: may see and edit all links and groups (the key in stored options)
+LATEST_TIME = datetime(2098, 12, 30)
+
+
+def load_rights_by_guest(guests: Sequence[Membership]) -> dict[int, dict[str, dict[int, str]]]:
+    """Load the link rights of several guests in one query: guest id -> kind -> object id -> right."""
+    rights: dict[int, dict[str, dict[int, str]]] = {guest.pk: {GROUP: {}, DATAPOINT: {}} for guest in guests}
+    rows = Grant.objects.filter(membership__in=guests, kind__in=(GROUP, DATAPOINT))
+    for guest_id, kind, number, right in rows.values_list("membership_id", "kind", "object_id", "right"):
+        rights[guest_id][kind][number] = right
+    return rights
+
+
+@dataclass(frozen=True)
+class LinkScope:
+    """What one membership may see and change of the links: everything, or what it was granted.
+
+    A right on a group is a right on all its links. `sees_all`: may see everything; `edits_all`: may edit everything;
+    `can_manage`: belongs to the team, so may also manage guests, plan, lists, conversions and tags. `group_rights`
+    and `link_rights` are id -> right, empty where `sees_all`.
+
+    Ids and names that a caller sends are looked up in these query sets only. What they leave out does not exist for the
+    caller, neither for reading nor for attaching it to a link.
+    """
+
+    membership: Membership
+    sees_all: bool
+    edits_all: bool
+    can_manage: bool
+    group_rights: dict[int, str] = field(default_factory=dict)
+    link_rights: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        return self.membership.account
+
+    @property
+    def is_guest(self) -> bool:
+        return self.membership.role == Role.GUEST
+
+    def datapoints(self, write: bool = False) -> QuerySet[Datapoint]:
+        """Select the links and pixels it may see (or edit), deleted ones included."""
+        rows = Datapoint.objects.filter(account=self.account).select_related("group", "domain")
+        if self.edits_all or (self.sees_all and not write):
+            return rows
+        return rows.filter(
+            Q(group_id__in=self.granted_ids(GROUP, write)) | Q(pk__in=self.granted_ids(DATAPOINT, write))
+        )
+
+    def all_groups(self, write: bool = False) -> QuerySet[Group]:
+        """Select the groups it may see (or edit), deleted ones included; a right on a link gives none on its group."""
+        rows = Group.objects.filter(account=self.account)
+        if self.edits_all or (self.sees_all and not write):
+            return rows
+        return rows.filter(pk__in=self.granted_ids(GROUP, write))
+
+    def conversions(self) -> QuerySet[Conversion]:
+        """Select the conversions it may see and attach, deleted ones included: a guest's are those of their links."""
+        rows = Conversion.objects.filter(account=self.account)
+        if self.sees_all:
+            return rows
+        return rows.filter(pk__in=Attached.objects.filter(datapoint__in=self.datapoints()).values("conversion_id"))
+
+    def scripts(self) -> QuerySet[Script]:
+        """Select the retargeting scripts it may see and attach: a guest's are those of their links."""
+        rows = Script.objects.filter(account=self.account)
+        if self.sees_all:
+            return rows
+        on_links = Datapoint.scripts.through.objects.filter(datapoint__in=self.datapoints())
+        return rows.filter(pk__in=on_links.values("script_id"))
+
+    def tags(self) -> QuerySet[Tag]:
+        """Select the tags it may see and attach: a guest's are those of their links and groups."""
+        rows = Tag.objects.filter(account=self.account)
+        if self.sees_all:
+            return rows
+        on_links = Datapoint.tags.through.objects.filter(datapoint__in=self.datapoints())
+        on_groups = Group.tags.through.objects.filter(group__in=self.all_groups())
+        return rows.filter(Q(pk__in=on_links.values("tag_id")) | Q(pk__in=on_groups.values("tag_id")))
+
+    def domains(self) -> QuerySet[Domain]:
+        """Select the domains it may create links on: the installation's and the account's own.
+
+        A guest has only those of the account's domains that links they see use: others may belong to other clients.
+        """
+        rows = Domain.objects.filter(Q(account=None) | Q(account=self.account), deleted=None)
+        return rows if self.sees_all else rows.filter(Q(account=None) | Q(pk__in=self.datapoints().values("domain_id")))
+
+    def entries(self) -> QuerySet[Entry]:
+        """Select the entries of the account's two lists, which only the team sees."""
+        rows = Entry.objects.filter(account=self.account)
+        return rows if self.can_manage else rows.none()
+
+    def may_write(self, row: Datapoint | Group) -> bool:
+        """Return whether it may edit this group or link."""
+        if self.edits_all:
+            return True
+        if isinstance(row, Group):
+            return self.group_rights.get(row.pk) == Right.WRITE
+        return self.link_rights.get(row.pk) == Right.WRITE or self.group_rights.get(row.group_id) == Right.WRITE
+
+    def granted_ids(self, kind: str, write: bool) -> QuerySet[Grant, int]:
+        """Select the ids of granted groups or links (`write`: with the right to write), as a subquery, since there may
+        be many."""
+        grants = Grant.objects.filter(membership=self.membership, kind=kind)
+        if self.sees_all:  # needs no grants to view, and those of an earlier role do not count
+            grants = grants.none()
+        elif write:
+            grants = grants.filter(right=Right.WRITE)
+        return grants.values_list("object_id", flat=True)
+
+    @property
+    def visible_since(self) -> datetime | None:
+        """The moment from which a guest sees numbers (timeframeMinDate, in the account's zone); None: no limit."""
+        text = str(self.membership.options.get("timeframeMinDate") or "") if self.is_guest else ""
+        if not text or text.startswith("0001"):  # ClickMeter writes year 1 for no date
+            return None
+        try:
+            day = min(datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S"), LATEST_TIME)
+        except ValueError:
+            day = LATEST_TIME  # an invalid date must not show everything
+        return day.replace(tzinfo=ZoneInfo(self.account.timezone))
+
+    @property
+    def sees_conversions(self) -> bool:
+        """Return whether it may see conversions (a guest's option hideCount)."""
+        return not self.get_option("conversionOptions", "hideCount")
+
+    def get_option(self, group: str, name: str) -> Any:
+        """Return a guest's option such as ("hitOptions", "hideReferrer"); None for everybody else."""
+        return (self.membership.options.get(group) or {}).get(name) if self.is_guest else None
+
+
+def build_link_scope(membership: Membership) -> LinkScope:
+    """Build the scope of a membership: everything by its role or a guest's option, else what it was granted."""
+    has_all_links = membership.role == Role.GUEST and bool(membership.options.get(ALL_LINKS_OPTION))
+    sees_all = has_all_links or membership_may(membership, "view")
+    edits_all = has_all_links or membership_may(membership, "edit")
+    can_manage = edits_all and membership.role != Role.GUEST
+    if sees_all:
+        return LinkScope(membership, sees_all, edits_all, can_manage)
+    return LinkScope(
+        membership, sees_all, edits_all, can_manage, load_grants(membership, GROUP), load_grants(membership, DATAPOINT)
+    )
+
+
+def link_scope_for(request: HttpRequest, may: str = "view") -> LinkScope:
+    """Build the scope of the logged-in person. Raises Http404 if they may not `may` anything of links here."""
+    scope = build_link_scope(get_current_membership(request))
+    if may == "manage" and not scope.can_manage:
+        raise Http404("No such page.")
+    if may == "edit" and not (
+        scope.edits_all or Right.WRITE in {*scope.group_rights.values(), *scope.link_rights.values()}
+    ):
+        raise Http404("No such page.")
+    if not (scope.sees_all or scope.group_rights or scope.link_rights):
+        raise Http404("No such page.")
+    return scope
+
+
+def datapoint_for(request: HttpRequest, datapoint_id: int, may: str = "view") -> Datapoint:
+    """Find a link or pixel that the person may `may`. Raises Http404."""
+    row = link_scope_for(request).datapoints(write=may != "view").filter(pk=datapoint_id).first()
+    if row is None:
+        raise Http404("No such link.")
+    return row
+
+
+def group_for(request: HttpRequest, group_id: int, may: str = "view") -> Group:
+    """Find a group that the person may `may`. Raises Http404."""
+    row = link_scope_for(request).all_groups(write=may != "view").filter(pk=group_id).first()
+    if row is None:
+        raise Http404("No such group.")
+    return row

@@ -1,0 +1,276 @@
+"""The pipeline of a click: enrich the hit by the steps that web events share, route it, and store its event.
+
+Events of links carry the account's id where web events carry their site's, so that tenants are never mixed and web
+reports never contain clicks. Bots and previews are stored as events of the kind "spider": excluded from counts of
+clicks, visible in the clickstream.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from accounts.host_names import normalize_host
+from accounts.security.client_ip import is_in_networks
+from links.conversions import attribution
+from links.redirect import click_deduplication, tokens
+from links.redirect.pausing import note_click
+from links.routing import link_cache
+from links.routing.engine import ClickContext, RoutingDecision, route_click
+from links.routing.snapshot import AccountLinkConfig, LinkSnapshot
+from links.url_policy import CLICK_PARAMETER, S2S_PLACEHOLDER, add_parameters, add_query, extract_host
+from sites import site_cache as known_sites
+from sites.site_config import SiteConfig
+from tracking import ingestion
+from tracking.event import Event, Hit, Rejection
+from tracking.pipeline import quarantine
+from tracking.pipeline.device import fill_device
+from tracking.pipeline.location import fill_location
+from tracking.pipeline.page import MAX_PATH_LENGTH, fill_details, fill_page
+from tracking.pipeline.privacy import shorten_address
+from tracking.pipeline.source import fill_source
+from tracking.pipeline.user_agent import fill_user_agent
+
+
+def read_click_address(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
+    """Fill host and path of the clicked address. A link without a query string needs no full parsing of its URL."""
+    if hit.text or hit.kind != "link":
+        return fill_page(hit, site, event)
+    _, _, rest = hit.url.partition("//")
+    host, slash, path = rest.partition("/")
+    event["host"], event["path"] = normalize_host(host), (slash + path)[:MAX_PATH_LENGTH]
+    return None
+
+
+STEPS = (read_click_address, fill_location, fill_details, fill_user_agent, fill_source, fill_device)
+PREVIEWS = (
+    "facebookexternalhit", "facebot", "slackbot", "slack-imgproxy", "twitterbot", "whatsapp", "telegrambot",
+    "discordbot", "linkedinbot", "skypeuripreview", "pinterestbot", "redditbot", "embedly", "iframely", "vkshare",
+    "viber", "snapchat", "mattermost", "microsoftpreview", "google-pagerenderer", "bitlybot", "mastodon",
+)  # fmt: skip
+EMAIL_CLIENTS = ("thunderbird", "outlook", "ms-office", "mailbird", "postbox", "lotus-notes", "emclient", "airmail")
+PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")  # headers of browsers that fetch ahead
+MAX_USER_AGENT = 600
+secure_random = random.SystemRandom()
+
+
+@dataclass(slots=True)
+class LinkClick:
+    """One click: its hit, the event that is being built, where it goes, and the token that identifies it."""
+
+    link: LinkSnapshot
+    hit: Hit
+    account: AccountLinkConfig
+    event: Event
+    bot_reason: str = ""  # why the click is a bot's; "" for a person
+    decision: RoutingDecision = field(default_factory=RoutingDecision)
+    destination_host: str = ""  # only of a plain link, which needs no routing
+    token: tokens.ClickToken = tokens.NO_CLICK
+    encoded_token: str = ""
+    address_hashes: tuple[int, ...] = ()  # of `windows.hash_address_for_window`
+    spillover_steps: dict[int, int] = field(default_factory=dict)  # link id -> this visitor's clicks (from the cookie)
+    unique_links: dict[int, bool] = field(default_factory=dict)
+    click_numbers: dict[int, int] = field(default_factory=dict)
+
+    def is_unique(self, link: LinkSnapshot) -> bool:
+        """Return whether it is its address's first click on the link in 30 minutes; decided once per click."""
+        if self.bot_reason:
+            return False
+        if link.link_id not in self.unique_links:
+            self.unique_links[link.link_id] = click_deduplication.is_unique_click(
+                link.link_id, self.address_hashes, self.hit.now
+            )
+        return self.unique_links[link.link_id]
+
+    def click_number(self, link: LinkSnapshot) -> int:
+        """Return the click's number on the link, from 1; a bot's click is not counted."""
+        if self.bot_reason:
+            return click_deduplication.click_counters.peek(link.link_id) + 1
+        if link.link_id not in self.click_numbers:
+            self.click_numbers[link.link_id] = click_deduplication.click_counters.next(link.link_id)
+        return self.click_numbers[link.link_id]
+
+
+def find_bot_reason(hit: Hit, method: str) -> str:
+    """Find from method, headers and user agent why a hit is a bot's: a preview, a prefetch, a crawler; "" if it is not.
+
+    Pixels and conversions are checked by nothing else: the proxies of mail programs, which fetch pixels for people,
+    are in data centres and send no languages.
+    """
+    if method == "HEAD":
+        return "preview: head"
+    purpose = " ".join(hit.headers.get(name, "") for name in PURPOSES)
+    if "prefetch" in purpose or "preview" in purpose:
+        return "preview: prefetch"
+    return find_agent_bot_reason(hit.user_agent[:MAX_USER_AGENT])
+
+
+def find_click_bot_reason(hit: Hit, method: str, site: SiteConfig, event: Event) -> str:
+    """Find why a click is a bot's: by `find_bot_reason`, else by the checks that page views pass too."""
+    return find_bot_reason(hit, method) or quarantine.find_bot_reason(hit, site, event)
+
+
+@lru_cache(maxsize=20_000)
+def find_agent_bot_reason(user_agent: str) -> str:
+    """Find why a user agent is a bot's; "" if it is not."""
+    if not user_agent:
+        return "no user agent"
+    lowered = user_agent.lower()
+    for word in PREVIEWS:
+        if word in lowered:
+            return f"preview: {word}"
+    name = quarantine.get_crawler_name(user_agent)
+    return f"signature: {name}" if name else ""
+
+
+def start_click(
+    link: LinkSnapshot,
+    hit: Hit,
+    account: AccountLinkConfig,
+    method: str,
+    requested_url: str,
+    spillover_steps: dict[int, int],
+) -> LinkClick:
+    """Enrich the hit and route the click; nothing is stored yet."""
+    now = hit.now
+    event: Event = {
+        "site_id": link.account_id, "kind": hit.kind, "ts": now, "account_id": link.account_id,
+        "link_id": link.link_id, "group_id": link.group_id,
+    }  # fmt: skip
+    for step in STEPS:
+        step(hit, account.site, event)
+    bot_reason = (
+        find_click_bot_reason(hit, method, account.site, event) if hit.kind == "link" else find_bot_reason(hit, method)
+    )
+    click = LinkClick(link, hit, account, event, bot_reason, spillover_steps=spillover_steps)
+    click.token = tokens.ClickToken(tokens.new_click_id(), link.link_id, int(now.timestamp()))
+    click.address_hashes = click_deduplication.hash_address_for_window(hit.ip, now)
+    if link.destination_host and not link_cache.is_link_domain(
+        link.destination_host
+    ):  # one URL, no link of this server
+        click.decision, click.destination_host = RoutingDecision([(link, link.url)]), link.destination_host
+    else:
+        click.decision = route_click(link, build_click_context(click, requested_url), link_cache.find_link_by_path)
+        for number, click_number in click.click_numbers.items():
+            if (counted_link := link_cache.find_link(number)) is not None:
+                note_click(counted_link, click_number)
+    return click
+
+
+def build_click_context(click: LinkClick, requested_url: str) -> ClickContext:
+    """Build what routing needs to know of a click."""
+    event, hit = click.event, click.hit
+    user_agent = hit.user_agent.lower()
+    return ClickContext(
+        now=hit.now,
+        languages=parse_languages(hit.headers.get("accept-language", "")[:500]),
+        country=event.get("country", ""),
+        device=event.get("device_type", ""),
+        email_client=any(word in user_agent for word in EMAIL_CLIENTS),
+        is_bot=bool(click.bot_reason),
+        requested_url=requested_url,
+        is_unique=click.is_unique,
+        click_number=click.click_number,
+        previous_clicks=lambda link: click.spillover_steps.get(link.link_id, 0),
+        allowed_hosts=lambda link: click.account.whitelist,
+        random_source=secure_random,
+    )
+
+
+@lru_cache(maxsize=5000)
+def parse_languages(accepted: str) -> tuple[str, ...]:
+    """Parse `de-AT,de;q=0.9,en;q=0.8` into ("de-at", "de", "en"), the most preferred first."""
+    weighted = []
+    for position, part in enumerate(accepted.lower().split(",")[:20]):
+        name, _, quality = part.partition(";")
+        try:
+            weight = float(quality.partition("=")[2] or 1)
+        except ValueError:
+            weight = 0.0
+        if name.strip() and weight > 0:
+            weighted.append((-weight, position, name.strip()))
+    return tuple(name for _, _, name in sorted(weighted))
+
+
+def build_destination_url(click: LinkClick, query: str) -> str:
+    """Build the destination as it is stored: with the link's UTM tags and the visitor's query string."""
+    url = click.decision.url
+    for link, _ in click.decision.hops:
+        utm = link.rules.get("utm")
+        if utm:
+            url = add_parameters(url, list(utm.items()), replace=True)
+        if link.append_query and query:
+            url = add_query(url, query)
+    return url
+
+
+def add_click_token(click: LinkClick, url: str) -> str:
+    """Add the click's token to the URL the browser is sent to, where a placeholder or a tracked site needs it.
+
+    The stored destination has no token, since every click has a different one.
+    """
+    if S2S_PLACEHOLDER in url:
+        url = url.replace(S2S_PLACEHOLDER, get_encoded_token(click))
+    if click.bot_reason or click.link.redirect_only:
+        return url
+    if known_sites.find_account_site(click.link.account_id, click.destination_host or extract_host(url)) is not None:
+        url = add_parameters(url, [(CLICK_PARAMETER, get_encoded_token(click))], replace=True)
+    return url
+
+
+def get_encoded_token(click: LinkClick) -> str:
+    """Encode the click's token, once per click."""
+    click.encoded_token = click.encoded_token or tokens.encode_token(click.token)
+    return click.encoded_token
+
+
+def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
+    """Store the click and one event per nested link; return None if the link only redirects."""
+    link, hit = click.link, click.hit
+    if link.redirect_only:
+        return None
+    ingestion.count_received(link.account_id, hit.now)
+    if click.account.blacklist and is_in_networks(hit.ip, click.account.blacklist):
+        return ingestion.count_rejection(link.account_id, "excluded_ip", hit.now)
+    if click.account.site.over_quota:
+        return ingestion.count_rejection(link.account_id, "over_quota", hit.now)
+    click_event = complete_event(click, url)
+    written = ingestion.store_event(click_event, hit.now)
+    for nested, nested_url in click.decision.hops[1:]:
+        nested_event = {
+            **click_event, "id": tokens.new_click_id(), "link_id": nested.link_id, "group_id": nested.group_id,
+            "destination": nested_url[:1000], "is_unique": int(click.is_unique(nested)), "cost": nested.cost,
+        }  # fmt: skip
+        if nested.account_id == link.account_id and not nested.redirect_only:
+            ingestion.store_event(nested_event, hit.now)
+    if not click.bot_reason and url:
+        attribution.remember_click(
+            click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
+        )
+    return written
+
+
+def complete_event(click: LinkClick, url: str) -> Event:
+    """Complete the event of a click. `view_id` is the hash of its address, from which `links.redirect.state_rebuild`
+    restores unique clicks."""
+    link, hit, event = click.link, click.hit, click.event
+    event["id"] = event["click_id"] = click.token.click_id
+    event["view_id"] = click.address_hashes[0]
+    event["is_unique"] = int(click.is_unique(link))
+    url_of_first_hop = click.decision.hops[0][1] if click.decision.hops else url
+    event["destination"] = (url_of_first_hop if len(click.decision.hops) > 1 else url)[:1000]
+    if link.cost:
+        event["cost"] = link.cost
+    if click.bot_reason:
+        event["kind"], event["name"] = "spider", click.bot_reason
+    shorten_address(
+        hit, click.account.truncated_site if link.encode_ip or link.light_tracking else click.account.site, event
+    )
+    return event
+
+
+def build_link_columns(link: LinkSnapshot, **more: Any) -> Event:
+    """Build the columns that every event of a link has."""
+    return {"account_id": link.account_id, "link_id": link.link_id, "group_id": link.group_id, **more}

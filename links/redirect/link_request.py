@@ -1,0 +1,32 @@
+"""Requests for links and pixels, and their translation into hits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from links.routing.snapshot import LinkSnapshot
+from tracking.client_address import resolve_visitor_address
+from tracking.event import Hit
+from tracking.web import EndpointRequest as AnyRequest
+
+MAX_QUERY = 8000
+
+
+@dataclass(slots=True)
+class LinkRequest(AnyRequest):
+    """A request with its scheme, on which a link's cookies and QR codes depend."""
+
+    scheme: str = "http"
+
+
+def build_hit(link: LinkSnapshot, request: LinkRequest, kind: str) -> Hit:
+    """Translate a request for a link or pixel into a hit."""
+    headers = request.headers
+    query = request.query[:MAX_QUERY].decode("utf-8", "replace")
+    ip = resolve_visitor_address(request.peer, headers.get("x-forwarded-for", ""))
+    hit = Hit(link.account_id, kind, ip, headers.get("user-agent", ""), request.now)
+    hit.url = f"{request.scheme}://{headers.get('host', '')}{request.path}{'?' + query if query else ''}"
+    hit.referrer, hit.text = headers.get("referer", ""), query
+    hit.language = headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip()
+    hit.headers, hit.http_version = headers, request.http_version
+    return hit

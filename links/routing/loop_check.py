@@ -1,0 +1,64 @@
+"""Detection of links that lead back to themselves, also through others, or are nested too deep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+from accounts.host_names import normalize_host
+from links.models import Datapoint, Domain, Status
+from links.routing.engine import MAX_HOPS
+from links.routing.link_cache import has_root_aliases, is_installation_link_host, load_domains_by_name, system_host
+from links.routing.rules import list_destinations
+
+LinkAddress = tuple[int, str]  # domain, alias in lower case
+
+
+def list_link_destinations(row: Datapoint) -> Iterator[str]:
+    """Yield every URL the link can redirect to."""
+    yield from (url for url in (row.url, row.first_url, row.url_after_date, row.url_after_clicks) if url)
+    yield from list_destinations(row.rules or {})
+
+
+def find_nested_links(row: Datapoint, domains: dict[str, Domain]) -> set[LinkAddress]:
+    """Find the links of this installation that the link leads to."""
+    addresses = (find_nested_link(url, domains) for url in list_link_destinations(row))
+    return {address for address in addresses if address is not None}
+
+
+def find_nested_link(url: str, domains: dict[str, Domain]) -> LinkAddress | None:
+    """Find which link of this installation a URL is; None for any other URL."""
+    parts = urlsplit(url)
+    host, path = normalize_host(parts.hostname or ""), parts.path
+    domain = domains.get(host)
+    if path.startswith("/l/"):
+        own = is_installation_link_host(host) or domain is not None
+        domain, path = (domain or domains.get(system_host())) if own else None, path[2:]
+    elif domain is not None and not has_root_aliases(domain):  # type: ignore[arg-type]
+        domain = None
+    alias = path.strip("/").lower()
+    return (domain.pk, alias) if domain is not None and alias else None
+
+
+def check_loops(row: Datapoint) -> None:
+    """Raise ValidationError if following the link could come back to it or go deeper than MAX_HOPS."""
+    domains = load_domains_by_name(row.account_id)
+    own_address: LinkAddress = (row.domain_id, row.alias.lower())
+    layer = find_nested_links(row, domains)
+    visited: set[LinkAddress] = set()
+    for _ in range(MAX_HOPS):
+        if own_address in layer:
+            raise ValidationError({"url": "This link would lead back to itself."})
+        layer -= visited
+        if not layer:
+            return
+        visited |= layer
+        nested = Datapoint.objects.filter(alias_key__in=[alias for _, alias in layer]).exclude(status=Status.DELETED)
+        following = (
+            find_nested_links(other, domains) for other in nested if (other.domain_id, other.alias_key) in layer
+        )
+        layer = set().union(*following)
+    if layer:
+        raise ValidationError({"url": f"Links may be nested {MAX_HOPS - 1} deep; this one goes deeper."})

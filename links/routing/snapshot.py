@@ -1,0 +1,153 @@
+"""Immutable snapshots of links, domains and conversions for the link cache; small enough for 100,000 in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+from links.url_policy import split_standard_url
+from sites.hosts import HostMatcher
+from sites.site_config import Network, SiteConfig
+
+NO_RULES: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSnapshot:
+    """A link domain; `account_id` is 0 for the installation's own."""
+
+    domain_id: int
+    name: str
+    account_id: int
+    custom_404: str
+    custom_homepage: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSnapshot:
+    """One link or pixel that is not deleted.
+
+    `is_plain`: it always redirects to `url`. `destination_host`: the host of a plain link's URL if that has the
+    standard form, which is safe without further checks; else "".
+    """
+
+    link_id: int
+    account_id: int
+    group_id: int
+    domain_id: int
+    kind: int
+    status: int
+    alias: str
+    url: str
+    first_url: str
+    mode: int
+    rules: dict[str, Any]
+    redirect_type: int
+    append_query: bool
+    encode_url: bool
+    hide_url: bool
+    hide_url_title: str
+    referrer_clean: int
+    password: str
+    starts: datetime | None
+    expiration_date: datetime | None
+    url_after_date: str
+    pause_after_date: bool
+    expiration_clicks: int
+    url_after_clicks: str
+    pause_after_clicks: bool
+    encode_ip: bool
+    light_tracking: bool
+    redirect_only: bool
+    cost: float
+    conversions: tuple[int, ...]
+    scripts: tuple[int, ...]
+    is_plain: bool
+    destination_host: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionSnapshot:
+    """One conversion that is not deleted."""
+
+    conversion_id: int
+    account_id: int
+    name: str
+    code: str
+    value: float
+    currency: str
+    window_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLinkConfig:
+    """What clicks of one account need: the account as a site, with full (`site`) and truncated IP addresses, and
+    its two lists."""
+
+    site: SiteConfig
+    truncated_site: SiteConfig
+    blacklist: tuple[Network, ...] = ()
+    whitelist: frozenset[str] = field(default_factory=frozenset)
+
+
+COPIED_COLUMNS = (
+    "account_id", "group_id", "domain_id", "kind", "status", "alias", "url", "first_url", "mode", "redirect_type",
+    "append_query", "encode_url", "hide_url", "hide_url_title", "referrer_clean", "password", "starts",
+    "expiration_date", "url_after_date", "pause_after_date", "expiration_clicks", "url_after_clicks",
+    "pause_after_clicks", "encode_ip", "light_tracking",
+)  # fmt: skip
+
+
+def build_link_snapshot(row: dict[str, Any], conversions: tuple[int, ...], scripts: tuple[int, ...]) -> LinkSnapshot:
+    """Build the snapshot of a row (a dict of the columns in `links.routing.link_cache.LINK_COLUMNS`)."""
+    rules = row["rules"] or NO_RULES
+    plain = not (
+        rules or scripts or row["mode"] or row["status"] or row["first_url"] or row["append_query"]
+        or row["hide_url"] or row["password"] or row["starts"] or row["expiration_date"]
+        or row["expiration_clicks"] or row["referrer_clean"]
+    )  # fmt: skip
+    return LinkSnapshot(
+        link_id=row["pk"],
+        **{name: row[name] for name in COPIED_COLUMNS},
+        rules=rules,
+        redirect_only=row["redirect_only"] or row["group__redirect_only"],
+        cost=float(row["cost"]),
+        conversions=conversions,
+        scripts=scripts,
+        is_plain=plain,
+        destination_host=find_plain_host(row["url"]) if plain else "",
+    )
+
+
+def find_plain_host(url: str) -> str:
+    """Return the host of a URL in standard form whose path cannot be a link of this installation, else ""."""
+    parts = split_standard_url(url)
+    return intern(parts[0]) if parts and not parts[1].startswith("/l/") else ""
+
+
+def build_account_site(account_id: int, timezone: str, over_quota: bool, addresses: str) -> SiteConfig:
+    """Build the site under which an account's clicks are stored. Its id is the account's; ids of real sites begin at
+    101 million, so they never collide."""
+    return SiteConfig(
+        site_id=account_id,
+        account_id=account_id,
+        domain="",
+        timezone=timezone,
+        hosts=HostMatcher("", (), True),
+        addresses=addresses,
+        cookies="off",
+        respect_dnt=False,
+        excluded_networks=(),
+        excluded_pages=(),
+        excluded_countries=frozenset(),
+        proxy_networks=(),
+        proxy_secret="",
+        sitekey="",
+        sitekey_admin="",
+        tracker={},
+        over_quota=over_quota,
+        retention_months=0,
+        change=0,
+    )

@@ -1,0 +1,110 @@
+"""Validators of the fields of groups, domains and conversions. Errors are ValidationError {field: sentence}.
+
+Each `clean_…_fields` takes the named fields and returns their values for storing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from links.url_policy import clean_optional_url
+from sites.amounts import parse_amount
+
+
+def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
+    """Clean a name, which must not be empty."""
+    text = str(value or "").replace("\x00", "").strip()[:max_length]
+    if not text:
+        raise ValidationError({field: "A name is needed."})
+    return text
+
+
+def clean_amount(value: Any, field: str) -> Decimal:
+    """Parse an amount as people write it: `12.50`, `12,50`, `1,299.00`."""
+    parsed = parse_amount(str(value or 0))
+    if parsed is None:
+        raise ValidationError({field: "This is an amount, such as 12.50."})
+    amount = Decimal(str(parsed.value))
+    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 10:
+        raise ValidationError({field: "This amount is too large."})
+    return amount
+
+
+MIN_YEAR, MAX_YEAR = 1971, 2098  # of times: with any time zone they stay within what the event store can hold
+
+
+def check_year(value: datetime) -> None:
+    """Raise ValidationError for a time outside the years that time zones and the event store support. Also a form
+    validator."""
+    if not MIN_YEAR <= value.year <= MAX_YEAR:
+        raise ValidationError(f"A time lies between the years {MIN_YEAR} and {MAX_YEAR}.")
+
+
+def clean_time(value: Any, field: str) -> datetime | None:
+    """Check a time, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise ValidationError({field: "This is a date and time."})
+    try:
+        check_year(value)
+    except ValidationError as error:
+        raise ValidationError({field: error.messages}) from None
+    return value
+
+
+def clean_text(value: Any, max_length: int = 10_000) -> str:
+    """Remove NUL characters and blanks around a text and cut it."""
+    return str(value or "").replace("\x00", "").strip()[:max_length]
+
+
+def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Clean the named fields of a group. Raises TypeError for a name that is no field."""
+    cleaned: dict[str, Any] = {}
+    for field, value in fields.items():
+        if field == "name":
+            cleaned[field] = clean_name(value)
+        elif field == "notes":
+            cleaned[field] = clean_text(value)
+        elif field in ("favourite", "redirect_only", "is_public"):
+            cleaned[field] = bool(value)
+        else:
+            raise TypeError(f"a group has no field {field}")
+    return cleaned
+
+
+def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Clean the named fields of a domain. Raises TypeError for a name that is no field."""
+    cleaned = {}
+    for field, value in fields.items():
+        if field not in ("custom_404", "custom_homepage"):
+            raise TypeError(f"a domain has no field {field}")
+        cleaned[field] = clean_optional_url(value, field)
+    return cleaned
+
+
+def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Clean the named fields of a conversion. Raises TypeError for a name that is no field."""
+    cleaned: dict[str, Any] = {}
+    for field, value in fields.items():
+        if field == "name":
+            cleaned[field] = clean_name(value)
+        elif field == "description":
+            cleaned[field] = clean_text(value)
+        elif field == "value":
+            cleaned[field] = clean_amount(value, field)
+        elif field == "currency":
+            cleaned[field] = clean_text(value, 3).upper()
+        elif field == "protocol":
+            cleaned[field] = 1 if value else 0
+        elif field == "window_days":
+            if not isinstance(value, int) or not 1 <= value <= 90:
+                raise ValidationError({field: "A click counts for 1 to 90 days."})
+            cleaned[field] = value
+        else:
+            raise TypeError(f"a conversion has no field {field}")
+    return cleaned

@@ -1,0 +1,152 @@
+"""Guests and their grants as a matrix, and the API toolbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.invitations import InvitationMail, mail_invitation, pending_member_invite
+from accounts.models import Membership, Right, Role
+from accounts.services import grant_set
+from accounts.views.secrets import render_secrets
+from links import guests as services
+from links.clickmeter.operations import group_by_tag
+from links.models import Datapoint, Status
+from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest
+from links.web.layout import links_page, render_page
+
+RIGHTS = {"none": None, "read": Right.READ, "write": Right.WRITE}
+MAX_OBJECTS = 200
+GUEST_OPTIONS = (
+    ("hitOptions", "hideReferrer", "Hide where clicks came from"),
+    ("conversionOptions", "hideCount", "Hide conversions"),
+    ("conversionOptions", "hideValue", "Hide values"),
+    ("conversionOptions", "hideComCost", "Hide commissions"),
+    ("conversionOptions", "hideParams", "Hide parameters"),
+    ("extendedGrants", "allowAllGrants", "Sees and edits all links"),
+    ("extendedGrants", "allowGroupCreation", "May make groups"),
+)
+
+
+def list_grantable_objects(scope: LinkScope, search: str) -> list[tuple[str, int, str, str]]:
+    """List what can be granted, as (kind, id, name, alias): groups first, then links; at most 200 that match."""
+    groups = scope.all_groups().filter(deleted=None).order_by("name")
+    links = Datapoint.objects.filter(account=scope.account).exclude(status=Status.DELETED).order_by("alias")
+    if search:
+        groups, links = (
+            groups.filter(name__icontains=search),
+            links.filter(Q(alias__icontains=search) | Q(title__icontains=search)),
+        )
+    objects = [(GROUP, row.pk, row.name, "") for row in groups[:MAX_OBJECTS]]
+    return objects + [(DATAPOINT, row.pk, row.title, f"/{row.alias}") for row in links[: MAX_OBJECTS - len(objects)]]
+
+
+def list_guests(scope: LinkScope) -> list[Membership]:
+    """List the account's guests, including those who have not accepted."""
+    rows = Membership.objects.filter(account=scope.account, role=Role.GUEST)
+    return list(rows.select_related("user", "account").order_by("pk"))
+
+
+@links_page("guests", may="manage")
+def matrix(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Render the matrix: guests across, groups and links down, a right in each cell. Also invites and removes
+    guests."""
+    guests = list_guests(scope)
+    objects = list_grantable_objects(scope, request.GET.get("q", "").strip()[:200])
+    sent: InvitationMail | None = None
+    if request.method == "POST":
+        try:
+            sent = apply_form(request, scope, guests, objects)
+            if sent is None or not sent.link:
+                messages.success(request, sent.message if sent else "Saved.")
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        if sent is None or not sent.link:
+            return HttpResponseRedirect(request.get_full_path())
+        guests = list_guests(scope)
+    rights = load_rights_by_guest(guests)
+    rows = [
+        (
+            kind,
+            name,
+            alias,
+            [(guest, f"{guest.pk}-{kind}-{number}", rights[guest.pk][kind].get(number, "none")) for guest in guests],
+        )
+        for kind, number, name, alias in objects
+    ]
+    options = [
+        (
+            guest,
+            [
+                (f"{group}-{name}", label, (guest.options.get(group) or {}).get(name, False))
+                for group, name, label in GUEST_OPTIONS
+            ],
+        )
+        for guest in guests
+    ]
+    return render_page(request, scope, "guests", guests=guests, rows=rows, options=options, rights=RIGHTS, sent=sent)
+
+
+def apply_form(
+    request: HttpRequest, scope: LinkScope, guests: list[Membership], objects: list[tuple[str, int, str, str]]
+) -> InvitationMail | None:
+    """Do what the form asks: invite a guest, invite one again, remove one, change options, or change rights.
+
+    Returns the outcome of an invitation's mail, if one was sent. Raises ValidationError.
+    """
+    data, by_number = request.POST, {str(guest.pk): guest for guest in guests}
+    if "email" in data:
+        invitation = services.guest_invite(
+            account=scope.account, by=scope.membership, email=data["email"], name=data.get("name", "")
+        )[1]
+        return mail_invitation(invitation, request.user)
+    if (again := by_number.get(data.get("again", ""))) is not None:
+        return mail_invitation(pending_member_invite(membership=again, by=scope.membership), request.user)
+    if (leaving := by_number.get(data.get("remove", ""))) is not None:
+        services.guest_delete(guest=leaving, by=scope.membership)
+    elif (changed := by_number.get(data.get("options", ""))) is not None:
+        options: dict[str, Any] = {}
+        for group, name, _ in GUEST_OPTIONS:
+            options.setdefault(group, {})[name] = f"{group}-{name}" in data
+        services.guest_update(guest=changed, options=options)
+    else:
+        save_rights(data, guests, objects)
+    return None
+
+
+def save_rights(data: Any, guests: list[Membership], objects: list[tuple[str, int, str, str]]) -> None:
+    """Save the rights that were changed in the matrix."""
+    rights = load_rights_by_guest(guests)
+    for guest in guests:
+        for kind, number, _, _ in objects:
+            right = data.get(f"{guest.pk}-{kind}-{number}")
+            if right in RIGHTS and rights[guest.pk][kind].get(number, "none") != right:
+                grant_set(membership=guest, kind=kind, object_id=number, right=RIGHTS[right])
+
+
+@require_safe
+@never_cache
+@links_page("guests", may="manage")
+def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpResponse:
+    """Show the key of one of the account's guests."""
+    guest = get_object_or_404(Membership, account=scope.account, role=Role.GUEST, pk=member_id)
+    title = f"Key of {guest.display_name}"
+    return render_secrets(request, title, {"authkey": guest.authkey}, back=reverse("link-guests"))
+
+
+@require_safe
+@links_page("toolbox", may="view")
+def toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Render every operation, to be tried with the account's key (owners) or the member's own; it is fetched when
+    needed."""
+    owner = scope.membership.role == Role.OWNER
+    address = reverse("account-key") if owner else f"{reverse('own-key')}?next={request.path}"
+    return render_page(request, scope, "toolbox", address=address, owner=owner, by_tag=group_by_tag())

@@ -1,0 +1,90 @@
+"""The layout that the pages of links share: permissions, navigation, and errors of services in forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from links.permissions import LinkScope, link_scope_for
+
+LinksView = Callable[..., HttpResponseBase]
+NAVIGATION = (
+    ("list", "/links", "Links"),
+    ("live", "/links/live", "Live"),
+    ("groups", "/links/groups", "Groups"),
+    ("tags", "/links/tags", "Tags"),
+    ("conversions", "/links/conversions", "Conversions"),
+    ("domains", "/links/domains", "Domains"),
+    ("scripts", "/links/scripts", "Retargeting"),
+    ("lists", "/links/lists", "Exclusions"),
+    ("guests", "/links/guests", "Guests"),
+    ("toolbox", "/links/toolbox", "API toolbox"),
+)
+MANAGER_PAGES = frozenset({"domains", "scripts", "lists", "guests", "conversions", "tags"})
+
+
+def links_page(part: str, may: str = "view") -> Callable[[LinksView], LinksView]:
+    """Decorate a view of links as `view(request, scope, …)`; everybody who may not open it gets a 404."""
+
+    def decorate(view: LinksView) -> LinksView:
+        @login_required
+        @wraps(view)
+        def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
+            request.links_part = part  # type: ignore[attr-defined]
+            response = view(request, link_scope_for(request, may), *args, **named)
+            response.headers.setdefault("Cache-Control", "private, no-store")
+            return response
+
+        return page
+
+    return decorate
+
+
+def list_open_pages(scope: LinkScope) -> list[tuple[str, str, str]]:
+    """List the pages that a caller may open: (part, URL, label)."""
+    return [row for row in NAVIGATION if scope.can_manage or row[0] not in MANAGER_PAGES]
+
+
+def list_link_pages(request: HttpRequest) -> list[tuple[str, str]]:
+    """List the same pages for "go anywhere": (label, URL); none for those who see no links."""
+    try:
+        scope = link_scope_for(request, "view")
+    except Http404:
+        return []
+    pages = [(label if part == "list" else f"Links · {label}", href) for part, href, label in list_open_pages(scope)]
+    return [*pages, ("New link", "/links/new"), ("Links · Import", "/links/import")] if scope.can_manage else pages
+
+
+def render_page(
+    request: HttpRequest, scope: LinkScope, template: str, status: int = 200, **context: Any
+) -> HttpResponse:
+    """Render a page with the navigation of links beside it."""
+    part = getattr(request, "links_part", "list")
+    navigation = [
+        {"href": href, "label": label, "current": name == part} for name, href, label in list_open_pages(scope)
+    ]
+    base = {"section": "links", "settings_nav": navigation, "may_manage": scope.can_manage}
+    return render(request, f"links/{template}.html", {**base, **context}, status=status)
+
+
+def parse_number(text: str | None) -> int:
+    """Parse an id from a form or URL; 0, which no row has, for anything else."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:
+    """Add a service's errors to the fields of a form they are about."""
+    if not hasattr(error, "error_dict"):
+        form.add_error(None, error)
+        return
+    for field, messages in error.message_dict.items():
+        name = (names or {}).get(field, field)
+        for message in messages:
+            form.add_error(name if name in form.fields else None, message)

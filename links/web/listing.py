@@ -1,0 +1,131 @@
+"""The list of links: search, filters, and changes of many links at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from babel.numbers import format_decimal
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from links import services, stats
+from links.addresses import tracking_url
+from links.models import Datapoint, DatapointKind, Status
+from links.permissions import LinkScope
+from links.selectors import find_row, find_tags
+from links.web.layout import links_page, parse_number, render_page
+from reports.dashboard.presenters.labels import detect_locale
+from reports.query import Period
+
+PER_PAGE = 50
+MAX_SEARCH = 500  # characters
+STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
+
+
+def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
+    """Filter the links by the URL's parameters."""
+    rows = scope.datapoints()
+    data = request.GET
+    status = STATUS_WORDS.get(data.get("status", ""))
+    rows = rows.exclude(status=Status.DELETED) if status is None else rows.filter(status=status)
+    if data.get("kind") in ("link", "pixel"):
+        rows = rows.filter(kind=DatapointKind.PIXEL if data["kind"] == "pixel" else DatapointKind.LINK)
+    if text := data.get("q", "").strip()[:MAX_SEARCH]:
+        rows = rows.filter(
+            Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
+        )
+    if group := parse_number(data.get("group")):
+        rows = rows.filter(group_id=group)
+    if tag := data.get("tag", "").strip()[:MAX_SEARCH]:
+        rows = rows.filter(tags__name__iexact=tag)
+    if data.get("favourite"):
+        rows = rows.filter(favourite=True)
+    return rows.order_by("-created", "-pk").distinct()
+
+
+def query_recent_counts(scope: LinkScope, rows: list[Datapoint], metrics: tuple[str, ...]) -> dict[int, stats.Row]:
+    """Query the last 30 days' counts of these links."""
+    if not rows:
+        return {}
+    now = timezone.now()
+    period = stats.limit_period(scope, Period.parse("30d", scope.account.timezone, now))
+    return stats.query_by_id(
+        scope.account, "link", period, [stats.is_any_of("link", *(row.pk for row in rows))], now, metrics
+    )
+
+
+@require_safe
+@links_page("list")
+def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Render the links of the caller's scope, newest first, with the last 30 days' clicks."""
+    page = Paginator(filter_links(request, scope).prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
+    rows = list(page.object_list)
+    metrics = ("clicks", "unique_clicks", "pixel_views", "unique_pixel_views", "link_conversions")
+    counts, format_count = (
+        query_recent_counts(scope, rows, metrics),
+        partial(format_decimal, locale=detect_locale(request)),
+    )
+    lines = [
+        {
+            "row": row, "address": tracking_url(row), "may": scope.may_write(row),
+            "hits": format_count(count.get("clicks", 0) + count.get("pixel_views", 0)),
+            "unique": format_count(count.get("unique_clicks", 0) + count.get("unique_pixel_views", 0)),
+            "sales": format_count(count.get("link_conversions", 0)) if scope.sees_conversions else "",
+        }
+        for row in rows
+        for count in [counts.get(row.pk, {})]
+    ]  # fmt: skip
+    other_parameters = request.GET.copy()
+    other_parameters.pop("page", None)
+    return render_page(
+        request, scope, "list", lines=lines, page=page, list_query=other_parameters.urlencode(), query=request.GET,
+        groups=scope.all_groups().filter(deleted=None).order_by("name"),
+        tags=scope.tags().order_by("name")[:200], statuses=STATUS_WORDS,
+    )  # fmt: skip
+
+
+@require_POST
+@links_page("list", may="edit")
+def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
+    """Apply one change to many links: all or nothing."""
+    link_ids = [parse_number(link_id) for link_id in request.POST.getlist("link")]
+    rows = list(scope.datapoints(write=True).filter(pk__in=link_ids).exclude(status=Status.DELETED))
+    try:
+        with transaction.atomic():
+            for row in rows:
+                change_link(row, scope, request.POST.get("action", ""), request.POST)
+        messages.success(request, f"{len(rows)} links changed.")
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return HttpResponseRedirect(f"/links?{request.POST.get('kept', '')}")
+
+
+def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> None:
+    """Apply one action of the list to a link. Raises ValidationError."""
+    if action in ("active", "paused"):
+        services.datapoint_update(datapoint=row, status=STATUS_WORDS[action])
+    elif action == "delete":
+        services.datapoint_delete(datapoint=row)
+    elif action == "group":
+        groups = scope.all_groups(write=True).filter(deleted=None)
+        group = find_row(groups, parse_number(data.get("group")), "group", "group")
+        services.datapoint_update(datapoint=row, group=group)
+    elif action == "tag":
+        services.datapoint_update(datapoint=row, tags=[*row.tags.all(), *find_tags(scope, parse_tag_names(data))])
+    elif action == "untag":
+        low = {word.lower() for word in parse_tag_names(data)}
+        services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
+    else:
+        raise ValidationError("Choose what to do with them.")
+
+
+def parse_tag_names(data: Any) -> list[str]:
+    """Parse the tag names in the field beside the actions."""
+    return [word.strip() for word in data.get("word", "").split(",") if word.strip()]

@@ -1,0 +1,176 @@
+"""The report of one link: counts, graph, sources, devices, destinations and conversions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel import Locale
+from babel.numbers import format_decimal
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import Account
+from links import stats
+from links.addresses import tracking_url
+from links.models import Conversion, Datapoint, DatapointKind
+from links.permissions import LinkScope, datapoint_for
+from links.web.layout import links_page, render_page
+from reports.dashboard.presenters.formatting import format_money
+from reports.dashboard.presenters.graph import GraphSeries, draw_graph
+from reports.dashboard.presenters.labels import detect_locale, label_value
+from reports.query import Period, QueryRefused
+from reports.query.registry import DIMENSIONS
+from sites.hosts import normalize_host
+from sites.models import Site
+from sites.outbound import OutboundError, check_reachable
+from sites.uptime.models import Monitor
+from sites.uptime.services import monitor_create
+
+PERIODS = (
+    ("today", "Today"), ("yesterday", "Yesterday"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"),
+    ("12m", "12 months"), ("all", "All"),
+)  # fmt: skip
+TABLES = (
+    ("Countries", "country"), ("Cities", "city"), ("Referrers", "referrer_domain"), ("Browsers", "browser"),
+    ("Systems", "os"), ("Devices", "device"), ("Languages", "language"), ("Networks", "organization"),
+    ("Destinations", "destination"), ("Parameters", "text"),
+)  # fmt: skip
+MAX_ROWS = 10
+UNKNOWN = "(unknown)"
+
+
+def parse_period(request: HttpRequest, zone: str) -> tuple[str, Period]:
+    """Parse the URL's period, by default the last 30 days."""
+    text = request.GET.get("period", "30d")
+    try:
+        return text, Period.parse(text, zone, timezone.now())
+    except QueryRefused:
+        return "30d", Period.parse("30d", zone, timezone.now())
+
+
+def build_tables(
+    scope: LinkScope, period: Period, where: stats.Where, metrics: tuple[str, str], locale: Locale
+) -> list[dict[str, Any]]:
+    """Build the tables of the top values by dimension; those with unknown values only are left out."""
+    tables = []
+    for label, dimension in TABLES:
+        rows = stats.query_by_dimension(scope.account, dimension, period, where, timezone.now(), metrics, MAX_ROWS)
+        most = max((row[metrics[0]] for row in rows), default=0) or 1
+        lines = [
+            {"name": label_value(DIMENSIONS[dimension], row[dimension]) if row[dimension] else UNKNOWN,
+             "hits": format_decimal(row[metrics[0]], locale=locale),
+             "unique": format_decimal(row[metrics[1]], locale=locale),
+             "share": round(100 * row[metrics[0]] / most, 1)}
+            for row in rows if row[metrics[0]]
+        ]  # fmt: skip
+        if any(line["name"] != UNKNOWN for line in lines):
+            tables.append({"label": label, "rows": lines})
+    return tables
+
+
+def build_figures(counts: stats.Row, metrics: tuple[str, str], locale: Locale) -> list[tuple[str, str]]:
+    """Build the headline figures: (label, number)."""
+    hits, unique = counts[metrics[0]], counts[metrics[1]]
+    rows = [
+        ("Clicks" if metrics[0] == "clicks" else "Views", hits), ("Unique", unique), ("Again", hits - unique),
+        ("Robots and previews", counts["spider_hits"]),
+    ]  # fmt: skip
+    return [(label, format_decimal(number, locale=locale)) for label, number in rows]
+
+
+def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[tuple[str, str]]:
+    """Build the figures of its visits on the account's sites: (label, number); none without a site or for guests."""
+    totals = stats.query_web_totals(scope.account, period, row.pk, timezone.now()) if scope.can_manage else None
+    if totals is None:
+        return []
+    labels = {"visits": "Visits", "visitors": "Visitors", "views": "Views", "conversions": "Goals reached"}
+    rows = [(label, str(format_decimal(totals[name], locale=locale))) for name, label in labels.items()]
+    return [*rows, ("Revenue", format_money(totals["revenue"] or 0, locale, totals["currency"]))]
+
+
+@require_safe
+@links_page("list")
+def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+    """Render the report of one link in a period."""
+    row = datapoint_for(request, datapoint_id)
+    text, period = parse_period(request, scope.account.timezone)
+    period = stats.limit_period(scope, period)
+    now, where = timezone.now(), [stats.is_any_of("link", row.pk)]
+    counts = stats.query_totals(scope.account, period, where, now)
+    pixel = row.kind == DatapointKind.PIXEL
+    metrics = ("pixel_views", "unique_pixel_views") if pixel else ("clicks", "unique_clicks")
+    by = "hour" if text in ("today", "yesterday") else "month" if text in ("12m", "all") else "day"
+    times = stats.query_by_dimension(scope.account, by, period, where, now, metrics, 4000)
+    series = GraphSeries(by, metrics[0], metrics[1], times, [], unfinished=period.end > now)
+    locale = detect_locale(request)
+    tables = build_tables(scope, period, where, metrics, locale)
+    if scope.get_option("hitOptions", "hideReferrer"):
+        tables = [table for table in tables if table["label"] != "Referrers"]
+    return render_page(
+        request, scope, "report", row=row, address=tracking_url(row), counts=counts, pixel=pixel, tables=tables,
+        periods=[(name, label, name == text) for name, label in PERIODS], period=text,
+        graph=draw_graph(series, locale, lambda key: f"?period={key[:10]}") if times else None,
+        hits=counts[metrics[0]],
+        figures=build_figures(counts, metrics, locale), sales=build_sales(scope, row, period, locale),
+        converted=format_decimal(counts["converted_clicks"], locale=locale),
+        web=build_web_figures(scope, row, period, locale),
+        joined=stats.count_joined_clicks(scope.account, period, now, row.pk) if scope.can_manage else (0, 0),
+        may=scope.may_write(row),
+        dead=row.watched_destinations.exclude(dead_since=None).order_by("dead_since"),
+        monitor=Monitor.objects.filter(link_id=row.pk).first() if scope.can_manage else None,
+    )  # fmt: skip
+
+
+@require_POST
+@links_page("list", may="manage")
+def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
+    """Create a monitor of the link's destination, at the site on its host or the account's first."""
+    row = datapoint_for(request, datapoint_id, may="edit")
+    site = find_site_for_url(scope.account, row.url)
+    if site is None or not row.url:
+        messages.error(request, "A monitor belongs to a site. Add a site first.")
+        return HttpResponseRedirect(f"/links/{row.pk}")
+    monitor = Monitor.objects.filter(link_id=row.pk).first()
+    try:
+        if monitor is None:
+            check_reachable(row.url)
+            monitor = monitor_create(site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk)
+    except (OutboundError, ValidationError) as error:
+        messages.error(request, " ".join(getattr(error, "messages", [str(error)])))
+        return HttpResponseRedirect(f"/links/{row.pk}")
+    return HttpResponseRedirect(f"/sites/{monitor.site_id}/uptime/{monitor.pk}")
+
+
+def find_site_for_url(account: Account, url: str) -> Site | None:
+    """Find the account's site on the host of a URL, else its first site."""
+    host = normalize_host(urlsplit(url).hostname or "").removeprefix("www.")
+    sites = Site.objects.filter(account=account, deleted=None).order_by("pk")
+    return sites.filter(domain__in=[host, f"www.{host}"]).first() or sites.first()
+
+
+def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale) -> list[dict[str, Any]]:
+    """Build the rows of the link's conversions, without what is hidden from a guest."""
+    hidden = partial(scope.get_option, "conversionOptions")
+    if not scope.sees_conversions:
+        return []
+    counts = stats.query_by_id(
+        scope.account, "link_conversion", period, [stats.is_any_of("link", row.pk)], timezone.now(),
+        ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
+    )  # fmt: skip
+    conversions = Conversion.objects.filter(account=scope.account).in_bulk(list(counts))
+    scale, part = (hidden("percentValue") or 100) / 100, (hidden("percentCommission") or 100) / 100
+    return [
+        {
+            "name": str(conversions.get(number, number)), "count": counts_of_conversion["link_conversions"],
+            "unique": counts_of_conversion["unique_link_conversions"],
+            "value": "" if hidden("hideValue") else paid(float(counts_of_conversion["conversion_value"]) * scale),
+            "commission": "" if hidden("hideComCost") else paid(float(counts_of_conversion["commission_cost"]) * part),
+        }
+        for number, counts_of_conversion in counts.items()
+        for paid in [partial(format_money, locale=locale, currency=getattr(conversions.get(number), "currency", ""))]
+    ]  # fmt: skip

@@ -1,0 +1,67 @@
+"""Drivers of change: the sources, pages and countries that explain the change of visitors between two periods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reports import change_drivers
+from reports.dashboard.fragments import Fragment
+from reports.dashboard.presenters.formatting import format_short
+from reports.dashboard.presenters.labels import label_value
+from reports.dashboard.state import ReportState
+from reports.query import Query, Result
+from reports.query.dimensions import get_dimension
+from reports.query.registry import METRICS
+
+MAX_DRIVERS = 6
+
+
+@dataclass(frozen=True)
+class ChangeDriver:
+    """One value whose number of visitors changed."""
+
+    kind: str
+    name: str
+    text: str  # +2,100
+    mood: str
+    words: str
+    href: str
+
+
+@dataclass(frozen=True)
+class ChangeDrivers:
+    """The largest changes. `waits`: a placeholder until they are loaded; `failed`: why they cannot be computed."""
+
+    rows: list[ChangeDriver] = field(default_factory=list)
+    waits: bool = False
+    failed: str = ""
+
+
+def change_drivers_fragment(state: ReportState) -> Fragment[ChangeDrivers]:
+    """Return the fragment of the largest changes since the period that the report is compared with."""
+
+    def build_queries() -> list[Query]:
+        return change_drivers.build_queries(
+            state.site_ids, state.period, state.compare, state.now, state.build_filter()
+        )
+
+    def build(results: list[Result]) -> ChangeDrivers:
+        differences = change_drivers.build_differences(build_queries(), results, state.now)
+        return ChangeDrivers([build_driver(state, difference) for difference in differences[:MAX_DRIVERS]])
+
+    return Fragment(build_queries, build, lambda reason: ChangeDrivers(failed=reason))
+
+
+def build_driver(state: ReportState, difference: change_drivers.Difference) -> ChangeDriver:
+    """Format one change and link to the report of its value."""
+    row, metric = get_dimension(difference.dimension, ""), METRICS["visitors"]
+    rose = difference.size > 0
+    before, now = (format_short(count, metric, state.locale) for count in (difference.before, difference.now))
+    return ChangeDriver(
+        row.label,
+        label_value(row, difference.value),
+        ("+" if rose else "−") + format_short(abs(difference.size), metric, state.locale),
+        "up" if rose else "down",
+        f"{before} before, {now} now",
+        state.with_filter(difference.dimension, difference.value).href(),
+    )

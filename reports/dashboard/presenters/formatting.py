@@ -1,0 +1,126 @@
+"""Formatted metric values: short, exact, and compared with the value of another period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from babel import Locale
+from babel.numbers import format_compact_currency, format_compact_decimal, format_currency, format_decimal
+
+from reports.query.registry import METRICS, Metric
+
+MIN_COMPACT_VALUE = 10_000  # smaller numbers are written in full, which is as short
+NO_VALUE = "–"
+
+
+@dataclass(frozen=True)
+class ValueChange:
+    """`text`: "8%" or "2.1 pts"; `arrow`: ▲ ▼ or empty; `sign`: it in words; `mood`: up (good), down (bad) or none."""
+
+    text: str
+    arrow: str
+    sign: str
+    mood: str
+
+
+@dataclass(frozen=True)
+class FormattedValue:
+    """A metric's value for a page: short, exact, how it changed, and the value before."""
+
+    short: str
+    exact: str
+    change: ValueChange | None = None
+    before: str = ""
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration: 12 -> "12s"; 65 -> "1m 05s"; 3700 -> "1h 01m"."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded}s"
+    if rounded < 3600:
+        return f"{rounded // 60}m {rounded % 60:02d}s"
+    return f"{rounded // 3600}h {rounded % 3600 // 60:02d}m"
+
+
+def format_money(value: Any, locale: Locale, currency: str) -> str:
+    """Format an amount with its currency; without one, as a number of two decimals."""
+    if not currency and not value:
+        return "0"
+    if not currency:
+        return str(format_decimal(Decimal(str(value)), format="#,##0.00", locale=locale))
+    return str(format_currency(Decimal(str(value)), currency, locale=locale))
+
+
+def format_rounded_money(value: Any, locale: Locale, currency: str) -> str:
+    """Format an amount without cents."""
+    pattern = locale.currency_formats["standard"].pattern.replace(".00", "") if currency else "#,##0"
+    return str(format_currency(round(Decimal(str(value))), currency or "XXX", pattern, locale, currency_digits=False))
+
+
+def format_exact(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
+    """Format a value in full."""
+    if value is None:
+        return NO_VALUE
+    if metric.format == "percent":
+        return str(format_decimal(round(float(value), 1), locale=locale)) + "%"
+    if metric.format == "seconds":
+        return format_duration(float(value))
+    if metric.format == "money":
+        return format_money(value, locale, currency)
+    digits = {"decimal": 2, "score": 0}.get(metric.format, 0)
+    return str(format_decimal(round(float(value), digits), locale=locale))
+
+
+def format_short(value: Any, metric: Metric, locale: Locale, currency: str = "") -> str:
+    """Format a value as `format_exact` does, or as 12.4K where that would be long."""
+    if value is None or metric.format not in ("number", "money"):
+        return format_exact(value, metric, locale, currency)
+    if metric.format == "money" and 1000 <= abs(value) < MIN_COMPACT_VALUE:
+        return format_rounded_money(value, locale, currency)
+    if abs(value) < MIN_COMPACT_VALUE:
+        return format_exact(value, metric, locale, currency)
+    if metric.format == "money" and currency:
+        return str(format_compact_currency(Decimal(str(value)), currency, locale=locale, fraction_digits=1))
+    return str(format_compact_decimal(float(value), locale=locale, fraction_digits=1))
+
+
+def compare_values(now: Any, before: Any, metric: Metric, locale: Locale) -> ValueChange | None:
+    """Return how a value changed; None without two values. Percentages change by points."""
+    if now is None or before is None:
+        return None
+    now, before = float(now), float(before)
+    difference = now - before
+    if metric.format == "percent":
+        text = str(format_decimal(round(abs(difference), 1), locale=locale)) + " pts"
+        unchanged = abs(difference) < 0.05
+    elif before == 0:
+        text, unchanged = "new", now == 0
+    else:
+        percent = abs(difference / before) * 100
+        text = str(format_decimal(round(percent), locale=locale)) + "%"
+        unchanged = percent < 0.5
+    if unchanged:
+        return ValueChange("0%" if metric.format != "percent" else "0 pts", "", "no change", "none")
+    rose = difference > 0
+    is_good = {"up": rose, "down": not rose}.get(metric.better)
+    mood = "none" if is_good is None else "up" if is_good else "down"
+    return ValueChange(text, "▲" if rose else "▼", "up" if rose else "down", mood)
+
+
+def format_metric(name: str, value: Any, locale: Locale, before: Any = None, currency: str = "") -> FormattedValue:
+    """Format the value of the metric `name`, and its change where there is a value `before`."""
+    metric = METRICS[name]
+    return FormattedValue(
+        format_short(value, metric, locale, currency),
+        format_exact(value, metric, locale, currency),
+        compare_values(value, before, metric, locale),
+        format_exact(before, metric, locale, currency) if before is not None else "",
+    )
+
+
+def format_percent(part: float, total: float, digits: int = 1) -> str:
+    """Format a share in percent, such as "12.5%"; a dash where the total is zero."""
+    return f"{100 * part / total:.{digits}f}%" if total else NO_VALUE

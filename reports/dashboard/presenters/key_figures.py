@@ -1,0 +1,228 @@
+"""The row of key figures of a report, each with its change and sparkline, and the graph of one of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from goals.selectors import list_active_goals
+from reports.annotations.services import GraphMark, list_graph_marks
+from reports.dashboard.fragments import Fragment, load_fragments
+from reports.dashboard.presenters.formatting import FormattedValue, format_metric
+from reports.dashboard.presenters.graph import Graph, GraphSeries, draw_graph, draw_sparkline
+from reports.dashboard.presenters.tables import format_error
+from reports.dashboard.state import ReportState
+from reports.query import Meta, Query, Result
+from reports.query.registry import METRICS
+
+KEY_METRICS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
+# Where the filter selects a goal: who reached it, how often, at what rate, and what those visits did
+GOAL_KEY_METRICS = (
+    "visitors", "conversions", "conversion_rate", "revenue", "views", "bounce_rate", "avg_duration"
+)  # fmt: skip
+GRAPH_METRICS = (
+    *KEY_METRICS, "new_visitors", "actions", "views_per_visit", "engagement", "events", "conversion_rate"
+)  # fmt: skip
+BUCKETS = ("minute", "hour", "day", "week", "month")
+MAX_DAYS = {"minute": 1.1, "hour": 31}  # of a period that the reader may divide into these buckets
+MAX_BUCKETS = 10_000
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A number of the row: its value, its sparkline, and the link that draws it in the graph."""
+
+    name: str
+    label: str
+    doc: str
+    formatted: FormattedValue
+    spark: dict[str, str]
+    href: str
+    chosen: bool
+    estimated: str  # the error in words, empty where it is exact
+    why: str
+
+
+@dataclass
+class KeyFigureRow:
+    """The key figures and the graph, as the template needs them."""
+
+    numbers: list[KeyFigure] = field(default_factory=list)
+    graph: Graph | None = None
+    by: str = "day"
+    meta: Meta | None = None
+    failed: str = ""
+    picture: str = ""  # the address of the graph as a file
+    waits: bool = False  # a placeholder of the same size, until the browser has loaded the numbers
+    legend: list[str] = field(default_factory=list)
+
+
+def build_placeholder(state: ReportState) -> KeyFigureRow:
+    """Return the labels of the key figures, before any value is queried."""
+    blank = FormattedValue("\u00a0", "")
+    numbers = [KeyFigure(name, METRICS[name].label, "", blank, {}, "", False, "", "") for name in key_metrics(state)]
+    metric = state.option("metric", "visitors")
+    legend = [METRICS[name].label for name in (metric, *second_metric(state, metric)) if name in METRICS]
+    if state.compare is not None:
+        legend.append("before")
+    if state.period.end > state.now:
+        legend.append("not over yet")
+    return KeyFigureRow(numbers, by=choose_bucket(state), waits=True, legend=legend, picture=state.path)
+
+
+def key_metrics(state: ReportState) -> tuple[str, ...]:
+    """Return the metrics of the row."""
+    return GOAL_KEY_METRICS if state.has_goal_filter else KEY_METRICS
+
+
+def choose_bucket(state: ReportState) -> str:
+    """Return the bucket of the URL if it fits the period.
+
+    Otherwise minutes for up to an hour, hours for up to two days, then days, weeks, months.
+    """
+    days = (state.period.end - state.period.start) / timedelta(days=1)
+    chosen = state.option("by")
+    if chosen in BUCKETS and days <= MAX_DAYS.get(chosen, days):
+        return chosen
+    if days <= 1 / 24:
+        return "minute"
+    return "hour" if days <= 2.1 else "day" if days <= 100 else "week" if days <= 400 else "month"
+
+
+def key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
+    """Return the fragment of the key figures and their graph."""
+    by, metric = choose_bucket(state), graph_metric(state)
+
+    def build_queries() -> list[Query]:
+        names = tuple(dict.fromkeys((*key_metrics(state), metric, *second_metric(state, metric))))
+        series = state.build_query(names, (by,), compare=state.compare, limit=MAX_BUCKETS)
+        summable = summable_metrics(state)
+        total = tuple(name for name in key_metrics(state) if name not in summable)
+        return [state.build_query(total, compare=state.compare), series]
+
+    def build(results: list[Result]) -> KeyFigureRow:
+        total, series = add_sums(key_metrics(state), *results), results[1]
+        rows = drop_empty_ends(series.rows, by, state)
+        numbers = [build_figure(name, total, rows, state, metric) for name in key_metrics(state)]
+        picture = state.href(f"{state.home_path}/graph.svg")
+        return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, picture=picture)
+
+    return Fragment(build_queries, build, lambda reason: KeyFigureRow(by=by, failed=reason))
+
+
+def load_key_figures(state: ReportState) -> KeyFigureRow:
+    """Return the key figures and their graph, queried alone."""
+    row: KeyFigureRow = load_fragments([key_figures_fragment(state)], state.now)[0]
+    return row
+
+
+def summable_metrics(state: ReportState) -> tuple[str, ...]:
+    """Return the metrics whose total is the sum of the graph's buckets, so that it needs no query of its own.
+
+    None where a goal has a fixed value: a goal that counts once per visit may be reached on both days of a visit.
+    """
+    goals = list_active_goals(state.site_ids)
+    if any(goal.fixed_revenue is not None for goal in goals):
+        return ()
+    return ("revenue",) if goals else ("conversions", "revenue")
+
+
+def add_sums(names: tuple[str, ...], total: Result, series: Result) -> Result:
+    """Return `total` with the metrics of `names` that it lacks, summed over the buckets of `series`."""
+
+    def add_missing(row: dict[str, Any], buckets: list[dict[str, Any]]) -> dict[str, Any]:
+        missing = [name for name in names if name not in row]
+        return {**row, **{name: sum(bucket.get(name) or 0 for bucket in buckets) for name in missing}}
+
+    before = total.comparison
+    if isinstance(before, dict) and isinstance(series.comparison, list):
+        before = add_missing(before, series.comparison)
+    meta = replace(total.meta, currency=series.meta.currency)
+    return replace(total, rows=[add_missing(total.rows[0], series.rows)], comparison=before, meta=meta)
+
+
+def graph_metric(state: ReportState) -> str:
+    """Return the metric of the graph."""
+    chosen = state.option("metric", "visitors")
+    return chosen if chosen in GRAPH_METRICS else "visitors"
+
+
+def second_metric(state: ReportState, metric: str) -> tuple[str, ...]:
+    """Return the metric of the graph's second line, if the reader has chosen one."""
+    second = state.option("second")
+    return (second,) if second in GRAPH_METRICS and second != metric else ()
+
+
+def second_metric_choices(state: ReportState) -> list[tuple[str, str, bool]]:
+    """Return (label, address, whether it is drawn) of the metrics for the graph's second line."""
+    second, first = state.option("second"), state.option("metric", "visitors")
+    return [
+        (METRICS[name].label, state.with_view({"second": "" if name == second else name}).href(), name == second)
+        for name in GRAPH_METRICS
+        if name != first
+    ]
+
+
+def build_figure(name: str, total: Result, rows: list[dict[str, Any]], state: ReportState, chosen: str) -> KeyFigure:
+    """Format one key figure. `rows` are the buckets of its sparkline, `chosen` is the metric of the graph."""
+    metric, value = METRICS[name], total.rows[0].get(name)
+    before = total.comparison.get(name) if isinstance(total.comparison, dict) else None
+    return KeyFigure(
+        name, metric.label, metric.doc, format_metric(name, value, state.locale, before, total.meta.currency),
+        draw_sparkline([None if row.get(name) is None else float(row[name]) for row in rows]),
+        state.with_view({"metric": name, "second": ""}).href(), name == chosen,
+        format_error(name, total.meta, state), state.explain_href(name),
+    )  # fmt: skip
+
+
+def bucket_start(by: str, key: str, state: ReportState) -> datetime:
+    """Return the instant at which a bucket begins."""
+    if by in ("minute", "hour"):
+        return datetime.fromisoformat(key)
+    text = f"{key[:7]}-01" if by == "month" else key[:10]
+    return datetime.fromisoformat(text).replace(tzinfo=state.period.info)
+
+
+def drop_empty_ends(rows: list[dict[str, Any]], by: str, state: ReportState) -> list[dict[str, Any]]:
+    """Return the buckets that have begun; of "all time", only from the first one that is not empty."""
+    begun = [row for row in rows if bucket_start(by, str(row[by]), state) <= state.now]
+    if state.period_name != "all":
+        return begun
+    first = next((index for index, row in enumerate(begun) if row.get("visitors") or row.get("views")), 0)
+    return begun[first:]
+
+
+def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, Any]], result: Result) -> Graph | None:
+    """Draw the graph of a metric; None without buckets."""
+    if not rows:
+        return None
+    before = result.comparison if isinstance(result.comparison, list) else []
+    unfinished = state.period.end > state.now
+    second = next(iter(second_metric(state, metric)), "")
+    # Annotations belong to the site's own members: not on shared links
+    marks = {} if state.root_path else marks_by_bucket(state, by, [str(row[by]) for row in rows])
+    series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
+    return draw_graph(series, state.locale, lambda key: zoom_to_bucket(state, by, key).href())
+
+
+def marks_by_bucket(state: ReportState, by: str, keys: list[str]) -> dict[str, tuple[GraphMark, ...]]:
+    """Return annotations and incidents by the bucket in which they lie."""
+    starts = [bucket_start(by, key, state) for key in keys]
+    by_bucket: dict[str, tuple[GraphMark, ...]] = {}
+    for mark in list_graph_marks(state.site, state.period.start, state.period.end):
+        key = keys[max(bisect_right(starts, mark.at) - 1, 0)]
+        by_bucket[key] = (*by_bucket.get(key, ()), mark)
+    return by_bucket
+
+
+def zoom_to_bucket(state: ReportState, by: str, key: str) -> ReportState:
+    """Return the report of one bucket: of its day, week or month."""
+    first = bucket_start(by, key, state).date()
+    if by == "week":
+        return state.with_period(f"{first}..{first + timedelta(days=6)}")
+    if by == "month":
+        next_month = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+        return state.with_period(f"{first}..{next_month - timedelta(days=1)}")
+    return state.with_period(f"{first}..{first}")

@@ -1,0 +1,90 @@
+"""The toolbar above a report: visitors online, filters, segments, period and comparison, each choice with its link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.http import HttpRequest
+
+from goals.selectors import filter_segments_visible_to, list_active_goals
+from reports.dashboard.presenters.labels import label_value
+from reports.dashboard.presenters.tables import count_online
+from reports.dashboard.state import COMPARISONS, PERIODS, FilterCondition, ReportState
+from reports.query.dimensions import get_dimension
+from reports.query.registry import DIMENSIONS
+
+OPERATOR_LABELS = {
+    "is": "is", "is_not": "is not", "contains": "contains", "not_contains": "does not contain",
+    "starts_with": "starts with", "ends_with": "ends with", "matches": "matches", "at_least": "is at least",
+    "at_most": "is at most",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FilterTag:
+    """A filter in words, and the address of the report without it."""
+
+    label: str
+    href: str
+
+
+def build_toolbar(request: HttpRequest, state: ReportState, live: bool = True) -> dict[str, Any]:
+    """Return the context of the toolbar. Without `live`, the number of visitors online is left to be loaded later."""
+    return {
+        **build_common_toolbar(state, live),
+        "chips": build_filter_tags(state, request.user),
+        "segments": build_segment_choices(request, state),
+    }
+
+
+def build_common_toolbar(state: ReportState, live: bool = True) -> dict[str, Any]:
+    """Return the part of the toolbar's context that does not depend on the reader."""
+    return {
+        "site": state.site,
+        "state": state,
+        "online": count_online(state) if live else None,
+        "chips": build_filter_tags(state, None),
+        "clear": state.without_filters().href(),
+        "periods": [
+            (label, state.with_period(name).href(), name == state.period_name, key) for name, label, key in PERIODS
+        ],
+        "comparisons": [
+            (label, replace(state, comparison=name).href(), name == state.comparison) for name, label in COMPARISONS
+        ],
+        "filters": [
+            row
+            for row in DIMENSIONS.values()
+            if row.audience == "site" and row.family in ("visit", "entry", "event") and row.groupable
+        ],
+        "operators": OPERATOR_LABELS.items(),
+        "hidden": state.parameters_without("period", "from"),
+        "hidden_comparison": state.parameters_without("compare"),
+        "earlier": state.shift_period(-1).href() if state.period_name != "all" else "",
+        "later": state.shift_period(1).href() if state.period.end <= state.now else "",
+    }
+
+
+def build_segment_choices(request: HttpRequest, state: ReportState) -> list[tuple[Any, str, bool]]:
+    """Return (segment, address, whether it is active) of the segments the reader may see."""
+    return [
+        (segment, replace(state, segment=segment.pk).href(), segment.pk == state.segment)
+        for segment in filter_segments_visible_to(state.site, request.user)
+    ]
+
+
+def build_filter_tags(state: ReportState, user: Any) -> list[FilterTag]:
+    """Return the filters of a report in words."""
+    tags = [FilterTag(describe_condition(state, row), state.without_filter(row).href()) for row in state.conditions]
+    if state.segment:
+        segments = filter_segments_visible_to(state.site, user).filter(pk=state.segment)
+        tags += [FilterTag(f"Segment: {segment.name}", replace(state, segment=0).href()) for segment in segments]
+    return tags
+
+
+def describe_condition(state: ReportState, condition: FilterCondition) -> str:
+    """Return one filter in words, such as "Country is Estonia or Finland"."""
+    row = get_dimension(condition.dimension, "")
+    goals = {str(goal.pk): goal.name for goal in list_active_goals(state.site_ids)} if row.name == "goal" else {}
+    values = " or ".join(goals.get(value) or label_value(row, value) for value in condition.values)
+    return f"{row.label} {OPERATOR_LABELS[condition.operator]} {values}"

@@ -1,0 +1,294 @@
+"""The state of a report is its URL: period, comparison, filters. Every link on a page is a change of that state.
+
+    /sites/101000001/?period=30d&compare=year&country=EE&country=FI&page~contains=/blog&segment=3
+
+A parameter named like a dimension is a filter; `~operator` after the name gives the operator; repeated values are
+alternatives ("or").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from babel import Locale
+from babel.dates import format_date
+from django.http import HttpRequest, QueryDict
+
+from reports.dashboard.presenters.labels import detect_locale
+from reports.filter_access import check_goals_and_segments
+from reports.query import Period, Query
+from reports.query.dimensions import DIMENSIONS, get_dimension
+from reports.query.errors import QueryRefused
+from reports.query.filters import OPERATORS, is_empty_name
+from reports.query.vocabulary import find_canonical_value
+from sites.models import AddressPolicy, Site
+from tracking.pipeline.privacy import truncate_address
+
+DEFAULT_PERIOD = "7d"
+PERIODS = (
+    ("realtime", "Last 30 minutes", "R"), ("today", "Today", "T"), ("yesterday", "Yesterday", "Y"),
+    ("7d", "Last 7 days", "W"), ("14d", "Last 14 days", ""), ("30d", "Last 30 days", "M"), ("90d", "Last 90 days", "Q"),
+    ("12m", "Last 12 months", ""), ("this-week", "This week", ""), ("last-week", "Last week", ""),
+    ("this-month", "This month", ""), ("last-month", "Last month", ""), ("this-year", "This year", ""),
+    ("all", "All time", "A"),
+)  # fmt: skip
+COMPARISONS = (
+    ("previous", "Previous period"), ("year", "A year earlier"), ("weekday", "Same weekdays"),
+    ("none", "No comparison"),
+)  # fmt: skip
+DEFAULT_COMPARISON = "previous"
+VIEW_OPTIONS = (
+    "metric", "second", "by", "q", "order", "from", "people", "of", "at", "width", "outcome", "reach", "model", "chain",
+)  # fmt: skip
+MAX_OPTION_LENGTH = 200
+MAX_PATHS_LENGTH = 2000  # of the option `at`, which holds one or more page paths
+VALUE_PLACEHOLDER = "0.place.of.a.value.0"  # has no character that a URL would quote
+
+
+@dataclass(frozen=True)
+class FilterCondition:
+    """One filter of the URL."""
+
+    dimension: str
+    operator: str
+    values: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The name of the URL parameter."""
+        return self.dimension if self.operator == "is" else f"{self.dimension}~{self.operator}"
+
+    def json(self) -> dict[str, Any]:
+        """Return the condition as the query engine's filter JSON."""
+        return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
+
+
+@dataclass(frozen=True)
+class ReportState:
+    """What a page displays. `period` is the query engine's period; `period_name` is its name in the URL."""
+
+    site: Site
+    now: datetime
+    locale: Locale
+    path: str
+    period_name: str
+    period: Period
+    comparison: str
+    conditions: tuple[FilterCondition, ...] = ()
+    segment: int = 0
+    view_options: tuple[tuple[str, str], ...] = ()  # metric, by, tab.sources …: presentation only
+    base_filter: tuple[Any, ...] = ()  # filter JSON that no link of the page can remove
+    root_path: str = ""  # base of the URLs of shared links and the roll-up; empty = the site's own pages
+    portfolio_ids: tuple[int, ...] = ()  # ids of the sites, where a report is of several
+    has_selection: bool = False  # the reader chose these sites, so links carry their ids
+
+    @property
+    def site_ids(self) -> tuple[int, ...]:
+        """The ids of the sites that are queried."""
+        return self.portfolio_ids or (self.site.pk,)
+
+    @property
+    def has_goal_filter(self) -> bool:
+        """Whether the filter selects a goal, so that rates are of the visitors who reached it."""
+        return any(condition.dimension == "goal" and condition.operator == "is" for condition in self.conditions)
+
+    @property
+    def home_path(self) -> str:
+        """The base path of the report's pages."""
+        return self.root_path or f"/sites/{self.site.pk}"
+
+    def explain_href(self, metric: str, of: str = "") -> str:
+        """Return the address that explains a number. Empty for readers of a shared link: it has no such page."""
+        if self.root_path and not self.portfolio_ids:
+            return ""
+        explained = self.with_view({"metric": metric, "of": of, "second": "", "by": ""})
+        return explained.href(f"{self.home_path}/explain")
+
+    def build_filter(self, *more: Any) -> list[Any]:
+        """Return all filters of the state, and `more`, as the query engine's JSON."""
+        segments = [{"segment": self.segment}] if self.segment else []
+        return [*self.base_filter, *(condition.json() for condition in self.conditions), *segments, *more]
+
+    def build_query(
+        self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), also: tuple[Any, ...] = (), **options: Any
+    ) -> Query:
+        """Return a query of this state's sites, period and filters, and of the filters in `also`."""
+        return Query(self.site_ids, self.period, metrics, dimensions, where=self.build_filter(*also), **options)
+
+    @property
+    def compare(self) -> Any:
+        """The comparison as the query engine takes it: a name, a Period or None."""
+        if self.comparison in ("previous", "year", "weekday"):
+            return self.comparison
+        if self.comparison == "none":
+            return None
+        return Period.parse(self.comparison, self.site.timezone, self.now)
+
+    def url_parameters(self) -> list[tuple[str, str]]:
+        """Return the state as URL parameters, without those that have their default value."""
+        parameters = [("period", self.period_name)] if self.period_name != DEFAULT_PERIOD else []
+        if self.comparison != DEFAULT_COMPARISON:
+            parameters.append(("compare", self.comparison))
+        parameters += [(condition.key, value) for condition in self.conditions for value in condition.values]
+        if self.segment:
+            parameters.append(("segment", str(self.segment)))
+        if self.has_selection:
+            parameters += [("only", str(site_id)) for site_id in self.portfolio_ids]
+        return parameters + list(self.view_options)
+
+    def parameters_without(self, *names: str) -> list[tuple[str, str]]:
+        """Return the URL parameters that a form of the page carries as hidden fields."""
+        return [pair for pair in self.url_parameters() if pair[0] not in names]
+
+    def href(self, path: str = "") -> str:
+        """Return the link to this state, on this page or at another path."""
+        query = urlencode(self.url_parameters())
+        return (path or self.path) + (f"?{query}" if query else "")
+
+    def option(self, name: str, default: str = "") -> str:
+        """Return one of the view options."""
+        return dict(self.view_options).get(name, default)
+
+    @property
+    def offset(self) -> int:
+        """The index of the first row of a paged table."""
+        text = self.option("from", "0")
+        return int(text) if text.isdecimal() else 0
+
+    def with_view(self, options: dict[str, str]) -> ReportState:
+        """Return the state with other view options; an empty value removes an option."""
+        merged = {**dict(self.view_options), **options}
+        return replace(self, view_options=tuple((key, value) for key, value in merged.items() if value))
+
+    def with_filter(self, name: str, value: str, operator: str = "is") -> ReportState:
+        """Return the state with one more filter, which replaces one of the same dimension and operator."""
+        added = FilterCondition(name, operator, (value,))
+        others = tuple(condition for condition in self.conditions if condition.key != added.key)
+        return replace(self, conditions=(*others, added)).with_view({"from": ""})
+
+    def build_filter_link(self, name: str, operator: str = "is") -> Callable[[str], str]:
+        """Return a fast form of `with_filter(name, value, operator).href()` for many values."""
+        before, _, after = self.with_filter(name, VALUE_PLACEHOLDER, operator).href().partition(VALUE_PLACEHOLDER)
+        return lambda value: f"{before}{quote_plus(value)}{after}"
+
+    def without_filter(self, condition: FilterCondition) -> ReportState:
+        """Return the state without one of its filters."""
+        return replace(self, conditions=tuple(other for other in self.conditions if other != condition))
+
+    def without_filters(self) -> ReportState:
+        """Return the state without any filter or segment."""
+        return replace(self, conditions=(), segment=0)
+
+    def with_period(self, name: str) -> ReportState:
+        """Return the state of another period, by its name in the URL."""
+        period = Period.parse(name, self.site.timezone, self.now)
+        return replace(self, period_name=name, period=period).with_view({"by": "", "from": ""})
+
+    def shift_period(self, direction: int) -> ReportState:
+        """Return the state of the period just before (-1) or after (+1) of as many days."""
+        days = (self.period.last_day - self.period.first_day).days + 1
+        first = self.period.first_day + timedelta(days=days * direction)
+        return self.with_period(f"{first}..{first + timedelta(days=days - 1)}")
+
+    def period_label(self) -> str:
+        """Return the label of the period, or its dates."""
+        labels = {name: label for name, label, _ in PERIODS}
+        return labels.get(self.period_name) or self.format_dates()
+
+    def format_dates(self) -> str:
+        """Return the first and the last day of the period in the reader's format."""
+        days = dict.fromkeys((self.period.first_day, self.period.last_day))
+        return " – ".join(format_date(day, "medium", locale=self.locale) for day in days)
+
+
+def read_state(
+    request: HttpRequest, site: Site, now: datetime, path: str, portfolio_ids: tuple[int, ...] = ()
+) -> ReportState:
+    """Return the state that a URL describes. `portfolio_ids`: the ids of the sites of a report of several.
+
+    Raises QueryRefused for a URL that makes no sense or refers to a goal or segment that the user may not see.
+    """
+    params = request.GET
+    period_name = params.get("period") or DEFAULT_PERIOD
+    if params.get("since"):
+        period_name = f"{params['since']}..{params.get('until') or params['since']}"
+    comparison = params.get("compare") or DEFAULT_COMPARISON
+    if params.get("compare_since"):
+        comparison = f"{params['compare_since']}..{params.get('compare_until') or params['compare_since']}"
+    segment = params.get("segment", "")
+    state = ReportState(
+        site, now, detect_locale(request), path, period_name, Period.parse(period_name, site.timezone, now), comparison,
+        parse_site_conditions(params, site), int(segment) if segment.isdecimal() and len(segment) < 16 else 0,
+        parse_view_options(params), portfolio_ids=portfolio_ids,
+    )  # fmt: skip
+    if comparison != "none" and state.period_name == "all" and not params.get("compare"):
+        state = replace(state, comparison="none")
+    _ = state.compare, state.build_query(("visitors",))  # raise QueryRefused here for what cannot be queried
+    reader = getattr(request, "user", None)
+    check_goals_and_segments(state.build_filter(), state.site_ids, getattr(reader, "pk", None))
+    return state
+
+
+def parse_conditions(params: QueryDict) -> tuple[FilterCondition, ...]:
+    """Return the filters of a query string, by the names of its parameters. Raises QueryRefused."""
+    conditions = []
+    for key in params:
+        name, _, operator = key.rpartition("~") if "~" in key else (key, "", "is")
+        if operator in OPERATORS and is_dimension(name):
+            conditions.append(FilterCondition(name, operator, normalize_values(name, operator, params.getlist(key))))
+    if (added := parse_added_condition(params)) is not None:
+        conditions.append(added)
+    return tuple(conditions)
+
+
+def parse_site_conditions(params: QueryDict, site: Site) -> tuple[FilterCondition, ...]:
+    """Return the filters for one site. IP addresses are shortened as the site shortens those of its visitors."""
+    shorten = site.addresses == AddressPolicy.TRUNCATE
+    return tuple(shorten_addresses(condition) if shorten else condition for condition in parse_conditions(params))
+
+
+def shorten_addresses(condition: FilterCondition) -> FilterCondition:
+    """Return the condition with shortened IP addresses, where it compares IP addresses."""
+    if condition.dimension != "ip" or condition.operator not in ("is", "is_not"):
+        return condition
+    return replace(condition, values=tuple(dict.fromkeys(truncate_address(text) or text for text in condition.values)))
+
+
+def parse_added_condition(params: QueryDict) -> FilterCondition | None:
+    """Return the filter of the toolbar's form (`add`, `how`, `what`), if it was sent."""
+    name, value = params.get("add", ""), params.get("what", "")
+    if not is_dimension(name) or not value:
+        return None
+    operator = params.get("how") or "is"
+    return FilterCondition(name, operator, normalize_values(name, operator, [value]))
+
+
+def normalize_values(name: str, operator: str, values: list[str]) -> tuple[str, ...]:
+    """Return the values as they are stored, whether they are codes or names. Raises QueryRefused for an unknown one.
+
+    So `country=Germany`, `country=de` and `country=DE` are one state.
+    """
+    if operator in ("is", "is_not"):
+        row = get_dimension(name, name)
+        values = [value if is_empty_name(row, value) else find_canonical_value(name, value, name) for value in values]
+    return tuple(dict.fromkeys(values))
+
+
+def is_dimension(name: str) -> bool:
+    """Whether a name is that of a dimension, such as `country` or `prop:plan`."""
+    if name in DIMENSIONS:
+        return True
+    try:
+        return ":" in name and get_dimension(name, "") is not None
+    except QueryRefused:
+        return False
+
+
+def parse_view_options(params: QueryDict) -> tuple[tuple[str, str], ...]:
+    """Return the view options: metrics, buckets, open tabs, and a table's search, order and page."""
+    names = [key for key in params if (key in VIEW_OPTIONS or key.startswith("tab.")) and params[key]]
+    return tuple((key, str(params[key])[: MAX_PATHS_LENGTH if key == "at" else MAX_OPTION_LENGTH]) for key in names)

@@ -1,0 +1,179 @@
+"""The full table of one dimension: search, order, pages, and the same as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from reports.dashboard.base_view import htmx_target, site_page
+from reports.dashboard.fragments import QUERY_ERRORS, describe_error
+from reports.dashboard.presenters.exports import FORMATS, build_export
+from reports.dashboard.presenters.formatting import FormattedValue, format_metric
+from reports.dashboard.presenters.tables import TableRow, build_rows
+from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.state import ReportState
+from reports.query import Query, Result, ask
+from reports.query.dimensions import Dimension, get_dimension
+from reports.query.errors import QueryRefused
+from reports.query.registry import METRICS
+
+PAGE_ROWS = 50
+MAX_OFFSET = 1_000_000
+MAX_EXPORT_ROWS = 100_000
+COLUMNS = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
+EVENT_COLUMNS = ("visitors", "visits", "events", "revenue")
+CONVERSION_COLUMNS = ("conversions", "revenue")
+GOAL_COLUMNS = ("visitors", "conversions", "conversion_rate", "revenue")
+
+
+@dataclass(frozen=True)
+class ColumnHeader:
+    """The heading of a column; its link orders the table by the column."""
+
+    label: str
+    doc: str
+    href: str
+    sort: str  # ascending, descending or empty
+
+
+@dataclass(frozen=True)
+class DetailsRow:
+    """A row of the table: its value with links, and a cell per metric."""
+
+    row: TableRow
+    cells: list[FormattedValue]
+
+
+def choose_columns(row: Dimension, state: ReportState) -> tuple[str, ...]:
+    """Return the metrics that are meaningful for a dimension, with the conversion rate where the filter has a goal.
+
+    Not a page reaches a goal but its visitors do: by page only the rate is listed, without conversions and revenue.
+    """
+    if row.name == "goal":
+        return GOAL_COLUMNS
+    columns = EVENT_COLUMNS if row.kinds or row.name.startswith("prop:") else COLUMNS
+    if not state.has_goal_filter:
+        return columns
+    conversions = () if row.side == "event" else CONVERSION_COLUMNS
+    others = (name for name in columns[1:] if name not in CONVERSION_COLUMNS)
+    return ("visitors", "conversion_rate", *conversions, *others)
+
+
+@site_page
+def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
+    """Display the table as a page, as a fragment for htmx, or send it as a file (`?format=csv|json|xml`)."""
+    row = find_dimension(name)
+    if (file_format := request.GET.get("format", "")) in FORMATS:
+        return export_table(state, row, file_format)
+    context = {
+        **build_toolbar(request, state),
+        "no_compare": True,
+        **build_page(state, row, choose_columns(row, state)),
+        "section": "details",
+        "dimension": row,
+    }
+    is_fragment = htmx_target(request) == "sheet"
+    return render(request, "reports/_details.html" if is_fragment else "reports/details.html", context)
+
+
+def find_dimension(name: str) -> Dimension:
+    """Return the dimension of that name. Http404 for one that has no table."""
+    try:
+        row = get_dimension(name, "")
+    except QueryRefused as error:
+        raise Http404("No such table.") from error
+    if not row.groupable:
+        raise Http404("No such table.")
+    return row
+
+
+def export_table(state: ReportState, row: Dimension, file_format: str) -> HttpResponse:
+    """Return the complete table as a file, up to MAX_EXPORT_ROWS rows."""
+    columns = choose_columns(row, state)
+    result = ask(build_query(state, row, columns, limit=MAX_EXPORT_ROWS), now=state.now)
+    return build_export(file_format, f"{state.site.domain}-{row.name}", (row.name, *columns), result.rows)
+
+
+def parse_order(state: ReportState, columns: tuple[str, ...], name: str) -> tuple[str, str]:
+    """Return (column, "asc" or "desc"): `order=views` is largest first, `order=-views` smallest first.
+
+    The dimension itself (`name`) is ordered the other way, because A to Z is what is expected first.
+    """
+    chosen = state.option("order", columns[0])
+    key = chosen.removeprefix("-")
+    if key not in (*columns, name):
+        return columns[0], "desc"
+    descending = chosen.startswith("-") == (key == name)
+    return key, "desc" if descending else "asc"
+
+
+def build_query(state: ReportState, row: Dimension, columns: tuple[str, ...], **options: Any) -> Query:
+    """Return the query of the table with its search and order."""
+    order = (parse_order(state, columns, row.name),)
+    return state.build_query(columns, (row.name,), order=order, search=state.option("q"), **options)
+
+
+def build_page(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Return the context of one page of the table, or of the reason why it cannot be displayed."""
+    offset = state.offset
+    base = {
+        "heads": build_headers(state, row, columns), "search": state.option("q"), "formats": list_exports(state),
+        "label": row.label,
+        "back": state.with_view({"q": "", "order": "", "from": ""}).href(f"{state.home_path}/"),
+        "hidden_search": state.parameters_without("q", "from"),
+    }  # fmt: skip
+    try:
+        limit, start = PAGE_ROWS + 1, min(offset, MAX_OFFSET)
+        result = ask(build_query(state, row, columns, limit=limit, offset=start, totals=True), now=state.now)
+    except QUERY_ERRORS as error:
+        return {**base, "failed": describe_error(error)}
+    page = replace(result, rows=result.rows[:PAGE_ROWS])
+    totals, currency = result.totals or {}, result.meta.currency
+    return {
+        **base,
+        "lines": build_details_rows(state, row.name, columns, page),
+        "first": offset + 1,
+        "last": offset + len(page.rows),
+        "next": page_href(state, offset + PAGE_ROWS) if len(result.rows) > PAGE_ROWS else "",
+        "previous": page_href(state, offset - PAGE_ROWS) if offset else "",
+        "totals": [format_metric(name, totals.get(name), state.locale, currency=currency) for name in columns],
+    }
+
+
+def page_href(state: ReportState, offset: int) -> str:
+    """Return the link to the page that begins at `offset`."""
+    return state.with_view({"from": str(offset) if offset > 0 else ""}).href()
+
+
+def build_details_rows(state: ReportState, name: str, columns: tuple[str, ...], result: Result) -> list[DetailsRow]:
+    """Format the rows. The bar behind a row is of the metric by which the table is ordered."""
+    sorted_by, _ = parse_order(state, columns, name)
+    table_rows = build_rows(state, name, (sorted_by if sorted_by in columns else columns[0],), result)
+    rows = []
+    for row, values in zip(table_rows, result.rows, strict=True):
+        currency = values.get("currency") or result.meta.currency
+        cells = [format_metric(metric, values.get(metric), state.locale, currency=currency) for metric in columns]
+        rows.append(DetailsRow(row, cells))
+    return rows
+
+
+def build_headers(state: ReportState, row: Dimension, columns: tuple[str, ...]) -> list[ColumnHeader]:
+    """Return the headings. The link of a heading orders by its column, or reverses the order."""
+    key, direction = parse_order(state, columns, row.name)
+    headers = []
+    for name in (row.name, *columns):
+        label, doc = (row.label, row.doc) if name == row.name else (METRICS[name].label, METRICS[name].doc)
+        order = f"-{name}" if name == key and not state.option("order").startswith("-") else name
+        sort = "" if name != key else "descending" if direction == "desc" else "ascending"
+        headers.append(ColumnHeader(label, doc, state.with_view({"order": order, "from": ""}).href(), sort))
+    return headers
+
+
+def list_exports(state: ReportState) -> list[tuple[str, str]]:
+    """Return (label, address) of the file formats of a table."""
+    href = state.with_view({"from": ""}).href()
+    separator = "&" if "?" in state.href() else "?"
+    return [(name.upper(), f"{href}{separator}format={name}") for name in FORMATS]

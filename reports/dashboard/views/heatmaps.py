@@ -1,0 +1,164 @@
+"""Heatmaps: the pages with clicks, the picture of one page's clicks and scroll depth, and what a site records."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from goals.selectors import list_active_goals
+from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.forms import HeatmapSettingsForm
+from reports.dashboard.fragments import QUERY_ERRORS, describe_error
+from reports.dashboard.presenters.heatmap_drawing import draw_heatmap
+from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.presenters.visits import build_nickname, parse_instant
+from reports.dashboard.state import ReportState
+from reports.query.analyses import heatmaps
+from reports.query.errors import QueryRefused
+from sites import onsite_tokens
+from sites.access import site_for
+from sites.hosts import HostMatcher
+from sites.models import Site
+from sites.navigation import settings_context
+from sites.services import site_update
+
+HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+PAGE_ROWS = 50
+MAX_OFFSET = 100_000
+MAX_ELEMENTS = 25
+WIDTHS = (("", "Every width"), ("phone", "Phones"), ("tablet", "Tablets"), ("desktop", "Desktops"))
+PROBLEMS = {"rage": "Rage: clicked again and again", "dead": "Dead: nothing happened"}
+
+
+@site_page
+def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display the pages with clicks in the period, the most clicked first."""
+    offset = state.offset
+    context: dict[str, Any] = {
+        **build_toolbar(request, state), "no_compare": True,
+        "section": "heatmaps", "search": state.option("q"),
+        "may_edit": may_edit(request, state.site.pk),
+        "hidden_search": state.parameters_without("q", "from"),
+    }  # fmt: skip
+    try:
+        rows = heatmaps.fetch_pages(
+            build_heat_query(state, ""), state.option("q"), PAGE_ROWS + 1, min(offset, MAX_OFFSET)
+        )
+    except QUERY_ERRORS as error:
+        return render(request, "reports/heatmaps.html", {**context, "failed": describe_error(error)})
+    context["rows"] = [{**row, "href": heatmap_href(state, row["path"])} for row in rows[:PAGE_ROWS]]
+    has_more = len(rows) > PAGE_ROWS
+    context["next"] = state.with_view({"from": str(offset + PAGE_ROWS)}).href() if has_more else ""
+    return render(request, "reports/heatmaps.html", context)
+
+
+@site_page
+def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display one page: its picture, its elements, and the visits with rage or dead clicks."""
+    path = state.option("at", "/")
+    context: dict[str, Any] = {
+        **build_toolbar(request, state), "no_compare": True,
+        "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
+        "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(f"/sites/{state.site.pk}/heatmaps"),
+        "widths": [(label, state.with_view({"width": name}).href(), name == state.option("width"))
+                   for name, label in WIDTHS],
+        "outcomes": list_outcomes(state.site),
+        "hidden_outcome": state.parameters_without("outcome"),
+    }  # fmt: skip
+    try:
+        context |= build_heatmap(request, state, build_heat_query(state, path))
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
+    return render(request, "reports/heatmap.html", context)
+
+
+def build_heatmap(request: HttpRequest, state: ReportState, query: heatmaps.Heatmap) -> dict[str, Any]:
+    """Return the context of a page's heatmap. Raises QueryRefused, StoreError."""
+    totals, elements = heatmaps.fetch_totals(query), heatmaps.fetch_elements(query)
+    most_clicks = max((int(row["clicks"]) for row in elements), default=1)
+    zone = state.period.info
+    return {
+        "totals": totals,
+        "drawing": draw_heatmap(totals, heatmaps.fetch_cells(query), heatmaps.fetch_scroll_depths(query), query.width),
+        "elements": [{**row, "share": f"{100 * row['clicks'] / most_clicks:.1f}"} for row in elements[:MAX_ELEMENTS]],
+        "wrong": [
+            {**row, "words": PROBLEMS[row["kind"]], "name": build_nickname(row["visitor"]),
+             "when": parse_instant(row["at"]).astimezone(zone)}
+            for row in heatmaps.fetch_wrong_clicks(query)
+        ],
+        "overlay": overlay_href(request, state, heatmaps.find_host(query)),
+    }  # fmt: skip
+
+
+def build_heat_query(state: ReportState, path: str) -> heatmaps.Heatmap:
+    """Return the query of the clicks on a page ("" = all pages). Raises QueryRefused."""
+    width = state.option("width") if state.option("width") in heatmaps.WIDTHS else ""
+    where = state.build_filter(*parse_outcome(state.option("outcome"))) or None
+    return heatmaps.build_heatmap(state.site.pk, state.period, path, where, width, now=state.now)
+
+
+def parse_outcome(outcome: str) -> list[Any]:
+    """Return the filter of visits that reached a goal (`reached:3`) or did not (`missed:3`); empty for "".
+
+    Raises QueryRefused for anything else.
+    """
+    if not outcome:
+        return []
+    word, _, number = outcome.partition(":")
+    if word not in ("reached", "missed") or not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise QueryRefused("The outcome of a visit is written reached:<goal> or missed:<goal>.", "outcome")
+    reached = {"visited": {"goal": int(number)}}
+    return [reached if word == "reached" else {"not": reached}]
+
+
+def list_outcomes(site: Site) -> list[tuple[str, str]]:
+    """Return (value, label) of the outcomes that visits of the site can be filtered by."""
+    goals = [(goal.pk, goal.name) for goal in list_active_goals([site.pk]) if goal.active]
+    return [
+        (f"{word}:{number}", f"{label} “{name}”")
+        for number, name in goals
+        for word, label in (("reached", "Reached"), ("missed", "Did not reach"))
+    ]
+
+
+def heatmap_href(state: ReportState, path: str) -> str:
+    """Return the address of a page's heatmap."""
+    return state.with_view({"at": path, "q": "", "from": ""}).href(f"/sites/{state.site.pk}/heatmaps/page")
+
+
+def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
+    """Return the address of the measured page with a token that lets it display its heatmap; empty for no path.
+
+    The host of an event is not trustworthy: only one of the site's own hosts gets the token.
+    """
+    site, path = state.site, state.option("at", "/")
+    own_hosts = HostMatcher(site.domain, tuple(site.allowed_hosts), False)
+    if not HOST.fullmatch(host) or not own_hosts.accepts_host(host):
+        host = site.domain
+    if not path.startswith("/"):
+        return ""
+    options = state.parameters_without("period", "at", "width", "compare", "q", "from")
+    query = urlencode([("period", state.period_name), *options])
+    token = onsite_tokens.create_onsite_token(site.pk, request.user.pk or 0)
+    return f"{request.scheme}://{host}{quote(path, safe='/?&=%:+,;@!$*()~.-')}#_heatmap={token}&{query}"
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
+    """Edit the share of visitors that is recorded, and the pages that record nothing."""
+    site = site_for(request, site_id, may="edit")
+    form = HeatmapSettingsForm.of(site, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        site_update(site=site, tracker={**site.tracker, **form.build_settings()})
+        messages.success(request, "Saved. Pages learn it with the next view.")
+        return redirect("heatmap-settings", site.pk)
+    context = {**settings_context(request, site, "heatmaps"), "form": form}
+    return render(request, "reports/heat_settings.html", context)

@@ -1,0 +1,168 @@
+"""The list of visits, the history of one visitor, and one visit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from reports.dashboard.base_view import htmx_target, may_edit, site_page
+from reports.dashboard.fragments import QUERY_ERRORS, describe_error
+from reports.dashboard.link_labels import find_links
+from reports.dashboard.presenters.toolbar import build_toolbar
+from reports.dashboard.presenters.visits import (
+    ActionRow,
+    EngineRow,
+    VisitRow,
+    build_action,
+    build_visit,
+    format_pause,
+    merge_pings,
+    pause_class,
+)
+from reports.dashboard.state import ReportState
+from reports.dashboard.views.spy import KINDS
+from reports.query import Period
+from reports.query.analyses import visit_lists
+
+PAGE_ROWS = 40
+MAX_OFFSET = 100_000
+MAX_VISITS = 100  # of a visitor's history
+MAX_ACTIONS = 1_000
+SEARCHED_DIMENSIONS = (
+    "person", "any_tag", "ip", "page", "referrer", "city", "country", "organization", "source"
+)  # fmt: skip
+
+
+@site_page
+def visitors(request: HttpRequest, state: ReportState) -> HttpResponse:
+    """Display the visits of the period, newest first. The search looks into all of SEARCHED_DIMENSIONS."""
+    offset, search = state.offset, state.option("q")
+    context = {
+        **build_toolbar(request, state), "no_compare": True, "section": "visitors", "search": search,
+        "hidden_search": state.parameters_without("q", "from"),
+    }  # fmt: skip
+    try:
+        where = state.build_filter(*build_search_filter(search))
+        start = min(offset, MAX_OFFSET)
+        rows = visit_lists.list_visits((state.site.pk,), state.period, where, PAGE_ROWS + 1, start, now=state.now)
+    except QUERY_ERRORS as error:
+        context["failed"] = describe_error(error)
+    else:
+        context |= {
+            "visits": [build_visit(row, state.site.pk, state.period.info, state.locale) for row in rows[:PAGE_ROWS]],
+            "next": state.with_view({"from": str(offset + PAGE_ROWS)}).href() if len(rows) > PAGE_ROWS else "",
+            "previous": "",
+        }
+        if offset:
+            before = str(offset - PAGE_ROWS) if offset > PAGE_ROWS else ""
+            context["previous"] = state.with_view({"from": before}).href()
+    is_fragment = htmx_target(request) == "sheet"
+    return render(request, "reports/_visitors.html" if is_fragment else "reports/visitors.html", context)
+
+
+def build_search_filter(search: str) -> list[Any]:
+    """Return the filter JSON of a search; empty for no search."""
+    if not search:
+        return []
+    return [{"or": [{"dimension": name, "operator": "contains", "value": [search]} for name in SEARCHED_DIMENSIONS]}]
+
+
+def all_time(state: ReportState) -> Period:
+    """Return the period of everything up to now, for histories."""
+    return Period.parse("all", state.site.timezone, state.now)
+
+
+def fetch_actions(state: ReportState, visits: list[EngineRow]) -> list[EngineRow]:
+    """Return the actions of these visits, oldest first."""
+    where = [{"dimension": "visit", "operator": "is", "value": [str(row["visit"]) for row in visits]}]
+    kinds = (*KINDS, "ping")
+    rows = visit_lists.list_actions((state.site.pk,), all_time(state), where, MAX_ACTIONS, now=state.now, kinds=kinds)
+    return merge_pings(rows[::-1])
+
+
+def fetch_visits(state: ReportState, device: int) -> list[EngineRow]:
+    """Return the visits of a device and of the persons named on it, on whatever device they came; newest first."""
+
+    def fetch(*alternatives: dict[str, Any]) -> list[EngineRow]:
+        where = [{"or": [*alternatives]}]
+        return visit_lists.list_visits((state.site.pk,), all_time(state), where, MAX_VISITS, 0, now=state.now)
+
+    same_device = {"dimension": "visitor_id", "operator": "is", "value": [str(device)]}
+    rows = fetch(same_device)
+    persons = sorted({str(row["person"]) for row in rows if row.get("person")})
+    return fetch(same_device, {"dimension": "person", "operator": "is", "value": persons}) if persons else rows
+
+
+@site_page
+def visitor(request: HttpRequest, state: ReportState, device: int) -> HttpResponse:
+    """Display one visitor, and each of their visits as a timeline, on whatever device the same person came."""
+    context: dict[str, Any] = {"site": state.site, "state": state, "section": "visitors"}
+    try:
+        rows = fetch_visits(state, device)
+        actions = fetch_actions(state, rows) if rows else []
+    except QUERY_ERRORS as error:
+        return render(request, "reports/visitor.html", {**context, "failed": describe_error(error)})
+    if not rows:
+        raise Http404("No such visitor.")
+    visits = build_history(request, state, rows, actions)
+    context |= {
+        "may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot",
+        "visits": visits, "person": visits[0].person, "first": visits[-1], "count": len(visits),
+        "views": sum(visit.views for visit in visits), "actions": sum(visit.actions for visit in visits),
+        "tags": sorted({tag for visit in visits for tag in visit.tags}), "capped": len(rows) == MAX_VISITS,
+    }  # fmt: skip
+    return render(request, "reports/visitor.html", context)
+
+
+@site_page
+def single_visit(request: HttpRequest, state: ReportState, visit: int) -> HttpResponse:
+    """Display one visit as a timeline."""
+    context: dict[str, Any] = {"site": state.site, "state": state, "section": "visitors", "single": True}
+    try:
+        row = visit_lists.fetch_visit(state.site.pk, visit)
+        actions = fetch_actions(state, [row]) if row else []
+    except QUERY_ERRORS as error:
+        return render(request, "reports/visitor.html", {**context, "failed": describe_error(error)})
+    if not row:
+        raise Http404("No such visit.")
+    visits = build_history(request, state, [row], actions)
+    context |= {
+        "may_edit": may_edit(request, state.site.pk), "bot": f"{request.path}/bot",
+        "visits": visits, "person": visits[0].person, "tags": visits[0].tags,
+    }  # fmt: skip
+    return render(request, "reports/visitor.html", context)
+
+
+def build_history(
+    request: HttpRequest, state: ReportState, rows: list[EngineRow], actions: list[EngineRow]
+) -> list[VisitRow]:
+    """Return the visits, newest first, each with its actions, the pause before it and the link that started it.
+
+    Links that the reader may not see are left out.
+    """
+    zone, site_id = state.period.info, state.site.pk
+    by_visit: dict[str, list[ActionRow]] = {}
+    for row in actions:
+        by_visit.setdefault(str(row["visit"]), []).append(build_action(row, site_id, zone, state.locale))
+    links = find_links(request.user, state.site.account, (int(row["link_id"]) for row in rows))
+    visits = [build_visit(row, site_id, zone, state.locale) for row in rows]
+    for visit, older, row in zip(visits, [*visits[1:], None], rows, strict=True):
+        visit.lines = add_pauses(by_visit.get(visit.number, []))
+        visit.link = links.get(int(row["link_id"]))
+        if older is not None:
+            visit.pause = format_pause((visit.began - older.began) / timedelta(seconds=1))
+    return visits
+
+
+def add_pauses(actions: list[ActionRow]) -> list[ActionRow]:
+    """Return the actions, each with the pause before it."""
+    rows, before = [], None
+    for action in actions:
+        seconds = (action.at - before).total_seconds() if before else 0
+        rows.append(replace(action, pause_class=pause_class(seconds), pause=format_pause(seconds)))
+        before = action.at
+    return rows

@@ -1,0 +1,24 @@
+"""The query engine. Dialects, pages and digests translate into a `Query` and format the `Result`.
+
+`ask(query, now=…)` answers one query. `ask_together([…], now=…)` answers those of a page at once, for less.
+"""
+
+from reports.query.batch import ask_many
+from reports.query.comparison import change
+from reports.query.errors import QueryRefused, QueryStopped
+from reports.query.executor import ask
+from reports.query.model import Meta, Query, Result
+from reports.query.periods import PERIODS, Period
+
+__all__ = [
+    "PERIODS",
+    "Meta",
+    "Period",
+    "Query",
+    "QueryRefused",
+    "QueryStopped",
+    "Result",
+    "ask",
+    "ask_many",
+    "change",
+]

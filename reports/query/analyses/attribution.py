@@ -1,0 +1,109 @@
+"""Attribution: which sources brought a goal's conversions, and how long and how many visits they took.
+
+A conversion is an event that reaches the goal (once per visit for goals by duration or scroll depth). Its touches are
+the visits of the same visitor that began up to LOOKBACK before it, including its own, each with its source. The models
+`first` and `last` credit one touch with the conversion, `linear` credits each with an equal share; every model sums to
+the conversions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from reports.query.analyses.base import build_context, fetch_page, parse_event_filters, visit_condition
+from reports.query.context import QueryContext, QueryGoal
+from reports.query.periods import Period
+from reports.query.references import GoalSource
+from reports.query.sql.conditions import ConditionBuilder
+
+LOOKBACK = timedelta(days=30)
+MAX_SOURCES = 500
+MAX_CURRENCIES = 200
+
+
+@dataclass(frozen=True)
+class SourceCredit:
+    """The conversions that each model credits to a source; the empty source is a direct visit."""
+
+    source: str
+    first: float
+    last: float
+    linear: float
+
+
+@dataclass(frozen=True)
+class AttributionReport:
+    """How a goal's conversions came about.
+
+    `seconds`, `visits`: medians of the time and the number of visits from the first touch. `one_visit`: conversions in
+    the first visit. `revenue`: by currency.
+    """
+
+    conversions: int = 0
+    seconds: float = 0.0
+    visits: float = 0.0
+    one_visit: int = 0
+    revenue: dict[str, Decimal] = field(default_factory=dict)
+    credits: tuple[SourceCredit, ...] = ()
+
+
+def attribute_conversions(
+    site_id: int, period: Period, goal: Any, where: Any = None, *, now: datetime, source: GoalSource | None = None
+) -> AttributionReport:
+    """Attribute the conversions of a goal (filter JSON of events) in the period. `where` filters their visits."""
+    context = build_context((site_id,), period, where, now, source)
+    (goal_tree,) = parse_event_filters(context.sites, [goal], source, "goal")
+    events = context.from_events(visit_condition(context), ConditionBuilder(context).for_events(goal_tree))
+    once_per_visit = QueryGoal(0, goal_tree).once_per_visit
+    conversions = select_touches(context, select_conversions(context, events, once_per_visit))
+    sums_by_currency = f"SELECT currency, sum(revenue) AS total {events} GROUP BY currency"
+    amounts = fetch_page(context, sums_by_currency, MAX_CURRENCIES)
+    revenue = {str(row["currency"]): Decimal(row["total"]) for row in amounts if row["total"]}
+    (sums,) = fetch_page(
+        context,
+        "SELECT count() AS conversions, ifNotFinite(quantileExactInclusive(0.5)(seconds), 0) AS seconds, "
+        "ifNotFinite(quantileExactInclusive(0.5)(length(sources)), 0) AS visits, "
+        f"countIf(length(sources) = 1) AS one_visit FROM ({conversions})",
+        1,
+    )
+    return AttributionReport(
+        int(sums["conversions"]), float(sums["seconds"]), float(sums["visits"]), int(sums["one_visit"]), revenue,
+        tuple(fetch_credits(context, conversions)),
+    )  # fmt: skip
+
+
+def select_conversions(context: QueryContext, events: str, once_per_visit: bool) -> str:
+    """Write SELECT of a row per conversion: number, visitor and time."""
+    if not once_per_visit:
+        return f"SELECT id AS number, {context.visitor_sql} AS who, ts {events}"
+    return f"SELECT visit AS number, any({context.visitor_sql}) AS who, min(ts) AS ts {events} GROUP BY visit"
+
+
+def select_touches(context: QueryContext, conversions: str) -> str:
+    """Write SELECT of a row per conversion: the sources of its touches in order, and seconds since the first."""
+    visits = f"SELECT visitor AS who, visit_start, visit, source FROM {context.visits_table(LOOKBACK)}"
+    lookback = f"toIntervalDay({LOOKBACK.days})"
+    ordered = "arraySort(groupArray((touch.visit_start, touch.visit, touch.source)))"
+    return (
+        f"SELECT arrayMap(item -> item.3, {ordered}) AS sources, "
+        "dateDiff('second', min(touch.visit_start), any(done.ts)) AS seconds "
+        f"FROM ({conversions}) AS done INNER JOIN ({visits}) AS touch ON done.who = touch.who "
+        f"WHERE touch.visit_start <= done.ts AND touch.visit_start > done.ts - {lookback} GROUP BY done.number, done.ts"
+    )
+
+
+def fetch_credits(context: QueryContext, conversions: str) -> list[SourceCredit]:
+    """Return every source's share, the largest linear one first."""
+    sql = (
+        "SELECT sources[place] AS name, sum(place = 1) AS first_touches, sum(place = length(sources)) AS last_touches, "
+        "sum(1 / length(sources)) AS linear "
+        f"FROM (SELECT sources, arrayJoin(arrayEnumerate(sources)) AS place FROM ({conversions})) "
+        "GROUP BY name ORDER BY linear DESC, name"
+    )
+    return [
+        SourceCredit(str(row["name"]), float(row["first_touches"]), float(row["last_touches"]), float(row["linear"]))
+        for row in fetch_page(context, sql, MAX_SOURCES)
+    ]

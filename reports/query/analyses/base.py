@@ -1,0 +1,80 @@
+"""What the analyses share: the context of their period and filter, and rows of one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from reports.query import filters
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext
+from reports.query.data_version import read_version
+from reports.query.errors import QueryRefused
+from reports.query.execution_limits import explain_error, query_settings
+from reports.query.filters import Node
+from reports.query.model import MAX_OFFSET, MAX_ROWS, check_integer, parse_sites
+from reports.query.periods import Period
+from reports.query.references import GoalSource, ReferenceResolver, StoredGoals
+from reports.query.sql.conditions import ConditionBuilder
+
+Row = dict[str, Any]
+
+
+def build_context(
+    sites: Sequence[int], period: Period, where: Any, now: datetime | None, source: GoalSource | None
+) -> QueryContext:
+    """Check the sites and the filter (JSON) and look up its goals and segments. Raises QueryRefused."""
+    site_ids = parse_sites(list(sites))
+    tree = filters.parse(where)
+    resolved = ReferenceResolver(site_ids, source or StoredGoals()).resolve(tree, "where") if tree else None
+    context = QueryContext(site_ids, period, now or datetime.now(UTC), resolved)
+    return replace(context, has_persons=read_version(context).has_persons)
+
+
+def fetch_page(context: QueryContext, sql: str, limit: int, offset: int = 0) -> list[Row]:
+    """Return the rows of one page of a SELECT, with instants in UTC.
+
+    Raises QueryRefused for a page that is out of range or takes too much, StoreError if the store fails.
+    """
+    from tracking import store
+
+    check_integer(limit, "limit", 1, MAX_ROWS)
+    check_integer(offset, "offset", 0, MAX_OFFSET)
+    try:
+        rows = store.rows(f"{sql} LIMIT {limit} OFFSET {offset}", context.params.values, settings=query_settings())
+    except store.StoreError as error:
+        refusal = explain_error(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+    return [{name: to_utc(value) for name, value in row.items()} for row in rows]
+
+
+def to_utc(value: Any) -> Any:
+    """Convert an instant to UTC; return any other value unchanged."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+def visit_condition(context: QueryContext) -> str:
+    """Write the condition that an event's visit satisfies the filter; empty for no filter."""
+    if context.tree is None:
+        return ""
+    condition = ConditionBuilder(context).for_visits(context.tree)
+    return f"visit IN (SELECT visit FROM {context.visits_table(MAX_VISIT_LENGTH)} WHERE {condition})"
+
+
+def parse_event_filters(
+    sites: Sequence[int], event_filters: Sequence[Any], source: GoalSource | None, where: str
+) -> list[Node]:
+    """Parse filters of events and look up their goals. Raises QueryRefused for an empty one or a missing goal."""
+    lookup = ReferenceResolver(tuple(sites), source or StoredGoals())
+    trees = []
+    for index, event_filter in enumerate(event_filters):
+        tree = filters.parse(event_filter, f"{where}[{index}]")
+        if tree is None:
+            raise QueryRefused("Every step needs a goal or a page.", f"{where}[{index}]")
+        trees.append(lookup.resolve(tree, f"{where}[{index}]"))
+    return trees

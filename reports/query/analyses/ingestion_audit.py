@@ -1,0 +1,115 @@
+"""The ingestion audit of a site: received = stored + rejected by reason + duplicates, per minute, hour or day.
+
+`received` is counted by the endpoints, on its own. `stored` are the events, at the time when they happened: what a
+trusted sender reports about the past is stored in the past. Hits on their way into the store count as received only.
+Bots are counted in the quarantine, so that the sum holds when some are restored and others moved there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.query.execution_limits import query_settings
+from reports.query.periods import Period
+from reports.query.sql.tables import rows_of_sites
+from reports.query.timezones import Clock, format_day, format_hour
+
+MAX_DAYS: dict[str, int] = {"minute": 2, "hour": 62, "day": 3_660}  # of a period, by bucket
+DUPLICATE = "duplicate"
+COUNTS = {  # name -> table, column of time, reason, number of hits
+    "received": ("received", "minute", "'received'", "sum(hits)"),
+    "rejected": ("refusals", "minute", "reason", "sumIf(hits, reason NOT IN ('bot', 'spam'))"),
+    "quarantined": ("bots", "ts", "if(startsWith(reason, 'spam'), 'spam', 'bot')", "count()"),
+    "stored": ("events", "ts", "'stored'", "count()"),
+}
+
+
+@dataclass
+class AuditEntry:
+    """The counts of one bucket. `time` is its begin in the period's zone: a date, or an instant with its offset."""
+
+    time: str = ""
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, reason: str, hits: int) -> None:
+        """Add hits of one of COUNTS. Duplicates are recorded as a reason of rejection, but counted on their own."""
+        if not hits:
+            return
+        if name == "rejected" and reason == DUPLICATE:
+            self.duplicates += hits
+        elif name in ("rejected", "quarantined"):
+            self.refused[reason] += hits
+        else:
+            setattr(self, name, getattr(self, name) + hits)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the entry as JSON of the APIs."""
+        return {
+            "time": self.time,
+            "received": self.received,
+            "stored": self.stored,
+            "duplicates": self.duplicates,
+            "refused": dict(self.refused.most_common()),
+        }
+
+
+def fetch_audit(site_id: int, period: Period, bucket: str = "day") -> list[AuditEntry]:
+    """Return the buckets in which anything happened, oldest first.
+
+    Raises QueryRefused for a bucket that does not exist or is too fine for the period.
+    """
+    if bucket not in MAX_DAYS:
+        raise QueryRefused(f"“interval” is one of {join_names(MAX_DAYS)}, not {quote_value(bucket)}.", "interval")
+    days = (period.end - period.start).days
+    if days > MAX_DAYS[bucket]:
+        raise QueryRefused(f"By {bucket}, the ledger shows at most {MAX_DAYS[bucket]:,} days.", "interval")
+    entries: dict[int, AuditEntry] = {}
+    for name in COUNTS:
+        for at, reason, hits in fetch_counts(name, site_id, period, bucket):
+            entry = entries.setdefault(int(at), AuditEntry(format_bucket(bucket, int(at), period)))
+            entry.add(name, reason, int(hits))
+    return [entries[at] for at in sorted(entries)]
+
+
+def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
+    """Return the sum of all buckets."""
+    totals = AuditEntry()
+    for entry in entries:
+        totals.received += entry.received
+        totals.stored += entry.stored
+        totals.duplicates += entry.duplicates
+        totals.refused.update(entry.refused)
+    return totals
+
+
+def fetch_counts(name: str, site_id: int, period: Period, bucket: str) -> list[tuple[Any, ...]]:
+    """Return rows of bucket, reason and hits of one of COUNTS."""
+    from tracking import store
+
+    table, column, reason, hits = COUNTS[name]
+    clock, unix = Clock(period), f"toUnixTimestamp({column})"
+    number = {"minute": f"intDiv({unix}, 60) * 60", "hour": clock.hour(unix), "day": clock.day(unix)}[bucket]
+    in_period = f"{column} >= {{start:DateTime}} AND {column} < {{end:DateTime}}"
+    result = store.query(
+        f"SELECT {number} AS bucket, {reason} AS reason, {hits} AS hits "
+        f"{rows_of_sites(table, [site_id], in_period)} GROUP BY bucket, reason",
+        {"start": format_utc(period.start), "end": format_utc(period.end)},
+        settings=query_settings(),
+    )
+    return [tuple(row) for row in result.rows]
+
+
+def format_utc(instant: datetime) -> str:
+    """Format an instant as a parameter of type DateTime."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def format_bucket(bucket: str, number: int, period: Period) -> str:
+    return format_day(number) if bucket == "day" else format_hour(number, period.info)

@@ -1,0 +1,125 @@
+"""Hits on links and pixels, one row each: the clickstream, from the newest to the oldest.
+
+The same periods and filters as for any query. Rows are dicts of the columns in COLUMNS; the next page continues before
+the key of the last row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from reports.query import filters
+from reports.query.context import QueryContext, instant
+from reports.query.dimensions import kinds_condition
+from reports.query.execution_limits import query_settings
+from reports.query.periods import Period
+from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
+from tracking import store
+
+COLUMNS = (
+    "ts", "id", "kind", "link_id", "group_id", "click_id", "conversion_id", "name", "text", "destination", "is_unique",
+    "country", "region", "city", "latitude", "longitude", "language", "ip", "organization", "device_type", "browser",
+    "browser_version", "os", "os_version", "referrer", "referrer_domain", "source", "channel", "revenue", "currency",
+    "commission", "cost", "user_agent",
+)  # fmt: skip
+HIT_KINDS = ("link", "pixel", "spider")
+SALE_KINDS = ("conversion", "refund")
+MAX_HITS = 1000
+MAX_SALES = 10_000
+Row = dict[str, Any]
+HitKey = tuple[int, int]  # milliseconds since 1970, id of the event
+
+
+def fetch_hits(
+    account_id: int,
+    period: Period,
+    *,
+    where: Any = None,
+    kinds: tuple[str, ...] = HIT_KINDS,
+    before: HitKey | None = None,
+    converted: bool = False,
+    conversion: tuple[int, Period] | None = None,
+    limit: int = 100,
+) -> list[Row]:
+    """Return the newest `limit` hits on the account's links in the period, or the newest before a key.
+
+    `converted`: only hits that led to any conversion. `conversion`: only those that led to this one, by its id and the
+    period of its calls. Raises QueryRefused for a wrong filter.
+    """
+    context = QueryContext((account_id,), period, period.end, filters.parse(where))
+    conditions = [kinds_condition(kinds), ConditionBuilder(context).for_events(context.tree)]
+    if before is not None:
+        conditions.append(f"(ts, id) < ({instant(int(before[0]))}, {int(before[1])})")
+    if converted:
+        conditions.append(
+            f"id IN (SELECT click_id {rows_of_sites('events', context.sites, kinds_condition(SALE_KINDS))})"
+        )
+    if conversion is not None:
+        conversion_id, conversion_period = conversion
+        of_sales = QueryContext((account_id,), conversion_period, conversion_period.end)
+        sales = of_sales.from_events(kinds_condition(SALE_KINDS), f"conversion_id = {int(conversion_id)}")
+        conditions.append(f"id IN (SELECT click_id {sales})")
+    sql = (
+        f"SELECT {', '.join(COLUMNS)} {context.from_events(*conditions)} "
+        f"ORDER BY ts DESC, id DESC LIMIT {min(MAX_HITS, max(1, int(limit)))}"
+    )
+    return fetch_events(sql, context)
+
+
+def fetch_sales(account_id: int, clicks: Iterable[int]) -> dict[int, list[Row]]:
+    """Return the conversions and refunds that these clicks led to: click -> rows, oldest first."""
+    numbers = sorted({int(number) for number in clicks})
+    if not numbers:
+        return {}
+    period = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
+    context = QueryContext((account_id,), period, period.end)
+    of_clicks = f"click_id IN ({', '.join(map(str, numbers))})"
+    source = context.from_events(kinds_condition(SALE_KINDS), of_clicks)
+    sales: dict[int, list[Row]] = {}
+    for row in fetch_events(f"SELECT {', '.join(COLUMNS)} {source} ORDER BY ts, id LIMIT {MAX_SALES}", context):
+        sales.setdefault(row["click_id"], []).append(row)
+    return sales
+
+
+def fetch_events(sql: str, context: QueryContext) -> list[Row]:
+    """Return the rows of a SELECT of COLUMNS, with `ts` in UTC."""
+    result = store.query(sql, context.params.values, settings=query_settings())
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in result.rows]
+    for row in rows:
+        row["ts"] = row["ts"] if row["ts"].tzinfo else row["ts"].replace(tzinfo=UTC)
+    return rows
+
+
+def build_hit_key(row: Row) -> HitKey:
+    """Return the key before which the next page continues."""
+    return int(row["ts"].timestamp() * 1000 + 0.5), int(row["id"])
+
+
+def list_unique_hits_of_all(since: datetime) -> list[Row]:
+    """Return the unique hits of all accounts since an instant, oldest first, from which a redirector starts."""
+    unique_hits = rows_of_all_tenants("events", "kind IN ('link', 'pixel')", "is_unique = 1", since_condition(since))
+    return store.rows(f"SELECT link_id, view_id, ts {unique_hits} ORDER BY ts LIMIT 1000000")
+
+
+def list_sales_of_all(since: datetime) -> list[Row]:
+    """Return the conversions and refunds of all accounts since an instant, oldest first, for the same use."""
+    columns = "kind, conversion_id, name, click_id, is_unique, ts"
+    sales = rows_of_all_tenants("events", kinds_condition(SALE_KINDS), since_condition(since))
+    return store.rows(f"SELECT {columns} {sales} ORDER BY ts LIMIT 500000")
+
+
+def since_condition(since: datetime) -> str:
+    return f"ts >= {instant(int(since.timestamp() * 1000))}"
+
+
+def count_clicks(accounts: Iterable[int], links: Iterable[int]) -> dict[int, int]:
+    """Return how many clicks of people these links ever had, for the same use."""
+    numbers = sorted(set(links))
+    if not numbers:
+        return {}
+    clicks = rows_of_sites("events", accounts, "kind = 'link'", "link_id IN {links:Array(UInt64)}")
+    sql = f"SELECT link_id, count() AS clicks {clicks} GROUP BY link_id"
+    return {row["link_id"]: row["clicks"] for row in store.rows(sql, {"links": numbers})}

@@ -1,0 +1,56 @@
+"""What was collected from many sites, for periodic work. Sites are read in chunks, so that any number of them works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from reports.query.analyses.ingestion_audit import format_utc
+from reports.query.execution_limits import query_settings
+from reports.query.sql.tables import rows_of_sites
+
+UNCOUNTED_KINDS = ("ping", "set")  # they add to an event that is counted already
+IN_PERIOD = "ts >= {start:DateTime} AND ts < {end:DateTime}"
+MAX_SITES_PER_QUERY = 5_000
+
+
+def count_events(site_ids: Iterable[int], start: datetime, end: datetime) -> dict[int, int]:
+    """Return site -> events in [start, end). Bots, rejections and what still is in the spool are not counted."""
+    rows = _fetch_by_chunk(
+        "site_id, count()", "kind NOT IN {uncounted:Array(String)}", "GROUP BY site_id",
+        site_ids, start, end, uncounted=list(UNCOUNTED_KINDS),
+    )  # fmt: skip
+    return {int(site_id): int(count) for site_id, count in rows}
+
+
+def find_named_goals(
+    site_ids: Iterable[int], start: datetime, end: datetime, per_site: int
+) -> Iterator[tuple[int, str]]:
+    """Yield (site, name) of the goals that events named in [start, end): each site's `per_site` most frequent names.
+
+    Names of digits only are ids of goals, and are left out. The limit is each site's own, so that a site that names
+    very many takes nothing from the others.
+    """
+    rows = _fetch_by_chunk(
+        "site_id, name", "kind = 'goal' AND NOT match(name, '^[0-9]*$')",
+        "GROUP BY site_id, name ORDER BY site_id, count() DESC, name LIMIT {per_site:UInt32} BY site_id",
+        site_ids, start, end, per_site=per_site,
+    )  # fmt: skip
+    return ((int(site_id), str(name)) for site_id, name in rows)
+
+
+def _fetch_by_chunk(
+    columns: str, condition: str, rest: str, site_ids: Iterable[int], start: datetime, end: datetime, **params: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of SELECT `columns` of events in [start, end) that satisfy the condition, chunk by chunk.
+
+    `rest` is what follows WHERE.
+    """
+    from tracking import store
+
+    numbers = sorted(set(site_ids))
+    params |= {"start": format_utc(start), "end": format_utc(end)}
+    for first in range(0, len(numbers), MAX_SITES_PER_QUERY):
+        rows = rows_of_sites("events", numbers[first : first + MAX_SITES_PER_QUERY], IN_PERIOD, condition)
+        yield from store.query(f"SELECT {columns} {rows} {rest}", params, settings=query_settings()).rows

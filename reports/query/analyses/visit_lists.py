@@ -1,0 +1,162 @@
+"""Visits and actions one by one, newest first: the rows behind the numbers.
+
+The same sites, periods and filters as for any query. A row of a visit has the columns of VISIT (visit_start, first and
+last in UTC; duration in seconds; tags as a dict), a row of an action those of ACTION. Where visits are listed, a filter
+about events means that the visit contains such an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reports.query import filters
+from reports.query.analyses.base import Row, build_context, fetch_page
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, instant, to_milliseconds
+from reports.query.model import MAX_ROWS
+from reports.query.periods import MAX_INSTANT, Period
+from reports.query.references import GoalSource
+from reports.query.sql.conditions import ConditionBuilder
+from tracking.event import ACTIONS
+
+RECENT = (timedelta(days=2), timedelta(days=9))  # how far back the newest rows are looked for first
+COLUMN_EXPRESSIONS = {"duration": "seconds"}  # columns of VISIT that have another name in the store
+VISIT = (
+    "site_id", "visit", "device", "visitor", "person", "visit_start", "first", "last", "duration", "views", "actions",
+    "events", "clicks", "scroll", "revenue", "is_new", "bounce", "entry_page", "exit_page", "host", "referrer",
+    "referrer_domain", "source", "channel", "search_term", "utm_source", "utm_medium", "utm_campaign", "utm_content",
+    "utm_term", "country", "region", "city", "language", "ip", "organization", "device_type", "device_model", "browser",
+    "browser_version", "os", "os_version", "screen", "tags", "link_id",
+)  # fmt: skip
+ACTION = (
+    "site_id", "id", "ts", "kind", "visit", "device", "person", "view_id", "host", "path", "title", "name", "target",
+    "text", "referrer", "referrer_domain", "source", "channel", "search_term", "utm_campaign", "country", "region",
+    "city", "latitude", "longitude", "ip", "device_type", "browser", "os", "scroll", "engaged", "revenue", "currency",
+    "props", "split_test", "split_arm",
+)  # fmt: skip
+
+
+def list_visits(
+    sites: Sequence[int],
+    period: Period,
+    where: Any = None,
+    limit: int = 50,
+    offset: int = 0,
+    *,
+    now: datetime | None = None,
+    source: GoalSource | None = None,
+) -> list[Row]:
+    """Return visits that began in the period, newest first. Raises QueryRefused for a wrong filter."""
+
+    def fetch(context: QueryContext) -> list[Row]:
+        condition = ConditionBuilder(context).for_visits(context.tree)
+        return fetch_page(context, select_visits(context, condition, "visit_start"), limit, offset)
+
+    return fetch_newest(build_context(sites, period, where, now, source), fetch, limit)
+
+
+def list_actions(
+    sites: Sequence[int],
+    period: Period,
+    where: Any = None,
+    limit: int = 50,
+    offset: int = 0,
+    *,
+    now: datetime | None = None,
+    kinds: Sequence[str] = ACTIONS,
+    source: GoalSource | None = None,
+) -> list[Row]:
+    """Return events of some kinds (default: all actions) in the period, newest first."""
+
+    def fetch(context: QueryContext) -> list[Row]:
+        of_kinds = f"kind IN {context.params.bind_texts(tuple(kinds))}"
+        condition = ConditionBuilder(context).for_events(context.tree)
+        sql = f"SELECT {', '.join(ACTION)} {context.from_events(of_kinds, condition)} ORDER BY ts DESC, id DESC"
+        return fetch_page(context, sql, limit, offset)
+
+    context = build_context(sites, period, where, now, source)
+    if needs_full_visits(context.tree):
+        return fetch(context)
+    return fetch_newest(context, fetch, limit)
+
+
+def fetch_newest(context: QueryContext, fetch: Callable[[QueryContext], list[Row]], limit: int) -> list[Row]:
+    """Return a page from the last days of the period if they fill it, so that not all of the period is read."""
+    end = min(context.period.end, context.now + timedelta(days=1))
+    for length in RECENT:
+        if end - length > context.period.start:
+            rows = fetch(context.for_period(replace(context.period, start=end - length)))
+            if len(rows) == limit:
+                return rows
+    return fetch(context)
+
+
+def needs_full_visits(tree: filters.Node | None) -> bool:
+    """Return whether a filter of events is about what else their visits contain, which may lie further back."""
+    if tree is None:
+        return False
+    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.children(tree)))
+
+
+def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | None:
+    """Return a visit with all its events under "actions_list", oldest first; None if the site has no such visit."""
+    all_time = Period(datetime(1970, 1, 3, tzinfo=UTC), MAX_INSTANT)
+    context = build_context((site_id,), all_time, None, now, None)
+    rows = fetch_page(context, select_visits(context, f"visit = {int(number)}", "visit_start"), 1)
+    if not rows:
+        return None
+    start, last = rows[0]["visit_start"], rows[0]["last"]
+    # `last` lies before `start` if a clock was set back
+    period = Period(min(start, last) - MAX_VISIT_LENGTH, last + timedelta(seconds=1))
+    of_visit = [{"dimension": "visit", "operator": "is", "value": [str(number)]}]
+    newest_first = list_actions((site_id,), period, of_visit, MAX_ROWS, now=now)
+    return {**rows[0], "actions_list": newest_first[::-1]}
+
+
+def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int = 100) -> list[Row]:
+    """Return visits with an event in the last minutes, the latest first."""
+    end = now + timedelta(seconds=1)
+    since = end - timedelta(minutes=minutes)
+    context = build_context((site_id,), Period(since, end), None, now, None)
+    active = f"last >= {instant(to_milliseconds(since))}"
+    return fetch_page(context, select_visits(context, active, "last", before=MAX_VISIT_LENGTH), limit)
+
+
+def select_visits(context: QueryContext, condition: str, order: str, before: timedelta = timedelta()) -> str:
+    """Write SELECT of the columns of VISIT, with the greatest `order` first."""
+    columns = ", ".join(
+        f"{COLUMN_EXPRESSIONS[name]} AS {name}" if name in COLUMN_EXPRESSIONS else name for name in VISIT
+    )
+    where = f" WHERE {condition}" if condition else ""
+    return f"SELECT {columns} FROM {context.visits_table(before)}{where} ORDER BY {order} DESC, visit DESC"
+
+
+def fetch_visit_persons(
+    site_id: int, period: Period, where: Any = None, limit: int = MAX_ROWS, *, now: datetime | None = None
+) -> dict[int, str]:
+    """Return visit -> username, of the visits that were active in the period and whose visitor has a name."""
+    context = build_context((site_id,), period, where, now, None)
+    condition = ConditionBuilder(context).for_visits(context.tree)
+    sql = (
+        f"SELECT visit, person FROM {context.visits_table(MAX_VISIT_LENGTH)} WHERE person != '' "
+        f"AND last >= {instant(to_milliseconds(period.start))} {'AND ' + condition if condition else ''} "
+        "ORDER BY last DESC, visit DESC"
+    )
+    return {int(row["visit"]): str(row["person"]) for row in fetch_page(context, sql, limit)}
+
+
+def fetch_visit_coordinates(
+    site_id: int, period: Period, visits: Sequence[int], *, now: datetime | None = None
+) -> dict[int, tuple[float, float]]:
+    """Return visit -> latitude and longitude of its first event in the period that has any, of these visits."""
+    where = {"dimension": "visit", "operator": "is", "value": [str(number) for number in visits]}
+    context = build_context((site_id,), period, where, now, None)
+    condition = ConditionBuilder(context).for_events(context.tree)
+    sql = (
+        "SELECT visit, argMin(latitude, ts) AS north, argMin(longitude, ts) AS east "
+        f"{context.from_events('(latitude != 0 OR longitude != 0)', condition)} GROUP BY visit ORDER BY visit"
+    )
+    rows = fetch_page(context, sql, max(1, len(visits)))
+    return {int(row["visit"]): (float(row["north"]), float(row["east"])) for row in rows}

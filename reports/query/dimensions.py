@@ -1,0 +1,220 @@
+"""The registry of dimensions: what rows can be by, and what filters can be about.
+
+A dimension has a value for an event (`event`: SQL over a row of events), for a visit (`visit`: SQL over a row of
+visits), or for both. Where it has only one, the SQL builder reaches the other side through the visit's id.
+
+Three families decide what the metrics of a visit mean:
+- "visit" (source, country, browser …): every event carries it, and so does the visit;
+- "entry" (entry page, exit page, tags): only visits have it; an event has that of its visit;
+- "event" (page, title, event name, outbound link, property, goal …): only events have it; a visit has it if it contains
+  such an event. `page` is special: for metrics of a visit itself (bounce rate) it means the page it entered on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.query.errors import QueryRefused, join_names, quote_value
+
+Family = Literal["visit", "entry", "event", "time", "goal", "measure"]
+MAX_KEY_LENGTH = 100  # characters of a property's or tag's name
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One dimension. `{key}` in its SQL stands for the bound name of a property or tag.
+
+    `exposed_by`: which events show that a visitor saw the value: "view" = page views, "self" = any event that has the
+    dimension, "" = none in particular, so all count.
+    """
+
+    name: str
+    label: str
+    family: Family
+    event: str = ""
+    visit: str = ""
+    kinds: tuple[str, ...] = ()  # the kinds of events that have it; () = all
+    exposed_by: str = "self"
+    skip_empty: bool = False  # no row for the empty value
+    empty: str = "(not set)"  # the label of the empty value
+    format: str = "text"  # text, path, url, country, language, date, hour, month, number, weekday
+    in_rollups: bool = False  # daily rollups have it
+    groupable: bool = True  # False = filters only
+    number: bool = False  # compared as a number
+    doc: str = ""
+    key: str = ""  # the property or tag of prop:<key> and tag:<key>
+    audience: str = "site"  # "link": only hits on tracked links and conversions have it, which belong to no site
+
+    @property
+    def side(self) -> str:
+        """Which rows have it: "time" all, "visit" events and visits, "entry" only visits, "event" only events."""
+        if self.family in ("time", "goal"):
+            return "time" if self.family == "time" else "event"
+        if self.event and not self.visit:
+            return "event"
+        return "visit" if self.event else "entry"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that have it themselves, without a detour through the visit's id."""
+        return tuple(table for table, sql in (("events", self.event), ("visits", self.visit)) if sql)
+
+
+def kinds_condition(kinds: tuple[str, ...]) -> str:
+    """Write the condition that an event is of one of these kinds."""
+    if len(kinds) == 1:
+        return f"kind = '{kinds[0]}'"
+    return "kind IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
+
+
+def visit_dimension(name: str, label: str, doc: str, **more: object) -> Dimension:
+    return Dimension(name, label, "visit", event=name, visit=name, doc=doc, **more)  # type: ignore[arg-type]
+
+
+def event_dimension(name: str, label: str, sql: str, doc: str, **more: object) -> Dimension:
+    return Dimension(name, label, "event", event=sql, doc=doc, **more)  # type: ignore[arg-type]
+
+
+def time_dimension(name: str, label: str, doc: str, format: str) -> Dimension:
+    return Dimension(name, label, "time", doc=doc, format=format, in_rollups=True)
+
+
+def utm_dimension(parameter: str, label: str) -> Dimension:
+    return visit_dimension(f"utm_{parameter}", label, f"The visit's utm_{parameter}.", skip_empty=True, in_rollups=True)
+
+
+def id_dimension(name: str, label: str, column: str, doc: str) -> Dimension:
+    sql = f"if({column} = 0, '', toString({column}))"
+    return Dimension(name, label, "visit", event=sql, visit=sql, doc=doc, skip_empty=True)
+
+
+def measure_dimension(name: str, label: str, doc: str, event: str = "", visit: str = "") -> Dimension:
+    return Dimension(
+        name, label, "measure", event=event, visit=visit, doc=doc, number=True, groupable=False, format="number"
+    )
+
+
+ROWS: tuple[Dimension, ...] = (
+    visit_dimension("source", "Source", "Where the visit came from: a search engine, a network, a site, a campaign.",
+                    empty="Direct", in_rollups=True),
+    visit_dimension("channel", "Channel", "The kind of source: organic search, social, email, direct …",
+                    in_rollups=True),
+    visit_dimension("referrer", "Referring page", "The URL that linked here, without click ids.", skip_empty=True,
+                    format="url", empty="Direct", in_rollups=True),
+    visit_dimension("referrer_domain", "Referring domain", "The referring URL's host without www.", skip_empty=True,
+                    empty="Direct", in_rollups=True),
+    visit_dimension("search_term", "Search term", "What was searched for, where the search engine sends it.",
+                    skip_empty=True, in_rollups=True),
+    utm_dimension("source", "UTM source"),
+    utm_dimension("medium", "UTM medium"),
+    utm_dimension("campaign", "Campaign"),
+    utm_dimension("content", "UTM content"),
+    utm_dimension("term", "UTM term"),
+    event_dimension("page", "Page", "path", "The path of a page; of a visit's own metrics, the page it entered on.",
+                    exposed_by="view", skip_empty=True, format="path", in_rollups=True),
+    Dimension("entry_page", "Entry page", "entry", visit="entry_page", skip_empty=True, format="path", in_rollups=True,
+              doc="The first page of the visit."),
+    Dimension("exit_page", "Exit page", "entry", visit="exit_page", skip_empty=True, format="path", in_rollups=True,
+              doc="The last page of the visit."),
+    event_dimension("host", "Host", "host", "The host name of the page.", skip_empty=True, exposed_by=""),
+    event_dimension("title", "Page title", "title", "The title of the page.", exposed_by="view", skip_empty=True),
+    visit_dimension("country", "Country", "ISO 3166 code.", format="country", empty="Unknown", in_rollups=True),
+    visit_dimension("region", "Region", "State, province or county.", empty="Unknown", in_rollups=True),
+    visit_dimension("city", "City", "", empty="Unknown", in_rollups=True),
+    visit_dimension("language", "Language", "The browser's first language, e.g. en-US.", format="language",
+                    empty="Unknown", in_rollups=True),
+    Dimension("device", "Device", "visit", event="device_type", visit="device_type", empty="Unknown", in_rollups=True,
+              doc="Desktop, Mobile, Tablet, TV, Console, Other."),
+    visit_dimension("browser", "Browser", "", empty="Unknown", in_rollups=True),
+    visit_dimension("browser_version", "Browser version", "", empty="Unknown"),
+    visit_dimension("os", "Operating system", "", empty="Unknown", in_rollups=True),
+    visit_dimension("os_version", "System version", "", empty="Unknown"),
+    visit_dimension("screen", "Screen", "Width x height in CSS pixels.", empty="Unknown", in_rollups=True),
+    visit_dimension("organization", "Network", "The organisation that owns the visitor's network.", empty="Unknown"),
+    event_dimension("event", "Event", "name", "The name of a custom event.", kinds=("event",), skip_empty=True),
+    event_dimension("outbound", "Outbound link", "target", "The URL of a link that led away.", kinds=("outbound",),
+                    skip_empty=True, format="url"),
+    event_dimension("download", "Download", "target", "The URL of a downloaded file.", kinds=("download",),
+                    skip_empty=True, format="url"),
+    event_dimension("form", "Form", "name", "The name of a form that was sent.", kinds=("form",), skip_empty=True),
+    event_dimension("video", "Video", "target", "The URL of a video that was watched.", kinds=("video",),
+                    skip_empty=True, format="url"),
+    event_dimension("currency", "Currency", "currency", "ISO 4217 code of an amount.", skip_empty=True, exposed_by=""),
+    event_dimension("site", "Site", "toString(site_id)", "The number of the site, for queries of several sites.",
+                    exposed_by=""),
+    Dimension("goal", "Goal", "goal", skip_empty=True, format="number",
+              doc="The number of a goal that the event reached."),
+    event_dimension("kind", "Kind", "kind",
+                    "What an event is: view, event, click, outbound, download, form, video, ping …"),
+    event_dimension("name", "Name", "name", "The name of an event, goal or form, whatever its kind.", skip_empty=True),
+    event_dimension("target", "Target", "target", "The URL or element that was clicked, whatever the event's kind.",
+                    skip_empty=True),
+    event_dimension("text", "Clicked text", "text", "The text of what was clicked.", skip_empty=True),
+    Dimension("person", "Person", "entry", visit="person", skip_empty=True,
+              doc="The username, where the visitor is known."),
+    Dimension("any_tag", "Any tag", "entry", visit="arrayStringConcat(mapValues(tags), '\\n')", groupable=False,
+              doc="All values of the visit's custom data, to search in; for one of them use tag:<key>."),
+    Dimension("ip", "IP address", "visit", event="ip", visit="ip", skip_empty=True,
+              doc="The address, as the site's privacy choice left it."),
+    event_dimension("split_test", "Split test", "split_test", "The name of a split test.", skip_empty=True,
+                    exposed_by=""),
+    event_dimension("split_arm", "Split test version", "split_arm", "The version that was shown.", skip_empty=True,
+                    exposed_by=""),
+    Dimension("visitor_id", "Visitor number", "visit", event="toString(device)", visit="toString(device)",
+              doc="The number of a visitor's device."),
+    Dimension("visit", "Visit", "visit", event="toString(visit)", visit="toString(visit)", doc="A visit's number."),
+    id_dimension("link", "Link", "link_id", "The tracked link that was clicked; of a visit, the one that started it."),
+    id_dimension("link_group", "Link group", "group_id", "The group of that link."),
+    id_dimension("click", "Click", "click_id", "The click; of a visit or a conversion, the one that led to it."),
+    event_dimension("link_conversion", "Link conversion", "if(conversion_id = 0, '', toString(conversion_id))",
+                    "The number of a conversion.", kinds=("conversion", "refund"), skip_empty=True, audience="link"),
+    event_dimension("destination", "Destination", "destination", "Where a click really went.", skip_empty=True,
+                    format="url",
+                    audience="link"),
+    event_dimension("unique", "First in 30 minutes", "toString(is_unique)",
+                    "1 for a unique hit on a link or pixel, else 0.",
+                    kinds=("link", "pixel"), audience="link"),
+    measure_dimension("scroll", "Scroll depth", "Deepest reach of a page, percent.", event="scroll"),
+    measure_dimension("amount", "Amount", "Revenue of an event.", event="toFloat64(revenue)"),
+    measure_dimension("duration", "Duration", "Seconds of the whole visit.", visit="seconds"),
+    measure_dimension("visit_views", "Views of the visit", "How many pages the visit saw.", visit="views"),
+    measure_dimension("visit_actions", "Actions of the visit", "How much the visit did.", visit="actions"),
+    time_dimension("minute", "Minute", "A minute of an hour, in periods of up to a day.", "hour"),
+    time_dimension("hour", "Hour", "An hour of a day.", "hour"),
+    time_dimension("hour_of_day", "Hour of day", "0 to 23.", "number"),
+    time_dimension("weekday", "Weekday", "1 = Monday to 7 = Sunday.", "weekday"),
+    time_dimension("day", "Day", "A day of the period's zone.", "date"),
+    time_dimension("week", "Week", "A week, named by its Monday.", "date"),
+    time_dimension("month", "Month", "2026-03.", "month"),
+)  # fmt: skip
+
+DIMENSIONS: dict[str, Dimension] = {dimension.name: dimension for dimension in ROWS}
+KEYED: dict[str, Dimension] = {
+    "prop": event_dimension("prop", "Property", "props[{key}]", "The event's own property.", skip_empty=True),
+    "tag": Dimension("tag", "Visitor tag", "entry", visit="tags[{key}]", skip_empty=True,
+                     doc="Custom data of the visit; the latest value counts."),
+}  # fmt: skip
+TIMES = tuple(dimension.name for dimension in ROWS if dimension.family == "time")
+# Each of their buckets happens once, so that empty ones can be filled in
+ORDERED_TIMES = ("minute", "hour", "day", "week", "month")
+
+
+def get_dimension(name: object, where: str) -> Dimension:
+    """Find the dimension of that name, also `prop:<key>` and `tag:<key>`. Raises QueryRefused for an unknown one."""
+    if isinstance(name, str):
+        if definition := DIMENSIONS.get(name):
+            return definition
+        family, colon, key = name.partition(":")
+        if colon and (keyed := KEYED.get(family)):
+            return add_key(keyed, key, where)
+    allowed = join_names([*DIMENSIONS, "prop:<key>", "tag:<key>"])
+    raise QueryRefused(f"There is no dimension {quote_value(name)}; use one of {allowed}.", where)
+
+
+def add_key(keyed: Dimension, key: str, where: str) -> Dimension:
+    """Create the dimension of one property or tag. Raises QueryRefused for a name that is empty or too long."""
+    if not key or len(key) > MAX_KEY_LENGTH:
+        raise QueryRefused(f"“{keyed.name}:” needs a name of 1 to {MAX_KEY_LENGTH} characters after it.", where)
+    fields = {**keyed.__dict__, "name": f"{keyed.name}:{key}", "label": key, "key": key}
+    return Dimension(**fields)

@@ -1,0 +1,256 @@
+"""The query and the result. A query says whose data, when, what, by what, which and in what order.
+
+    Query(sites=(101000001,), period=Period.parse("7d", "Asia/Kolkata", now), metrics=("visitors", "views"),
+          dimensions=("country",), where=[{"dimension": "source", "operator": "is", "value": "Google"}])
+
+A query is checked when it is created: every mistake raises QueryRefused with a sentence and the part it is about,
+before the store is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from reports.query import filters
+from reports.query.dimensions import ORDERED_TIMES, Dimension, get_dimension
+from reports.query.errors import QueryRefused, join_names, quote_value
+from reports.query.metrics import Metric, get_metric
+from reports.query.periods import Period
+
+MAX_SITES = 2_000
+MAX_METRICS = 60
+MAX_DIMENSIONS = 4
+MAX_ROWS = 100_000
+MAX_VALUES = 1_000
+MAX_OFFSET = 10_000_000
+MAX_PERIOD_BY_MINUTE = timedelta(hours=26)  # a day, even where the clocks are set back
+COMPARISONS = ("previous", "year", "weekday")
+Order = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query.
+
+    `sites`: ids of the sites whose data is read; the caller has checked that the user may see them. At least one.
+    `where`: filter JSON; a list means that all its filters hold.
+    `order`: (metric or dimension, "asc" | "desc") pairs. By default rows by time are in the order of time, others
+    start with the largest first metric.
+    `compare`: also query another period: "previous" (as long, just before), "year" (a year earlier), "weekday" (whole
+    weeks earlier), or a Period.
+    `totals`: also query the metrics without the dimensions.
+    `exact`: never estimate.
+    `search`: text that the first dimension must contain.
+    `values`: return only the rows of these values of the only dimension; others are not even counted.
+    `fill`: add rows for the empty buckets of a time dimension.
+    """
+
+    sites: tuple[int, ...]
+    period: Period
+    metrics: tuple[str, ...] = ("visitors",)
+    dimensions: tuple[str, ...] = ()
+    where: Any = None
+    order: Order = ()
+    limit: int = 100
+    offset: int = 0
+    compare: Literal["previous", "year", "weekday"] | Period | None = None
+    totals: bool = False
+    exact: bool = False
+    search: str = ""
+    values: tuple[str, ...] = ()
+    fill: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sites", parse_sites(self.sites))
+        if not isinstance(self.period, Period):
+            raise QueryRefused("A query needs a period.", "period")
+        object.__setattr__(self, "metrics", parse_names(self.metrics, "metrics", MAX_METRICS, minimum=1))
+        object.__setattr__(self, "dimensions", parse_names(self.dimensions, "dimensions", MAX_DIMENSIONS))
+        self.metric_definitions()
+        definitions = self.dimension_definitions()
+        for index, definition in enumerate(definitions):
+            if not definition.groupable:
+                sentence = f"“{definition.name}” can be filtered by, but not broken down by."
+                raise QueryRefused(sentence, f"dimensions[{index}]")
+        self.build_filter()
+        object.__setattr__(self, "order", parse_order(self.order, self.metrics, self.dimensions))
+        check_integer(self.limit, "limit", 1, MAX_ROWS)
+        check_integer(self.offset, "offset", 0, MAX_OFFSET)
+        check_comparison(self.compare)
+        self.check_search()
+        self.check_values()
+        check_online(self.metrics, definitions)
+        check_minutes(self.period, definitions)
+
+    def metric_definitions(self) -> tuple[Metric, ...]:
+        """Look up the metrics. Raises QueryRefused for an unknown one."""
+        return tuple(get_metric(name, f"metrics[{index}]") for index, name in enumerate(self.metrics))
+
+    def dimension_definitions(self) -> tuple[Dimension, ...]:
+        """Look up the dimensions. Raises QueryRefused for an unknown one."""
+        return tuple(
+            get_dimension(filters.check_text(name, f"dimensions[{index}]"), f"dimensions[{index}]")
+            for index, name in enumerate(self.dimensions)
+        )
+
+    def build_filter(self) -> filters.Node | None:
+        """Parse the filter and add the search. Goals and segments in the tree are still ids only."""
+        tree = filters.parse(self.where)
+        if self.search and self.dimensions:
+            condition = filters.Leaf(self.dimension_definitions()[0], "contains", (self.stored_search(),))
+            tree = filters.combine(tree, filters.search_names_too(condition))
+        return tree
+
+    def stored_search(self) -> str:
+        """Convert the search to the form in which the first dimension's values are stored."""
+        return filters.convert_to_stored_form(self.dimension_definitions()[0], "contains", self.search)
+
+    def check_search(self) -> None:
+        filters.check_text(self.search, "search")
+        if not isinstance(self.search, str):
+            raise QueryRefused(f"The search is text, not {quote_value(type(self.search).__name__)}.", "search")
+        if self.search and not self.dimensions:
+            raise QueryRefused("A search looks into the first dimension; name one.", "search")
+        if self.search and "contains" not in filters.allowed_operators(self.dimension_definitions()[0]):
+            raise QueryRefused(f"“{self.dimensions[0]}” cannot be searched for text.", "search")
+
+    def check_values(self) -> None:
+        definitions = self.dimension_definitions()
+        if self.values and (len(definitions) != 1 or definitions[0].family in ("time", "goal")):
+            raise QueryRefused("Values are chosen of one dimension that is no time and no goal.", "values")
+        object.__setattr__(self, "values", parse_names(self.values, "values", MAX_VALUES))
+        for index, value in enumerate(self.values):
+            filters.check_text(value, f"values[{index}]")
+
+    def effective_order(self) -> Order:
+        """Return the requested order, or the default one."""
+        if self.order:
+            return self.order
+        if times := [name for name in self.dimensions if get_dimension(name, "").family == "time"]:
+            return tuple((name, "asc") for name in times)
+        return ((self.metrics[0], "desc"),) if self.dimensions else ()
+
+    def fills_gaps(self) -> bool:
+        """Return whether rows are added for empty buckets of time."""
+        if not self.fill or len(self.dimensions) != 1 or self.dimensions[0] not in ORDERED_TIMES:
+            return False
+        return self.effective_order()[0][0] == self.dimensions[0]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """How a query was executed.
+
+    `range`: start and end (ISO 8601). `source`: the kinds of tables that were read. `freshness`: when data of the
+    period last changed. `error`: relative error that 19 of 20 estimates stay below (0.016 = 1.6 %), 0 when exact.
+    `currency`: of the amounts; `other_currencies`: totals in other currencies, which the amounts leave out.
+    """
+
+    range: tuple[str, str]
+    zone: str
+    freshness: datetime | None
+    exact: bool
+    error: float
+    source: str
+    rows_read: int
+    seconds: float
+    bytes_read: int = 0
+    estimated: tuple[str, ...] = ()  # names of the estimated metrics
+    currency: str = ""
+    other_currencies: dict[str, Decimal] = field(default_factory=dict)
+    comparison_range: tuple[str, str] | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to a query.
+
+    `rows`: dicts of name -> value; without dimensions exactly one.
+    `totals`: the metrics without the dimensions; amounts are None where the rows are by currency.
+    `comparison`: without dimensions a dict; by time a list in the same order (the first bucket beside the first);
+    else a list with one row for each of `rows`, with the same dimension values.
+    """
+
+    rows: list[dict[str, Any]]
+    totals: dict[str, Any] | None
+    comparison: list[dict[str, Any]] | dict[str, Any] | None
+    meta: Meta
+
+
+def parse_sites(value: object) -> tuple[int, ...]:
+    """Return the site ids sorted, each once. Raises QueryRefused for none, too many, or anything but ids."""
+    sites = tuple(value) if isinstance(value, list | tuple | set | frozenset) else ()
+    if not sites:
+        raise QueryRefused("A query needs at least one site.", "sites")
+    if len(sites) > MAX_SITES:
+        raise QueryRefused(f"A query covers at most {MAX_SITES:,} sites.", "sites")
+    for site in sites:
+        if isinstance(site, bool) or not isinstance(site, int) or not 0 < site < 2**63:
+            raise QueryRefused(f"A site is named by its number, not {quote_value(site)}.", "sites")
+    return tuple(sorted(set(sites)))
+
+
+def parse_names(value: object, where: str, maximum: int, minimum: int = 0) -> tuple[str, ...]:
+    """Return the names, each once. Raises QueryRefused for too many or too few, or for no list of text."""
+    if not isinstance(value, list | tuple):
+        raise QueryRefused(f"“{where}” is a list of names.", where)
+    if not minimum <= len(value) <= maximum:
+        raise QueryRefused(f"“{where}” takes {minimum} to {maximum} names, not {len(value):,}.", where)
+    for index, name in enumerate(value):
+        if not isinstance(name, str):
+            raise QueryRefused(f"A name is text, not {quote_value(type(name).__name__)}.", f"{where}[{index}]")
+    return tuple(dict.fromkeys(value))
+
+
+def parse_order(value: object, metrics: tuple[str, ...], dimensions: tuple[str, ...]) -> Order:
+    """Return the order as pairs. Raises QueryRefused for a direction or a column that does not exist."""
+    if not isinstance(value, list | tuple):
+        raise QueryRefused("“order” is a list of pairs such as [“visitors”, “desc”].", "order")
+    pairs: list[tuple[str, str]] = []
+    if len(value) > MAX_METRICS:
+        raise QueryRefused(f"“order” takes at most {MAX_METRICS} pairs.", "order")
+    for index, pair in enumerate(value):
+        where = f"order[{index}]"
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or pair[1] not in ("asc", "desc"):
+            raise QueryRefused("An order is a name and “asc” or “desc”.", where)
+        if pair[0] not in metrics and pair[0] not in dimensions:
+            allowed = join_names([*metrics, *dimensions])
+            raise QueryRefused(f"The answer has no {quote_value(pair[0])} to order by; use one of {allowed}.", where)
+        pairs.append((pair[0], pair[1]))
+    return tuple(pairs)
+
+
+def check_integer(value: object, where: str, minimum: int, maximum: int) -> None:
+    """Raise QueryRefused unless the value is an integer of the range."""
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        raise QueryRefused(
+            f"“{where}” is a whole number from {minimum:,} to {maximum:,}, not {quote_value(value)}.", where
+        )
+
+
+def check_comparison(value: object) -> None:
+    """Raise QueryRefused unless the value is None, a Period or the name of a comparison."""
+    if value is None or isinstance(value, Period):
+        return
+    if not isinstance(value, str) or value not in COMPARISONS:
+        raise QueryRefused(
+            f"A comparison is one of {join_names(COMPARISONS)}, or a period, not {quote_value(value)}.", "compare"
+        )
+
+
+def check_minutes(period: Period, dimensions: tuple[Dimension, ...]) -> None:
+    """Raise QueryRefused for rows by minute of a long period."""
+    by_minute = any(dimension.name == "minute" for dimension in dimensions)
+    if by_minute and period.end - period.start > MAX_PERIOD_BY_MINUTE:
+        raise QueryRefused("A breakdown by minute is of at most a day; use a shorter period, or hour.", "dimensions")
+
+
+def check_online(metrics: tuple[str, ...], dimensions: tuple[Dimension, ...]) -> None:
+    """Raise QueryRefused for the visitors online now by a dimension of time."""
+    times = [dimension.name for dimension in dimensions if dimension.family == "time"]
+    if "online" in metrics and times:
+        raise QueryRefused(f"“online” is about now and cannot be broken down by {times[0]}.", "metrics")

@@ -1,0 +1,193 @@
+"""Filter trees as SQL conditions on rows of events or of visits. Values are bound, never written into the SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+
+from reports.query import filters
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext
+from reports.query.dimensions import Dimension, kinds_condition
+from reports.query.errors import QueryRefused, quote_value
+from reports.query.filters import NEGATED_OPERATORS, FilterGroup, Leaf, Node, Not, Visited
+from reports.query.periods import find_monday
+from reports.query.timezones import EPOCH, QUARTER
+
+WriteLeaf = Callable[[Leaf], str]
+
+
+class ConditionBuilder:
+    """Writes the conditions of one context."""
+
+    def __init__(self, context: QueryContext) -> None:
+        self.context = context
+
+    # -- trees ----------------------------------------------------------------------------------------------------
+
+    def for_events(self, tree: Node | None) -> str:
+        """Write the condition on a row of events; empty for no filter."""
+        return "" if tree is None else self.write_tree(tree, self.event_leaf)
+
+    def for_visits(self, tree: Node | None) -> str:
+        """Write the condition on a row of visits. A filter about events means that the visit contains such an event."""
+        if tree is None:
+            return ""
+        if filters.needs_events(tree):
+            return self.contains_event(tree)
+        return self.write_tree(tree, self.visit_leaf)
+
+    def contains_event(self, tree: Node) -> str:
+        return f"visit IN (SELECT visit {self.context.from_events(self.for_events(tree))})"
+
+    def write_tree(self, tree: Node, write_leaf: WriteLeaf) -> str:
+        if isinstance(tree, Leaf):
+            return write_leaf(tree)
+        if isinstance(tree, FilterGroup):
+            return (
+                "(" + f" {tree.operator.upper()} ".join(self.write_tree(part, write_leaf) for part in tree.parts) + ")"
+            )
+        if isinstance(tree, Not):
+            return f"NOT ({self.write_tree(tree.part, write_leaf)})"
+        if isinstance(tree, Visited):
+            return self.contains_event(tree.part)
+        if tree.part is None:
+            raise QueryRefused(f"There is no {tree.kind} {tree.number} on this site.", "where")
+        return self.write_tree(tree.part, write_leaf)
+
+    # -- leaves ---------------------------------------------------------------------------------------------------
+
+    def event_leaf(self, leaf: Leaf) -> str:
+        definition = leaf.dimension
+        if definition.family != "time" and not definition.event:
+            visits = self.context.visits_table(before=MAX_VISIT_LENGTH)
+            return f"visit IN (SELECT visit FROM {visits} WHERE {self.visit_leaf(leaf)})"
+        return self.compare(leaf, self.event_value(definition), definition.kinds)
+
+    def visit_leaf(self, leaf: Leaf) -> str:
+        return self.compare(leaf, self.visit_value(leaf.dimension), ())
+
+    def event_value(self, dimension: Dimension) -> str:
+        """Write the dimension's value for a row of events."""
+        if dimension.family == "time":
+            return self.time_value(dimension.name, "toUnixTimestamp(ts)")
+        return self.bind_key(dimension.event, dimension)
+
+    def visit_value(self, dimension: Dimension) -> str:
+        """Write the dimension's value for a row of visits; the page is the one it entered on."""
+        if dimension.family == "time":
+            return self.time_value(dimension.name, "toUnixTimestamp(visit_start)")
+        return "entry_page" if dimension.name == "page" else self.bind_key(dimension.visit, dimension)
+
+    def bind_key(self, sql: str, dimension: Dimension) -> str:
+        return sql.replace("{key}", self.context.params.bind_text(dimension.key)) if dimension.key else sql
+
+    def time_value(self, name: str, unix: str) -> str:
+        """Write the number of a bucket of time, from SQL of unix seconds.
+
+        Days and weeks are numbered by days since 1970, months by months, minutes and hours by their first second.
+        """
+        if name == "quarter":
+            return f"toInt64(intDiv({unix}, {QUARTER}) * {QUARTER})"
+        if name == "minute":
+            return f"toInt64(intDiv({unix}, 60) * 60)"
+        clock = self.context.clock
+        if name == "hour":
+            return f"toInt64({clock.hour(unix)})"
+        if name == "hour_of_day":
+            return f"toInt64(intDiv({clock.local(unix)}, 3600) % 24)"
+        return self.day_value(name, clock.day(unix))
+
+    @staticmethod
+    def day_value(name: str, day: str) -> str:
+        """Write the number of a day, week, month or weekday, from SQL of the day's number."""
+        if name == "weekday":
+            return f"toInt64(({day} + 3) % 7 + 1)"
+        if name == "week":
+            return f"toInt64({day} - ({day} + 3) % 7)"
+        return f"toInt64({day})" if name == "day" else f"toInt64(toRelativeMonthNum(toDate({day})))"
+
+    # -- comparisons ----------------------------------------------------------------------------------------------
+
+    def compare(self, leaf: Leaf, value: str, kinds: tuple[str, ...]) -> str:
+        """Write the comparison of a value (SQL), which only events of these kinds have; () = all of them."""
+        if positive := NEGATED_OPERATORS.get(leaf.operator):
+            return f"NOT {self.compare(Leaf(leaf.dimension, positive, leaf.values), value, kinds)}"
+        if leaf.dimension.number:
+            return f"({compare_numbers(value, leaf)})"
+        if leaf.dimension.family == "time":
+            buckets = ", ".join(str(bucket(leaf.dimension.name, text)) for text in leaf.values)
+            return f"({value} IN ({buckets}))"
+        if not kinds:
+            return f"({self.compare_texts(value, leaf)})"
+        of_kind = kinds_condition(kinds)
+        if "" in leaf.values:  # events of other kinds have the empty value, too
+            return f"({self.compare_texts(f'if({of_kind}, {value}, {EMPTY})', leaf)})"
+        return f"({of_kind} AND ({self.compare_texts(value, leaf)}))"
+
+    def compare_texts(self, value: str, leaf: Leaf) -> str:
+        params, texts = self.context.params, leaf.values
+        if leaf.operator == "is":
+            if number := NUMBER_AS_TEXT.fullmatch(value):  # compared as numbers, because tables are sorted by them
+                numbers = ", ".join(filter(is_integer_text, texts))
+                return f"{number[1]} IN ({numbers})" if numbers else "0"
+            if len(texts) == 1:
+                return f"{value} = {params.bind_text(texts[0])}"
+            return f"{value} IN {params.bind_texts(texts)}"
+        template = PATTERN_TEMPLATES[leaf.operator]
+        if len(texts) == 1 or leaf.operator == "matches":
+            return " OR ".join(template.format(value=value, pattern=params.bind_text(text)) for text in texts)
+        comparison = template.format(value=value, pattern="pattern")
+        return f"arrayExists(pattern -> {comparison}, {params.bind_texts(texts)})"
+
+
+EMPTY = "''"
+NUMBER_AS_TEXT = re.compile(r"toString\((\w+)\)")
+
+
+def is_integer_text(text: str) -> bool:
+    """Return whether the text is how a number of 64 bits is written. No other text can equal one."""
+    return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0") and len(text) < 20
+
+
+PATTERN_TEMPLATES = {
+    "contains": "positionCaseInsensitiveUTF8({value}, {pattern}) > 0",
+    "starts_with": "startsWith({value}, {pattern})",
+    "ends_with": "endsWith({value}, {pattern})",
+    "matches": "match({value}, {pattern})",
+}
+NUMBER_SIGNS = {"is": "=", "at_least": ">=", "at_most": "<="}
+
+
+def compare_numbers(value: str, leaf: Leaf) -> str:
+    sign = NUMBER_SIGNS[leaf.operator]
+    return " OR ".join(f"{value} {sign} {number!r}" for number in leaf.values)
+
+
+BUCKET_EXAMPLES = {
+    "minute": "2026-03-31T14:05:00+02:00",
+    "hour": "2026-03-31T14:00:00+02:00",
+    "month": "2026-03",
+    "hour_of_day": "14",
+    "weekday": "1",
+}
+
+
+def bucket(name: str, text: str) -> int:
+    """Parse a bucket of time to its number (see `time_value`). Raises QueryRefused for text that names none."""
+    try:
+        if name in ("hour_of_day", "weekday"):
+            return int(text)
+        if name in ("minute", "hour"):
+            begin = datetime.fromisoformat(text)
+            if begin.tzinfo is None:
+                raise ValueError("without an offset from UTC an hour is ambiguous when the clocks are set back")
+            return int(begin.timestamp())
+        if name == "month":
+            first = date.fromisoformat(f"{text}-01")
+            return first.year * 12 + first.month
+        day = date.fromisoformat(text)
+        return ((find_monday(day) if name == "week" else day) - EPOCH).days
+    except (ValueError, OverflowError):
+        example = BUCKET_EXAMPLES.get(name, "2026-03-31")
+        raise QueryRefused(f"{quote_value(text)} is not a value of “{name}”; write it as {example}.", "where") from None

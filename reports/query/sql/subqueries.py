@@ -1,0 +1,314 @@
+"""The subqueries of a query: one for each kind of table that its aggregates are counted in.
+
+Every aggregate is counted in a table of its own (events, visits, dwells on a page …). Each table gives one subquery
+with columns of the same names `d0 … a_<aggregate> …`; `sql.statement` adds them up by `d0 …`, and metrics are formulas
+over the sums. So no subquery needs a join with another, and a rollup is just one more subquery.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from reports.query import filters
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, from_visits, visit_expressions
+from reports.query.dimensions import Dimension, kinds_condition
+from reports.query.metrics import FIRST_VISIT, IN_CURRENCY, Aggregate
+from reports.query.sql import goals
+from reports.query.sql.conditions import ConditionBuilder
+from reports.query.sql.grouping import GroupBy, Subquery
+
+OVER_EVENTS = ("events", "goals", "eligible")  # scopes that are counted in one pass where they have the same filter
+
+
+@dataclass
+class SubqueryBuilder:
+    """Writes the subqueries of one context and grouping."""
+
+    context: QueryContext
+    group_by: GroupBy
+    conditions: ConditionBuilder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.conditions = ConditionBuilder(self.context)
+
+    # -- which table ----------------------------------------------------------------------------------------------
+
+    def mentioned_dimensions(self) -> list[Dimension]:
+        """Return the dimensions of the rows and of the filter."""
+        leaves = filters.leaves(self.context.tree, inside_visited=False)
+        return [*self.group_by.dimensions, *(leaf.dimension for leaf in leaves)]
+
+    def needs_only_visits(self) -> bool:
+        """Return whether rows and filter are about something that only visits have."""
+        sides = {dimension.side for dimension in self.mentioned_dimensions()}
+        return "entry" in sides and "event" not in sides
+
+    def choose_scope(self, aggregate: Aggregate) -> str:
+        """Return which table the aggregate is counted in, as its scope or the one of an equal aggregate."""
+        if aggregate.scope == "eligible" and self.context.required_goals:
+            return "eligible"  # has a filter of its own
+        if aggregate.over_visits and self.needs_only_visits():
+            return "visits"
+        if aggregate.function == "goal_value" and all(goal.value is None for goal in self.context.counted_goals()):
+            return "events"  # nothing to add, which needs no subquery of its own
+        return aggregate.scope
+
+    def build(self, aggregates: Iterable[Aggregate]) -> list[Subquery]:
+        """Write the subqueries that count these aggregates in events and visits.
+
+        Where the filter requires goals, what is not about the goals is about the visits in which they were reached.
+        """
+        if not self.context.required_goals:
+            return self.build_filtered(aggregates)
+        about_goals: list[Aggregate] = []
+        others: list[Aggregate] = []
+        for aggregate in aggregates:
+            of_goal_event = is_about_goals(aggregate) and not self.counts_visits_instead(aggregate)
+            (about_goals if of_goal_event else others).append(aggregate)
+        for_visits = SubqueryBuilder(self.context.for_goal_visits(), self.group_by)
+        return [*self.build_filtered(about_goals), *for_visits.build_filtered(map(count_visitors_instead, others))]
+
+    def counts_visits_instead(self, aggregate: Aggregate) -> bool:
+        """Return whether converting visitors are counted by what their visits did, such as the pages they saw."""
+        events = {dimension.name for dimension in self.group_by.dimensions if dimension.side == "event"} - {"site"}
+        return aggregate.function == "converting_visitors" and bool(events) and "goal" not in events
+
+    def build_filtered(self, aggregates: Iterable[Aggregate]) -> list[Subquery]:
+        """Write the subqueries that count these aggregates under the context's own filter."""
+        by_scope: dict[str, list[Aggregate]] = {}
+        for aggregate in aggregates:
+            by_scope.setdefault(self.choose_scope(aggregate), []).append(aggregate)
+        if self.has_common_filter() and len(by_scope.keys() & set(OVER_EVENTS)) > 1:
+            by_scope["events"] = [aggregate for scope in OVER_EVENTS for aggregate in by_scope.pop(scope, [])]
+        writers: dict[str, Callable[[list[Aggregate]], str]] = {
+            "events": self.select_events, "visits": self.select_visits, "dwells": self.select_dwells,
+            "online": self.select_online, "goals": self.select_goals, "eligible": self.select_eligible,
+        }  # fmt: skip
+        return [
+            Subquery(
+                "visits" if scope == "visits" else "events",
+                writers[scope](members),
+                tuple(aggregate.name for aggregate in members),
+            )
+            for scope, members in by_scope.items()
+        ]
+
+    def has_common_filter(self) -> bool:
+        """Return whether goals, and all who could reach them, are counted over the same events as everything else."""
+        by_goal = any(dimension.family == "goal" for dimension in self.group_by.dimensions)
+        return not self.context.required_goals and not by_goal
+
+    # -- pieces ---------------------------------------------------------------------------------------------------
+
+    def exposure_condition(self) -> str:
+        """Write the condition that an event shows that its visitor saw what the query is about; empty = every event."""
+        ways = {dimension.exposed_by for dimension in self.mentioned_dimensions() if dimension.side == "event"} - {""}
+        return "kind = 'view'" if ways == {"view"} else ""
+
+    def value(self, dimension: Dimension) -> str:
+        """Write the dimension's value for a row of events."""
+        if dimension.family == "goal":
+            return goals.goal_numbers(self.context, self.conditions)
+        if dimension.family != "time" and not dimension.event:
+            return entry_alias(dimension)
+        return self.conditions.event_value(dimension)
+
+    def presence_conditions(self, dimensions: Iterable[Dimension]) -> list[str]:
+        """Write the conditions that an event has a row among these dimensions."""
+        conditions: list[str] = []
+        for dimension in dimensions:
+            if dimension.kinds:
+                conditions.append(kinds_condition(dimension.kinds))
+            if dimension.skip_empty and dimension.family != "goal":
+                conditions.append(f"{self.value(dimension)} != ''")
+            conditions.append(self.value_condition(self.value(dimension), dimension))
+        return list(filter(None, conditions))
+
+    def value_condition(self, value: str, dimension: Dimension) -> str:
+        """Write the condition that a value is one of those that are wanted; empty where all are."""
+        wanted = self.context.only_values.get(dimension.name)
+        if wanted is None:
+            return ""
+        texts = self.context.params.bind_texts(wanted)
+        if dimension.event == "path" and value == "path":
+            # evaluated once per entry of the column's dictionary, which IN is not
+            ones = f"arrayResize([toUInt8(1)], {len(wanted)}, toUInt8(1))"
+            return f"transform({value}, {texts}, {ones}, toUInt8(0)) = 1"
+        return f"{value} IN {texts}"
+
+    def join_entries(self) -> str:
+        """Write the join that adds to events what only their visits have."""
+        entries = [dimension for dimension in self.group_by.dimensions if dimension.side == "entry"]
+        if not entries:
+            return ""
+        columns = ", ".join(f"{self.conditions.visit_value(entry)} AS {entry_alias(entry)}" for entry in entries)
+        visits = self.context.visits_table(before=MAX_VISIT_LENGTH)
+        return f" INNER JOIN (SELECT visit, {columns} FROM {visits}) AS entered USING (visit)"
+
+    def write_aggregate(self, aggregate: Aggregate, exposure: str, goal_column: str = "") -> str:
+        """Write an aggregate over rows of events. `exposure`: the condition on those that show an exposure."""
+        if aggregate.scope == "goals":
+            call = goals.aggregate_goals(aggregate, self.context, self.conditions, goal_column)
+            return f"{cast(aggregate, call)} AS a_{aggregate.name}"
+        condition = aggregate.condition.replace(IN_CURRENCY, self.context.currency_condition())
+        if condition == FIRST_VISIT:
+            condition = self.context.first_visit_condition()
+        conditions = [text for text in (condition, exposure if aggregate.exposure_only else "") if text]
+        argument = self.context.visitor_sql if aggregate.argument == "visitor" else aggregate.argument
+        arguments = [text for text in (argument, " AND ".join(conditions)) if text]
+        function = aggregate.function + ("If" if conditions else "")
+        call = f"{function}({', '.join(arguments)})"
+        return f"{cast(aggregate, call)} AS a_{aggregate.name}"
+
+    # -- subqueries -----------------------------------------------------------------------------------------------
+
+    def select_events(self, aggregates: list[Aggregate], context: QueryContext | None = None) -> str:
+        """Write the subquery over events. A condition that all aggregates share is put into WHERE."""
+        exposure = self.exposure_condition()
+        shared = exposure
+        if any(not aggregate.exposure_only and aggregate.condition != exposure for aggregate in aggregates):
+            shared = ""
+        columns = [
+            self.write_aggregate(drop_condition(aggregate, shared), "" if shared else exposure)
+            for aggregate in aggregates
+        ]
+        return self.select_from_events(columns, context or self.context, shared)
+
+    def select_from_events(self, aggregates: list[str], context: QueryContext, *conditions: str) -> str:
+        """Write SELECT of these aggregates (SQL) by the dimensions, from the events that have them."""
+        dimensions = self.group_by.dimensions
+        present = self.presence_conditions(dimensions)
+        columns = self.group_by.write_columns([*map(self.value, dimensions)], aggregates)
+        source = context.from_events(
+            *present, self.conditions.for_events(self.context.tree), *conditions, join=self.join_entries()
+        )
+        return f"SELECT {columns} {source}{self.group_by.sql}"
+
+    def select_online(self, aggregates: list[Aggregate]) -> str:
+        return self.select_events(aggregates, context=self.context.for_online())
+
+    def select_goals(self, aggregates: list[Aggregate]) -> str:
+        """Write the subquery of conversions, converting visitors and goal values."""
+        dimensions = enumerate(self.group_by.dimensions)
+        goal_column = next((f"d{index}" for index, dimension in dimensions if dimension.family == "goal"), "")
+        columns = [self.write_aggregate(aggregate, "", goal_column) for aggregate in aggregates]
+        return self.select_from_events(columns, self.context)
+
+    def select_dwells(self, aggregates: list[Aggregate]) -> str:
+        """Write the subquery over dwells: what one visit did on one page.
+
+        A dwell takes its engaged time, or without any the time from its first to its last event on the page.
+        """
+        dimensions = self.group_by.dimensions
+        inner_columns = self.group_by.write_columns(
+            [*map(self.value, dimensions)],
+            [
+                "sum(engaged) AS engaged_ms", "max(scroll) AS scroll",
+                "if(engaged_ms > 0, engaged_ms, toUInt64(dateDiff('millisecond', min(ts), max(ts)))) AS ms",
+            ],
+        )  # fmt: skip
+        source = self.context.from_events(
+            *self.presence_conditions(dimensions), self.conditions.for_events(self.context.tree),
+            join=self.join_entries(),
+        )  # fmt: skip
+        keys = ", ".join(self.group_by.keys)
+        columns = ", ".join(self.write_aggregate(aggregate, "") for aggregate in aggregates)
+        dwells = f"SELECT {inner_columns} {source} GROUP BY visit, {keys}"
+        return f"SELECT {keys}, {columns} FROM ({dwells}){self.group_by.sql}"
+
+    def select_visits(self, aggregates: list[Aggregate]) -> str:
+        """Write the subquery over visits, joined with the event dimensions that they contain."""
+        tree, contained = self.context.tree, self.contained_dimensions()
+        conditions: list[str] = []
+        if not (contained and filters.needs_events(tree)):  # else the joined events satisfy the filter
+            conditions.append(self.conditions.for_visits(tree))
+        values: list[str] = []
+        for index, dimension in enumerate(self.group_by.dimensions):
+            value = f"c{index}" if dimension in contained else self.conditions.visit_value(dimension)
+            values.append(value)
+            if dimension.skip_empty and dimension.family != "goal":
+                conditions.append(f"{value} != ''")
+            conditions.append(self.value_condition(value, dimension))
+        where = " AND ".join(filter(None, conditions))
+        columns = self.group_by.write_columns(values, [self.write_visit_aggregate(each) for each in aggregates])
+        if not contained:  # planning is cheaper without a table expression in between
+            select = f"WITH {visit_expressions(self.context)} SELECT {columns} {from_visits(self.context)}"
+            return f"{select}{' AND ' + where if where else ''}{self.group_by.sql}"
+        return (
+            f"SELECT {columns} FROM {self.context.visits_table()} AS visited{self.join_contained()}"
+            f"{' WHERE ' + where if where else ''}{self.group_by.sql}"
+        )
+
+    def write_visit_aggregate(self, aggregate: Aggregate) -> str:
+        if aggregate.scope == "visits":
+            return self.write_aggregate(aggregate, "")
+        return f"{cast(aggregate, aggregate.over_visits)} AS a_{aggregate.name}"
+
+    def contained_dimensions(self) -> list[Dimension]:
+        """Return the dimensions that a visit has because it contains an event that has them."""
+        return [
+            dimension
+            for dimension in self.group_by.dimensions
+            if dimension.side == "event" and dimension.name != "page"
+        ]
+
+    def join_contained(self) -> str:
+        """Write the join that adds to visits the event dimensions that they contain."""
+        tree, contained = self.context.tree, self.contained_dimensions()
+        indexed = enumerate(self.group_by.dimensions)
+        columns = ", ".join(f"{self.value(dimension)} AS c{i}" for i, dimension in indexed if dimension in contained)
+        condition = self.conditions.for_events(tree) if filters.needs_events(tree) else ""
+        events = self.context.from_events(*self.presence_conditions(contained), condition)
+        return f" INNER JOIN (SELECT DISTINCT visit, {columns} {events}) AS contained USING (visit)"
+
+    def select_eligible(self, aggregates: list[Aggregate]) -> str:
+        """Write the subquery of all visitors under the rest of the filter: those who could have reached a goal."""
+        others = tuple(dimension for dimension in self.group_by.dimensions if dimension.family != "goal")
+        if len(others) == len(self.group_by.dimensions):
+            return self.select_without_goals(self.group_by, aggregates)
+        visitors = self.select_without_goals(GroupBy(self.group_by.metrics, others), aggregates)
+        return self.repeat_for_goals(visitors, others, aggregates)
+
+    def select_without_goals(self, group_by: GroupBy, aggregates: list[Aggregate]) -> str:
+        builder = SubqueryBuilder(replace(self.context, tree=self.context.tree_without_goals), group_by)
+        return builder.select_visits(aggregates) if builder.needs_only_visits() else builder.select_events(aggregates)
+
+    def repeat_for_goals(self, visitors: str, others: tuple[Dimension, ...], aggregates: list[Aggregate]) -> str:
+        """Repeat the rows of a SELECT by the other dimensions for every goal."""
+        numbers = ", ".join(str(goal.number) for goal in self.context.counted_goals()) or "0"
+        names = iter(f"d{index}" for index in range(len(others)))
+        values = [
+            f"toInt64(arrayJoin([{numbers}]))" if dimension.family == "goal" else f"eligible.{next(names)}"
+            for dimension in self.group_by.dimensions
+        ]
+        counts = [f"eligible.a_{aggregate.name} AS a_{aggregate.name}" for aggregate in aggregates]
+        return f"SELECT {self.group_by.write_columns(values, counts)} FROM ({visitors}) AS eligible"
+
+
+def is_about_goals(aggregate: Aggregate) -> bool:
+    """Return whether a goal in the filter restricts the aggregate to events that reach it: conversions and amounts."""
+    return aggregate.scope in ("goals", "eligible") or "revenue" in (aggregate.argument + aggregate.condition)
+
+
+def count_visitors_instead(aggregate: Aggregate) -> Aggregate:
+    """Count converting visitors as the visitors of the visits in which they converted; others stay as they are."""
+    if aggregate.scope != "goals":
+        return aggregate
+    return replace(aggregate, scope="events", function="uniqExact", argument="visitor", exposure_only=True)
+
+
+def entry_alias(dimension: Dimension) -> str:
+    """Name the column of a dimension that only visits have, where it is joined to events."""
+    return "entered_" + re.sub(r"\W", "_", f"tag_{dimension.key.encode().hex()}" if dimension.key else dimension.name)
+
+
+def drop_condition(aggregate: Aggregate, shared: str) -> Aggregate:
+    """Return the aggregate without its condition where WHERE has it already."""
+    return replace(aggregate, condition="") if shared and aggregate.condition == shared else aggregate
+
+
+def cast(aggregate: Aggregate, call: str) -> str:
+    """Convert counts and sums of integers to UInt64 and leave amounts as they are, so that subqueries add up."""
+    return call if "Decimal" in aggregate.zero else f"toUInt64({call})"

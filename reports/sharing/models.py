@@ -1,0 +1,60 @@
+"""Shared links: a site's overview for people without an account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils.crypto import get_random_string
+
+from accounts.keys import hash_key
+from accounts.security.encrypted_fields import EncryptedCharField
+
+
+def share_token() -> str:
+    """Return a random secret; whoever knows it may read the report."""
+    return get_random_string(32)
+
+
+class ShareQuerySet(models.QuerySet["Share"]):
+    """Queries of shared links."""
+
+    def open(self, now: datetime) -> ShareQuerySet:
+        """Return the links that can be opened: neither revoked nor expired, of a site that is not deleted."""
+        not_expired = models.Q(expires=None) | models.Q(expires__gt=now)
+        return self.filter(not_expired, revoked=None, site__deleted=None)
+
+    def with_token(self, token: str) -> ShareQuerySet:
+        """Return the link with this token, if there is one."""
+        return self.filter(token_hash=hash_key(token))
+
+
+class Share(models.Model):
+    """One link. Without a segment it is of the entire site; it is deleted together with its segment.
+
+    The token is looked up by its hash. It is also stored encrypted, so that the link can be shown again.
+    """
+
+    site = models.ForeignKey("sites.Site", models.CASCADE, related_name="shares")
+    name = models.CharField(max_length=120)
+    token = EncryptedCharField(max_length=40, default=share_token)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    segment = models.ForeignKey("goals.Segment", models.CASCADE, null=True, blank=True, related_name="shares")
+    password = models.CharField(max_length=200, blank=True, help_text="Hashed; empty = none")
+    embed = models.BooleanField(default=False, help_text="Other sites may show it in a frame")
+    expires = models.DateTimeField(null=True, blank=True)
+    revoked = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey("accounts.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects: Any = ShareQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the link; of a new one also the hash of its token."""
+        if self.pk is None:
+            self.token_hash = hash_key(self.token)
+        super().save(*args, **kwargs)

@@ -1,0 +1,86 @@
+"""Writes of shared links, their passwords, and the tokens that stand for a site's key."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from accounts.limits import check_limit
+from accounts.models import User
+from accounts.revocation import exposed_keys_clear
+from accounts.services import account_lock
+from goals.models import Segment
+from reports.sharing.models import Share
+from sites.models import Site
+
+SHARED_LINK_KIND = "share"  # kind of exposed key in `accounts.revocation`
+KEY_TOKEN = re.compile(r"site-([1-9]\d{0,17})-[0-9a-f]{40}", re.ASCII)
+
+
+@transaction.atomic
+def share_create(
+    *,
+    site: Site,
+    name: str,
+    segment: Segment | None = None,
+    password: str = "",
+    embed: bool = False,
+    expires: datetime | None = None,
+    user: User | None = None,
+) -> Share:
+    """Create a link. Raises ValidationError by field: a link in a frame cannot have a password."""
+    if segment is not None and segment.site_id != site.pk:
+        raise ValidationError({"segment": "This segment belongs to another site."})
+    if embed and password:
+        raise ValidationError({"embed": "A link with a password cannot be embedded: frames cannot log in."})
+    account_lock(site.account)
+    used = Share.objects.open(timezone.now()).filter(site=site).count()
+    check_limit(site.account, "shares_per_site", used=used, field="name", what="open links on one site")
+    share = Share(site=site, name=name.strip(), segment=segment, embed=embed, expires=expires, created_by=user)
+    share.password = make_password(password) if password else ""
+    share.full_clean()
+    share.save()
+    return share
+
+
+@transaction.atomic
+def share_revoke(*, share: Share, now: datetime) -> None:
+    """Revoke a link, for good."""
+    share.revoked = now
+    share.save(update_fields=["revoked"])
+    exposed_keys_clear(kind=SHARED_LINK_KIND, object_id=share.pk)
+
+
+def check_share_password(share: Share, password: str) -> bool:
+    """Return whether this is the password of the link."""
+    return bool(share.password) and check_password(password, share.password)
+
+
+def build_password_proof(share: Share) -> str:
+    """Return what a session stores after the password was entered; a new password invalidates it."""
+    return hashlib.sha256(f"{share.pk}:{share.password}".encode()).hexdigest()
+
+
+def key_token(site: Site) -> str:
+    """Return the token of a site's overview for programs that have its `sitekey`, which no link contains.
+
+    A new key gives a new token and invalidates the previous one.
+    """
+    digest = salted_hmac("reports.share.key_token", f"{site.pk}:{site.sitekey}", algorithm="sha256").hexdigest()[:40]
+    return f"site-{site.pk}-{digest}"
+
+
+def find_share_by_key_token(token: str) -> Share | None:
+    """Return a link, not stored, of the site's complete overview in a frame; None if the token is not of a key."""
+    match = KEY_TOKEN.fullmatch(token)
+    site = Site.objects.filter(pk=int(match[1]), deleted=None).select_related("account").first() if match else None
+    if site is None or not constant_time_compare(token, key_token(site)):
+        return None
+    return Share(site=site, name=str(site), embed=True, token=token)

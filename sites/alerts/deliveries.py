@@ -1,0 +1,233 @@
+"""Sending of deliveries.
+
+An e-mail is claimed before it is sent, and is not sent again once the mail server has accepted it or the worker has
+died: a missing mail is better than two. A hook is delivered at least once: when its claim expires, it is sent again
+with growing pauses, always with the same delivery id, so that the receiver can drop repetitions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.mail import EmailMessage
+from django.db import InterfaceError, OperationalError
+from django.db.models import Q, QuerySet
+
+from accounts.branding import load_brand
+from accounts.mail import join_lines
+from accounts.operations.task_runs import run_each
+from sites.alerts.models import Channel, ChannelKind, Delivery, DeliveryState
+from sites.alerts.transports import SENDERS, DeliveryFailed, Send
+from sites.fair_rounds import FinishedJob, Job, Slots, choose_rows, run_fair_round
+
+log = logging.getLogger(__name__)
+RETRY_PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 120, 600, 1800, 3600)]
+MIN_CLAIM = timedelta(minutes=2)
+GIVE_UP_AFTER = timedelta(days=1)
+MAX_RUNNING = 40  # messages that are sent at the same time
+MAX_PER_ACCOUNT = 8
+MAX_MAILS, MAX_MAILS_PER_ACCOUNT = 4, 1  # few, since a mail is lost if its worker dies while sending it
+ROUND_SECONDS = 30.0  # then a round claims nothing more; the next one may begin a little earlier
+
+
+@dataclass(frozen=True)
+class PreparedMessage:
+    """A claimed message, ready to be sent."""
+
+    delivery: Delivery
+    send: Send
+
+
+SentMessage = FinishedJob[PreparedMessage, DeliveryFailed | None]
+
+
+def deliver_due(*, now: datetime) -> int:
+    """Send the messages that are due or become due meanwhile; returns the number of messages that arrived.
+
+    Safe to run twice and concurrently. Messages do not delay those of other accounts: each account has a limited number
+    of slots, and a message that fails in whatever way is retried later by itself.
+    """
+    close_undeliverable(now)
+    arrived: list[Delivery] = []
+
+    slots, mail_slots = Slots(MAX_RUNNING, MAX_PER_ACCOUNT), Slots(MAX_MAILS, MAX_MAILS_PER_ACCOUNT)
+
+    def write_result(sent: SentMessage) -> None:
+        if record_result(sent):
+            arrived.append(sent.job.item.delivery)
+
+    def write(sent_messages: list[SentMessage]) -> None:
+        for sent in sent_messages:
+            mail_slots.release(sent.job)
+        run_each(sent_messages, write_result, what="Delivery")
+
+    run_fair_round(
+        claim=lambda slots, at: claim_due(slots, mail_slots, at), work=send_message, write=write, slots=slots,
+        seconds=ROUND_SECONDS, now=now,
+    )  # fmt: skip
+    return len(arrived)
+
+
+def select_deliverable(now: datetime) -> QuerySet[Delivery]:
+    """Select the messages that may be sent now."""
+    unsent = Q(state=DeliveryState.WAITING) | Q(state=DeliveryState.SENDING) & ~Q(channel__kind=ChannelKind.EMAIL)
+    return Delivery.objects.filter(unsent, next_try__lte=now, channel__in=Channel.objects.usable())
+
+
+def close_undeliverable(now: datetime) -> None:
+    """Close messages that will not be sent: mails whose worker died while sending, since a retry could send them twice;
+    hooks whose workers died for a day; messages that waited a day for a channel that is off or not confirmed."""
+    lost = Delivery.objects.filter(state=DeliveryState.SENDING, next_try__lte=now)
+    old = now - GIVE_UP_AFTER
+    blocked = Delivery.objects.filter(state=DeliveryState.WAITING, created__lte=old).exclude(
+        channel__in=Channel.objects.usable()
+    )
+    for rows, reason in (
+        (lost.filter(channel__kind=ChannelKind.EMAIL), "The worker ended while it was sent; it may have arrived."),
+        (lost.filter(created__lte=old), "The worker ended each time while it was sent."),
+        (blocked, "Its channel was off or not confirmed for a day."),
+    ):
+        keys = list(rows.values_list("pk", flat=True))
+        Delivery.objects.filter(pk__in=keys).update(state=DeliveryState.FAILED, error=reason)
+
+
+def claim_due(slots: Slots, mail_slots: Slots, now: datetime) -> list[Job[PreparedMessage]]:
+    """Claim and prepare the messages that can be sent now; e-mails have a few slots of their own."""
+    is_mail = Q(channel__kind=ChannelKind.EMAIL)
+    jobs: list[Job[PreparedMessage]] = []
+    for rows, free in (
+        (select_deliverable(now).filter(is_mail), mail_slots),
+        (select_deliverable(now).filter(~is_mail), slots),
+    ):
+        chosen = choose_rows(rows, "channel__account_id", "next_try", free)
+        claimed = run_each(chosen, lambda row: (row[1], claim(row[0], now)), what="Delivery")
+        jobs += [Job(account_id, message.delivery.pk, message) for account_id, message in claimed if message]
+    for job in jobs:
+        if job.item.delivery.channel.kind == ChannelKind.EMAIL:
+            mail_slots.occupy(job)
+    return jobs
+
+
+def claim(key: Any, now: datetime) -> PreparedMessage | None:
+    """Claim one message and prepare it.
+
+    Returns None if another worker has it, its channel has quiet hours, or it cannot be prepared (a failed try). Every
+    claim lasts longer than the one before, in case the message crashes its workers.
+    """
+    row = Delivery.objects.filter(pk=key).values_list("next_try", "attempts").first()
+    if row is None:
+        return None
+    unclaimed = Delivery.objects.filter(pk=key, next_try=row[0], attempts=row[1])
+    until = now + max(MIN_CLAIM, pause_after(row[1] + 1))
+    if not unclaimed.update(state=DeliveryState.SENDING, next_try=until, attempts=row[1] + 1):
+        return None
+    try:
+        delivery = Delivery.objects.select_related("channel__account", "alert").get(pk=key)
+        if quiet_end := find_quiet_end(delivery.channel, now):
+            release = {"state": DeliveryState.WAITING, "next_try": quiet_end, "attempts": row[1]}
+            Delivery.objects.filter(pk=key).update(**release)
+            return None
+        return PreparedMessage(delivery, SENDERS[delivery.channel.kind](delivery, now))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("Delivery %s could not be prepared", key)
+        schedule_next_try(key, row[1] + 1, f"It could not be prepared: {type(error).__name__}.", now)
+        return None
+
+
+async def send_message(message: PreparedMessage) -> DeliveryFailed | None:
+    """Send one message; returns why it did not arrive, or None. Never raises."""
+    try:
+        await message.send()
+    except DeliveryFailed as failure:
+        return failure
+    except Exception as error:
+        log.exception("Delivery %s could not be sent", message.delivery.pk)
+        return DeliveryFailed(f"It could not be sent: {type(error).__name__}.")
+    return None
+
+
+def record_result(sent: SentMessage) -> bool:
+    """Store the result of sending a message; returns whether it arrived."""
+    delivery = sent.job.item.delivery
+    if sent.result is None:
+        record_success(delivery, sent.at)
+        return True
+    record_failure(delivery, str(sent.result), sent.at, internal=sent.result.internal)
+    return False
+
+
+def deliver(delivery: Delivery, now: datetime) -> bool:
+    """Claim and send one message now; returns whether it arrived."""
+    message = claim(delivery.pk, now)
+    if message is None:
+        return False
+    result = asyncio.run(send_message(message))
+    return record_result(FinishedJob(Job(delivery.channel.account_id, delivery.pk, message), result, now))
+
+
+def find_quiet_end(channel: Channel, now: datetime) -> datetime | None:
+    """Return when the channel's quiet hours end, if `now` lies in them; they may cross midnight."""
+    start, end = channel.quiet_from, channel.quiet_until
+    if start is None or end is None or start == end:
+        return None
+    local = now.astimezone(ZoneInfo(channel.account.timezone))
+    clock = local.time().replace(tzinfo=None)
+    is_quiet = start <= clock < end if start < end else clock >= start or clock < end
+    if not is_quiet:
+        return None
+    day = local.date() + timedelta(days=1 if end <= clock else 0)
+    return datetime.combine(day, end, tzinfo=local.tzinfo)
+
+
+def record_success(delivery: Delivery, now: datetime) -> None:
+    Delivery.objects.filter(pk=delivery.pk).update(state=DeliveryState.SENT, sent=now, error="")
+    Channel.objects.filter(pk=delivery.channel_id).update(failing_since=None)
+
+
+def record_failure(delivery: Delivery, error: str, now: datetime, *, internal: bool = False) -> None:
+    """Schedule the next try; after a day of consecutive failures switch the channel off and mail the owners.
+
+    An `internal` failure, such as a mail server that is down, does not count against the channel.
+    """
+    schedule_next_try(delivery.pk, delivery.attempts, error, now)
+    channel = delivery.channel
+    if internal:
+        return
+    Channel.objects.filter(pk=channel.pk, failing_since=None).update(failing_since=now)
+    channel.refresh_from_db()
+    if channel.failing_since and now - channel.failing_since >= GIVE_UP_AFTER:
+        switch_off(channel, error)
+
+
+def schedule_next_try(key: Any, attempts: int, error: str, now: datetime) -> None:
+    """Schedule the next try of a failed message, or give it up a day after it was created."""
+    row = Delivery.objects.filter(pk=key)
+    expired = row.filter(created__lte=now - GIVE_UP_AFTER).exists()
+    row.update(
+        state=DeliveryState.FAILED if expired else DeliveryState.WAITING,
+        next_try=now + pause_after(attempts),
+        error=error[:300],
+    )
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long to wait after that many tries."""
+    return RETRY_PAUSES[min(max(attempts, 1), len(RETRY_PAUSES)) - 1]
+
+
+def switch_off(channel: Channel, error: str) -> None:
+    """Switch the channel off and mail the account's owners."""
+    reason = f"Switched off after a day of failures: {error}"[:200]
+    if not Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, switched_off=reason):
+        return
+    owners = channel.account.memberships.accepted().filter(role="owner").values_list("user__email", flat=True)
+    text = f"{reason}\n\nNothing more is sent to “{channel.name}” until you switch it on again."
+    subject, sender = join_lines(f"Channel “{channel.name}” was switched off"), load_brand(channel.account).sender
+    EmailMessage(subject, text, sender, list(owners)).send(fail_silently=True)

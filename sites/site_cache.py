@@ -1,0 +1,207 @@
+"""In-memory cache of sites and keys, so that the hot path never waits for the database.
+
+A thread (`start`) polls twice a second for the newest change number and loads only the rows that changed since; every
+five minutes it loads all of them. While the database is away, the cached rows stay in use.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from accounts.branding import build_tracker_names
+from accounts.custom_domains.models import Purpose, VerificationMethod
+from accounts.custom_domains.reserved import is_installation_host
+from accounts.custom_domains.selectors import list_verified_claims
+from accounts.host_names import normalize_host, toggle_www
+from accounts.keys import hash_key
+from sites.cache_refresher import DATABASE_ERRORS, CacheRefresher
+from sites.hosts import HostIndex
+from sites.models import ApiKey, Change, Site
+from sites.site_config import KeyConfig, SiteConfig, build_key_config, build_site_config
+
+FULL_RELOAD_SECONDS = 300.0
+LAST_USED_SECONDS = 30.0
+BRANDS_SECONDS = 2.0
+
+
+@dataclass
+class SiteCache:
+    """The cached rows. Dictionaries are written by one thread at a time and read by any."""
+
+    change: int = -1  # -1: nothing was loaded yet
+    sites: dict[int, SiteConfig] = field(default_factory=dict)
+    verified_domains: HostIndex[str] = field(default_factory=HostIndex)
+    account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
+    keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
+    brands: dict[str, str] = field(default_factory=dict)  # white-labelled host -> name of the tracker's globals
+
+
+_cache = SiteCache()
+_loading = threading.Lock()
+_last_used: dict[int, float] = {}  # key id -> Unix time that is not written to the database yet
+
+
+def get_site(site_id: int) -> SiteConfig | None:
+    """Return the site with this id; None if there is none or it is deleted."""
+    return _loaded_cache().sites.get(site_id)
+
+
+def find_site_by_host(host: str) -> SiteConfig | None:
+    """Find the site whose domain is `host`, with or without `www.`, if its account has verified the domain.
+
+    For hits without a site id and key: only the account that has verified the domain receives them.
+    """
+    cache, name = _loaded_cache(), normalize_host(host)
+    site_id = cache.verified_domains.find(name) or cache.verified_domains.find(toggle_www(name))
+    return cache.sites.get(site_id) if site_id else None
+
+
+def find_account_site(account_id: int, host: str) -> SiteConfig | None:
+    """Find the account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
+    cache, name = _loaded_cache(), normalize_host(host)
+    site_id = cache.account_hosts.find((account_id, name))
+    while site_id is None and name:
+        site_id = cache.account_hosts.find((account_id, f"*{name}"))
+        name = name.partition(".")[2]
+    return cache.sites.get(site_id) if site_id else None
+
+
+def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
+    """Find a plain `ck_` key and record its use; None if it does not exist, is revoked or has expired."""
+    config = _loaded_cache().keys.get(hash_key(api_key))
+    now = now or datetime.now(UTC)
+    if config is None or (config.expires is not None and config.expires <= now):
+        return None
+    _last_used[config.key_id] = now.timestamp()
+    return config
+
+
+def find_brand_word(host: str) -> str:
+    """Return the name of the tracker's globals on a white-labelled host; "" for every other host."""
+    return _loaded_cache().brands.get(normalize_host(host), "")
+
+
+def all_sites() -> list[SiteConfig]:
+    """Return all sites, for tasks that process every one of them (rollups, retention, quota)."""
+    return list(_loaded_cache().sites.values())
+
+
+def refresh() -> None:
+    """Load everything now. Raises Django's DatabaseError while the database is away."""
+    global _cache
+    with _loading:
+        loaded = SiteCache(change=_newest_change())
+        for site_row in _sites_with_proof(deleted=None):
+            _add_site(loaded, build_site_config(site_row))
+        for key_row in ApiKey.objects.filter(revoked=None):
+            loaded.keys[key_row.hash] = build_key_config(key_row)
+        loaded.brands = build_tracker_names()
+        _cache = loaded
+
+
+def refresh_brands() -> None:
+    """Load the white-labelled hosts now: they belong to accounts, whose rows have no change number."""
+    _cache.brands = build_tracker_names()
+
+
+def catch_up() -> bool:
+    """Load the rows that changed since the last load; returns whether there were any. Raises DatabaseError."""
+    newest, cached = _newest_change(), _cache.change
+    if newest == cached:
+        return False
+    if cached < 0 or newest < cached:  # nothing was loaded yet, or the database was replaced by an older one
+        refresh()
+        return True
+    with _loading:
+        for site_row in _sites_with_proof(change__gt=cached):
+            _remove_site(_cache, site_row.pk)
+            if site_row.deleted is None:
+                _add_site(_cache, build_site_config(site_row))
+        for key_row in ApiKey.objects.filter(change__gt=cached):
+            if key_row.revoked is None:
+                _cache.keys[key_row.hash] = build_key_config(key_row)
+            else:
+                _cache.keys.pop(key_row.hash, None)
+        _cache.change = newest
+    return True
+
+
+def write_last_used() -> None:
+    """Write `last_used` of the keys that were used since the last call. Raises DatabaseError and keeps the rest."""
+    while _last_used:
+        key_id, used_at = _last_used.popitem()
+        try:
+            ApiKey.objects.filter(pk=key_id).update(last_used=datetime.fromtimestamp(used_at, UTC))
+        except DATABASE_ERRORS:
+            _last_used.setdefault(key_id, used_at)
+            raise
+
+
+def forget() -> None:
+    """Empty the cache, as in a new process (for tests)."""
+    global _cache
+    _cache = SiteCache()
+    _last_used.clear()
+
+
+def _newest_change() -> int:
+    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
+    """Select sites annotated with `domain_proof`, for `build_site_config`."""
+    claims = list_verified_claims(Purpose.SITE).filter(account=OuterRef("account"), host=OuterRef("domain"))
+    rows = Site.objects.filter(**conditions).select_related("account")
+    return rows.annotate(domain_proof=Subquery(claims.values("proof")[:1]))
+
+
+def _add_site(cache: SiteCache, config: SiteConfig) -> None:
+    cache.sites[config.site_id] = config
+    cache.account_hosts.add(_account_hosts(config), config.site_id)
+    if _receives_keyless_hits(config):
+        cache.verified_domains.add([config.domain], config.site_id)
+
+
+def _remove_site(cache: SiteCache, site_id: int) -> None:
+    config = cache.sites.pop(site_id, None)
+    if config is not None:
+        cache.account_hosts.remove(_account_hosts(config), site_id)
+        cache.verified_domains.remove([config.domain], site_id)
+
+
+def _account_hosts(config: SiteConfig) -> list[tuple[int, str]]:
+    names = [*config.hosts.exact, *(f"*{suffix}" for suffix in config.hosts.suffixes)]
+    return [(config.account_id, name) for name in names]
+
+
+def _receives_keyless_hits(config: SiteConfig) -> bool:
+    """Return whether the site's domain is verified; hosts of the installation itself need the operator's approval."""
+    by_operator = config.domain_proof == VerificationMethod.OPERATOR
+    return by_operator or (config.domain_proof == VerificationMethod.DNS and not is_installation_host(config.domain))
+
+
+def _loaded_cache() -> SiteCache:
+    """Return the cache; a process that never started the thread loads it on the first query."""
+    if _cache.change < 0:
+        refresher.load(refresh)
+    return _cache
+
+
+refresher = CacheRefresher(
+    "sites and keys",
+    (
+        (refresh, FULL_RELOAD_SECONDS),
+        (catch_up, 0.0),
+        (refresh_brands, BRANDS_SECONDS),
+        (write_last_used, LAST_USED_SECONDS),
+    ),
+    at_end=write_last_used,
+)
+start = refresher.start
+stop = refresher.stop
+refresh_soon = refresher.refresh_soon

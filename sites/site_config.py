@@ -1,0 +1,123 @@
+"""Configuration of sites and keys for the hot path: immutable, compiled once, without database access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from accounts.host_names import normalize_host
+from sites.hosts import HostMatcher
+from sites.models import ApiKey, Site
+from sites.page_patterns import PagePatterns
+
+Network = IPv4Network | IPv6Network
+
+
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Parse addresses and CIDR networks; invalid ones are left out, since the forms reject them."""
+    return tuple(parsed for text in texts if (parsed := parse_network(text)) is not None)
+
+
+def parse_network(text: str) -> Network | None:
+    """Parse one address or CIDR network (host bits may be set); returns None for other text."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    """The configuration of a site."""
+
+    site_id: int
+    account_id: int
+    domain: str
+    timezone: str
+    hosts: HostMatcher
+    addresses: str
+    cookies: str
+    respect_dnt: bool
+    excluded_networks: tuple[Network, ...]
+    excluded_pages: tuple[str, ...]
+    excluded_countries: frozenset[str]  # ISO codes in upper case; A1 = data-centre network
+    proxy_networks: tuple[Network, ...]
+    proxy_secret: str = field(repr=False)
+    sitekey: str = field(repr=False)
+    sitekey_admin: str = field(repr=False)
+    tracker: dict[str, Any] = field(compare=False)
+    over_quota: bool
+    retention_months: int
+    change: int
+    # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
+    people: frozenset[str] = frozenset()
+    robots: frozenset[str] = frozenset()
+    domain_proof: str = ""  # how the account proved the domain (`Proof`), "" if it has not
+
+    @cached_property
+    def _page_patterns(self) -> PagePatterns:
+        return PagePatterns(self.excluded_pages)
+
+    def excludes_page(self, path: str) -> bool:
+        """Return whether hits of this path are excluded."""
+        return self._page_patterns.match(path)
+
+
+@dataclass(frozen=True)
+class KeyConfig:
+    """The configuration of a `ck_` key that is not revoked."""
+
+    key_id: int
+    site_id: int
+    can_read: bool
+    can_track: bool
+    trusted: bool
+    expires: datetime | None
+    hash: str
+    user_id: int | None = None  # who created it
+
+
+def build_site_config(site: Site) -> SiteConfig:
+    """Build the configuration from a row with its account and, as an annotation, `domain_proof`."""
+    return SiteConfig(
+        site_id=site.pk,
+        account_id=site.account_id,
+        domain=normalize_host(site.domain),
+        timezone=site.timezone,
+        hosts=HostMatcher(site.domain, tuple(site.allowed_hosts), site.any_host),
+        addresses=site.addresses,
+        cookies=site.cookies,
+        respect_dnt=site.respect_dnt,
+        excluded_networks=parse_networks(site.excluded_ips),
+        excluded_pages=tuple(site.excluded_pages),
+        excluded_countries=frozenset(code.upper() for code in site.excluded_countries),
+        proxy_networks=parse_networks(site.proxy_addresses),
+        proxy_secret=site.proxy_secret,
+        sitekey=site.sitekey,
+        sitekey_admin=site.sitekey_admin,
+        tracker=dict(site.tracker),
+        over_quota=site.account.over_quota,
+        retention_months=site.retention_months,
+        change=site.change,
+        people=frozenset(site.people),
+        robots=frozenset(site.robots),
+        domain_proof=getattr(site, "domain_proof", None) or "",
+    )
+
+
+def build_key_config(key: ApiKey) -> KeyConfig:
+    """Build the configuration from a key's row."""
+    return KeyConfig(
+        key_id=key.pk,
+        site_id=key.site_id,
+        can_read=key.can_read,
+        can_track=key.can_track,
+        trusted=key.trusted,
+        expires=key.expires,
+        hash=key.hash,
+        user_id=key.created_by_id,
+    )

@@ -1,0 +1,120 @@
+"""Heatmap beacons: clicks with coordinates and element, and scroll depth, in a table of their own.
+
+A beacon brings rows `href|x|y|w` (Clicky's) or `href|x|y|w|kind|ox|oy|element` (ours, `static/tracker/WIRE.md`, 4).
+It passes the same pipeline as every hit, so host checks, exclusions, privacy and bot checks apply; then each row
+becomes one row of `heat`: page coordinates in CSS pixels, and offsets within the element in per mille of its size.
+
+Settings of a site in `Site.tracker`: `heatmap` is the share of devices that record (0 to 1, true = all, the default),
+`heatmap_off` a list of paths (`*` as wildcard) on which nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sites.page_patterns import PagePatterns
+from sites.site_config import SiteConfig
+from tracking import ingestion, spool
+from tracking.endpoints.clicky_fields import fill_hit
+from tracking.endpoints.common import Fields, new_hit, page_url, parse_number
+from tracking.event import Event, Hit, Rejection
+from tracking.pipeline.page import clip_text, parse_page_address
+from tracking.pipeline.processing import Quarantine, process
+from tracking.state import deduplication
+from tracking.web import EndpointRequest
+
+KINDS = ("click", "rage", "dead", "reach")
+MAX_ROWS = 100
+MAX_ELEMENT_LENGTH = 500
+SAMPLING_STEPS = 10_000
+
+
+def get_sampling_share(site: SiteConfig) -> float:
+    """Return the share of devices that this site records, 0 to 1."""
+    setting = site.tracker.get("heatmap", True)
+    return min(1.0, max(0.0, float(setting))) if isinstance(setting, int | float) else 0.0
+
+
+def is_sampled(site: SiteConfig, device: int) -> bool:
+    """Return whether this device records. Constant per device, so a visit is recorded completely or not at all."""
+    hashed = (device * 0x9E3779B97F4A7C15) & (2**64 - 1)
+    return (hashed >> 32) % SAMPLING_STEPS < get_sampling_share(site) * SAMPLING_STEPS
+
+
+@lru_cache(maxsize=2000)
+def _compile_patterns(patterns: tuple[str, ...]) -> PagePatterns:
+    return PagePatterns(patterns)
+
+
+def page_is_off(site: SiteConfig, path: str) -> bool:
+    """Return whether the site records nothing on this page."""
+    setting = site.tracker.get("heatmap_off") or ()
+    return isinstance(setting, list | tuple) and _compile_patterns(tuple(map(str, setting))).match(path)
+
+
+def records_clicks(site: SiteConfig, event: Event) -> bool:
+    """Return whether clicks of this event's device on this event's page are recorded."""
+    return is_sampled(site, event.get("device", 0)) and not page_is_off(site, event.get("path", ""))
+
+
+def receive(request: EndpointRequest, fields: Fields, site: SiteConfig) -> Rejection | None:
+    """Store a heatmap beacon's rows; return the counted rejection if they are not stored."""
+    hit = new_hit(request, site, "ping")
+    fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
+    reason = _store_rows(hit, fields, site)
+    return ingestion.reject_request(site.site_id, reason, request.now) if reason else None
+
+
+def _store_rows(hit: Hit, fields: Fields, site: SiteConfig) -> str:
+    """Write the rows to the spool; return the reason if they are not stored, else ""."""
+    if hit.event_id and deduplication.is_duplicate(site.site_id, hit.event_id, hit.brief_id, hit.now):
+        return "duplicate"
+    event = process(hit, site)
+    if isinstance(event, Quarantine):  # bots' clicks are not stored at all
+        return "no_heatmap"
+    if isinstance(event, Rejection):
+        return event.reason
+    if not records_clicks(site, event):
+        return "no_heatmap"
+    page = {"host": fields.get("host", ""), "layout": fields.get("lw", ""), "height": fields.get("lh", "")}
+    texts = fields.every("heatmap[]")[:MAX_ROWS]
+    rows = [row for text in texts if (row := parse_row(text, event, site, page)) is not None]
+    if not rows:
+        return "bad_request"
+    try:
+        spool.write_rows("heat", rows)
+    except (spool.SpoolFull, OSError):
+        return "spool_full"
+    return ""
+
+
+def parse_row(text: str, event: Event, site: SiteConfig, page: dict[str, str]) -> dict[str, Any] | None:
+    """Parse one click to a row; None for an invalid one, or one on a page where nothing is recorded."""
+    parts = text.split("|", 7)
+    if len(parts) not in (4, 8) or not all(_is_number(part) for part in parts[1:4]):
+        return None
+    kind, offset_x, offset_y, element = parts[4:] if len(parts) == 8 else ("click", "0", "0", "")
+    address = page_url(parts[0].replace("%7C", "|"), page["host"] or event["host"], "")
+    setting = site.tracker
+    path = parse_page_address(
+        clip_text(address, 8000), bool(setting.get("internal_search")), bool(setting.get("hash_routes"))
+    ).path
+    if kind not in KINDS or page_is_off(site, path):
+        return None
+    return {
+        **{name: event[name] for name in ("site_id", "ts", "device", "visit", "view_id", "host")},
+        "device_type": event.get("device_type", ""),
+        "path": path, "kind": kind, "element": clip_text(element.replace("%7C", "|"), MAX_ELEMENT_LENGTH),
+        "x": _clamp(parts[1], 2**31), "y": _clamp(parts[2], 2**31), "viewport": _clamp(parts[3], 65_535),
+        "layout": _clamp(page["layout"] or parts[3], 65_535), "layout_height": _clamp(page["height"], 2**31),
+        "offset_x": _clamp(offset_x, 1000), "offset_y": _clamp(offset_y, 1000),
+    }  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    return bool(text) and (parse_number(text) != 0 or text.strip("0.-") == "")
+
+
+def _clamp(text: str, maximum: int) -> int:
+    return int(min(maximum, max(0, parse_number(text))))

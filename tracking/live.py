@@ -1,0 +1,180 @@
+"""The live feed of stored events, for Spy: within the process directly, between processes through Redis.
+
+`async for event in subscribe(site_id)` yields each stored event of the site, and None after some seconds without one,
+so that a stream can send a sign of life. A slow subscriber loses its oldest events, so memory is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from tracking.event import Event
+from tracking.state import shared_redis
+
+MAX_WAITING_EVENTS = 500
+HEARTBEAT_SECONDS = 15.0
+FLUSH_SECONDS = 0.2
+RETRY_SECONDS = 2.0
+CHANNEL = "footfall:feed:"
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Subscriber:
+    """One subscriber: its event loop, its waiting events, and the asyncio event that wakes it up."""
+
+    loop: asyncio.AbstractEventLoop
+    waiting: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_WAITING_EVENTS))
+    wake_up: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+
+    def notify(self) -> None:
+        """Wake up the subscriber, from any thread."""
+        with contextlib.suppress(RuntimeError):  # its loop is closed
+            self.loop.call_soon_threadsafe(self.wake_up.set)
+
+
+_process_id = secrets.token_hex(8)  # so that a process skips its own messages
+_subscribers: dict[int, set[Subscriber]] = {}
+_lock = threading.Lock()
+_outgoing: deque[tuple[int, Event]] = deque(maxlen=20_000)
+_sender: threading.Thread | None = None
+_closing = threading.Event()
+
+
+def publish_all(events: list[Event]) -> None:
+    """Publish several events. Costs nothing while nobody subscribes."""
+    if _subscribers or shared_redis.redis() is not None:
+        for event in events:
+            publish(event)
+
+
+def publish(event: Event) -> None:
+    """Publish an event to the subscribers of its site."""
+    subscribers = _subscribers.get(event["site_id"])
+    if subscribers:
+        for subscriber in list(subscribers):
+            subscriber.waiting.append(event)
+            subscriber.notify()
+    if shared_redis.redis() is not None:
+        _outgoing.append((event["site_id"], event))
+        _start_sender()
+
+
+async def subscribe(site_id: int, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncGenerator[Event | None, None]:
+    """Yield every event of the site stored from now on; None after `heartbeat` idle seconds. Ends at shutdown."""
+    subscriber = Subscriber(asyncio.get_running_loop())
+    with _lock:
+        _subscribers.setdefault(site_id, set()).add(subscriber)
+    listener = asyncio.create_task(_listen(site_id, subscriber)) if shared_redis.redis() is not None else None
+    try:
+        while not subscriber.closed and not _closing.is_set():
+            while subscriber.waiting:
+                yield subscriber.waiting.popleft()
+                await asyncio.sleep(0)  # let other tasks run between two events, however many wait
+            subscriber.wake_up.clear()
+            if subscriber.waiting or subscriber.closed:  # set between the loop above and `clear`
+                continue
+            try:
+                await asyncio.wait_for(subscriber.wake_up.wait(), heartbeat)
+            except TimeoutError:
+                yield None
+    finally:
+        _unsubscribe(site_id, subscriber)
+        if listener is not None:
+            listener.cancel()
+
+
+def count_streams() -> int:
+    """Return how many subscribers this process has."""
+    return sum(len(subscribers) for subscribers in list(_subscribers.values()))
+
+
+def close() -> None:
+    """End all subscriptions of this process at shutdown."""
+    _closing.set()
+    for subscribers in list(_subscribers.values()):
+        for subscriber in list(subscribers):
+            subscriber.closed = True
+            subscriber.notify()
+
+
+def reopen() -> None:
+    """Allow subscriptions again after `close` (tests)."""
+    _closing.clear()
+
+
+def _unsubscribe(site_id: int, subscriber: Subscriber) -> None:
+    with _lock:
+        subscribers = _subscribers.get(site_id, set())
+        subscribers.discard(subscriber)
+        if not subscribers:
+            _subscribers.pop(site_id, None)
+
+
+def _start_sender() -> None:
+    global _sender
+    if _sender is None or not _sender.is_alive():
+        with _lock:
+            if _sender is None or not _sender.is_alive():
+                _sender = threading.Thread(target=_send_to_redis, name="feed", daemon=True)
+                _sender.start()
+
+
+def _send_to_redis() -> None:
+    """Send events to the other processes in small batches; what Redis does not accept is only missing in live views."""
+    import redis
+
+    while not _closing.wait(FLUSH_SECONDS):
+        batch = []
+        while _outgoing:
+            batch.append(_outgoing.popleft())
+        if not batch:
+            continue
+        try:
+            pipe = shared_redis.redis().pipeline(transaction=False)
+            for site_id, event in batch:
+                pipe.publish(f"{CHANNEL}{site_id}", orjson.dumps([_process_id, event], default=str))
+            pipe.execute()
+        except redis.RedisError as error:
+            log.warning("%d events did not reach other processes' live streams: %s", len(batch), error)
+
+
+async def _listen(site_id: int, subscriber: Subscriber) -> None:
+    """Receive what other processes publish; while Redis is away, retry every few seconds."""
+    from redis import RedisError
+    from redis import asyncio as redis_asyncio
+
+    client: Any = redis_asyncio.Redis.from_url(settings.REDIS_URL)
+    try:
+        while not subscriber.closed:
+            try:
+                await _receive_messages(client, site_id, subscriber)
+            except (RedisError, OSError) as error:
+                log.warning("a live stream receives only events of its own process: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+    finally:
+        await client.aclose()
+
+
+async def _receive_messages(client: Any, site_id: int, subscriber: Subscriber) -> None:
+    async with client.pubsub() as pubsub:
+        await pubsub.subscribe(f"{CHANNEL}{site_id}")
+        async for message in pubsub.listen():
+            if message["type"] != "message":
+                continue
+            sender, event = orjson.loads(message["data"])
+            if sender != _process_id:
+                subscriber.waiting.append(event)
+                subscriber.wake_up.set()

@@ -1,0 +1,57 @@
+"""Recognise the device: by the cookie, if allowed, else by a keyed hash of address, user agent and site that changes
+daily."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from sites.site_config import SiteConfig
+from tracking.event import Event, Hit, Rejection
+from tracking.state.salts import get_salt
+
+A_DAY = timedelta(days=1)
+_cached_day: list[date] = [date.min]
+ID_BITS = 53  # Clickport sends ids as JSON numbers
+
+
+def hash_to_id(key: bytes, text: str) -> int:
+    """Return a keyed hash as an integer from 1 to 2**53 - 1."""
+    digest = hmac.digest(key, text.encode("utf-8", "replace"), "sha256")
+    return int.from_bytes(digest[:7], "big") >> (56 - ID_BITS) or 1
+
+
+def hash_device(hit: Hit, site: SiteConfig, day: date) -> int:
+    """Return the number of a device without a cookie on `day`. Older days have no salt any more: their hash takes
+    today's salt and the date."""
+    today = hit.now.date()
+    if _cached_day[0] != today:
+        _hash_device.cache_clear()  # a cached hash must not outlive its salt
+        _cached_day[0] = today
+    if day == today or today - day <= A_DAY:
+        return _hash_device(get_salt(day), site.site_id, hit.ip, hit.user_agent, "")
+    return _hash_device(get_salt(today), site.site_id, hit.ip, hit.user_agent, f"|{day}")
+
+
+@lru_cache(maxsize=50_000)
+def _hash_device(key: bytes, site_id: int, ip: str, user_agent: str, day: str) -> int:
+    return hash_to_id(key, f"{site_id}|{ip}|{user_agent}{day}")
+
+
+def parse_cookie_device(hit: Hit, site: SiteConfig) -> int:
+    """Return the number in the cookie `_jsuid`, where the site allows cookies; 0 without one."""
+    cookie = hit.cookie
+    if not cookie or site.cookies == "off" or (site.cookies == "consent" and not hit.consent):
+        return 0
+    if cookie.isascii() and cookie.isdigit() and len(cookie) <= 15:
+        return int(cookie)
+    return hash_to_id(b"cookie", f"{site.site_id}|{cookie[:200]}")
+
+
+def fill_device(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None:
+    """Fill the device's number."""
+    if not event.get("device"):
+        at: datetime = event["ts"]
+        event["device"] = parse_cookie_device(hit, site) or hash_device(hit, site, at.date())
+    return None

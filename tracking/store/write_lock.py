@@ -1,0 +1,67 @@
+"""The lock for changes of the event store in this process; it counts them, so that caches notice each one.
+
+`gate` is held while rows are inserted and while a correction rebuilds visits: an event inserted in between would count
+twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ChangeCounts = tuple[int, int]
+
+
+class WriteLock:
+    """A reentrant lock that counts changes: `with gate` is one change, from its beginning to its end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._counter_lock = threading.Lock()
+        self._begun = self._ended = self._depth = 0
+        self._owner = 0
+
+    def __enter__(self) -> WriteLock:
+        self._lock.acquire()
+        self._owner, self._depth = threading.get_ident(), self._depth + 1
+        self._count(1, 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._count(0, 1)
+        self._depth -= 1
+        self._owner = self._owner if self._depth else 0
+        self._lock.release()
+
+    @contextmanager
+    def counting_change(self) -> Iterator[None]:
+        """Count a change that may run in parallel to others, without holding the lock."""
+        self._count(1, 0)
+        try:
+            yield
+        finally:
+            self._count(0, 1)
+
+    @contextmanager
+    def without_changes(self) -> Iterator[None]:
+        """Hold the lock without counting a change: no insert and no correction runs in this process meanwhile."""
+        with self._lock:
+            yield
+
+    def mine(self) -> bool:
+        """Return whether this thread holds the lock for a change."""
+        return self._owner == threading.get_ident()
+
+    def times(self) -> ChangeCounts:
+        """Return how many changes have begun and ended: equal while none is running, and a new pair after each."""
+        with self._counter_lock:
+            return self._begun, self._ended
+
+    def _count(self, begun: int, ended: int) -> None:
+        with self._counter_lock:
+            self._begun += begun
+            self._ended += ended
+
+
+write_lock = WriteLock()

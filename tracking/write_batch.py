@@ -1,0 +1,64 @@
+"""Write batch: the events of one iteration of the server's event loop are written to the spool in one call.
+
+The server opens the batch around each hit that it answers without waiting (`begin`, `pause`), writes it with
+`tracking.ingestion.commit_batch`, and sends the responses after that. So every event is durable before its response,
+with an eighth of the writes. Only the thread that opened the batch adds to it; hits of other threads are written one by
+one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from threading import get_ident
+
+from tracking.event import Event
+
+BatchCounts = dict[
+    tuple[int, str, int], list
+]  # (site, reason or "" for received, minute of the hour) -> [hits, a time in that minute]
+
+
+class WriteBatch:
+    """Events and counts that are not written yet. `response_id` is the response to the current hit."""
+
+    def __init__(self) -> None:
+        self.thread = 0  # the thread whose hits are batched now; 0 = none
+        self.response_id = 0
+        self.events: list[tuple[int, Event, datetime]] = []
+        self.counts: BatchCounts = {}
+
+    def begin(self, response_id: int) -> None:
+        """Batch the hits of this thread from now on, for this response."""
+        self.response_id, self.thread = response_id, get_ident()
+
+    def pause(self) -> None:
+        """Stop batching until the next `begin`."""
+        self.thread = 0
+
+    def keep(self, event: Event, now: datetime) -> bool:
+        """Add an event to the batch; return False if the caller must write it itself."""
+        if not self.thread or self.thread != get_ident():
+            return False
+        self.events.append((self.response_id, event, now))
+        return True
+
+    def count(self, site_id: int, reason: str, now: datetime) -> bool:
+        """Count a hit in the batch; return False if the caller must count it itself."""
+        if not self.thread or self.thread != get_ident():
+            return False
+        key = (site_id, reason, now.minute)
+        entry = self.counts.get(key)
+        if entry is None:
+            self.counts[key] = [1, now]
+        else:
+            entry[0] += 1
+        return True
+
+    def take(self) -> tuple[list[tuple[int, Event, datetime]], BatchCounts]:
+        """Return events and counts to write, and begin an empty batch."""
+        batch = self.events, self.counts
+        self.events, self.counts = [], {}
+        return batch
+
+
+write_batch = WriteBatch()
