@@ -111,7 +111,7 @@ HSTS = f"max-age={SECURE_HSTS_SECONDS}"
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008"]  # `config.middleware` does both, depending on the host
 X_FRAME_OPTIONS = "DENY"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.debug_pages.ExceptionFilter"
-MAX_BODY_BYTES = 2_621_440  # of a request; `config.bodies` answers 413 for more
+MAX_BODY_BYTES = 2_621_440  # of a request; `config.serving.body_limits` answers 413 for more
 MAX_IMPORT_BYTES = 6 * 1024 * 1024  # where a file is imported
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_IMPORT_BYTES  # so that no body is ever written to disk
@@ -143,7 +143,7 @@ def build_cache_settings(redis_url: str, name: str, max_entries: int) -> dict[st
 
 CACHES = {
     "default": build_cache_settings(ENV.redis_url, "default", 20_000),
-    # Counters of attempts (`accounts.throttle`), in a cache of their own so that other entries cannot evict them
+    # Counters of attempts (`accounts.security.rate_limits`): a cache of their own, so that nothing else evicts them
     "throttles": build_cache_settings(ENV.redis_url, "throttles", 100_000),
 }
 

@@ -205,20 +205,20 @@ def wait_for(condition, seconds: float) -> float:
 SERVER = """
 import sys, time, django
 django.setup()
-from sites import known
-known.start()
+from sites import site_cache
+site_cache.start()
 print("ready", flush=True)
 for line in sys.stdin:
     kind, _, what = line.strip().partition(" ")
     started = time.monotonic()
     found = None
     while time.monotonic() - started < 6:
-        found = known.site(int(what)) if kind == "site" else known.key(what)
+        found = site_cache.get_site(int(what)) if kind == "site" else site_cache.find_key(what)
         if found:
             break
         time.sleep(0.02)
     print(round(time.monotonic() - started, 2) if found else "never", flush=True)
-known.stop()
+site_cache.stop()
 """
 
 

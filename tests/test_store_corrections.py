@@ -37,12 +37,12 @@ def test_a_bot_moves_out_and_back_and_the_numbers_follow(store: Any) -> None:
     browse(SITE, "/c", visit=8, user_agent="Firefox", visitor="two")
     before = visits(store)
     crawl = Selection(SITE, {"user_agent": ["curl"]})
-    assert store.set_apart(crawl, "by hand") == 2
+    assert store.quarantine_events(crawl, "by hand") == 2
     assert visits(store) == [(8, 1, "/c")]
     assert store.rows("SELECT path, reason FROM bots ORDER BY path") == [
         {"path": "/a", "reason": "by hand"}, {"path": "/b", "reason": "by hand"}
     ]  # fmt: skip
-    assert store.bring_back(crawl) == 2
+    assert store.restore_events(crawl) == 2
     assert visits(store) == before
     assert store.rows("SELECT count() AS n FROM bots") == [{"n": 0}]
 

@@ -25,23 +25,23 @@ KILLED = """
 import django, os, signal; django.setup()
 from tests.support import browse
 from tracking import spool, store
-from tracking.store import correct
+from tracking.store import corrections
 store.migrate()
 browse(1000, "/a", "/b", visit=7, user_agent="curl"); browse(1000, "/c", visit=8, user_agent="Firefox", visitor="two")
 spool.flush()
-real = correct.delete
+real = corrections.delete
 def delete(host, table, *more):
     if table == {table!r}:
         os.kill(os.getpid(), signal.SIGKILL)
     real(host, table, *more)
-correct.delete = delete
+corrections.delete = delete
 crawl = store.Selection(1000, {{"user_agent": ["curl"]}})
 {back}
-store.set_apart(crawl, "by hand")
+store.quarantine_events(crawl, "by hand")
 """
 BACK = """
-correct.delete = real; store.set_apart(crawl, "by hand"); correct.delete = delete
-store.bring_back(crawl)
+corrections.delete = real; store.quarantine_events(crawl, "by hand"); corrections.delete = delete
+store.restore_events(crawl)
 """
 AFTER = """
 import django, json; django.setup()
@@ -89,16 +89,16 @@ def test_an_interrupted_move_leaves_every_row_once(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         stop_at(patch, step)
-        traffic.set_apart(CRAWL, "by hand")
+        traffic.quarantine_events(CRAWL, "by hand")
     if again or step == "_claim":  # before the claim nothing was decided
-        traffic.set_apart(CRAWL, "by hand")
+        traffic.quarantine_events(CRAWL, "by hand")
     traffic.finish(0)
     assert lie(traffic) == APART
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         stop_at(patch, step)
-        traffic.bring_back(CRAWL)
+        traffic.restore_events(CRAWL)
     if again or step == "_claim":
-        traffic.bring_back(CRAWL)
+        traffic.restore_events(CRAWL)
     traffic.finish(0)
     assert lie(traffic) == BACK_AGAIN
 
@@ -108,10 +108,10 @@ def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(corrections, "make_anew", lambda *_: 1 / 0)
-        traffic.set_apart(CRAWL, "by hand")
+        traffic.quarantine_events(CRAWL, "by hand")
     if not target().embedded:  # another process might still be at it: an hour later nobody is
         traffic.finish(0)
-    assert traffic.bring_back(CRAWL) == 2
+    assert traffic.restore_events(CRAWL) == 2
     traffic.finish(0)
     assert lie(traffic) == BACK_AGAIN
 
@@ -119,7 +119,7 @@ def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
 def test_what_another_process_may_still_be_at_is_left_alone(traffic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(corrections, "make_anew", lambda *_: 1 / 0)
-        traffic.set_apart(CRAWL, "by hand")
+        traffic.quarantine_events(CRAWL, "by hand")
     assert traffic.finish(600) == 0
     assert traffic.finish(0) >= 1 and traffic.finish(0) == 0
 
@@ -128,7 +128,7 @@ def test_what_another_process_may_still_be_at_is_left_alone(traffic: Any, monkey
     ("table", "back", "job", "then"),
     [
         ("events", "", "store.finish()", APART),
-        ("events", "", "store.set_apart(crawl, 'by hand'); store.finish()", APART),
+        ("events", "", "store.quarantine_events(crawl, 'by hand'); store.finish()", APART),
         ("bots", BACK, "store.finish()", BACK_AGAIN),
     ],
     ids=["killed setting apart", "asked again", "killed bringing back"],

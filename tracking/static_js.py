@@ -19,7 +19,7 @@ from sites import site_cache
 from tracking.endpoints.common import parse_site_id
 from tracking.web import GIF, EndpointRequest, Reply
 
-STATIC_DIRECTORY = Path(__file__).resolve().parent.parent.parent / "static"
+STATIC_DIRECTORY = Path(__file__).resolve().parent.parent / "static"
 PART_FILES = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}
 SCRIPT_CACHE_SECONDS, PART_CACHE_SECONDS = 3600, 86_400
 JAVASCRIPT = b"application/javascript; charset=utf-8"

@@ -101,9 +101,10 @@ def find_bot_reason(hit: Hit, method: str) -> str:
     """
     if method == "HEAD":
         return "preview: head"
-    purpose = " ".join(hit.headers.get(name, "") for name in PURPOSES)
-    if "prefetch" in purpose or "preview" in purpose:
-        return "preview: prefetch"
+    headers = hit.headers
+    for name in PURPOSES:
+        if name in headers and ("prefetch" in headers[name] or "preview" in headers[name]):
+            return "preview: prefetch"
     return find_agent_bot_reason(hit.user_agent[:MAX_USER_AGENT])
 
 

@@ -19,7 +19,7 @@ from links.routing.snapshot import LinkSnapshot
 from tracking.event import Rejection
 from tracking.web import Reply, gif
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "static" / "links"
+SCRIPTS = Path(__file__).resolve().parent.parent.parent / "static" / "links"
 JAVASCRIPT = b"application/javascript; charset=utf-8"
 EMPTY_PAGE = b"<!doctype html><title></title>"
 log = logging.getLogger(__name__)

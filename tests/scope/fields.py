@@ -157,7 +157,7 @@ KEYED = {
     "reports/clicky/whitelabel.py site_id",
     "reports/widget.py site_id",
     "reports/widget.py segment",
-    "reports/widget.py:onsite_stats",
+    "reports/widget.py:render_widget_data",
     "reports/clicky/views.py:read_parameters",
     "tracking/endpoints/clicky.py site_id",
     "tracking/endpoints/clicky.py goal",

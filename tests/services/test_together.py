@@ -101,10 +101,10 @@ def test_an_id_sent_to_two_processes_counts_once(crowd: Crowd) -> None:
 PUBLISH = """
 import django; django.setup()
 from tests.hits import event
-from tracking import feed
+from tracking import live
 for path in ("/a", "/b"):
-    feed.publish(event(path))
-import time; time.sleep(3 * feed.FLUSH_SECONDS)
+    live.publish(event(path))
+import time; time.sleep(3 * live.FLUSH_SECONDS)
 """
 
 
