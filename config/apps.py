@@ -1,4 +1,4 @@
-"""The config app: it runs `registrations`, which connects the other apps, and registers the system checks."""
+"""The config app: it imports `config.wiring`, which connects the other apps, and registers the system checks."""
 
 from django.apps import AppConfig
 

@@ -54,7 +54,7 @@ def build_queries(sites: Sequence[int], period: Period, against: Any, now: datet
 
 
 def build_differences(queries: Sequence[Query], results: Sequence[Result], now: datetime) -> list[Difference]:
-    """Return the differences from the results of `questions`, largest first. Raises QueryRefused, StoreError."""
+    """Return the differences from the results of these queries, largest first. Raises QueryRefused, StoreError."""
     differences: list[Difference] = []
     for index in range(0, len(queries), 2):
         by_value = compare_results(queries[index], *results[index : index + 2])

@@ -31,7 +31,7 @@ class RateLimitResult:
 
 
 def count_and_check(name: str, who: str, most: int, now: datetime) -> RateLimitResult:
-    """Count one request of `who` (a key's id, or a `client_key`) and return the allowance. `most` 0 = no limit."""
+    """Count one request of `who` (a key's id, or a `get_client_key`) and return the allowance. `most` 0 = no limit."""
     if most <= 0:
         return RateLimitResult(0, 0, 0)
     unix = int(now.timestamp())

@@ -1,4 +1,4 @@
-"""Fetching sites with permission: views and APIs get a site only through `site_for` or `site_of`."""
+"""Fetching sites with permission: views and APIs get a site only through `site_for` or `site_for_actor`."""
 
 from collections.abc import Collection
 from typing import Any

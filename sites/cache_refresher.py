@@ -32,14 +32,14 @@ class CacheRefresher:
         self.what, self.jobs, self.at_end = what, jobs, at_end
         self._wake, self._stop = threading.Event(), threading.Event()
         self._round_ended = threading.Condition()
-        self._requests = self._served_requests = 0  # of `nudge`; served: a complete round began after it
+        self._requests = self._served_requests = 0  # of `refresh_soon`; served: a complete round began after it
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread unless it runs already."""
         if self._thread is None or not self._thread.is_alive():
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name=f"known: {self.what}", daemon=True)
+            self._thread = threading.Thread(target=self._run, name=f"cache refresher: {self.what}", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -57,7 +57,7 @@ class CacheRefresher:
         self._wake.set()
 
     def wait_until_refreshed(self, seconds: float) -> bool:
-        """Wait until a round has followed every earlier `nudge`; False if that takes longer or no thread runs."""
+        """Wait until a round has followed every earlier `refresh_soon`; False if that takes longer or no thread runs."""
         if self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread():
             return False
         with self._round_ended:

@@ -46,7 +46,7 @@ def truncate_path(text: str, length: int) -> str:
 
 
 def decode_url(url: str) -> str:
-    """Decode the host and the letters of a URL; a path is decoded as by `readable_path`."""
+    """Decode the host and the letters of a URL; a path is decoded as by `decode_path`."""
     scheme, mark, rest = url.partition("://")
     if not mark or "xn--" not in rest:
         return decode_path(url)

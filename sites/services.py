@@ -76,7 +76,7 @@ def site_update(*, site: Site, **changes: Any) -> Site:
 def visitors_mark(*, site: Site, marks: list[str], robots: bool) -> Site:
     """Store that these `device:<number>` and `agent:<user agent>` are robots, or are people.
 
-    The newest MOST_MARKS of each kind are stored; a mark that is repeated counts as new.
+    The newest MAX_MARKS of each kind are stored; a mark that is repeated counts as new.
     """
     row = Site.objects.select_for_update().get(pk=site.pk)
     same_kind, other = (row.robots, row.people) if robots else (row.people, row.robots)

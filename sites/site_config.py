@@ -56,7 +56,7 @@ class SiteConfig:
     # Overrides of the bot detection: `device:<number>` and `agent:<user agent>` that are people, or robots
     people: frozenset[str] = frozenset()
     robots: frozenset[str] = frozenset()
-    domain_proof: str = ""  # how the account proved the domain (`Proof`), "" if it has not
+    domain_proof: str = ""  # how the account proved the domain (`VerificationMethod`), "" if it has not
 
     @cached_property
     def _page_patterns(self) -> PagePatterns:

@@ -72,7 +72,7 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
     EventColumn("split_test", WORD, ""),
     EventColumn("split_arm", WORD, ""),
     EventColumn("is_new", "UInt8", "the device was never seen before this visit"),
-    EventColumn("account_id", "UInt64", "links: whose (clicks outside tracked sites have site_id 0)"),
+    EventColumn("account_id", "UInt64", "links: the account that owns the link"),
     EventColumn("link_id", "UInt64", "links: which link or pixel; on a visit: the link that started it"),
     EventColumn("group_id", "UInt64", "links: its group"),
     EventColumn("click_id", "UInt64", "links: this click; on a visit or conversion: the click that led to it"),

@@ -105,5 +105,5 @@ def get_client_address(request: HttpRequest) -> str:
 
 
 def get_client_key(request: HttpRequest) -> str:
-    """Return what a limit per client counts for the request (`rate_limit_key`)."""
+    """Return what a limit per client counts for the request (`get_rate_limit_key`)."""
     return get_rate_limit_key(get_client_address(request))

@@ -45,7 +45,7 @@ def check_credentials(request: HttpRequest, email: str, password: str) -> User |
 
 
 def choose_login_limits(request: HttpRequest, email: str) -> tuple[rate_limits.RateLimitKey, ...]:
-    """Choose the limits of an attempt: known devices and networks (`known_devices`) have limits of their own.
+    """Choose the limits of an attempt: known devices and networks (`recognized_devices`) have limits of their own.
 
     LOGIN_EMAIL counts the attempts of all strangers together, so it must not stop a device or network of the person.
     """

@@ -66,7 +66,7 @@ SHARE_DEVICES = DeviceCookie("share_device")
 
 
 def remember_network(subject: str, client: str) -> None:
-    """Remember that this client (a `client_key`) sent the right password of `subject`."""
+    """Remember that this client (a `get_client_key`) sent the right password of `subject`."""
     caches[CACHE_NAME].set(_build_network_key(subject, client), 1, NETWORK_SECONDS)
 
 

@@ -69,7 +69,7 @@ class LinkClick:
     destination_host: str = ""  # only of a plain link, which needs no routing
     token: tokens.ClickToken = tokens.NO_CLICK
     encoded_token: str = ""
-    address_hashes: tuple[int, ...] = ()  # of `windows.hash_address_for_window`
+    address_hashes: tuple[int, ...] = ()  # of `click_deduplication.hash_address_for_window`
     spillover_steps: dict[int, int] = field(default_factory=dict)  # link id -> this visitor's clicks (from the cookie)
     unique_links: dict[int, bool] = field(default_factory=dict)
     click_numbers: dict[int, int] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The query engine. Dialects, pages and digests translate into a `Query` and format the `Result`.
 
-`ask(query, now=…)` answers one query. `ask_together([…], now=…)` answers those of a page at once, for less.
+`ask(query, now=…)` answers one query. `ask_many([…], now=…)` answers those of a page at once, for less.
 """
 
 from reports.query.batch import ask_many

@@ -2,7 +2,7 @@
 
 A check is `check(hit, site, event) -> reason | ""`; add one to BOT_CHECKS. A reason is `kind: detail`. A trusted sender
 is not judged by its own headers, only by the user agent that it passes on for its visitor. What members of the site
-marked by hand (`SiteFacts.people`, `SiteFacts.robots`) takes precedence over every check. A program with a key of the
+marked by hand (`SiteConfig.people`, `SiteConfig.robots`) takes precedence over every check. A program with a key of the
 site sends from a server: only the user agent and the referrer that it passes on are judged.
 """
 

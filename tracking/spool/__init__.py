@@ -1,6 +1,6 @@
 """The spool: events are written to files before their endpoint answers, and then into the store exactly once.
 
-    write_event, write_bot, write_rows, write_refusal, count_received   for the endpoints, a few microseconds each
+    write_event, write_bot, write_rows, count_rejected, count_received   for the endpoints, a few microseconds each
     start, stop, flush, health                                          for the server's process
     waiting(since)                                                      events that are not in the store yet
 
@@ -79,7 +79,7 @@ def count_rejected(site_id: int, reason: str, now: datetime, hits: int = 1) -> N
 
 
 def count_received(site_id: int, now: datetime, hits: int = 1) -> None:
-    """Count received hits, whatever becomes of them. Like write_refusal, it never raises."""
+    """Count received hits, whatever becomes of them. Like `count_rejected`, it never raises."""
     (_segments or _open()).count("received", now, b'{"site_id":%d' % site_id, hits)
 
 
@@ -118,7 +118,7 @@ def waiting(since: datetime | None = None) -> Iterator[Event]:
     With `since`, only events from then on. Callers that also query the store read the spool first: an event may move to
     the store in between, but never back.
     """
-    for path, modified in sorted(_event_files(), key=lambda row_list: row_list[1]):
+    for path, modified in sorted(_event_files(), key=lambda item: item[1]):
         if since is None or modified >= since.timestamp():
             yield from (event for event in read_events(path) if since is None or event["ts"] >= since)
 

@@ -23,7 +23,7 @@ from tracking.state import shared_redis
 RETENTION_HOURS = 24
 HOUR_FORMAT = "%Y%m%d%H"  # names an hour and its file
 BRIEF_SECONDS = 600
-CLAIM_SECONDS = 60  # an id in Redis while its event is being spooled; `note` then extends it to a day
+CLAIM_SECONDS = 60  # an id in Redis while its event is being spooled; `remember_id` then extends it to a day
 MAX_RECENT_IDS = 200_000
 MAX_IDS_PER_HOUR = 1_000_000
 
@@ -120,7 +120,7 @@ def daily_ids() -> DailyIds:
 
 
 def is_duplicate(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
-    """Return whether this id was sent before. A brief id is added at once, others by `note` once they are spooled."""
+    """Return whether this id was sent before. A brief id is added at once, others by `remember_id` once they are spooled."""
     number = hash_event_id(site_id, event_id)
     seconds = BRIEF_SECONDS if brief else CLAIM_SECONDS
     is_first = shared_redis.claim_first(f"footfall:seen:{number}", now.timestamp(), seconds)
