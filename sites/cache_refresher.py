@@ -57,7 +57,7 @@ class CacheRefresher:
         self._wake.set()
 
     def wait_until_refreshed(self, seconds: float) -> bool:
-        """Wait until a round has followed every earlier `refresh_soon`; False if that takes longer or no thread runs."""
+        """Wait until a round has followed each earlier `refresh_soon`; False if that takes longer or no thread runs."""
         if self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread():
             return False
         with self._round_ended:

@@ -8,8 +8,8 @@ wait. Of all clients at most MAX_RUNNING requests run, first come, first served.
 that has waited MAX_WAIT_SECONDS, gets 503 and Retry-After.
 
 A request counts from the end of its body, so that slow uploads block nothing, to the end of its response, or to the
-start of a streamed response (a file, live events). Clients are distinguished by `get_rate_limit_key`. Requests without an
-address, or with that of a trusted proxy that forwards none, may come from anybody: for them only MAX_RUNNING holds.
+start of a streamed response (a file, live events). Clients are distinguished by `get_rate_limit_key`. Requests without
+an address, or with that of a trusted proxy that forwards none, may come from anybody: for them only MAX_RUNNING holds.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def daily_ids() -> DailyIds:
 
 
 def is_duplicate(site_id: int, event_id: str, brief: bool, now: datetime) -> bool:
-    """Return whether this id was sent before. A brief id is added at once, others by `remember_id` once they are spooled."""
+    """Return whether this id was sent before. A brief id is added at once, others by `remember_id` when spooled."""
     number = hash_event_id(site_id, event_id)
     seconds = BRIEF_SECONDS if brief else CLAIM_SECONDS
     is_first = shared_redis.claim_first(f"footfall:seen:{number}", now.timestamp(), seconds)

@@ -32,7 +32,7 @@ def quarantine_events(selection: Selection, reason: str) -> int:
 
 
 def restore_events(selection: Selection) -> int:
-    """Move the selected rows of `bots` back to `events` and return how many. Raises StoreError, like `quarantine_events`."""
+    """Move the selected rows of `bots` back to `events` and return how many. Raises StoreError."""
     return _move(selection, "events", "")
 
 
