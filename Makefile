@@ -39,6 +39,7 @@ test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; m
 check: $(STAMP)             ## style, types, the house, migrations, deploy checks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	find templates -type f -exec $(VENV)/bin/djade --check {} +
 	$(PY) -m mypy .
 	$(PY) -m pytest -q tests/test_house.py
 	$(PY) manage.py makemigrations --check --dry-run

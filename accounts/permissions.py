@@ -149,8 +149,14 @@ def get_current_membership(request: HttpRequest) -> Membership:
         raise Http404("You are not a member of any account.")
     chosen = request.session.get("account") if hasattr(request, "session") else None
     last = getattr(request.user, "last_account_id", None)
+    return choose_membership(memberships, chosen, last)
+
+
+def choose_membership(memberships: Sequence[Membership], *preferred_ids: int | None) -> Membership:
+    """Return the membership in the first of the preferred accounts that is among them, else in the first account that
+    the user owns, else in the first one they joined. There must be at least one membership."""
     by_account: dict[int | None, Membership] = {membership.account_id: membership for membership in memberships}
-    preferred = by_account.get(chosen) or by_account.get(last)
+    preferred = next((by_account[number] for number in preferred_ids if number in by_account), None)
     return preferred or min(
         memberships, key=lambda membership: (membership.role != Role.OWNER, membership.accepted, membership.pk)
     )

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Account, Role, User
-from accounts.permissions import membership_may
+from accounts.permissions import choose_membership, membership_may
 from accounts.security.hashers import RETRY_SECONDS, HashingBusy
 from accounts.security.password_login import TooManyAttempts
 from links.addresses import tracking_url
@@ -29,7 +29,7 @@ from sites.access import sites_for_actor
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def shorten(request: HttpRequest) -> HttpResponse:
-    """Create a link to `url` in the account of the site, or in the user's first account, and answer its address."""
+    """Create a link to `url` in the account of the site, or in the one the user works in; answer its address."""
     params = read_parameters(request)
     try:
         account = find_account(authenticate(request, params), params.get("site_id", ""))
@@ -47,16 +47,16 @@ def shorten(request: HttpRequest) -> HttpResponse:
 
 def find_account(user: User, site_id: str) -> Account:
     """Return the account that gets the link. Raises ClickyError if the user may create no links there."""
-    memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account").order_by("pk")
+    memberships = user.memberships.accepted().exclude(role=Role.GUEST).select_related("account")
     if site_id:
         site = sites_for_actor(user).filter(pk=int(site_id)).first() if is_site_id(site_id) else None
         if site is None:
             raise ClickyError("Invalid site_id.")
         memberships = memberships.filter(account_id=site.account_id)
-    accounts: list[Account] = [row.account for row in memberships if membership_may(row, "edit")]
-    if not accounts:
+    editable = [membership for membership in memberships if membership_may(membership, "edit")]
+    if not editable:
         raise ClickyError("You may not create links.")
-    return accounts[0]
+    return choose_membership(editable, user.last_account_id).account
 
 
 def text_response(text: str, status: int, retry_seconds: int = 0) -> HttpResponse:

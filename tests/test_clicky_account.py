@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Account, Membership, Role, User
 from links.addresses import tracking_url
 from links.models import Datapoint
 from reports.sharing.services import key_token
@@ -218,6 +218,17 @@ def test_the_shortener_makes_a_link_and_answers_its_address_as_text(alice: User,
     link = Datapoint.objects.get(account=site.account)
     assert (response.status_code, response.content.decode()) == (200, tracking_url(link))
     assert (link.url, link.title) == ("https://shop.example/spring", "Spring")
+
+
+def test_without_a_site_the_link_is_made_in_the_account_that_the_user_works_in(alice: User, store: Any) -> None:
+    owned, joined = (Account.objects.create(name=name) for name in ("Owned", "Joined"))
+    alice.memberships.all().delete()
+    for account, role in ((joined, Role.ADMIN), (owned, Role.OWNER)):
+        Membership.objects.create(user=alice, account=account, role=role, accepted=datetime(2026, 1, 1, tzinfo=UTC))
+    shorten(alice)
+    User.objects.filter(pk=alice.pk).update(last_account=joined)
+    shorten(alice)
+    assert [link.account for link in Datapoint.objects.order_by("pk")] == [owned, joined]
 
 
 def test_the_shortener_refuses_with_a_sentence_and_a_status(

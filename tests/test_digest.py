@@ -73,7 +73,7 @@ def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypat
     def die(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reports.digest.send.Letter.send", die)
+    monkeypatch.setattr("reports.digest.send.DigestEmail.send", die)
     with pytest.raises(KeyboardInterrupt):
         digests_send(now=MONDAY)
     monkeypatch.undo()
@@ -117,7 +117,7 @@ def test_a_mail_that_could_not_leave_says_why(weekly, monkeypatch):
     def refuse(*args):
         raise ConnectionRefusedError("connection refused")
 
-    monkeypatch.setattr("reports.digest.send.Letter.send", refuse)
+    monkeypatch.setattr("reports.digest.send.DigestEmail.send", refuse)
     assert digests_send(now=MONDAY) == 0
     assert DigestMail.objects.get().error == "ConnectionRefusedError: connection refused"
 

@@ -29,6 +29,7 @@ EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABL
 SQL_HOMES = ("tracking/store/", "reports/query/")
 REFERENCE = re.compile(r"^(accounts|sites|tracking|goals|reports|links|config)\.(\w+)")
 MOST_LINES = 400
+MAX_TEMPLATE_LINE = 160
 
 
 def tracked() -> list[str]:
@@ -138,6 +139,16 @@ def test_no_file_is_longer_than_anyone_wants_to_read(ending: str) -> None:
         if lines > MOST_LINES:
             long[name] = lines
     assert long == {}
+
+
+def test_no_line_of_a_template_is_longer_than_a_screen() -> None:
+    templates = [name for name in tracked() if name.startswith("templates/")]
+    assert templates
+    long = []
+    for name in templates:
+        lines = (ROOT / name).read_text().splitlines()
+        long += [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > MAX_TEMPLATE_LINE]
+    assert long == []
 
 
 def test_the_top_level_is_the_agreed_one() -> None:

@@ -77,19 +77,25 @@ def tag_rename(request: ApiRequest, tagId: int) -> Json:
     return serializers.build_reference("tags", tagId)
 
 
+def filter_tagged_datapoints(request: ApiRequest, tagId: int) -> QuerySet[Datapoint]:
+    tag = selectors.find_tag(request, tagId)
+    return selectors.filter_datapoints(request, request.scope.datapoints().filter(tags=tag))
+
+
+def filter_tagged_groups(request: ApiRequest, tagId: int) -> QuerySet[Group]:
+    tag = selectors.find_tag(request, tagId)
+    return selectors.filter_groups(request, request.scope.all_groups().filter(tags=tag))
+
+
 def tag_datapoints(request: ApiRequest, tagId: int) -> Json:
-    rows = selectors.filter_datapoints(
-        request, request.scope.datapoints().filter(tags=selectors.find_tag(request, tagId))
-    )
+    rows = filter_tagged_datapoints(request, tagId)
     return selectors.list_page(
         request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope)
     )
 
 
 def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
-    return selectors.count_rows(
-        selectors.filter_datapoints(request, request.scope.datapoints().filter(tags=selectors.find_tag(request, tagId)))
-    )
+    return selectors.count_rows(filter_tagged_datapoints(request, tagId))
 
 
 def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
@@ -98,14 +104,12 @@ def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_groups(request: ApiRequest, tagId: int) -> Json:
-    rows = selectors.filter_groups(request, request.scope.all_groups().filter(tags=selectors.find_tag(request, tagId)))
+    rows = filter_tagged_groups(request, tagId)
     return selectors.list_page(request, rows, "groups", lambda rows: serializers.serialize_groups(rows, request.scope))
 
 
 def tag_groups_count(request: ApiRequest, tagId: int) -> Json:
-    return selectors.count_rows(
-        selectors.filter_groups(request, request.scope.all_groups().filter(tags=selectors.find_tag(request, tagId)))
-    )
+    return selectors.count_rows(filter_tagged_groups(request, tagId))
 
 
 def tag_groups_clear(request: ApiRequest, tagId: int) -> Json:

@@ -21,6 +21,7 @@ from links.permissions import LinkScope
 from links.web.csv_columns import COLUMNS, read_fields
 from links.web.layout import links_page, render_page
 from links.web.listing import filter_links, query_recent_counts
+from reports.csv_cells import FORMULA_STARTS, escape_cell
 
 MAX_GROUP_NAME = 200
 EXPORT_ROWS = 1000  # links per part: as many as one condition of a query may name
@@ -28,14 +29,7 @@ MAX_IMPORT_LINES = 5000
 MAX_IMPORT_BYTES = 5_000_000
 BYTE_ORDER_MARK = "\ufeff".encode()  # without it Excel misreads non-ASCII letters
 EXPORT_ONLY_COLUMNS = ("clicks", "unique_clicks", "tracking_url")  # columns that only the export has
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # beginnings of formulas in spreadsheets
 LineErrors = list[tuple[int, str]]
-
-
-def escape_cell(value: object) -> str:
-    """Escape a cell so that no spreadsheet runs it as a formula."""
-    text = str(value)
-    return f"'{text}" if text[:1] in FORMULA_STARTS else text
 
 
 def unescape_cell(text: str) -> str:
@@ -80,7 +74,7 @@ def build_csv_part(scope: LinkScope, link_ids: list[int]) -> bytes:
 def format_csv(rows: Iterable[Iterable[object]]) -> bytes:
     """Format rows as CSV, with escaped cells."""
     out = io.StringIO()
-    csv.writer(out).writerows([escape_cell(value) for value in row] for row in rows)
+    csv.writer(out).writerows([escape_cell(str(value)) for value in row] for row in rows)
     return out.getvalue().encode()
 
 

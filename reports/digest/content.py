@@ -1,4 +1,4 @@
-"""What a digest says of one site: headline numbers with change, what moved, top rows, incidents."""
+"""Collect what a digest reports of one site: key figures and their change, largest changes, top rows, incidents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
+from django.urls import reverse
 
 from reports.change_drivers import find_differences
 from reports.dashboard.presenters.formatting import FormattedValue, format_metric
@@ -24,12 +25,12 @@ PANELS = (
     ("Goals", "goal", "conversions"), ("Sources", "source", "visitors"), ("Pages", "page", "visitors"),
     ("Countries", "country", "visitors"),
 )  # fmt: skip
-TOP, MOVED = 5, 5
+MAX_TOP_ROWS, MAX_CHANGES, MAX_SUMMARY_FIGURES = 5, 5, 3
 LOCALE = Locale("en")
 
 
 def find_closed_period(every: str, zone: str, now: datetime) -> Period:
-    """The last closed day, Monday-to-Sunday week or month of `zone`."""
+    """Return the last closed day, Monday-to-Sunday week or month of `zone`."""
     today = now.astimezone(ZoneInfo(zone)).date()
     if every == "day":
         first, last = today - timedelta(days=1), today - timedelta(days=1)
@@ -51,8 +52,8 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A value whose visitors changed: what it is of, its name, and by how many."""
+class VisitorChange:
+    """A value whose number of visitors changed: its dimension, its name, and by how many."""
 
     kind: str
     name: str
@@ -61,12 +62,12 @@ class Moved:
 
 @dataclass(frozen=True)
 class SiteDigest:
-    """Everything a mail says of one site."""
+    """Everything a mail reports of one site."""
 
     site: Site
     period: Period
     headlines: list[Headline]
-    moved: list[Moved]
+    changes: list[VisitorChange]
     panels: list[tuple[str, list[dict[str, Any]]]]
     bars: list[tuple[str, int]]  # days, or the hours of a single day
     incidents: list[Incident]
@@ -83,54 +84,67 @@ class SiteDigest:
         )
         return first if first == last else f"{first} to {last}"
 
+    @property
+    def summary(self) -> str:
+        """The first key figures in a line, such as "1,204 visitors, 1,530 visits, 4,001 views"."""
+        return ", ".join(f"{line.shown.short} {line.label.lower()}" for line in self.headlines[:MAX_SUMMARY_FIGURES])
 
-def headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
+    @property
+    def report_url(self) -> str:
+        """The dashboard's report of the same period."""
+        period = f"{self.period.first_day}..{self.period.last_day}"
+        return f"{reverse('overview', args=[self.site.pk])}?period={period}"
+
+
+def build_headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
     query = Query(sites=(site.pk,), period=period, metrics=HEADLINE, compare="weekday")
     result = ask(query, now=now)
     new, old = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
-    told = [name for name in HEADLINE if name != "revenue" or new[name] or old.get(name)]
+    names = [name for name in HEADLINE if name != "revenue" or new[name] or old.get(name)]
     currency = result.meta.currency
     return [
-        Headline(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency)) for name in told
+        Headline(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency)) for name in names
     ]
 
 
-def top(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:
+def fetch_top_rows(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:
     order = ((metric, "desc"),)
-    query = Query(sites=(site.pk,), period=period, metrics=(metric,), dimensions=(name,), limit=TOP, order=order)
+    query = Query(
+        sites=(site.pk,), period=period, metrics=(metric,), dimensions=(name,), limit=MAX_TOP_ROWS, order=order
+    )
     rows = [row for row in ask(query, now=now).rows if row[name] and row[metric]]
     goals = {str(pk): text for pk, text in site.goals.values_list("pk", "name")} if name == "goal" else {}
     named = ((goals.get(str(row[name])) or label_value(DIMENSIONS[name], row[name]), row[metric]) for row in rows)
     return [{"value": value, "count": count} for value, count in named]
 
 
-def moved(site: Site, period: Period, now: datetime) -> list[Moved]:
-    rows = find_differences((site.pk,), period, "weekday", now)[:MOVED]
-    found = ((DIMENSIONS[row.dimension], row) for row in rows)
-    return [Moved(dimension.label, label_value(dimension, row.value), row.size) for dimension, row in found]
+def fetch_changes(site: Site, period: Period, now: datetime) -> list[VisitorChange]:
+    rows = find_differences((site.pk,), period, "weekday", now)[:MAX_CHANGES]
+    changes = ((DIMENSIONS[row.dimension], row) for row in rows)
+    return [VisitorChange(dimension.label, label_value(dimension, row.value), row.size) for dimension, row in changes]
 
 
-def bars(site: Site, period: Period, now: datetime) -> list[tuple[str, int]]:
-    """Visitors by day, or by hour of a single day."""
+def fetch_bars(site: Site, period: Period, now: datetime) -> list[tuple[str, int]]:
+    """Return the visitors by day, or by hour of a single day."""
     by = "hour" if period.first_day == period.last_day else "day"
     query = Query(sites=(site.pk,), period=period, metrics=("visitors",), dimensions=(by,))
-    return [(bar_label(by, str(row[by])), int(row["visitors"] or 0)) for row in ask(query, now=now).rows]
+    return [(format_bar_label(by, str(row[by])), int(row["visitors"] or 0)) for row in ask(query, now=now).rows]
 
 
-def bar_label(by: str, key: str) -> str:
-    """Such as "Mon 2" or "14:00"."""
+def format_bar_label(by: str, key: str) -> str:
+    """Format a bar's day or hour, such as "Mon 2" or "14:00"."""
     return str(format_date(date.fromisoformat(key[:10]), "EEE d", locale=LOCALE)) if by == "day" else key[11:16]
 
 
 def build_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
-    """The digest of `site` for a closed period; every number is the dashboard's own."""
+    """Build the digest of `site` for a closed period; every number is the dashboard's own."""
     incidents = Incident.objects.filter(monitor__site=site, start__gte=period.start, start__lt=period.end)
     return SiteDigest(
         site=site,
         period=period,
-        headlines=headlines(site, period, now),
-        moved=moved(site, period, now),
-        panels=[(label, top(site, period, name, metric, now)) for label, name, metric in PANELS],
-        bars=bars(site, period, now),
+        headlines=build_headlines(site, period, now),
+        changes=fetch_changes(site, period, now),
+        panels=[(label, fetch_top_rows(site, period, name, metric, now)) for label, name, metric in PANELS],
+        bars=fetch_bars(site, period, now),
         incidents=add_costs(incidents.select_related("monitor").order_by("start")[:10]),
     )

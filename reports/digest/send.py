@@ -25,8 +25,8 @@ from sites.models import Site
 from tracking.store import StoreAway
 
 HOUR = 6
-WHOLE = 3  # sites told in full; the rest as one line each
-LATEST = timedelta(days=3)  # a digest this much too late is not sent any more
+MAX_FULL_SITES = 3  # sites that are reported in full; the others get one line each
+MAX_DELAY = timedelta(days=3)  # a digest that is later than this is not sent
 
 
 def digests_send(*, now: datetime) -> int:
@@ -40,27 +40,27 @@ def digests_send(*, now: datetime) -> int:
 
 
 def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
-    """Send one subscription's mail for the last closed period, if it is time and nobody did."""
-    sites = list(sites_wanted(subscription))
+    """Send one subscription's mail for the last closed period, if it is due and was not sent."""
+    sites = list(list_visible_sites(subscription))
     if not sites:
         return False
     period = find_closed_period(subscription.every, sites[0].timezone, now)
     local = now.astimezone(ZoneInfo(sites[0].timezone))
-    if local.hour < HOUR or now - period.end > LATEST or subscription.created > period.end:
+    if local.hour < HOUR or now - period.end > MAX_DELAY or subscription.created > period.end:
         return False
     if subscription.mails.filter(period=period_name(period)).exists():
         return False
     # What can fail and be tried again comes before the claim: a mail that was claimed is never tried again
     digests = [build_digest(site, find_closed_period(subscription.every, site.timezone, now), now) for site in sites]
-    letter = build_message(subscription, digests)
+    message = build_message(subscription, digests)
     mail = claim(subscription, period)
-    return mail is not None and deliver(letter, mail, now)
+    return mail is not None and deliver(message, mail, now)
 
 
-def deliver(letter: Letter, mail: DigestMail, now: datetime) -> bool:
-    """Send a claimed mail and write down how it went; whether it left."""
+def deliver(message: DigestEmail, mail: DigestMail, now: datetime) -> bool:
+    """Send a claimed mail and record the outcome; return whether it was sent."""
     try:
-        letter.send()
+        message.send()
     except Exception as error:
         DigestMail.objects.filter(pk=mail.pk).update(error=f"{type(error).__name__}: {error}"[:300])
         if isinstance(error, OSError):
@@ -71,7 +71,7 @@ def deliver(letter: Letter, mail: DigestMail, now: datetime) -> bool:
 
 
 def claim(subscription: DigestSubscription, period: Period) -> DigestMail | None:
-    """The right to send this period's mail; None when somebody has it already."""
+    """Claim the sending of this period's mail; return None if it was claimed before."""
     try:
         with transaction.atomic():
             return DigestMail.objects.create(subscription=subscription, period=period_name(period))
@@ -83,31 +83,31 @@ def period_name(period: Period) -> str:
     return f"{period.first_day}..{period.last_day}"
 
 
-def sites_wanted(subscription: DigestSubscription) -> list[Site]:
-    """The subscription's sites that its reader may still see."""
+def list_visible_sites(subscription: DigestSubscription) -> list[Site]:
+    """Return the subscription's sites that its reader may still see."""
     mine = sites_for_actor(subscription.user)
     return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)
 
 
 def brand_for_sites(digests: list[SiteDigest]) -> Brand:
-    """The one brand of all the sites' accounts, else ours."""
+    """Return the brand that all the sites' accounts share, else ours."""
     brands = {load_brand(digest.site.account) for digest in digests}
     return brands.pop() if len(brands) == 1 else DEFAULT_BRAND
 
 
-class Letter(EmailMultiAlternatives):
-    """A mail whose pictures belong to its HTML."""
+class DigestEmail(EmailMultiAlternatives):
+    """A mail whose images are shown inside its HTML."""
 
     mixed_subtype = "related"
 
 
-def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> Letter:
-    """The mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
+def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> DigestEmail:
+    """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
     brand = brand_for_sites(digests)
     stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
-    context = {"digests": digests[:WHOLE], "others": digests[WHOLE:], "brand": brand, "stop": stop}
+    context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
-    mail = Letter(
+    mail = DigestEmail(
         subject=join_lines(f"{names}: {digests[0].span}"),
         body=render_to_string("digest/digest.txt", context),
         from_email=brand.sender,
@@ -115,27 +115,27 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
         headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
     )
     mail.attach_alternative(render_to_string("digest/digest.html", context), "text/html")
-    for digest in digests[:WHOLE]:
-        mail.attach(picture(digest, brand))
+    for digest in digests[:MAX_FULL_SITES]:
+        mail.attach(build_chart_attachment(digest, brand))
     if subscription.attach_csv:
-        mail.attach("report.csv", csv_text(digests), "text/csv")
+        mail.attach("report.csv", format_csv(digests), "text/csv")
     return mail
 
 
-def digest_chart(digest: SiteDigest, brand: Brand) -> bytes:
-    """The digest's bars as a PNG, in the brand's color."""
+def draw_chart(digest: SiteDigest, brand: Brand) -> bytes:
+    """Draw the digest's bars as a PNG, in the brand's color."""
     return chart(digest.bars, brand.accent or "#4f6bed")
 
 
-def picture(digest: SiteDigest, brand: Brand) -> MIMEImage:
-    image = MIMEImage(digest_chart(digest, brand), "png")
+def build_chart_attachment(digest: SiteDigest, brand: Brand) -> MIMEImage:
+    image = MIMEImage(draw_chart(digest, brand), "png")
     image.add_header("Content-ID", f"<chart-{digest.site.pk}>")
     image.add_header("Content-Disposition", "inline", filename=f"chart-{digest.site.pk}.png")
     return image
 
 
-def csv_text(digests: list[SiteDigest]) -> str:
-    """All sites' headline numbers and top rows, formulas made harmless; Excel reads it by its byte order mark."""
+def format_csv(digests: list[SiteDigest]) -> str:
+    """Write all sites' key figures and top rows as CSV, formulas escaped, with a byte order mark for Excel."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["site", "report", "name", "value"])

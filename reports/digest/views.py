@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.navigation import build_account_navigation
 from reports.digest.content import build_digest, find_closed_period
 from reports.digest.models import DigestSubscription, Every
-from reports.digest.send import digest_chart
+from reports.digest.send import draw_chart
 from reports.digest.services import subscription_save, subscription_stop
 from sites.access import site_for, sites_for_actor
 from sites.models import Site
@@ -78,7 +78,7 @@ def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
     digest = build_digest(site, find_closed_period(every, site.timezone, now), now)
     brand = get_request_brand(request)
     context = {"digests": [digest], "others": [], "brand": brand, "stop": "/digests"}
-    inline = "data:image/png;base64," + b64encode(digest_chart(digest, brand)).decode()
+    inline = "data:image/png;base64," + b64encode(draw_chart(digest, brand)).decode()
     html = render_to_string("digest/digest.html", context).replace(f"cid:chart-{site.pk}", inline)
     response = HttpResponse(html)
     # A letter carries its styles inline; nothing in it may run

@@ -44,7 +44,6 @@ TABLES: tuple[StoreTable, ...] = (
     StoreTable("refusals", "hits that were not stored, by reason and minute", shard="site_id", input=True),
     StoreTable("received", "received hits, by minute", shard="site_id", input=True),
 )
-DERIVED_TABLES = ("visits", "identities", "firsts")
 
 
 def format_column(column: EventColumn) -> str:

@@ -44,6 +44,13 @@ class KeyFigure:
     estimated: str  # the error in words, empty where it is exact
     why: str
 
+    @property
+    def summary(self) -> str:
+        """Label, exact value, the value before, what the metric means and its error, as the tooltip says them."""
+        before = f" ({self.formatted.before} before)" if self.formatted.before else ""
+        error = f" Estimated, error {self.estimated}." if self.estimated else ""
+        return f"{self.label}: {self.formatted.exact}{before}. {self.doc}{error}"
+
 
 @dataclass
 class KeyFigureRow:
