@@ -56,7 +56,7 @@ def create_setup_link(base_url: str, now: datetime | None = None) -> str:
         return ""
     expired = (now or clock.now()) - timedelta(hours=SETUP_HOURS)
     Invitation.objects.filter(account=None, created__lt=expired).delete()
-    return f"{base_url}/setup/{Invitation.objects.create(role=Role.OWNER).token}"
+    return base_url + reverse("accounts:setup", args=[Invitation.objects.create(role=Role.OWNER).token])
 
 
 @transaction.atomic
@@ -228,7 +228,7 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
     account = invitation.account
     assert account is not None and invitation.token, "only a newly created invitation has its token"
     brand = mail.simplify_brand_name(load_brand(account))
-    link = brand.base_url + reverse("join", args=[invitation.token])
+    link = brand.base_url + reverse("accounts:join", args=[invitation.token])
     context = {
         "account_name": mail.simplify_name(str(account)), "inviter": format_inviter(inviter), "days": INVITATION_DAYS,
         "role": invitation.get_role_display(),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.permissions import get_current_membership, list_memberships, membership_may
 
@@ -17,17 +18,20 @@ def build_account_navigation(request: HttpRequest, current: str = "") -> list[Na
         if membership_may(membership, "manage"):
             rows += [
                 {"label": membership.account.name},
-                build_link("account", "/account", "Account", current),
-                build_link("team", "/account/team", "Team", current),
-                build_link("brand", "/account/brand", "White label", current),
+                build_link("account", reverse("accounts:account"), "Account", current),
+                build_link("team", reverse("accounts:team"), "Team", current),
+                build_link("brand", reverse("accounts:account-brand"), "White label", current),
             ]
     rows += [
         {"label": "You"},
-        build_link("me", "/me", "Your profile", current),
-        build_link("digests", "/digests", "Reports by e-mail", current),
+        build_link("me", reverse("accounts:me"), "Your profile", current),
+        build_link("digests", reverse("digests:list"), "Reports by e-mail", current),
     ]
     if getattr(request.user, "is_operator", False):
-        rows += [{"label": "Installation"}, build_link("operations", "/operations", "Operations", current)]
+        rows += [
+            {"label": "Installation"},
+            build_link("operations", reverse("accounts:operations"), "Operations", current),
+        ]
     return rows
 
 

@@ -6,6 +6,7 @@ from accounts import api
 from accounts.operations.views import list_sent_mails, show_operations, show_sent_letter, show_sent_mail
 from accounts.views import account, one_time_links, sign_in, team
 
+app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login", sign_in.log_in, name="login"),
     path("logout", sign_in.log_out, name="logout"),

@@ -97,7 +97,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
-LOGIN_URL = "/login"
+LOGIN_URL = "accounts:login"
 SESSION_ENGINE = "accounts.security.sessions"
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_REDIRECT_URL = "/"

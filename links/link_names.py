@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.urls import reverse
+
 from accounts.models import Account
 from accounts.permissions import find_membership
 from links.permissions import build_link_scope
@@ -17,4 +19,4 @@ def list_visible_links(user: Any, account: Account, numbers: Iterable[int]) -> d
     if member is None:
         return {}
     rows = build_link_scope(member).datapoints().filter(pk__in=list(numbers))
-    return {row.pk: LinkLabel(row.title or row.alias, f"/links/{row.pk}") for row in rows}
+    return {row.pk: LinkLabel(row.title or row.alias, reverse("links:report", args=[row.pk])) for row in rows}

@@ -1,17 +1,13 @@
 """Addresses of the reports room; `config.urls` includes them at the root."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, path
 
 from reports import widget
 from reports.docs import views
 from reports.openapi import SchemaView
 
+app_name = "reports"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("reports.clickport.urls")),
-    path("", include("reports.clicky.urls")),
-    path("", include("reports.dashboard.urls")),
-    path("", include("reports.sharing.urls")),
-    path("", include("reports.annotations.urls")),
     path("ajax/onsitestats/", widget.render_widget_data, name="onsite"),
     path("ajax/onsitestats/<slug:what>", widget.render_widget_data, name="onsite-part"),
     path("api/schema/", SchemaView.as_view(), name="schema"),

@@ -54,8 +54,8 @@ def test_one_more_than_the_account_may_have_is_refused_in_its_form(
 
 def test_sites_are_limited_by_form_and_api(inside, site, account):
     limit(account, sites=2)
-    inside.post(reverse("site-new"), {"account": account.pk, "domain": "second.example", "timezone": "UTC"})
-    page = inside.post(reverse("site-new"), {"account": account.pk, "domain": "third.example", "timezone": "UTC"})
+    inside.post(reverse("sites:new"), {"account": account.pk, "domain": "second.example", "timezone": "UTC"})
+    page = inside.post(reverse("sites:new"), {"account": account.pk, "domain": "third.example", "timezone": "UTC"})
     assert "may have 2 sites" in page.content.decode()
     answer = inside.post(
         "/api/v1/sites", {"domain": "third.example"}, "application/json", HTTP_AUTHORIZATION=f"Bearer {account.authkey}"
@@ -82,7 +82,7 @@ def test_a_monitor_that_rests_is_not_a_way_around_the_limit(inside, site, accoun
     limit(account, monitors=1)
     monitor_update(monitor=first, changes={"enabled": True})
     second = Monitor.objects.filter(enabled=False).first()
-    page = inside.post(reverse("uptime-edit", args=[site.pk, second.pk]), MONITOR).content.decode()
+    page = inside.post(reverse("uptime:edit", args=[site.pk, second.pk]), MONITOR).content.decode()
     assert "may have 1 monitors that are on" in page
     assert Monitor.objects.filter(enabled=True).count() == 1
     monitor_update(monitor=Monitor.objects.get(pk=first.pk), changes={"enabled": True, "interval": 60})

@@ -164,7 +164,7 @@ def test_a_channel_that_is_deleted_leaves_the_list(inside: Client, account, site
     hook = Channel.objects.create(account=account, kind="webhook", name="Pager", target="https://hooks.example/a")
     inside.post(f"/account/team/{erin.memberships.get().pk}/remove")
     assert ("webhook-secret", hook.pk, "Erin (erin@example.com)") in exposed()
-    assert inside.post(reverse("channel-delete", args=[site.pk, hook.pk])).status_code == 302
+    assert inside.post(reverse("alerts:channel-delete", args=[site.pk, hook.pk])).status_code == 302
     assert not Channel.objects.exists()
     assert {kind for kind, *_ in exposed()} == {"site"}
 

@@ -250,21 +250,21 @@ def test_one_broken_alert_does_not_silence_the_others(site, store):
 def test_channels_are_made_tested_and_deleted_by_hand(client, alice, site, server):
     client.force_login(alice)
     form = {"kind": "webhook", "name": "hook", "target": f"{server.base}/ok", "enabled": "on"}
-    client.post(reverse("channel-new", args=[site.pk]), form)
+    client.post(reverse("alerts:channel-new", args=[site.pk]), form)
     created = Channel.objects.get()
-    client.post(reverse("channel-test", args=[site.pk, created.pk]))
+    client.post(reverse("alerts:channel-test", args=[site.pk, created.pk]))
     assert len(server.seen) == 1
-    page = client.get(reverse("alerts", args=[site.pk])).content.decode()
+    page = client.get(reverse("alerts:list", args=[site.pk])).content.decode()
     assert "hook" in page
-    client.post(reverse("channel-delete", args=[site.pk, created.pk]))
+    client.post(reverse("alerts:channel-delete", args=[site.pk, created.pk]))
     assert not Channel.objects.exists()
 
 
 def test_a_guest_who_may_write_the_site_sees_no_channels_of_the_account(client, bob, site):
     bob.memberships.get().grants.update(right="write")
     client.force_login(bob)
-    assert client.get(reverse("alerts", args=[site.pk])).status_code == 404
-    assert client.get(reverse("channel-edit", args=[site.pk, channel(site).pk])).status_code == 404
+    assert client.get(reverse("alerts:list", args=[site.pk])).status_code == 404
+    assert client.get(reverse("alerts:channel-edit", args=[site.pk, channel(site).pk])).status_code == 404
 
 
 def test_the_number_of_an_alert_gives_the_visit_it_was_about(site, charlies_site, store):

@@ -28,7 +28,11 @@ def inside(client, alice):
 
 def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
     form = {"kind": "email", "name": name, "target": target, "enabled": "on"}
-    url = reverse("channel-edit", args=[site.pk, channel.pk]) if channel else reverse("channel-new", args=[site.pk])
+    url = (
+        reverse("alerts:channel-edit", args=[site.pk, channel.pk])
+        if channel
+        else reverse("alerts:channel-new", args=[site.pk])
+    )
     return client.post(url, form, follow=True).content.decode()
 
 
@@ -55,7 +59,7 @@ def test_a_stranger_s_address_gets_one_mail_that_asks_and_nothing_else(inside, s
     assert [letter.to for letter in mail.outbox] == [[STRANGER]]
     channel = Channel.objects.get()
     for _ in range(3):
-        inside.post(reverse("channel-test", args=[site.pk, channel.pk]))
+        inside.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]))
     assert fire(site) == 0
     assert len(mail.outbox) == 1 and not Delivery.objects.exists()
 
@@ -150,7 +154,7 @@ def test_an_address_is_asked_a_few_times_a_day_whoever_asks(inside, site, charli
     save_channel(inside, site)
     channel = Channel.objects.get()
     for _ in range(5):
-        inside.post(reverse("channel-ask", args=[site.pk, channel.pk]))
+        inside.post(reverse("alerts:channel-ask", args=[site.pk, channel.pk]))
     other = Client()
     other.force_login(charlie)
     page = save_channel(other, charlies_site, target=STRANGER.upper())
@@ -173,7 +177,7 @@ def test_test_messages_are_limited_by_the_account_over_all_its_channels(inside, 
         save_channel(inside, site, target="alice@example.com", name=name)
     for channel in Channel.objects.all():
         for _ in range(3):
-            page = inside.post(reverse("channel-test", args=[site.pk, channel.pk]), follow=True).content.decode()
+            page = inside.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True).content.decode()
         channel.delete()  # nor does making it anew help
     assert len(mail.outbox) == 3 and "may send 3 test messages an hour" in page
 

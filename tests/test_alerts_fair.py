@@ -71,7 +71,7 @@ def test_a_message_that_nobody_can_send_holds_up_no_other(charlie, site, server)
 def test_a_test_message_to_such_an_address_is_answered_by_a_sentence(client, alice, site):
     client.force_login(alice)
     channel = hook(site.account, POISON)
-    page = client.post(reverse("channel-test", args=[site.pk, channel.pk]), follow=True)
+    page = client.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True)
     assert "not an address that can be requested" in page.content.decode()
 
 

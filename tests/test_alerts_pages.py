@@ -10,14 +10,14 @@ from sites.alerts.models import Alert, Channel
 def test_an_address_that_is_none_is_refused_with_a_sentence(client, alice, site):
     client.force_login(alice)
     form = {"kind": "email", "name": "me", "target": "https://nonsense", "enabled": "on"}
-    page = client.post(reverse("channel-new", args=[site.pk]), form).content.decode()
+    page = client.post(reverse("alerts:channel-new", args=[site.pk]), form).content.decode()
     assert "This is not an e-mail address." in page
 
 
 def test_a_slack_hook_without_encryption_is_refused(client, site, alice):
     client.force_login(alice)
     form = {"kind": "slack", "name": "team", "target": "http://hooks.slack.com/services/T0/B0/x", "enabled": "on"}
-    page = client.post(reverse("channel-new", args=[site.pk]), form).content.decode()
+    page = client.post(reverse("alerts:channel-new", args=[site.pk]), form).content.decode()
     assert "Slack&#x27;s hooks start with https://" in page
     assert not Channel.objects.exists()
 
@@ -25,7 +25,7 @@ def test_a_slack_hook_without_encryption_is_refused(client, site, alice):
 @pytest.mark.parametrize("name", sorted(CONDITIONS))
 def test_every_condition_has_a_form_that_saves(client, alice, site, name):
     client.force_login(alice)
-    url = reverse("alert-new", args=[site.pk, name])
+    url = reverse("alerts:new", args=[site.pk, name])
     assert client.get(url).status_code == 200
     values = {f"p_{p.name}": "x" if p.default == "" else p.default for p in CONDITIONS[name].parameters}
     client.post(url, {"name": "Mine", "throttle_minutes": "5", "enabled": "on", **values})

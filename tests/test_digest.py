@@ -143,7 +143,7 @@ def test_revenue_is_in_the_mail_in_its_currency(weekly, site):
 def test_the_preview_shows_the_chart(client, alice, weekly, site):
     client.force_login(alice)
     with time_machine.travel(MONDAY, tick=False):
-        page = client.get(reverse("digest-preview", args=[site.pk, "week"]))
+        page = client.get(reverse("digests:preview", args=[site.pk, "week"]))
     assert 'src="data:image/png;base64,' in page.content.decode() and "cid:" not in page.content.decode()
     assert "img-src 'self' data:" in page.headers["Content-Security-Policy"]
 
@@ -153,7 +153,7 @@ def test_nothing_is_sent_before_six_in_the_sites_morning(weekly):
 
 
 def test_one_click_stops_it_without_a_log_in(client, weekly):
-    url = reverse("digest-stop", args=[weekly.unsubscribe_token])
+    url = reverse("digests:stop", args=[weekly.unsubscribe_token])
     assert "Stop this report?" in client.get(url).content.decode()
     weekly.refresh_from_db()
     assert weekly.enabled
@@ -167,13 +167,13 @@ def test_one_click_stops_it_without_a_log_in(client, weekly):
 def test_nobody_makes_up_the_link_that_stops_it(client, weekly, token):
     other = f"{weekly.pk + 1}.{weekly.unsubscribe_token.partition('.')[2]}"
     made_up = token.format(pk=weekly.pk, token=weekly.unsubscribe_token, other=other)
-    assert client.post(reverse("digest-stop", args=[made_up])).status_code == 404
+    assert client.post(reverse("digests:stop", args=[made_up])).status_code == 404
     weekly.refresh_from_db()
     assert weekly.enabled
 
 
 def test_the_link_of_a_mail_works_after_the_key_was_changed(client, weekly, settings):
-    url = reverse("digest-stop", args=[weekly.unsubscribe_token])
+    url = reverse("digests:stop", args=[weekly.unsubscribe_token])
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, long enough for " * 2, [settings.SECRET_KEY]
     assert client.post(url).status_code == 200
     weekly.refresh_from_db()
@@ -208,12 +208,12 @@ def test_a_reader_who_lost_the_site_gets_no_mail_of_it(charlie, site, store):
 
 def test_the_pages_work(client, alice, charlie, site, store):
     client.force_login(alice)
-    client.post(reverse("digests"), {"every": "day", "sites": [str(site.pk)]})
-    page = client.get(reverse("digests")).content.decode()
+    client.post(reverse("digests:list"), {"every": "day", "sites": [str(site.pk)]})
+    page = client.get(reverse("digests:list")).content.decode()
     assert "Every day" in page
-    url = reverse("digest-preview", args=[site.pk, "week"])
+    url = reverse("digests:preview", args=[site.pk, "week"])
     assert client.get(url).status_code == 200
     client.force_login(charlie)
     assert client.get(url).status_code == 404
-    client.post(reverse("digest-delete", args=[DigestSubscription.objects.get().pk]))
+    client.post(reverse("digests:delete", args=[DigestSubscription.objects.get().pk]))
     assert DigestSubscription.objects.exists()

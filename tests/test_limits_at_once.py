@@ -119,12 +119,12 @@ def test_a_full_cache_forgets_no_test_message_and_no_request_to_confirm(
     account.limits = {"test_messages_per_hour": 2}
     account.save()
     for _ in range(4):
-        client.post(reverse("channel-test", args=[site.pk, channel.pk]))
+        client.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]))
         cache.clear()
     assert len(mail.outbox) == 2
     channel.target = STRANGER
     channel_save(channel=channel)
     for _ in range(5):
-        client.post(reverse("channel-ask", args=[site.pk, channel.pk]))
+        client.post(reverse("alerts:channel-ask", args=[site.pk, channel.pk]))
         cache.clear()
     assert len([letter for letter in mail.outbox if letter.to == [STRANGER]]) == 3

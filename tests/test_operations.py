@@ -101,7 +101,7 @@ def test_only_operators_read_mail(client, alice, written):
 
 def test_the_operator_finds_the_way_from_the_settings(operator):
     assert 'href="/operations"' in operator.get("/me").content.decode()
-    assert operator.get(reverse("operations")).status_code == 200
+    assert operator.get(reverse("accounts:operations")).status_code == 200
 
 
 def test_health_tells_each_task_s_last_run_and_failure_without_its_words(db, monkeypatch):

@@ -42,7 +42,7 @@ def test_rows_set_apart_as_bots_are_a_persons_data_too(site, traffic):
 
 def test_the_page_finds_downloads_and_erases_only_when_sure(client, alice, site, traffic):
     client.force_login(alice)
-    url, person = reverse("personal-data", args=[site.pk]), {"by": "username", "value": "jane"}
+    url, person = reverse("tracking:personal-data", args=[site.pk]), {"by": "username", "value": "jane"}
     assert "1 visit found" in client.post(url, {**person, "action": "find"}).content.decode()
     lines = b"".join(client.post(url, {**person, "action": "export"}).streaming_content).splitlines()
     assert {orjson.loads(line)["path"] for line in lines} == {"/", "/secret"}

@@ -77,7 +77,7 @@ def server(settings: Any) -> Iterator[Any]:
 def save(client: Client, monitor: Monitor, headers: str, **changes: str) -> str:
     """The page that answers; empty when the monitor was saved."""
     answer = client.post(
-        reverse("uptime-edit", args=[monitor.site_id, monitor.pk]), {**FORM, "headers": headers, **changes}
+        reverse("uptime:edit", args=[monitor.site_id, monitor.pk]), {**FORM, "headers": headers, **changes}
     )
     return "" if answer.status_code == 302 else answer.content.decode()
 
@@ -93,7 +93,7 @@ def test_the_form_of_a_monitor_names_its_headers_and_shows_no_value(
     inside: Client, writer: Client, monitor: Monitor
 ) -> None:
     for client in (inside, writer):
-        page = client.get(reverse("uptime-edit", args=[monitor.site_id, monitor.pk])).content.decode()
+        page = client.get(reverse("uptime:edit", args=[monitor.site_id, monitor.pk])).content.decode()
         assert f"Authorization: {DOTS}" in page and f"X-Kind: {DOTS}" in page and "header-word" not in page
 
 
@@ -138,7 +138,7 @@ def test_the_same_origin_may_be_written_in_another_way(inside: Client, monitor: 
 
 
 def test_name_and_password_belong_into_a_header_and_not_into_the_address(inside: Client, site: Site) -> None:
-    answer = inside.post(reverse("uptime-new", args=[site.pk]), {**FORM, "url": "https://me:word@example.com/"})
+    answer = inside.post(reverse("uptime:new", args=[site.pk]), {**FORM, "url": "https://me:word@example.com/"})
     assert "put them into a header" in answer.content.decode() and not Monitor.objects.exists()
 
 
@@ -171,15 +171,15 @@ def test_a_check_sends_the_stored_values_and_writes_them_nowhere(
 @pytest.mark.parametrize("kind", ["slack", "webhook"])
 def test_the_address_of_a_hook_is_shown_by_its_host_alone(inside: Client, site: Site, kind: str) -> None:
     hook = Channel.objects.create(account=site.account, kind=kind, name="ops", target=HOOK)
-    table = inside.get(reverse("alerts", args=[site.pk])).content.decode()
-    form = inside.get(reverse("channel-edit", args=[site.pk, hook.pk])).content.decode()
+    table = inside.get(reverse("alerts:list", args=[site.pk])).content.decode()
+    form = inside.get(reverse("alerts:channel-edit", args=[site.pk, hook.pk])).content.decode()
     assert "hooks.slack.test/…" in table and f'value="{DOTS}"' in form
     assert "T0001" not in table + form and hook.secret not in table + form
 
 
 def test_an_e_mail_address_is_no_secret(inside: Client, site: Site) -> None:
     Channel.objects.create(account=site.account, kind="email", name="me", target="ops@example.com")
-    assert "ops@example.com" in inside.get(reverse("alerts", args=[site.pk])).content.decode()
+    assert "ops@example.com" in inside.get(reverse("alerts:list", args=[site.pk])).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_e_mail_address_is_no_secret(inside: Client, site: Site) -> None:
 )
 def test_a_hooks_address_left_alone_stays(inside: Client, slack: Channel, site: Site, entered: str, kept: str) -> None:
     form = {"kind": "slack", "name": "renamed", "target": entered, "enabled": "on"}
-    assert inside.post(reverse("channel-edit", args=[site.pk, slack.pk]), form).status_code == 302
+    assert inside.post(reverse("alerts:channel-edit", args=[site.pk, slack.pk]), form).status_code == 302
     found = Channel.objects.get()
     assert (found.name, found.target) == ("renamed", kept)
 
@@ -197,30 +197,32 @@ def test_half_an_address_is_refused_without_repeating_the_stored_one(
     inside: Client, slack: Channel, site: Site, entered: str
 ) -> None:
     form = {"kind": "slack", "name": "ops", "target": entered, "enabled": "on"}
-    answer = inside.post(reverse("channel-edit", args=[site.pk, slack.pk]), form)
+    answer = inside.post(reverse("alerts:channel-edit", args=[site.pk, slack.pk]), form)
     assert answer.status_code == 200 and "T0001" not in answer.content.decode()
     assert Channel.objects.get().target == HOOK
 
 
 def test_a_hook_does_not_become_an_e_mail_address_by_dots(inside: Client, slack: Channel, site: Site) -> None:
     form = {"kind": "email", "name": "ops", "target": DOTS, "enabled": "on"}
-    page = inside.post(reverse("channel-edit", args=[site.pk, slack.pk]), form).content.decode()
+    page = inside.post(reverse("alerts:channel-edit", args=[site.pk, slack.pk]), form).content.decode()
     assert "This is not an e-mail address." in page and "T0001" not in page
 
 
 def test_a_webhooks_secret_is_fetched_when_asked_for_and_can_be_replaced(
     inside: Client, webhook: Channel, site: Site
 ) -> None:
-    address = reverse("channel-secret", args=[site.pk, webhook.pk])
-    form = reverse("channel-edit", args=[site.pk, webhook.pk])
+    address = reverse("alerts:channel-secret", args=[site.pk, webhook.pk])
+    form = reverse("alerts:channel-edit", args=[site.pk, webhook.pk])
     assert_fetched_when_asked_for(inside, form, address, webhook.secret)
     assert inside.post(address).status_code == 302
     assert Channel.objects.get().secret not in ("", webhook.secret)
 
 
 def test_a_hook_of_slack_has_no_secret_to_show(inside: Client, slack: Channel, site: Site) -> None:
-    assert inside.get(reverse("channel-secret", args=[site.pk, slack.pk])).status_code == 404
-    assert "Show the secret" not in inside.get(reverse("channel-edit", args=[site.pk, slack.pk])).content.decode()
+    assert inside.get(reverse("alerts:channel-secret", args=[site.pk, slack.pk])).status_code == 404
+    assert (
+        "Show the secret" not in inside.get(reverse("alerts:channel-edit", args=[site.pk, slack.pk])).content.decode()
+    )
 
 
 @pytest.mark.parametrize("path", ["/reset/hook-word", "/half/hook-word", "/loop/hook-word", "/hook-word"])
@@ -232,7 +234,7 @@ def test_what_is_written_about_a_failed_delivery_does_not_name_the_address(
         ("webhook", "https://nowhere.invalid/hook-word"),
     ):
         hook = Channel.objects.create(account=site.account, kind=kind, name="ops", target=address)
-        inside.post(reverse("channel-test", args=[site.pk, hook.pk]))
+        inside.post(reverse("alerts:channel-test", args=[site.pk, hook.pk]))
     deliver_due(now=NOW)
     assert Delivery.objects.count() == 2
     said = capfd.readouterr()
@@ -256,7 +258,7 @@ def assert_fetched_when_asked_for(client: Client, page: str, address: str, *secr
 
 
 def test_keys_of_a_site_are_fetched_when_asked_for(inside: Client, site: Site) -> None:
-    address, page = reverse("site-keys-show", args=[site.pk]), reverse("site-api-keys", args=[site.pk])
+    address, page = reverse("sites:keys-show", args=[site.pk]), reverse("sites:api-keys", args=[site.pk])
     assert_fetched_when_asked_for(inside, page, address, site.sitekey, site.sitekey_admin)
 
 
@@ -275,15 +277,15 @@ def test_a_members_own_key_is_fetched_when_they_ask_for_it(site: Site, charlie: 
 
 def test_a_guests_key_is_fetched_when_the_team_asks_for_it(inside: Client, bob: User, charlie: User) -> None:
     guest = bob.memberships.get()
-    address = reverse("link-guest-key", args=[guest.pk])
+    address = reverse("links:guest-key", args=[guest.pk])
     assert_fetched_when_asked_for(inside, "/links/guests", address, guest.authkey)
-    for other in (inside.get(reverse("link-guest-key", args=[charlie.memberships.get().pk])), Client().get(address)):
+    for other in (inside.get(reverse("links:guest-key", args=[charlie.memberships.get().pk])), Client().get(address)):
         assert other.status_code in (302, 404)
 
 
 def test_a_proxys_secret_word_is_not_shown_again_and_dots_keep_it(inside: Client, site: Site) -> None:
     site_update(site=site, proxy_secret="word-nobody-may-read")
-    address = reverse("site-proxy", args=[site.pk])
+    address = reverse("sites:proxy", args=[site.pk])
     page = inside.get(address).content.decode()
     assert DOTS in page and "word-nobody" not in page
     assert inside.post(address, {"proxy_addresses": "203.0.113.5", "proxy_secret": DOTS}).status_code == 302
@@ -303,7 +305,7 @@ def test_no_api_answers_with_headers_or_addresses_of_hooks(
     answers = [client.get(path, headers=key).content.decode() for path in management_addresses(client, site)]
     clicky = Clicky(site)
     answers += [json.dumps(clicky.raw(name).content.decode()) for name in ("uptime", "uptime-list")]
-    answers.append(client.get(reverse("status", args=[site.pk])).content.decode())
+    answers.append(client.get(reverse("uptime:status", args=[site.pk])).content.decode())
     told = "".join(answers)
     assert site.domain in told and FORM["url"] in told
     assert [word for word in ("header-word", "hook-word", webhook.secret) if word in told] == []

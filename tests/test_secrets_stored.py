@@ -148,8 +148,8 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
         answer = client.get(reverse(name, args=[site.pk, *more]))
         assert answer.status_code == 200 and "gAAAA" not in answer.content.decode(), name
     form = {"url": "https://example.com/", "method": "GET", "interval": "60", "timeout": "10", "expected_status": "200"}
-    assert client.post(reverse("uptime-edit", args=[site.pk, monitor.pk]), form).status_code == 302
-    client.post(reverse("site-proxy", args=[site.pk]), {"proxy_secret": ""})
+    assert client.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), form).status_code == 302
+    client.post(reverse("sites:proxy", args=[site.pk]), {"proxy_secret": ""})
     settings.SECRET_KEY = mine
     assert Channel.objects.get().target == HOOK and Monitor.objects.get().headers == HEADERS
     assert Site.objects.get(pk=site.pk).proxy_secret == WORD and Share.objects.get().token == token

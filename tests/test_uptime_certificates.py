@@ -83,7 +83,7 @@ def test_what_is_renewed_in_time_is_warned_of_again_only_before_its_new_end(site
 
 def test_an_alert_has_days_of_its_own(client, alice, site, alert):
     client.force_login(alice)
-    url = reverse("alert-edit", args=[site.pk, alert.pk])
+    url = reverse("alerts:edit", args=[site.pk, alert.pk])
     form = {"name": "down", "channels": alert.channels.get().pk, "throttle_minutes": "5", "enabled": "on"}
     page = client.post(url, form | {"p_certificate_days": "two weeks"}).content.decode()
     assert "Write whole numbers of days up to 365 with commas, such as 30, 14, 7." in page

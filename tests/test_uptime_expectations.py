@@ -111,7 +111,7 @@ def test_what_no_answer_can_meet_is_refused_by_form_and_service(client, alice, s
     with pytest.raises(ValidationError, match=sentence):
         monitor_create(site=site, url="https://example.com/", **fields)
     client.force_login(alice)
-    page = client.post(reverse("uptime-new", args=[site.pk]), MONITOR | fields).content.decode()
+    page = client.post(reverse("uptime:new", args=[site.pk]), MONITOR | fields).content.decode()
     assert sentence in page and not Monitor.objects.exists()
 
 
@@ -126,7 +126,7 @@ def test_no_check_takes_longer_than_the_time_until_the_next(client, alice, site,
         monitor_create(site=site, url="https://example.com/", interval=interval, timeout=timeout)
     client.force_login(alice)
     form = MONITOR | {"interval": interval, "timeout": timeout}
-    assert client.post(reverse("uptime-new", args=[site.pk]), form).status_code == 200
+    assert client.post(reverse("uptime:new", args=[site.pk]), form).status_code == 200
     assert not Monitor.objects.exists()
 
 

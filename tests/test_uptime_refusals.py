@@ -37,9 +37,9 @@ def inside(client, alice):
 
 @pytest.mark.parametrize("url", INNER)
 def test_an_inner_address_is_refused_where_it_is_typed(inside, site, url):
-    page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
     assert not Monitor.objects.exists()
-    hook = inside.post(reverse("channel-new", args=[site.pk]), CHANNEL | {"target": url}).content.decode()
+    hook = inside.post(reverse("alerts:channel-new", args=[site.pk]), CHANNEL | {"target": url}).content.decode()
     assert not Channel.objects.exists()
     assert "ALLOWED_OUTBOUND" in hook and ("ALLOWED_OUTBOUND" in page or "Enter a valid URL" in page)
 
@@ -54,8 +54,8 @@ def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
     monitor = Monitor.objects.create(site=site, url="http://10.1.2.3/", next_due=NOW)
     channel = Channel.objects.create(account=site.account, kind="webhook", name="ops", target="http://10.1.2.3/")
     off = {"enabled": ""}
-    inside.post(reverse("uptime-edit", args=[site.pk, monitor.pk]), MONITOR | {"url": monitor.url} | off)
-    inside.post(reverse("channel-edit", args=[site.pk, channel.pk]), CHANNEL | {"target": channel.target} | off)
+    inside.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), MONITOR | {"url": monitor.url} | off)
+    inside.post(reverse("alerts:channel-edit", args=[site.pk, channel.pk]), CHANNEL | {"target": channel.target} | off)
     monitor.refresh_from_db(), channel.refresh_from_db()
     assert (monitor.enabled, channel.enabled) == (False, False)
 
@@ -63,8 +63,8 @@ def test_what_may_not_be_asked_any_more_can_be_switched_off(inside, site):
 def test_a_name_that_only_leads_inside_is_refused_and_one_that_leads_nowhere_yet_is_not(inside, site, monkeypatch):
     with outbound_dns(monkeypatch, inner=["10.0.0.1", "fd00::1"], outer=["93.184.216.34", "10.0.0.1"]):
         for url in ("https://inner.example/", "https://outer.example/", "https://later.example/"):
-            inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url})
-            inside.post(reverse("channel-new", args=[site.pk]), CHANNEL | {"target": url})
+            inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url})
+            inside.post(reverse("alerts:channel-new", args=[site.pk]), CHANNEL | {"target": url})
     expected = ["https://later.example/", "https://outer.example/"]
     assert sorted(Monitor.objects.values_list("url", flat=True)) == expected
     assert sorted(channel.target for channel in Channel.objects.all()) == expected
@@ -72,7 +72,7 @@ def test_a_name_that_only_leads_inside_is_refused_and_one_that_leads_nowhere_yet
 
 def test_an_operator_can_allow_it(inside, site, settings):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
-    inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": "http://10.1.2.3/"})
+    inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": "http://10.1.2.3/"})
     assert Monitor.objects.get().url == "http://10.1.2.3/"
 
 
@@ -86,7 +86,7 @@ def test_a_name_of_a_private_network_is_watched_where_the_operator_allows_the_ne
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
-        inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url})
+        inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url})
     assert Monitor.objects.get().url == url
     assert monitor_create(site=site, url=url).url == url
 
@@ -96,7 +96,7 @@ def test_a_name_of_a_private_network_is_refused_where_the_operator_does_not(insi
     sentence = "lies in a network that may not be reached from here. The operator of this installation can allow it"
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
-        page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+        page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
     assert sentence in page and not Monitor.objects.exists()
     if "." not in url:
         with pytest.raises(ValidationError, match=sentence):
@@ -109,7 +109,7 @@ def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
     with outbound_dns(monkeypatch) as server:
         server.addresses["intranet"] = ["192.168.1.1"]
-        page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": "https://intranet/"})
+        page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": "https://intranet/"})
     assert "intranet lies in a network that may not be reached" in page.content.decode()
 
 
@@ -118,7 +118,7 @@ def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_
 )
 def test_what_is_no_url_is_still_refused(inside, site, settings, url):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
-    page = inside.post(reverse("uptime-new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
     assert "Enter a valid URL" in page and not Monitor.objects.exists()
 
 
@@ -151,9 +151,9 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
     assert "may not be reached" in monitor.cause
     assert not Incident.objects.exists() and not Delivery.objects.exists() and not UptimeHour.objects.exists()
     assert compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="UTC", count=1)[0].availability is None
-    page = inside.get(reverse("uptime-monitor", args=[site.pk, monitor.pk])).content.decode()
+    page = inside.get(reverse("uptime:monitor", args=[site.pk, monitor.pk])).content.decode()
     assert "Not checked: inner.example lies in a network" in page
-    status = inside.get(reverse("status", args=[site.pk])).content.decode()
+    status = inside.get(reverse("uptime:status", args=[site.pk])).content.decode()
     assert "Not checked" in status and "Everything answers" not in status and "ALLOWED_OUTBOUND" not in status
 
 

@@ -198,18 +198,18 @@ def test_a_monitor_is_made_and_changed_by_form(client, alice, site):
         "url": "https://example.com/", "name": "Home", "method": "GET", "interval": "60", "timeout": "10",
         "expected_status": "200", "headers": "X-Test: yes", "follow_redirects": "on", "enabled": "on", "public": "on",
     }  # fmt: skip
-    client.post(reverse("uptime-new", args=[site.pk]), form)
+    client.post(reverse("uptime:new", args=[site.pk]), form)
     monitor = Monitor.objects.get()
     assert monitor.headers == {"X-Test": "yes"}
-    client.post(reverse("uptime-edit", args=[site.pk, monitor.pk]), form | {"headers": "no colon"})
-    page = client.post(reverse("uptime-edit", args=[site.pk, monitor.pk]), form | {"timeout": "99"})
+    client.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), form | {"headers": "no colon"})
+    page = client.post(reverse("uptime:edit", args=[site.pk, monitor.pk]), form | {"timeout": "99"})
     assert b"Choose 1 to 30 seconds" in page.content
     assert Monitor.objects.get().timeout == 10
-    assert client.get(reverse("uptime-monitor", args=[site.pk, monitor.pk])).status_code == 200
+    assert client.get(reverse("uptime:monitor", args=[site.pk, monitor.pk])).status_code == 200
 
 
 def test_the_status_page_is_public_and_shows_public_monitors_only(client, site, monitor):
-    url = reverse("status", args=[site.pk])
+    url = reverse("uptime:status", args=[site.pk])
     assert client.get(url).status_code == 404
     monitor_create(site=site, url="https://example.com/shop", name="Shop", public=True, now=NOW)
     page = client.get(url).content.decode()

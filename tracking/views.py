@@ -56,7 +56,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
             if action == "erase" and form.cleaned_data["sure"]:
                 erased = data_requests.erase_person(site.pk, by, value)
                 messages.success(request, f"{erased} visits were erased.")
-                return redirect("personal-data", site.pk)
+                return redirect("tracking:personal-data", site.pk)
             if action == "export":
                 return download(site, by, value)
             if action == "erase":

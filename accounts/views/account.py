@@ -59,7 +59,7 @@ def edit_account(request: HttpRequest) -> HttpResponse:
             add_errors(form, error)
         else:
             messages.success(request, "Saved.")
-            return redirect("account")
+            return redirect("accounts:account")
     return render(
         request,
         "accounts/account.html",
@@ -84,10 +84,10 @@ def show_account_key(request: HttpRequest) -> HttpResponse:
         raise Http404("No such account.")
     if request.method != "POST":
         key = {"authkey": account.authkey}
-        return render_secrets(request, f"Authkey of {account}", key, back=reverse("account"))
+        return render_secrets(request, f"Authkey of {account}", key, back=reverse("accounts:account"))
     account_key_rotate(account=account)
     messages.success(request, "The account has a new authkey. The old one no longer works.")
-    return redirect("account")
+    return redirect("accounts:account")
 
 
 @login_required
@@ -116,7 +116,7 @@ def edit_brand(request: HttpRequest) -> HttpResponse:
             add_errors(form, error)
         else:
             messages.success(request, "Saved.")
-            return redirect("account-brand")
+            return redirect("accounts:account-brand")
     context = {
         "account": account,
         "form": form,
@@ -135,7 +135,7 @@ def check_brand_host(request: HttpRequest) -> HttpResponse:
     claim = find_claim(account, account.brand.get("host", ""), Purpose.BRAND)
     if claim is not None:
         check_host_now(request, claim)
-    return redirect("account-brand")
+    return redirect("accounts:account-brand")
 
 
 @login_required
@@ -157,7 +157,7 @@ def edit_profile(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user_update(user=request.user, name=form.cleaned_data["name"])  # type: ignore[arg-type]
         messages.success(request, "Saved.")
-        return redirect("me")
+        return redirect("accounts:me")
     context = {
         "form": form,
         **_build_switcher(request),
@@ -181,7 +181,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
         else:
             update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
             messages.success(request, "Your password is changed. You were logged out everywhere else.")
-            return redirect("me")
+            return redirect("accounts:me")
     context = {"form": form, "settings_nav": build_account_navigation(request, "me"), "section": "settings"}
     return render(request, "accounts/password.html", context, status=429 if status == 429 else 200)
 

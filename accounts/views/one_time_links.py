@@ -8,6 +8,7 @@ from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone as clock
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -37,7 +38,7 @@ def get_form_status(form: Form) -> int:
 def show_setup_hint(request: HttpRequest) -> HttpResponse:
     """Explain how to set up a fresh installation. The link itself is printed in the terminal only."""
     if User.objects.has_login_user():
-        return redirect("login")
+        return redirect("accounts:login")
     return render(request, "accounts/setup_hint.html", {"hours": SETUP_HOURS})
 
 
@@ -76,7 +77,7 @@ def join_account(request: HttpRequest, token: str) -> HttpResponse:
         return _join_logged_in(request, invitation)
     user = User.objects.filter(email=invitation.email).first()
     if user is not None and not is_placeholder(user):
-        return redirect(f"/login?next={request.path}")
+        return redirect(f"{reverse('accounts:login')}?next={request.path}")
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (joined := _join_new(request, form, invitation)):
         login(request, joined, backend="django.contrib.auth.backends.ModelBackend")

@@ -45,7 +45,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return HttpResponseRedirect(get_next_page(request))
     if request.method != "POST" and not User.objects.has_login_user():
-        return redirect("setup-hint")
+        return redirect("accounts:setup-hint")
     form = LoginForm(request.POST or None)
     status = OK_STATUS
     if request.method == "POST" and form.is_valid():
@@ -99,7 +99,7 @@ def _render_form(request: HttpRequest, template: str, form: object, status: Form
 def log_out(request: HttpRequest) -> HttpResponse:
     """End the session, then redirect to the parameter `next` or the log-in page."""
     logout(request)
-    return redirect(get_next_page(request) if "next" in request.POST else "login")
+    return redirect(get_next_page(request) if "next" in request.POST else "accounts:login")
 
 
 @never_cache
@@ -143,7 +143,8 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
     if user is None:
         return True
     path = reverse(
-        "reset-confirm", args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)]
+        "accounts:reset-confirm",
+        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
     )
     brand = mail.choose_brand_for_secret_link(brand, user)
     try:
@@ -168,7 +169,7 @@ def confirm_password_reset(request: HttpRequest, uid: str, token: str) -> HttpRe
         return render(request, "accounts/link_dead.html", status=404)
     if not is_in_session:
         request.session[SESSION_RESET_TOKEN] = token
-        return redirect("reset-confirm", uid, TOKEN_PLACEHOLDER)
+        return redirect("accounts:reset-confirm", uid, TOKEN_PLACEHOLDER)
     form = NewPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -105,8 +105,8 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
             "role": invitation.get_role_display(),
             "note": "the link has expired" if invitation.created < now - get_link_lifetime(invitation) else "",
             "send_label": "Send again",
-            "send_again_url": reverse("invitation-renew", args=[invitation.pk]),
-            "take_back_url": reverse("invitation-revoke", args=[invitation.pk]),
+            "send_again_url": reverse("accounts:invitation-renew", args=[invitation.pk]),
+            "take_back_url": reverse("accounts:invitation-revoke", args=[invitation.pk]),
         }
         for invitation in account.invitations.open().order_by("-created")
     ]
@@ -118,8 +118,8 @@ def build_pending_rows(account: Account, now: datetime) -> list[dict[str, Any]]:
             "role": membership.get_role_display(),
             "note": "no invitation sent yet",
             "send_label": "Send an invitation",
-            "send_again_url": reverse("member-invite", args=[membership.pk]),
-            "take_back_url": reverse("member-remove", args=[membership.pk]),
+            "send_again_url": reverse("accounts:member-invite", args=[membership.pk]),
+            "take_back_url": reverse("accounts:member-remove", args=[membership.pk]),
         }
         for membership in without_invitation.select_related("user").order_by("pk")
     ]
@@ -161,7 +161,7 @@ def send_invitation(request: HttpRequest, invitation: Invitation) -> HttpRespons
     if sent.link:
         return render_team_page(request, sent=sent)
     (messages.success if sent.mailed else messages.error)(request, sent.message)
-    return redirect("team")
+    return redirect("accounts:team")
 
 
 def get_member(request: HttpRequest, member_id: int) -> Membership:
@@ -191,7 +191,7 @@ def edit_member(request: HttpRequest, member_id: int) -> HttpResponse:
             add_errors(form, error)
         else:
             messages.success(request, "Saved.")
-            return redirect("team")
+            return redirect("accounts:team")
     rights = {(grant.kind, grant.object_id): grant.right for grant in membership.grants.all()}
     context = {
         "member": membership,
@@ -215,7 +215,7 @@ def remove_member(request: HttpRequest, member_id: int) -> HttpResponse:
         messages.success(request, message)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-    return redirect("team")
+    return redirect("accounts:team")
 
 
 @login_required
@@ -237,7 +237,7 @@ def invite_pending_member(request: HttpRequest, pending_id: int) -> HttpResponse
 def redirect_with_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Redirect to the team's page, which shows the error."""
     messages.error(request, " ".join(error.messages))
-    return redirect("team")
+    return redirect("accounts:team")
 
 
 def get_invitation(request: HttpRequest, invitation_id: int) -> Invitation:
@@ -272,7 +272,7 @@ def revoke_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
     else:
         invitation_revoke(invitation=invitation, now=clock.now())
     messages.success(request, "The invitation is taken back.")
-    return redirect("team")
+    return redirect("accounts:team")
 
 
 def get_exposed_key(request: HttpRequest, exposed_id: int) -> ExposedKey:
@@ -293,7 +293,7 @@ def replace_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
     except ValidationError as error:
         return redirect_with_error(request, error)
     messages.success(request, "Replaced. Programs with the old key no longer work.")
-    return redirect("team")
+    return redirect("accounts:team")
 
 
 @login_required
@@ -302,4 +302,4 @@ def dismiss_exposed_key(request: HttpRequest, exposed_id: int) -> HttpResponse:
     """Remove an exposed key from the list without replacing it."""
     exposed_key_dismiss(exposed=get_exposed_key(request, exposed_id))
     messages.success(request, "The key stays as it is.")
-    return redirect("team")
+    return redirect("accounts:team")

@@ -11,7 +11,8 @@ from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from links import resource_services, services
@@ -90,7 +91,7 @@ def import_csv(request: HttpRequest, scope: LinkScope) -> HttpResponse:
             errors = [(1, " ".join(error.messages))]
         if not errors:
             messages.success(request, f"{imported} links made.")
-            return HttpResponseRedirect("/links")
+            return redirect("links:list")
     return render_page(request, scope, "import", made=imported, wrong=errors)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -85,7 +86,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
             try:
                 row = services.datapoint_create(account=scope.account, **fields)
                 messages.success(request, "The link is ready.")
-                return HttpResponseRedirect(f"/links/{row.pk}/edit")
+                return redirect("links:edit", row.pk)
             except ValidationError as error:
                 add_errors(form, error)
     return render_page(
@@ -115,7 +116,7 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
         try:
             services.datapoint_update(datapoint=row, **fields)
             messages.success(request, "Saved.")
-            return HttpResponseRedirect(f"/links/{row.pk}/edit")
+            return redirect("links:edit", row.pk)
         except ValidationError as error:
             add_errors(form, error)
             row.refresh_from_db()
@@ -133,4 +134,4 @@ def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
     """Delete a link for good; its statistics stay."""
     services.datapoint_delete(datapoint=datapoint_for(request, datapoint_id, may="edit"))
     messages.success(request, "Deleted. Its numbers stay readable, its alias stays taken.")
-    return HttpResponseRedirect("/links")
+    return redirect("links:list")

@@ -139,7 +139,7 @@ def guest_key(request: HttpRequest, scope: LinkScope, member_id: int) -> HttpRes
     """Show the key of one of the account's guests."""
     guest = get_object_or_404(Membership, account=scope.account, role=Role.GUEST, pk=member_id)
     title = f"Key of {guest.display_name}"
-    return render_secrets(request, title, {"authkey": guest.authkey}, back=reverse("link-guests"))
+    return render_secrets(request, title, {"authkey": guest.authkey}, back=reverse("links:guests"))
 
 
 @require_safe
@@ -148,5 +148,5 @@ def toolbox(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Render every operation, to be tried with the account's key (owners) or the member's own; it is fetched when
     needed."""
     owner = scope.membership.role == Role.OWNER
-    address = reverse("account-key") if owner else f"{reverse('own-key')}?next={request.path}"
+    address = reverse("accounts:account-key") if owner else f"{reverse('accounts:own-key')}?next={request.path}"
     return render_page(request, scope, "toolbox", address=address, owner=owner, by_tag=group_by_tag())

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -104,7 +105,7 @@ def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
         messages.success(request, f"{len(rows)} links changed.")
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-    return HttpResponseRedirect(f"/links?{request.POST.get('kept', '')}")
+    return HttpResponseRedirect(f"{reverse('links:list')}?{request.POST.get('kept', '')}")
 
 
 def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from asgiref.sync import sync_to_async
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
@@ -51,7 +53,7 @@ def build_row(scope: LinkScope, event: dict[str, Any], name: str) -> dict[str, A
     return {
         "time": local.strftime("%H:%M:%S"), "day": local.strftime("%Y-%m-%d"),
         "what": KIND_NAMES.get(event["kind"], ""),
-        "link": name, "href": f"/links/{event.get('link_id', 0)}",
+        "link": name, "href": reverse("links:report", args=[event.get("link_id", 0)]),
         "place": ", ".join(filter(None, (event.get("city"), event.get("country")))),
         "with": " · ".join(filter(None, (event.get("browser"), event.get("os"), event.get("device_type")))),
         "from": "" if hidden else event.get("referrer_domain") or "", "to": event.get("destination") or "",
@@ -71,7 +73,7 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Stream every hit from now on as events of JSON."""
     user = await request.auser()
     if not user.is_authenticated:
-        return HttpResponseRedirect("/login")
+        return redirect("accounts:login")
     request.user = user
     scope = await sync_to_async(link_scope_for)(request)
     viewer = create_viewer(request, user, scope.account)

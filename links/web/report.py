@@ -10,7 +10,8 @@ from babel import Locale
 from babel.numbers import format_decimal
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -134,7 +135,7 @@ def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResp
     site = find_site_for_url(scope.account, row.url)
     if site is None or not row.url:
         messages.error(request, "A monitor belongs to a site. Add a site first.")
-        return HttpResponseRedirect(f"/links/{row.pk}")
+        return redirect("links:report", row.pk)
     monitor = Monitor.objects.filter(link_id=row.pk).first()
     try:
         if monitor is None:
@@ -142,8 +143,8 @@ def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResp
             monitor = monitor_create(site=site, url=row.url, name=f"Destination of {row}"[:120], link_id=row.pk)
     except (OutboundError, ValidationError) as error:
         messages.error(request, " ".join(getattr(error, "messages", [str(error)])))
-        return HttpResponseRedirect(f"/links/{row.pk}")
-    return HttpResponseRedirect(f"/sites/{monitor.site_id}/uptime/{monitor.pk}")
+        return redirect("links:report", row.pk)
+    return redirect("uptime:monitor", monitor.site_id, monitor.pk)
 
 
 def find_site_for_url(account: Account, url: str) -> Site | None:

@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -73,7 +75,7 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
         else:
             raise ValidationError("Only the team makes groups.")
 
-    if (done := save_form(request, form, write, "/links/groups")) is not None:
+    if (done := save_form(request, form, write, reverse("links:groups"))) is not None:
         return done
     rows = scope.all_groups().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("datapoints", filter=~Q(datapoints__status=Status.DELETED)))
@@ -85,7 +87,7 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
 @links_page("groups", may="edit")
 def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
     row = group_for(request, group_id, may="edit")
-    return delete_row(request, lambda: resource_services.group_delete(group=row), "/links/groups")
+    return delete_row(request, lambda: resource_services.group_delete(group=row), reverse("links:groups"))
 
 
 @links_page("tags", may="manage")
@@ -103,7 +105,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
                 resource_services.tag_create(account=scope.account, name=request.POST.get("name", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return HttpResponseRedirect("/links/tags")
+        return redirect("links:tags")
     rows = scope.tags().order_by("name")
     rows = rows.annotate(links=Count("datapoints", distinct=True), campaigns=Count("groups", distinct=True))
     return render_page(request, scope, "tags", rows=rows)
@@ -137,7 +139,9 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
 @links_page("conversions", may="manage")
 def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
     row = find_own_row(scope.conversions(), conversion_id)
-    return delete_row(request, lambda: resource_services.conversion_delete(conversion=row), "/links/conversions")
+    return delete_row(
+        request, lambda: resource_services.conversion_delete(conversion=row), reverse("links:conversions")
+    )
 
 
 def describe_dns(name: str) -> str:
@@ -172,7 +176,7 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
     row = find_own_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, scope.account, row)
-        return HttpResponseRedirect("/links/domains")
+        return redirect("links:domains")
     names = ("name", "custom_404", "custom_homepage")
     form = DomainForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
     form.fields["name"].disabled = row is not None
@@ -184,7 +188,7 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
         else:
             resource_services.domain_create(account=scope.account, name=name, **data)
 
-    if (done := save_form(request, form, write, "/links/domains")) is not None:
+    if (done := save_form(request, form, write, reverse("links:domains"))) is not None:
         return done
     rows = scope.domains().order_by("kind", "name")
     claims = load_claims_by_host(scope.account, Purpose.LINKS)
@@ -196,7 +200,7 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
 @links_page("domains", may="manage")
 def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
     row = find_own_row(scope.domains().exclude(account=None), domain_id)
-    return delete_row(request, lambda: resource_services.domain_delete(domain=row), "/links/domains")
+    return delete_row(request, lambda: resource_services.domain_delete(domain=row), reverse("links:domains"))
 
 
 @links_page("scripts", may="manage")
@@ -208,7 +212,7 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
     def write(data: dict[str, Any]) -> None:
         resource_services.script_write(account=scope.account, script=row, **data)
 
-    if (done := save_form(request, form, write, "/links/scripts")) is not None:
+    if (done := save_form(request, form, write, reverse("links:scripts"))) is not None:
         return done
     rows = scope.scripts().order_by("name").annotate(links=Count("datapoints"))
     return render_page(request, scope, "scripts", rows=rows, form=form, row=row)
@@ -218,7 +222,7 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
 @links_page("scripts", may="manage")
 def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
     row = find_own_row(scope.scripts(), script_id)
-    return delete_row(request, lambda: resource_services.script_delete(script=row), "/links/scripts")
+    return delete_row(request, lambda: resource_services.script_delete(script=row), reverse("links:scripts"))
 
 
 @links_page("lists", may="manage")
@@ -235,7 +239,7 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
                 )
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
-        return HttpResponseRedirect("/links/lists")
+        return redirect("links:lists")
     rows = scope.entries().order_by("value")
     both = [(listing, [row for row in rows if row.listing == listing]) for listing in Listing]
     return render_page(request, scope, "lists", both=both)

@@ -4,7 +4,8 @@ from django.urls import path
 
 from reports.annotations import views
 
+app_name = "annotations"
 urlpatterns = [
-    path("sites/<int:site_id>/notes", views.notes, name="notes"),
-    path("sites/<int:site_id>/notes/<int:note_id>/remove", views.note_remove, name="note-remove"),
+    path("sites/<int:site_id>/notes", views.notes, name="list"),
+    path("sites/<int:site_id>/notes/<int:note_id>/remove", views.note_remove, name="remove"),
 ]

@@ -49,7 +49,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
         text = form.cleaned_data["text"]
         note_add(site=site, at=form.instant(site.timezone), text=text, user=cast(User, request.user))
         messages.success(request, "The note is on the graph.", extra_tags="good")
-        return redirect("notes", site_id)
+        return redirect("annotations:list", site_id)
     rows = site.notes.select_related("created_by").order_by("-at", "-pk")[:MAX_ROWS]
     context = {
         "site": site, "section": "overview", "form": form, "may_edit": may_edit(request, site_id),
@@ -67,4 +67,4 @@ def note_remove(request: HttpRequest, site_id: int, note_id: int) -> HttpRespons
         raise Http404("No such note.")
     note_delete(note=note)
     messages.success(request, "The note is gone.")
-    return redirect("notes", site_id)
+    return redirect("annotations:list", site_id)

@@ -5,6 +5,7 @@ from django.urls import path
 from reports.clickport import views
 from reports.clickport.breakdowns import BREAKDOWNS
 
+app_name = "clickport"
 urlpatterns = [
     path("api/query", views.QueryView.as_view()),
     path("api/realtime", views.RealtimeView.as_view()),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
@@ -102,7 +102,7 @@ def stats(request: HttpRequest, page: str = "") -> HttpResponse:
     """Redirect `/stats/<page>?site_id=…` to our page; without a site, to the list of sites."""
     site_id = request.GET.get("site_id", "")
     if not site_id:
-        return HttpResponseRedirect("/sites")
+        return redirect("dashboard:sites")
     if not is_site_id(site_id):
         raise Http404("No such site.")
     if request.GET.get("date") and not request.user.is_authenticated:
@@ -141,8 +141,8 @@ def preferences(request: HttpRequest, page: str = "") -> HttpResponse:
     """Redirect `/user/preferences/site?site_id=…` to the site's settings."""
     site_id = request.GET.get("site_id", "")
     if is_site_id(site_id):
-        return HttpResponseRedirect(f"/sites/{int(site_id)}/settings")
-    return HttpResponseRedirect("/sites")
+        return redirect("sites:settings", int(site_id))
+    return redirect("dashboard:sites")
 
 
 @require_safe
@@ -161,4 +161,4 @@ def flag(request: HttpRequest, country: str) -> HttpResponse:
 @require_safe
 def site_home(request: HttpRequest, site_id: int) -> HttpResponse:
     """Redirect `/<site_id>`, where the badge leads, to the site's overview."""
-    return HttpResponseRedirect(f"/sites/{site_id}/")
+    return redirect("dashboard:overview", site_id)

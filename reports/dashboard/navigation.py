@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 from django.http import HttpRequest
+from django.urls import reverse, reverse_lazy
 
 from accounts.navigation import build_account_navigation
 from reports.docs import CHAPTERS
@@ -55,10 +56,10 @@ SITE_PAGES: tuple[SitePage, ...] = (
     SitePage("bots", "Bots", "crawlers robots ai"),
 )
 COMMON_ENTRIES: tuple[NavigationEntry, ...] = (
-    ("All sites", "/sites"),
-    ("All sites as one · roll-up", "/sites/all"),
-    ("Keyboard shortcuts", "/keys"),
-    ("Documentation", "/docs/"),
+    ("All sites", reverse_lazy("dashboard:sites")),
+    ("All sites as one · roll-up", reverse_lazy("dashboard:rollup")),
+    ("Keyboard shortcuts", reverse_lazy("dashboard:keys")),
+    ("Documentation", reverse_lazy("reports:docs")),
 )
 EntryReader = Callable[[HttpRequest], list[NavigationEntry]]
 _readers: list[EntryReader] = []
@@ -128,4 +129,8 @@ def list_account_entries(request: HttpRequest) -> list[NavigationEntry]:
 
 def list_documentation_entries() -> list[NavigationEntry]:
     """Return the pages of the documentation."""
-    return [(f"Documentation · {page.title}", f"/docs/{page.slug}") for pages in CHAPTERS.values() for page in pages]
+    return [
+        (f"Documentation · {page.title}", reverse("reports:docs-page", args=[page.slug]))
+        for pages in CHAPTERS.values()
+        for page in pages
+    ]

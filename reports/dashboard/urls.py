@@ -22,6 +22,7 @@ from reports.dashboard.views.site_list import site_list
 from reports.dashboard.views.spy import spy, stream
 from reports.dashboard.views.visitors import single_visit, visitor, visitors
 
+app_name = "dashboard"
 urlpatterns = [
     path("sites", site_list, name="sites"),
     path("sites/all", portfolio_report, name="rollup"),

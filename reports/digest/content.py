@@ -93,7 +93,7 @@ class SiteDigest:
     def report_url(self) -> str:
         """The dashboard's report of the same period."""
         period = f"{self.period.first_day}..{self.period.last_day}"
-        return f"{reverse('overview', args=[self.site.pk])}?period={period}"
+        return f"{reverse('dashboard:overview', args=[self.site.pk])}?period={period}"
 
 
 def build_headlines(site: Site, period: Period, now: datetime) -> list[Headline]:

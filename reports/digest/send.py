@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.mail import EmailMultiAlternatives
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.mail import join_lines
@@ -104,7 +105,7 @@ class DigestEmail(EmailMultiAlternatives):
 def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> DigestEmail:
     """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
     brand = brand_for_sites(digests)
-    stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
+    stop = brand.base_url + reverse("digests:stop", args=[subscription.unsubscribe_token])
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
     mail = DigestEmail(

@@ -4,9 +4,10 @@ from django.urls import path
 
 from reports.digest import views
 
+app_name = "digests"
 urlpatterns = [
-    path("digests", views.digests, name="digests"),
-    path("digests/<int:subscription_id>/delete", views.digest_delete, name="digest-delete"),
-    path("digests/stop/<str:token>", views.stop, name="digest-stop"),
-    path("sites/<int:site_id>/digest/<str:every>", views.preview, name="digest-preview"),
+    path("digests", views.digests, name="list"),
+    path("digests/<int:subscription_id>/delete", views.digest_delete, name="delete"),
+    path("digests/stop/<str:token>", views.stop, name="stop"),
+    path("sites/<int:site_id>/digest/<str:every>", views.preview, name="preview"),
 ]

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -50,7 +51,7 @@ def digests(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         subscription_save(user=user, **form.cleaned_data)
         messages.success(request, "The report will come at six in the morning, in the zone of your first site.")
-        return redirect("digests")
+        return redirect("digests:list")
     context = {
         "form": form,
         "subscriptions": user.digests.order_by("pk"),
@@ -65,7 +66,7 @@ def digests(request: HttpRequest) -> HttpResponse:
 def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
     """Forget one of the person's own subscriptions."""
     get_object_or_404(DigestSubscription, pk=subscription_id, user=request.user).delete()
-    return redirect("digests")
+    return redirect("digests:list")
 
 
 @login_required
@@ -77,7 +78,7 @@ def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
     now = timezone.now()
     digest = build_digest(site, find_closed_period(every, site.timezone, now), now)
     brand = get_request_brand(request)
-    context = {"digests": [digest], "others": [], "brand": brand, "stop": "/digests"}
+    context = {"digests": [digest], "others": [], "brand": brand, "stop": reverse("digests:list")}
     inline = "data:image/png;base64," + b64encode(draw_chart(digest, brand)).decode()
     html = render_to_string("digest/digest.html", context).replace(f"cid:chart-{site.pk}", inline)
     response = HttpResponse(html)

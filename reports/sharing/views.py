@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -183,7 +184,7 @@ def render_shared_report(request: HttpRequest, share: Share, framed: bool) -> Ht
 
 def render_query_error(request: HttpRequest, share: Share, error: QueryRefused) -> HttpResponse:
     """Render why the state of the URL cannot be displayed."""
-    context = {"share": share, "sentence": error.sentence, "clean": f"/share/{share.token}/"}
+    context = {"share": share, "sentence": error.sentence, "clean": reverse("sharing:overview", args=[share.token])}
     return render(request, "share/refused.html", context, status=400)
 
 
@@ -197,7 +198,7 @@ def render_password_form(request: HttpRequest, share: Share) -> HttpResponse:
         elif check_share_password(share, form.cleaned_data["password"]):
             rate_limits.undo_attempt(*limits)
             request.session[f"share:{share.pk}"] = build_password_proof(share)
-            home = f"/share/{share.token}/"
+            home = reverse("sharing:overview", args=[share.token])
             redirection = HttpResponseRedirect(home)
             SHARE_DEVICES.remember(request, redirection, f"share {share.pk}", home)
             return redirection
@@ -229,14 +230,14 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         try:
             share = share_create(site=site, user=cast(User, request.user), **form.cleaned_data)
             messages.success(request, f"“{share}” can be opened now.", extra_tags="good")
-            return redirect("sharing", site_id)
+            return redirect("sharing:settings", site_id)
         except ValidationError as error:
             add_errors(form, error)
     now = timezone.now()
     shares = site.shares.filter(revoked=None).select_related("segment", "created_by").order_by("-created")
     context: dict[str, Any] = {
         "form": form, "now": now,
-        "shares": [(row, request.build_absolute_uri(f"/share/{row.token}/")) for row in shares],
+        "shares": [(row, request.build_absolute_uri(reverse("sharing:overview", args=[row.token]))) for row in shares],
     }  # fmt: skip
     return render(request, "share/settings.html", {**context, **settings_context(request, site, "sharing")})
 
@@ -250,4 +251,4 @@ def revoke(request: HttpRequest, site_id: int, share_id: int) -> HttpResponse:
         raise Http404("No such link.")
     share_revoke(share=share, now=timezone.now())
     messages.success(request, f"“{share}” no longer opens.")
-    return redirect("sharing", site_id)
+    return redirect("sharing:settings", site_id)

@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 
 from accounts import mail
 from accounts.branding import load_brand
@@ -62,7 +63,7 @@ def confirmation_send(*, channel: Channel) -> None:
         template="channel_confirmation",
         brand=brand,
         account_name=simplify_name(str(channel.account)),
-        link=f"{brand.base_url}/channels/confirm/{create_token(channel, CONFIRM_SALT)}",
+        link=brand.base_url + reverse("alerts:channel-confirm", args=[create_token(channel, CONFIRM_SALT)]),
         days=CONFIRM_LINK_LIFETIME.days,
     )
 

@@ -4,12 +4,13 @@ from django.urls import path
 
 from sites.alerts import consent, views
 
+app_name = "alerts"
 SITE = "sites/<int:site_id>/alerts"
 urlpatterns = [
-    path(SITE, views.list_alerts, name="alerts"),
-    path(f"{SITE}/new/<slug:condition>", views.edit_alert, name="alert-new"),
-    path(f"{SITE}/<int:alert_id>", views.edit_alert, name="alert-edit"),
-    path(f"{SITE}/<int:alert_id>/delete", views.delete_alert, name="alert-delete"),
+    path(SITE, views.list_alerts, name="list"),
+    path(f"{SITE}/new/<slug:condition>", views.edit_alert, name="new"),
+    path(f"{SITE}/<int:alert_id>", views.edit_alert, name="edit"),
+    path(f"{SITE}/<int:alert_id>/delete", views.delete_alert, name="delete"),
     path(f"{SITE}/channels/new", views.edit_channel, name="channel-new"),
     path(f"{SITE}/channels/<int:channel_id>", views.edit_channel, name="channel-edit"),
     path(f"{SITE}/channels/<int:channel_id>/secret", views.show_channel_secret, name="channel-secret"),

@@ -64,7 +64,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
             add_errors(form, error)
         else:
             messages.success(request, f"“{alert.name}” is watched.")
-            return redirect("alerts", site.pk)
+            return redirect("alerts:list", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": row.label, "doc": row.doc}
     return render(request, "sites/alert_form.html", context)
 
@@ -75,7 +75,7 @@ def delete_alert(request: HttpRequest, site_id: int, alert_id: int) -> HttpRespo
     """Delete an alert."""
     site = site_for_staff(request, site_id)
     get_object_or_404(Alert, pk=alert_id, site=site).delete()
-    return redirect("alerts", site.pk)
+    return redirect("alerts:list", site.pk)
 
 
 @login_required
@@ -94,7 +94,7 @@ def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = No
                 send_confirmation(request, saved)
             else:
                 messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
-            return redirect("alerts", site.pk)
+            return redirect("alerts:list", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": "Where messages go", "channel": channel}
     return render(request, "sites/alert_form.html", context)
 
@@ -109,8 +109,8 @@ def show_channel_secret(request: HttpRequest, site_id: int, channel_id: int) -> 
     if request.method == "POST":
         channel_secret_replace(channel=channel)
         messages.success(request, f"“{channel.name}” has a new secret. Give it to the receiver.")
-        return redirect("channel-edit", site.pk, channel.pk)
-    back = reverse("channel-edit", args=[site.pk, channel.pk])
+        return redirect("alerts:channel-edit", site.pk, channel.pk)
+    back = reverse("alerts:channel-edit", args=[site.pk, channel.pk])
     return render_secrets(request, f"Secret of “{channel.name}”", {"secret": channel.secret}, back=back)
 
 
@@ -122,15 +122,15 @@ def send_test_message(request: HttpRequest, site_id: int, channel_id: int) -> Ht
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
         messages.error(request, "Nothing is sent to this address until its recipient has confirmed it.")
-        return redirect("alerts", site.pk)
+        return redirect("alerts:list", site.pk)
     try:
         count_test_message(site.account)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-        return redirect("alerts", site.pk)
+        return redirect("alerts:list", site.pk)
     message, arrived = send_test(site, channel)
     messages.add_message(request, messages.SUCCESS if arrived else messages.ERROR, message)
-    return redirect("alerts", site.pk)
+    return redirect("alerts:list", site.pk)
 
 
 def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
@@ -156,7 +156,7 @@ def repeat_confirmation(request: HttpRequest, site_id: int, channel_id: int) -> 
     channel = get_object_or_404(Channel, pk=channel_id, account=site.account)
     if channel.waits_for_confirmation:
         send_confirmation(request, channel)
-    return redirect("alerts", site.pk)
+    return redirect("alerts:list", site.pk)
 
 
 def send_confirmation(request: HttpRequest, channel: Channel) -> None:
@@ -180,4 +180,4 @@ def delete_channel(request: HttpRequest, site_id: int, channel_id: int) -> HttpR
     """Delete a channel and the log of what was sent to it."""
     site = site_for_staff(request, site_id)
     channel_delete(channel=get_object_or_404(Channel, pk=channel_id, account=site.account))
-    return redirect("alerts", site.pk)
+    return redirect("alerts:list", site.pk)

@@ -4,11 +4,12 @@ from django.urls import path
 
 from sites.uptime import views
 
+app_name = "uptime"
 urlpatterns = [
-    path("sites/<int:site_id>/uptime", views.list_monitors, name="uptime"),
-    path("sites/<int:site_id>/uptime/new", views.edit_monitor, name="uptime-new"),
-    path("sites/<int:site_id>/uptime/<int:monitor_id>", views.show_monitor, name="uptime-monitor"),
-    path("sites/<int:site_id>/uptime/<int:monitor_id>/edit", views.edit_monitor, name="uptime-edit"),
-    path("sites/<int:site_id>/uptime/<int:monitor_id>/delete", views.delete_monitor, name="uptime-delete"),
+    path("sites/<int:site_id>/uptime", views.list_monitors, name="list"),
+    path("sites/<int:site_id>/uptime/new", views.edit_monitor, name="new"),
+    path("sites/<int:site_id>/uptime/<int:monitor_id>", views.show_monitor, name="monitor"),
+    path("sites/<int:site_id>/uptime/<int:monitor_id>/edit", views.edit_monitor, name="edit"),
+    path("sites/<int:site_id>/uptime/<int:monitor_id>/delete", views.delete_monitor, name="delete"),
     path("status/<int:site_id>", views.show_status_page, name="status"),
 ]

@@ -99,7 +99,7 @@ def edit_monitor(request: HttpRequest, site_id: int, monitor_id: int | None = No
         saved = save_monitor(site, existing, form)
         if saved:
             messages.success(request, f"{saved} is checked every {saved.interval} seconds.")
-            return redirect("uptime-monitor", site.pk, saved.pk)
+            return redirect("uptime:monitor", site.pk, saved.pk)
     return render(request, "sites/uptime_form.html", {"site": site, "section": "uptime", "form": form})
 
 
@@ -122,7 +122,7 @@ def delete_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpR
     site = site_for(request, site_id, may="edit")
     get_object_or_404(Monitor, pk=monitor_id, site=site).delete()
     messages.success(request, "The monitor was deleted.")
-    return redirect("uptime", site.pk)
+    return redirect("uptime:list", site.pk)
 
 
 def show_status_page(request: HttpRequest, site_id: int) -> HttpResponse:

@@ -19,7 +19,7 @@ from sites.services import site_create
 def redirect_home(request: HttpRequest) -> HttpResponse:
     """Redirect to the user's only site, else to the list of sites."""
     sites = list(sites_for_actor(request.user)[:2])
-    return redirect(f"/sites/{sites[0].pk}/" if len(sites) == 1 else "/sites")
+    return redirect("dashboard:overview", sites[0].pk) if len(sites) == 1 else redirect("dashboard:sites")
 
 
 def list_managed_accounts(request: HttpRequest) -> list[Account]:
@@ -43,5 +43,5 @@ def create_site(request: HttpRequest) -> HttpResponse:
         except ValidationError as error:
             add_errors(form, error)
         else:
-            return redirect("site-tracking-code", site.pk)
+            return redirect("sites:tracking-code", site.pk)
     return render(request, "sites/new.html", {"form": form, "section": "sites"})

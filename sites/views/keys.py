@@ -60,7 +60,7 @@ def revoke_key(request: HttpRequest, site_id: int, key_id: int) -> HttpResponse:
         raise Http404("No such key.")
     api_key_revoke(key=key)
     messages.success(request, f"{key.name} no longer works.")
-    return redirect("site-api-keys", site_id)
+    return redirect("sites:api-keys", site_id)
 
 
 @login_required
@@ -70,7 +70,7 @@ def show_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Show the site's id and its two keys."""
     site = site_for(request, site_id, may="edit")
     keys = {"site_id": str(site.pk), "sitekey": site.sitekey, "sitekey_admin": site.sitekey_admin}
-    return render_secrets(request, f"Site keys of {site}", keys, back=reverse("site-api-keys", args=[site_id]))
+    return render_secrets(request, f"Site keys of {site}", keys, back=reverse("sites:api-keys", args=[site_id]))
 
 
 @login_required
@@ -79,4 +79,4 @@ def rotate_site_keys(request: HttpRequest, site_id: int) -> HttpResponse:
     """Replace `sitekey` and `sitekey_admin`."""
     site_keys_rotate(site=site_for(request, site_id, may="edit"))
     messages.success(request, "The site has new keys. The old ones no longer work.")
-    return redirect("site-api-keys", site_id)
+    return redirect("sites:api-keys", site_id)

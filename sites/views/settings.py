@@ -35,7 +35,7 @@ FORMS: dict[str, type[SiteForm]] = {
 def redirect_to_first_page(request: HttpRequest, site_id: int) -> HttpResponse:
     """Redirect to the first of the settings pages."""
     site_for(request, site_id, may="edit")
-    return redirect("site-general", site_id)
+    return redirect("sites:general", site_id)
 
 
 @login_required
@@ -79,7 +79,7 @@ def check_domain(request: HttpRequest, site_id: int) -> HttpResponse:
     claim = find_domain_claim(site_for(request, site_id, may="edit"))
     if claim is not None:
         check_host_now(request, claim)
-    return redirect("site-general", site_id)
+    return redirect("sites:general", site_id)
 
 
 @login_required
@@ -89,7 +89,7 @@ def delete_site(request: HttpRequest, site_id: int) -> HttpResponse:
     site = site_for(request, site_id, may="manage")
     if request.POST.get("domain", "").strip().lower() != site.domain:
         messages.error(request, "Type the site's domain to delete it.")
-        return redirect("site-general", site_id)
+        return redirect("sites:general", site_id)
     site_delete(site=site)
     messages.success(request, f"{site} is deleted. Its hits are rejected from now on.")
-    return redirect("sites")
+    return redirect("dashboard:sites")

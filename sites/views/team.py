@@ -36,7 +36,7 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
         else:
             if sent is None or not sent.link:
                 (messages.error if sent and not sent.mailed else messages.success)(request, sentence)
-                return redirect("site-team", site_id)
+                return redirect("sites:team", site_id)
             form = SiteShareForm()
     context = {"form": form, "people": list_users(site), "rights": Right.choices, "sent": sent}
     return render(request, "sites/team.html", {**context, **settings_context(request, site, "team")})
@@ -92,4 +92,4 @@ def remove_guest(request: HttpRequest, site_id: int, member_id: int) -> HttpResp
         raise Http404("No such guest.")
     grant_set(membership=member, kind=KIND, object_id=site.pk, right=None)
     messages.success(request, f"{member.display_name} no longer sees {site}.")
-    return redirect("site-team", site_id)
+    return redirect("sites:team", site_id)

@@ -38,4 +38,4 @@ def build_password_path(email: str) -> str:
     if user is None:
         raise CommandError(f"There is no user {email}.")
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return reverse("reset-confirm", args=[uid, default_token_generator.make_token(user)])
+    return reverse("accounts:reset-confirm", args=[uid, default_token_generator.make_token(user)])

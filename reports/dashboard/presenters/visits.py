@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
+from django.urls import reverse
 
 from reports.dashboard.link_labels import LinkLabel
 from reports.dashboard.presenters.formatting import format_duration, format_money
@@ -98,8 +99,8 @@ def build_visitor(row: EngineRow, site_id: int) -> VisitorSummary:
         str(row.get("referrer") or ""),
         technology,
         DEVICE_ICONS.get(str(row.get("device_type") or ""), "monitor"),
-        f"/sites/{site_id}/visitors/{device}",
-        f"/sites/{site_id}/visits/{visit}",
+        reverse("dashboard:visitor", args=[site_id, device]),
+        reverse("dashboard:visit", args=[site_id, visit]),
         f"edge-{visit % EDGE_COLOURS}",
         project_on_map(float(row.get("latitude") or 0), float(row.get("longitude") or 0)),
         str(row.get("ip") or ""),

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
@@ -42,7 +43,7 @@ def override_action(message: str) -> Callable[[Callable[..., int]], Callable[...
             else:
                 text = message.format(f"{count} event{'' if count == 1 else 's'}")
                 messages.success(request, text, extra_tags="good")
-            return HttpResponseRedirect(f"/sites/{site_id}/bots")
+            return redirect("dashboard:bots", site_id)
 
         return view
 

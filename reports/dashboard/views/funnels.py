@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
@@ -95,7 +96,7 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
 
 def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
     """Return the row of a funnel in the list; with a reason instead of numbers where it cannot be queried."""
-    address = state.href(f"/sites/{state.site.pk}/funnels/{funnel.pk}")
+    address = state.href(reverse("dashboard:funnel", args=[state.site.pk, funnel.pk]))
     row: dict[str, Any] = {"funnel": funnel, "steps": step_names(funnel), "href": address}
     try:
         counts = count_visitors(state, funnel)
@@ -113,7 +114,7 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
     context = {
         **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
         "may_edit": may_edit(request, state.site.pk),
-        "back": state.href(f"/sites/{state.site.pk}/funnels"),
+        "back": state.href(reverse("dashboard:funnels", args=[state.site.pk])),
     }  # fmt: skip
     try:
         context["steps"] = steps = build_steps(state, funnel)
@@ -144,7 +145,7 @@ def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpR
                 strict=form.cleaned_data["strict"],
             )  # fmt: skip
             messages.success(request, f"Funnel “{saved}” is saved.", extra_tags="good")
-            return HttpResponseRedirect(f"/sites/{site_id}/funnels/{saved.pk}")
+            return redirect("dashboard:funnel", site_id, saved.pk)
         except ValidationError as error:
             add_errors(form, error)
     context = {"site": site, "funnel": funnel, "form": form, "section": "goals"}
@@ -158,4 +159,4 @@ def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpRes
     funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
     messages.success(request, f"Funnel “{funnel}” is gone; what happened stays.", extra_tags="good")
-    return HttpResponseRedirect(f"/sites/{site_id}/funnels")
+    return redirect("dashboard:funnels", site_id)

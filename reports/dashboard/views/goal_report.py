@@ -9,6 +9,7 @@ from typing import Any
 from babel.numbers import format_decimal
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from goals.models import Goal
 from reports.dashboard.base_view import may_edit, site_page
@@ -45,7 +46,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
     context: dict[str, Any] = {
         **build_toolbar(request, state), "section": "goals", "goal": goal,
         "may_edit": may_edit(request, state.site.pk),
-        "back": state.href(f"/sites/{state.site.pk}/goals"), "lookback": LOOKBACK.days,
+        "back": state.href(reverse("dashboard:goals", args=[state.site.pk])), "lookback": LOOKBACK.days,
     }  # fmt: skip
     if not goal.active:
         return render(request, "reports/goal_report.html", {**context, "failed": "This goal is not in use."})
@@ -95,7 +96,7 @@ def format_revenue(state: ReportState, goal: Goal, way: AttributionReport) -> li
 def build_attribution(state: ReportState, credits: tuple[SourceCredit, ...]) -> list[AttributionRow]:
     """Format the sources that are credited with conversions."""
     largest = max((credit.linear for credit in credits), default=1.0) or 1.0
-    overview = f"/sites/{state.site.pk}/"
+    overview = reverse("dashboard:overview", args=[state.site.pk])
     return [
         AttributionRow(
             credit.source or "Direct", format_number(state, credit.first), format_number(state, credit.last),

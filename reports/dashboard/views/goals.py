@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -72,7 +73,7 @@ def build_row(state: ReportState, goal: Goal) -> GoalSummary:
     row, before = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
     currency = result.meta.currency
     cells = [format_metric(name, row.get(name), state.locale, before.get(name), currency) for name in GOAL_METRICS]
-    return GoalSummary(goal, cells, state.href(f"/sites/{state.site.pk}/goals/{goal.pk}/report"))
+    return GoalSummary(goal, cells, state.href(reverse("dashboard:goal-report", args=[state.site.pk, goal.pk])))
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,7 +89,7 @@ def goal_edit(request: HttpRequest, site_id: int, goal_id: int = 0) -> HttpRespo
             context["trial"] = run_trial(request, site, form.build_draft(site))
         elif save_goal(site, goal, form):
             messages.success(request, f"Goal “{form.cleaned_data['name']}” is saved.", extra_tags="good")
-            return HttpResponseRedirect(f"/sites/{site_id}/goals")
+            return redirect("dashboard:goals", site_id)
     return render(request, "reports/goal_form.html", context)
 
 
@@ -131,4 +132,4 @@ def goal_remove(request: HttpRequest, site_id: int, goal_id: int) -> HttpRespons
     goal = find_goal(site_for(request, site_id, "edit"), goal_id)
     goal_delete(goal=goal)
     messages.success(request, f"Goal “{goal.name}” is gone; its events stay.", extra_tags="good")
-    return HttpResponseRedirect(f"/sites/{site_id}/goals")
+    return redirect("dashboard:goals", site_id)

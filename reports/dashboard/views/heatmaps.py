@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from goals.selectors import list_active_goals
@@ -66,7 +67,9 @@ def heatmap(request: HttpRequest, state: ReportState) -> HttpResponse:
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "page": path, "outcome": state.option("outcome"),
-        "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(f"/sites/{state.site.pk}/heatmaps"),
+        "back": state.with_view({"at": "", "width": "", "outcome": ""}).href(
+            reverse("dashboard:heatmaps", args=[state.site.pk])
+        ),
         "widths": [(label, state.with_view({"width": name}).href(), name == state.option("width"))
                    for name, label in WIDTHS],
         "outcomes": list_outcomes(state.site),
@@ -130,7 +133,7 @@ def list_outcomes(site: Site) -> list[tuple[str, str]]:
 
 def heatmap_href(state: ReportState, path: str) -> str:
     """Return the address of a page's heatmap."""
-    return state.with_view({"at": path, "q": "", "from": ""}).href(f"/sites/{state.site.pk}/heatmaps/page")
+    return state.with_view({"at": path, "q": "", "from": ""}).href(reverse("dashboard:heatmap", args=[state.site.pk]))
 
 
 def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
@@ -159,6 +162,6 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")
-        return redirect("heatmap-settings", site.pk)
+        return redirect("dashboard:heatmap-settings", site.pk)
     context = {**settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from reports.dashboard.base_view import may_edit, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
@@ -39,7 +40,8 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
         **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "path": path,
         "may_edit": may_edit(request, state.site.pk),
         "hidden_at": state.parameters_without("at"),
-        "funnel": f"/sites/{state.site.pk}/funnels/new?" + urlencode([("page", page) for page in path]),
+        "funnel": reverse("dashboard:funnel-new", args=[state.site.pk])
+        + "?" + urlencode([("page", page) for page in path]),
         "shorter": path_href(state, path[:-1]) if len(path) > 1 else "",
     }  # fmt: skip
     try:

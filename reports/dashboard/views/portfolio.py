@@ -10,8 +10,9 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -122,7 +123,7 @@ def portfolio_report(request: HttpRequest) -> HttpResponse:
     try:
         return render_portfolio(request)
     except NoSites:
-        return HttpResponseRedirect("/sites")
+        return redirect("dashboard:sites")
 
 
 @portfolio_page
@@ -205,7 +206,13 @@ def build_shares(state: ReportState, sites: list[Site], result: Result) -> SiteS
         cells = [format_metric(name, row.get(name) or 0, state.locale, old.get(name)) for name in SITE_METRICS]
         alone = replace(state, root_path="", portfolio_ids=(), has_selection=False).with_view({"of": ""})
         percent = format_share(visitors / total * 100 if total else None)
-        share = SiteShare(site, alone.href(f"/sites/{site.pk}/"), cells, f"{visitors / largest * 100:.1f}", percent)
+        share = SiteShare(
+            site,
+            alone.href(reverse("dashboard:overview", args=[site.pk])),
+            cells,
+            f"{visitors / largest * 100:.1f}",
+            percent,
+        )
         shares.append((visitors, share))
     shares.sort(key=lambda pair: -pair[0])
     return SiteShares([share for _, share in shares[:MAX_TABLE_SITES]])

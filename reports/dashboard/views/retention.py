@@ -9,6 +9,7 @@ from typing import Any
 from babel.dates import format_date
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from reports.dashboard.base_view import may_edit, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
@@ -171,7 +172,7 @@ def build_row(state: ReportState, by: str, cohort: Cohort, highest: float, unfin
     ]
     last_day = shift_step(cohort.start, by) - timedelta(days=1)
     overview = state.with_period(f"{cohort.start}..{last_day}").with_view({"people": "", "by": ""})
-    href = overview.href(f"/sites/{state.site.pk}/")
+    href = overview.href(reverse("dashboard:overview", args=[state.site.pk]))
     return CohortRow(format_day(cohort.start, by, state), format_metric("visitors", size, state.locale), cells, href)
 
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
@@ -25,7 +26,7 @@ from sites.access import site_for
 def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
     """Save the filters of the page in `next` as a segment. Only editors of the site can share it with others."""
     site = site_for(request, site_id)
-    back = parse_next(request, request.POST.get("next", f"/sites/{site_id}/"))
+    back = parse_next(request, request.POST.get("next", reverse("dashboard:overview", args=[site_id])))
     conditions = parse_conditions(QueryDict(urlsplit(back).query))
     shared = bool(request.POST.get("shared")) and may_edit(request, site_id)
     try:
@@ -37,7 +38,7 @@ def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
         messages.add_message(request, messages.WARNING, " ".join(error.messages), extra_tags="warn")
         return HttpResponseRedirect(back)
     messages.success(request, f"Segment “{segment}” is saved.", extra_tags="good")
-    return HttpResponseRedirect(f"/sites/{site_id}/?segment={segment.pk}")
+    return HttpResponseRedirect(f"{reverse('dashboard:overview', args=[site_id])}?segment={segment.pk}")
 
 
 @require_POST
@@ -49,4 +50,4 @@ def segment_remove(request: HttpRequest, site_id: int, segment_id: int) -> HttpR
     if segment is None or (segment.owner_id != request.user.pk and not may_edit(request, site_id)):
         raise Http404("No such segment.")
     segment_delete(segment=segment)
-    return HttpResponseRedirect(f"/sites/{site_id}/")
+    return HttpResponseRedirect(reverse("dashboard:overview", args=[site_id]))

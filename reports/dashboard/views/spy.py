@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from asgiref.sync import sync_to_async
 from babel import Locale
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -52,7 +53,8 @@ def spy(request: HttpRequest, state: ReportState) -> HttpResponse:
         context: dict[str, Any] = {"site": state.site, "online": count_online(state), "renewed": state.href()}
         return render(request, "reports/_live.html", context)
     context = {
-        **build_toolbar(request, state), "section": "spy", "stream": state.href(f"/sites/{state.site.pk}/spy/stream"),
+        **build_toolbar(request, state), "section": "spy",
+        "stream": state.href(reverse("dashboard:spy-stream", args=[state.site.pk])),
         "renewed": state.href(), "not_live": explain_no_stream(state),
     }  # fmt: skip
     site_id, period = state.site.pk, Period.parse("7d", state.site.timezone, state.now)
@@ -104,7 +106,7 @@ async def stream(request: HttpRequest, site_id: int) -> HttpResponse | Streaming
     """
     user = await request.auser()
     if not user.is_authenticated:
-        return HttpResponseRedirect("/login")
+        return redirect("accounts:login")
     site = await sync_to_async(site_for_actor)(user, site_id)
     try:
         tree = await sync_to_async(prepare_stream)(request, site)
