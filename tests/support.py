@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.test import Client
 
 from accounts.custom_domains.services import host_provision
@@ -30,6 +32,11 @@ def logged_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def read_html(answer: HttpResponse) -> str:
+    """The page with single spaces, and none between two tags: how its template is broken into lines does not matter."""
+    return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", answer.content.decode()))
 
 
 def number(*parts: object) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from django.urls import get_resolver
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -39,12 +39,11 @@ def places(site: Site, store, alice: User) -> dict[str, str]:
         "device": number("device", site.pk, "one"),
     }  # fmt: skip
     found = {}
-    for name in NAMES:
-        wanted = get_resolver().reverse_dict.getlist(name)[0][0][0][1]
-        named = {key: given[key] for key in wanted}
-        if name == "details":
+    for pattern in urls.urlpatterns:
+        named = {key: given[key] for key in pattern.pattern.converters}
+        if pattern.name == "details":
             named["name"] = "page"
-        found[name] = "/" + get_resolver().reverse(name, **named)
+        found[pattern.name] = reverse(f"dashboard:{pattern.name}", kwargs=named)
     return found
 
 
