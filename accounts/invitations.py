@@ -234,7 +234,7 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
         "role": invitation.get_role_display(),
     }  # fmt: skip
     try:
-        mail.send(to=invitation.email, template="invitation", brand=brand, link=link, **context)
+        mail.send(to=invitation.email, template="accounts/invitation.txt", brand=brand, link=link, **context)
     except SMTPRecipientsRefused:
         return InvitationMail(mailed=False, rejection=ADDRESS_REJECTED)
     except (SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError) as error:

@@ -40,7 +40,7 @@ def show_operations(request: HttpRequest) -> HttpResponse:
         "mailbox": mailbox.get_folder(),
         "settings_nav": build_account_navigation(request, "operations"),
     }
-    return render(request, "accounts/operations.html", context)
+    return render(request, "operations/task_runs.html", context)
 
 
 @require_operator
@@ -53,7 +53,7 @@ def list_sent_mails(request: HttpRequest) -> HttpResponse:
         "folder": mailbox.get_folder(),
         "settings_nav": build_account_navigation(request, "operations"),
     }
-    return render(request, "accounts/sent_mails.html", context)
+    return render(request, "operations/sent_mails.html", context)
 
 
 def _get_mail(name: str, place: int) -> mailbox.StoredMail:
@@ -68,7 +68,7 @@ def _get_mail(name: str, place: int) -> mailbox.StoredMail:
 def show_sent_mail(request: HttpRequest, name: str, place: int) -> HttpResponse:
     """Show a mail: its headers, its HTML in a frame, and its text."""
     context = {"sent": _get_mail(name, place), "settings_nav": build_account_navigation(request, "operations")}
-    return render(request, "accounts/sent_mail.html", context)
+    return render(request, "operations/sent_mail.html", context)
 
 
 @xframe_options_sameorigin

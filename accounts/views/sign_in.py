@@ -148,7 +148,9 @@ def _mail_reset(form: ResetForm, email: str, brand: Brand) -> bool:
     )
     brand = mail.choose_brand_for_secret_link(brand, user)
     try:
-        mail.send(to=user.email, template="password_reset", brand=brand, user=user, link=brand.base_url + path)
+        mail.send(
+            to=user.email, template="accounts/password_reset.txt", brand=brand, user=user, link=brand.base_url + path
+        )
     except (OSError, SMTPException):
         form.add_error(None, "The mail could not be sent. Try again later.")
         return False

@@ -55,7 +55,7 @@ def notes(request: HttpRequest, site_id: int) -> HttpResponse:
         "site": site, "section": "overview", "form": form, "may_edit": may_edit(request, site_id),
         "notes": [(note, note.at.astimezone(zone)) for note in rows],
     }  # fmt: skip
-    return render(request, "notes/notes.html", context)
+    return render(request, "annotations/notes.html", context)
 
 
 @require_POST

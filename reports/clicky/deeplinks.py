@@ -90,7 +90,7 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
     try:
         site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
     except (ClickyError, Site.DoesNotExist):
-        response = share_views.answered(render(request, "share/wrong_key.html", {"framed": True}, status=403))
+        response = share_views.answered(render(request, "sharing/wrong_key.html", {"framed": True}, status=403))
         response.xframe_options_exempt = True
         return response
     request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))

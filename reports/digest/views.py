@@ -58,7 +58,7 @@ def digests(request: HttpRequest) -> HttpResponse:
         "first_site": sites_for_actor(user).first(),
         "settings_nav": build_account_navigation(request, "digests"),
     }
-    return render(request, "digest/digests.html", context)
+    return render(request, "digests/digests.html", context)
 
 
 @login_required
@@ -80,7 +80,7 @@ def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
     brand = get_request_brand(request)
     context = {"digests": [digest], "others": [], "brand": brand, "stop": reverse("digests:list")}
     inline = "data:image/png;base64," + b64encode(draw_chart(digest, brand)).decode()
-    html = render_to_string("digest/digest.html", context).replace(f"cid:chart-{site.pk}", inline)
+    html = render_to_string("digests/digest.html", context).replace(f"cid:chart-{site.pk}", inline)
     response = HttpResponse(html)
     # A letter carries its styles inline; nothing in it may run
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
@@ -94,4 +94,4 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         subscription_stop(token=token)
         subscription.refresh_from_db()
-    return render(request, "digest/stop.html", {"subscription": subscription})
+    return render(request, "digests/stop.html", {"subscription": subscription})

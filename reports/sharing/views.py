@@ -135,7 +135,7 @@ def panel(request: HttpRequest, share: Share, state: ReportState, name: str, tab
     if target:
         return render(request, "reports/_panel.html", {"panel": content, "site": share.site})
     context = {**build_shared_toolbar(report, share), "panel": content, "framed": is_framed(state)}
-    return render(request, "share/panel.html", context)
+    return render(request, "sharing/panel.html", context)
 
 
 @shared_page
@@ -149,7 +149,7 @@ def details(request: HttpRequest, share: Share, state: ReportState, name: str) -
     context = {**build_shared_toolbar(state, share), **build_page(state, row, choose_columns(row, state))}
     context |= {"framed": is_framed(state), "no_compare": True}
     is_fragment = htmx_target(request) == "sheet"
-    return render(request, "reports/_details.html" if is_fragment else "share/details.html", context)
+    return render(request, "reports/_details.html" if is_fragment else "sharing/details.html", context)
 
 
 @shared_page
@@ -179,13 +179,13 @@ def render_shared_report(request: HttpRequest, share: Share, framed: bool) -> Ht
         return answered(render_query_error(request, share, error))
     context |= {"title": share.name, "framed": framed}
     is_page = htmx_target(request) != "sheet"
-    return answered(render(request, "share/view.html" if is_page else "reports/_sheet.html", context))
+    return answered(render(request, "sharing/view.html" if is_page else "reports/_sheet.html", context))
 
 
 def render_query_error(request: HttpRequest, share: Share, error: QueryRefused) -> HttpResponse:
     """Render why the state of the URL cannot be displayed."""
     context = {"share": share, "sentence": error.sentence, "clean": reverse("sharing:overview", args=[share.token])}
-    return render(request, "share/refused.html", context, status=400)
+    return render(request, "sharing/refused.html", context, status=400)
 
 
 def render_password_form(request: HttpRequest, share: Share) -> HttpResponse:
@@ -205,7 +205,7 @@ def render_password_form(request: HttpRequest, share: Share) -> HttpResponse:
         else:
             form.add_error("password", "This is not the password.")
     status = 429 if wait else 403 if form.errors else 200
-    response = render(request, "share/password.html", {"form": form}, status=status)
+    response = render(request, "sharing/password.html", {"form": form}, status=status)
     if wait:
         response["Retry-After"] = str(wait)
     return response
@@ -239,7 +239,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         "form": form, "now": now,
         "shares": [(row, request.build_absolute_uri(reverse("sharing:overview", args=[row.token]))) for row in shares],
     }  # fmt: skip
-    return render(request, "share/settings.html", {**context, **settings_context(request, site, "sharing")})
+    return render(request, "sharing/settings.html", {**context, **settings_context(request, site, "sharing")})
 
 
 @login_required

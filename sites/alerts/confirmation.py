@@ -60,7 +60,7 @@ def confirmation_send(*, channel: Channel) -> None:
     brand = simplify_brand_name(load_brand(channel.account))
     mail.send(
         to=channel.target,
-        template="channel_confirmation",
+        template="alerts/channel_confirmation.txt",
         brand=brand,
         account_name=simplify_name(str(channel.account)),
         link=brand.base_url + reverse("alerts:channel-confirm", args=[create_token(channel, CONFIRM_SALT)]),

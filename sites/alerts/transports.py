@@ -60,12 +60,12 @@ def build_email(delivery: Delivery) -> EmailMultiAlternatives:
     context = {"delivery": delivery, "brand": brand, "site_id": site.pk if site else None, "stop": stop, "zone": zone}
     message = EmailMultiAlternatives(
         subject=join_lines(delivery.subject),
-        body=render_to_string("mail/alert.txt", context).strip() + "\n",
+        body=render_to_string("alerts/mail.txt", context).strip() + "\n",
         from_email=brand.sender,
         to=[delivery.channel.target],
         headers={"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
     )
-    message.attach_alternative(render_to_string("mail/alert.html", context), "text/html")
+    message.attach_alternative(render_to_string("alerts/mail.html", context), "text/html")
     return message
 
 

@@ -91,7 +91,7 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
         "funnels": rows,
         "lines": [build_row(state, funnel) for funnel in rows],
     }
-    return render(request, "reports/funnels.html", context)
+    return render(request, "goals/funnels.html", context)
 
 
 def build_row(state: ReportState, funnel: Funnel) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
         context["worst"] = find_worst_step(steps)
     except QUERY_ERRORS as error:
         context["failed"] = describe_error(error)
-    return render(request, "reports/funnel.html", context)
+    return render(request, "goals/funnel.html", context)
 
 
 def find_worst_step(steps: list[FunnelStep]) -> FunnelStep | None:
@@ -149,7 +149,7 @@ def funnel_edit(request: HttpRequest, site_id: int, funnel_id: int = 0) -> HttpR
         except ValidationError as error:
             add_errors(form, error)
     context = {"site": site, "funnel": funnel, "form": form, "section": "goals"}
-    return render(request, "reports/funnel_form.html", context)
+    return render(request, "goals/funnel_form.html", context)
 
 
 @require_POST

@@ -61,7 +61,7 @@ def goal_list(request: HttpRequest, state: ReportState) -> HttpResponse:
         context["lines"] = [build_row(state, goal) for goal in rows]
     except QUERY_ERRORS as error:
         context["failed"] = describe_error(error)
-    return render(request, "reports/goals.html", context)
+    return render(request, "goals/goals.html", context)
 
 
 def build_row(state: ReportState, goal: Goal) -> GoalSummary:
@@ -90,7 +90,7 @@ def goal_edit(request: HttpRequest, site_id: int, goal_id: int = 0) -> HttpRespo
         elif save_goal(site, goal, form):
             messages.success(request, f"Goal “{form.cleaned_data['name']}” is saved.", extra_tags="good")
             return redirect("dashboard:goals", site_id)
-    return render(request, "reports/goal_form.html", context)
+    return render(request, "goals/goal_form.html", context)
 
 
 def save_goal(site: Site, goal: Goal | None, form: GoalForm) -> bool:
