@@ -30,7 +30,7 @@ def simplify_brand_name(brand: Brand) -> Brand:
 
 
 def send(*, to: str, template: str, brand: Brand, **context: Any) -> None:
-    """Render the template, whose first line is the subject, and send it. Raises OSError or SMTPException if that fails."""
+    """Render the template, whose first line is the subject, and send it. Raises OSError or SMTPException."""
     text = render_to_string(template, {"brand": brand, **context})
     subject, _, body = text.strip().partition("\n")
     EmailMessage(subject=subject.strip(), body=body.strip() + "\n", from_email=brand.sender, to=[to]).send()
