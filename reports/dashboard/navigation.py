@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 
 from accounts.navigation import build_account_navigation
 from reports.docs import CHAPTERS
@@ -55,11 +55,11 @@ SITE_PAGES: tuple[SitePage, ...] = (
     SitePage("ledger", "Received and refused", "ledger dropped hits"),
     SitePage("bots", "Bots", "crawlers robots ai"),
 )
-COMMON_ENTRIES: tuple[NavigationEntry, ...] = (
-    ("All sites", reverse_lazy("dashboard:sites")),
-    ("All sites as one · roll-up", reverse_lazy("dashboard:rollup")),
-    ("Keyboard shortcuts", reverse_lazy("dashboard:keys")),
-    ("Documentation", reverse_lazy("reports:docs")),
+COMMON_PAGES = (  # labels and the names of their URLs
+    ("All sites", "dashboard:sites"),
+    ("All sites as one · roll-up", "dashboard:rollup"),
+    ("Keyboard shortcuts", "dashboard:keys"),
+    ("Documentation", "reports:docs"),
 )
 EntryReader = Callable[[HttpRequest], list[NavigationEntry]]
 _readers: list[EntryReader] = []
@@ -107,7 +107,11 @@ def list_entries(request: HttpRequest, search: str = "") -> list[SearchEntry]:
     rights = {may: set(sites_for_actor(request.user, may).values_list("pk", flat=True)) for may in ("edit", "manage")}
     current = [entry for site in sites if site.pk == current_id for entry in list_site_entries(site, rights)]
     others = [entry for site in sites if site.pk != current_id for entry in list_site_entries(site, rights)]
-    common = [*COMMON_ENTRIES, *list_account_entries(request), *list_documentation_entries()]
+    common = [
+        *((label, reverse(name)) for label, name in COMMON_PAGES),
+        *list_account_entries(request),
+        *list_documentation_entries(),
+    ]
     registered = [entry for reader in _readers for entry in reader(request)]
     return [*current, *((label, href, label) for label, href in [*common, *registered]), *others]
 
