@@ -35,18 +35,18 @@ def limit(account, **limits):
 @pytest.mark.parametrize(
     ("name", "address", "form", "model", "sentence"),
     [
-        ("monitors", "uptime-new", MONITOR, Monitor, "may have 2 monitors"),
-        ("channels", "channel-new", CHANNEL, Channel, "may have 2 channels"),
-        ("alerts", "alert-new", ALERT, Alert, "may have 2 alerts"),
-        ("api_keys_per_site", "site-api-keys", {"name": "k", "can_read": "on"}, ApiKey, "may have 2 keys on one site"),
-        ("shares_per_site", "sharing", {"name": "Client"}, Share, "may have 2 open links on one site"),
+        ("monitors", "uptime:new", MONITOR, Monitor, "may have 2 monitors"),
+        ("channels", "alerts:channel-new", CHANNEL, Channel, "may have 2 channels"),
+        ("alerts", "alerts:new", ALERT, Alert, "may have 2 alerts"),
+        ("api_keys_per_site", "sites:api-keys", {"name": "k", "can_read": "on"}, ApiKey, "may have 2 keys on one site"),
+        ("shares_per_site", "sharing:settings", {"name": "Client"}, Share, "may have 2 open links on one site"),
     ],
 )
 def test_one_more_than_the_account_may_have_is_refused_in_its_form(
     inside, site, account, name, address, form, model, sentence
 ):
     limit(account, **{name: 2})
-    where = reverse(address, args=[site.pk, "quota"] if address == "alert-new" else [site.pk])
+    where = reverse(address, args=[site.pk, "quota"] if address == "alerts:new" else [site.pk])
     pages = [inside.post(where, form, follow=True).content.decode() for _ in range(4)]
     assert model.objects.count() == 2
     assert [sentence in page for page in pages] == [False, False, True, True]

@@ -15,6 +15,7 @@ from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire
 from tests.older_database import ALIAS, database_before, migrate_to_newest
+from tests.support import read_html
 
 STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"
@@ -33,7 +34,7 @@ def save_channel(client, site, target=STRANGER, name=SPAM, channel=None):
         if channel
         else reverse("alerts:channel-new", args=[site.pk])
     )
-    return client.post(url, form, follow=True).content.decode()
+    return read_html(client.post(url, form, follow=True))
 
 
 def link_in(letter, word):
@@ -88,11 +89,11 @@ def test_a_name_in_that_mail_is_plain(name, displayed):
 def test_whoever_reads_the_address_agrees_by_one_button(inside, site):
     save_channel(inside, site)
     path, anybody = link_in(mail.outbox[0], "confirm"), Client(enforce_csrf_checks=True)
-    page = anybody.get(path).content.decode()
+    page = read_html(anybody.get(path))
     assert STRANGER in page and Channel.objects.get().confirmed is None, "a look is no consent"
     assert anybody.post(path).status_code == 403, "nor is another site's form"
     token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)[1]
-    assert "Confirmed" in anybody.post(path, {"csrfmiddlewaretoken": token}).content.decode()
+    assert "Confirmed" in read_html(anybody.post(path, {"csrfmiddlewaretoken": token}))
     assert fire(site) == 1
     assert [letter.subject for letter in mail.outbox[1:]] == ["It is down"]
 
@@ -105,9 +106,9 @@ def test_every_alert_can_be_ended_by_its_reader_who_must_then_agree_anew(inside,
     stop = link_in(letter, "stop")
     assert letter.extra_headers["List-Unsubscribe"] == f"<http://127.0.0.1:8000{stop}>"
     assert letter.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "Stop these messages?" in Client().get(stop).content.decode()
-    assert (
-        "The messages are stopped" in Client(enforce_csrf_checks=True).post(stop).content.decode()
+    assert "Stop these messages?" in read_html(Client().get(stop))
+    assert "The messages are stopped" in read_html(
+        Client(enforce_csrf_checks=True).post(stop)
     )  # one click: no form of ours
     channel, count = Channel.objects.get(), len(mail.outbox)
     assert not channel.enabled and "stopped the messages" in channel.switched_off
@@ -177,7 +178,7 @@ def test_test_messages_are_limited_by_the_account_over_all_its_channels(inside, 
         save_channel(inside, site, target="alice@example.com", name=name)
     for channel in Channel.objects.all():
         for _ in range(3):
-            page = inside.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True).content.decode()
+            page = read_html(inside.post(reverse("alerts:channel-test", args=[site.pk, channel.pk]), follow=True))
         channel.delete()  # nor does making it anew help
     assert len(mail.outbox) == 3 and "may send 3 test messages an hour" in page
 

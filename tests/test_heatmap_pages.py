@@ -16,7 +16,7 @@ from django.utils import timezone
 from goals.services import goal_create
 from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tests.support import browse, number
+from tests.support import browse, number, read_html
 from tracking.endpoints import heatmap
 
 EVIL = "<script>alert(1)</script>"
@@ -54,7 +54,7 @@ def inside(client: Client, alice: Any) -> Client:
 
 
 def page(client: Client, site: Site, **given: Any) -> str:
-    return client.get(f"/sites/{site.pk}/heatmaps/page", {"at": "/a", **given}).content.decode()
+    return read_html(client.get(f"/sites/{site.pk}/heatmaps/page", {"at": "/a", **given}))
 
 
 def summary(html: str) -> tuple[int, int, int, int, int]:
@@ -65,14 +65,14 @@ def summary(html: str) -> tuple[int, int, int, int, int]:
 
 
 def test_pages_are_listed_by_clicks_and_found_by_their_address(inside: Client, clicks: Site) -> None:
-    html = inside.get(f"/sites/{clicks.pk}/heatmaps").content.decode()
+    html = read_html(inside.get(f"/sites/{clicks.pk}/heatmaps"))
     rows = re.findall(r'dir="auto">(/\w)</a></td>((?:<td class="number">\d+</td>)+)', html)
     assert [(path, re.findall(r"\d+", cells)) for path, cells in rows] == [
         ("/a", ["5", "2", "1", "1"]), ("/b", ["1", "1", "0", "0"]),
     ]  # fmt: skip
-    html = inside.get(f"/sites/{clicks.pk}/heatmaps?q=B").content.decode()
+    html = read_html(inside.get(f"/sites/{clicks.pk}/heatmaps?q=B"))
     assert ">/b</a>" in html and ">/a</a>" not in html
-    assert "No such page" in inside.get(f"/sites/{clicks.pk}/heatmaps?q=zzz").content.decode()
+    assert "No such page" in read_html(inside.get(f"/sites/{clicks.pk}/heatmaps?q=zzz"))
 
 
 def test_a_page_shows_its_numbers_its_elements_and_where_scrolling_ends(inside: Client, clicks: Site) -> None:
@@ -133,7 +133,7 @@ def test_what_is_recorded_is_chosen_in_the_settings(inside: Client, site: Site) 
     facts = site_cache.get_site(site.pk)
     assert facts is not None and heatmap.get_sampling_share(facts) == 0.25
     assert heatmap.page_is_off(facts, "/account/x") and not heatmap.page_is_off(facts, "/a")
-    html = inside.post(f"/sites/{site.pk}/settings/heatmaps", {"share": "25", "off": EVIL}).content.decode()
+    html = read_html(inside.post(f"/sites/{site.pk}/settings/heatmaps", {"share": "25", "off": EVIL}))
     assert "begins with /" in html and EVIL not in html
 
 
@@ -141,7 +141,7 @@ def test_strangers_words_are_only_words(inside: Client, clicks: Site, store: Any
     store.insert_rows(
         "heat", [click(clicks, f"/{EVIL}", element=EVIL), click(clicks, f"/{EVIL}", "rage", element=EVIL)]
     )
-    html = inside.get(f"/sites/{clicks.pk}/heatmaps").content.decode()
+    html = read_html(inside.get(f"/sites/{clicks.pk}/heatmaps"))
     assert EVIL not in html and "&lt;script&gt;" in html
     html = page(inside, clicks, at=f"/{EVIL}")
     assert summary(html)[0] == 2
@@ -175,7 +175,7 @@ def script(site: Site, what: str = "", key: str = "", **given: Any) -> tuple[int
     """A script of the widget, asked by a browser that is not logged in: its status, and what it hands over."""
     cache.clear()
     response = Client().get(f"/ajax/onsitestats/{what}", {"site_id": site.pk, "sitekey": key, **given})
-    text = response.content.decode()
+    text = read_html(response)
     assert response["Content-Type"].startswith("application/javascript") and "<" not in text
     found = re.fullmatch(r'if\(window\._cgen&&_cgen\.onsite\)\{_cgen\.onsite\("(\w+)",(\{.*\})\)\}', text)
     return response.status_code, json.loads(found[2]) if found else None

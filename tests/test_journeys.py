@@ -17,7 +17,7 @@ from reports.query import Period
 from reports.query.analyses.journeys import LEVELS, find_journeys
 from reports.query.references import MappedGoals
 from sites.models import Site
-from tests.support import NOW, browse, record, visit
+from tests.support import NOW, browse, read_html, record, visit
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(600_000_001)
@@ -52,9 +52,9 @@ def test_a_way_grows_by_links_and_becomes_a_funnel(site: Site, store: Any, alice
     browse(site, "/a", f"/{BAD}", at=timezone.now() - timedelta(minutes=2))
     client = Client()
     client.force_login(alice)
-    html = client.get(f"/sites/{site.pk}/journeys?at=/a").content.decode()
+    html = read_html(client.get(f"/sites/{site.pk}/journeys?at=/a"))
     assert BAD not in html and "&lt;script&gt;" in html and "Save as funnel" not in html
-    html = client.get(f"/sites/{site.pk}/journeys", {"at": f"/a\n/{BAD}"}).content.decode()
+    html = read_html(client.get(f"/sites/{site.pk}/journeys", {"at": f"/a\n/{BAD}"}))
     assert "Save as funnel" in html and "<strong>1</strong> visits" in html and BAD not in html
-    form = client.get(f"/sites/{site.pk}/funnels/new", {"page": ["/a", "/b"]}).content.decode()
+    form = read_html(client.get(f"/sites/{site.pk}/funnels/new", {"page": ["/a", "/b"]}))
     assert 'value="/a"' in form and 'value="/b"' in form

@@ -54,11 +54,11 @@ def limit(account: Account, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "address", "form", "model"),
     [
-        ("monitors", "uptime-new", MONITOR, Monitor),
-        ("channels", "channel-new", CHANNEL, Channel),
-        ("alerts", "alert-new", ALERT, Alert),
-        ("api_keys_per_site", "site-api-keys", {"name": "k", "can_read": "on"}, ApiKey),
-        ("shares_per_site", "sharing", {"name": "Client"}, Share),
+        ("monitors", "uptime:new", MONITOR, Monitor),
+        ("channels", "alerts:channel-new", CHANNEL, Channel),
+        ("alerts", "alerts:new", ALERT, Alert),
+        ("api_keys_per_site", "sites:api-keys", {"name": "k", "can_read": "on"}, ApiKey),
+        ("shares_per_site", "sharing:settings", {"name": "Client"}, Share),
     ],
 )
 async def test_of_twelve_at_once_only_the_limit_is_made(
@@ -66,7 +66,10 @@ async def test_of_twelve_at_once_only_the_limit_is_made(
     transactional_db: None,
 ) -> None:  # fmt: skip
     await database(limit, account, name)
-    path, hers = reverse(address, args=[site.pk, "quota"] if address == "alert-new" else [site.pk]), await cookie(alice)
+    path, hers = (
+        reverse(address, args=[site.pk, "quota"] if address == "alerts:new" else [site.pk]),
+        await cookie(alice),
+    )
     answers = await asyncio.gather(*(asgi.send("POST", path, form, cookie=hers) for _ in range(12)))
     assert {answer.status for answer in answers} <= {200, 302}
     assert await database(model.objects.count) == 2

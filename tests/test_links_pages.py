@@ -19,6 +19,7 @@ from links.services import datapoint_create
 from sites.models import Site
 from sites.services import site_create
 from tests.links_support import Browser, learn, make, store_now
+from tests.support import read_html
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -195,7 +196,7 @@ def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
     page: Client, account: Account, link: Datapoint
 ) -> None:
     sale = resource_services.conversion_create(account=account, name="Sale", value="7.50")
-    code = page.get(f"/links/conversions/{sale.pk}").content.decode()
+    code = read_html(page.get(f"/links/conversions/{sale.pk}"))
     assert code.count(sale.code) == 4 and "/js/conversion.js" in code and "7.50" in code
     page.post("/links/guests", {"email": "new@example.org", "name": "New"})
     guest = Membership.objects.get(user__email="new@example.org")
@@ -218,7 +219,7 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
     Browser(agent="Googlebot/2.1").open("/l/sold")
     Browser().open(f"/s2s?clickId={word}&id={sale.code}")
     store_now()
-    text = page.get(f"/links/{link.pk}").content.decode()
+    text = read_html(page.get(f"/links/{link.pk}"))
     assert "<dt>Clicks</dt><dd>1</dd>" in text and "Robots and previews</dt><dd>1</dd>" in text and "7.5" in text
 
 

@@ -23,7 +23,7 @@ from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
 from sites.uptime.models import Incident, Monitor
-from tests.support import NOW, browse, event, record
+from tests.support import NOW, browse, event, read_html, record
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -100,9 +100,9 @@ def test_every_one_of_many_sites_is_found_by_its_name(client: Any, alice: User, 
     sites = make_sites(account, 450)
     client.force_login(alice)
     for site in (sites[-1], sites[200]):
-        page = client.get("/go", {"q": f"{site.domain.removesuffix('.example')}. goals"}).content.decode()
+        page = read_html(client.get("/go", {"q": f"{site.domain.removesuffix('.example')}. goals"}))
         assert f'href="/sites/{site.pk}/goals"' in page, site
-    page = client.get("/go", HTTP_REFERER=f"http://testserver/sites/{sites[-1].pk}/spy").content.decode()
+    page = read_html(client.get("/go", HTTP_REFERER=f"http://testserver/sites/{sites[-1].pk}/spy"))
     assert f'href="/sites/{sites[-1].pk}/goals"' in page
 
 
@@ -113,9 +113,9 @@ def test_a_report_on_very_many_sites_says_that_it_is_about_the_first_and_any_may
     last = sorted(sites, key=lambda site: site.domain)[-1]
     browse(last, "/", at=timezone.now())
     client.force_login(alice)
-    page = client.get("/sites/all").content.decode()
+    page = read_html(client.get("/sites/all"))
     assert "The first 2,000 sites" in page and "at most 2,000 sites" in page
     chosen = client.get("/sites/all", {"only": last.pk})
-    assert chosen.status_code == 200 and "<h1>1 site</h1>" in chosen.content.decode()
+    assert chosen.status_code == 200 and "<h1>1 site</h1>" in read_html(chosen)
     assert client.get("/sites/all", {"only": 7}).status_code == 404
     assert client.get("/sites/all", {"only": "x" * 30}).status_code == 404

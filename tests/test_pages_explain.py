@@ -16,7 +16,7 @@ from reports.dashboard.presenters.key_figures import KEY_METRICS
 from reports.dashboard.views.explain import COUNTED_VISITS
 from reports.query.registry import DIMENSIONS, METRICS
 from reports.sharing.services import share_create
-from tests.support import ask, browse, event, record
+from tests.support import ask, browse, event, read_html, record
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def busy(site, store):
 def page(client: Client, path: str, **headers: str) -> str:
     response = client.get(path, headers=headers)
     assert response.status_code == 200, (path, response.status_code)
-    return unescape(response.content.decode())
+    return unescape(read_html(response))
 
 
 def whys(html: str) -> list[str]:
@@ -130,7 +130,7 @@ def test_a_sheet_over_the_page_gets_only_the_part(inside: Client, busy) -> None:
 
 def test_strangers_words_in_a_filter_stay_words(inside: Client, busy) -> None:
     response = inside.get(f"/sites/{busy.pk}/explain", {"metric": "visits", "page": "<script>alert(1)</script>"})
-    assert "<script>alert" not in response.content.decode() and "&lt;script&gt;alert" in response.content.decode()
+    assert "<script>alert" not in read_html(response) and "&lt;script&gt;alert" in read_html(response)
 
 
 def test_a_shared_link_offers_no_way_into_the_site(busy, alice, client: Client) -> None:

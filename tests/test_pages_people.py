@@ -12,7 +12,7 @@ from django.utils import timezone
 from goals.models import Goal
 from reports.dashboard.presenters.visits import UTC, project_on_map
 from reports.dashboard.views.spy import render_message
-from tests.support import ask, browse, event, number, record
+from tests.support import ask, browse, event, number, read_html, record
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def mary(site, store):
 def test_the_list_of_visits_finds_by_name_place_and_page(inside: Client, site, mary) -> None:
     browse(site, "/other", at=timezone.now() - timedelta(minutes=2), visitor="tom", person="tom", country="DE")
     for words, found in (("mary", "mary"), ("tallinn", "mary"), ("/other", "tom"), ("germany", "tom")):
-        html = inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}).content.decode()
+        html = read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}))
         assert f">{found}</a>" in html
         assert f">{'tom' if found == 'mary' else 'mary'}</a>" not in html
-    assert "Nobody found" in inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}).content.decode()
+    assert "Nobody found" in read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": "zzz"}))
 
 
 def test_a_visitors_page_holds_every_visit_and_what_was_seen(inside: Client, site, mary) -> None:
-    html = inside.get(f"/sites/{site.pk}/visitors/{mary}").content.decode()
+    html = read_html(inside.get(f"/sites/{site.pk}/visitors/{mary}"))
     assert html.count('class="panel visit"') == 2
     assert all(f">{page}</strong>" in html for page in ("/old", "/a", "/b"))
     assert html.index(">/b</strong>") < html.index(">/old</strong>")
@@ -62,7 +62,7 @@ def test_a_person_is_one_visitor_on_every_device_with_whole_visits(inside: Clien
     counted = ask(site, "visitors", "visits", "views", now=timezone.now())
     assert counted == {"visitors": 2, "visits": 3, "views": 4}
     for device in ("phone", "desk"):
-        html = inside.get(f"/sites/{site.pk}/visitors/{number('device', site.pk, device)}").content.decode()
+        html = read_html(inside.get(f"/sites/{site.pk}/visitors/{number('device', site.pk, device)}"))
         assert all(f">{page}</strong>" in html for page in ("/before-log-in", "/after", "/desk"))
         assert "/other" not in html and html.count('class="panel visit"') == 2
 
@@ -72,7 +72,7 @@ def test_the_list_of_visits_finds_by_the_value_of_any_tag(inside: Client, site, 
     browse(site, "/a", at=now, visitor="a", person="ann", tags={"username": "ann", "plan": "Enterprise", "crm": "7781"})
     browse(site, "/b", at=now, visitor="b", person="bea", tags={"username": "bea", "plan": "Free"})
     for words in ("enterprise", "7781", "ann"):
-        html = inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}).content.decode()
+        html = read_html(inside.get(f"/sites/{site.pk}/visitors", {"q": words, "period": "7d"}))
         assert ">ann</a>" in html and ">bea</a>" not in html, words
 
 
@@ -82,11 +82,11 @@ def test_time_on_a_page_is_the_sum_of_its_pings(inside: Client, site, store) -> 
     pings = [event(site, "/read", at=at + timedelta(seconds=s), visitor="r", visit=5, kind="ping", engaged=10_000,
                    view_id=view["id"]) for s in (10, 20)]  # fmt: skip
     record(view, *pings)
-    assert '<span class="stay soft" dir="auto">20s</span>' in inside.get(f"/sites/{site.pk}/visits/5").content.decode()
+    assert '<span class="stay soft" dir="auto">20s</span>' in read_html(inside.get(f"/sites/{site.pk}/visits/5"))
 
 
 def test_spy_lists_actions_newest_first_without_script(inside: Client, site, mary) -> None:
-    html = inside.get(f"/sites/{site.pk}/spy").content.decode()
+    html = read_html(inside.get(f"/sites/{site.pk}/spy"))
     assert html.index(">/b</a>") < html.index(">/a</a>") and "Tallinn, Estonia" in html and "Google" in html
     assert "Reload" in html
 
@@ -114,13 +114,13 @@ def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, m
         "active": "on",
     }
     path = f"/sites/{site.pk}/goals/new"
-    tried = inside.post(path, {**form, "try": "1"}).content.decode()
+    tried = read_html(inside.post(path, {**form, "try": "1"}))
     assert 'have counted <span title="1">1</span> visitors in 1 visits' in tried and not Goal.objects.exists()
     assert inside.post(path, {**form, "save": "1"}).status_code == 302
     goal = Goal.objects.get()
-    html = inside.get(f"/sites/{site.pk}/goals").content.decode()
+    html = read_html(inside.get(f"/sites/{site.pk}/goals"))
     assert "Sees B" in html and f"/goals/{goal.pk}/report" in html
-    wrong = inside.post(path, {**form, "name": "Other", "pattern": ""}).content.decode()
+    wrong = read_html(inside.post(path, {**form, "name": "Other", "pattern": ""}))
     assert "Say which page" in wrong
 
 
@@ -129,7 +129,7 @@ def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
     record(event(site, "/", at=timezone.now() - timedelta(minutes=2)))
     store.insert_rows("received", [{"site_id": site.pk, "minute": at, "hits": 4}])
     store.insert_rows("refusals", [{"site_id": site.pk, "minute": at, "reason": "wrong_host", "hits": 3}])
-    html = inside.get(f"/sites/{site.pk}/ledger?period=today").content.decode()
+    html = read_html(inside.get(f"/sites/{site.pk}/ledger?period=today"))
     assert "<strong>4</strong>" in html and "<strong>1</strong>" in html and "<strong>3</strong>" in html
     assert "host name is not one of the site" in html
 
@@ -137,6 +137,6 @@ def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
 def test_bots_stand_on_their_page_with_a_reason_and_nowhere_else(inside: Client, site, store) -> None:
     made = event(site, "/", at=timezone.now() - timedelta(minutes=2), user_agent="GPTBot/1.2")
     store.insert_rows("bots", [{**made, "reason": "ai_training: gptbot"}])
-    html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()
+    html = read_html(inside.get(f"/sites/{site.pk}/bots?period=today"))
     assert "GPTBot/1.2" in html and "Reads for an AI" in html
-    assert "Visitors: 0" in inside.get(f"/sites/{site.pk}/?period=today").content.decode()
+    assert "Visitors: 0" in read_html(inside.get(f"/sites/{site.pk}/?period=today"))

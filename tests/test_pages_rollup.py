@@ -13,7 +13,7 @@ from django.utils import timezone
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
-from tests.support import browse
+from tests.support import browse, read_html
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def busy(site: Site, second: Site, charlies_site: Site):
 def page(client: Client, path: str, **headers: str) -> str:
     response = client.get(path, headers=headers)
     assert response.status_code == 200, (path, response.status_code)
-    return unescape(response.content.decode())
+    return unescape(read_html(response))
 
 
 def row_of(html: str, name: str) -> str:

@@ -16,7 +16,7 @@ from reports.dashboard.panels import LAYOUTS, PANELS, SPREAD_LAYOUTS
 from reports.dashboard.state import read_state
 from reports.query import Period, Query, QueryRefused, ask_many
 from reports.query import ask as answer
-from tests.support import browse, event, record
+from tests.support import browse, event, read_html, record
 from tracking.store import StoreError
 
 NOTHING = "cannot be shown"
@@ -42,7 +42,7 @@ def busy(site, store):
 def page(client: Client, path: str) -> str:
     response = client.get(path)
     assert response.status_code == 200, (path, response.status_code)
-    return unescape(response.content.decode())
+    return unescape(read_html(response))
 
 
 def row_of(html: str, name: str) -> str:
@@ -111,7 +111,7 @@ def test_nonsense_in_the_url_is_told_and_never_an_error(inside: Client, busy, qu
     response = inside.get(f"/sites/{busy.pk}/?{query}")
     assert response.status_code in (200, 400)
     if response.status_code == 400:
-        assert "Show the page without it" in response.content.decode()
+        assert "Show the page without it" in read_html(response)
 
 
 @pytest.mark.parametrize("path", ["details/page", "visitors", "heatmaps"])
@@ -132,7 +132,7 @@ PARTS = ("headline", "panels", "panel-moved")
 
 
 def part_of(client: Client, path: str, name: str) -> str:
-    return client.get(path, headers={"HX-Request": "true", "HX-Target": name}).content.decode()
+    return read_html(client.get(path, headers={"HX-Request": "true", "HX-Target": name}))
 
 
 def test_a_browser_with_scripts_gets_places_that_two_requests_fill(inside: Client, busy) -> None:
@@ -222,7 +222,7 @@ def test_every_hx_get_has_the_same_href(inside: Client, busy) -> None:
 
 def test_htmx_gets_only_the_part_it_asks_for(inside: Client, busy) -> None:
     headers = {"HX-Request": "true", "HX-Target": "panel-pages"}
-    part = inside.get(f"/sites/{busy.pk}/?period=today&tab.pages=entry", headers=headers).content.decode()
+    part = read_html(inside.get(f"/sites/{busy.pk}/?period=today&tab.pages=entry", headers=headers))
     assert part.lstrip().startswith("<section") and "<html" not in part and "/blog" in part
 
 
@@ -265,4 +265,4 @@ def test_an_empty_panel_says_how_to_fill_it(inside: Client, site, store) -> None
 def test_the_theme_is_chosen_without_script(inside: Client) -> None:
     response = inside.post("/theme", {"next": "https://evil.example/"})
     assert response["Location"] == "/" and response.cookies["theme"].value == "dark"
-    assert 'data-theme="dark"' in inside.get("/keys").content.decode()
+    assert 'data-theme="dark"' in read_html(inside.get("/keys"))

@@ -144,7 +144,12 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
         row.save()
     client = Client()
     client.force_login(alice)
-    for name, more in (("alerts", []), ("channel-edit", [channel.pk]), ("uptime-edit", [monitor.pk]), ("sharing", [])):
+    for name, more in (
+        ("alerts:list", []),
+        ("alerts:channel-edit", [channel.pk]),
+        ("uptime:edit", [monitor.pk]),
+        ("sharing:settings", []),
+    ):
         answer = client.get(reverse(name, args=[site.pk, *more]))
         assert answer.status_code == 200 and "gAAAA" not in answer.content.decode(), name
     form = {"url": "https://example.com/", "method": "GET", "interval": "60", "timeout": "10", "expected_status": "200"}

@@ -13,7 +13,7 @@ from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
 from tests import asgi
-from tests.support import event, logged_in, record, settle
+from tests.support import event, logged_in, read_html, record, settle
 from tests.test_live_streams import cookie, database
 from tracking import live
 
@@ -72,7 +72,7 @@ async def test_a_filter_that_one_event_cannot_answer_is_refused_and_the_page_say
     answer = await asgi.send("GET", f"{spied}?{query}", cookie=await cookie(alice))
     refused = answer.text
     assert answer.status == 400 and refused.strip().endswith(".")
-    page = await database(lambda: logged_in(alice).get(f"/sites/{site.pk}/spy?{query}").content.decode())
+    page = await database(lambda: read_html(logged_in(alice).get(f"/sites/{site.pk}/spy?{query}")))
     assert "data-stream" not in page
     if "987654" not in query:
         assert escape(refused.strip()) in page
@@ -82,15 +82,15 @@ def test_the_list_names_the_visitor_of_every_line_and_shows_the_address(site: Si
     now = timezone.now()
     for path, person in (("/one", "zoe"), ("/two", "")):
         record(event(site, path, at=now, visitor="zoe", person=person, ip="73.10.20.0"))
-    page = logged_in(alice).get(f"/sites/{site.pk}/spy").content.decode()
+    page = read_html(logged_in(alice).get(f"/sites/{site.pk}/spy"))
     assert page.count(">zoe</a>") == 2 and page.count("73.10.20.0") == 2
 
 
 def test_the_number_of_those_who_are_here_is_asked_for_again(site: Site, alice: User, store: Any) -> None:
     client, address = logged_in(alice), f"/sites/{site.pk}/spy?country=EE"
-    page = client.get(address).content.decode()
+    page = read_html(client.get(address))
     assert f'hx-get="{address}"' in page and "<strong>0</strong> now" in page
     for visitor, country in ((1, "EE"), (2, "EE"), (3, "DE")):
         record(event(site, "/", at=timezone.now(), visitor=visitor, country=country))
-    part = client.get(address, headers={"HX-Request": "true", "HX-Target": "live"}).content.decode()
+    part = read_html(client.get(address, headers={"HX-Request": "true", "HX-Target": "live"}))
     assert "<strong>2</strong> now" in part and "<html" not in part

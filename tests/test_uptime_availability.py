@@ -17,6 +17,7 @@ from sites.uptime.services import incident_notify, monitor_create, monitor_updat
 from sites.uptime.state_machine import CheckResult
 from tests.clicky import Clicky
 from tests.older_database import ALIAS, database_before, migrate_to_newest
+from tests.support import read_html
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -49,8 +50,12 @@ def test_a_monitor_that_never_answered_is_at_zero_on_every_surface(client, alice
     write(monitor, *every_minute(now - 15 * MINUTE, BAD, 15))
     Monitor.objects.update(created=now - 15 * MINUTE)
     client.force_login(alice)
-    for name, where in (("uptime", [site.pk]), ("uptime-monitor", [site.pk, monitor.pk]), ("status", [site.pk])):
-        page = client.get(reverse(name, args=where)).content.decode()
+    for name, where in (
+        ("uptime:list", [site.pk]),
+        ("uptime:monitor", [site.pk, monitor.pk]),
+        ("uptime:status", [site.pk]),
+    ):
+        page = read_html(client.get(reverse(name, args=where)))
         assert "0.00 % available in 90 days" in page and ">0.00 %</span>" in page
         assert ": not checked</title>" in page and "100.00 %" not in page
     for date in ("today", "yesterday"):

@@ -24,6 +24,7 @@ from sites.uptime.scheduler import run_round, write_results
 from sites.uptime.services import incident_notify, monitor_create, monitor_update
 from sites.uptime.state_machine import CheckResult
 from tests.badserver import misbehaving
+from tests.support import read_html
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -85,7 +86,7 @@ def test_an_alert_has_days_of_its_own(client, alice, site, alert):
     client.force_login(alice)
     url = reverse("alerts:edit", args=[site.pk, alert.pk])
     form = {"name": "down", "channels": alert.channels.get().pk, "throttle_minutes": "5", "enabled": "on"}
-    page = client.post(url, form | {"p_certificate_days": "two weeks"}).content.decode()
+    page = read_html(client.post(url, form | {"p_certificate_days": "two weeks"}))
     assert "Write whole numbers of days up to 365 with commas, such as 30, 14, 7." in page
     assert client.post(url, form | {"p_certificate_days": "3, 1"}).status_code == 302
     monitor_with(site, NOW + 10 * DAY)
@@ -120,8 +121,8 @@ def test_the_end_of_the_certificate_is_on_the_pages(client, alice, site, setting
     with time_machine.travel(NOW, tick=False):
         client.force_login(alice)
         pages = [
-            " ".join(client.get(reverse(name, args=where)).content.decode().split())
-            for name, where in (("uptime-monitor", [site.pk, monitor.pk]), ("uptime", [site.pk]))
+            read_html(client.get(reverse(name, args=where)))
+            for name, where in (("uptime:monitor", [site.pk, monitor.pk]), ("uptime:list", [site.pk]))
         ]
     for page in pages:
         assert "chip-warn" in page and ">27 Mar 2026</time> (25 days left)" in page

@@ -18,6 +18,7 @@ from sites.uptime.services import incident_notify, monitor_create
 from sites.uptime.state_machine import CheckResult, MonitorStatus, apply_check
 from tests.badserver import misbehaving
 from tests.dns_server import outbound_dns
+from tests.support import read_html
 from tests.test_account_limits import CHANNEL, MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -37,9 +38,9 @@ def inside(client, alice):
 
 @pytest.mark.parametrize("url", INNER)
 def test_an_inner_address_is_refused_where_it_is_typed(inside, site, url):
-    page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert not Monitor.objects.exists()
-    hook = inside.post(reverse("alerts:channel-new", args=[site.pk]), CHANNEL | {"target": url}).content.decode()
+    hook = read_html(inside.post(reverse("alerts:channel-new", args=[site.pk]), CHANNEL | {"target": url}))
     assert not Channel.objects.exists()
     assert "ALLOWED_OUTBOUND" in hook and ("ALLOWED_OUTBOUND" in page or "Enter a valid URL" in page)
 
@@ -96,7 +97,7 @@ def test_a_name_of_a_private_network_is_refused_where_the_operator_does_not(insi
     sentence = "lies in a network that may not be reached from here. The operator of this installation can allow it"
     with outbound_dns(monkeypatch) as server:
         server.addresses = {name: ["10.1.2.3"] for name in ("intranet", "a_b", "a_b.corp.example")}
-        page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+        page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert sentence in page and not Monitor.objects.exists()
     if "." not in url:
         with pytest.raises(ValidationError, match=sentence):
@@ -110,7 +111,7 @@ def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_
     with outbound_dns(monkeypatch) as server:
         server.addresses["intranet"] = ["192.168.1.1"]
         page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": "https://intranet/"})
-    assert "intranet lies in a network that may not be reached" in page.content.decode()
+    assert "intranet lies in a network that may not be reached" in read_html(page)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_name_of_a_private_network_in_another_one_than_the_operator_allows_is_
 )
 def test_what_is_no_url_is_still_refused(inside, site, settings, url):
     settings.ENV = dataclasses.replace(settings.ENV, allowed_outbound=("10.0.0.0/8",))
-    page = inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}).content.decode()
+    page = read_html(inside.post(reverse("uptime:new", args=[site.pk]), MONITOR | {"url": url}))
     assert "Enter a valid URL" in page and not Monitor.objects.exists()
 
 
@@ -151,9 +152,9 @@ def test_a_name_that_turned_to_an_inner_address_is_not_checked_which_is_no_outag
     assert "may not be reached" in monitor.cause
     assert not Incident.objects.exists() and not Delivery.objects.exists() and not UptimeHour.objects.exists()
     assert compute_daily_uptime(monitor, now=NOW + timedelta(hours=1), zone="UTC", count=1)[0].availability is None
-    page = inside.get(reverse("uptime:monitor", args=[site.pk, monitor.pk])).content.decode()
+    page = read_html(inside.get(reverse("uptime:monitor", args=[site.pk, monitor.pk])))
     assert "Not checked: inner.example lies in a network" in page
-    status = inside.get(reverse("uptime:status", args=[site.pk])).content.decode()
+    status = read_html(inside.get(reverse("uptime:status", args=[site.pk])))
     assert "Not checked" in status and "Everything answers" not in status and "ALLOWED_OUTBOUND" not in status
 
 
@@ -207,5 +208,5 @@ def test_the_destination_of_a_link_that_may_not_be_asked_is_refused_in_words(ins
     from links.services import datapoint_create
 
     row = datapoint_create(account=account, alias="inner", url="http://10.1.2.3/")
-    page = inside.post(f"/links/{row.pk}/watch", follow=True).content.decode()
+    page = read_html(inside.post(f"/links/{row.pk}/watch", follow=True))
     assert "ALLOWED_OUTBOUND" in page and not Monitor.objects.exists()

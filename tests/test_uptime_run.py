@@ -16,6 +16,7 @@ from sites.uptime.scheduler import claim_due, run_round, write_results
 from sites.uptime.services import incident_notify, incidents_notify_late, monitor_create
 from sites.uptime.state_machine import CheckResult
 from tests.badserver import misbehaving, wrong_certificate
+from tests.support import read_html
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 BAD = CheckResult(False, cause="It did not answer in time.")
@@ -183,7 +184,7 @@ def test_the_days_page_counts_seconds_down(monitor):
     assert today.checks == 4
 
 
-@pytest.mark.parametrize("name", ["uptime", "uptime-new", "alerts", "channel-new"])
+@pytest.mark.parametrize("name", ["uptime:list", "uptime:new", "alerts:list", "alerts:channel-new"])
 def test_pages_are_for_those_who_may_see_the_site(client, alice, charlie, site, monitor, name):
     url = reverse(name, args=[site.pk])
     client.force_login(alice)
@@ -212,5 +213,5 @@ def test_the_status_page_is_public_and_shows_public_monitors_only(client, site, 
     url = reverse("uptime:status", args=[site.pk])
     assert client.get(url).status_code == 404
     monitor_create(site=site, url="https://example.com/shop", name="Shop", public=True, now=NOW)
-    page = client.get(url).content.decode()
+    page = read_html(client.get(url))
     assert "Shop" in page and "https://example.com/" not in page.replace("https://example.com/shop", "")
