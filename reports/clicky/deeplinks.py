@@ -21,9 +21,12 @@ from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
 from reports.clicky.stats_request import find_site, is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
+from reports.dashboard.base_view import serve_page
+from reports.dashboard.views.reports import overview
 from reports.query.periods import list_zone_names
-from reports.sharing import views as share_views
+from reports.sharing.scope import set_share_headers
 from reports.sharing.services import key_token
+from reports.sharing.views import read_framed_scope
 from sites.access import site_for
 from sites.models import Site
 
@@ -90,11 +93,10 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
     try:
         site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
     except (ClickyError, Site.DoesNotExist):
-        response = share_views.answered(render(request, "share/wrong_key.html", {"framed": True}, status=403))
-        response.xframe_options_exempt = True
-        return response
+        return set_share_headers(render(request, "share/wrong_key.html", {"framed": True}, status=403), framed=True)
     request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
-    return share_views.embed(request, key_token(site))
+    scope = read_framed_scope(request, key_token(site))
+    return serve_page(request, scope, overview, scope.root_path)
 
 
 @require_safe
