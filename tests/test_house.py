@@ -142,3 +142,23 @@ def test_no_file_is_longer_than_anyone_wants_to_read(ending: str) -> None:
 
 def test_the_top_level_is_the_agreed_one() -> None:
     assert {name.split("/")[0] for name in tracked()} <= TOP_LEVEL
+
+
+WRITES = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+INTERFACES = re.compile(r"(?:^|/)(?:views|api|web|clickmeter|clicky|clickport)(?:/|\.py$)")
+
+
+def model_writes(name: str) -> list[str]:
+    """Return the calls that write a model; `form.save(commit=False)` does not."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            keywords = {keyword.arg for keyword in node.keywords}
+            of_queryset = node.func.attr == "update" and "objects" in ast.unparse(node.func.value)
+            if of_queryset or (node.func.attr in WRITES and "commit" not in keywords):
+                found.append(f"{name}:{node.lineno}: {ast.unparse(node.func)}")
+    return found
+
+
+def test_views_and_apis_leave_the_writing_of_models_to_services() -> None:
+    assert [found for name in sources() if INTERFACES.search(name) for found in model_writes(name)] == []

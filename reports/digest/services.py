@@ -25,6 +25,11 @@ def subscription_save(
     return subscription
 
 
+def subscription_delete(*, subscription: DigestSubscription) -> None:
+    """Delete a subscription."""
+    subscription.delete()
+
+
 def subscription_stop(*, token: str) -> DigestSubscription | None:
     """End the subscription of an unsubscribe link; None when there is no such link. Ending twice is fine."""
     subscription = DigestSubscription.objects.with_unsubscribe_token(token).first()

@@ -108,6 +108,11 @@ def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     row.save(update_fields=["url", "enabled", "headers", *STATE_FIELDS])
 
 
+def monitor_delete(*, monitor: Monitor) -> None:
+    """Delete a monitor with its incidents and response times."""
+    monitor.delete()
+
+
 def monitors_of(account: Account) -> QuerySet[Monitor]:
     """Select the monitors of all sites of the account that are not deleted."""
     return Monitor.objects.filter(site__account=account, site__deleted=None)
