@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from goals.models import Goal
 from goals.predicates import build_predicate
 from goals.services import goal_create, goal_delete, goal_update
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.forms import GoalForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.formatting import FormattedValue, format_metric
@@ -24,7 +24,7 @@ from reports.dashboard.presenters.labels import detect_locale
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.query import Period, Query, ask
-from sites.access import site_for
+from sites.access import may_on_site, site_for
 from sites.models import Site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate", "revenue")
@@ -53,7 +53,7 @@ def goal_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display all goals with their numbers in the period."""
     rows = list(state.site.goals.order_by("name"))
     context = {
-        **build_toolbar(request, state), "section": "goals", "may_edit": may_edit(request, state.site.pk),
+        **build_toolbar(request, state), "section": "goals", "may_edit": may_on_site(request.user, state.site, "edit"),
         "goals": rows,
     }  # fmt: skip
     try:

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from goals.selectors import list_active_goals
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.forms import HeatmapSettingsForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.heatmap_drawing import draw_heatmap
@@ -23,7 +23,7 @@ from reports.dashboard.state import ReportState
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import site_for
+from sites.access import may_on_site, site_for
 from sites.hosts import HostMatcher
 from sites.models import Site
 from sites.navigation import settings_context
@@ -44,7 +44,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "search": state.option("q"),
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
