@@ -11,14 +11,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import User
-from goals.models import Goal, GoalKind, PatternKind, Segment
+from goals.models import MAX_THRESHOLDS, Goal, GoalKind, PatternKind, Segment
 from sites.models import Site
 
 MOST_FILTER = 20_000  # characters of a segment's JSON
 # The app above this one checks filters: check(filter, site id, owner's id) raises ValueError with a sentence.
 FilterCheck = Callable[[Any, int, int | None], object]
 _filter_checks: list[FilterCheck] = []
-NEEDS_THRESHOLD = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}
 
 
 def register_filter_check(check: FilterCheck) -> None:
@@ -88,7 +87,7 @@ def _saved(goal: Goal) -> Goal:
 
 
 def _threshold_errors(goal: Goal) -> dict[str, str]:
-    most = NEEDS_THRESHOLD.get(GoalKind(goal.kind)) if goal.kind in GoalKind.values else None
+    most = MAX_THRESHOLDS.get(GoalKind(goal.kind)) if goal.kind in GoalKind.values else None
     if most is not None and not 1 <= int(goal.threshold) <= most:
         unit = "percent" if goal.kind == GoalKind.SCROLL else "seconds"
         return {"threshold": f"Give a number of {unit} from 1 to {most:,}."}
