@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.core.validators import URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
 from accounts.constraints import is_one_of
@@ -14,6 +14,12 @@ from accounts.security.encrypted_fields import EncryptedDictField
 METHODS = [("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")]
 MIN_INTERVAL, MAX_INTERVAL = 30, 3600  # seconds between two checks
 MAX_TIMEOUT = 30  # seconds
+
+
+def accept_seconds(shortest: int, longest: int) -> list[Any]:
+    """Return the validators of a number of seconds."""
+    sentence = f"Choose {shortest} to {longest} seconds."
+    return [MinValueValidator(shortest, sentence), MaxValueValidator(longest, sentence)]
 
 
 class MonitorURLValidator(URLValidator):
@@ -55,8 +61,14 @@ class Monitor(models.Model):
     name = models.CharField(max_length=120, blank=True)
     url = MonitorURLField(max_length=2000)
     method = models.CharField(max_length=4, choices=METHODS, default="GET")
-    interval = models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")
-    timeout = models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing")
+    interval = models.PositiveIntegerField(
+        default=60,
+        validators=accept_seconds(MIN_INTERVAL, MAX_INTERVAL),
+        help_text="Seconds between checks, 30 to 3600",
+    )
+    timeout = models.PositiveIntegerField(
+        default=15, validators=accept_seconds(1, MAX_TIMEOUT), help_text="Seconds until an answer counts as missing"
+    )
     expected_status = models.CharField(max_length=60, default="200-399", help_text="Such as 200-299, 401")
     must_contain = models.CharField(max_length=200, blank=True)
     must_not_contain = models.CharField(max_length=200, blank=True)
