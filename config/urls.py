@@ -12,7 +12,6 @@ urlpatterns = [
     path("", include("tracking.urls")),
     path("", include("goals.urls")),
     path("", include("reports.urls")),
-    path("", include("reports.digest.urls")),
     path("", include("links.urls")),
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]

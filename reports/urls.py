@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reports.dashboard.urls")),
     path("", include("reports.sharing.urls")),
     path("", include("reports.annotations.urls")),
+    path("", include("reports.digests.urls")),
     path("ajax/onsitestats/", widget.render_widget_data, name="onsite"),
     path("ajax/onsitestats/<slug:what>", widget.render_widget_data, name="onsite-part"),
     path("api/schema/", SchemaView.as_view(), name="schema"),

@@ -31,9 +31,9 @@ KEPT = {
     "sites.Channel.secret": "encrypted",
     "sites.Delivery.key": "public",  # which occasion it is about
     "sites.Monitor.headers": "encrypted",
-    "reports.Share.token": "encrypted",
-    "reports.Share.token_hash": "hashed",
-    "reports.Share.password": "hashed",
+    "sharing.Share.token": "encrypted",
+    "sharing.Share.token_hash": "hashed",
+    "sharing.Share.password": "hashed",
     "links.Conversion.code": "public",  # stands in the pages that report it
     "links.Datapoint.alias_key": "public",  # the alias in lower case
     "links.Datapoint.password": "hashed",

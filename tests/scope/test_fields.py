@@ -12,7 +12,7 @@ from accounts.models import Membership
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
 from reports.dashboard.forms import FunnelForm
-from reports.digest.views import SubscriptionForm
+from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm

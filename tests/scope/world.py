@@ -23,7 +23,7 @@ from links.guests import guest_create
 from links.models import Listing, Status
 from links.services import datapoint_create
 from reports.annotations.services import note_add
-from reports.digest.services import subscription_save
+from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel

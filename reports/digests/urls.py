@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.digest import views
+from reports.digests import views
 
 urlpatterns = [
     path("digests", views.digests, name="digests"),

@@ -17,10 +17,10 @@ from django.views.decorators.http import require_POST
 from accounts.branding import get_request_brand
 from accounts.models import User
 from accounts.navigation import build_account_navigation
-from reports.digest.content import build_digest, find_closed_period
-from reports.digest.models import DigestSubscription, Every
-from reports.digest.send import draw_chart
-from reports.digest.services import subscription_save, subscription_stop
+from reports.digests.content import build_digest, find_closed_period
+from reports.digests.models import DigestSubscription, Every
+from reports.digests.send import draw_chart
+from reports.digests.services import subscription_save, subscription_stop
 from sites.access import site_for, sites_for_actor
 from sites.models import Site
 

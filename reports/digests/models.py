@@ -10,7 +10,7 @@ from django.db import models
 
 def unsubscribe_signer() -> Signer:
     """Signs the ids of subscriptions in unsubscribe links."""
-    return Signer(salt="reports.digest.stop", sep=".")
+    return Signer(salt="digests.unsubscribe", sep=".")
 
 
 class Every(models.TextChoices):

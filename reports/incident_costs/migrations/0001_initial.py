@@ -3,8 +3,9 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    initial = True
+
     dependencies = [
-        ("reports", "0003_notes_on_the_graph"),
         ("sites", "0003_uptime_and_alerts"),
     ]
 

@@ -16,9 +16,9 @@ from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.mail import join_lines
 from accounts.operations.task_runs import run_each
 from reports.csv_cells import escape_cell
-from reports.digest.chart import chart
-from reports.digest.content import SiteDigest, build_digest, find_closed_period
-from reports.digest.models import DigestMail, DigestSubscription
+from reports.digests.chart import chart
+from reports.digests.content import SiteDigest, build_digest, find_closed_period
+from reports.digests.models import DigestMail, DigestSubscription
 from reports.query import Period
 from sites.access import sites_for_actor
 from sites.models import Site

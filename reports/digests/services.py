@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from accounts.models import User
-from reports.digest.models import DigestSubscription
+from reports.digests.models import DigestSubscription
 from sites.models import Site
 
 
