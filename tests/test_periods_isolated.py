@@ -268,13 +268,13 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
 def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
     subscription_save(user=alice, every="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
-    send = import_string("reports.digests.send.digests_send")
+    send = import_string("reports.digests.services.digests_send")
     with monkeypatch.context() as away:
 
         def refuse(*_: Any) -> None:
             raise StoreAway("The event store is away.")
 
-        away.setattr("reports.digests.send.build_digest", refuse)
+        away.setattr("reports.digests.services.build_digest", refuse)
         with pytest.raises(StoreAway):
             send(now=NOW)
     assert not DigestMail.objects.exists()

@@ -1,1 +1,1 @@
-"""Reports by e-mail: a digest is the same questions as the dashboard's, told in a letter."""
+"""Digests: reports by e-mail, with the same numbers as the dashboard."""

@@ -1,12 +1,25 @@
-"""Writes of digest subscriptions."""
+"""Writes of digests: subscriptions, and sending at six in the morning of the reader's zone, once per closed period."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from reports.digests.models import DigestSubscription
+from accounts.operations.task_runs import run_each
+from reports.digests.content import build_digest, find_closed_period
+from reports.digests.message import DigestEmail, build_message
+from reports.digests.models import DigestMail, DigestSubscription
+from reports.query import Period
+from sites.access import sites_for_actor
 from sites.models import Site
+from tracking.store import StoreAway
+
+SENDING_HOUR = 6
+MAX_DELAY = timedelta(days=3)  # a digest that is later than this is not sent
 
 
 def subscription_save(
@@ -32,3 +45,63 @@ def subscription_stop(*, token: str) -> DigestSubscription | None:
         subscription.enabled = False
         subscription.save(update_fields=["enabled"])
     return subscription
+
+
+def digests_send(*, now: datetime) -> int:
+    """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice.
+
+    One that cannot be made is logged and tried again in the next round; the others go out. Only a store that is away
+    ends the round, since it is away for all of them.
+    """
+    due = DigestSubscription.objects.filter(enabled=True, user__is_active=True).select_related("user")
+    return sum(run_each(due, lambda row: digest_send(subscription=row, now=now), what="Digest", stop_for=(StoreAway,)))
+
+
+def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
+    """Send one subscription's mail for the last closed period, if it is due and was not sent."""
+    sites = list(list_visible_sites(subscription))
+    if not sites:
+        return False
+    period = find_closed_period(subscription.every, sites[0].timezone, now)
+    local = now.astimezone(ZoneInfo(sites[0].timezone))
+    if local.hour < SENDING_HOUR or now - period.end > MAX_DELAY or subscription.created > period.end:
+        return False
+    if subscription.mails.filter(period=period_name(period)).exists():
+        return False
+    # What can fail and be tried again comes before the claim: a mail that was claimed is never tried again
+    digests = [build_digest(site, find_closed_period(subscription.every, site.timezone, now), now) for site in sites]
+    message = build_message(subscription, digests)
+    mail = claim(subscription, period)
+    return mail is not None and deliver(message, mail, now)
+
+
+def deliver(message: DigestEmail, mail: DigestMail, now: datetime) -> bool:
+    """Send a claimed mail and record the outcome; return whether it was sent."""
+    try:
+        message.send()
+    except Exception as error:
+        DigestMail.objects.filter(pk=mail.pk).update(error=f"{type(error).__name__}: {error}"[:300])
+        if isinstance(error, OSError):
+            return False
+        raise
+    DigestMail.objects.filter(pk=mail.pk).update(sent=now)
+    return True
+
+
+def claim(subscription: DigestSubscription, period: Period) -> DigestMail | None:
+    """Claim the sending of this period's mail; return None if it was claimed before."""
+    try:
+        with transaction.atomic():
+            return DigestMail.objects.create(subscription=subscription, period=period_name(period))
+    except IntegrityError:
+        return None
+
+
+def period_name(period: Period) -> str:
+    return f"{period.first_day}..{period.last_day}"
+
+
+def list_visible_sites(subscription: DigestSubscription) -> list[Site]:
+    """Return the subscription's sites that its reader may still see."""
+    mine = sites_for_actor(subscription.user)
+    return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)

@@ -64,8 +64,8 @@ def traffic(site: Any) -> list[Any]:
 def letters() -> dict[str, Any]:
     """The daily and the weekly report, and an alert."""
     from reports.digests.content import build_digest, find_closed_period
+    from reports.digests.message import build_message
     from reports.digests.models import DigestSubscription
-    from reports.digests.send import build_message
     from sites.alerts.conditions import AlertNotification
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue
