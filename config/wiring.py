@@ -21,7 +21,7 @@ from links.web.layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.link_labels import register_link_labels
 from reports.dashboard.navigation import register_navigation
-from reports.docs import DocPage
+from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
 from reports.filter_access import check_segment_filter
@@ -80,7 +80,7 @@ register_joiner(click_columns)
 register_link_labels(list_visible_links)
 
 # Links of “Go anywhere”
-register_navigation(list_link_pages)
+register_navigation(list_documentation_links, list_link_pages)
 
 # Settings pages of higher apps
 register_settings_page("personal-data", "Personal data")

@@ -11,8 +11,8 @@ from babel import Locale
 from babel.dates import format_date
 
 from reports.change_drivers import find_differences
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
-from reports.dashboard.presenters.labels import label_value
+from reports.formatting import FormattedValue, format_metric
+from reports.labels import label_value
 from reports.query import Period, Query, ask
 from reports.query.registry import DIMENSIONS, METRICS
 from sites.models import Site

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from accounts.operations.fair_order import rank_by_account
 from accounts.operations.task_runs import run_each
 from reports.baseline import WEEK, WEEKS, find_earlier_stretches, find_usual, query_metric
-from reports.dashboard.presenters.formatting import format_money
+from reports.formatting import format_money
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period, Query, ask
 from sites.uptime.models import Incident

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.forms import add_errors
 from goals.funnels import MAX_STEPS, build_step_filter, funnel_delete, funnel_save
 from goals.models import Funnel
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.forms import FunnelForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
-from sites.access import site_for
+from sites.access import may_edit, site_for
 from sites.models import Site
 
 

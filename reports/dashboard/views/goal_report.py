@@ -11,15 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from goals.models import Goal
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import format_duration, format_metric, format_money
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.goals import find_goal
+from reports.formatting import format_duration, format_metric, format_money
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
 from reports.query.registry import METRICS
+from sites.access import may_edit
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate")
 MAX_SOURCES = 50

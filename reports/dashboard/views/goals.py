@@ -16,15 +16,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from goals.models import Goal
 from goals.predicates import build_predicate
 from goals.services import goal_create, goal_delete, goal_update
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.forms import GoalForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
-from reports.dashboard.presenters.labels import detect_locale
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
+from reports.labels import detect_locale
 from reports.query import Period, Query, ask
-from sites.access import site_for
+from sites.access import may_edit, site_for
 from sites.models import Site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate", "revenue")

@@ -13,17 +13,18 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from goals.selectors import list_active_goals
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.forms import HeatmapSettingsForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.heatmap_drawing import draw_heatmap
 from reports.dashboard.presenters.toolbar import build_toolbar
-from reports.dashboard.presenters.visits import build_nickname, parse_instant
+from reports.dashboard.presenters.visits import parse_instant
 from reports.dashboard.state import ReportState
+from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import site_for
+from sites.access import may_edit, site_for
 from sites.hosts import HostMatcher
 from sites.models import Site
 from sites.navigation import settings_context

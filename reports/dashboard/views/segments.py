@@ -14,10 +14,9 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from goals.selectors import filter_segments_visible_to
 from goals.services import segment_create, segment_delete
-from reports.dashboard.base_view import may_edit
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.preferences import parse_next
-from sites.access import site_for
+from sites.access import may_edit, site_for
 
 
 @require_POST

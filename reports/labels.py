@@ -1,4 +1,4 @@
-"""Labels of values: countries, languages, empty values. And the locale of a reader."""
+"""Labels of values: countries, languages, empty values, visitors without a name. And the locale of a reader."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def label_value(row: Dimension, value: object) -> str:
     if row.format == "weekday" and text.isdigit() and 1 <= int(text) <= 7:
         return WEEKDAYS[int(text) - 1]
     return text
+
+
+def build_nickname(device: int) -> str:
+    """Return the name for a visitor whom the site has not named; it is the same on every page."""
+    return f"Visitor {int(device) % 0x10000:04x}"
