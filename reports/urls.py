@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reports.sharing.urls")),  # before the addresses of Clicky, one of which it answers
     path("", include("reports.clicky.urls")),
     path("", include("reports.dashboard.urls")),
+    path("", include("reports.dashboard.goals.urls")),
     path("", include("reports.annotations.urls")),
     path("", include("reports.digests.urls")),
     path("ajax/onsitestats/", widget.render_widget_data, name="onsite"),

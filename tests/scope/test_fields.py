@@ -11,7 +11,7 @@ from django import forms
 from accounts.models import Membership
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
-from reports.dashboard.forms import FunnelForm
+from reports.dashboard.goals.forms import FunnelForm
 from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS

@@ -1,4 +1,4 @@
-"""The forms of goals, funnels and heatmap settings."""
+"""The forms of goals and funnels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from goals.funnels import MAX_PATTERN_LENGTH, MAX_STEPS
 from goals.models import Funnel, Goal, PatternKind
 from goals.selectors import list_active_goals
 from sites.amounts import currency_decimals
-from sites.forms import LinesField
 from sites.models import Site
-
-MAX_PATH_LENGTH = 500  # of a page that records no heatmap
-MAX_PATHS_LENGTH = 6_000  # of all of them, as a Python list
 
 
 class GoalForm(forms.ModelForm):
@@ -109,36 +105,3 @@ class FunnelForm(forms.Form):
             elif page:
                 steps.append({"page": page})
         return steps
-
-
-class HeatmapSettingsForm(forms.Form):
-    """What a site records for its heatmaps (`Site.tracker`, applied by `tracking.endpoints.heatmap`)."""
-
-    share = forms.IntegerField(
-        label="Visitors whose clicks are recorded, in percent", min_value=0, max_value=100,
-        help_text="100 = everybody, 0 = nobody. A visitor is recorded whole or not at all.",
-    )  # fmt: skip
-    off = LinesField(label="Pages that record nothing", help_text="One path per line, * as a wildcard: /account/*")
-
-    @classmethod
-    def of(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
-        """Return the form with the site's current settings."""
-        share = site.tracker.get("heatmap", True)
-        percent = round(min(1.0, max(0.0, float(share))) * 100) if isinstance(share, int | float) else 0
-        pages = site.tracker.get("heatmap_off") or []
-        return cls(data, initial={"share": percent, "off": pages if isinstance(pages, list) else []})
-
-    def clean_off(self) -> list[str]:
-        """Return the paths, each of which begins with a slash or a star."""
-        lines: list[str] = self.cleaned_data["off"]
-        if any(len(line) > MAX_PATH_LENGTH for line in lines) or len(repr(lines)) > MAX_PATHS_LENGTH:
-            raise forms.ValidationError(
-                f"Use lines of at most {MAX_PATH_LENGTH} characters, {MAX_PATHS_LENGTH:,} together."
-            )
-        if invalid := [line for line in lines if line[0] not in "/*"]:
-            raise forms.ValidationError(f"A path begins with /, or with * for anything: {invalid[0]!r} does not.")
-        return lines
-
-    def build_settings(self) -> dict[str, Any]:
-        """Return the settings for `Site.tracker`."""
-        return {"heatmap": self.cleaned_data["share"] / 100, "heatmap_off": self.cleaned_data["off"]}

@@ -13,9 +13,9 @@ from django.shortcuts import render
 from goals.models import Goal
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
+from reports.dashboard.goals.goal_pages import find_goal
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
-from reports.dashboard.views.goals import find_goal
 from reports.formatting import format_duration, format_metric, format_money
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions

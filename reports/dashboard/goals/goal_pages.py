@@ -17,8 +17,8 @@ from goals.models import Goal
 from goals.predicates import build_predicate
 from goals.services import goal_create, goal_delete, goal_update
 from reports.dashboard.base_view import site_page
-from reports.dashboard.forms import GoalForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
+from reports.dashboard.goals.forms import GoalForm
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric

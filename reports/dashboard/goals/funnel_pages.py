@@ -16,8 +16,8 @@ from accounts.forms import add_errors
 from goals.funnels import MAX_STEPS, build_step_filter, funnel_delete, funnel_save
 from goals.models import Funnel
 from reports.dashboard.base_view import site_page
-from reports.dashboard.forms import FunnelForm
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
+from reports.dashboard.goals.forms import FunnelForm
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
