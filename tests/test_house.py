@@ -18,6 +18,32 @@ BELOW: dict[str, set[str]] = {
     "links": {"accounts", "sites", "tracking", "goals", "reports"},
     "config": {"accounts", "sites", "tracking", "goals", "reports", "links"},
 }
+# Folders and modules inside an app, lowest first: each may import what stands in the rows before its own.
+ORDER: dict[str, tuple[str, ...]] = {
+    "tracking": (
+        "event schema network_table client_address web",
+        "store geo user_agent data static_js write_batch",
+        "spool",
+        "state",
+        "bots live",
+        "pipeline live_streams",
+        "ingestion",
+        "endpoints",
+        "collector context bot_overrides data_requests maintenance",
+        "remote_commands views",
+        "management urls",
+    ),
+    "reports": (
+        "query csv_cells rate_limits templatetags",
+        "baseline change_drivers filter_access formatting labels",
+        "alert_conditions incident_costs latest_traffic manual_goals quotas",
+        "annotations clickport clicky digests",
+        "dashboard",
+        "sharing",
+        "docs openapi widget",
+        "urls",
+    ),
+}
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
     "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
@@ -74,6 +100,60 @@ def test_imports_go_down_only() -> None:
 def test_an_upward_import_inside_a_function_would_be_found() -> None:
     tree = ast.parse("def late():\n    from links import models\n    ForeignKey('reports.Report')")
     assert {other for _, other in references(tree)} == {"links", "reports"}
+
+
+def rank_parts(app: str) -> dict[str, int]:
+    return {part: rank for rank, row in enumerate(ORDER[app]) for part in row.split()}
+
+
+def find_part(name: str) -> str:
+    """The folder or module of a file below its app: `query` for reports/query/model.py, `urls` for reports/urls.py."""
+    return name.split("/")[1].removesuffix(".py")
+
+
+def imported_parts(tree: ast.AST, app: str) -> Iterator[tuple[int, str]]:
+    """The parts of its own app that a syntax tree imports anywhere."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for parts in (name.split(".") for name in names):
+            if parts[0] == app and len(parts) > 1:
+                yield node.lineno, parts[1]
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_parts_of_an_app_import_lower_parts_only(app: str) -> None:
+    ranks, wrong = rank_parts(app), []
+    for name in (name for name in sources() if room(name) == app):
+        part = find_part(name)
+        if part not in ("__init__", "apps", "migrations"):
+            assert part in ranks, f"{name}: say in ORDER what {part} may import"
+            imported = imported_parts(ast.parse((ROOT / name).read_text()), app)
+            wrong += [f"{name}:{line}: {other}" for line, other in imported
+                      if other != part and ranks[other] >= ranks[part]]  # fmt: skip
+    assert wrong == []
+
+
+APIS = ("reports/clicky/", "reports/clickport/", "links/clickmeter/")
+
+
+def test_no_api_imports_code_of_pages() -> None:
+    pages = re.compile(r"^\s*(?:from|import) (?:reports\.dashboard|links\.web)\b", re.M)
+    assert [name for name in sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
+
+
+def test_imports_stand_before_functions_and_classes() -> None:
+    late = []
+    for name in sources():
+        defined = False
+        for node in ast.parse((ROOT / name).read_text()).body:
+            defined = defined or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if defined and isinstance(node, ast.Import | ast.ImportFrom):
+                late.append(f"{name}:{node.lineno}")
+    assert late == []
 
 
 def sql_strings(name: str) -> Iterator[str]:

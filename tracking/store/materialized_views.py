@@ -6,12 +6,9 @@ Column names are qualified with `e`, because an alias of the same name would tak
 from __future__ import annotations
 
 from tracking.event import ACTIONS
+from tracking.schema import ORIGIN_COLUMNS
 
 IS_VIEW = "e.kind = 'view'"
-ORIGIN_COLUMNS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term",
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-)  # fmt: skip
 PLACE_COLUMNS = ("country", "region", "city")
 CONSTANT_COLUMNS = (
     "host", "language", "ip", "asn", "organization", "device_type", "device_model", "browser", "browser_version",
