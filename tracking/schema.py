@@ -1,4 +1,5 @@
-"""The columns of an event: one row each, from which the table, the spool and the checks are derived.
+"""The columns of an event: one row each, from which the spool and the checks are derived. The table is created by the
+migrations of the event store; a test compares them.
 
 Ids are integers below 2**53, because Clickport sends them as JSON numbers. `device` never changes; a `person` may be
 added later. Texts from visitors are LowCardinality where their number is bounded in practice, which makes reports fast
