@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("reports", "0003_notes_on_the_graph"),
-        ("sites", "0003_uptime_and_alerts"),
+        ("uptime", "0001_initial"),
     ]
 
     operations = [
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                         primary_key=True,
                         related_name="+",
                         serialize=False,
-                        to="sites.incident",
+                        to="uptime.incident",
                     ),
                 ),
                 ("usual", models.FloatField()),
