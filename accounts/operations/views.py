@@ -41,7 +41,7 @@ def show_operations(request: HttpRequest) -> HttpResponse:
         "mailbox": get_mail_folder(),
         "settings_nav": build_account_navigation(request, "operations"),
     }
-    return render(request, "accounts/operations.html", context)
+    return render(request, "operations/task_runs.html", context)
 
 
 @require_operator
@@ -54,7 +54,7 @@ def list_sent_mails(request: HttpRequest) -> HttpResponse:
         "folder": get_mail_folder(),
         "settings_nav": build_account_navigation(request, "operations"),
     }
-    return render(request, "accounts/sent_mails.html", context)
+    return render(request, "operations/sent_mails.html", context)
 
 
 def _get_mail(name: str, place: int) -> mailbox.StoredMail:
@@ -69,7 +69,7 @@ def _get_mail(name: str, place: int) -> mailbox.StoredMail:
 def show_sent_mail(request: HttpRequest, name: str, place: int) -> HttpResponse:
     """Show a mail: its headers, its HTML in a frame, and its text."""
     context = {"sent": _get_mail(name, place), "settings_nav": build_account_navigation(request, "operations")}
-    return render(request, "accounts/sent_mail.html", context)
+    return render(request, "operations/sent_mail.html", context)
 
 
 @xframe_options_sameorigin
