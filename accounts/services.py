@@ -13,9 +13,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
-from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.models import Account, Grant, Invitation, Membership, Purpose, Right, Role, User
 from accounts.permissions import GRANT_KINDS, membership_may
 from accounts.revocation import (
     SHARED_KEYS,

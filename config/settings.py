@@ -26,7 +26,10 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
     "accounts",
+    "accounts.operations",
     "sites",
+    "sites.alerts",
+    "sites.uptime",
     "tracking",
     "goals",
     "reports",

@@ -6,6 +6,7 @@ from reports.clickport.errors import not_found
 
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("accounts.operations.urls")),
     path("", include("sites.urls")),
     path("", include("sites.uptime.urls")),
     path("", include("sites.alerts.urls")),

@@ -32,9 +32,10 @@ from reports.sharing.revocation import SHARED_LINKS, SHARES
 from sites.access import SITE_KIND
 from sites.alerts.conditions import register_conditions
 from sites.alerts.quota import CONDITIONS as ACCOUNT_CONDITIONS
+from sites.alerts.revocation import MAIL_CHANNELS, WEBHOOK_SECRETS
 from sites.latest_traffic import register_traffic_provider
 from sites.navigation import register_settings_page
-from sites.revocation import API_KEYS, MAIL_CHANNELS, PROXY_SECRETS, SITE_KEYS, WEBHOOK_SECRETS
+from sites.revocation import API_KEYS, PROXY_SECRETS, SITE_KEYS
 from sites.services import claim_changed
 from sites.uptime.certificates import CONDITIONS as UPTIME_CONDITIONS
 from sites.uptime.incident_costs import register_cost_estimator

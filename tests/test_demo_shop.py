@@ -22,8 +22,8 @@ from links.models import Datapoint
 from links.redirect import click_deduplication
 from links.routing import link_cache as known_links
 from reports.query import Period
-from sites.models import Incident, Site
-from sites.uptime.models import Monitor, UptimeHour
+from sites.models import Site
+from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.services import checks_replay, monitor_create
 from sites.uptime.state_machine import CheckResult
 

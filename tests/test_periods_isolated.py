@@ -11,8 +11,7 @@ from django.db import OperationalError
 from django.utils.module_loading import import_string
 
 from accounts.custom_domains import checks
-from accounts.custom_domains.models import HostClaim
-from accounts.models import Account
+from accounts.models import Account, HostClaim
 from accounts.operations.task_runs import run_each
 from config.schedule import PERIODIC_TASKS
 from goals import discovery

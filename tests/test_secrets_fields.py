@@ -27,10 +27,10 @@ KEPT = {
     "sites.Site.cookies": "public",  # whether the tracker may set one
     "sites.Site.excluded_countries": "public",
     "sites.ApiKey.hash": "hashed",
-    "sites.Channel.target": "encrypted",
-    "sites.Channel.secret": "encrypted",
-    "sites.Delivery.key": "public",  # which occasion it is about
-    "sites.Monitor.headers": "encrypted",
+    "alerts.Channel.target": "encrypted",
+    "alerts.Channel.secret": "encrypted",
+    "alerts.Delivery.key": "public",  # which occasion it is about
+    "uptime.Monitor.headers": "encrypted",
     "sharing.Share.token": "encrypted",
     "sharing.Share.token_hash": "hashed",
     "sharing.Share.password": "hashed",

@@ -134,7 +134,7 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
     token = share_create(site=site, name="Client").token
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
     assert set(find_unreadable_columns()) == {
-        "sites.Channel.target", "sites.Channel.secret", "sites.Monitor.headers", "sites.Site.proxy_secret",
+        "alerts.Channel.target", "alerts.Channel.secret", "uptime.Monitor.headers", "sites.Site.proxy_secret",
         "sharing.Share.token",
     }  # fmt: skip
     site_cache.refresh()
@@ -159,7 +159,7 @@ def test_a_start_with_another_key_says_so(settings: Any, channel: Channel) -> No
     assert said.getvalue() == ""
     settings.SECRET_KEY = OTHER_KEY
     Serve(stderr=said).warn_of_unreadable_secrets()
-    assert "sites.Channel.target" in said.getvalue() and "SECRET_KEY_FALLBACKS" in said.getvalue()
+    assert "alerts.Channel.target" in said.getvalue() and "SECRET_KEY_FALLBACKS" in said.getvalue()
 
 
 def test_keys_and_passwords_of_the_environment_are_not_among_what_debug_pages_show(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_changed_key_is_taken_over_by_one_command(
     old_account, old_member, old_site = account.authkey, alice.memberships.get().authkey, api_key_provision(site=site)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER_KEY, [settings.SECRET_KEY]
     call_command("reencrypt")
-    assert "sites.Channel.target: 1" in capsys.readouterr().out
+    assert "alerts.Channel.target: 1" in capsys.readouterr().out
     settings.SECRET_KEY_FALLBACKS = []
     assert find_unreadable_columns() == [] and Channel.objects.get().target == HOOK
     client = Client()

@@ -10,7 +10,8 @@ from django.db import transaction
 from accounts.models import User
 from reports.annotations.models import Note
 from reports.incident_costs.services import describe_costs
-from sites.models import Incident, Site
+from sites.models import Site
+from sites.uptime.models import Incident
 
 MAX_MARKS = 100  # of each kind on one graph
 

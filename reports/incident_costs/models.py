@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from django.db import models
 
-from sites.uptime.models import Incident
-
 
 class IncidentPrice(models.Model):
     """The cost of one incident, estimated again until it is `final`: some time after its end, for late events.
@@ -13,7 +11,7 @@ class IncidentPrice(models.Model):
     `usual` and `came` are visits in the time of the incident; `worth` is revenue per visit in the four weeks before.
     """
 
-    incident = models.OneToOneField(Incident, models.CASCADE, primary_key=True, related_name="+")
+    incident = models.OneToOneField("uptime.Incident", models.CASCADE, primary_key=True, related_name="+")
     usual = models.FloatField()
     came = models.FloatField()
     worth = models.FloatField(default=0)

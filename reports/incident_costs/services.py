@@ -11,7 +11,7 @@ from babel.numbers import format_decimal
 from django.db.models import OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from accounts.operations.fair_order import rank_by_account
+from accounts.fair_order import rank_by_account
 from accounts.operations.task_runs import run_each
 from reports.baseline import WEEK, WEEKS, find_earlier_stretches, find_usual, query_metric
 from reports.formatting import format_money

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("sites", "0003_uptime_and_alerts"),
+        ("uptime", "0001_initial"),
     ]
 
     operations = [
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                         primary_key=True,
                         related_name="+",
                         serialize=False,
-                        to="sites.incident",
+                        to="uptime.incident",
                     ),
                 ),
                 ("usual", models.FloatField()),

@@ -1,4 +1,4 @@
-"""Users who log in, accounts (tenants), memberships that join them, and grants of what a guest may see."""
+"""Users who log in, accounts (tenants), the memberships, grants and invitations that join them, and exposed keys."""
 
 from __future__ import annotations
 
@@ -245,9 +245,3 @@ class ExposedKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_id}, known to {self.person}"
-
-
-# Models that are defined beside the code that uses them
-from accounts.custom_domains.models import HostClaim, HostOwner  # noqa: E402, F401
-from accounts.operations.models import TaskRun  # noqa: E402, F401
-from accounts.security.secret_key import SecretKeyFingerprint  # noqa: E402, F401
