@@ -25,7 +25,7 @@ from reports.docs import DocPage, list_documentation_links
 from reports.docs import pages as docs_pages
 from reports.docs import register_pages as register_docs
 from reports.filter_access import check_segment_filter
-from reports.incident_costs.services import describe_costs
+from reports.incident_costs.selectors import describe_costs
 from reports.latest_traffic import find_traffic
 from reports.manual_goals import list_named_goals
 from reports.sharing.revocation import SHARED_LINKS, SHARES

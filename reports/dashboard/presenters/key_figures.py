@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from goals.selectors import list_active_goals
-from reports.annotations.services import GraphMark, list_graph_marks
+from reports.annotations.selectors import GraphMark, list_graph_marks
 from reports.dashboard.fragments import Fragment, load_fragments
 from reports.dashboard.presenters.graph import Graph, GraphSeries, draw_graph, draw_sparkline
 from reports.dashboard.presenters.tables import format_error
