@@ -1,4 +1,4 @@
-"""Estimates of the cost of incidents, by a task, from the usual numbers of the weekday; pages read the stored results."""
+"""Estimates the cost of incidents in a task, from the usual numbers of the weekday; pages read the stored results."""
 
 from __future__ import annotations
 
