@@ -107,11 +107,6 @@ def membership_may(membership: Membership | None, permission: str) -> bool:
     return permission in ROLE_PERMISSIONS[membership.role]
 
 
-def may_in_account(actor: Actor, account: Account, permission: str) -> bool:
-    """Whether the actor has a permission for everything in the account."""
-    return membership_may(find_membership(actor, account), permission)
-
-
 def load_grants(membership: Membership, kind: str) -> dict[int, str]:
     """Load the grants of a guest for one kind: {object id: right}. Other members have none: their role decides."""
     if membership.pk is None or membership.role != Role.GUEST:

@@ -26,15 +26,15 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("page", "Page is viewed"),
-                            ("event", "Event happens"),
-                            ("outbound", "Outbound link is followed"),
-                            ("download", "File is downloaded"),
-                            ("form", "Form is sent"),
-                            ("click", "Something is clicked"),
-                            ("scroll", "Page is scrolled down to"),
-                            ("duration", "Visit lasts"),
-                            ("manual", "Named by a script or a server"),
+                            ("page", "Page view"),
+                            ("event", "Custom event"),
+                            ("outbound", "Outbound click"),
+                            ("download", "File download"),
+                            ("form", "Form submission"),
+                            ("click", "Click on an element"),
+                            ("scroll", "Scroll depth"),
+                            ("duration", "Duration of the visit"),
+                            ("manual", "Sent by a script or a server"),
                         ],
                         default="page",
                         max_length=10,
@@ -55,16 +55,18 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "page",
-                    models.CharField(blank=True, help_text="Only on pages like this; * for anything", max_length=500),
+                    models.CharField(
+                        blank=True, help_text="Only on pages that match this path; * for anything", max_length=500
+                    ),
                 ),
                 (
                     "text",
-                    models.CharField(blank=True, help_text="Clicks: only on what says this", max_length=200),
+                    models.CharField(blank=True, help_text="Clicks: only on elements with this text", max_length=200),
                 ),
                 ("threshold", models.PositiveIntegerField(default=0)),
                 (
                     "conversion",
-                    models.BooleanField(default=True, help_text="Counts in the headline conversions"),
+                    models.BooleanField(default=True, help_text="Counts in the key figure “Conversions”"),
                 ),
                 (
                     "fixed_revenue",

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from goals.predicates import wildcard_expression
+from goals.predicates import build_wildcard_regex
 from goals.selectors import list_active_goals
 from reports.clicky.errors import ClickyError
 from reports.clicky.terms import (
@@ -62,7 +62,7 @@ def build_match(dimension: str, *values: str) -> Filter:
         return {"dimension": dimension, "operator": "is_not", "value": [""]}
     if not any("*" in value for value in texts):
         return build_is(dimension, *texts)
-    return {"dimension": dimension, "operator": "matches", "value": [wildcard_expression(value) for value in texts]}
+    return {"dimension": dimension, "operator": "matches", "value": [build_wildcard_regex(value) for value in texts]}
 
 
 def build_match_or_unknown(dimension: str, value: str) -> Filter:
