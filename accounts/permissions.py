@@ -76,7 +76,7 @@ def get_acting_user(actor: Any) -> User | None:
     return actor if isinstance(actor, User) else None
 
 
-Actor = Any  # User | AnonymousUser | Bearer | None; Any, because the type of request.user is no narrower
+Actor = Any  # User | AnonymousUser | Bearer | None; Any, because request.user has no narrower type
 
 
 def list_memberships(actor: Actor) -> list[Membership]:

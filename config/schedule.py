@@ -41,7 +41,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("heartbeat", "config.health.record_beat", 10, is_guarded=False),
     # `uptime` and `deliveries` claim work for a while, then only wait for slow servers while the next run begins
     PeriodicTask("uptime", "sites.uptime.services.monitors_check", 5, max_seconds=50),
-    PeriodicTask("incidents told late", "sites.uptime.services.incidents_notify_late", MINUTE),
+    PeriodicTask("incidents notified late", "sites.uptime.services.incidents_notify_late", MINUTE),
     PeriodicTask(
         "incidents priced", "reports.incident_costs.services.incident_costs_estimate", 5 * MINUTE, max_seconds=HOUR
     ),

@@ -1,4 +1,4 @@
-"""Tables of the reports room, each kept beside what uses it."""
+"""The models of this app, imported here for Django; each is defined beside the code that uses it."""
 
 from reports.annotations.models import Note
 from reports.digest.models import DigestMail, DigestSubscription

@@ -183,7 +183,7 @@ def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, sit
 def test_today_is_never_rolled_up(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
     schedule.catch_up(NOW)
-    days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_ledger").rows}
+    days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_builds").rows}
     assert max(days) == (NOW - timedelta(days=1)).date()
 
 

@@ -142,7 +142,7 @@ def alerts(world: Any) -> Callable[[], bool]:
 
 def deliveries(world: Any) -> Callable[[], bool]:
     for site, target in ((world.other, "https://0177.0.0.1/"), (world.site, f"{world.server.base}/ok")):
-        delivery_queue(channel=hook(site, target), firing=AlertNotification("k", "s", "t"), now=NOW)
+        delivery_queue(channel=hook(site, target), notification=AlertNotification("k", "s", "t"), now=NOW)
     return lambda: Delivery.objects.get(channel__account=world.site.account).state == "sent"
 
 

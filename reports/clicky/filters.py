@@ -258,7 +258,7 @@ def filter_split_test(value: str) -> Filter:
 
 
 def filter_action_count(value: str) -> Filter:
-    """Match visits of exactly so many actions; `3,` is at least, `,3` at most, `2,5` between."""
+    """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
     match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
     if not match or not (match[1] or match[3]):
         raise ClickyError("Invalid num_actions.")

@@ -1,1 +1,1 @@
-"""Reports by e-mail: a digest is the same questions as the dashboard's, told in a letter."""
+"""Digests: reports by mail, with the numbers of the dashboard."""

@@ -1,4 +1,4 @@
-"""The bars in a mail, as a PNG: mail clients draw no SVG."""
+"""Draws the bar chart of a mail as a PNG, because mail clients do not display SVG."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-WIDTH, HEIGHT, GAP = 1120, 240, 8  # twice the shown size, for sharp screens
+WIDTH, HEIGHT, GAP = 1120, 240, 8  # twice the displayed size, for sharp screens
 BAR, GROUND = "#4f6bed", "#00000000"
 
 
-def chart(bars: Sequence[tuple[str, int]], color: str = BAR) -> bytes:
-    """A PNG of the bars, the tallest filling the height; an empty one is a thin line."""
+def draw_bars(bars: Sequence[tuple[str, int]], color: str = BAR) -> bytes:
+    """Draw the bars as a PNG, scaled to the tallest one; a bar of 0 is a thin line."""
     image = Image.new("RGBA", (WIDTH, HEIGHT), GROUND)
     draw = ImageDraw.Draw(image)
     most = max((count for _, count in bars), default=0) or 1

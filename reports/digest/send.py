@@ -1,4 +1,4 @@
-"""Sending digests: at six in the morning of the reader's zone, once per closed period."""
+"""Sends digests: once per closed period, at six in the morning in the zone of the subscription's first site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.mail import join_lines
 from accounts.operations.task_runs import run_each
 from reports.csv_cells import escape_cell
-from reports.digest.chart import chart
+from reports.digest.chart import draw_bars
 from reports.digest.content import SiteDigest, build_digest, find_closed_period
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.query import Period
@@ -30,28 +30,29 @@ MAX_DELAY = timedelta(days=3)  # a digest that is later than this is not sent
 
 
 def digests_send(*, now: datetime) -> int:
-    """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice.
+    """Send every digest that is due and was not claimed; returns the number of mails sent. Safe to run twice.
 
-    One that cannot be made is logged and tried again in the next round; the others go out. Only a store that is away
-    ends the round, since it is away for all of them.
+    A digest that cannot be built is logged and tried again in the next round; the others are sent. Only a store that
+    cannot be reached ends the round, since no other digest could be built either.
     """
     due = DigestSubscription.objects.filter(enabled=True, user__is_active=True).select_related("user")
     return sum(run_each(due, lambda row: digest_send(subscription=row, now=now), what="Digest", stop_for=(StoreAway,)))
 
 
 def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
-    """Send one subscription's mail for the last closed period, if it is due and was not sent."""
+    """Send a subscription's mail for the last closed period, if it is due; return whether it was sent."""
     sites = list(list_visible_sites(subscription))
     if not sites:
         return False
-    period = find_closed_period(subscription.every, sites[0].timezone, now)
+    period = find_closed_period(subscription.frequency, sites[0].timezone, now)
     local = now.astimezone(ZoneInfo(sites[0].timezone))
     if local.hour < HOUR or now - period.end > MAX_DELAY or subscription.created > period.end:
         return False
-    if subscription.mails.filter(period=period_name(period)).exists():
+    if subscription.mails.filter(period=format_period(period)).exists():
         return False
-    # What can fail and be tried again comes before the claim: a mail that was claimed is never tried again
-    digests = [build_digest(site, find_closed_period(subscription.every, site.timezone, now), now) for site in sites]
+    # Built before the claim, because a mail that was claimed is never tried again
+    frequency = subscription.frequency
+    digests = [build_digest(site, find_closed_period(frequency, site.timezone, now), now) for site in sites]
     message = build_message(subscription, digests)
     mail = claim(subscription, period)
     return mail is not None and deliver(message, mail, now)
@@ -74,12 +75,12 @@ def claim(subscription: DigestSubscription, period: Period) -> DigestMail | None
     """Claim the sending of this period's mail; return None if it was claimed before."""
     try:
         with transaction.atomic():
-            return DigestMail.objects.create(subscription=subscription, period=period_name(period))
+            return DigestMail.objects.create(subscription=subscription, period=format_period(period))
     except IntegrityError:
         return None
 
 
-def period_name(period: Period) -> str:
+def format_period(period: Period) -> str:
     return f"{period.first_day}..{period.last_day}"
 
 
@@ -89,21 +90,21 @@ def list_visible_sites(subscription: DigestSubscription) -> list[Site]:
     return list(mine.filter(pk__in=subscription.sites) if subscription.sites else mine)
 
 
-def brand_for_sites(digests: list[SiteDigest]) -> Brand:
-    """Return the brand that all the sites' accounts share, else ours."""
+def choose_brand(digests: list[SiteDigest]) -> Brand:
+    """Return the brand that all the sites' accounts share, or else the default one."""
     brands = {load_brand(digest.site.account) for digest in digests}
     return brands.pop() if len(brands) == 1 else DEFAULT_BRAND
 
 
 class DigestEmail(EmailMultiAlternatives):
-    """A mail whose images are shown inside its HTML."""
+    """A mail with images that its HTML displays."""
 
     mixed_subtype = "related"
 
 
 def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> DigestEmail:
-    """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
-    brand = brand_for_sites(digests)
+    """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, and CSV if wanted."""
+    brand = choose_brand(digests)
     stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
@@ -124,7 +125,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
 
 def draw_chart(digest: SiteDigest, brand: Brand) -> bytes:
     """Draw the digest's bars as a PNG, in the brand's color."""
-    return chart(digest.bars, brand.accent or "#4f6bed")
+    return draw_bars(digest.bars, brand.accent or "#4f6bed")
 
 
 def build_chart_attachment(digest: SiteDigest, brand: Brand) -> MIMEImage:

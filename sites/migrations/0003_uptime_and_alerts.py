@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ("parameters", models.JSONField(blank=True, default=dict)),
                 (
                     "throttle_minutes",
-                    models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes"),
+                    models.PositiveIntegerField(default=60, help_text="Minutes between two messages, at least"),
                 ),
                 ("enabled", models.BooleanField(default=True)),
                 ("last_fired", models.DateTimeField(blank=True, null=True)),
@@ -145,8 +145,8 @@ class Migration(migrations.Migration):
                 ("start", models.DateTimeField(db_index=True)),
                 ("end", models.DateTimeField(blank=True, null=True)),
                 ("cause", models.CharField(max_length=200)),
-                ("told", models.DateTimeField(blank=True, null=True)),
-                ("told_end", models.DateTimeField(blank=True, null=True)),
+                ("start_notified", models.DateTimeField(blank=True, null=True)),
+                ("end_notified", models.DateTimeField(blank=True, null=True)),
                 (
                     "monitor",
                     models.ForeignKey(
