@@ -16,7 +16,7 @@ from links.conversions.attribution import build_click_columns as click_columns
 from links.guests import DATAPOINT_KIND, GROUP_KIND
 from links.link_names import list_visible_links
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from links.web.layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.link_labels import register_link_labels
@@ -61,7 +61,7 @@ register_shared_keys(SHARED_LINKS)
 # Hosts of accounts: further reserved hosts, and caches that depend on claims
 register_reserved_hosts(is_former_link_domain)
 register_claim_listener(claim_changed)
-register_claim_listener(known_links.reload_after_claim_change)
+register_claim_listener(link_cache.reload_after_claim_change)
 
 # Tracking code: the latest traffic
 register_traffic_provider(find_traffic)

@@ -21,7 +21,7 @@ MONDAY = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)
 
 @pytest.fixture
 def weekly(alice, site, store):
-    subscription = subscription_save(user=alice, every="week", sites=[], attach_csv=True)
+    subscription = subscription_save(user=alice, frequency="week", sites=[], attach_csv=True)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     for day in range(7):
         for visitor in range(day + 1):
@@ -81,7 +81,7 @@ def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypat
 
 
 def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(weekly, site, bob, monkeypatch):
-    other = subscription_save(user=bob, every="week", sites=[site], attach_csv=False)
+    other = subscription_save(user=bob, frequency="week", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     for error in (StoreError("The event store took too long to answer."), RuntimeError("boom")):
 
@@ -193,14 +193,14 @@ def test_the_closed_period_is_the_zones_own(every, zone, now, expected):
 
 
 def test_a_site_without_visits_says_what_to_do(alice, site, store):
-    subscription_save(user=alice, every="day", sites=[site], attach_csv=False)
+    subscription_save(user=alice, frequency="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     digests_send(now=MONDAY)
     assert "Is the tracking code in the pages?" in mail.outbox[0].body
 
 
 def test_a_reader_who_lost_the_site_gets_no_mail_of_it(charlie, site, store):
-    subscription_save(user=charlie, every="day", sites=[site], attach_csv=False)
+    subscription_save(user=charlie, frequency="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     assert digests_send(now=MONDAY) == 0
 

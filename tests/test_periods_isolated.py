@@ -141,19 +141,19 @@ def alerts(world: Any) -> Callable[[], bool]:
 
 def deliveries(world: Any) -> Callable[[], bool]:
     for site, target in ((world.other, "https://0177.0.0.1/"), (world.site, f"{world.server.base}/ok")):
-        delivery_queue(channel=hook(site, target), firing=AlertNotification("k", "s", "t"), now=NOW)
+        delivery_queue(channel=hook(site, target), notification=AlertNotification("k", "s", "t"), now=NOW)
     return lambda: Delivery.objects.get(channel__account=world.site.account).state == "sent"
 
 
 def goals_named(world: Any) -> Callable[[], bool]:
-    appear = discovery.goal_appear
+    appear = discovery.manual_goal_ensure
 
     def broken(*, site: Site, name: str) -> Any:
         if site.pk == world.other.pk:
             raise ValueError("the database does not take this name")
         return appear(site=site, name=name)
 
-    world.monkeypatch.setattr(discovery, "goal_appear", broken)
+    world.monkeypatch.setattr(discovery, "manual_goal_ensure", broken)
     for site in (world.other, world.site):
         record(event(site, at=NOW - timedelta(minutes=1), kind="goal", name="Signed up"))
     return lambda: Goal.objects.filter(site=world.site, name="Signed up").exists()

@@ -62,7 +62,7 @@ def test_no_secret_lies_in_the_database_in_clear(alice: User, site: Site, channe
     client.post("/login", {"email": alice.email, "password": PASSWORD})
     site_update(site=site, proxy_secret=WORD)
     share = share_create(site=site, name="Client")
-    digest = subscription_save(user=alice, every="week", sites=[], attach_csv=False)
+    digest = subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     secrets = {
         "hook": "hook-word-nobody", "webhook secret": channel.secret, "header": "header-word-nobody", "proxy": WORD,
         "share": share.token, "digest": digest.unsubscribe_token, "session": client.cookies["sessionid"].value,

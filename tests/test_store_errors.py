@@ -87,7 +87,7 @@ def test_a_question_with_an_error_keeps_the_engines_first_line(store: Any) -> No
         ("mysql://host/db", "starts with 'mysql'"),
         ("clickhouse:///db", "names no host"),
         ("clickhouse://a,b/db", "several hosts"),
-        ("clickhouse://a:port/db", "no number"),
+        ("clickhouse://a:port/db", "not a number"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong(url: str, saying: str) -> None:

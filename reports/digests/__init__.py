@@ -1,1 +1,1 @@
-"""Digests: reports by e-mail, with the same numbers as the dashboard."""
+"""Digests: reports by mail, with the numbers of the dashboard."""

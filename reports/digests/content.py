@@ -19,7 +19,7 @@ from sites.models import Site
 from sites.uptime.incident_costs import add_costs
 from sites.uptime.models import Incident
 
-HEADLINE = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
+KEY_FIGURES = ("visitors", "visits", "views", "bounce_rate", "avg_duration", "conversions", "revenue")
 PANELS = (
     ("Goals", "goal", "conversions"), ("Sources", "source", "visitors"), ("Pages", "page", "visitors"),
     ("Countries", "country", "visitors"),
@@ -28,12 +28,12 @@ MAX_TOP_ROWS, MAX_CHANGES = 5, 5
 LOCALE = Locale("en")
 
 
-def find_closed_period(every: str, zone: str, now: datetime) -> Period:
+def find_closed_period(frequency: str, zone: str, now: datetime) -> Period:
     """Return the last closed day, Monday-to-Sunday week or month of `zone`."""
     today = now.astimezone(ZoneInfo(zone)).date()
-    if every == "day":
+    if frequency == "day":
         first, last = today - timedelta(days=1), today - timedelta(days=1)
-    elif every == "week":
+    elif frequency == "week":
         first = today - timedelta(days=today.weekday() + 7)
         last = first + timedelta(days=6)
     else:
@@ -43,8 +43,8 @@ def find_closed_period(every: str, zone: str, now: datetime) -> Period:
 
 
 @dataclass(frozen=True)
-class Headline:
-    """One number as a mail shows it: its label, the short form and how it changed."""
+class KeyFigure:
+    """A key figure of a mail: its label, and its formatted value and change."""
 
     label: str
     shown: FormattedValue
@@ -52,7 +52,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class VisitorChange:
-    """A value whose number of visitors changed: its dimension, its name, and by how many."""
+    """A value of a dimension whose number of visitors changed, and by how many."""
 
     kind: str
     name: str
@@ -61,11 +61,11 @@ class VisitorChange:
 
 @dataclass(frozen=True)
 class SiteDigest:
-    """Everything a mail reports of one site."""
+    """Everything that a mail reports about one site."""
 
     site: Site
     period: Period
-    headlines: list[Headline]
+    headlines: list[KeyFigure]
     changes: list[VisitorChange]
     panels: list[tuple[str, list[dict[str, Any]]]]
     bars: list[tuple[str, int]]  # days, or the hours of a single day
@@ -77,25 +77,28 @@ class SiteDigest:
 
     @property
     def span(self) -> str:
-        """The days it is about, such as "2 Mar 2026 to 8 Mar 2026" or one day alone."""
+        """The period in words, such as "2 Mar 2026 to 8 Mar 2026", or a single day."""
         first, last = (
             format_date(day, "d MMM y", locale=LOCALE) for day in (self.period.first_day, self.period.last_day)
         )
         return first if first == last else f"{first} to {last}"
 
 
-def build_headlines(site: Site, period: Period, now: datetime) -> list[Headline]:
-    query = Query(sites=(site.pk,), period=period, metrics=HEADLINE, compare="weekday")
+def fetch_key_figures(site: Site, period: Period, now: datetime) -> list[KeyFigure]:
+    """Return the key figures with their change; revenue only if there was any."""
+    query = Query(sites=(site.pk,), period=period, metrics=KEY_FIGURES, compare="weekday")
     result = ask(query, now=now)
     new, old = result.rows[0], result.comparison if isinstance(result.comparison, dict) else {}
-    names = [name for name in HEADLINE if name != "revenue" or new[name] or old.get(name)]
+    names = [name for name in KEY_FIGURES if name != "revenue" or new[name] or old.get(name)]
     currency = result.meta.currency
     return [
-        Headline(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency)) for name in names
+        KeyFigure(METRICS[name].label, format_metric(name, new[name], LOCALE, old.get(name), currency))
+        for name in names
     ]
 
 
 def fetch_top_rows(site: Site, period: Period, name: str, metric: str, now: datetime) -> list[dict[str, Any]]:
+    """Return the values of the dimension `name` with the highest counts of a metric."""
     order = ((metric, "desc"),)
     query = Query(
         sites=(site.pk,), period=period, metrics=(metric,), dimensions=(name,), limit=MAX_TOP_ROWS, order=order
@@ -107,6 +110,7 @@ def fetch_top_rows(site: Site, period: Period, name: str, metric: str, now: date
 
 
 def fetch_changes(site: Site, period: Period, now: datetime) -> list[VisitorChange]:
+    """Return the largest changes compared with the same weekdays before."""
     rows = find_differences((site.pk,), period, "weekday", now)[:MAX_CHANGES]
     changes = ((DIMENSIONS[row.dimension], row) for row in rows)
     return [VisitorChange(dimension.label, label_value(dimension, row.value), row.size) for dimension, row in changes]
@@ -130,7 +134,7 @@ def build_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
     return SiteDigest(
         site=site,
         period=period,
-        headlines=build_headlines(site, period, now),
+        headlines=fetch_key_figures(site, period, now),
         changes=fetch_changes(site, period, now),
         panels=[(label, fetch_top_rows(site, period, name, metric, now)) for label, name, metric in PANELS],
         bars=fetch_bars(site, period, now),

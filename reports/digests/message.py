@@ -21,21 +21,21 @@ CHART_WIDTH, CHART_HEIGHT, CHART_GAP = 1120, 240, 8  # pixels: twice the size in
 DEFAULT_BAR_COLOR = "#4f6bed"
 
 
-def brand_for_sites(digests: list[SiteDigest]) -> Brand:
-    """Return the brand that all the sites' accounts share, else ours."""
+def choose_brand(digests: list[SiteDigest]) -> Brand:
+    """Return the brand that all the sites' accounts share, or else the default one."""
     brands = {load_brand(digest.site.account) for digest in digests}
     return brands.pop() if len(brands) == 1 else DEFAULT_BRAND
 
 
 class DigestEmail(EmailMultiAlternatives):
-    """A mail whose images are shown inside its HTML."""
+    """A mail with images that its HTML displays."""
 
     mixed_subtype = "related"
 
 
 def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -> DigestEmail:
-    """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, CSV where wanted."""
-    brand = brand_for_sites(digests)
+    """Build the mail: plain text, HTML with its chart inline, one-click unsubscription, and CSV if wanted."""
+    brand = choose_brand(digests)
     stop = f"{brand.base_url}/digests/stop/{subscription.unsubscribe_token}"
     context = {"digests": digests[:MAX_FULL_SITES], "others": digests[MAX_FULL_SITES:], "brand": brand, "stop": stop}
     names = ", ".join(str(digest.site) for digest in digests[:2]) + (" …" if len(digests) > 2 else "")
@@ -55,9 +55,9 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
 
 
 def draw_chart(digest: SiteDigest, brand: Brand) -> bytes:
-    """Draw the digest's bars in the brand's color; the highest fills the height, an empty one is a thin line.
+    """Draw the digest's bars in the brand's color, scaled to the highest one; a bar of 0 is a thin line.
 
-    As a PNG, because mail clients draw no SVG.
+    As a PNG, because mail clients do not display SVG.
     """
     image = Image.new("RGBA", (CHART_WIDTH, CHART_HEIGHT), "#00000000")
     draw = ImageDraw.Draw(image)

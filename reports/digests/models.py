@@ -1,4 +1,4 @@
-"""Who wants which digest how often, and which was sent: claimed by its row before it leaves."""
+"""Subscriptions to digests, and the mails that were sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def unsubscribe_signer() -> Signer:
     return Signer(salt="digests.unsubscribe", sep=".")
 
 
-class Every(models.TextChoices):
+class Frequency(models.TextChoices):
     DAY = "day", "Every day"
     WEEK = "week", "Every Monday"
     MONTH = "month", "On the first of the month"
@@ -21,7 +21,7 @@ class Every(models.TextChoices):
 
 class DigestSubscriptionQuerySet(models.QuerySet["DigestSubscription"]):
     def with_unsubscribe_token(self, token: str) -> DigestSubscriptionQuerySet:
-        """The subscription of an unsubscribe link's token; none for a token that this installation did not sign."""
+        """Filter the subscription of an unsubscribe token; none for a token that this installation did not sign."""
         try:
             return self.filter(pk=int(unsubscribe_signer().unsign(token)))
         except (BadSignature, ValueError):
@@ -29,10 +29,10 @@ class DigestSubscriptionQuerySet(models.QuerySet["DigestSubscription"]):
 
 
 class DigestSubscription(models.Model):
-    """One person's digest of some sites (none listed = all they may see), bundled into one mail."""
+    """A user's digest of some sites (an empty list = all that the user may see), bundled into one mail."""
 
     user = models.ForeignKey("accounts.User", models.CASCADE, related_name="digests")
-    every = models.CharField(max_length=5, choices=Every.choices, default=Every.WEEK)
+    frequency = models.CharField(max_length=5, choices=Frequency.choices, default=Frequency.WEEK)
     sites = models.JSONField(default=list, blank=True, help_text="Site numbers; empty = all")
     attach_csv = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
@@ -41,17 +41,20 @@ class DigestSubscription(models.Model):
     objects: Any = DigestSubscriptionQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return f"{self.get_every_display()} to {self.user}"
+        return f"{self.get_frequency_display()} to {self.user}"
 
     @property
     def unsubscribe_token(self) -> str:
-        """The token of unsubscribe links: the signed id, which is not stored and cannot be forged."""
+        """The token of unsubscribe links: the signed id, so that nothing needs to be stored."""
         return unsubscribe_signer().sign(str(self.pk))
 
 
 class DigestMail(models.Model):
-    """One mail of one closed period. The row is made when the mail is ready and before it leaves, so that it never
-    leaves twice, and what failed before is tried again."""
+    """The mail of one closed period.
+
+    The row is created when the mail has been built, and before it is sent: so it is never sent twice, and is tried
+    again only if it could not be built.
+    """
 
     subscription = models.ForeignKey(DigestSubscription, models.CASCADE, related_name="mails")
     period = models.CharField(max_length=24, help_text="Such as 2026-03-02..2026-03-08")

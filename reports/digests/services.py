@@ -1,4 +1,4 @@
-"""Writes of digests: subscriptions, and sending at six in the morning of the reader's zone, once per closed period."""
+"""Writes of digests: subscriptions, and mails, sent once per closed period at six in the zone of the first site."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ MAX_DELAY = timedelta(days=3)  # a digest that is later than this is not sent
 def subscription_save(
     *,
     user: User,
-    every: str,
+    frequency: str,
     sites: Iterable[Site],
     attach_csv: bool,
     existing: DigestSubscription | None = None,
 ) -> DigestSubscription:
-    """A new subscription of `user`, or `existing` changed. `sites` are fetched for the user; none means all."""
+    """Create a subscription of `user`, or change `existing`. `sites` are ones that the user may see; none means all."""
     subscription = existing or DigestSubscription(user=user)
-    subscription.every, subscription.sites = every, [site.pk for site in sites]
+    subscription.frequency, subscription.sites = frequency, [site.pk for site in sites]
     subscription.attach_csv, subscription.enabled = attach_csv, True
     subscription.save()
     return subscription
 
 
 def subscription_stop(*, token: str) -> DigestSubscription | None:
-    """End the subscription of an unsubscribe link; None when there is no such link. Ending twice is fine."""
+    """End the subscription of an unsubscribe token, if it has not ended; returns None for an unknown token."""
     subscription = DigestSubscription.objects.with_unsubscribe_token(token).first()
     if subscription and subscription.enabled:
         subscription.enabled = False
@@ -48,28 +48,29 @@ def subscription_stop(*, token: str) -> DigestSubscription | None:
 
 
 def digests_send(*, now: datetime) -> int:
-    """Send every digest that is due and was not claimed; the number of mails sent. Safe to run twice.
+    """Send every digest that is due and was not claimed; returns the number of mails sent. Safe to run twice.
 
-    One that cannot be made is logged and tried again in the next round; the others go out. Only a store that is away
-    ends the round, since it is away for all of them.
+    A digest that cannot be built is logged and tried again in the next round; the others are sent. Only a store that
+    cannot be reached ends the round, since no other digest could be built either.
     """
     due = DigestSubscription.objects.filter(enabled=True, user__is_active=True).select_related("user")
     return sum(run_each(due, lambda row: digest_send(subscription=row, now=now), what="Digest", stop_for=(StoreAway,)))
 
 
 def digest_send(*, subscription: DigestSubscription, now: datetime) -> bool:
-    """Send one subscription's mail for the last closed period, if it is due and was not sent."""
+    """Send a subscription's mail for the last closed period, if it is due; return whether it was sent."""
     sites = list(list_visible_sites(subscription))
     if not sites:
         return False
-    period = find_closed_period(subscription.every, sites[0].timezone, now)
+    period = find_closed_period(subscription.frequency, sites[0].timezone, now)
     local = now.astimezone(ZoneInfo(sites[0].timezone))
     if local.hour < SENDING_HOUR or now - period.end > MAX_DELAY or subscription.created > period.end:
         return False
-    if subscription.mails.filter(period=period_name(period)).exists():
+    if subscription.mails.filter(period=format_period(period)).exists():
         return False
-    # What can fail and be tried again comes before the claim: a mail that was claimed is never tried again
-    digests = [build_digest(site, find_closed_period(subscription.every, site.timezone, now), now) for site in sites]
+    # Built before the claim, because a mail that was claimed is never tried again
+    frequency = subscription.frequency
+    digests = [build_digest(site, find_closed_period(frequency, site.timezone, now), now) for site in sites]
     message = build_message(subscription, digests)
     mail = claim(subscription, period)
     return mail is not None and deliver(message, mail, now)
@@ -92,12 +93,12 @@ def claim(subscription: DigestSubscription, period: Period) -> DigestMail | None
     """Claim the sending of this period's mail; return None if it was claimed before."""
     try:
         with transaction.atomic():
-            return DigestMail.objects.create(subscription=subscription, period=period_name(period))
+            return DigestMail.objects.create(subscription=subscription, period=format_period(period))
     except IntegrityError:
         return None
 
 
-def period_name(period: Period) -> str:
+def format_period(period: Period) -> str:
     return f"{period.first_day}..{period.last_day}"
 
 

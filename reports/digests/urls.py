@@ -1,4 +1,4 @@
-"""Addresses of digests."""
+"""URLs of digests."""
 
 from django.urls import path
 
@@ -7,6 +7,6 @@ from reports.digests import views
 urlpatterns = [
     path("digests", views.digests, name="digests"),
     path("digests/<int:subscription_id>/delete", views.digest_delete, name="digest-delete"),
-    path("digests/stop/<str:token>", views.stop, name="digest-stop"),
-    path("sites/<int:site_id>/digest/<str:every>", views.preview, name="digest-preview"),
+    path("digests/stop/<str:token>", views.unsubscribe, name="digest-stop"),
+    path("sites/<int:site_id>/digest/<str:frequency>", views.preview, name="digest-preview"),
 ]

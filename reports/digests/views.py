@@ -1,4 +1,4 @@
-"""Pages of digests: one's own subscriptions, a preview, and the way out without logging in."""
+"""Pages of digests: the user's subscriptions, a preview, and unsubscribing without logging in."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from accounts.models import User
 from accounts.navigation import build_account_navigation
 from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import draw_chart
-from reports.digests.models import DigestSubscription, Every
+from reports.digests.models import DigestSubscription, Frequency
 from reports.digests.services import subscription_save, subscription_stop
 from sites.access import site_for, sites_for_actor
 from sites.models import Site
 
 
 class SubscriptionForm(forms.Form):
-    """How often, of which sites."""
+    """A new subscription: how often, and of which sites."""
 
-    every = forms.ChoiceField(choices=Every.choices, initial=Every.WEEK, label="Send")
-    sites = forms.ModelMultipleChoiceField(  # none chosen means all, also new ones
+    every = forms.ChoiceField(choices=Frequency.choices, initial=Frequency.WEEK, label="Send")
+    sites = forms.ModelMultipleChoiceField(  # if none is chosen, the digest is of all sites, also of future ones
         Site.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -44,11 +44,11 @@ class SubscriptionForm(forms.Form):
 
 @login_required
 def digests(request: HttpRequest) -> HttpResponse:
-    """The person's digests, and the form of a new one."""
+    """Display the user's subscriptions, and the form of a new one."""
     user: User = request.user  # type: ignore[assignment]
     form = SubscriptionForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        subscription_save(user=user, **form.cleaned_data)
+        subscription_save(user=user, frequency=form.cleaned_data.pop("every"), **form.cleaned_data)
         messages.success(request, "The report will come at six in the morning, in the zone of your first site.")
         return redirect("digests")
     context = {
@@ -63,32 +63,32 @@ def digests(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
-    """Forget one of the person's own subscriptions."""
+    """Delete one of the user's own subscriptions."""
     get_object_or_404(DigestSubscription, pk=subscription_id, user=request.user).delete()
     return redirect("digests")
 
 
 @login_required
-def preview(request: HttpRequest, site_id: int, every: str) -> HttpResponse:
-    """The mail as it would leave now, as a page; what a mail carries as a part of its own stands in its place."""
+def preview(request: HttpRequest, site_id: int, frequency: str) -> HttpResponse:
+    """Display the mail as it would be sent now, as a page in which attached images are inlined."""
     site = site_for(request, site_id)
-    if every not in Every.values:
+    if frequency not in Frequency.values:
         raise Http404("A digest is sent every day, week or month.")
     now = timezone.now()
-    digest = build_digest(site, find_closed_period(every, site.timezone, now), now)
+    digest = build_digest(site, find_closed_period(frequency, site.timezone, now), now)
     brand = get_request_brand(request)
     context = {"digests": [digest], "others": [], "brand": brand, "stop": "/digests"}
     inline = "data:image/png;base64," + b64encode(draw_chart(digest, brand)).decode()
     html = render_to_string("digest/digest.html", context).replace(f"cid:chart-{site.pk}", inline)
     response = HttpResponse(html)
-    # A letter carries its styles inline; nothing in it may run
+    # Mails need inline styles; scripts are not allowed
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:"
     return response
 
 
 @csrf_exempt
-def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in a mail: GET asks, POST ends it at once, as RFC 8058 wants, for whoever holds the link."""
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """End a subscription by the link in a mail: GET asks first, POST does it, as RFC 8058 demands, without a log-in."""
     subscription = get_object_or_404(DigestSubscription.objects.with_unsubscribe_token(token))
     if request.method == "POST":
         subscription_stop(token=token)

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
-                    "every",
+                    "frequency",
                     models.CharField(
                         choices=[
                             ("day", "Every day"),
