@@ -34,6 +34,7 @@ KEPT = {
     "sharing.Share.token": "encrypted",
     "sharing.Share.token_hash": "hashed",
     "sharing.Share.password": "hashed",
+    "goals.Goal.conversion": "public",  # counts in a key figure
     "links.Conversion.code": "public",  # stands in the pages that report it
     "links.Datapoint.alias_key": "public",  # the alias in lower case
     "links.Datapoint.password": "hashed",
