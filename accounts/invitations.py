@@ -23,7 +23,6 @@ from accounts.branding import load_brand
 from accounts.keys import hash_key
 from accounts.limits import check_limit
 from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
-from accounts.operations import mailbox
 from accounts.permissions import membership_may
 from accounts.revocation import DependentAccess
 from accounts.services import (
@@ -242,7 +241,7 @@ def mail_invitation(invitation: Invitation, inviter: object) -> InvitationMail:
         return InvitationMail(mailed=False, rejection=MAIL_REJECTED)
     except OSError:  # smtplib's errors are OSErrors
         return InvitationMail(mailed=False, link=link)
-    is_written_to_files = mailbox.get_folder() is not None
+    is_written_to_files = mail.get_mail_folder() is not None
     return InvitationMail(mailed=not is_written_to_files, link=link if is_written_to_files else "")
 
 

@@ -13,9 +13,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
-from accounts.models import Account, Grant, Invitation, Membership, Right, Role, User
+from accounts.models import Account, Grant, Invitation, Membership, Purpose, Right, Role, User
 from accounts.permissions import GRANT_KINDS, membership_may
 from accounts.revocation import (
     SHARED_KEYS,
@@ -283,8 +282,12 @@ def clean_grants(account: Account, grants: GrantRows) -> list[tuple[str, int, st
         raise ValidationError({"grants": f"At most {MAX_GRANTS:,} rights can be granted at once."})
     existing = find_existing_objects(account, wanted)
     for (kind, object_id), right in wanted.items():
-        if right not in Right.values or (kind, object_id) not in existing:
-            raise ValidationError({"grants": f"There is no {kind} {object_id} that could be granted to {right}."})
+        if right not in Right.values:
+            raise ValidationError({"grants": f"“{right}” is not a right; use one of {', '.join(Right.values)}."})
+        if (kind, object_id) not in existing:
+            raise ValidationError(
+                {"grants": f"There is no {kind} {object_id} in this account; use the id of one that is."}
+            )
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 

@@ -13,11 +13,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import is_public_host, normalize_host
 from accounts.limits import check_limit
-from accounts.models import Account, Membership, Right
+from accounts.models import Account, Membership, Purpose, Right
 from accounts.services import account_lock, account_update, grant_set
 from links.models import (
     MAX_CONVERSIONS,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from accounts.custom_domains.models import HostClaim
-from accounts.models import Account
+from accounts.models import Account, HostClaim
 
 
 def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:

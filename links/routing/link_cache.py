@@ -16,11 +16,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
 from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host
-from accounts.models import Account
+from accounts.models import Account, HostClaim, Purpose
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
 from links.routing.snapshot import (
     AccountLinkConfig,
@@ -30,7 +29,7 @@ from links.routing.snapshot import (
     build_account_site,
     build_link_snapshot,
 )
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.cache_refresher import CacheRefresher
 from sites.fast_settings import get_setting
 from sites.models import Change
@@ -137,7 +136,7 @@ def find_link_by_path(host: str, path: str) -> LinkSnapshot | None:
     if not path.startswith("/l/") and not is_link_domain(host):
         return None  # the case of nearly all destinations, so it is decided first
     own = find_domain(host) is not None or is_installation_link_host(host)
-    if not own and not known_sites.find_brand_word(host):
+    if not own and not site_cache.find_brand_word(host):
         return None  # another site may have a page /l/sale too
     domain_snapshot, alias = resolve_address(host, path)
     return find_link_by_alias(domain_snapshot.domain_id, alias) if domain_snapshot and alias else None

@@ -11,7 +11,7 @@ class IncidentPrice(models.Model):
     `usual` and `came` are visits in the time of the incident; `worth` is revenue per visit in the four weeks before.
     """
 
-    incident = models.OneToOneField("sites.Incident", models.CASCADE, primary_key=True, related_name="+")
+    incident = models.OneToOneField("uptime.Incident", models.CASCADE, primary_key=True, related_name="+")
     usual = models.FloatField()
     came = models.FloatField()
     worth = models.FloatField(default=0)

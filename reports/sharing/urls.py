@@ -5,9 +5,11 @@ from django.urls import path
 from reports.dashboard.views.details import details
 from reports.dashboard.views.graph_image import graph_svg
 from reports.dashboard.views.reports import overview, panel
+from reports.sharing.clicky_frame import framed_overview
 from reports.sharing.views import framed_page, revoke, share_page, shared_report, sharing
 
 urlpatterns = [
+    path("stats/wp-iframe", framed_overview, name="clicky-frame"),
     path("share/<slug:token>/", shared_report, name="share"),
     path("share/<slug:token>/embed", framed_page(overview), name="share-embed"),
     path("share/<slug:token>/embed/", framed_page(overview), name="share-embed-home"),

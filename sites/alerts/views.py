@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import add_errors
-from accounts.permissions import may_in_account
+from accounts.permissions import find_membership, membership_may
 from accounts.views.secrets import render_secrets
 from sites.access import site_for
 from sites.alerts.conditions import CONDITIONS, AlertNotification
@@ -35,7 +35,7 @@ from sites.models import Site
 def site_for_staff(request: HttpRequest, site_id: int) -> Site:
     """Fetch a site for users who may edit its account, since channels belong to the account. Guests get Http404."""
     site = site_for(request, site_id, may="edit")
-    if not may_in_account(request.user, site.account, "edit"):
+    if not membership_may(find_membership(request.user, site.account), "edit"):
         raise Http404("No such account.")
     return site
 
@@ -52,7 +52,7 @@ def list_alerts(request: HttpRequest, site_id: int) -> HttpResponse:
         "conditions": CONDITIONS.values(),
         "deliveries": Delivery.objects.filter(alert__site=site).select_related("channel").order_by("-created")[:50],
     }
-    return render(request, "sites/alerts.html", context)
+    return render(request, "alerts/alerts.html", context)
 
 
 @login_required
@@ -74,7 +74,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
             messages.success(request, f"“{alert.name}” is watched.")
             return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": row.label, "doc": row.doc}
-    return render(request, "sites/alert_form.html", context)
+    return render(request, "alerts/alert_form.html", context)
 
 
 @login_required
@@ -104,7 +104,7 @@ def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = No
                 messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
             return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": "Where messages go", "channel": channel}
-    return render(request, "sites/alert_form.html", context)
+    return render(request, "alerts/alert_form.html", context)
 
 
 @login_required
@@ -146,7 +146,7 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
     delivery = delivery_queue(
-        channel=channel, firing=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
+        channel=channel, notification=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
     )
     if delivery is None:
         return "It was not sent: another test message was sent at the same moment.", False

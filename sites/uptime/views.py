@@ -70,7 +70,7 @@ def list_monitors(request: HttpRequest, site_id: int) -> HttpResponse:
         "rows": [summarize(monitor, site.timezone) for monitor in monitors],
         "incidents": add_costs(sorted(incidents, key=lambda incident: incident.start, reverse=True)[:20]),
     }
-    return render(request, "sites/uptime.html", context)
+    return render(request, "uptime/monitors.html", context)
 
 
 @login_required
@@ -85,7 +85,7 @@ def show_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpRes
         "recent": compute_daily_uptime(monitor, now=timezone.now(), zone=site.timezone, count=14),
         "incidents": add_costs(monitor.incidents.order_by("-start")[:100]),
     }
-    return render(request, "sites/uptime_monitor.html", context)
+    return render(request, "uptime/monitor.html", context)
 
 
 @login_required
@@ -100,7 +100,7 @@ def edit_monitor(request: HttpRequest, site_id: int, monitor_id: int | None = No
         if saved:
             messages.success(request, f"{saved} is checked every {saved.interval} seconds.")
             return redirect("uptime-monitor", site.pk, saved.pk)
-    return render(request, "sites/uptime_form.html", {"site": site, "section": "uptime", "form": form})
+    return render(request, "uptime/monitor_form.html", {"site": site, "section": "uptime", "form": form})
 
 
 def save_monitor(site: Site, existing: Monitor | None, form: MonitorForm) -> Monitor | None:
@@ -140,4 +140,4 @@ def show_status_page(request: HttpRequest, site_id: int) -> HttpResponse:
         "unchecked": any(monitor.enabled and monitor.state == "unknown" for monitor in monitors),
         "incidents": sorted(incidents, key=lambda incident: incident.start, reverse=True)[:10],
     }
-    return render(request, "sites/status.html", context)
+    return render(request, "uptime/status_page.html", context)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from reports.dashboard.fragments import Fragment
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.tables import format_share
 from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result
 from sites.models import Site
 

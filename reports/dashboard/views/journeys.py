@@ -11,9 +11,9 @@ from django.shortcuts import render
 
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.journeys import LEVELS, MAX_PAGES, Neighbour, find_journeys
 from sites.access import may_on_site
 

@@ -13,10 +13,10 @@ from django.shortcuts import render
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.details import list_exports
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.retention import (
     MAX_COHORTS,
     STEPS,
