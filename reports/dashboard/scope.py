@@ -71,8 +71,9 @@ class ReportScope:
         """Raise QueryRefused for a dimension that the report cannot be filtered by."""
 
     def report_path(self, layout: str) -> str:
-        """Return the address of a report by its layout."""
-        return self.home_path if layout == "overview" else f"{self.root_path}/{layout}"
+        """Return the address of a report by its layout; without the site's other pages there is only the overview."""
+        is_home = layout == "overview" or not self.has_site_pages
+        return self.home_path if is_home else f"{self.root_path}/{layout}"
 
     def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[Any]]:
         """Return fragments of the report besides its panels, by their names in the context."""

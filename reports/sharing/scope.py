@@ -56,9 +56,6 @@ class ShareScope(ReportScope):
     def base_filter(self) -> tuple[Any, ...]:
         return ({"segment": self.share.segment_id},) if self.share.segment_id else ()
 
-    def report_path(self, layout: str) -> str:
-        return self.home_path
-
     def check_dimensions(self, names: Iterable[str]) -> None:
         for name in names:
             if name not in SHARED_DIMENSIONS:

@@ -59,9 +59,6 @@ class PortfolioScope(ReportScope):
     def site_ids(self) -> tuple[int, ...]:
         return tuple(site.pk for site in self.sites)
 
-    def report_path(self, layout: str) -> str:
-        return self.home_path
-
     def build_extra_fragments(self, state: ReportState) -> dict[str, Fragment[Any]]:
         return {"by_site": site_shares_fragment(state, self.sites)}
 
