@@ -8,7 +8,7 @@ from sites.page_paths import decode_path
 
 
 class PagePatterns:
-    """Matches paths against patterns.
+    """Compiled patterns that paths are matched against.
 
     Patterns are matched piece by piece, because as regular expressions a few wildcards could take hours to match.
     """

@@ -7,6 +7,6 @@ from django.http import HttpRequest
 from tracking import geo
 
 
-def geography(request: HttpRequest) -> dict[str, bool]:
+def add_geography(request: HttpRequest) -> dict[str, bool]:
     """Return `dbip`: whether places come from DB-IP, whose licence requires its name on pages that use them."""
     return {"dbip": geo.from_dbip()}

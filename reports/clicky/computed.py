@@ -135,7 +135,7 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
     """Return visits by their tags: `plan: pro`."""
     where = list(request.visitor_filters) if request.is_segmentation else None
     items = []
-    for row in list_tags(request.site.site_id, dates.period(), where, MAX_ROWS):
+    for row in list_tags(request.site.site_id, dates.to_period(), where, MAX_ROWS):
         dimension = "person" if row["key"] == "username" else f"tag:{row['key']}"
         title = f"{row['key']}: {row['value']}"
         items.append(ComputedItem(title, int(row["visits"]), filters={dimension: str(row["value"])}))

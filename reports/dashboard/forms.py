@@ -37,7 +37,7 @@ class GoalForm(forms.ModelForm):
             "where it is to be matched exactly. Empty means any. A page's path includes its query: /thanks is not "
             "/thanks?order=1; with “matches”, /thanks* is both.",
             "threshold": "Percent for scrolling, seconds for the length of a visit.",
-            "fixed_revenue": "Empty: what the event itself says.",
+            "fixed_revenue": "Empty: the amount that the event carries.",
             "currency": "Three letters, such as EUR.",
             "page": "Empty means any. * stands for anything.",
         }
@@ -116,12 +116,12 @@ class HeatmapSettingsForm(forms.Form):
 
     share = forms.IntegerField(
         label="Visitors whose clicks are recorded, in percent", min_value=0, max_value=100,
-        help_text="100 = everybody, 0 = nobody. A visitor is recorded whole or not at all.",
+        help_text="100 = everybody, 0 = nobody. All clicks of a visitor are recorded, or none.",
     )  # fmt: skip
     off = LinesField(label="Pages that record nothing", help_text="One path per line, * as a wildcard: /account/*")
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
+    def from_site(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
         """Return the form with the site's current settings."""
         share = site.tracker.get("heatmap", True)
         percent = round(min(1.0, max(0.0, float(share))) * 100) if isinstance(share, int | float) else 0

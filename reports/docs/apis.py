@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.query_request import PERIODS
-from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_DIMENSION, OUR_METRIC
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.computed import COMPUTED
 from reports.clicky.filters import FILTERS
 from reports.clicky.popular import POPULAR
@@ -23,12 +23,12 @@ from reports.query.registry import DIMENSIONS, METRICS
 def build_clickport_context(request: HttpRequest) -> dict[str, Any]:
     """Build the context of the page about the query API."""
     return {
-        "metrics": [(name, METRICS[ours].doc) for name, ours in OUR_METRIC.items()],
-        "dimensions": [(name, DIMENSIONS[OUR_DIMENSION[name]].doc) for name in CLICKPORT_DIMENSIONS],
-        "more": [(name, DIMENSIONS[name].doc) for name in OUR_DIMENSION if name not in CLICKPORT_DIMENSIONS],
+        "metrics": [(name, METRICS[ours].doc) for name, ours in METRIC_NAMES.items()],
+        "dimensions": [(name, DIMENSIONS[DIMENSION_NAMES[name]].doc) for name in CLICKPORT_DIMENSIONS],
+        "more": [(name, DIMENSIONS[name].doc) for name in DIMENSION_NAMES if name not in CLICKPORT_DIMENSIONS],
         "periods": PERIODS,
         "operators": OPERATORS,
-        "breakdowns": [(row.address, row.doc, [*row.dimensions, *row.columns()]) for row in BREAKDOWNS.values()],
+        "breakdowns": [(row.address, row.doc, [*row.dimensions, *row.list_columns()]) for row in BREAKDOWNS.values()],
         "tech": list(TECH),
     }
 

@@ -90,7 +90,7 @@ def check_pace(hit: Hit, site: SiteConfig, event: Event) -> str:
     if hit.trusted or hit.keyed:
         return ""
     if hit.kind == "link":
-        return request_rates.click(hit.ip, int(hit.now.timestamp()) // 60)
+        return request_rates.count_click(hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind == "view":
         return request_rates.count_view(site.site_id, event["device"], hit.ip, int(hit.now.timestamp()) // 60)
     if hit.kind != "ping" or hit.engaged:

@@ -23,7 +23,7 @@ ORIGIN_COLUMNS = (
 )  # fmt: skip
 LINK_COLUMNS = ("link_id", "group_id", "click_id")
 CARRIED_COLUMNS = (*ORIGIN_COLUMNS, *LINK_COLUMNS)
-VISITOR_COLUMNS = ("screen", "language")  # the same in a whole visit, but not sent with every event
+VISITOR_COLUMNS = ("screen", "language")  # constant during a visit, but not sent with every event
 KINDS_WITHIN_VISITS = frozenset({"ping"})  # never begin a visit
 
 

@@ -162,21 +162,21 @@ class RedisVisits:
 
 VisitStore = MemoryVisits | RedisVisits
 bot_visits = MemoryVisits(MAX_BOT_VISITS)  # not shared: they only matter if somebody restores a bot
-_windows: VisitStore | None = None
+_visit_store: VisitStore | None = None
 
 
 def get_visit_store() -> VisitStore:
     """Return the store of open visits."""
-    global _windows
-    if _windows is None:
-        _windows = RedisVisits() if shared_redis.redis() is not None else MemoryVisits()
-    return _windows
+    global _visit_store
+    if _visit_store is None:
+        _visit_store = RedisVisits() if shared_redis.redis() is not None else MemoryVisits()
+    return _visit_store
 
 
 def forget() -> None:
     """Delete all visits, as in a new process (tests)."""
-    global _windows
+    global _visit_store
     bot_visits.clear()
-    if _windows is not None:
-        _windows.clear()
-    _windows = None
+    if _visit_store is not None:
+        _visit_store.clear()
+    _visit_store = None

@@ -5,11 +5,11 @@ is one sentence for a person. The tables are described in `tracking.store.tables
 """
 
 from tracking.store.client import StoreResult, close, execute, ping, query, rows, size
-from tracking.store.corrections import Selection, erase
+from tracking.store.corrections import Selection, erase_events
 from tracking.store.errors import BadRows, StoreAway, StoreError
 from tracking.store.insert import insert_file, insert_rows
 from tracking.store.migrate import is_migrated, migrate, truncate
-from tracking.store.move import finish, quarantine_events, restore_events
+from tracking.store.move import finish_corrections, quarantine_events, restore_events
 from tracking.store.retention import keep_months
 
 __all__ = [
@@ -19,9 +19,9 @@ __all__ = [
     "StoreError",
     "StoreResult",
     "close",
-    "erase",
+    "erase_events",
     "execute",
-    "finish",
+    "finish_corrections",
     "insert_file",
     "insert_rows",
     "is_migrated",

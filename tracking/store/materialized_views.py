@@ -68,7 +68,7 @@ def visit_aliases() -> dict[str, tuple[str, str]]:
         "exit_page": ("String", "substring(exit, 13)"),
         **{name: (WORD, f"substring({name}_, 2)") for name in ORIGIN_COLUMNS + PLACE_COLUMNS if name != "referrer"},
         "referrer": ("String", "substring(referrer_, 2)"),
-        "tags": ("Map(String, String)", "mapApply((key, told) -> (key, told.2), tagged)"),
+        "tags": ("Map(String, String)", "mapApply((key, latest) -> (key, latest.2), tagged)"),
     }
 
 

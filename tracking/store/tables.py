@@ -8,10 +8,10 @@ visits   one row per visit, derived by a materialized view. Read it as `FROM vis
          element of a tuple that way: FINAL would merge the element alone. A visit belongs
          to the moment of its `visit_start`; `hour` is that moment's UTC hour and the sort key, so narrow by it:
          `site_id = … AND hour >= toStartOfHour(start) AND hour < end AND visit_start >= start AND visit_start < end`.
-         Where a visit came from and its place are those of its first event; person, network and screen are any that
-         is known; a tag has its latest value. `actions` counts tracking.event.ACTIONS.
-identities  one row per visit of a known person (only sites that identify people have any). `person_id` is the
-         person's number below 2**53, in another space than devices.
+         The source and place of a visit are those of its first event; person, network and screen are those of any
+         event that has them; a tag has its latest value. `actions` counts tracking.event.ACTIONS.
+identities  one row per visit of an identified person (only sites that send usernames have any). `person_id` is the
+         person's number below 2**53, in another range than those of devices.
 firsts   `first` = visit_start of a device's first visit.
 bots     quarantined events, with the reason.
 refusals, received  per site and minute: rejected hits by reason; all received hits.
@@ -36,9 +36,9 @@ class StoreTable(NamedTuple):
 
 TABLES: tuple[StoreTable, ...] = (
     StoreTable("events", "what happened", input=True),
-    StoreTable("visits", "one row per visit, made from events"),
-    StoreTable("identities", "which visit belongs to which person, made from events"),
-    StoreTable("firsts", "when a device was first seen, made from events"),
+    StoreTable("visits", "one row per visit, derived from events"),
+    StoreTable("identities", "which visit belongs to which person, derived from events"),
+    StoreTable("firsts", "when a device was first seen, derived from events"),
     StoreTable("bots", "quarantined events of bots", input=True),
     StoreTable("heat", "clicks by position on a page, and scroll depth", input=True),
     StoreTable("refusals", "hits that were not stored, by reason and minute", shard="site_id", input=True),

@@ -155,7 +155,7 @@ def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
 def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     """Edit the share of visitors that is recorded, and the pages that record nothing."""
     site = site_for(request, site_id, may="edit")
-    form = HeatmapSettingsForm.of(site, request.POST if request.method == "POST" else None)
+    form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")

@@ -21,12 +21,12 @@ from tracking.event import REASONS
 
 MAX_ENTRIES = 500
 BOT_LABELS = {
-    "signature": "Says that it is a bot", "form": "Has a name no browser has",
-    "pattern": "Asks like a program", "behaviour": "Behaves like a program", "spam": "Referrer spam",
+    "signature": "Says that it is a bot", "form": "User agent of no browser",
+    "pattern": "Headers of no browser", "behaviour": "Behaves like a program", "spam": "Referrer spam",
     "data_centre": "Comes from a data centre",
-    "automation": "A driven browser", "by hand": "Set apart by hand",
-    "ai_live": "Reads for an AI, as somebody asks it",
-    "ai_search": "Reads for an AI, for its search", "ai_training": "Reads for an AI, to train it",
+    "automation": "Automated browser", "by hand": "Quarantined by hand",
+    "ai_live": "AI, live retrieval",
+    "ai_search": "AI, search index", "ai_training": "AI, training",
 }  # fmt: skip
 AI_PURPOSES = {"ai_live": "Live retrieval", "ai_search": "Search index", "ai_training": "Training"}
 

@@ -49,7 +49,7 @@ class AuditEntry:
         else:
             setattr(self, name, getattr(self, name) + hits)
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the entry as JSON of the APIs."""
         return {
             "time": self.time,

@@ -97,7 +97,7 @@ def needs_full_visits(tree: filters.Node | None) -> bool:
     """Return whether a filter of events is about what else their visits contain, which may lie further back."""
     if tree is None:
         return False
-    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.children(tree)))
+    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.list_children(tree)))
 
 
 def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | None:
