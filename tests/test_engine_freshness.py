@@ -76,7 +76,7 @@ def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: p
         embedded = False
 
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
-    monkeypatch.setattr(data_version, "target", lambda: Server)
+    monkeypatch.setattr(data_version, "get_target", lambda: Server)
     monkeypatch.setattr(data_version, "MAX_AGE_ON_SERVER", 0.05)
     views()
     unnoticed = write_lock.get_change_counts()

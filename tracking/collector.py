@@ -1,8 +1,8 @@
 """The ASGI application of the hot endpoints: no Django request, no database, and a response to every request.
 
-`matches(scope)` returns whether a request is for an endpoint; `config.asgi` calls it before Django. An endpoint is a row
-of ENDPOINTS (exact paths) or NUMBERED_ENDPOINTS (patterns) with the function that answers. `app` also answers the same
-paths behind `/p/<word>/`, the prefix of a first-party proxy.
+`matches(scope)` returns whether a request is for an endpoint; `config.asgi` calls it before Django. An endpoint is a
+row of ENDPOINTS (exact paths) or NUMBERED_ENDPOINTS (patterns) with the function that answers. `app` also answers the
+same paths behind `/p/<word>/`, the prefix of a first-party proxy.
 """
 
 from __future__ import annotations
