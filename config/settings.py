@@ -73,7 +73,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.branding.add_brand",
-                "tracking.context.add_geography",
+                "tracking.geo.add_geography",
             ],
             "libraries": {},
         },

@@ -15,6 +15,7 @@ from typing import Any
 
 import maxminddb
 from django.conf import settings
+from django.http import HttpRequest
 
 from tracking.network_table import Networks
 
@@ -148,3 +149,8 @@ def _flatten_record(record: dict[str, Any]) -> dict[str, Any]:
         "latitude": location.get("latitude"),
         "longitude": location.get("longitude"),
     }
+
+
+def add_geography(request: HttpRequest) -> dict[str, bool]:
+    """Add `dbip` to the context of every template: whether places come from DB-IP, which its licence wants named."""
+    return {"dbip": from_dbip()}

@@ -112,5 +112,7 @@ def explain_estimate(row: IncidentPrice, incident: Incident) -> str:
         f" of the same clock times on the same weekday in the four weeks before)"
     )
     if row.visits_lost and row.value_per_visit:
-        text += f"; a visit of those weeks brought {format_money(row.value_per_visit, ENGLISH, row.currency)} on average"
+        text += (
+            f"; a visit of those weeks brought {format_money(row.value_per_visit, ENGLISH, row.currency)} on average"
+        )
     return text + "."

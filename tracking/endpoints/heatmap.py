@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sites.page_patterns import PagePatterns
+from sites.page_paths import PagePatterns
 from sites.site_config import SiteConfig
 from tracking import ingestion, spool
 from tracking.endpoints.clicky_fields import fill_hit

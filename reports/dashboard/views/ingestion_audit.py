@@ -15,8 +15,7 @@ from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
-from reports.query.analyses import bot_report
-from reports.query.analyses.ingestion_audit import fetch_audit, sum_entries
+from reports.query.analyses.ingestion_audit import count_bot_reasons, fetch_audit, list_bots, sum_entries
 from tracking.event import REASONS
 
 MAX_ENTRIES = 500
@@ -84,8 +83,8 @@ def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display what was quarantined as a bot, and why."""
     context = {**build_plain_toolbar(request, state), "section": "bots"}
     try:
-        rows = bot_report.list_bots(state.site.pk, state.period)
-        reasons = bot_report.count_bot_reasons(state.site.pk, state.period)
+        rows = list_bots(state.site.pk, state.period)
+        reasons = count_bot_reasons(state.site.pk, state.period)
     except QUERY_ERRORS as error:
         return render(request, "reports/bots.html", {**context, "failed": describe_error(error)})
     context |= {
