@@ -12,7 +12,7 @@ from typing import Any
 from accounts.host_names import normalize_host
 from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
-from sites.page_patterns import PagePatterns
+from sites.page_paths import PagePatterns
 
 Network = IPv4Network | IPv6Network
 

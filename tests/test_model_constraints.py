@@ -35,7 +35,7 @@ FORBIDDEN: list[tuple[models.Model, str]] = [
     (Delivery(state="sent"), "sent_delivery_says_when"),
     (Delivery(state="waiting", sent=NOW), "sent_delivery_says_when"),
     (Share(embed=True, password="hashed"), "share_in_a_frame_has_no_password"),
-    (IncidentPrice(usual=-1, came=0), "incident_visits_not_negative"),
+    (IncidentPrice(usual_visits=-1, actual_visits=0), "incident_visits_not_negative"),
 ]
 
 

@@ -15,12 +15,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
+from accounts.validators import list_zone_names
 from reports.clicky.dates import parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
 from reports.clicky.stats_request import is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
-from reports.query.periods import list_zone_names
 from sites.access import site_for
 from sites.models import Site
 

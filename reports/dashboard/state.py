@@ -63,7 +63,7 @@ class FilterCondition:
         """The name of the URL parameter."""
         return self.dimension if self.operator == "is" else f"{self.dimension}~{self.operator}"
 
-    def json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the condition as the query engine's filter JSON."""
         return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
 
@@ -108,7 +108,7 @@ class ReportState:
     def build_requested_filter(self) -> list[Any]:
         """Return the filters that the URL asks for as the query engine's JSON."""
         segments = [{"segment": self.segment}] if self.segment else []
-        return [*(condition.json() for condition in self.conditions), *segments]
+        return [*(condition.to_json() for condition in self.conditions), *segments]
 
     def build_filter(self, *more: Any) -> list[Any]:
         """Return all filters of the state, and `more`, as the query engine's JSON."""

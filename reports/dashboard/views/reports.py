@@ -113,9 +113,11 @@ def list_slots(state: ReportState, layout: str) -> list[PanelSlot]:
     """Return the slots of a report in their order."""
     registry = state.scope.panels
     if layout in SPREAD_LAYOUTS:
-        return [(registry[panel], registry[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD_LAYOUTS[layout]]
+        return [
+            (registry[panel], registry[panel].find_tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD_LAYOUTS[layout]
+        ]
     panels = [registry[panel] for panel in LAYOUTS[layout]]
-    return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
+    return [(panel, panel.find_tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
 
 
 def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
@@ -163,4 +165,4 @@ def load_named_panel(state: ReportState, name: str, tab: str, target: str) -> di
         raise Http404("No such panel.")
     slot = target.removeprefix("panel-") if target.startswith("panel-") else name
     slot = slot if slot in (name, f"{name}-{tab}") else name
-    return load_panel(state, panel, panel.tab(tab), slot)
+    return load_panel(state, panel, panel.find_tab(tab), slot)

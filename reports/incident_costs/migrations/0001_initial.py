@@ -23,9 +23,9 @@ class Migration(migrations.Migration):
                         to="uptime.incident",
                     ),
                 ),
-                ("usual", models.FloatField()),
-                ("came", models.FloatField()),
-                ("worth", models.FloatField(default=0)),
+                ("usual_visits", models.FloatField()),
+                ("actual_visits", models.FloatField()),
+                ("value_per_visit", models.FloatField(default=0)),
                 ("currency", models.CharField(blank=True, max_length=3)),
                 ("until", models.DateTimeField(help_text="The end of what was compared")),
                 ("final", models.BooleanField(default=False)),
@@ -33,7 +33,8 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("came__gte", 0), ("usual__gte", 0)), name="incident_visits_not_negative"
+                        condition=models.Q(("actual_visits__gte", 0), ("usual_visits__gte", 0)),
+                        name="incident_visits_not_negative",
                     )
                 ],
             },
