@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -43,9 +43,21 @@ PLAN_NAME = "plan"  # no limit, but the name of the account's plan, which client
 
 def get_account_limit(account: Account, name: str) -> int:
     """Return the account's own limit of that name, else the default. Raises KeyError for an unknown name."""
-    value = account.limits.get(name)
-    is_valid = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if is_valid else DEFAULT_LIMITS[name]
+    return choose_limit(account.limits, name)
+
+
+def load_account_limit(account_id: int, name: str) -> int:
+    """Load the limit of an account of which only the id is known, such as a cached site's."""
+    own_limits = Account.objects.filter(pk=account_id).values_list("limits", flat=True).first()
+    return choose_limit(own_limits or {}, name)
+
+
+def choose_limit(own_limits: Mapping[str, Any], name: str) -> int:
+    """Choose the account's own limit if it is a valid one, else the default."""
+    value = own_limits.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return DEFAULT_LIMITS[name]
 
 
 def check_limit(account: Account, name: str, *, used: int, field: str, what: str) -> None:

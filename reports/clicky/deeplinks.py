@@ -16,12 +16,12 @@ from django.shortcuts import render
 from django.utils import timezone as clock
 from django.views.decorators.http import require_safe
 
+from accounts.validators import list_zone_names
 from reports.clicky.dates import parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import extract_path
 from reports.clicky.stats_request import find_site, is_site_id
 from reports.clicky.terms import is_unknown, parse_browser, parse_country, parse_place
-from reports.query.periods import list_zone_names
 from reports.sharing import views as share_views
 from reports.sharing.services import key_token
 from sites.access import site_for

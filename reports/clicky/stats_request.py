@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from accounts.keys import is_same_key
+from accounts.validators import list_zone_names
 from reports.clicky.dates import Dates, parse_dates
 from reports.clicky.errors import ClickyError
 from reports.clicky.filters import FILTERS, is_filter, parse_filters
 from reports.clicky.result_links import ResultLinks
 from reports.query import Period, Query, Result, ask
-from reports.query.periods import list_zone_names
 from sites import site_cache
 from sites.alerts.models import Delivery
 from sites.site_config import SiteConfig
