@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from accounts.models import Account
 
@@ -65,19 +64,6 @@ def check_limit(account: Account, name: str, *, used: int, field: str, what: str
     limit = get_account_limit(account, name)
     if used >= limit:
         raise ValidationError({field: f"This account may have {limit} {what}. Ask the operator for more."})
-
-
-@transaction.atomic
-def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
-    """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
-    row = Account.objects.select_for_update().get(pk=account.pk)
-    for name, value in changes.items():
-        validate_change(name, value)
-        row.limits = {key: old_value for key, old_value in row.limits.items() if key != name}
-        if value is not None:
-            row.limits[name] = value
-    row.save(update_fields=["limits"])
-    account.limits = row.limits
 
 
 def validate_change(name: str, value: int | str | None) -> None:

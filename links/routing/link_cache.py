@@ -17,10 +17,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
-from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host
 from accounts.models import Account, HostClaim, Purpose
 from accounts.security.client_ip import parse_networks
+from accounts.selectors import list_verified_claims
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
 from links.routing.snapshot import (
     AccountLinkConfig,
