@@ -69,7 +69,7 @@ def check_limit(account: Account, name: str, *, used: int, field: str, what: str
 def validate_change(name: str, value: int | str | None) -> None:
     """Raise ValidationError for an unknown limit and for an invalid value."""
     if name != PLAN_NAME and name not in LIMITS:
-        raise ValidationError(f"“{name}” is no limit. Use one of: {', '.join([*LIMITS, PLAN_NAME])}.")
+        raise ValidationError(f"“{name}” is not a limit. Use one of: {', '.join([*LIMITS, PLAN_NAME])}.")
     if name == PLAN_NAME:
         if value is not None and not 0 < len(str(value)) <= MAX_PLAN_NAME:
             raise ValidationError(f"The name of a plan has 1 to {MAX_PLAN_NAME} characters.")

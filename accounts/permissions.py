@@ -76,7 +76,7 @@ def get_acting_user(actor: Any) -> User | None:
     return actor if isinstance(actor, User) else None
 
 
-Actor = Any  # User | AnonymousUser | Bearer | None; Any, because the type of request.user is no narrower
+Actor = Any  # User | AnonymousUser | Bearer | None; Any, because request.user has no narrower type
 
 
 def list_memberships(actor: Actor) -> list[Membership]:
@@ -105,11 +105,6 @@ def membership_may(membership: Membership | None, permission: str) -> bool:
     if membership is None:
         return False
     return permission in ROLE_PERMISSIONS[membership.role]
-
-
-def may_in_account(actor: Actor, account: Account, permission: str) -> bool:
-    """Whether the actor has a permission for everything in the account."""
-    return membership_may(find_membership(actor, account), permission)
 
 
 def load_grants(membership: Membership, kind: str) -> dict[int, str]:

@@ -11,9 +11,7 @@ urlpatterns = [
     path("", include("sites.uptime.urls")),
     path("", include("sites.alerts.urls")),
     path("", include("tracking.urls")),
-    path("", include("goals.urls")),
     path("", include("reports.urls")),
-    path("", include("reports.digest.urls")),
     path("", include("links.urls")),
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]

@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account, User
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from sites import site_cache
 from sites.models import Site
 from tracking import spool, store
@@ -128,7 +128,7 @@ def prove_host(account: Account, host: str, purpose: str) -> None:
     """The host is the account's for this purpose, by the operator's word, and everybody who remembers hosts knows."""
     assert host_provision(account=account, host=host, purpose=purpose)
     site_cache.refresh()
-    known_links.refresh()
+    link_cache.refresh()
 
 
 def forget_spool() -> None:

@@ -38,7 +38,7 @@ def link_in(letter, word):
 def fire(site, key="k"):
     alert, _ = Alert.objects.get_or_create(site=site, name="Down", condition="uptime")
     alert.channels.set(Channel.objects.filter(account=site.account))
-    queued = alert_fire(alert=alert, firing=AlertNotification(key, "It is down", "Really."), now=timezone.now())
+    queued = alert_fire(alert=alert, notification=AlertNotification(key, "It is down", "Really."), now=timezone.now())
     deliver_due(now=timezone.now())
     return queued
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from reports.query import Period, Query, ask
-from reports.query.references import MappedGoals
 from reports.query.rollups import schedule
+from reports.query.rollups.build import build_days
 from sites.models import Site
+from tests.mapped_goals import MappedGoals
 from tests.support import event, record
 from tracking import spool
 from tracking.store import Selection, client, insert
@@ -125,7 +126,8 @@ def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
 
     def built_before(host: Any, table: str, where: str, params: dict[str, Any]) -> None:
         if table == "events":
-            schedule.build_day(site.pk, at.date(), NOW)  # in another process: touched already says so, events do not
+            # In another process: touched already says so, events do not
+            build_days(site.pk, "UTC", at.date(), at.date(), schedule.next_build_number(), NOW)
         real(host, table, where, params)
 
     monkeypatch.setattr(corrections, "delete", built_before)

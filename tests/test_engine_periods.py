@@ -10,8 +10,8 @@ import pytest
 
 from reports.query import Period, Query, QueryRefused, ask, change
 from reports.query.comparison import find_comparison_period
-from reports.query.references import MappedGoals
 from reports.query.timezones import Clock
+from tests.mapped_goals import MappedGoals
 from tests.support import event
 
 SITE = 800_000_001

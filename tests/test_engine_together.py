@@ -14,11 +14,11 @@ from django.db.backends.utils import CursorWrapper
 
 from goals.models import Goal
 from reports.query import Period, Query, QueryRefused, Result, ask, ask_many
-from reports.query.references import MappedGoals
 from reports.query.registry import DIMENSIONS, METRICS
 from reports.query.result_cache import RESULTS
 from reports.query.rollups.build import build_days
 from sites.models import Site
+from tests.mapped_goals import MappedGoals
 from tests.support import event, forget_traffic
 from tests.test_engine_rollups import NOW, traffic
 from tracking.store import StoreError

@@ -22,6 +22,33 @@ BELOW: dict[str, set[str]] = {
     "links": {"accounts", "sites", "tracking", "goals", "reports"},
     "config": {"accounts", "sites", "tracking", "goals", "reports", "links"},
 }
+# Inside an app: a module or folder imports itself and what stands before it, nothing after it. So the apps inside
+# `accounts` and `sites`, which stand last, are imported by neither
+ORDER: dict[str, tuple[str, ...]] = {
+    "accounts": (
+        "host_names", "fair_order", "thread_priority", "keys", "validators", "models", "limits", "permissions",
+        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
+        "api", "views", "management", "apps", "urls", "operations",
+    ),
+    "sites": (
+        "amounts", "fast_settings", "hosts", "latest_traffic", "onsite_tokens", "page_paths", "page_patterns",
+        "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
+        "site_config", "site_cache", "installation", "services", "revocation", "templatetags", "api", "views",
+        "management", "apps", "urls", "alerts", "uptime",
+    ),
+    "tracking": (
+        "event", "schema", "network_table", "client_address", "web", "geo", "user_agent", "data", "store", "spool",
+        "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
+        "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
+        "views", "apps", "urls",
+    ),
+    "reports": (
+        "query", "csv_cells", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
+        "formatting", "labels", "alert_conditions", "latest_traffic", "manual_goals", "quotas", "incident_costs",
+        "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
+        "apps", "urls",
+    ),
+}  # fmt: skip
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
     "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
@@ -31,9 +58,12 @@ TOP_LEVEL = {
 TABLES = "events|visits|bots|refusals|firsts|identities"
 EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABLES})\b", re.I)
 SQL_HOMES = ("tracking/store/", "reports/query/")
-# Apps inside an app, in their order: each may import the ones before it, and the app around them imports none
-NESTED_APPS: dict[str, list[str]] = {"accounts": ["operations"], "sites": ["alerts", "uptime"]}
-PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in NESTED_APPS.items() for label in labels}
+# Labels of the apps inside an app, as in ForeignKey("uptime.Incident")
+LABELS = {
+    "accounts": ("operations",), "sites": ("alerts", "uptime"),
+    "reports": ("annotations", "digests", "incident_costs", "sharing"),
+}  # fmt: skip
+PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in LABELS.items() for label in labels}
 REFERENCE = re.compile(rf"^({'|'.join(PACKAGES)})\.(\w+)")
 MOST_LINES = 400
 
@@ -85,27 +115,50 @@ def test_an_upward_import_inside_a_function_would_be_found() -> None:
     assert {other for _, other in references(tree)} == {"links", "reports", "sites"}
 
 
-def rank(module: str) -> int:
-    """The place of a module's app among the apps inside the same app; 0 = in none of them."""
-    app, _, rest = module.partition(".")
-    nested = NESTED_APPS[app]
-    inner = rest.partition(".")[0]
-    return nested.index(inner) + 1 if inner in nested else 0
+def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every module a syntax tree imports, by its dotted name, and what is imported from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-@pytest.mark.parametrize("app", NESTED_APPS)
-def test_apps_inside_an_app_stand_above_it_in_their_order(app: str) -> None:
-    upwards = []
+def out_of_order(name: str, tree: ast.AST) -> list[str]:
+    """What a file imports of its own app that stands after it in the app's order."""
+    app, _, rest = name.partition("/")
+    order = ORDER[app]
+    place = rest.split("/")[0].removesuffix(".py")
+    if place in ("migrations", "__init__"):
+        return []
+    allowed = order[: order.index(place) + 1]
+    parts = ((line, module.split(".")) for line, module in modules(tree))
+    return [f"{name}:{line}: {part[1]}" for line, part in parts if part[0] == app and part[1] not in allowed]
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_folders_inside_an_app_import_what_stands_before_them(app: str) -> None:
+    files = [name for name in sources() if name.startswith(f"{app}/")]
+    assert [found for name in files for found in out_of_order(name, ast.parse((ROOT / name).read_text()))] == []
+
+
+APIS = ("reports/clicky/", "reports/clickport/", "links/clickmeter/")
+
+
+def test_no_api_imports_code_of_pages() -> None:
+    pages = re.compile(r"^\s*(?:from|import) (?:reports\.dashboard|links\.web)\b", re.M)
+    assert [name for name in sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
+
+
+def test_imports_stand_before_functions_and_classes() -> None:
+    late = []
     for name in sources():
-        if room(name) == app:
-            own = rank(name.removesuffix(".py").replace("/", "."))
-            for node in ast.walk(ast.parse((ROOT / name).read_text())):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{app}."):
-                    upwards += [f"{name}:{node.lineno}: {node.module}"] if rank(node.module or "") > own else []
-                elif isinstance(node, ast.ImportFrom) and node.module == app:
-                    modules = [f"{app}.{alias.name}" for alias in node.names]
-                    upwards += [f"{name}:{node.lineno}: {module}" for module in modules if rank(module) > own]
-    assert upwards == []
+        defined = False
+        for node in ast.parse((ROOT / name).read_text()).body:
+            defined = defined or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if defined and isinstance(node, ast.Import | ast.ImportFrom):
+                late.append(f"{name}:{node.lineno}")
+    assert late == []
 
 
 def sql_strings(name: str) -> Iterator[str]:
@@ -180,8 +233,6 @@ FIELD_MODULES = {"accounts.security.encrypted_fields"}
 # Migrations that still call functions of the product
 NOT_LITERAL = {
     "links/migrations/0001_tracked_links_and_pixels.py",
-    "reports/migrations/0002_shared_links.py",
-    "reports/migrations/0005_share_token_hashes.py",
 }
 
 

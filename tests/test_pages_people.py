@@ -121,7 +121,7 @@ def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, m
     html = inside.get(f"/sites/{site.pk}/goals").content.decode()
     assert "Sees B" in html and f"/goals/{goal.pk}/report" in html
     wrong = inside.post(path, {**form, "name": "Other", "pattern": ""}).content.decode()
-    assert "Say which page" in wrong
+    assert "Give the path of a page" in wrong
 
 
 def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:

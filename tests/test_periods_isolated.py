@@ -19,8 +19,8 @@ from goals.models import Goal
 from links.models import Datapoint, Destination
 from links.services import datapoint_create
 from reports import quotas
-from reports.digest.models import DigestMail, DigestSubscription
-from reports.digest.services import subscription_save
+from reports.digests.models import DigestMail, DigestSubscription
+from reports.digests.services import subscription_save
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.rollups.read import read_published_days
@@ -141,19 +141,19 @@ def alerts(world: Any) -> Callable[[], bool]:
 
 def deliveries(world: Any) -> Callable[[], bool]:
     for site, target in ((world.other, "https://0177.0.0.1/"), (world.site, f"{world.server.base}/ok")):
-        delivery_queue(channel=hook(site, target), firing=AlertNotification("k", "s", "t"), now=NOW)
+        delivery_queue(channel=hook(site, target), notification=AlertNotification("k", "s", "t"), now=NOW)
     return lambda: Delivery.objects.get(channel__account=world.site.account).state == "sent"
 
 
 def goals_named(world: Any) -> Callable[[], bool]:
-    appear = discovery.goal_appear
+    appear = discovery.manual_goal_ensure
 
     def broken(*, site: Site, name: str) -> Any:
         if site.pk == world.other.pk:
             raise ValueError("the database does not take this name")
         return appear(site=site, name=name)
 
-    world.monkeypatch.setattr(discovery, "goal_appear", broken)
+    world.monkeypatch.setattr(discovery, "manual_goal_ensure", broken)
     for site in (world.other, world.site):
         record(event(site, at=NOW - timedelta(minutes=1), kind="goal", name="Signed up"))
     return lambda: Goal.objects.filter(site=world.site, name="Signed up").exists()
@@ -267,13 +267,13 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
 def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
     subscription_save(user=alice, every="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
-    send = import_string("reports.digest.send.digests_send")
+    send = import_string("reports.digests.services.digests_send")
     with monkeypatch.context() as away:
 
         def refuse(*_: Any) -> None:
             raise StoreAway("The event store is away.")
 
-        away.setattr("reports.digest.send.build_digest", refuse)
+        away.setattr("reports.digests.services.build_digest", refuse)
         with pytest.raises(StoreAway):
             send(now=NOW)
     assert not DigestMail.objects.exists()

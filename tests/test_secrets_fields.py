@@ -31,9 +31,10 @@ KEPT = {
     "alerts.Channel.secret": "encrypted",
     "alerts.Delivery.key": "public",  # which occasion it is about
     "uptime.Monitor.headers": "encrypted",
-    "reports.Share.token": "encrypted",
-    "reports.Share.token_hash": "hashed",
-    "reports.Share.password": "hashed",
+    "sharing.Share.token": "encrypted",
+    "sharing.Share.token_hash": "hashed",
+    "sharing.Share.password": "hashed",
+    "goals.Goal.conversion": "public",  # counts in a key figure
     "links.Conversion.code": "public",  # stands in the pages that report it
     "links.Datapoint.alias_key": "public",  # the alias in lower case
     "links.Datapoint.password": "hashed",

@@ -19,7 +19,7 @@ from accounts.security import encrypted_fields
 from accounts.security.encrypted_fields import Unreadable, find_unreadable_columns, get_cipher
 from config.env import read_env
 from config.management.commands.serve import Command as Serve
-from reports.digest.services import subscription_save
+from reports.digests.services import subscription_save
 from reports.sharing.models import Share
 from reports.sharing.services import share_create
 from sites import site_cache
@@ -62,7 +62,7 @@ def test_no_secret_lies_in_the_database_in_clear(alice: User, site: Site, channe
     client.post("/login", {"email": alice.email, "password": PASSWORD})
     site_update(site=site, proxy_secret=WORD)
     share = share_create(site=site, name="Client")
-    digest = subscription_save(user=alice, every="week", sites=[], attach_csv=False)
+    digest = subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     secrets = {
         "hook": "hook-word-nobody", "webhook secret": channel.secret, "header": "header-word-nobody", "proxy": WORD,
         "share": share.token, "digest": digest.unsubscribe_token, "session": client.cookies["sessionid"].value,
@@ -135,7 +135,7 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
     assert set(find_unreadable_columns()) == {
         "alerts.Channel.target", "alerts.Channel.secret", "uptime.Monitor.headers", "sites.Site.proxy_secret",
-        "reports.Share.token",
+        "sharing.Share.token",
     }  # fmt: skip
     site_cache.refresh()
     for row in (Channel.objects.get(), Monitor.objects.get(), Site.objects.get(pk=site.pk), Share.objects.get()):

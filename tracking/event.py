@@ -59,7 +59,7 @@ class Hit:
     split: tuple[str, str] | None = None  # (experiment, variant)
     timeout: int = 0  # idle minutes that end the visit, set by the page (5-240); 0 = the site's setting
     brief_id: bool = False  # event_id only deduplicates a beacon that is repeated within minutes
-    keyed: bool = False  # sent by a program with a key of the site: its network, headers and rate are no bot signs
+    keyed: bool = False  # sent by a program with a key of the site: its network, headers and rate are not bot signs
     trusted: bool = False  # sent with an admin or trusted key: no host check, its own user agent is not judged
     headers: dict[str, str] = field(default_factory=dict)  # lower-case; for bot checks
     http_version: str = "1.1"

@@ -43,7 +43,7 @@ def format_reserved_message(host: str) -> str:
 def host_claim(*, account: Account, host: str, purpose: str, field: str = "host") -> HostClaim:
     """Claim a host for a purpose, or return the account's existing claim. A new claim is pending until it is verified.
 
-    Raises ValidationError (for `field`) if it is no public host name, is reserved, or is used by the account for a
+    Raises ValidationError (for `field`) if it is not a public host name, is reserved, or is used by the account for a
     purpose that excludes this one.
     """
     name = normalize_host(host)

@@ -162,7 +162,7 @@ class Right(models.TextChoices):
 class Grant(models.Model):
     """A guest's right on one object. `kind` is registered in `accounts.permissions.GRANT_KINDS`.
 
-    `object_id` is no foreign key, because the objects belong to apps above this one.
+    `object_id` is not a foreign key, because the objects belong to apps above this one.
     """
 
     membership = models.ForeignKey(Membership, models.CASCADE, related_name="grants")
@@ -227,8 +227,8 @@ class Invitation(models.Model):
 class ExposedKey(models.Model):
     """A shared key of an account that a person who has lost access to it may still know.
 
-    `kind` is registered in `accounts.revocation.SHARED_KEYS`. `object_id` is no foreign key, because the objects belong
-    to apps above this one.
+    `kind` is registered in `accounts.revocation.SHARED_KEYS`. `object_id` is not a foreign key, because the objects
+    belong to apps above this one.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="exposed_keys")

@@ -150,8 +150,12 @@ def clean_grants(account: Account, grants: GrantRows) -> list[tuple[str, int, st
         raise ValidationError({"grants": f"At most {MAX_GRANTS:,} rights can be granted at once."})
     existing = find_existing_objects(account, wanted)
     for (kind, object_id), right in wanted.items():
-        if right not in Right.values or (kind, object_id) not in existing:
-            raise ValidationError({"grants": f"There is no {kind} {object_id} that could be granted to {right}."})
+        if right not in Right.values:
+            raise ValidationError({"grants": f"“{right}” is not a right; use one of {', '.join(Right.values)}."})
+        if (kind, object_id) not in existing:
+            raise ValidationError(
+                {"grants": f"There is no {kind} {object_id} in this account; use the id of one that is."}
+            )
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 

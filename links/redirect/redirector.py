@@ -51,7 +51,7 @@ def find_host(scope: Scope) -> str:
     return ""
 
 
-def claims(scope: Scope) -> bool:
+def matches(scope: Scope) -> bool:
     """Return whether a request is for a link, a pixel or a conversion."""
     path = scope["path"]
     if path.startswith("/l/") or path in endpoints.ENDPOINTS:
@@ -74,11 +74,11 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 
 
-def at_once(scope: Scope) -> tuple[int, bytes, bytes] | None:
+def respond_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
     """Return status, header lines and body of a request that needs no waiting, as
-    `tracking.collector.answer_immediately`.
+    `tracking.collector.respond_immediately`.
     """
-    if scope["method"] != "GET" or not claims(scope):
+    if scope["method"] != "GET" or not matches(scope):
         return None
     try:
         reply = answer_get(build_request(scope))

@@ -30,7 +30,7 @@ from links.routing.snapshot import (
     build_account_site,
     build_link_snapshot,
 )
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.cache_refresher import CacheRefresher
 from sites.fast_settings import get_setting
 from sites.models import Change
@@ -136,7 +136,7 @@ def find_link_by_path(host: str, path: str) -> LinkSnapshot | None:
     if not path.startswith("/l/") and not is_link_domain(host):
         return None  # the case of nearly all destinations, so it is decided first
     own = find_domain(host) is not None or is_installation_link_host(host)
-    if not own and not known_sites.find_brand_word(host):
+    if not own and not site_cache.find_brand_word(host):
         return None  # another site may have a page /l/sale too
     domain_snapshot, alias = resolve_address(host, path)
     return find_link_by_alias(domain_snapshot.domain_id, alias) if domain_snapshot and alias else None

@@ -132,20 +132,20 @@ class GoalsBody(s.Serializer):
     goals = GoalRow(many=True)
 
 
-class LedgerTotals(s.Serializer):
+class AuditTotals(s.Serializer):
     received = s.IntegerField()
     stored = s.IntegerField()
     duplicates = s.IntegerField()
     refused = s.DictField(child=s.IntegerField(), help_text="By reason")
 
 
-class LedgerRow(LedgerTotals):
+class AuditRow(AuditTotals):
     time = s.CharField(help_text="Beginning of the minute, hour or day")
 
 
-class LedgerBody(s.Serializer):
-    results = LedgerRow(many=True)
-    totals = LedgerTotals()
+class AuditBody(s.Serializer):
+    results = AuditRow(many=True)
+    totals = AuditTotals()
 
 
 RANGE_PARAMETERS = [

@@ -54,7 +54,7 @@ class StatsRequest:
     types: tuple[str, ...]
     dates: Dates
     links: ResultLinks
-    last_seconds: int = 0  # lists cover only so many seconds up to now; 0 = the full dates
+    last_seconds: int = 0  # lists cover only the last N seconds; 0 = the full dates
     limit: int = DEFAULT_LIMIT
     page: int = 1
     daily: bool = False
@@ -155,7 +155,7 @@ def parse_request(site: SiteConfig, params: Mapping[str, str], now: datetime, li
 def resolve_alert(site: SiteConfig, params: Mapping[str, str]) -> Mapping[str, str]:
     """Replace `alert_id` by the parameters of a list of the one visit that the alert was about.
 
-    Raises ClickyError for an id that is no alert of the site.
+    Raises ClickyError for an id that is not an alert of the site.
     """
     alert_id = params.get("alert_id", "").strip()
     if not alert_id:

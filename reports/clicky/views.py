@@ -101,7 +101,7 @@ def build_response(
 def wrap_script(body: bytes, params: Mapping[str, str], content_type: str) -> tuple[bytes, str]:
     """Return the body as `callback([…]);` or `var name = […];`, and its content type.
 
-    A name that is no JavaScript name is ignored, so that nobody can inject a script.
+    A name that is not a JavaScript name is ignored, so that nobody can inject a script.
     """
     callback, variable = params.get("json_callback", ""), params.get("json_var", "")
     script = "application/javascript; charset=utf-8"

@@ -1,4 +1,4 @@
-"""What the pages about the APIs are filled with, from their tables."""
+"""The contexts of the pages about the Clickport and Clicky APIs, from their registries."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from reports.query.filters import OPERATORS
 from reports.query.registry import DIMENSIONS, METRICS
 
 
-def clickport(request: HttpRequest) -> dict[str, Any]:
-    """The query API's words."""
+def build_clickport_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the query API."""
     return {
         "metrics": [(name, METRICS[ours].doc) for name, ours in OUR_METRIC.items()],
         "dimensions": [(name, DIMENSIONS[OUR_DIMENSION[name]].doc) for name in CLICKPORT_DIMENSIONS],
@@ -33,8 +33,8 @@ def clickport(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def clicky(request: HttpRequest) -> dict[str, Any]:
-    """The Stats API's types."""
+def build_clicky_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the Stats API."""
     return {
         "tallies": list(TALLIES),
         "popular": sorted([*POPULAR, *COMPUTED]),

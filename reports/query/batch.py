@@ -132,7 +132,7 @@ def run_jobs(jobs: Sequence[Job]) -> None:
 
 
 def divide_cores(threads: int) -> int:
-    """Return how many cores each of so many statements may use; 0 = all. A server divides its own cores itself."""
+    """Return how many cores each of `threads` parallel statements may use; 0 = all, since servers share them out."""
     if threads == 1 or not target().embedded:
         return 0
     return max(1, (os.cpu_count() or 1) // threads)

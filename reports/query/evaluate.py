@@ -42,7 +42,9 @@ def check_evaluable(tree: Node | None) -> None:
     if tree is None:
         return
     if isinstance(tree, Visited):
-        raise QueryRefused("Live lines cannot be chosen by what else their visit contains.", "where")
+        raise QueryRefused(
+            "A filter on other actions of the same visit does not work live; remove it to watch live.", "where"
+        )
     if isinstance(tree, Reference) and tree.part is None:
         raise QueryRefused(f"There is no {tree.kind} {tree.number} on this site.", "where")
     if isinstance(tree, Leaf):
@@ -55,10 +57,13 @@ def check_leaf(leaf: Leaf) -> None:
     dimension = leaf.dimension
     if dimension.family != "time" and not dimension.event and dimension.name not in LIVE_VISIT_DIMENSIONS:
         raise QueryRefused(
-            f"“{dimension.label}” is known of whole visits only, so live lines cannot be chosen by it.", "where"
+            f"“{dimension.label}” describes complete visits, not single actions; remove this filter to watch live.",
+            "where",
         )
     if leaf.operator == "matches":
-        raise QueryRefused("Live lines cannot be chosen by a pattern with * in it or a regular expression.", "where")
+        raise QueryRefused(
+            "Patterns with * and regular expressions do not work live; filter by an exact value or “contains”.", "where"
+        )
     if dimension.family == "time":
         for text in leaf.values:
             bucket(dimension.name, text)  # raises QueryRefused for a time that does not exist

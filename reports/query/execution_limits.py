@@ -47,7 +47,7 @@ _max_cores: ContextVar[int] = ContextVar("max_cores", default=0)  # of one state
 
 @contextmanager
 def limit_cores(count: int) -> Iterator[None]:
-    """Let the statements of this thread use so many cores meanwhile, because others run at the same time."""
+    """Limit the cores that statements of this thread may use meanwhile, because others run at the same time."""
     token = _max_cores.set(count)
     try:
         yield

@@ -39,7 +39,7 @@ def find_day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def shift_months_back(day: date, months: int) -> date:
-    """Return the same day so many months earlier; the month's last day if it has no such day."""
+    """Return the same day that many months earlier, or the last day of a month that has no such day."""
     index = day.year * 12 + day.month - 1 - months
     year, month = divmod(index, 12)
     for last in (day.day, 30, 29, 28):
@@ -51,7 +51,7 @@ def shift_months_back(day: date, months: int) -> date:
 
 
 def find_month_start(day: date, months: int) -> date:
-    """Return the first day of the month that is so many months before that of `day`."""
+    """Return the first day of the month that many months before that of `day`."""
     return shift_months_back(day.replace(day=1), months)
 
 

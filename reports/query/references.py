@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -51,27 +51,6 @@ class StoredGoals:
     def segment(self, sites: tuple[int, ...], number: int) -> Any:
         segment = Segment.objects.filter(site_id__in=sites, pk=number).first()
         return segment.filter if segment else None
-
-
-@dataclass(frozen=True)
-class MappedGoals:
-    """Goals and segments from mappings of id to filter JSON; every goal is counted."""
-
-    goal_filters: Mapping[int, Any]
-    segment_filters: Mapping[int, Any]
-    values: Mapping[int, GoalValue] = field(default_factory=dict)
-
-    def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
-        return self.goal_filters
-
-    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
-        return frozenset(self.goal_filters)
-
-    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
-        return self.values
-
-    def segment(self, sites: tuple[int, ...], number: int) -> Any:
-        return self.segment_filters.get(number)
 
 
 class ReferenceResolver:

@@ -32,7 +32,7 @@ class ResultCache:
             return self._results[key][0]
 
     def put(self, key: Hashable, result: Any, cells: int) -> None:
-        """Store a result of so many values, unless it alone is too large."""
+        """Store a result, whose size is its number of values, unless it alone is too large."""
         if cells > MAX_CELLS_OF_RESULT:
             return
         with self._lock:

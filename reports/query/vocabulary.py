@@ -34,7 +34,7 @@ NO_TERRITORIES = {
     "XA",
     "XB",
     "ZZ",
-}  # codes of two letters with a name in CLDR that are no countries
+}  # codes of two letters with a name in CLDR that are not countries
 COUNTRY_ALIASES = {
     "burma": "MM", "cape verde": "CV", "czech republic": "CZ", "england": "GB", "great britain": "GB", "holland": "NL",
     "hong kong": "HK", "ivory coast": "CI", "macao": "MO", "macau": "MO", "palestine": "PS", "swaziland": "SZ",
@@ -124,7 +124,7 @@ def language_codes() -> Mapping[str, str]:
 
 
 def find_language_tag(text: str) -> str | None:
-    """Return the BCP 47 tag in its usual case (`de-at` -> `de-AT`); None if it is no tag of an existing language."""
+    """Return the BCP 47 tag in its usual case (`de-at` -> `de-AT`); None if it is not a tag of an existing language."""
     tag = normalize_language_tag(text)
     match = LANGUAGE_TAG.fullmatch(tag)
     return tag if match and match[1] in language_names() else None

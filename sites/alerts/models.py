@@ -74,7 +74,7 @@ class Alert(models.Model):
     condition = models.CharField(max_length=30)
     parameters = models.JSONField(default=dict, blank=True)
     channels = models.ManyToManyField(Channel, related_name="alerts", blank=True)
-    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes")
+    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Minutes between two messages, at least")
     enabled = models.BooleanField(default=True)
     last_fired = models.DateTimeField(null=True, blank=True)
     memory = models.JSONField(default=dict, blank=True, help_text="What the condition saw last time")

@@ -86,17 +86,17 @@ def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterabl
 
 
 def delivery_queue(
-    *, channel: Channel, firing: AlertNotification, now: datetime, alert: Alert | None = None
+    *, channel: Channel, notification: AlertNotification, now: datetime, alert: Alert | None = None
 ) -> Delivery | None:
     """Queue a notification for a channel; returns None if its key was queued before."""
     delivery, created = Delivery.objects.get_or_create(
         channel=channel,
-        key=firing.key[:120],
+        key=notification.key[:120],
         defaults={
             "alert": alert,
-            "subject": join_lines(firing.subject)[:200],
-            "text": firing.text,
-            "payload": dict(firing.payload),
+            "subject": join_lines(notification.subject)[:200],
+            "text": notification.text,
+            "payload": dict(notification.payload),
             "next_try": now,
         },
     )
@@ -113,7 +113,7 @@ def is_throttled(alert: Alert, now: datetime) -> bool:
 
 
 @transaction.atomic
-def alert_fire(*, alert: Alert, firing: AlertNotification, now: datetime) -> int:
+def alert_fire(*, alert: Alert, notification: AlertNotification, now: datetime) -> int:
     """Queue a notification for the alert's channels unless its last one is too recent.
 
     Uptime alerts are never held back: the end of an incident may follow its start. Returns the queued deliveries.
@@ -121,7 +121,7 @@ def alert_fire(*, alert: Alert, firing: AlertNotification, now: datetime) -> int
     if is_throttled(alert, now) and alert.condition != "uptime":
         return 0
     channels = alert.channels.usable()
-    queued = [delivery_queue(channel=channel, firing=firing, now=now, alert=alert) for channel in channels]
+    queued = [delivery_queue(channel=channel, notification=notification, now=now, alert=alert) for channel in channels]
     count = sum(delivery is not None for delivery in queued)
     if count:
         alert.last_fired = now
@@ -145,4 +145,4 @@ def evaluate_alert(alert: Alert, now: datetime) -> int:
     notifications = evaluate(alert, now) if evaluate else ()
     with transaction.atomic():  # both or nothing, if the worker dies here
         alert.save(update_fields=["memory"])
-        return sum(alert_fire(alert=alert, firing=notification, now=now) for notification in notifications)
+        return sum(alert_fire(alert=alert, notification=notification, now=now) for notification in notifications)

@@ -138,7 +138,7 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
     delivery = delivery_queue(
-        channel=channel, firing=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
+        channel=channel, notification=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
     )
     if delivery is None:
         return "It was not sent: another test message was sent at the same moment.", False

@@ -36,7 +36,7 @@ def find_content_fault(monitor: Monitor, response: OutboundResponse) -> str:
 async def check_monitor(monitor: Monitor) -> CheckResult:
     """Check a monitor within its timeout.
 
-    If this installation cannot or must not send the request, the result is not `conclusive`: that is no failure of
+    If this installation cannot or must not send the request, the result is not `conclusive`: that is not a failure of
     the monitored address.
     """
     if isinstance(monitor.headers, Unreadable):

@@ -17,10 +17,10 @@ def parse_range(text: str) -> tuple[int, int]:
     first, dash, last = (part.strip() for part in text.partition("-"))
     numbers = [first, last] if dash else [first, first]
     if not all(number.isascii() and number.isdigit() for number in numbers):
-        raise ValueError(f"“{text}” is no HTTP status. Write numbers and ranges, such as 200-299, 401.")
+        raise ValueError(f"“{text}” is not an HTTP status. Write numbers and ranges, such as 200-299, 401.")
     low, high = map(int, numbers)
     if not MIN_STATUS <= low <= high <= MAX_STATUS:
-        raise ValueError(f"“{text}” is no range of HTTP statuses. They go from 100 to 599, the lower one first.")
+        raise ValueError(f"“{text}” is not a range of HTTP statuses. They go from 100 to 599, the lower one first.")
     return low, high
 
 

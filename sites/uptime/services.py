@@ -90,7 +90,7 @@ def stop_monitoring(monitor: Monitor, now: datetime) -> None:
     It is not known any longer whether the address is down.
     """
     end_watched_period(monitor, now)
-    monitor.incidents.filter(end=None).update(end=now, told_end=now)
+    monitor.incidents.filter(end=None).update(end=now, end_notified=now)
     if monitor.state != MonitorState.UNKNOWN:
         monitor.state, monitor.state_since = MonitorState.UNKNOWN, now
     monitor.first_failure, monitor.cause = None, ""
@@ -144,8 +144,8 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, dat
     for row in applied:
         incident = write_incident(*row)
         if incident is not None:
-            incident.told, incident.told_end = incident.start, incident.end
-            incident.save(update_fields=["told", "told_end"])
+            incident.start_notified, incident.end_notified = incident.start, incident.end
+            incident.save(update_fields=["start_notified", "end_notified"])
             incidents[incident.pk] = incident
     WatchedPeriod.objects.bulk_create(ended_periods, batch_size=500)
     UptimeHour.objects.bulk_create(build_hours(monitor, verdicts), batch_size=500)
@@ -157,12 +157,12 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, dat
 def incident_notify(incident: Incident, *, now: datetime | None = None) -> int:
     """Notify the site's uptime alerts of the start or end of an incident, each once; returns the queued deliveries."""
     now = now or timezone.now()
-    field = "told_end" if incident.end else "told"
+    field = "end_notified" if incident.end else "start_notified"
     if not Incident.objects.filter(Q(**{field: None}), pk=incident.pk).update(**{field: now}):
         return 0
     notification = build_incident_notification(incident)
     alerts = Alert.objects.filter(site=incident.monitor.site, condition="uptime", enabled=True)
-    return sum(alert_fire(alert=alert, firing=notification, now=now) for alert in alerts)
+    return sum(alert_fire(alert=alert, notification=notification, now=now) for alert in alerts)
 
 
 def build_incident_notification(incident: Incident) -> AlertNotification:
@@ -200,7 +200,7 @@ def monitors_check(*, now: datetime | None = None) -> int:
 
 def incidents_notify_late(*, now: datetime) -> int:
     """Send notifications that a worker stored no deliveries for before it died; returns the queued deliveries."""
-    pending = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
+    pending = Incident.objects.filter(Q(start_notified=None, end=None) | Q(end_notified=None, end__isnull=False))
     rows = rank_by_account(pending.select_related("monitor__site"), "monitor__site__account_id", "start")[
         :MAX_LATE_NOTIFICATIONS
     ]

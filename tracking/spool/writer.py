@@ -80,7 +80,7 @@ class Writer:
             "last_insert": self.last_insert.isoformat() if self.last_insert else None,
             "inserted": self.inserted_rows,
             "full": self.segments.fullness.full,
-            "refused": self.segments.fullness.refused,
+            "refused": self.segments.fullness.failed_writes,
         }
         health["warning"] = self._warning(health)
         return health

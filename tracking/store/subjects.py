@@ -21,7 +21,7 @@ MAX_VISITS_PER_QUERY = 50_000
 def build_condition(by: str, value: str) -> tuple[str, dict[str, Any]]:
     """Return the condition of a person and its parameters. `by`: "ip", "visitor", "username" or "tag:<key>".
 
-    Raises ValueError with a sentence for any other `by`, and for a visitor that is no number.
+    Raises ValueError with a sentence for any other `by`, and for a visitor that is not a number.
     """
     if by.startswith("tag:") and len(by) > 4:
         return TAG_CONDITION, {"key": by[4:], "value": value}

@@ -74,7 +74,7 @@ def _host(text: str, port: int) -> Host:
     if not colon or text.endswith("]"):
         return Host(text.strip("[]"), port)
     if not number.isdigit():
-        raise StoreError(f"EVENTS_URL has a port that is no number: {number!r}.")
+        raise StoreError(f"EVENTS_URL has a port that is not a number: {number!r}.")
     return Host(name.strip("[]"), int(number))
 
 

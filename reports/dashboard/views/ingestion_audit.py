@@ -10,14 +10,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.query.analyses import bot_report
-from reports.query.analyses.ingestion_audit import fetch_audit as read_ledger
-from reports.query.analyses.ingestion_audit import sum_entries
+from reports.query.analyses.ingestion_audit import fetch_audit, sum_entries
+from sites.access import may_edit
 from tracking.event import REASONS
 
 MAX_ENTRIES = 500
@@ -58,18 +58,18 @@ def ingestion_audit(request: HttpRequest, state: ReportState) -> HttpResponse:
     step = choose_step(state)
     context = {**build_plain_toolbar(request, state), "section": "ledger", "step": step}
     try:
-        entries = read_ledger(state.site.pk, state.period, step)[::-1]
+        entries = fetch_audit(state.site.pk, state.period, step)[::-1]
     except QUERY_ERRORS as error:
         return render(request, "reports/ledger.html", {**context, "failed": describe_error(error)})
     total = sum_entries(entries)
     context |= {
         "entries": [
-            (format_entry_time(step, entry.time, state), entry, sum(entry.refused.values()))
+            (format_entry_time(step, entry.time, state), entry, sum(entry.rejected.values()))
             for entry in entries[:MAX_ENTRIES]
         ],
         "total": total,
-        "refusals": sum(total.refused.values()),
-        "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.refused.most_common()],
+        "refusals": sum(total.rejected.values()),
+        "reasons": [ReasonCount(word, REASONS.get(word, word), hits) for word, hits in total.rejected.most_common()],
         "more": len(entries) > MAX_ENTRIES,
     }
     return render(request, "reports/ledger.html", context)

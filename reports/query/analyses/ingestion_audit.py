@@ -36,7 +36,7 @@ class AuditEntry:
     received: int = 0
     stored: int = 0
     duplicates: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
 
     def add(self, name: str, reason: str, hits: int) -> None:
         """Add hits of one of COUNTS. Duplicates are recorded as a reason of rejection, but counted on their own."""
@@ -45,7 +45,7 @@ class AuditEntry:
         if name == "rejected" and reason == DUPLICATE:
             self.duplicates += hits
         elif name in ("rejected", "quarantined"):
-            self.refused[reason] += hits
+            self.rejected[reason] += hits
         else:
             setattr(self, name, getattr(self, name) + hits)
 
@@ -56,7 +56,7 @@ class AuditEntry:
             "received": self.received,
             "stored": self.stored,
             "duplicates": self.duplicates,
-            "refused": dict(self.refused.most_common()),
+            "refused": dict(self.rejected.most_common()),
         }
 
 
@@ -69,7 +69,7 @@ def fetch_audit(site_id: int, period: Period, bucket: str = "day") -> list[Audit
         raise QueryRefused(f"“interval” is one of {join_names(MAX_DAYS)}, not {quote_value(bucket)}.", "interval")
     days = (period.end - period.start).days
     if days > MAX_DAYS[bucket]:
-        raise QueryRefused(f"By {bucket}, the ledger shows at most {MAX_DAYS[bucket]:,} days.", "interval")
+        raise QueryRefused(f"By {bucket}, the period is at most {MAX_DAYS[bucket]:,} days.", "interval")
     entries: dict[int, AuditEntry] = {}
     for name in COUNTS:
         for at, reason, hits in fetch_counts(name, site_id, period, bucket):
@@ -85,7 +85,7 @@ def sum_entries(entries: list[AuditEntry]) -> AuditEntry:
         totals.received += entry.received
         totals.stored += entry.stored
         totals.duplicates += entry.duplicates
-        totals.refused.update(entry.refused)
+        totals.rejected.update(entry.rejected)
     return totals
 
 

@@ -28,7 +28,7 @@ DEVICE_COLUMNS: dict[str, str] = {  # dimension -> column of rollup_devices
 EXPOSURES = {"page": "views", "event": "events"}  # dimension of rollup_seen -> the aggregate that `times` adds up to
 DAILY_VISITORS = "visitors"  # the size by which the ledger counts a day's devices; the other sizes count rows
 SIZE_NAMES = ("devices", *(f"{name} seen" for name in EXPOSURES), DAILY_VISITORS)
-MIN_ROW_RATIO = 1.25  # devices are read only where events are at least so many times more rows
+MIN_ROW_RATIO = 1.25  # devices are read only if the events have at least this many times their rows
 
 
 def can_count(aggregate: Aggregate, context: QueryContext, group_by: GroupBy) -> bool:
@@ -42,7 +42,7 @@ def can_count(aggregate: Aggregate, context: QueryContext, group_by: GroupBy) ->
 
 
 def is_cheaper(sizes: Sequence[Mapping[str, int]], context: QueryContext, group_by: GroupBy, rows: int) -> bool:
-    """Return whether reading days of these sizes costs less than reading so many events."""
+    """Return whether reading days of these sizes costs less than reading that number of events."""
     dimension = group_by.value_dimension
     if dimension is None or dimension.name not in EXPOSURES:
         return sum(size.get("devices", 0) for size in sizes) * MIN_ROW_RATIO <= rows

@@ -28,12 +28,6 @@ MAX_ROUND_SECONDS = 300.0  # seconds of one round; the next one continues
 SUPERSEDED_BUILD_LIFETIME = timedelta(hours=1)  # for queries that began before
 
 
-def build_day(site_id: int, day: date, now: datetime) -> None:
-    """Build and publish one closed day of a site, in the site's zone. Does nothing for an unknown site."""
-    if site := site_cache.get_site(site_id):
-        build_days(site_id, site.timezone, day, day, next_build_number(), now)
-
-
 def next_build_number() -> int:
     """Return a number above every earlier one: microseconds of the clock."""
     return time.time_ns() // 1000

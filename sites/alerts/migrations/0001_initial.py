@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ("parameters", models.JSONField(blank=True, default=dict)),
                 (
                     "throttle_minutes",
-                    models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes"),
+                    models.PositiveIntegerField(default=60, help_text="Minutes between two messages, at least"),
                 ),
                 ("enabled", models.BooleanField(default=True)),
                 ("last_fired", models.DateTimeField(blank=True, null=True)),

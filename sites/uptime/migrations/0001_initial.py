@@ -88,8 +88,8 @@ class Migration(migrations.Migration):
                 ("start", models.DateTimeField(db_index=True)),
                 ("end", models.DateTimeField(blank=True, null=True)),
                 ("cause", models.CharField(max_length=200)),
-                ("told", models.DateTimeField(blank=True, null=True)),
-                ("told_end", models.DateTimeField(blank=True, null=True)),
+                ("start_notified", models.DateTimeField(blank=True, null=True)),
+                ("end_notified", models.DateTimeField(blank=True, null=True)),
                 (
                     "monitor",
                     models.ForeignKey(
