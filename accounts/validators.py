@@ -24,7 +24,7 @@ def clean_name(value: Any) -> str:
 
 @cache
 def list_zone_names() -> frozenset[str]:
-    """Return the IANA names of all time zones, without the two that are no places; they are read from disk once."""
+    """Return the IANA names of all time zones, without the two that are not places; they are read from disk once."""
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 

@@ -80,7 +80,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.branding.add_brand",
-                "tracking.context.geography",
+                "tracking.geo.add_geography",
             ],
             "libraries": {},
         },

@@ -178,7 +178,7 @@ def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[st
 
 def parse_filter(params: QueryDict) -> list[Any]:
     """Return the filter of the visits: the dashboard's filters, segment and outcome, Clicky's `sub` and `subitem`."""
-    where: list[Any] = [condition.json() for condition in parse_conditions(params)]
+    where: list[Any] = [condition.to_json() for condition in parse_conditions(params)]
     segment = parse_number(params.get("segment", ""), 15, -1)
     if segment >= 0:
         where.append({"segment": segment})

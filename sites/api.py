@@ -74,7 +74,7 @@ class SiteListView(ManagementView):
 
     @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
     def post(self, request: Request) -> Response:
-        account = self.membership("manage").account
+        account = self.get_membership("manage").account
         values = validate_data(SiteKeysSerializer(data=request.data))
         site = site_create(account=account, **{"timezone": account.timezone, **values})
         return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)

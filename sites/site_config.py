@@ -11,7 +11,7 @@ from accounts.host_names import normalize_host
 from accounts.security.client_ip import Networks, parse_networks
 from sites.hosts import HostMatcher
 from sites.models import ApiKey, Site
-from sites.page_patterns import PagePatterns
+from sites.page_paths import PagePatterns
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ class MappedGoals:
     segment_filters: Mapping[int, Any]
     values: Mapping[int, GoalValue] = field(default_factory=dict)
 
-    def goals(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
+    def load_goal_filters(self, sites: tuple[int, ...]) -> Mapping[int, Any]:
         return self.goal_filters
 
-    def counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
+    def load_counted_goals(self, sites: tuple[int, ...]) -> frozenset[int]:
         return frozenset(self.goal_filters)
 
-    def goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
+    def load_goal_values(self, sites: tuple[int, ...]) -> Mapping[int, GoalValue]:
         return self.values
 
-    def segment(self, sites: tuple[int, ...], number: int) -> Any:
+    def load_segment_filter(self, sites: tuple[int, ...], number: int) -> Any:
         return self.segment_filters.get(number)

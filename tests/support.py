@@ -18,7 +18,7 @@ from sites.models import Site
 from tracking import spool, store
 from tracking.event import Event
 from tracking.schema import COLUMN_NAMES
-from tracking.store.target import target
+from tracking.store.target import get_target
 from tracking.store.write_lock import write_lock
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -143,6 +143,6 @@ def forget_traffic() -> None:
     """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
     global _emptied
     forget_spool()
-    if _emptied != write_lock.times() or not target().embedded:
+    if _emptied != write_lock.get_change_counts() or not get_target().embedded:
         store.truncate()
-        _emptied = write_lock.times()
+        _emptied = write_lock.get_change_counts()

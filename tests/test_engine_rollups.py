@@ -20,7 +20,7 @@ from sites import site_cache
 from sites.models import Site
 from tests.support import event
 from tracking.store.corrections import get_local_table
-from tracking.store.migrate import nodes
+from tracking.store.migrate import list_nodes
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia")
 NOW = datetime(2026, 4, 8, 15, 20, tzinfo=UTC)  # three days after Lord Howe's clock went back
@@ -174,7 +174,7 @@ def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, sit
     build_days(site.pk, site.timezone, day, day, schedule.next_build_number(), NOW)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] > rows
     delete_superseded(datetime.now(UTC) + timedelta(minutes=1))
-    for host in nodes():
+    for host in list_nodes():
         store.execute(f"OPTIMIZE TABLE {get_local_table('rollup_days')} FINAL", host=host)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] == rows
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=("views",), dimensions=("page",))

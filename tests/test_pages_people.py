@@ -138,5 +138,5 @@ def test_bots_stand_on_their_page_with_a_reason_and_nowhere_else(inside: Client,
     made = event(site, "/", at=timezone.now() - timedelta(minutes=2), user_agent="GPTBot/1.2")
     store.insert_rows("bots", [{**made, "reason": "ai_training: gptbot"}])
     html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()
-    assert "GPTBot/1.2" in html and "Reads for an AI" in html
+    assert "GPTBot/1.2" in html and "AI, " in html
     assert "Visitors: 0" in inside.get(f"/sites/{site.pk}/?period=today").content.decode()

@@ -197,20 +197,20 @@ def retention(world: Any) -> Callable[[], bool]:
 
 
 def corrections_finished(world: Any) -> Callable[[], bool]:
-    make_anew, broken = corrections.make_anew, []
+    rebuild, broken = corrections.rebuild_derived_rows, []
     for site in (world.other, world.site):
         browse(site, "/a", at=NOW)
-    world.monkeypatch.setattr(corrections, "make_anew", lambda host, job: broken.append(job) or 1 / 0)
+    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", lambda host, job: broken.append(job) or 1 / 0)
     for site in (world.other, world.site):
         with pytest.raises(ZeroDivisionError):
-            world.store.erase(Selection(site.pk, {"path": ["/a"]}))
+            world.store.erase_events(Selection(site.pk, {"path": ["/a"]}))
 
     def carry(host: Any, job: int) -> None:
         if job == broken[0]:
             raise ValueError("this one cannot be finished")
 
-    world.monkeypatch.setattr(corrections, "make_anew", make_anew)
-    world.monkeypatch.setattr(move, "_carry", carry)
+    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", rebuild)
+    world.monkeypatch.setattr(move, "_copy_claimed_rows", carry)
     world.monkeypatch.setattr(move, "ABANDONED_SECONDS", 0)
     return lambda: {row["job"] for row in world.store.rows("SELECT DISTINCT job FROM corrections")} == {broken[0]}
 

@@ -6,9 +6,9 @@ from typing import Any
 from tracking.schema import EVENT_COLUMNS
 from tracking.store import materialized_views
 from tracking.store.migrate import list_files
-from tracking.store.target import target
+from tracking.store.target import get_target
 
-SUFFIX = "_local" if target().cluster else ""
+SUFFIX = "_local" if get_target().cluster else ""
 HINT = "a new or changed column needs a migration: docs/development.md, “A column of events”"
 COLUMNS = (
     "SELECT name, type, compression_codec, default_kind FROM system.columns"

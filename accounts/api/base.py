@@ -150,7 +150,7 @@ class ManagementView(APIView):
     def get_exception_handler(self) -> Any:
         return handle_error
 
-    def membership(self, may: str = "view") -> Membership:
+    def get_membership(self, may: str = "view") -> Membership:
         """Return the membership that acts: the key's own, or in the account that the user works in. Raises Http404."""
         user = self.request.user
         membership = user.membership if isinstance(user, Bearer) else get_current_membership(self.request)

@@ -90,11 +90,11 @@ class AccountDetail(ManagementView):
 
     @extend_schema(responses=AccountSerializer)
     def get(self, request: Request) -> Response:
-        return Response(AccountSerializer(self.membership().account).data)
+        return Response(AccountSerializer(self.get_membership().account).data)
 
     @extend_schema(request=AccountSerializer, responses=AccountSerializer)
     def patch(self, request: Request) -> Response:
-        account = self.membership("manage").account
+        account = self.get_membership("manage").account
         values = validate_data(AccountSerializer(account, data=request.data, partial=True))
         return Response(AccountSerializer(account_update(account=account, **values)).data)
 
@@ -104,11 +104,11 @@ class Members(ManagementView):
 
     @extend_schema(responses=MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return paginate(request, list_members(self.membership("manage").account), MemberSerializer)
+        return paginate(request, list_members(self.get_membership("manage").account), MemberSerializer)
 
     @extend_schema(request=InviteSerializer, responses={201: InvitationSerializer})
     def post(self, request: Request) -> Response:
-        membership = self.membership("manage")
+        membership = self.get_membership("manage")
         values = validate_data(InviteSerializer(data=request.data))
         invitation = invitation_create(
             account=membership.account,
@@ -127,7 +127,7 @@ class MemberDetail(ManagementView):
 
     def get_member(self, member_id: int) -> tuple[Membership, Membership]:
         """Return the member and the membership that acts. Raises Http404."""
-        acting = self.membership("manage")
+        acting = self.get_membership("manage")
         member = list_members(acting.account).filter(pk=member_id).first()
         if member is None:
             raise Http404("No such member.")
@@ -157,7 +157,7 @@ class ExposedKeys(ManagementView):
 
     @extend_schema(responses=ExposedKeySerializer(many=True))
     def get(self, request: Request) -> Response:
-        account = self.membership("manage").account
+        account = self.get_membership("manage").account
         return paginate(request, account.exposed_keys.order_by("-since", "pk"), ExposedKeySerializer)
 
 
@@ -166,7 +166,7 @@ class ExposedKeyDetail(ManagementView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, exposed_id: int) -> Response:
-        exposed_key = self.membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
+        exposed_key = self.get_membership("manage").account.exposed_keys.filter(pk=exposed_id).first()
         if exposed_key is None:
             raise Http404("No such key.")
         exposed_key_dismiss(exposed=exposed_key)

@@ -55,7 +55,7 @@ COMPONENTS: tuple[ServerComponent, ...] = (
     ServerComponent("address of links", update_system_domain, do_nothing),
     ServerComponent("links in memory", link_cache.start, link_cache.stop),
     ServerComponent("links that pause", pausing.start, pausing.stop),
-    ServerComponent("geography", geo.atlas, do_nothing),
+    ServerComponent("geography", geo.load_databases, do_nothing),
     ServerComponent("known devices", first_seen.get_filter, first_seen.save),
     ServerComponent("spool writer", spool.start, spool.stop),
     ServerComponent("open visits", restore.rebuild, do_nothing),

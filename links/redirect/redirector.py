@@ -1,6 +1,6 @@
 """The redirector: a plain ASGI application in front of Django that answers from the link cache.
 
-`claims(scope)` decides whether a request belongs to it: every path of a link domain, `/l/<alias>` on every host, and
+`matches(scope)` decides whether a request belongs to it: every path of a link domain, `/l/<alias>` on every host, and
 the endpoints of pixels and conversions. A click is written to the spool before the browser is redirected.
 """
 

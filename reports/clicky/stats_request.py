@@ -86,12 +86,12 @@ class StatsRequest:
     def build_list_period(self, dates: Dates) -> Period:
         """Return the period that a list covers: the dates, or only the last seconds up to now."""
         if not self.last_seconds:
-            return dates.period()
+            return dates.to_period()
         return Period(self.now - timedelta(seconds=self.last_seconds), self.now + timedelta(seconds=1), dates.zone)
 
     def ask(self, dates: Dates, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
         """Ask the engine about the site in these dates; a segmentation is narrowed by the visitor filters."""
-        return self.ask_period(dates.period(), metrics, where, **options)
+        return self.ask_period(dates.to_period(), metrics, where, **options)
 
     def ask_period(self, period: Period, metrics: tuple[str, ...], where: Any = (), **options: Any) -> Result:
         """Ask the engine about the site in a period that need not consist of whole days."""
@@ -172,7 +172,7 @@ def resolve_alert(site: SiteConfig, params: Mapping[str, str]) -> Mapping[str, s
 
 
 def check_parameter_names(params: Mapping[str, str], types: tuple[str, ...]) -> None:
-    """Refuse unknown parameters where filters apply: a misspelt filter would silently choose everybody.
+    """Reject unknown parameters where filters apply: a misspelt filter would silently select all visitors.
 
     Raises ClickyError.
     """

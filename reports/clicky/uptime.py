@@ -26,7 +26,7 @@ def build_uptime(name: str, request: StatsRequest) -> TypeBlock:
 
 def find_edges(request: StatsRequest, dates: Dates) -> tuple[datetime, datetime]:
     """Return the start and end of the dates, which end now at the latest."""
-    period = dates.period()
+    period = dates.to_period()
     return period.start, min(period.end, request.now)
 
 

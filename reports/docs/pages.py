@@ -10,8 +10,19 @@ from accounts.limits import DEFAULT_LIMITS
 from accounts.revocation import DEPENDENT_ACCESS
 from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind
+from reports.clickport.breakdowns import BREAKDOWNS, TECH
+from reports.clickport.query_request import PERIODS
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, DIMENSION_NAMES, METRIC_NAMES
+from reports.clicky.computed import COMPUTED
+from reports.clicky.filters import FILTERS
+from reports.clicky.popular import POPULAR
+from reports.clicky.tallies import TALLIES
+from reports.clicky.types import ALIASES, EMPTY
+from reports.clicky.views import PER_MINUTE
+from reports.clicky.visit_lists import LISTS
 from reports.dashboard.views.preferences import KEYBOARD_SHORTCUTS
-from reports.docs import DocPage, apis
+from reports.docs import DocPage
+from reports.query.filters import OPERATORS
 from reports.query.registry import DIMENSIONS, METRICS
 from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy
@@ -62,6 +73,32 @@ def build_people_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def build_clickport_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the query API."""
+    return {
+        "metrics": [(name, METRICS[ours].doc) for name, ours in METRIC_NAMES.items()],
+        "dimensions": [(name, DIMENSIONS[DIMENSION_NAMES[name]].doc) for name in CLICKPORT_DIMENSIONS],
+        "more": [(name, DIMENSIONS[name].doc) for name in DIMENSION_NAMES if name not in CLICKPORT_DIMENSIONS],
+        "periods": PERIODS,
+        "operators": OPERATORS,
+        "breakdowns": [(row.address, row.doc, [*row.dimensions, *row.list_columns()]) for row in BREAKDOWNS.values()],
+        "tech": list(TECH),
+    }
+
+
+def build_clicky_context(request: HttpRequest) -> dict[str, Any]:
+    """Build the context of the page about the Stats API."""
+    return {
+        "tallies": list(TALLIES),
+        "popular": sorted([*POPULAR, *COMPUTED]),
+        "lists": LISTS,
+        "empty": EMPTY,
+        "aliases": ALIASES.items(),
+        "filters": [*FILTERS, "goal", "custom[key]"],
+        "per_minute": PER_MINUTE,
+    }
+
+
 COLLECT = (
     DocPage("start", "Put it into a page", "The snippet, its other forms, and how to see that it works."),
     DocPage("tracker", "The tracker", "What it records by itself, what a page can send, and every setting."),
@@ -104,13 +141,13 @@ PROGRAMS = (
         "clickport",
         "Query API",
         "Any metrics by any dimensions as JSON; Clickport's scripts work here.",
-        apis.build_clickport_context,
+        build_clickport_context,
     ),
     DocPage(
         "clicky",
         "Stats API",
         "A report per type as XML, JSON, PHP or CSV; Clicky's scripts work here.",
-        apis.build_clicky_context,
+        build_clicky_context,
     ),
 )
 RUN = (DocPage("moving", "Moving here", "From Clicky, Clickport or ClickMeter by changing a host name."),)

@@ -42,12 +42,14 @@ def describe_briefly(row: IncidentPrice) -> str:
 
 def explain_estimate(row: IncidentPrice, incident: Incident) -> str:
     """Return the sentence that explains the estimate with its numbers."""
-    came = format_decimal(round(row.came), locale=ENGLISH)
-    usually = format_decimal(row.usual, format="#,##0.#", locale=ENGLISH)
+    actual = format_decimal(round(row.actual_visits), locale=ENGLISH)
+    usual = format_decimal(row.usual_visits, format="#,##0.#", locale=ENGLISH)
     text = (
-        f"{came} visits came while it was down{'' if incident.end else ' so far'}, and {usually} usually do (the median"
+        f"{actual} visits came while it was down{'' if incident.end else ' so far'}, and {usual} usually do (the median"
         f" of the same clock times on the same weekday in the four weeks before)"
     )
-    if row.visits_lost and row.worth:
-        text += f"; a visit of those weeks brought {format_money(row.worth, ENGLISH, row.currency)} on average"
+    if row.visits_lost and row.value_per_visit:
+        text += (
+            f"; a visit of those weeks brought {format_money(row.value_per_visit, ENGLISH, row.currency)} on average"
+        )
     return text + "."

@@ -52,9 +52,9 @@ def incident_cost_estimate(*, incident: Incident, now: datetime) -> IncidentPric
     row, _ = IncidentPrice.objects.update_or_create(
         incident=incident,
         defaults={
-            "usual": find_usual(site.pk, site.timezone, "visits", incident.start, until, now),
-            "came": query_metric(site.pk, site.timezone, "visits", incident.start, until, now),
-            "worth": visit_value,
+            "usual_visits": find_usual(site.pk, site.timezone, "visits", incident.start, until, now),
+            "actual_visits": query_metric(site.pk, site.timezone, "visits", incident.start, until, now),
+            "value_per_visit": visit_value,
             "currency": currency,
             "until": until,
             "final": bool(incident.end and now >= incident.end + SETTLING_TIME),

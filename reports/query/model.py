@@ -1,4 +1,4 @@
-"""The query and the result. A query says whose data, when, what, by what, which and in what order.
+"""The query and the result. A query has sites, a period, metrics, dimensions, a filter and an order.
 
     Query(sites=(101000001,), period=Period.parse("7d", "Asia/Kolkata", now), metrics=("visitors", "views"),
           dimensions=("country",), where=[{"dimension": "source", "operator": "is", "value": "Google"}])
@@ -190,7 +190,7 @@ def parse_sites(value: object) -> tuple[int, ...]:
         raise QueryRefused(f"A query covers at most {MAX_SITES:,} sites.", "sites")
     for site in sites:
         if isinstance(site, bool) or not isinstance(site, int) or not 0 < site < 2**63:
-            raise QueryRefused(f"A site is named by its number, not {quote_value(site)}.", "sites")
+            raise QueryRefused(f"A site is given by its number, not {quote_value(site)}.", "sites")
     return tuple(sorted(set(sites)))
 
 

@@ -1,7 +1,7 @@
 """Results of queries, cached until the data behind them changes.
 
-The key of a result holds the version of the data it was made from, so an outdated one is never returned; outdated ones
-are dropped as the least recently used. Each process has a cache of its own.
+The key of a result contains the version of the data it was computed from, so an outdated one is never returned;
+outdated ones are dropped as the least recently used. Each process has a cache of its own.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ WIDENING = 6  # how many times more candidates the next round has
 MAX_ROUNDS = 3
 
 
-def applies(query: Query, context: QueryContext, version: DataVersion) -> bool:
+def is_applicable(query: Query, context: QueryContext, version: DataVersion) -> bool:
     """Return whether a query is for the first pages by visitors, and rollups have the views."""
     if query.dimensions != ("page",) or context.tree is not None or query.offset + query.limit > MAX_PAGES:
         return False

@@ -1,6 +1,6 @@
 """Values that have a code and a name: `Germany`, `de` and `DE` are one country in every API and on every page.
 
-A closed vocabulary has all its values, so that any other value is refused with a sentence. An open one (browsers,
+A closed vocabulary lists all its values, so that any other one is rejected with a sentence. An open one (browsers,
 systems) only has other spellings of some: any other value is accepted as it was written.
 
 The names are English (Unicode CLDR, from babel), as all pages show them.

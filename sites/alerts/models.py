@@ -77,7 +77,7 @@ class Alert(models.Model):
     throttle_minutes = models.PositiveIntegerField(default=60, help_text="Minutes between two messages, at least")
     enabled = models.BooleanField(default=True)
     last_fired = models.DateTimeField(null=True, blank=True)
-    memory = models.JSONField(default=dict, blank=True, help_text="What the condition saw last time")
+    memory = models.JSONField(default=dict, blank=True, help_text="State of the condition since its last evaluation")
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
 
 @transaction.atomic
 def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
-    """Store a channel; switching it on again forgets why it was switched off.
+    """Store a channel; switching it on again deletes the reason why it was switched off.
 
     An e-mail channel stays confirmed while its address does not change; a new address is confirmed if it is a member's.
     Raises ValidationError for a hook that may not be reached from here, and above the limit of channels.
@@ -64,7 +64,7 @@ def channel_delete(*, channel: Channel) -> None:
 
 
 def check_hook(channel: Channel) -> None:
-    """Raise ValidationError for a hook that may not be reached, as far as this is known without a DNS lookup."""
+    """Raise ValidationError for a hook that may not be reached, as far as can be checked without a DNS lookup."""
     try:
         check_host(channel.target)
     except OutboundError as error:

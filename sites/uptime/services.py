@@ -87,7 +87,7 @@ def end_watched_period(monitor: Monitor, now: datetime) -> None:
 def stop_monitoring(monitor: Monitor, now: datetime) -> None:
     """Reset the state of a monitor that is paused (unsaved), and end its open incident without a notification.
 
-    It is not known any longer whether the address is down.
+    From now on nobody knows whether the address is down.
     """
     end_watched_period(monitor, now)
     monitor.incidents.filter(end=None).update(end=now, end_notified=now)

@@ -29,7 +29,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
-    ProxyForm: lambda world: ProxyForm.of(world.other.site),
+    ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
     SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),
     SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),
 }

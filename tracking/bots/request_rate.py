@@ -41,7 +41,7 @@ class RequestRates:
             return "behaviour: many pages, no attention"
         return "behaviour: more pages than an office reads" if address_count > MAX_PER_ADDRESS else ""
 
-    def click(self, ip: str, minute: int) -> str:
+    def count_click(self, ip: str, minute: int) -> str:
         """Count a click on a link; return `behaviour: …` once its address exceeds the limit, else "".
 
         There is no limit per device: many people open a link once each, and those behind one address with the same

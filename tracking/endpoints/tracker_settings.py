@@ -19,7 +19,7 @@ from tracking.event import Event
 STOP_REASONS = frozenset({"unknown_site", "opted_out", "over_quota", "do_not_track"})
 
 
-def switches(
+def build_settings(
     site: SiteConfig | None, dropped: str, event: Event | None, consent: bool, osa_token: str = ""
 ) -> dict[str, Any]:
     """Return the settings of one site for one visitor. `event` is the stored one, `dropped` the reason of a rejection.
@@ -46,7 +46,11 @@ def switches(
     }
 
 
-def answer(site: SiteConfig | None, dropped: str, event: Event | None, consent: bool, osa_token: str = "") -> str:
+def build_settings_script(
+    site: SiteConfig | None, dropped: str, event: Event | None, consent: bool, osa_token: str = ""
+) -> str:
     """Build the script that passes the settings to the tracker on the page."""
-    text = json.dumps(switches(site, dropped, event, consent, osa_token), separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(build_settings(site, dropped, event, consent, osa_token), separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )
     return f"if(window._cgen&&_cgen.on){{_cgen.on({text})}}"

@@ -25,7 +25,7 @@ RETENTION_SECONDS = 4 * 3600 + 600  # the longest idle time a site may choose, a
 REORDER_AFTER_MS = 60_000  # moving a visit to the end of the order more often is not worth its time
 OPENING_CLAIM_MS = 3_000  # processes that receive a new visitor within this time share one visit
 CARRIED_COLUMNS = (*ORIGIN_COLUMNS, *LINK_COLUMNS)
-VISITOR_COLUMNS = ("screen", "language")  # the same in a whole visit, but not sent with every event
+VISITOR_COLUMNS = ("screen", "language")  # constant during a visit, but not sent with every event
 VisitKey = tuple[int, int, int]  # site, device, 1 for backdated events
 
 
@@ -178,21 +178,21 @@ class RedisVisits:
 
 VisitStore = MemoryVisits | RedisVisits
 bot_visits = MemoryVisits(MAX_BOT_VISITS)  # not shared: they only matter if somebody restores a bot
-_windows: VisitStore | None = None
+_visit_store: VisitStore | None = None
 
 
 def get_visit_store() -> VisitStore:
     """Return the store of open visits."""
-    global _windows
-    if _windows is None:
-        _windows = RedisVisits() if shared_redis.redis() is not None else MemoryVisits()
-    return _windows
+    global _visit_store
+    if _visit_store is None:
+        _visit_store = RedisVisits() if shared_redis.redis() is not None else MemoryVisits()
+    return _visit_store
 
 
 def forget() -> None:
     """Delete all visits, as in a new process (tests)."""
-    global _windows
+    global _visit_store
     bot_visits.clear()
-    if _windows is not None:
-        _windows.clear()
-    _windows = None
+    if _visit_store is not None:
+        _visit_store.clear()
+    _visit_store = None

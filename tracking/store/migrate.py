@@ -18,7 +18,7 @@ from pathlib import Path
 from tracking.store import client
 from tracking.store.errors import StoreError
 from tracking.store.insert import insert_rows
-from tracking.store.target import Host, Target, target
+from tracking.store.target import Host, Target, get_target
 
 MIGRATIONS_DIRECTORY = Path(__file__).parent / "migrations"
 log = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ def list_files() -> list[Path]:
     return sorted(MIGRATIONS_DIRECTORY.glob("[0-9]*.sql.tmpl"))
 
 
-def nodes(destination: Target | None = None) -> list[Host | None]:
+def list_nodes(destination: Target | None = None) -> list[Host | None]:
     """Return every node that holds data; [None] for chDB in this process."""
-    destination = destination or target()
+    destination = destination or get_target()
     if destination.embedded:
         return [None]
     if len(destination.hosts) > 1 or not destination.cluster:
@@ -50,8 +50,8 @@ def nodes(destination: Target | None = None) -> list[Host | None]:
 
 def migrate() -> list[str]:
     """Migrate every node; return the names of the migrations that ran on any."""
-    destination, names = target(), []
-    for host in nodes(destination):
+    destination, names = get_target(), []
+    for host in list_nodes(destination):
         _create_database(destination, host)
         applied = _list_applied(host)
         for file in list_files():
@@ -68,7 +68,7 @@ def is_migrated() -> bool:
     """Return whether every node has every migration. Raises StoreAway."""
     names = {file.name.partition(".")[0] for file in list_files()}
     try:
-        return all(names <= _list_applied(host) for host in nodes())
+        return all(names <= _list_applied(host) for host in list_nodes())
     except StoreError as error:
         if "lacks a table" in str(error):
             return False
@@ -77,7 +77,7 @@ def is_migrated() -> bool:
 
 def truncate() -> None:
     """Empty every table on every node (tests)."""
-    for host in nodes():
+    for host in list_nodes():
         for name in _list_filled_tables(host):
             client.execute(f"TRUNCATE TABLE {name}", host=host)
 

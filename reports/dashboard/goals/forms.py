@@ -33,7 +33,7 @@ class GoalForm(forms.ModelForm):
             "where it is to be matched exactly. Empty means any. A page's path includes its query: /thanks is not "
             "/thanks?order=1; with “matches”, /thanks* is both.",
             "threshold": "Percent for scrolling, seconds for the length of a visit.",
-            "fixed_revenue": "Empty: what the event itself says.",
+            "fixed_revenue": "Empty: the amount that the event carries.",
             "currency": "Three letters, such as EUR.",
             "page": "Empty means any. * stands for anything.",
         }

@@ -41,7 +41,7 @@ class FunnelStep:
 
 
 def find_funnel(site: Site, funnel_id: int) -> Funnel:
-    """Return a funnel of the site. Http404 where it has no such one."""
+    """Return a funnel of the site. Raises Http404 if it has none of that id."""
     funnel = site.funnels.filter(pk=funnel_id).first()
     if funnel is None:
         raise Http404("No such funnel.")
@@ -157,5 +157,5 @@ def funnel_remove(request: HttpRequest, site_id: int, funnel_id: int) -> HttpRes
     """Delete a funnel; its events are not changed."""
     funnel = find_funnel(site_for(request, site_id, "edit"), funnel_id)
     funnel_delete(funnel=funnel)
-    messages.success(request, f"Funnel “{funnel}” is gone; what happened stays.", extra_tags="good")
+    messages.success(request, f"Funnel “{funnel}” was deleted; its events stay.", extra_tags="good")
     return HttpResponseRedirect(f"/sites/{site_id}/funnels")

@@ -41,7 +41,7 @@ class GoalSummary:
 
 
 def find_goal(site: Site, goal_id: int) -> Goal:
-    """Return a goal of the site. Http404 where it has no such one."""
+    """Return a goal of the site. Raises Http404 if it has none of that id."""
     goal = site.goals.filter(pk=goal_id).first()
     if goal is None:
         raise Http404("No such goal.")

@@ -29,7 +29,7 @@ def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
     shared = bool(request.POST.get("shared")) and may_edit(request, site_id)
     try:
         segment = segment_create(
-            site=site, name=request.POST.get("name", ""), filter=[condition.json() for condition in conditions],
+            site=site, name=request.POST.get("name", ""), filter=[condition.to_json() for condition in conditions],
             owner=cast(User, request.user), shared=shared,
         )  # fmt: skip
     except ValidationError as error:

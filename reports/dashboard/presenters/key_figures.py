@@ -102,14 +102,14 @@ def key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
         total = tuple(name for name in key_metrics(state) if name not in summable)
         return [state.build_query(total, compare=state.compare), series]
 
-    def build(results: list[Result]) -> KeyFigureRow:
+    def build_key_figures(results: list[Result]) -> KeyFigureRow:
         total, series = add_sums(key_metrics(state), *results), results[1]
         rows = drop_empty_ends(series.rows, by, state)
         numbers = [build_figure(name, total, rows, state, metric) for name in key_metrics(state)]
         picture = state.href(f"{state.home_path}/graph.svg")
         return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, picture=picture)
 
-    return Fragment(build_queries, build, lambda reason: KeyFigureRow(by=by, failed=reason))
+    return Fragment(build_queries, build_key_figures, lambda reason: KeyFigureRow(by=by, failed=reason))
 
 
 def load_key_figures(state: ReportState) -> KeyFigureRow:

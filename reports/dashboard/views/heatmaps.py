@@ -46,12 +46,12 @@ class HeatmapSettingsForm(forms.Form):
 
     share = forms.IntegerField(
         label="Visitors whose clicks are recorded, in percent", min_value=0, max_value=100,
-        help_text="100 = everybody, 0 = nobody. A visitor is recorded whole or not at all.",
+        help_text="100 = everybody, 0 = nobody. All clicks of a visitor are recorded, or none.",
     )  # fmt: skip
     off = LinesField(label="Pages that record nothing", help_text="One path per line, * as a wildcard: /account/*")
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
+    def from_site(cls, site: Site, data: Any = None) -> HeatmapSettingsForm:
         """Return the form with the site's current settings."""
         share = site.tracker.get("heatmap", True)
         percent = round(min(1.0, max(0.0, float(share))) * 100) if isinstance(share, int | float) else 0
@@ -192,7 +192,7 @@ def overlay_href(request: HttpRequest, state: ReportState, host: str) -> str:
 def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
     """Edit the share of visitors that is recorded, and the pages that record nothing."""
     site = site_for(request, site_id, may="edit")
-    form = HeatmapSettingsForm.of(site, request.POST if request.method == "POST" else None)
+    form = HeatmapSettingsForm.from_site(site, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")

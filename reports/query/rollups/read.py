@@ -7,9 +7,9 @@ rollup_devices, rollup_seen   devices of a day, for exact distinct counts (see `
 rollup_builds    one row per build of a site's day: its zone, how many rows had arrived for the day when it was built,
                  and how many rows each dimension has
 
-The rows of a build carry its number; its row in the ledger publishes all of them at once, so that readers get either
-the old sums or the new ones. A day for which more rows have arrived since is outdated; until it is built again, it is
-answered from events.
+The rows of a build have its number; its row in `rollup_builds` publishes all of them at once, so that readers get
+either the old sums or the new ones. A day for which more rows have arrived since is outdated; until it is built again,
+it is answered from events.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from reports.query.rollups.devices import SIZE_NAMES
 from reports.query.sql.tables import rows_of_all_tenants, rows_of_sites
 from reports.query.timezones import EPOCH, Clock
 from tracking import store
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 ROLLUP_AGGREGATES: tuple[Aggregate, ...] = tuple(each for each in AGGREGATES.values() if each.rollup_column)
 VALUE_DIMENSIONS: tuple[Dimension, ...] = tuple(
@@ -108,7 +108,7 @@ def count_arrived_rows(
     start, end = instant(to_milliseconds(period.start)), instant(to_milliseconds(period.end))
     day = Clock(period).day("toUnixTimestamp(slot)")
     having = ""
-    if settled_only and not target().embedded:
+    if settled_only and not get_target().embedded:
         having = f" HAVING max(at) < now64(3) - {MAX_INSERT_DURATION.seconds}"
     result = store.query(
         f"SELECT toInt64({day}) AS day, sum(rows) "

@@ -1,6 +1,6 @@
 """When rollups are built: each day once it is over, and again when its data has changed since.
 
-All of it may run twice and at the same time: each build has a number of its own, and the highest one in the ledger is
+All of it may run twice and at the same time: each build has a number of its own, and the highest published one is
 current. Nothing reports changes to this module; it compares how many rows have arrived for a day with how many had when
 the day was built.
 """

@@ -80,7 +80,12 @@ class Migration(migrations.Migration):
                 ),
                 ("enabled", models.BooleanField(default=True)),
                 ("last_fired", models.DateTimeField(blank=True, null=True)),
-                ("memory", models.JSONField(blank=True, default=dict, help_text="What the condition saw last time")),
+                (
+                    "memory",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="State of the condition since its last evaluation"
+                    ),
+                ),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 (
                     "site",
