@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from accounts import api
+from accounts.api import views as api
 from accounts.views import account, one_time_links, sign_in, team
 
 urlpatterns: list[URLPattern | URLResolver] = [

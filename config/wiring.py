@@ -2,11 +2,11 @@
 
 from accounts.custom_domains.reserved import register_reserved_hosts
 from accounts.custom_domains.services import register_claim_listener
-from accounts.invitations import OPEN_INVITATIONS
 from accounts.limits import LIMITS
 from accounts.permissions import register_grant_kind
 from accounts.revocation import register_dependent_access, register_shared_keys
 from accounts.services import ACCOUNT_KEY, GUEST_KEYS
+from accounts.services.invitations import OPEN_INVITATIONS
 from config.schedule import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check

@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import accounts_adopt, create_setup_link
 from accounts.models import Membership, Role
 from accounts.services import user_create
+from accounts.services.invitations import accounts_adopt, create_setup_link
 from config.demo.uptime import generate_verdicts
 from config.demo.world import load_world
 from links import stats

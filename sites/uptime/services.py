@@ -22,8 +22,7 @@ from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
-from sites.uptime.checks import check_monitor
-from sites.uptime.expectations import find_expectation_errors
+from sites.uptime.checks import check_monitor, find_expectation_errors
 from sites.uptime.models import Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state_machine import CheckResult, find_next_check

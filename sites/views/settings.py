@@ -10,9 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts.branding import load_brand
-from accounts.custom_domains.selectors import find_claim
 from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
+from accounts.selectors import find_claim
 from accounts.views.host_verification import check_host_now
 from sites.access import may_on_site, site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm

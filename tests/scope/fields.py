@@ -167,7 +167,7 @@ KEYED = {
     "links/shortener.py site_id",
     "reports/clickport/views.py:get",
 }
-DESCRIBED = {"accounts/api.py:patch", "accounts/api.py:post", "sites/api.py:patch", "sites/api.py:post"}
+DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",

@@ -1,10 +1,23 @@
-"""Reads of host claims. Hosts are normalized names."""
+"""Reads of members and of host claims, whose hosts are normalized names."""
 
 from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from accounts.models import Account, HostClaim
+from accounts.models import Account, HostClaim, Membership, Role, User
+
+
+def list_members(account: Account) -> QuerySet[Membership]:
+    """Select the accepted members of the account, oldest first."""
+    rows: QuerySet[Membership] = account.memberships.accepted()
+    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
+
+
+def find_owner(account: Account) -> User | None:
+    """Find the account's first owner."""
+    owners = account.memberships.accepted().filter(role=Role.OWNER)
+    membership = owners.select_related("user").order_by("pk").first()
+    return membership.user if membership else None
 
 
 def list_verified_claims(purpose: str) -> QuerySet[HostClaim]:

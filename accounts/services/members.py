@@ -1,20 +1,14 @@
-"""Writes of users, accounts, members and grants."""
+"""Writes of members and their grants, and the keys of guests."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
-from typing import Any
 
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.services import host_claim, host_release
-from accounts.models import Account, Grant, Invitation, Membership, Purpose, Right, Role, User
+from accounts.models import Account, Grant, Invitation, Membership, Right, Role
 from accounts.permissions import GRANT_KINDS, membership_may
 from accounts.revocation import (
     SHARED_KEYS,
@@ -25,137 +19,11 @@ from accounts.revocation import (
     list_readable_keys,
     revoke_lost_access,
 )
-from accounts.validators import clean_brand, clean_name, clean_timezone
+from accounts.services.accounts import account_lock
+from accounts.services.users import placeholder_user_delete
 
 MAX_GRANTS = 10_000
 GrantRows = Iterable[tuple[str, int, str]]  # (kind, id, right)
-
-
-def user_create(*, email: str, password: str, name: str = "", operator: bool = False) -> User:
-    """Create a user who can log in, or turn a placeholder (`is_placeholder`) into one.
-
-    The caller has made sure that the address is the person's. Raises ValidationError for an address that is used or
-    invalid, and for a weak password.
-    """
-    address, full_name = email.strip().lower(), " ".join(name.split())[:120]
-    _run_validator("email", validate_email, address)
-    user = User.objects.filter(email=address).first() or User(email=address)
-    if user.pk is not None and not is_placeholder(user):
-        raise ValidationError({"email": "There is already a user with this address."})
-    user.name, user.is_operator = full_name, operator
-    _run_validator("password", validate_password, password, user)
-    user.set_password(password)
-    user.save()
-    return user
-
-
-def user_update(*, user: User, name: str) -> User:
-    """Change a user's name."""
-    user.name = " ".join(name.split())[:120]
-    user.save(update_fields=["name"])
-    return user
-
-
-def user_password_set(*, user: User, password: str) -> None:
-    """Set a new password; every other session of the user ends. Raises ValidationError for a weak one."""
-    _run_validator("password", validate_password, password, user)
-    user.set_password(password)
-    user.save(update_fields=["password"])
-
-
-def placeholder_user_get_or_create(*, email: str) -> User:
-    """Return the user with this address; for a new address, a placeholder: a user without password.
-
-    Raises ValidationError for an invalid address.
-    """
-    address = email.strip().lower()
-    try:
-        validate_email(address)
-    except ValidationError:
-        raise ValidationError({"email": "This is not an e-mail address."}) from None
-    return User.objects.get_or_create(email=address, defaults={"password": make_password(None)})[0]
-
-
-def is_placeholder(user: User) -> bool:
-    """Whether the user was only invited so far: no password, never logged in, and no accepted membership."""
-    has_log_in = user.last_login is not None or user.has_usable_password()
-    return user.is_active and not has_log_in and not user.memberships.accepted().exists()
-
-
-def placeholder_user_delete(*, user: User) -> None:
-    """Delete a placeholder that has no membership left; does nothing for other users."""
-    if is_placeholder(user) and not user.memberships.exists():
-        user.delete()
-
-
-@transaction.atomic
-def account_create(*, name: str, owner: User | None = None, timezone: str = "UTC") -> Account:
-    """Create an account, owned by `owner` if there is one. Raises ValidationError."""
-    account = Account.objects.create(name=clean_name(name), timezone=clean_timezone(timezone))
-    if owner is not None:
-        Membership.objects.create(user=owner, account=account, role=Role.OWNER)
-    return account
-
-
-def account_update(*, account: Account, name: str | None = None, timezone: str | None = None) -> Account:
-    """Change an account's name or time zone. Raises ValidationError."""
-    if name is not None:
-        account.name = clean_name(name)
-    if timezone is not None:
-        account.timezone = clean_timezone(timezone)
-    account.save(update_fields=["name", "timezone"])
-    return account
-
-
-@transaction.atomic
-def account_brand_set(*, account: Account, **brand: str) -> Account:
-    """Set the white label (host, name, logo, accent; an empty host switches it off). Raises ValidationError.
-
-    A new host is claimed: the white label appears on it once the account has verified the host.
-    """
-    changes = clean_brand(brand)
-    account_lock(account)
-    old_host, host = account.brand.get("host", ""), changes.get("host", "")
-    if "host" in brand and host != old_host:
-        if host:
-            host_claim(account=account, host=host, purpose=Purpose.BRAND)
-        if old_host:
-            host_release(account=account, host=old_host, purpose=Purpose.BRAND)
-    account.brand = {**{key: value for key, value in account.brand.items() if key not in brand}, **changes}
-    account.save(update_fields=["brand"])
-    return account
-
-
-def account_quota_set(*, account: Account, monthly_events: int) -> None:
-    """Set how many events the account may record in a month; 0 = unlimited. It takes effect at the next count."""
-    account.monthly_events = monthly_events
-    account.save(update_fields=["monthly_events"])
-
-
-def account_usage_set(*, account: Account, used: int, now: datetime | None) -> None:
-    """Store how many events of the month are used; `now` is None if the account no longer has a quota."""
-    account.events_used, account.events_counted = used, now
-    account.save(update_fields=["events_used", "events_counted"])
-
-
-@transaction.atomic
-def account_key_rotate(*, account: Account) -> None:
-    """Replace the authkey; the old one stops working. Open invitations that were sent with it are revoked."""
-    account.key_generation += 1
-    account.save()
-    account.invitations.open().filter(invited_by=None).update(revoked=clock.now())
-    exposed_keys_clear(kind="account", object_id=account.pk)
-
-
-# Only owners can read the account's key, so it is exposed when one of them leaves
-ACCOUNT_KEY = SharedKeys(
-    "account",
-    "Authkey",
-    lambda membership: {(membership.account_id, "authkey")} if membership.role == Role.OWNER else set(),
-    lambda account, ids: {account.pk: account.name},
-    lambda account, object_id: account_key_rotate(account=account),
-    owners_only=True,
-)
 
 
 def list_readable_guest_keys(membership: Membership) -> set[tuple[int, str]]:
@@ -291,21 +159,8 @@ def clean_grants(account: Account, grants: GrantRows) -> list[tuple[str, int, st
     return [(kind, object_id, right) for (kind, object_id), right in wanted.items()]
 
 
-def account_lock(account: Account) -> None:
-    """Lock the account, so that its members are not counted or changed elsewhere until the transaction ends."""
-    Account.objects.select_for_update(no_key=True).values_list("pk").get(pk=account.pk)
-
-
 def _require_another_owner(membership: Membership) -> None:
     account_lock(membership.account)
     owners = Membership.objects.accepted().filter(account=membership.account, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise ValidationError({"role": "An account needs an owner; make somebody else owner first."})
-
-
-def _run_validator(field: str, validator: Any, *args: Any) -> None:
-    """Run one of Django's validators; its error is raised for `field`."""
-    try:
-        validator(*args)
-    except ValidationError as error:
-        raise ValidationError({field: error.messages}) from error
