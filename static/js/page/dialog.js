@@ -6,7 +6,7 @@
  * @param {string} label what a screen reader calls the dialog
  */
 export async function openDialog(url, label) {
-  document.querySelector("dialog.over")?.remove();
+  document.querySelector("dialog.page-dialog")?.remove();
   const dialog = createDialog(label);
   const readTypedText = collectTypedText(dialog);
   document.body.append(dialog);
@@ -24,7 +24,7 @@ export async function openDialog(url, label) {
 
 function createDialog(label) {
   const dialog = document.createElement("dialog");
-  dialog.className = "over panel";
+  dialog.className = "page-dialog panel";
   dialog.setAttribute("aria-label", label);
   dialog.innerHTML = '<p class="soft" aria-busy="true">…</p>';
   dialog.tabIndex = -1;

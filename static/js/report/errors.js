@@ -9,8 +9,8 @@ export function showLoadingError(event) {
 }
 
 function replaceByError(part) {
-  if (part.classList.contains("stands")) removePreviousLinks(part);
-  part.classList.remove("waiting", "stands");
+  if (part.classList.contains("previous-numbers")) removePreviousLinks(part);
+  part.classList.remove("waiting", "previous-numbers");
   part.inert = false;
   part.setAttribute("aria-busy", "false");
   const body = part.querySelector(".panel-body") || part;

@@ -23,7 +23,7 @@ export function showPreviousNumbers() {
     if (!element || element === previous || !element.closest("[aria-busy], #live")) continue;
     element.replaceChildren(...previous.childNodes);
     if (id === "live") continue; // the number of visitors online is not the report's: it is neither pale nor inert
-    element.classList.add("stands");
+    element.classList.add("previous-numbers");
     element.inert = true;
   }
   previousElements = new Map();
