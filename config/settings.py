@@ -75,7 +75,7 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "tracking.context.geography",
             ],
-            "libraries": {},
+            "libraries": {"script_modules": "config.serving.module_tags"},
         },
     }
 ]

@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 
 import pytest
 from django.conf import settings
+from django.template import Context, Template
 from django.templatetags.static import static
 from django.test import Client
 
@@ -75,7 +76,7 @@ def test_pages_name_their_styles_by_content(client: Client, db: None) -> None:
 # `import … from`, `import "…"` and `export … from`
 IMPORT = re.compile(rb"""^(?:import|export) (?:[\w*{},\s]+ from )?["']([^"']+)["']""", re.M)
 TEMPLATES = "".join(path.read_text() for path in Path("templates").rglob("*.html"))
-ENTRY_MODULES = sorted(set(re.findall(r"""\{% static ['"](js/[^'"]+)['"] %\}""", TEMPLATES)))
+ENTRY_MODULES = sorted(set(re.findall(r"""\{% script_module ['"]([^'"]+)['"] %\}""", TEMPLATES)))
 
 
 @pytest.mark.parametrize("entry", ENTRY_MODULES)
@@ -90,6 +91,10 @@ def test_a_module_imports_others_by_the_version_of_their_content(entry: str) -> 
         seen.add(address)
         waiting += [urljoin(address, name.decode()) for name in IMPORT.findall(body)]
     assert len({address.partition("?")[0] for address in seen}) == len(seen), "a module is loaded in two versions"
+    html = Template(f"{{% load script_modules %}}{{% script_module '{entry}' %}}").render(Context())
+    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
+    assert sorted([static(entry), *preloaded]) == sorted(seen)
+    assert f'<script type="module" src="{static(entry)}"></script>' in html
 
 
 def test_a_change_of_a_module_changes_the_version_of_those_that_import_it(settings: Any, tmp_path: Path) -> None:

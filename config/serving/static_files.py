@@ -118,10 +118,26 @@ def add_versions_to_imports(name: str, body: bytes) -> bytes:
     """Add the parameter `v` to the relative imports of a module. Modules must not import each other in a circle."""
 
     def add_version(match: re.Match[bytes]) -> bytes:
-        file = load_file(posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2].decode())))
+        file = load_file(resolve_import(name, match))
         return match[0] + (f"?v={file.version}".encode() if file else b"")
 
     return IMPORT_FROM.sub(add_version, body)
+
+
+@lru_cache(maxsize=64)
+def list_imports(name: str) -> list[str]:
+    """List the modules that a module imports, also through others."""
+    path = list_files().get(name)
+    imports: dict[str, None] = {}  # a set that keeps the order
+    for match in IMPORT_FROM.finditer(path.read_bytes() if path else b""):
+        imported = resolve_import(name, match)
+        imports |= dict.fromkeys([imported, *list_imports(imported)])
+    return list(imports)
+
+
+def resolve_import(name: str, match: re.Match[bytes]) -> str:
+    """Return the name of the file that the module `name` imports by a relative path."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), match[2].decode()))
 
 
 def compute_version(body: bytes) -> str:
