@@ -14,11 +14,11 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.branding import build_tracker_names
-from accounts.custom_domains.models import Purpose, VerificationMethod
 from accounts.custom_domains.reserved import is_installation_host
-from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host, toggle_www
 from accounts.keys import hash_key
+from accounts.models import Purpose, VerificationMethod
+from accounts.selectors import list_verified_claims
 from sites.cache_refresher import DATABASE_ERRORS, CacheRefresher
 from sites.hosts import HostIndex
 from sites.models import ApiKey, Change, Site

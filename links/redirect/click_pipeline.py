@@ -21,7 +21,7 @@ from links.routing import link_cache
 from links.routing.engine import ClickContext, RoutingDecision, route_click
 from links.routing.snapshot import AccountLinkConfig, LinkSnapshot
 from links.url_policy import CLICK_PARAMETER, S2S_PLACEHOLDER, add_parameters, add_query, extract_host
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.site_config import SiteConfig
 from tracking import ingestion
 from tracking.event import Event, Hit, Rejection
@@ -218,7 +218,7 @@ def add_click_token(click: LinkClick, url: str) -> str:
         url = url.replace(S2S_PLACEHOLDER, get_encoded_token(click))
     if click.bot_reason or click.link.redirect_only:
         return url
-    if known_sites.find_account_site(click.link.account_id, click.destination_host or extract_host(url)) is not None:
+    if site_cache.find_account_site(click.link.account_id, click.destination_host or extract_host(url)) is not None:
         url = add_parameters(url, [(CLICK_PARAMETER, get_encoded_token(click))], replace=True)
     return url
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sites.site_config import SiteConfig
-from tracking.bots import hosting, user_agents
+from tracking.bots import lists, user_agents
 from tracking.bots.headers import find_header_fault
 from tracking.bots.request_rate import request_rates
 from tracking.event import Event, Hit, Rejection
@@ -82,7 +82,7 @@ def check_network(hit: Hit, site: SiteConfig, event: Event) -> str:
     if not number or hit.trusted or hit.keyed or site.tracker.get("data_centres") == "count":
         return ""
     name = event.get("organization", "")
-    return f"data_centre: {name}" if hosting.is_hosting(number, name) else ""
+    return f"data_centre: {name}" if lists.is_hosting(number, name) else ""
 
 
 def check_pace(hit: Hit, site: SiteConfig, event: Event) -> str:
