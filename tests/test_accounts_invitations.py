@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.keys import hash_key
 from accounts.models import Account, Invitation, Membership, Role, User
-from accounts.permissions import may_in_account, may_on_object
+from accounts.permissions import may_on_object
 from accounts.services import grant_set
 from links import resource_services
 from sites.models import Site
@@ -24,6 +24,7 @@ from sites.services import site_create
 from tests.clickmeter_support import Program, master
 from tests.clickmeter_support import guest as program_of
 from tests.conftest import PASSWORD
+from tests.members import may_in_account
 from tests.support import logged_in
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ import pytest
 
 from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.filters import OPERATORS
-from reports.query.references import MappedGoals
 from reports.query.registry import DIMENSIONS, METRICS
+from tests.mapped_goals import MappedGoals
 from tests.support import event, forget_traffic
 from tracking import store
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reports.query import Period, Query, ask
-from reports.query.references import MappedGoals
 from reports.query.registry import METRICS
 from tests import naive, naive_metrics
+from tests.mapped_goals import MappedGoals
 
 pytestmark = pytest.mark.timeout(1200)  # a failing example is made smaller, for up to five minutes
 SITES = itertools.count(900_000_001)

@@ -16,8 +16,8 @@ from accounts.models import User
 from goals.services import goal_create
 from reports.query import Period
 from reports.query.analyses.attribution import attribute_conversions
-from reports.query.references import MappedGoals
 from sites.models import Site
+from tests.mapped_goals import MappedGoals
 from tests.support import NOW, browse, event, record, visit
 
 BAD = "<script>alert(1)</script>"

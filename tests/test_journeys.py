@@ -15,8 +15,8 @@ from django.utils import timezone
 from accounts.models import User
 from reports.query import Period
 from reports.query.analyses.journeys import LEVELS, find_journeys
-from reports.query.references import MappedGoals
 from sites.models import Site
+from tests.mapped_goals import MappedGoals
 from tests.support import NOW, browse, record, visit
 
 BAD = "<script>alert(1)</script>"

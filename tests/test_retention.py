@@ -17,8 +17,8 @@ from django.utils import timezone
 from accounts.models import User
 from reports.query.analyses.retention import STEPS, Cohort, find_cohorts, find_step, shift_step
 from reports.query.errors import QueryRefused
-from reports.query.references import MappedGoals
 from sites.models import Site
+from tests.mapped_goals import MappedGoals
 from tests.support import NOW, browse, record, settle, visit
 
 BAD = "<script>alert(1)</script>"
