@@ -17,7 +17,7 @@ from accounts.security.client_ip import parse_network
 from accounts.security.encrypted_fields import Unreadable
 from accounts.validators import clean_timezone
 from sites.hosts import host_pattern
-from sites.models import AddressPolicy, CookiePolicy
+from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy
 
 MAX_ENTRIES = 500
 MAX_PAGE_LENGTH = 500
@@ -185,7 +185,7 @@ FIELD_CLEANERS: dict[str, Callable[[Any], Any]] = {
     "addresses": choice_cleaner(list(AddressPolicy.values)),
     "cookies": choice_cleaner(list(CookiePolicy.values)),
     "respect_dnt": clean_boolean,
-    "retention_months": integer_cleaner(0, 1200),
+    "retention_months": integer_cleaner(0, MAX_RETENTION_MONTHS),
     "excluded_ips": list_cleaner(clean_network),
     "excluded_pages": list_cleaner(clean_page_pattern),
     "excluded_countries": list_cleaner(clean_country),

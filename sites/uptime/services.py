@@ -23,7 +23,7 @@ from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
 from sites.uptime.checks import check_monitor, find_expectation_errors
-from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
+from sites.uptime.models import Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state_machine import CheckResult, find_next_check
 from sites.uptime.watched_time import end_watching
@@ -107,6 +107,11 @@ def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     row.save(update_fields=["url", "enabled", "headers", *STATE_FIELDS])
 
 
+def monitor_delete(*, monitor: Monitor) -> None:
+    """Delete a monitor with its incidents and response times."""
+    monitor.delete()
+
+
 def monitors_of(account: Account) -> QuerySet[Monitor]:
     """Select the monitors of all sites of the account that are not deleted."""
     return Monitor.objects.filter(site__account=account, site__deleted=None)
@@ -115,10 +120,6 @@ def monitors_of(account: Account) -> QuerySet[Monitor]:
 def validate_monitor(monitor: Monitor) -> None:
     """Raise ValidationError for an invalid monitor. Only the form resolves its host name (`check_reachable`)."""
     monitor.full_clean(exclude=["next_due"])
-    if not MIN_INTERVAL <= monitor.interval <= MAX_INTERVAL:
-        raise ValidationError({"interval": f"Choose {MIN_INTERVAL} to {MAX_INTERVAL} seconds."})
-    if not 1 <= monitor.timeout <= 30:
-        raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
     if errors := find_expectation_errors(monitor):
         raise ValidationError(errors)
     if not monitor.url.startswith(("http://", "https://")):

@@ -24,7 +24,7 @@ from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import may_edit, site_for
+from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
@@ -81,7 +81,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "search": state.option("q"),
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
