@@ -27,7 +27,7 @@ class GoalForm(forms.ModelForm):
             "currency", "active",
         )  # fmt: skip
         labels = {
-            "kind": "It is reached when", "pattern_kind": "… and its address or name", "pattern": "Pattern",
+            "kind": "Reached by", "pattern_kind": "… and its address or name", "pattern": "Pattern",
             "page": "Only on pages", "text": "Only on text", "threshold": "From",
             "conversion": "Counts as a conversion",
             "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",

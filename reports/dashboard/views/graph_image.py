@@ -89,7 +89,7 @@ def graph_svg(request: HttpRequest, state: ReportState) -> HttpResponse:
 
 
 def render_image(request: HttpRequest, state: ReportState, name: str) -> HttpResponse:
-    """Return the graph as an SVG file titled `name`. Http404 where there is nothing to draw."""
+    """Return the graph as an SVG file titled `name`. Raises Http404 where there is nothing to draw."""
     figures = load_key_figures(state)
     if figures.graph is None:
         raise Http404(figures.failed or "There is nothing to draw.")

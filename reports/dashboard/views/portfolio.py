@@ -57,7 +57,7 @@ def portfolio_panels() -> dict[str, Panel]:
 
 
 def read_portfolio(request: HttpRequest) -> Portfolio:
-    """Return the sites of the URL. Http404 for a chosen site that the reader may not see.
+    """Return the sites of the URL. Raises Http404 for a chosen site that the reader may not see.
 
     Both lists are the first MAX_SITES by name; a chosen site may also be one of the others.
     """
