@@ -8,7 +8,7 @@ from datetime import datetime
 from accounts.models import Account, Membership
 from accounts.permissions import Bearer, membership_may
 from accounts.revocation import DependentAccess, SharedKeys
-from sites.access import KIND, existing_sites, sites_for_actor
+from sites.access import KIND, list_existing_sites, sites_for_actor
 from sites.alerts.models import Channel, ChannelKind
 from sites.alerts.services import WEBHOOK_KIND, channel_secret_replace
 from sites.models import ApiKey, Site
@@ -38,7 +38,7 @@ def find_readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
 
 def load_site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
     """Return the names of sites by id."""
-    return dict(existing_sites(account, ids))
+    return dict(list_existing_sites(account, ids))
 
 
 def replace_site_keys(account: Account, site_id: int) -> None:

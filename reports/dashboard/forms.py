@@ -9,7 +9,7 @@ from django import forms
 from goals.funnels import MAX_PATTERN_LENGTH, MAX_STEPS
 from goals.models import Funnel, Goal, PatternKind
 from goals.selectors import list_active_goals
-from sites.amounts import currency_decimals
+from sites.amounts import count_currency_decimals
 from sites.forms import LinesField
 from sites.models import Site
 
@@ -49,7 +49,9 @@ class GoalForm(forms.ModelForm):
         if self.instance.pk is None:
             self.initial["pattern_kind"] = PatternKind.WILDCARD  # the help text describes it
         if (revenue := self.instance.fixed_revenue) is not None:  # without the zeros that only fill the column
-            decimals = max(currency_decimals(self.instance.currency), -int(revenue.normalize().as_tuple().exponent))
+            decimals = max(
+                count_currency_decimals(self.instance.currency), -int(revenue.normalize().as_tuple().exponent)
+            )
             self.initial["fixed_revenue"] = f"{revenue:.{decimals}f}"
 
     def clean_threshold(self) -> int:

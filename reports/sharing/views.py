@@ -40,7 +40,7 @@ from reports.sharing.services import (
 )
 from reports.sharing.state import build_shared_toolbar, read_shared_state, share_path, shared_dimensions, shared_panels
 from sites.access import site_for
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
 SHARE_DEVICE = rate_limits.RateLimit("share-device", 10, 60)  # by a device that has opened the link before
@@ -238,7 +238,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         "form": form, "now": now,
         "shares": [(row, request.build_absolute_uri(f"/share/{row.token}/")) for row in shares],
     }  # fmt: skip
-    return render(request, "share/settings.html", {**context, **settings_context(request, site, "sharing")})
+    return render(request, "share/settings.html", {**context, **build_settings_context(request, site, "sharing")})
 
 
 @login_required

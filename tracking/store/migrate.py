@@ -101,7 +101,7 @@ def _fill_placeholder(placeholder: str, argument: str, destination: Target) -> s
     if placeholder.removesuffix("_select") in materialized_views.SELECTS:
         return materialized_views.SELECTS[placeholder.removesuffix("_select")](argument)
     if placeholder == "visit_aliases":
-        result = materialized_views.visit_aliases().items()
+        result = materialized_views.build_visit_aliases().items()
         return ",\n    ".join(f"`{name}` {type} ALIAS {sql}" for name, (type, sql) in result)
     return {"event_columns": tables.format_event_columns, "event_names": tables.format_event_names}[placeholder]()
 

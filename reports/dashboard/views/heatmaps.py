@@ -26,7 +26,7 @@ from sites import onsite_tokens
 from sites.access import site_for
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_update
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -160,5 +160,5 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")
         return redirect("heatmap-settings", site.pk)
-    context = {**settings_context(request, site, "heatmaps"), "form": form}
+    context = {**build_settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)
