@@ -15,10 +15,10 @@ def draw_bars(bars: Sequence[tuple[str, int]], color: str = BAR) -> bytes:
     """Draw the bars as a PNG, scaled to the tallest one; a bar of 0 is a thin line."""
     image = Image.new("RGBA", (WIDTH, HEIGHT), GROUND)
     draw = ImageDraw.Draw(image)
-    most = max((count for _, count in bars), default=0) or 1
+    highest = max((count for _, count in bars), default=0) or 1
     pitch = WIDTH / max(1, len(bars))
     for index, (_, count) in enumerate(bars):
-        top = HEIGHT - max(3, round(count / most * HEIGHT))
+        top = HEIGHT - max(3, round(count / highest * HEIGHT))
         right = max(index * pitch + 1, (index + 1) * pitch - GAP)
         draw.rounded_rectangle((index * pitch, top, right, HEIGHT), radius=4, fill=color)
     out = io.BytesIO()

@@ -171,7 +171,7 @@ def register_device(site_id: int, device: int) -> bool:
     return local_result if shared_result is None else not shared_result
 
 
-def is_known(site_id: int, device: int) -> bool:
+def was_seen(site_id: int, device: int) -> bool:
     """Return whether the device was seen on this site before, without adding it."""
     bits = hash_bits(site_id, device)
     shared_result = _ask_redis(bits, add=False)
