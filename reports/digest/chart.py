@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT, GAP = 1120, 240, 8  # twice the displayed size, for sharp screens
-BAR, GROUND = "#4f6bed", "#00000000"
+DEFAULT_COLOR, TRANSPARENT = "#4f6bed", "#00000000"
 
 
-def draw_bars(bars: Sequence[tuple[str, int]], color: str = BAR) -> bytes:
+def draw_bars(bars: Sequence[tuple[str, int]], color: str) -> bytes:
     """Draw the bars as a PNG, scaled to the tallest one; a bar of 0 is a thin line."""
-    image = Image.new("RGBA", (WIDTH, HEIGHT), GROUND)
+    image = Image.new("RGBA", (WIDTH, HEIGHT), TRANSPARENT)
     draw = ImageDraw.Draw(image)
     highest = max((count for _, count in bars), default=0) or 1
     pitch = WIDTH / max(1, len(bars))

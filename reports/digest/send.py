@@ -16,7 +16,7 @@ from accounts.branding import DEFAULT_BRAND, Brand, load_brand
 from accounts.mail import join_lines
 from accounts.operations.task_runs import run_each
 from reports.csv_cells import escape_cell
-from reports.digest.chart import draw_bars
+from reports.digest.chart import DEFAULT_COLOR, draw_bars
 from reports.digest.content import SiteDigest, build_digest, find_closed_period
 from reports.digest.models import DigestMail, DigestSubscription
 from reports.query import Period
@@ -125,7 +125,7 @@ def build_message(subscription: DigestSubscription, digests: list[SiteDigest]) -
 
 def draw_chart(digest: SiteDigest, brand: Brand) -> bytes:
     """Draw the digest's bars as a PNG, in the brand's color."""
-    return draw_bars(digest.bars, brand.accent or "#4f6bed")
+    return draw_bars(digest.bars, brand.accent or DEFAULT_COLOR)
 
 
 def build_chart_attachment(digest: SiteDigest, brand: Brand) -> MIMEImage:

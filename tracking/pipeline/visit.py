@@ -10,6 +10,7 @@ from typing import Any
 from sites.site_config import SiteConfig
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.device import hash_device, parse_cookie_device
+from tracking.pipeline.page import UTM_NAMES
 from tracking.pipeline.source import fill_source
 from tracking.state import first_seen
 from tracking.state.deduplication import derive_event_id
@@ -17,10 +18,7 @@ from tracking.state.visits import OpenVisit, VisitKey, VisitStore, bot_visits, g
 
 DEFAULT_IDLE_MINUTES = 30
 BACKDATED_AFTER = timedelta(hours=1)
-ORIGIN_COLUMNS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term",
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-)  # fmt: skip
+ORIGIN_COLUMNS = ("referrer", "referrer_domain", "source", "channel", "search_term", *UTM_NAMES)
 LINK_COLUMNS = ("link_id", "group_id", "click_id")
 CARRIED_COLUMNS = (*ORIGIN_COLUMNS, *LINK_COLUMNS)
 VISITOR_COLUMNS = ("screen", "language")  # constant during a visit, but not sent with every event
