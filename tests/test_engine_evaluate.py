@@ -115,7 +115,7 @@ def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
     if row.name in LIVE_VISIT_DIMENSIONS:
         check_evaluable(tree)
     else:
-        with pytest.raises(QueryRefused, match="whole visits only"):
+        with pytest.raises(QueryRefused, match="describes complete visits"):
             check_evaluable(tree)
 
 
