@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from accounts.models import Account
 
@@ -47,12 +46,13 @@ def get_account_limit(account: Account, name: str) -> int:
 
 
 def load_account_limit(account_id: int, name: str) -> int:
-    """Return what `get_account_limit` does, of an account's id."""
-    return choose_limit(Account.objects.filter(pk=account_id).values_list("limits", flat=True).first() or {}, name)
+    """Load the limit of an account of which only the id is known, such as a cached site's."""
+    own_limits = Account.objects.filter(pk=account_id).values_list("limits", flat=True).first()
+    return choose_limit(own_limits or {}, name)
 
 
 def choose_limit(own_limits: Mapping[str, Any], name: str) -> int:
-    """Return the account's own limit if it is valid, else the default."""
+    """Choose the account's own limit if it is a valid one, else the default."""
     value = own_limits.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
@@ -64,19 +64,6 @@ def check_limit(account: Account, name: str, *, used: int, field: str, what: str
     limit = get_account_limit(account, name)
     if used >= limit:
         raise ValidationError({field: f"This account may have {limit} {what}. Ask the operator for more."})
-
-
-@transaction.atomic
-def account_limits_set(*, account: Account, changes: Mapping[str, int | str | None]) -> None:
-    """Change the account's own limits; None restores a default. Raises ValidationError without a change."""
-    row = Account.objects.select_for_update().get(pk=account.pk)
-    for name, value in changes.items():
-        validate_change(name, value)
-        row.limits = {key: old_value for key, old_value in row.limits.items() if key != name}
-        if value is not None:
-            row.limits[name] = value
-    row.save(update_fields=["limits"])
-    account.limits = row.limits
 
 
 def validate_change(name: str, value: int | str | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 
 from accounts.keys import hash_key
@@ -176,19 +176,6 @@ def get_current_account(request: HttpRequest, may: str = "view") -> Account:
     if not membership_may(membership, may):
         raise Http404("No such account.")
     return membership.account
-
-
-def list_members(account: Account) -> QuerySet[Membership]:
-    """Select the accepted members of the account, oldest first."""
-    rows: QuerySet[Membership] = account.memberships.accepted()
-    return rows.select_related("user", "account").prefetch_related("grants").order_by("created", "pk")
-
-
-def find_owner(account: Account) -> User | None:
-    """Find the account's first owner."""
-    owners = account.memberships.accepted().filter(role=Role.OWNER)
-    membership = owners.select_related("user").order_by("pk").first()
-    return membership.user if membership else None
 
 
 def find_bearer(authkey: str) -> Bearer | None:

@@ -60,5 +60,5 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("corrections finished", "tracking.maintenance.finish_corrections", HOUR, max_seconds=6 * HOUR),
     PeriodicTask("sessions cleared", "accounts.operations.cleanup.sessions_clear", 24 * HOUR),
     PeriodicTask("mail files cleared", "accounts.operations.cleanup.mails_clear", 24 * HOUR),
-    PeriodicTask("digests", "reports.digest.send.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
+    PeriodicTask("digests", "reports.digests.services.digests_send", 10 * MINUTE, max_seconds=2 * HOUR),
 )

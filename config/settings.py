@@ -26,10 +26,17 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
     "accounts",
+    "accounts.operations",
     "sites",
+    "sites.alerts",
+    "sites.uptime",
     "tracking",
     "goals",
     "reports",
+    "reports.incident_costs",
+    "reports.annotations",
+    "reports.sharing",
+    "reports.digests",
     "links",
     "config.apps.ConfigConfig",
     "rest_framework",

@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import ManagementView, paginate, validate_data
+from accounts.api.base import ManagementView, paginate, validate_data
 from accounts.permissions import get_acting_user, may_on_object
 from sites.access import KIND, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site

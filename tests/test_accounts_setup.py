@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import SETUP_HOURS, create_setup_link
 from accounts.models import Account, Invitation, Membership, User
+from accounts.services.invitations import SETUP_HOURS, create_setup_link
 from tests.members import may_in_account
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import accounts_adopt, create_setup_link
 from accounts.models import Membership, Role
 from accounts.services import user_create
+from accounts.services.invitations import accounts_adopt, create_setup_link
 from config.demo.uptime import generate_verdicts
 from config.demo.world import load_world
 from links import stats
@@ -22,8 +22,8 @@ from links.models import Datapoint
 from links.redirect import click_deduplication
 from links.routing import link_cache
 from reports.query import Period
-from sites.models import Incident, Site
-from sites.uptime.models import Monitor, UptimeHour
+from sites.models import Site
+from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.services import checks_replay, monitor_create
 from sites.uptime.state_machine import CheckResult
 

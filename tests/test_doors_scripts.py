@@ -8,7 +8,7 @@ from typing import Any
 import brotli
 import pytest
 
-from accounts.custom_domains.models import Purpose
+from accounts.models import Purpose
 from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site

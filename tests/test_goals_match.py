@@ -10,7 +10,7 @@ import pytest
 from goals.discovery import create_named_goals
 from goals.models import Goal
 from goals.services import goal_create
-from reports.dashboard.presenters.labels import label_value
+from reports.labels import label_value
 from reports.query.dimensions import get_dimension
 from sites import site_cache
 from sites.models import Site

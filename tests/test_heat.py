@@ -11,8 +11,8 @@ import pytest
 
 from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tracking import spool, tracker_settings
-from tracking.endpoints import clicky, heatmap
+from tracking import spool
+from tracking.endpoints import clicky, heatmap, tracker_settings
 from tracking.web import EndpointRequest, Reply
 
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"

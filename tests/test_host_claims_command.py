@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.custom_domains.models import HostClaim, HostOwner, Purpose
 from accounts.custom_domains.services import host_claim
-from accounts.models import Account, User
+from accounts.models import Account, HostClaim, HostOwner, Purpose, User
 from accounts.services import account_brand_set
 from links import resource_services
 from links.routing import link_cache

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.custom_domains.models import Purpose
-from accounts.models import Account
+from accounts.models import Account, Purpose
 from links import resource_services
 from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
 from links.redirect import click_deduplication, state_rebuild

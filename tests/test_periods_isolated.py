@@ -11,8 +11,7 @@ from django.db import OperationalError
 from django.utils.module_loading import import_string
 
 from accounts.custom_domains import checks
-from accounts.custom_domains.models import HostClaim
-from accounts.models import Account
+from accounts.models import Account, HostClaim
 from accounts.operations.task_runs import run_each
 from config.schedule import PERIODIC_TASKS
 from goals import discovery
@@ -20,8 +19,8 @@ from goals.models import Goal
 from links.models import Datapoint, Destination
 from links.services import datapoint_create
 from reports import quotas
-from reports.digest.models import DigestMail, DigestSubscription
-from reports.digest.services import subscription_save
+from reports.digests.models import DigestMail, DigestSubscription
+from reports.digests.services import subscription_save
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.rollups.read import read_published_days
@@ -268,13 +267,13 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
 def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
     subscription_save(user=alice, every="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
-    send = import_string("reports.digest.send.digests_send")
+    send = import_string("reports.digests.services.digests_send")
     with monkeypatch.context() as away:
 
         def refuse(*_: Any) -> None:
             raise StoreAway("The event store is away.")
 
-        away.setattr("reports.digest.send.build_digest", refuse)
+        away.setattr("reports.digests.services.build_digest", refuse)
         with pytest.raises(StoreAway):
             send(now=NOW)
     assert not DigestMail.objects.exists()

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports.annotations.services import list_graph_marks
+from reports.annotations.selectors import list_graph_marks
 from reports.incident_costs.models import IncidentPrice
-from reports.incident_costs.services import describe_costs, incident_costs_estimate
+from reports.incident_costs.selectors import describe_costs
+from reports.incident_costs.services import incident_costs_estimate
 from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.support import browse, record, visit

@@ -103,7 +103,7 @@ def test_a_url_of_a_cluster_is_understood() -> None:
 
 
 def test_a_migration_has_distributed_tables_on_a_cluster_only() -> None:
-    text = "-- a; comment\nCREATE TABLE x{local} (a String) ENGINE = MergeTree ORDER BY a;\n\n{distributed:x}\n"
+    text = "-- a; comment\nCREATE TABLE x{local} (a String) ENGINE = MergeTree ORDER BY a;\n\n{distributed:x:a}\n"
     assert list(split_statements(text, parse_events_url("chdb:///tmp/x"))) == [
         "CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a"
     ]

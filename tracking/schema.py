@@ -1,4 +1,5 @@
-"""The columns of an event: one row each, from which the table, the spool and the checks are derived.
+"""The columns of an event: one row each, from which the spool and the checks are derived. The table is created by the
+migrations of the event store; a test compares them.
 
 Ids are integers below 2**53, because Clickport sends them as JSON numbers. `device` never changes; a `person` may be
 added later. Texts from visitors are LowCardinality where their number is bounded in practice, which makes reports fast
@@ -84,3 +85,9 @@ EVENT_COLUMNS: tuple[EventColumn, ...] = (
 )
 
 COLUMN_NAMES = frozenset(column.name for column in EVENT_COLUMNS)
+# The columns of a visit's source and of the link that led to it: all its events have those of the first one
+ORIGIN_COLUMNS = (
+    "referrer", "referrer_domain", "source", "channel", "search_term",
+    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
+)  # fmt: skip
+LINK_COLUMNS = ("link_id", "group_id", "click_id")

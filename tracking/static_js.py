@@ -16,8 +16,7 @@ from urllib.parse import parse_qs
 
 from accounts.branding import build_script_name
 from sites import site_cache
-from tracking.endpoints.common import parse_site_id
-from tracking.web import GIF, EndpointRequest, Reply
+from tracking.web import GIF, EndpointRequest, Reply, parse_site_id
 
 STATIC_DIRECTORY = Path(__file__).resolve().parent.parent / "static"
 PART_FILES = {name: f"{name}.min.js" for name in ("form", "heat", "keep", "media", "widget")}

@@ -157,3 +157,8 @@ def build_gif_reply(dropped: str = "") -> Reply:
 def build_script_reply(text: str, dropped: str = "") -> Reply:
     """Build a reply that a page runs as JavaScript."""
     return Reply(text.encode(), b"application/javascript; charset=utf-8", dropped=dropped)
+
+
+def parse_site_id(text: str) -> int:
+    """Parse a site's number; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

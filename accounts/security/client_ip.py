@@ -16,7 +16,8 @@ IPV6_PREFIX_LENGTH = 64  # one customer's smallest network: every host in it may
 MAX_HOPS = 20  # of X-Forwarded-For, from the right
 MAX_ADDRESS_LENGTH = 100  # characters; longer text is not an address and is not cached
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - a client whose connection has no address
-Networks = tuple[IPv4Network | IPv6Network, ...]
+Network = IPv4Network | IPv6Network
+Networks = tuple[Network, ...]
 
 
 @lru_cache(maxsize=50_000)
@@ -38,14 +39,16 @@ def get_rate_limit_key(address: str) -> str:
 
 @lru_cache(maxsize=64)
 def parse_networks(texts: tuple[str, ...]) -> Networks:
-    """Parse addresses and CIDR networks; text that is neither is left out (the system checks report it)."""
-    networks: list[IPv4Network | IPv6Network] = []
-    for text in texts:
-        try:
-            networks.append(ip_network(str(text).strip(), strict=False))
-        except ValueError:
-            continue
-    return tuple(networks)
+    """Parse addresses and CIDR networks; text that is neither is left out (forms and system checks report it)."""
+    return tuple(network for text in texts if (network := parse_network(text)) is not None)
+
+
+def parse_network(text: str) -> Network | None:
+    """Parse one address or CIDR network (host bits may be set); returns None for other text."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=50_000)

@@ -78,8 +78,6 @@ def respond_immediately(scope: Scope) -> tuple[int, bytes, bytes] | None:
     """Return status, header lines and body of a request that needs no waiting, as
     `tracking.collector.respond_immediately`.
     """
-    if scope["method"] != "GET" or not matches(scope):
-        return None
     try:
         reply = answer_get(build_request(scope))
     except Exception:
@@ -207,7 +205,7 @@ def follow_link(link: LinkSnapshot, link_domain: DomainSnapshot, request: LinkRe
         return responses.render_not_found()
     hit = build_hit(link, request, "link")
     query = parse_qsl(hit.text, keep_blank_values=True) if hit.text else []
-    requested_url = next((value for name, value in query if name.lower() == "ddu"), "")
+    requested_url = next((value for name, value in query if name.lower() == "ddu"), "") if query else ""
     cookies = LinkCookies(request.headers.get("cookie", ""))
     click = click_pipeline.start_click(link, hit, account, request.method, requested_url, cookies.spillover_steps)
     if click.decision.stop_reason:

@@ -18,7 +18,7 @@ from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.terms import format_integer, format_tenth, map_channel
-from reports.dashboard.presenters.visits import build_nickname
+from reports.labels import build_nickname
 from reports.query.analyses.visit_lists import list_tags
 from sites.amounts import round_amount
 

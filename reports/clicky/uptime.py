@@ -10,7 +10,7 @@ from reports.clicky.dates import Dates
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.visit_lists import format_time
-from reports.dashboard.presenters.formatting import format_duration
+from reports.formatting import format_duration
 from sites.uptime.history import compute_uptime
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.watched_time import annotate_recovery

@@ -18,8 +18,8 @@ from babel import Locale
 from babel.dates import format_date
 from django.http import HttpRequest, QueryDict
 
-from reports.dashboard.presenters.labels import detect_locale
 from reports.filter_access import check_goals_and_segments
+from reports.labels import detect_locale
 from reports.query import Period, Query
 from reports.query.dimensions import DIMENSIONS, get_dimension
 from reports.query.errors import QueryRefused

@@ -36,3 +36,8 @@ def register_pages(chapter: str, *pages: DocPage) -> None:
 def find_page(slug: str) -> DocPage | None:
     """Return the page with this slug, or None."""
     return next((page for pages in CHAPTERS.values() for page in pages if page.slug == slug), None)
+
+
+def list_documentation_links(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return (label, address) of all pages, for “Go anywhere”."""
+    return [(f"Documentation · {page.title}", f"/docs/{page.slug}") for pages in CHAPTERS.values() for page in pages]

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.invitations import INVITATION_DAYS
 from accounts.limits import DEFAULT_LIMITS
 from accounts.revocation import DEPENDENT_ACCESS
+from accounts.services.invitations import INVITATION_DAYS
 from goals.models import GoalKind, PatternKind
 from reports.clickport.breakdowns import BREAKDOWNS, TECH
 from reports.clickport.query_request import PERIODS

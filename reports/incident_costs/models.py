@@ -11,7 +11,7 @@ class IncidentPrice(models.Model):
     The visits are those in the time of the incident; `value_per_visit` is the revenue of the four weeks before.
     """
 
-    incident = models.OneToOneField("sites.Incident", models.CASCADE, primary_key=True, related_name="+")
+    incident = models.OneToOneField("uptime.Incident", models.CASCADE, primary_key=True, related_name="+")
     usual_visits = models.FloatField()
     actual_visits = models.FloatField()
     value_per_visit = models.FloatField(default=0)

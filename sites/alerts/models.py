@@ -21,11 +21,6 @@ class ChannelKind(models.TextChoices):
 USABLE = ~models.Q(kind=ChannelKind.EMAIL) | models.Q(confirmed__isnull=False)
 
 
-def webhook_secret() -> str:
-    """Create a secret that webhooks are signed with."""
-    return secrets.token_urlsafe(32)
-
-
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def usable(self) -> ChannelQuerySet:
         """Select channels that may be sent to: switched on, and confirmed if they are e-mail addresses."""
@@ -43,7 +38,7 @@ class Channel(models.Model):
     kind = models.CharField(max_length=10, choices=ChannelKind.choices)
     name = models.CharField(max_length=120)
     target = EncryptedCharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
-    secret = EncryptedCharField(max_length=64, default=webhook_secret)
+    secret = EncryptedCharField(max_length=64, default=secrets.token_urlsafe, help_text="Webhooks are signed with it")
     enabled = models.BooleanField(default=True)
     quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")

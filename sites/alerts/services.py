@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from accounts.revocation import exposed_keys_clear
 from accounts.services import account_lock
 from sites.alerts.conditions import CONDITIONS, AlertNotification
 from sites.alerts.confirmation import is_member_address
-from sites.alerts.models import Alert, Channel, ChannelKind, Delivery, webhook_secret
+from sites.alerts.models import Alert, Channel, ChannelKind, Delivery
 from sites.outbound import OutboundError, check_host
 
 WEBHOOK_KIND = "webhook-secret"  # of exposed keys (`accounts.revocation`)
@@ -50,7 +51,7 @@ def channel_save(*, channel: Channel, now: datetime | None = None) -> Channel:
 
 def channel_secret_replace(*, channel: Channel) -> None:
     """Replace the secret that webhooks are signed with; receivers with the old one will reject them."""
-    channel.secret = webhook_secret()
+    channel.secret = secrets.token_urlsafe()
     channel.save(update_fields=["secret"])
     exposed_keys_clear(kind=WEBHOOK_KIND, object_id=channel.pk)
 

@@ -115,7 +115,7 @@ class WatchedPeriod(models.Model):
     end = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["monitor", "end"], name="sites_watch_monitor_end")]
+        indexes = [models.Index(fields=["monitor", "end"])]
         constraints = [models.CheckConstraint(condition=models.Q(end__gt=models.F("start")), name="watched_for_a_time")]
 
     def __str__(self) -> str:

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.fair_order import rank_by_account
 from accounts.limits import check_limit
 from accounts.models import Account
-from accounts.operations.fair_order import rank_by_account
 from accounts.operations.task_runs import run_each
 from accounts.services import account_lock
 from sites.alerts.conditions import AlertNotification
@@ -22,8 +22,7 @@ from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, extract_origin
-from sites.uptime.checks import check_monitor
-from sites.uptime.expectations import find_expectation_errors
+from sites.uptime.checks import check_monitor, find_expectation_errors
 from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state_machine import CheckResult, find_next_check

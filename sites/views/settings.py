@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts.branding import load_brand
-from accounts.custom_domains.models import HostClaim, Purpose
-from accounts.custom_domains.selectors import find_claim
 from accounts.forms import add_errors
+from accounts.models import HostClaim, Purpose
 from accounts.permissions import may_on_object
+from accounts.selectors import find_claim
 from accounts.views.host_verification import check_host_now
 from sites.access import site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm

@@ -63,9 +63,9 @@ def traffic(site: Any) -> list[Any]:
 
 def letters() -> dict[str, Any]:
     """The daily and the weekly report, and an alert."""
-    from reports.digest.content import build_digest, find_closed_period
-    from reports.digest.models import DigestSubscription
-    from reports.digest.send import build_message
+    from reports.digests.content import build_digest, find_closed_period
+    from reports.digests.message import build_message
+    from reports.digests.models import DigestSubscription
     from sites.alerts.conditions import AlertNotification
     from sites.alerts.models import Alert, Channel
     from sites.alerts.services import delivery_queue

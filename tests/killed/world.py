@@ -34,7 +34,7 @@ def seed(base: str, now: datetime) -> None:
 
 def people(now: datetime) -> Any:
     from accounts.models import Account, Membership, User
-    from reports.digest.models import DigestSubscription
+    from reports.digests.models import DigestSubscription
     from sites.services import site_create
 
     account = Account.objects.create(name="Alice & Co", monthly_events=5)
@@ -112,7 +112,7 @@ def picture(now: datetime) -> dict[str, Any]:
     from accounts.operations.models import TaskRun
     from goals.models import Goal
     from links.models import Destination
-    from reports.digest.models import DigestMail
+    from reports.digests.models import DigestMail
     from reports.incident_costs.models import IncidentPrice
     from sites.alerts.models import Delivery
     from sites.uptime.models import Incident, Monitor, UptimeHour

@@ -11,8 +11,8 @@ from django import forms
 from accounts.models import Membership
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
-from reports.dashboard.forms import FunnelForm
-from reports.digest.views import SubscriptionForm
+from reports.dashboard.goals.forms import FunnelForm
+from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm

@@ -13,9 +13,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.invitations import invitation_accept, invitation_create
 from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
+from accounts.services.invitations import invitation_accept, invitation_create
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from links import resource_services
@@ -23,7 +23,7 @@ from links.guests import guest_create
 from links.models import Listing, Status
 from links.services import datapoint_create
 from reports.annotations.services import note_add
-from reports.digest.services import subscription_save
+from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel

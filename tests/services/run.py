@@ -21,6 +21,7 @@ FILES: dict[str, str] = {
     "test_links_rules.py": "turns, caps and windows are counted in Redis",
     "test_links_redirect.py": "unique clicks, over restarts too",
     "test_links_conversions.py": "clicks wait for their conversion and their visit in Redis",
+    "test_store_migrations.py": "every node has the columns and views that the code declares",
     "test_store_tables.py": "types, views and inserts over the wire, distributed tables",
     "test_store_corrections.py": "every node corrects itself",
     "test_store_moves.py": "and finishes what was interrupted",

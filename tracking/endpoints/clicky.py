@@ -8,12 +8,12 @@ from dataclasses import replace
 from accounts.keys import is_same_key
 from sites import site_cache
 from sites.site_config import SiteConfig
-from tracking import ingestion, static_js, tracker_settings
-from tracking.endpoints import heatmap
+from tracking import ingestion, static_js
+from tracking.endpoints import heatmap, tracker_settings
 from tracking.endpoints.clicky_fields import KINDS, fill_hit, fill_trusted_hit, find_kind
-from tracking.endpoints.common import NO_AMOUNT, create_hit, get_group, parse_json_amount, parse_site_id
+from tracking.endpoints.common import NO_AMOUNT, create_hit, get_group, parse_json_amount
 from tracking.event import Event, Hit, Rejection
-from tracking.web import EndpointRequest, Fields, Reply, build_gif_reply, build_script_reply
+from tracking.web import EndpointRequest, Fields, Reply, build_gif_reply, build_script_reply, parse_site_id
 
 AMP_CACHE = re.compile(
     r"https?://([a-z0-9-]{1,63})\.cdn\.ampproject\.org(?=/|$)(?:/[a-z]{1,2}/(s/)?([^/?#]+)([^#]*))?", re.IGNORECASE

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accounts.thread_priority import lower_thread_priority
+from accounts.threads import lower_thread_priority
 from tracking import store
 from tracking.spool.files import token
 from tracking.spool.quarantine import BadLines

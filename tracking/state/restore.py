@@ -9,9 +9,8 @@ from typing import Any
 
 from tracking import spool
 from tracking.event import Event
-from tracking.pipeline.visit import CARRIED_COLUMNS, VISITOR_COLUMNS, to_milliseconds
 from tracking.state import deduplication, first_seen, shared_redis
-from tracking.state.visits import OpenVisit, get_visit_store
+from tracking.state.visits import CARRIED_COLUMNS, VISITOR_COLUMNS, OpenVisit, get_visit_store, to_milliseconds
 from tracking.store import StoreError
 from tracking.store.recent import read_event_ids, read_open_visits
 

@@ -10,15 +10,16 @@ from functools import partial
 from typing import Any
 
 from accounts.operations.task_runs import run_each
+from tracking.schema import EVENT_COLUMNS
 from tracking.store import client, corrections
 from tracking.store.corrections import Selection, get_local_table
 from tracking.store.errors import StoreAway
 from tracking.store.migrate import list_nodes
-from tracking.store.tables import format_event_names
 from tracking.store.target import Host, get_target
 from tracking.store.write_lock import write_lock
 
 ROW_KEY = "site_id, visit, ts, id"
+EVENT_COLUMN_LIST = ", ".join(f"`{column.name}`" for column in EVENT_COLUMNS)
 SOURCE_TABLES = {"bots": "events", "events": "bots"}
 ABANDONED_SECONDS = 3600  # younger jobs may still be running in another process
 
@@ -103,8 +104,8 @@ def _copy_claimed_rows(host: Host | None, job: int) -> None:
         source, claimed = SOURCE_TABLES[destination], f"({ROW_KEY}) IN ({_select_claimed(job)})"
         column, value = (", reason", ", {why:String}") if destination == "bots" else ("", "")
         client.execute(
-            f"INSERT INTO {get_local_table(destination)} ({format_event_names()}{column})"
-            f" SELECT {format_event_names()}{value} FROM {get_local_table(source)} WHERE {claimed}"
+            f"INSERT INTO {get_local_table(destination)} ({EVENT_COLUMN_LIST}{column})"
+            f" SELECT {EVENT_COLUMN_LIST}{value} FROM {get_local_table(source)} WHERE {claimed}"
             f" AND ({ROW_KEY}) NOT IN (SELECT {ROW_KEY} FROM {get_local_table(destination)} WHERE {claimed})",
             {"why": reason} if column else {},
             host=host,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from reports import change_drivers
 from reports.dashboard.fragments import Fragment
-from reports.dashboard.presenters.formatting import format_short
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.state import ReportState
+from reports.formatting import format_short
+from reports.labels import label_value
 from reports.query import Query, Result
 from reports.query.dimensions import get_dimension
 from reports.query.registry import METRICS

@@ -15,7 +15,7 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_date, format_time
 
-from reports.dashboard.presenters.formatting import ValueChange, compare_values, format_exact, format_short
+from reports.formatting import ValueChange, compare_values, format_exact, format_short
 from reports.query.registry import METRICS, Metric
 
 WIDTH, HEIGHT = 1000, 100

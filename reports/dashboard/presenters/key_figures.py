@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from goals.selectors import list_active_goals
-from reports.annotations.services import GraphMark, list_graph_marks
+from reports.annotations.selectors import GraphMark, list_graph_marks
 from reports.dashboard.fragments import Fragment, load_fragments
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.graph import Graph, GraphSeries, draw_graph, draw_sparkline
 from reports.dashboard.presenters.tables import format_error
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import Meta, Query, Result
 from reports.query.registry import METRICS
 

@@ -12,9 +12,9 @@ from goals.models import Goal
 from goals.selectors import list_active_goals
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses import experiments
 from reports.query.errors import QueryRefused, quote_value
 
