@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage
 
-from tracking.web import security_headers
+from tracking.web import build_security_headers
 
 Headers = list[tuple[bytes, bytes]]
 SERVED_SUFFIXES = {".css", ".js", ".svg", ".png", ".ico", ".txt", ".woff2"}
@@ -63,7 +63,7 @@ async def serve_file(scope: dict[str, Any], receive: Any, send: Any) -> None:
     headers: Headers = [
         (b"content-type", file.content_type), (b"etag", etag),
         (b"cache-control", CACHE_FOREVER if is_versioned else CACHE_BRIEFLY),
-        (b"vary", b"Accept-Encoding"), (b"access-control-allow-origin", b"*"), *security_headers(),
+        (b"vary", b"Accept-Encoding"), (b"access-control-allow-origin", b"*"), *build_security_headers(),
     ]  # fmt: skip
     is_unchanged = request_headers.get(b"if-none-match") == etag
     body = b"" if is_unchanged else file.compressed if use_gzip else file.body
