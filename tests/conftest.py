@@ -126,7 +126,7 @@ def store(migrated_store: None) -> Iterator[Any]:
 @pytest.fixture
 def fresh_links(store: Any) -> Iterator[None]:
     """An empty store, and a redirector with empty caches."""
-    from tests.links_support import forget
+    from tests.support.links import forget
 
     forget()
     yield

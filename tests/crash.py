@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from tests.hits import CHROME
+from tests.support.hits import CHROME
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 9201

@@ -22,9 +22,9 @@ from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
-from tests import asgi
-from tests.doors import stored
-from tests.links_support import learn, make
+from tests.support import asgi
+from tests.support.endpoints import stored
+from tests.support.links import learn, make
 
 BASE, SHARED, API = "stats.saas.example", "go.saas.example", "api.saas.example"
 BRAND, LINKS, SITE = "stats.alice.example", "go.alice.example", "alice.example"

@@ -21,10 +21,10 @@ from accounts.services import grant_set
 from links import resource_services
 from sites.models import Site
 from sites.services import site_create
-from tests.clickmeter_support import Program, master
-from tests.clickmeter_support import guest as program_of
 from tests.conftest import PASSWORD
 from tests.support import logged_in
+from tests.support.clickmeter_client import Program, master
+from tests.support.clickmeter_client import guest as program_of
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Zoe", "password": "a long enough password"}

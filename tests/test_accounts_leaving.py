@@ -28,9 +28,9 @@ from sites.alerts.models import Channel
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, site_create, site_update
 from sites.uptime.services import monitor_create
-from tests.clickmeter_support import Program, master
 from tests.conftest import member
 from tests.support import logged_in
+from tests.support.clickmeter_client import Program, master
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,9 @@ from accounts.services import account_brand_set
 from links.services import datapoint_create
 from sites import site_cache
 from sites.models import Site
-from tests.clickmeter_support import Program, master
 from tests.conftest import PASSWORD, member
 from tests.support import logged_in
+from tests.support.clickmeter_client import Program, master
 
 pytestmark = pytest.mark.django_db
 EVIL = "evil-charlie.example"

@@ -21,8 +21,9 @@ from accounts.security.hashers import MAX_HASHES_AT_ONCE, hashing
 from reports.sharing.services import share_create
 from reports.sharing.views import SHARE_LINK
 from sites.models import Site
-from tests import asgi, links_support
-from tests.clickmeter_support import master
+from tests.support import asgi
+from tests.support import links as links_support
+from tests.support.clickmeter_client import master
 
 PASSWORD = "a long enough password"
 EMAIL = "dora@example.org"

@@ -21,9 +21,9 @@ from sites.alerts import deliveries as out
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire, alerts_evaluate, delivery_queue
-from tests.badserver import misbehaving
-from tests.clicky import Clicky
 from tests.support import browse, event, record
+from tests.support.clicky_client import Clicky
+from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 FIRING = AlertNotification("once", "Something happened", "It did.", {"event": "test"})

@@ -14,7 +14,7 @@ from sites.alerts.conditions import AlertNotification
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire
-from tests.older_database import ALIAS, database_before, migrate_to_newest
+from tests.support.older_database import ALIAS, database_before, migrate_to_newest
 
 STRANGER = "stranger@victim.example"
 SPAM = "BUY CHEAP PILLS http://spam.example"

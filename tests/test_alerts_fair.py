@@ -15,7 +15,7 @@ from sites.alerts import deliveries as out
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alert_fire, delivery_queue
-from tests.badserver import misbehaving
+from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 POISON = "https://0177.0.0.1/"  # the parser of addresses refuses it in a way of its own
@@ -36,8 +36,8 @@ def server(settings, monkeypatch):
             arrived.set()
             handler.reply(200)
 
-        monkeypatch.setattr("tests.badserver.Misbehaving.say_wait", say_wait, raising=False)
-        monkeypatch.setattr("tests.badserver.Misbehaving.say_ok", say_ok)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_wait", say_wait, raising=False)
+        monkeypatch.setattr("tests.support.misbehaving_server.Misbehaving.say_ok", say_ok)
         running.waited = waited
         running.socket.listen(200)
         yield running

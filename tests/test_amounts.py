@@ -7,8 +7,8 @@ import pytest
 
 from sites.amounts import parse_amount
 from sites.models import Site
-from tests.doors import knock, post_event, stored
-from tests.hits import forget
+from tests.support.endpoints import knock, post_event, stored
+from tests.support.hits import forget
 from tracking.endpoints import clickport
 
 WRITTEN = [

@@ -15,8 +15,8 @@ from accounts.models import Account, User
 from config.asgi import application
 from config.serving import body_limits
 from links.models import Datapoint
-from tests import asgi
-from tests.asgi import Answer
+from tests.support import asgi
+from tests.support.asgi import Answer
 from tests.test_server_limits import repeated, send_pieces
 from tests.test_server_protocol import answer, request, talk
 

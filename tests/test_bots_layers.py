@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.hits import BROWSER, CHROME, NOW, facts, forget, hit
+from tests.support.hits import BROWSER, CHROME, NOW, facts, forget, hit
 from tracking.bots import user_agents
 from tracking.bots.request_rate import MAX_PER_ADDRESS, MAX_PER_DEVICE, MAX_WITHOUT_ATTENTION, request_rates
 from tracking.event import Rejection

@@ -11,9 +11,9 @@ from django.utils import timezone
 from sites import site_cache
 from sites.models import Site
 from sites.services import MAX_MARKS, visitors_mark
-from tests.doors import knock, ledger, stored
-from tests.hits import forget
 from tests.support import ask, browse, event, number
+from tests.support.endpoints import knock, ledger, stored
+from tests.support.hits import forget
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.hits import BROWSER, CHROME
+from tests.support.hits import BROWSER, CHROME
 
 pytestmark = pytest.mark.heavy
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,8 +14,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import Account, User
 from sites.models import Site
-from tests import asgi
-from tests.clickmeter_support import master
+from tests.support import asgi
+from tests.support.clickmeter_client import master
 
 TOKEN = "a" * 32
 FORM, JSON, MULTIPART = "application/x-www-form-urlencoded", "application/json", "multipart/form-data"

@@ -12,8 +12,8 @@ from accounts.models import Account, Right, User
 from accounts.services import grant_set
 from links import guests
 from links.services import datapoint_create
-from tests.clickmeter_support import Program, furnished, guest, master
-from tests.links_support import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, furnished, guest, master
+from tests.support.links import Browser, learn, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

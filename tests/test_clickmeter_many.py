@@ -11,8 +11,8 @@ from accounts.models import Account, Grant, Membership, Right, User
 from links import resource_services, stats
 from links.models import Datapoint
 from reports.query.analyses import link_hits
-from tests.clickmeter_support import Program, guest, master
-from tests.links_support import Browser, learn, make, store_now
+from tests.support.clickmeter_client import Program, guest, master
+from tests.support.links import Browser, learn, make, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 MANY = 2_300  # more than two conditions of the event store take

@@ -13,7 +13,7 @@ from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Datapoint, Domain, DomainKind, Tag
 from links.services import datapoint_create
-from tests.clickmeter_support import Program, furnished, master
+from tests.support.clickmeter_client import Program, furnished, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

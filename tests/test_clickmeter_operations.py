@@ -11,7 +11,7 @@ from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
 from links import guests
 from links.clickmeter.operations import OPERATIONS, Operation
-from tests.clickmeter_support import Program, furnished, guest, master
+from tests.support.clickmeter_client import Program, furnished, guest, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

@@ -19,9 +19,9 @@ from links.services import datapoint_create
 from sites import site_cache as known_sites
 from sites.models import Site
 from sites.services import api_key_create, site_create
-from tests.clickmeter_support import Program, guest, master
 from tests.conftest import PASSWORD
-from tests.links_support import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, guest, master
+from tests.support.links import Browser, learn, store_now
 from tests.test_clickmeter_operations import shape
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]

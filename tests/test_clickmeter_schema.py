@@ -29,8 +29,8 @@ from links import resource_services
 from links.clickmeter import views
 from links.clickmeter.operations import OPERATIONS
 from links.services import datapoint_create
-from tests.clickmeter_support import master
-from tests.links_support import Browser, forget, learn, store_now
+from tests.support.clickmeter_client import master
+from tests.support.links import Browser, forget, learn, store_now
 
 GOLDEN = Path(__file__).parent / "golden" / "clickmeter"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

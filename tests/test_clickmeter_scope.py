@@ -22,14 +22,14 @@ from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
 from links.services import datapoint_create
-from tests.clickmeter_members import (
+from tests.support.clickmeter_client import Program, guest
+from tests.support.clickmeter_fields import (
     ADDRESSES,
     naming_members,
     placed,
     unknown_members,
     unread_members,
 )
-from tests.clickmeter_support import Program, guest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 NOWHERE, NO_NAME = 987_654_321, "a name that nobody has"

@@ -12,8 +12,8 @@ from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
 from links import guests
 from links.models import Datapoint, Status
-from tests.clickmeter_support import Program, furnished, guest, master
-from tests.links_support import Browser, store_now
+from tests.support.clickmeter_client import Program, furnished, guest, master
+from tests.support.links import Browser, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 # Kept and given back, and named on the page of the API: (where it is written and read, member, value)

@@ -10,8 +10,8 @@ from accounts.models import Account, User
 from links import resource_services
 from links.models import Conversion, Datapoint, DatapointKind
 from links.services import datapoint_create
-from tests.clickmeter_support import Program, master
-from tests.links_support import Browser, learn, store_now
+from tests.support.clickmeter_client import Program, master
+from tests.support.links import Browser, learn, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

@@ -14,8 +14,8 @@ from reports.clickport.serializers import META
 from reports.clickport.vocabulary import INTEGER_METRICS, OUR_DIMENSION, OUR_METRIC, build_formatter
 from reports.query.registry import DIMENSIONS, METRICS
 from sites.models import Site
-from tests.clickport import Api
 from tests.support import NOW, browse
+from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
 LINKS = ("clicks", "unique_clicks", "pixel_views", "link_conversions", "conversion_value", "commission_cost",

@@ -11,8 +11,8 @@ from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_METRIC
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
-from tests.clickport import Api
 from tests.support import browse
+from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)

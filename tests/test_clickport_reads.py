@@ -12,8 +12,8 @@ from goals.services import goal_create
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create
-from tests.clickport import Api
 from tests.support import browse, event, record
+from tests.support.clickport_client import Api
 from tracking import store as event_store
 
 pytestmark = pytest.mark.django_db

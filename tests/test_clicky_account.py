@@ -17,9 +17,9 @@ from reports.sharing.services import key_token
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_keys_rotate
-from tests.clicky import Clicky
 from tests.conftest import PASSWORD
 from tests.support import browse
+from tests.support.clicky_client import Clicky
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/account/sites"

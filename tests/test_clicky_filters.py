@@ -15,9 +15,9 @@ from reports.query.vocabulary import country_names, language_names
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.clicky import Clicky
-from tests.doors import knock
 from tests.support import browse, logged_in
+from tests.support.clicky_client import Clicky
+from tests.support.endpoints import knock
 from tracking import spool
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sites.models import Site
-from tests.clicky import Clicky
 from tests.support import record, visit
+from tests.support.clicky_client import Clicky
 from tracking import store as event_store
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ import pytest
 from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
-from tests.clicky import Clicky
-from tests.doors import knock
 from tests.support import browse, event, logged_in, number, record
+from tests.support.clicky_client import Clicky
+from tests.support.endpoints import knock
 from tracking import spool
 
 pytestmark = pytest.mark.django_db

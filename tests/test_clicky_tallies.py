@@ -15,8 +15,8 @@ from reports.clicky.types import ALIASES, EMPTY
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.clicky import Clicky
 from tests.support import browse, event, record
+from tests.support.clicky_client import Clicky
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)

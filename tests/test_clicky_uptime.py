@@ -9,7 +9,7 @@ from sites.uptime.models import Incident, Monitor
 from sites.uptime.scheduler import write_results
 from sites.uptime.services import monitor_create, monitor_update
 from sites.uptime.state_machine import CheckResult
-from tests.clicky import Clicky
+from tests.support.clicky_client import Clicky
 
 
 @pytest.fixture

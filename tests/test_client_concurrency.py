@@ -22,7 +22,7 @@ from config.serving.client_concurrency import (
     queues,
 )
 from sites.models import Site
-from tests import asgi
+from tests.support import asgi
 from tests.test_live_streams import cookie
 
 CLIENT, OTHER = "198.51.100.1", "198.51.100.2"

@@ -24,10 +24,10 @@ from reports.clicky.types import find_builder
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.clicky import Clicky
-from tests.curl import calls_in, parsed
-from tests.doors import knock
 from tests.support import browse, event, record
+from tests.support.clicky_client import Clicky
+from tests.support.curl import calls_in, parsed
+from tests.support.endpoints import knock
 
 pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).parent / "golden"

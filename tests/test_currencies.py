@@ -14,8 +14,8 @@ from goals.services import goal_create
 from reports.query.analyses.attribution import attribute_conversions
 from reports.query.periods import Period
 from sites.models import Site
-from tests.clickport import Api
 from tests.support import ask, event, record
+from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)

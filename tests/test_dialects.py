@@ -10,9 +10,9 @@ import pytest
 
 from reports.query import Period
 from sites.models import Site
-from tests.clickport import Api
-from tests.clicky import Clicky
 from tests.support import ask, browse, event, record
+from tests.support.clickport_client import Api
+from tests.support.clicky_client import Clicky
 
 pytestmark = pytest.mark.django_db
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from reports.clicky.filters import FILTERS
 from sites.models import Site
-from tests.clickport import Api
-from tests.clicky import Clicky
+from tests.support.clickport_client import Api
+from tests.support.clicky_client import Clicky
 
 pytestmark = pytest.mark.django_db
 HOSTILE = (

@@ -26,8 +26,8 @@ from sites import site_cache
 from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
-from tests.curl import parsed
-from tests.doors import knock
+from tests.support.curl import parsed
+from tests.support.endpoints import knock
 from tracking.event import REASONS
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
-from tests.doors import balanced, exchange, knock, ledger, post_event, stored
-from tests.hits import forget
+from tests.support.endpoints import balanced, exchange, knock, ledger, post_event, stored
+from tests.support.hits import forget
 from tracking import collector, ingestion, live
 from tracking.endpoints import clickport
 from tracking.web import GIF

@@ -9,7 +9,7 @@ import pytest
 
 from sites import site_cache
 from sites.models import Site
-from tests.doors import PERSON, exchange, ledger
+from tests.support.endpoints import PERSON, exchange, ledger
 from tracking import collector
 
 pytestmark = pytest.mark.django_db

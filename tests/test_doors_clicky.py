@@ -9,8 +9,8 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.doors import balanced, knock, ledger, only, stored
-from tests.hits import forget
+from tests.support.endpoints import balanced, knock, ledger, only, stored
+from tests.support.hits import forget
 from tracking.web import GIF
 
 pytestmark = pytest.mark.usefixtures("store")

@@ -9,8 +9,8 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
-from tests.doors import balanced, knock, ledger, post_event, stored
-from tests.hits import CHROME, forget
+from tests.support.endpoints import balanced, knock, ledger, post_event, stored
+from tests.support.hits import CHROME, forget
 from tracking import spool
 from tracking.endpoints import clickport
 from tracking.state import deduplication, visits

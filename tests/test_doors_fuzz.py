@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
-from tests.doors import balanced, exchange, ledger
-from tests.hits import CHROME, forget
+from tests.support.endpoints import balanced, exchange, ledger
+from tests.support.hits import CHROME, forget
 from tracking import collector
 from tracking.endpoints import clickport
 

@@ -8,8 +8,8 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.doors import knock, only, stored
-from tests.hits import CHROME, forget
+from tests.support.endpoints import knock, only, stored
+from tests.support.hits import CHROME, forget
 
 pytestmark = pytest.mark.usefixtures("store")
 

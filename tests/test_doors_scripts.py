@@ -12,8 +12,8 @@ from accounts.custom_domains.models import Purpose
 from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site
-from tests.doors import Answer, knock
 from tests.support import prove_host
+from tests.support.endpoints import Answer, knock
 from tracking import collector
 from tracking.static_js import STATIC_DIRECTORY
 

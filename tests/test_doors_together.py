@@ -14,8 +14,8 @@ from config.asgi import immediate_responder
 from config.serving.response_batcher import MAX_BATCH, ResponseBatch
 from sites import site_cache
 from sites.models import Site
-from tests.doors import ledger
-from tests.hits import hit
+from tests.support.endpoints import ledger
+from tests.support.hits import hit
 from tests.test_doors_at_once import scope
 from tracking import ingestion, spool
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from reports.query import Period, Query, ask
 from reports.query.references import MappedGoals
 from reports.query.registry import METRICS
-from tests import naive, naive_metrics
+from tests.support.naive_engine import events as naive
+from tests.support.naive_engine import metrics as naive_metrics
 
 pytestmark = pytest.mark.timeout(1200)  # a failing example is made smaller, for up to five minutes
 SITES = itertools.count(900_000_001)

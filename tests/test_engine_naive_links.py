@@ -11,9 +11,9 @@ import pytest
 
 from reports.query import Period, Query, ask
 from reports.query.registry import METRICS
-from tests import naive_metrics
-from tests.naive_links import LINK_METRICS
 from tests.support import NOW, event
+from tests.support.naive_engine import metrics as naive_metrics
+from tests.support.naive_engine.link_metrics import LINK_METRICS
 from tracking import store as event_store
 
 ACCOUNT = 700_000_001

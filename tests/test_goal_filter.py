@@ -14,8 +14,8 @@ from goals.services import goal_create, segment_create
 from reports.query import Period, Query
 from reports.query import ask as ask_engine
 from sites.models import Site
-from tests.clickport import Api
 from tests.support import NOW, browse, event, logged_in, record
+from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
 VISIT_METRICS = ("visitors", "visits", "views", "bounce_rate", "events")

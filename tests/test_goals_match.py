@@ -14,9 +14,9 @@ from reports.dashboard.presenters.labels import label_value
 from reports.query.dimensions import get_dimension
 from sites import site_cache
 from sites.models import Site
-from tests.doors import knock
-from tests.hits import forget
 from tests.support import NOW, ask, browse, event, record
+from tests.support.endpoints import knock
+from tests.support.hits import forget
 from tracking import spool
 
 pytestmark = pytest.mark.django_db

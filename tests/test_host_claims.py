@@ -25,8 +25,8 @@ from links import resource_services
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create, site_delete, site_update
-from tests.dns_server import DnsServer, dns_server
-from tests.links_support import Browser, learn, make
+from tests.support.dns_server import DnsServer, dns_server
+from tests.support.links import Browser, learn, make
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"

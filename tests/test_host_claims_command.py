@@ -17,8 +17,8 @@ from links.routing import link_cache as known_links
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
-from tests import asgi
-from tests.links_support import learn, make
+from tests.support import asgi
+from tests.support.links import learn, make
 
 pytestmark = pytest.mark.django_db
 HOST = "go.shop.test"

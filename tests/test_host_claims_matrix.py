@@ -20,8 +20,6 @@ from links.addresses import system_domain
 from links.clickmeter.operations import OPERATIONS
 from sites.models import Site
 from sites.services import site_create
-from tests import asgi
-from tests.dns_server import dns_server
 from tests.host_claims import (
     API,
     BASE,
@@ -38,8 +36,9 @@ from tests.host_claims import (
     furnish,
     served,
 )
-from tests.links_support import learn, make
-from tests.support import prove_host
+from tests.support import asgi, prove_host
+from tests.support.dns_server import dns_server
+from tests.support.links import learn, make
 from tests.test_house import ROOT, sources
 
 pytestmark = pytest.mark.django_db

@@ -17,10 +17,9 @@ from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site
 from sites.services import site_create
-from tests import asgi
-from tests.doors import stored
-from tests.links_support import learn
-from tests.support import prove_host
+from tests.support import asgi, prove_host
+from tests.support.endpoints import stored
+from tests.support.links import learn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 DASHBOARD, BRAND = "stats.saas.example", "stats.alice.example"
@@ -105,7 +104,7 @@ def test_events_without_a_key_are_gathered_by_registering_a_name_first(charlie: 
 
 def test_the_word_of_a_click_goes_to_ones_own_sites_only(charlie: User, account: Account, alice: User) -> None:
     """Proved or not, since the link is one's own; never because somebody else has a site of that name."""
-    from tests.links_support import Browser, make
+    from tests.support.links import Browser, make
 
     site_create(account=charlie.memberships.get().account, domain="theirs.example")
     prove_host(charlie.memberships.get().account, "theirs.example", Purpose.SITE)

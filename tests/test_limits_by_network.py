@@ -15,8 +15,8 @@ from reports.clicky.views import PER_MINUTE as CLICKY_PER_MINUTE
 from reports.clicky.whitelabel import WRONG_KEY
 from reports.widget import MAX_REQUESTS_PER_MINUTE as ONSITE_PER_MINUTE
 from sites.models import Site
-from tests.doors import post_event
-from tests.links_support import Browser, forget, make
+from tests.support.endpoints import post_event
+from tests.support.links import Browser, forget, make
 from tracking.bots import request_rate
 from tracking.endpoints import clickport
 

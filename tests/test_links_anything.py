@@ -12,7 +12,7 @@ from links.redirect import responses
 from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import encode_location, extract_host, find_problem, is_safe, split_standard_url, split_url
-from tests.links_support import link
+from tests.support.links import link
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TEXTS = st.one_of(

@@ -11,8 +11,8 @@ from django.test import Client
 from accounts.models import Account, User
 from links.routing import link_cache
 from sites.cache_refresher import CacheRefresher
-from tests.clickmeter_support import master
-from tests.links_support import Browser
+from tests.support.clickmeter_client import master
+from tests.support.links import Browser
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_links")]
 

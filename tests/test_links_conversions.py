@@ -16,8 +16,8 @@ from links.redirect import click_deduplication, state_rebuild
 from links.services import datapoint_create
 from reports.query import Period
 from sites.models import Site
-from tests.links_support import CHROME, IPHONE, NOON, Browser, learn, store_now
 from tests.support import ask
+from tests.support.links import CHROME, IPHONE, NOON, Browser, learn, store_now
 from tracking.event import Hit, Rejection
 from tracking.pipeline import processing
 

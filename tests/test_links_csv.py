@@ -18,8 +18,8 @@ from links import resource_services
 from links.models import Datapoint, Domain, Mode, Status
 from links.services import datapoint_create
 from links.web.csv_columns import COLUMNS
-from tests.links_support import Browser, learn
 from tests.support import prove_host
+from tests.support.links import Browser, learn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 HOST = "mv.brand.example"

@@ -11,7 +11,7 @@ from accounts.models import Account
 from links import url_policy
 from links.url_policy import add_parameters, add_query, clean_url, encode_location
 from sites.models import Site
-from tests.links_support import Browser, make
+from tests.support.links import Browser, make
 
 SIGNED = "https://bucket.s3.test/a%20b.pdf?X-Amz-Credential=AKIA%2F2026&arr[]=1&arr[]=2&x=a%20b+c&e=&flag&y=%7E#part"
 

@@ -10,8 +10,8 @@ from accounts.models import Account
 from links.addresses import tracking_url, update_system_domain
 from links.models import Datapoint, Domain, DomainKind
 from links.routing import link_cache
-from tests import asgi
-from tests.links_support import Browser, learn, make
+from tests.support import asgi
+from tests.support.links import Browser, learn, make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

@@ -14,7 +14,7 @@ from links.redirect import redirector, responses
 from links.redirect.link_request import LinkRequest
 from links.resource_services import script_write
 from links.services import datapoint_create
-from tests.links_support import CHROME, NOON, Browser, counts, learn, make
+from tests.support.links import CHROME, NOON, Browser, counts, learn, make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

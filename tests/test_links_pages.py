@@ -18,7 +18,7 @@ from links.models import Datapoint, Group, Mode, Status
 from links.services import datapoint_create
 from sites.models import Site
 from sites.services import site_create
-from tests.links_support import Browser, learn, make, store_now
+from tests.support.links import Browser, learn, make, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

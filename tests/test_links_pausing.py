@@ -14,8 +14,8 @@ from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
 from links.services import datapoint_create
 from sites.uptime.models import Monitor
-from tests.clickmeter_support import Program, master
-from tests.links_support import NOON, Browser, counts, learn, make, store_now
+from tests.support.clickmeter_client import Program, master
+from tests.support.links import NOON, Browser, counts, learn, make, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

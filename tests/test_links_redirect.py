@@ -16,8 +16,8 @@ from links.redirect import click_deduplication, state_rebuild
 from links.routing import link_cache
 from links.services import datapoint_delete, datapoint_update
 from sites.models import Site
-from tests.links_support import IPHONE, NOON, Browser, counts, learn, make, store_now
 from tests.support import ask, prove_host
+from tests.support.links import IPHONE, NOON, Browser, counts, learn, make, store_now
 from tracking import store as event_store
 from tracking.bots.request_rate import MAX_PER_ADDRESS, request_rates
 

@@ -16,7 +16,7 @@ from links.routing.engine import MAX_HOPS, ClickContext, route_click
 from links.routing.rules import clean_rules
 from links.routing.snapshot import LinkSnapshot
 from links.url_policy import add_parameters, clean_dynamic_url, clean_url, find_problem
-from tests.links_support import link
+from tests.support.links import link
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # a Tuesday
 

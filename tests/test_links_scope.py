@@ -14,8 +14,8 @@ from links import resource_services
 from links.addresses import system_domain
 from links.models import Conversion, Datapoint, Group, Script, Tag
 from links.services import datapoint_create
-from tests.clickmeter_support import guest
-from tests.links_support import Browser, learn
+from tests.support.clickmeter_client import guest
+from tests.support.links import Browser, learn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 

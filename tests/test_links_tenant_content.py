@@ -13,8 +13,8 @@ from accounts.models import Account, User
 from accounts.services import account_brand_set
 from links import resource_services
 from links.addresses import system_domain, update_system_domain
-from tests.links_support import HOST, NOON, Answer, Browser, counts, learn, make
 from tests.support import prove_host
+from tests.support.links import HOST, NOON, Answer, Browser, counts, learn, make
 
 pytestmark = pytest.mark.django_db
 BASE, SHARED, OWN = "stats.saas.test", "go.saas.test", "go.shop.test"

@@ -11,8 +11,8 @@ from links.services import datapoint_create, datapoint_update
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor
-from tests.badserver import misbehaving
-from tests.links_support import forget
+from tests.support.links import forget
+from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -23,9 +23,9 @@ from links.permissions import DATAPOINT
 from links.routing import link_cache as known_links
 from reports.dashboard.views import spy
 from sites.models import Site
-from tests import asgi, links_support
 from tests.conftest import member
-from tests.support import event
+from tests.support import asgi, event
+from tests.support import links as links_support
 from tracking import live, live_streams
 from tracking.live_streams import LiveStream, create_viewer, open_streams
 

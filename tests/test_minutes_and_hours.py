@@ -11,8 +11,8 @@ import time_machine
 from accounts.models import User
 from sites.models import Site
 from sites.services import site_update
-from tests.clickport import Api
 from tests.support import NOW, browse, logged_in
+from tests.support.clickport_client import Api
 
 pytestmark = pytest.mark.django_db
 LATE = NOW + timedelta(seconds=40)

@@ -28,12 +28,12 @@ from reports.digest.models import DigestSubscription
 from reports.digest.send import digests_send
 from reports.digest.services import subscription_save
 from sites.models import Site
-from tests.clickmeter_support import master
-from tests.clickport import Api
-from tests.clicky import Clicky
-from tests.doors import knock
-from tests.links_support import Browser, forget, learn, store_now
 from tests.support import browse, event, logged_in, record, settle
+from tests.support.clickmeter_client import master
+from tests.support.clickport_client import Api
+from tests.support.clicky_client import Clicky
+from tests.support.endpoints import knock
+from tests.support.links import Browser, forget, learn, store_now
 from tracking import spool
 from tracking.state import visits as open_visits
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, fetch, is_allowed_address, names
 from sites.outbound.networks import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
-from tests.badserver import misbehaving, wrong_certificate
-from tests.dns_server import outbound_dns
+from tests.support.dns_server import outbound_dns
+from tests.support.misbehaving_server import misbehaving, wrong_certificate
 
 FORBIDDEN = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.100.100.200",

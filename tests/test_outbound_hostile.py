@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sites.outbound import OutboundError, OutboundForbidden, OutboundNotMade, OutboundResponse, check_host, fetch
 from sites.outbound.client import describe_error
-from tests.badserver import misbehaving
+from tests.support.misbehaving_server import misbehaving
 
 GIB = 1 << 30
 SHARED = [HealthCheck.function_scoped_fixture]
@@ -190,7 +190,9 @@ def test_everything_follows_a_redirect_to_the_same_origin(server):
 )  # fmt: skip
 def test_the_method_after_a_redirect_is_a_browser_s(server, monkeypatch, status, method, then):
     monkeypatch.setattr(
-        "tests.badserver.Misbehaving.say_moved", lambda self, rest: self.reply(status, Location="/ok"), raising=False
+        "tests.support.misbehaving_server.Misbehaving.say_moved",
+        lambda self, rest: self.reply(status, Location="/ok"),
+        raising=False,
     )
     content = b"body" if method == "POST" else None
     fetch(f"{server.base}/moved", method=method, content=content, headers={"Content-Type": "text/plain"})

@@ -33,8 +33,8 @@ from sites.models import Site
 from sites.services import site_update
 from sites.uptime import services
 from sites.uptime.models import Incident, Monitor
-from tests.badserver import misbehaving
 from tests.support import browse, event, record
+from tests.support.misbehaving_server import misbehaving
 from tracking.store import Selection, StoreAway, corrections, move
 
 NOW = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)  # a Monday, half an hour after reports leave

@@ -3,8 +3,8 @@
 import pytest
 
 from sites.models import Site
-from tests.doors import knock, stored
-from tests.hits import BROWSER, CHROME, IPHONE, event, forget
+from tests.support.endpoints import knock, stored
+from tests.support.hits import BROWSER, CHROME, IPHONE, event, forget
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605"

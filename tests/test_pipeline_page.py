@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sites.page_paths import decode_path
-from tests.hits import event, facts, forget, hit, reason
+from tests.support.hits import event, facts, forget, hit, reason
 from tracking.pipeline.page import CLICK_IDS, SESSION_IDS
 from tracking.pipeline.processing import process
 

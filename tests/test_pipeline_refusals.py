@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sites.hosts import HostMatcher
-from tests.hits import BROWSER, NOW, event, facts, forget, hit, reason
+from tests.support.hits import BROWSER, NOW, event, facts, forget, hit, reason
 from tracking import geo
 from tracking.endpoints.heatmap import page_is_off
 from tracking.pipeline.processing import Quarantine, process

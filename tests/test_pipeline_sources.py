@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hits import event, forget
+from tests.support.hits import event, forget
 from tracking.pipeline.source import (
     CHANNEL_RULES,
     CHANNELS,

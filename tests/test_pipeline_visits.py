@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.hits import CHROME, IPHONE, NOW, event, facts, forget, reason
+from tests.support.hits import CHROME, IPHONE, NOW, event, facts, forget, reason
 from tracking.pipeline.visit import ORIGIN_COLUMNS
 from tracking.state import salts, shared_redis, visits
 

@@ -10,7 +10,7 @@ import pytest
 
 from config.cache import FallbackRedisCache
 from links.redirect import click_deduplication
-from tests.hits import NOW, event, forget
+from tests.support.hits import NOW, event, forget
 from tracking.endpoints.rate_limit import PerMinute
 from tracking.state import deduplication, shared_redis, visits
 

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import Account, User
 from links.models import Group
 from sites.models import Site
-from tests.clickmeter_support import Program, master
+from tests.support.clickmeter_client import Program, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "application/xml"

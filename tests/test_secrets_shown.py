@@ -24,8 +24,8 @@ from sites.models import Site
 from sites.services import site_update
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create, monitors_check
-from tests.badserver import misbehaving
-from tests.clicky import Clicky
+from tests.support.clicky_client import Clicky
+from tests.support.misbehaving_server import misbehaving
 
 HOOK = "https://hooks.slack.test/services/T0001/B0001/hook-word-nobody-may-read"
 VALUE = "Bearer header-word-nobody-may-read"

@@ -30,7 +30,7 @@ from sites.services import api_key_provision, site_update
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
-from tests.older_database import database_before, migrate_to_newest
+from tests.support.older_database import database_before, migrate_to_newest
 
 HOOK = "https://hooks.slack.test/services/T0001/B0001/hook-word-nobody-may-read"
 HEADERS = {"Authorization": "Bearer header-word-nobody-may-read"}

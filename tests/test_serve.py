@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.hits import CHROME
+from tests.support.hits import CHROME
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]

@@ -15,8 +15,8 @@ from sites.uptime.models import Incident, Monitor, WatchedPeriod
 from sites.uptime.scheduler import delete_old_history, write_results
 from sites.uptime.services import incident_notify, monitor_create, monitor_update, monitor_url_set
 from sites.uptime.state_machine import CheckResult
-from tests.clicky import Clicky
-from tests.older_database import ALIAS, database_before, migrate_to_newest
+from tests.support.clicky_client import Clicky
+from tests.support.older_database import ALIAS, database_before, migrate_to_newest
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

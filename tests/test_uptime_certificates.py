@@ -23,7 +23,7 @@ from sites.uptime.models import Monitor
 from sites.uptime.scheduler import run_round, write_results
 from sites.uptime.services import incident_notify, monitor_create, monitor_update
 from sites.uptime.state_machine import CheckResult
-from tests.badserver import misbehaving
+from tests.support.misbehaving_server import misbehaving
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

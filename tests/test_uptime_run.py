@@ -15,7 +15,7 @@ from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.scheduler import claim_due, run_round, write_results
 from sites.uptime.services import incident_notify, incidents_notify_late, monitor_create
 from sites.uptime.state_machine import CheckResult
-from tests.badserver import misbehaving, wrong_certificate
+from tests.support.misbehaving_server import misbehaving, wrong_certificate
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 BAD = CheckResult(False, cause="It did not answer in time.")

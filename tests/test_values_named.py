@@ -13,10 +13,10 @@ from reports.query import QueryRefused
 from reports.query.filters import parse
 from reports.query.vocabulary import find_country, find_language, find_language_tag
 from sites.models import Site
-from tests.clickport import Api
-from tests.clicky import Clicky
-from tests.doors import knock
 from tests.support import NOW, ask, browse, logged_in, settle
+from tests.support.clickport_client import Api
+from tests.support.clicky_client import Clicky
+from tests.support.endpoints import knock
 
 pytestmark = pytest.mark.django_db
 GERMANY = ("DE", "de", "Germany", "germany", " GERMANY ", "DEU")

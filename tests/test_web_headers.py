@@ -19,10 +19,9 @@ from config.asgi import application, immediate_responder
 from links.redirect import redirector
 from reports.sharing.services import share_create
 from sites.models import Site
-from tests import asgi
-from tests.asgi import Answer
-from tests.links_support import learn, make
-from tests.support import logged_in
+from tests.support import asgi, logged_in
+from tests.support.asgi import Answer
+from tests.support.links import learn, make
 from tests.test_server_protocol import request, talk
 from tracking import collector, web
 

@@ -13,8 +13,8 @@ from accounts.models import Account, Right
 from accounts.services import grant_set
 from links.models import Entry
 from links.services import datapoint_update
-from tests.clickmeter_support import furnished
-from tests.links_support import IPHONE, Browser, learn, store_now
+from tests.support.clickmeter_client import furnished
+from tests.support.links import IPHONE, Browser, learn, store_now
 
 CODES = {"white": "A" * 32, "black": "B" * 32}
 NEW, OTHER = "https://new.test/p?a=1", "https://other.test/"

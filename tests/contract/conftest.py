@@ -22,9 +22,9 @@ from sites import site_cache
 from sites.services import site_create
 from tests.conftest import member
 from tests.contract.numbers import draw_alike, number_rows
-from tests.hits import forget as forget_visitors
-from tests.links_support import forget as forget_links
 from tests.support import forget_traffic
+from tests.support.hits import forget as forget_visitors
+from tests.support.links import forget as forget_links
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.test_contracts.traffic` ends
 WORLD = 7  # what is drawn while the world is made

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from links.clickmeter.operations import OPERATIONS, Operation
-from tests.clickmeter_support import Program, guest, master
 from tests.contract.clickmeter_calls import Asked, list_calls
 from tests.contract.clickmeter_world import furnish
 from tests.contract.golden_files import check_golden, check_names, describe_response
 from tests.contract.numbers import draw_alike, number_rows
+from tests.support.clickmeter_client import Program, guest, master
 from tests.test_clickmeter_operations import named
 from tests.test_clickmeter_scope import undone
 

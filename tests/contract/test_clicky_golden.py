@@ -13,9 +13,9 @@ from goals.services import goal_create
 from reports.clicky.outputs import RENDERERS
 from reports.clicky.types import ALIASES, COMPUTED, EMPTY, LISTS, POPULAR, TALLIES, UPTIME, find_builder
 from sites import site_cache
-from tests.clicky import Clicky
 from tests.conftest import PASSWORD
 from tests.contract.golden_files import check_golden, check_names, describe_response
+from tests.support.clicky_client import Clicky
 from tests.test_contracts import traffic
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.test import Client
 
 from sites import site_cache
-from tests.links_support import forget, learn
 from tests.scope import world as worlds
 from tests.scope.asking import client_of, picture
 from tests.support import forget_traffic, settle
+from tests.support.links import forget, learn
 
 
 @pytest.fixture(scope="package")

@@ -14,11 +14,11 @@ from reports.clicky.filters import FILTERS
 from sites import onsite_tokens, site_cache
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
-from tests.doors import knock, post_event, stored
-from tests.links_support import Browser
 from tests.scope import asking, source
 from tests.scope.routes import NEEDS, ROUTES, path_of, words
 from tests.scope.world import NOBODYS, NOBODYS_GUID, World
+from tests.support.endpoints import knock, post_event, stored
+from tests.support.links import Browser
 from tracking import collector
 
 STATS = ("/api/stats/4", "/api/stats/1", "/stats/api4")

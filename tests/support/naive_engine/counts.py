@@ -1,4 +1,4 @@
-"""What metrics count, as plain Python over the lists of `tests.naive`."""
+"""What metrics count, as plain Python over the lists of `tests.support.naive_engine.events`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from tests.naive import (
+from tests.support.naive_engine.events import (
     CLICKS,
     KIND_OF,
     NEUTRAL,

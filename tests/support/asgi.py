@@ -19,7 +19,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
 from config.asgi import application
-from tests.hits import BROWSER, CHROME
+from tests.support.hits import BROWSER, CHROME
 
 CSRF_TOKEN = "a" * 32
 CLIENT = "198.51.100.7"

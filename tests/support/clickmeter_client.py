@@ -13,7 +13,7 @@ from accounts.models import Account, Membership
 from links import guests, resource_services
 from links.models import DatapointKind, Listing
 from links.services import datapoint_create
-from tests.links_support import Browser, learn, store_now
+from tests.support.links import Browser, learn, store_now
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 from links.clickmeter.operations import Operation
 
-DESCRIPTION = Path(__file__).resolve().parent.parent / "links" / "clickmeter" / "openapi.json"
+DESCRIPTION = Path(__file__).resolve().parents[2] / "links" / "clickmeter" / "openapi.json"
 ADDRESSES = {
     "/datapoints": "link", "/groups": "group", "/tags": "tag", "/conversions": "sale", "/domains": "domain",
     "/retargeting": "script", "/account/guests": "guest",

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from sites.models import Site
-from tests.hits import BROWSER, CHROME
+from tests.support.hits import BROWSER, CHROME
 from tracking import collector, spool, store
 
 PERSON = {"user-agent": CHROME, "referer": "https://example.com/", **BROWSER}

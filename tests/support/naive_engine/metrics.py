@@ -1,4 +1,4 @@
-"""The metrics, made of the counts of `tests.naive_asked`."""
+"""The metrics, made of the counts of `tests.support.naive_engine.counts`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from tests.naive import ACTIONS, World, family
-from tests.naive_asked import NaiveQuery, deepest, dwell_ms, goal_events, points, ratio, top_goals
+from tests.support.naive_engine.counts import NaiveQuery, deepest, dwell_ms, goal_events, points, ratio, top_goals
+from tests.support.naive_engine.events import ACTIONS, World, family
 
 METRICS = (
     "visitors", "new_visitors", "visits", "views", "actions", "views_per_visit", "bounce_rate", "single_page_rate",
