@@ -12,8 +12,8 @@ from sites.uptime.checks import check_monitor
 from sites.uptime.models import Incident, Monitor
 from sites.uptime.scheduler import run_round
 from sites.uptime.services import incident_notify, monitor_create
+from tests.accounts.test_object_limits import MONITOR
 from tests.support.misbehaving_server import Misbehaving, misbehaving
-from tests.test_account_limits import MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 META = "<html><head><meta {}></head><body>{}</body></html>"

@@ -16,9 +16,9 @@ from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.scheduler import run_round
 from sites.uptime.services import incident_notify, monitor_create
 from sites.uptime.state_machine import CheckResult, MonitorStatus, apply_check
+from tests.accounts.test_object_limits import CHANNEL, MONITOR
 from tests.support.dns_server import outbound_dns
 from tests.support.misbehaving_server import misbehaving
-from tests.test_account_limits import CHANNEL, MONITOR
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OK, BAD = CheckResult(True, 50), CheckResult(False, cause="Answered 503; expected 200-399.")

@@ -33,9 +33,9 @@ FILES: dict[str, str] = {
     "test_uptime_run.py": "monitors are claimed by one of several workers, in PostgreSQL",
     "test_alerts.py": "deliveries are claimed once",
     "test_digest.py": "mails are claimed once",
-    "test_secrets_stored.py": "encrypted columns are of another type in PostgreSQL",
-    "test_sessions_stored.py": "rows of sessions have keys of their own, in PostgreSQL too",
-    "test_accounts_login.py": "limits of log-ins are counted in the cache",
+    "accounts/test_secrets_at_rest.py": "encrypted columns are of another type in PostgreSQL",
+    "accounts/test_session_store.py": "rows of sessions have keys of their own, in PostgreSQL too",
+    "accounts/test_login.py": "limits of log-ins are counted in the cache",
 }
 
 

@@ -20,7 +20,7 @@ from links.addresses import system_domain
 from links.clickmeter.operations import OPERATIONS
 from sites.models import Site
 from sites.services import site_create
-from tests.host_claims import (
+from tests.accounts.domain_claim_cases import (
     API,
     BASE,
     BRAND,

@@ -22,8 +22,8 @@ from sites.alerts.models import Alert, Channel
 from sites.alerts.services import channel_save
 from sites.models import ApiKey, Site
 from sites.uptime.models import Monitor
+from tests.accounts.test_object_limits import ALERT, CHANNEL, MONITOR
 from tests.support import asgi
-from tests.test_account_limits import ALERT, CHANNEL, MONITOR
 
 OWN, STRANGER = "alice@example.com", "stranger@victim.example"
 

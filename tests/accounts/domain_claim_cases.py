@@ -1,7 +1,8 @@
 """Every host somebody may not have, every way to claim one, every way in which one is served.
 
 charlie claims, alice has; the installation is at BASE, its links at SHARED, its link API at API. A new purpose, a new
-caller of `host_claim` or a new operation on domains must be added here: `tests/test_host_claims_matrix.py` counts them.
+caller of `host_claim` or a new operation on domains must be added here: `test_domain_claims_matrix.py`
+counts them.
 """
 
 from __future__ import annotations

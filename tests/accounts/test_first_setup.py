@@ -16,7 +16,7 @@ from accounts.invitations import SETUP_HOURS, create_setup_link
 from accounts.models import Account, Invitation, Membership, User
 from accounts.permissions import may_in_account
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FIELDS = {"name": "Ada", "email": "ada@example.org", "password": "a long enough password", "account_name": "Ada Ltd"}
 
 
