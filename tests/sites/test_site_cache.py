@@ -29,7 +29,7 @@ from sites.services import (
 )
 from tests.support import prove_host
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
