@@ -14,7 +14,7 @@ from tests.support import event
 from tracking import remote_commands, spool
 from tracking.store.target import target
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not target().embedded, reason="a server may be opened by any process")
 
 

@@ -14,7 +14,7 @@ from tracking.event import Rejection
 from tracking.pipeline.processing import Quarantine, process
 from tracking.state import first_seen, visits
 
-LISTS = Path(__file__).resolve().parent / "data" / "agents"
+LISTS = Path(__file__).resolve().parent / "user_agents"
 HINTS = {"sec-ch-ua": '"Chromium";v="141", "Google Chrome";v="141"', "sec-ch-ua-platform": '"Windows"'}
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 

@@ -16,7 +16,7 @@ from sites import site_cache
 from sites.models import Site
 from tests.support.endpoints import ledger
 from tests.support.hits import hit
-from tests.test_doors_at_once import scope
+from tests.tracking.test_immediate_answers import scope
 from tracking import ingestion, spool
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from pathlib import Path
 import brotli
 import pytest
 
-TRACKER = Path(__file__).resolve().parent.parent / "static" / "tracker"
+TRACKER = Path(__file__).resolve().parents[2] / "static" / "tracker"
 CORE_BYTES, PART_BYTES = 4864, 2048
 PARTS = sorted(path.stem for path in (TRACKER / "src").glob("*.js") if (TRACKER / f"{path.stem}.min.js").exists())
 

@@ -16,7 +16,7 @@ from tracking.store import Selection, corrections, move
 from tracking.store.target import target
 
 SITE = 1000
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CRAWL = Selection(SITE, {"user_agent": ["curl"]})
 STEPS = ("_claim", "_carry", "make_anew", "confirm_touched", "_forget")
 
@@ -46,7 +46,7 @@ store.restore_events(crawl)
 AFTER = """
 import django, json; django.setup()
 from tracking import spool, store
-from tests.test_store_moves import lie
+from tests.tracking.test_store_moves import lie
 spool.flush()
 crawl = store.Selection(1000, {{"user_agent": ["curl"]}})
 {job}

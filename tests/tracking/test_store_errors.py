@@ -14,7 +14,7 @@ from tracking.store import StoreAway, StoreError
 from tracking.store.migrate import split_statements
 from tracking.store.target import Host, parse_events_url, target
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 embedded = pytest.mark.skipif(not target().embedded, reason="about the engine in this process")
 
 
