@@ -28,7 +28,7 @@ FILES: dict[str, str] = {
     "tracking/test_personal_data.py": "erasure and export reach every node",
     "tracking/test_heatmap_beacons.py": "a second table by device",
     "test_engine_rollups.py": "distributed joins; days settle before they are rolled up",
-    "test_goal_report.py": "sets of visits within a shard",
+    "goals/test_goal_report.py": "sets of visits within a shard",
     "sites/test_site_cache.py": "changes of sites reach every process through PostgreSQL",
     "sites/uptime/test_check_rounds.py": "monitors are claimed by one of several workers, in PostgreSQL",
     "sites/alerts/test_alert_delivery.py": "deliveries are claimed once",
