@@ -33,7 +33,7 @@ test-browser: $(STAMP)      ## real Chromium
 	$(PY) -m pytest -q -m browser tests/browser
 
 test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; many more random questions
-	$(PY) -m pytest -q --hypothesis-profile thorough tests/test_engine_naive.py
+	$(PY) -m pytest -q --hypothesis-profile thorough tests/reports/query/test_random_queries.py
 	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 
 check: $(STAMP)             ## style, types, the house, migrations, deploy checks

@@ -22,8 +22,8 @@ from config.serving.client_concurrency import (
     queues,
 )
 from sites.models import Site
+from tests.reports.dashboard.test_live_streams import cookie
 from tests.support import asgi
-from tests.test_live_streams import cookie
 
 CLIENT, OTHER = "198.51.100.1", "198.51.100.2"
 

@@ -18,7 +18,7 @@ from accounts.operations.task_runs import claim_task, run_guarded
 from config import celery, health
 from config.schedule import PERIODIC_TASKS
 from reports.digest.send import digests_send
-from tests.test_digest import MONDAY, weekly  # noqa: F401
+from tests.reports.digests.test_digests import MONDAY, weekly  # noqa: F401
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reports.clickport.breakdowns import TECH
 from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_METRIC
-from tests import test_clickport_query as queries
+from tests.reports.clickport import test_query_endpoint as queries
 
 DAYS = {"start_date": "2026-03-28", "end_date": "2026-03-30"}  # the 29th has the traffic; the end is exclusive
 NONSENSE = "nonsense"

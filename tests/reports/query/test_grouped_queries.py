@@ -19,8 +19,8 @@ from reports.query.registry import DIMENSIONS, METRICS
 from reports.query.result_cache import RESULTS
 from reports.query.rollups.build import build_days
 from sites.models import Site
+from tests.reports.query.test_rollups import NOW, traffic
 from tests.support import event, forget_traffic
-from tests.test_engine_rollups import NOW, traffic
 from tracking.store import StoreError
 from tracking.store.target import target
 

@@ -12,8 +12,8 @@ from reports.query import Period, Query, Result, ask
 from reports.query.rollups import schedule
 from reports.query.rollups.devices import DEVICE_COLUMNS, EXPOSURES
 from sites.models import Site
+from tests.reports.query.test_rollups import NOW, in_zone, traffic
 from tests.support import event
-from tests.test_engine_rollups import NOW, in_zone, traffic
 
 ZONES = ("UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia")
 

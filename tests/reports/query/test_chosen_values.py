@@ -9,7 +9,7 @@ import pytest
 
 from reports.query import Query, QueryRefused, ask
 from reports.query.registry import DIMENSIONS
-from tests.test_engine_together import BY, GOALS, NOW, question, rolled, world  # noqa: F401
+from tests.reports.query.test_grouped_queries import BY, GOALS, NOW, question, rolled, world  # noqa: F401
 
 CHOSEN = [name for name in BY if name not in DIMENSIONS or DIMENSIONS[name].family not in ("time", "goal")]
 METRICS = ("visitors", "visits", "views", "bounce_rate", "events", "conversions")

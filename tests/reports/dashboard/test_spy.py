@@ -12,8 +12,8 @@ from django.utils.html import escape
 from accounts.models import User
 from goals.services import goal_create
 from sites.models import Site
+from tests.reports.dashboard.test_live_streams import cookie, database
 from tests.support import asgi, event, logged_in, record, settle
-from tests.test_live_streams import cookie, database
 from tracking import live
 
 pytestmark = pytest.mark.django_db
