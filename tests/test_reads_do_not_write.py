@@ -30,10 +30,10 @@ from reports.sharing.services import share_create
 from sites.models import Site
 from sites.services import api_key_create
 from sites.uptime.services import monitor_create
+from tests.links.clickmeter.test_operations import filled
 from tests.support import NOW, browse, number
 from tests.support.clickmeter_client import furnished, master
 from tests.support.links import learn
-from tests.test_clickmeter_operations import filled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 WRITES = re.compile(r"^\s*(?:INSERT|UPDATE|DELETE|REPLACE|BEGIN|SAVEPOINT|.*FOR UPDATE)", re.I | re.S)

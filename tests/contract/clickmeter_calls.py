@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from links.clickmeter.operations import Operation
 from links.clickmeter.top_reports import CONVERSION_REPORTS
 from tests.contract.clickmeter_world import FULL, fill_body
+from tests.links.clickmeter.test_operations import filled
 from tests.support.clickmeter_fields import queries
-from tests.test_clickmeter_operations import filled
 
 NOWHERE, NO_CODE, NONSENSE = 987_654_321, "0" * 32, "nonsense"
 NUMBERS = ("{id}", "{tagId}", "{conversionId}", "{guestId}")

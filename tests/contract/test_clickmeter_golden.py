@@ -12,9 +12,9 @@ from tests.contract.clickmeter_calls import Asked, list_calls
 from tests.contract.clickmeter_world import furnish
 from tests.contract.golden_files import check_golden, check_names, describe_response
 from tests.contract.numbers import draw_alike, number_rows
+from tests.links.clickmeter.test_link_scope import undone
+from tests.links.clickmeter.test_operations import named
 from tests.support.clickmeter_client import Program, guest, master
-from tests.test_clickmeter_operations import named
-from tests.test_clickmeter_scope import undone
 
 pytestmark = pytest.mark.django_db
 LATER = 500  # rows that a recorded call makes are numbered from here

@@ -20,9 +20,9 @@ from sites import site_cache as known_sites
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.conftest import PASSWORD
+from tests.links.clickmeter.test_operations import shape
 from tests.support.clickmeter_client import Program, guest, master
 from tests.support.links import Browser, learn, store_now
-from tests.test_clickmeter_operations import shape
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 FEW, MANY = 10, 60
