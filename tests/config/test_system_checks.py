@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 
 from config.env import read_env
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def found(deploy: bool = False) -> dict[str, str]:

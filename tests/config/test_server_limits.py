@@ -12,7 +12,7 @@ import pytest
 
 from config.serving import http_limits, server
 from config.serving.http_limits import MAX_HEADER_BYTES
-from tests.test_server_protocol import answer, request, talk
+from tests.config.test_server_protocol import answer, request, talk
 
 CHUNKED = "transfer-encoding: chunked\r\n"
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter

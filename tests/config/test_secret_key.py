@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from accounts.security.secret_key import SecretKeyFingerprint, WrongSecretKey, check_secret_key
 from config import checks
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OTHER = "another key of the installation, long enough that no check complains"
 THIRD = "a third key of the installation, long enough that no check complains"
 

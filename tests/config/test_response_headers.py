@@ -19,13 +19,13 @@ from config.asgi import application, immediate_responder
 from links.redirect import redirector
 from reports.sharing.services import share_create
 from sites.models import Site
+from tests.config.test_server_protocol import request, talk
 from tests.support import asgi, logged_in
 from tests.support.asgi import Answer
 from tests.support.links import learn, make
-from tests.test_server_protocol import request, talk
 from tracking import collector, web
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.django_db
 HOT = ["/js", "/tracker.js", "/in.php", "/1ns.gif", "/api/event", "/media/links/badge.gif", "/l/offer", "/l/nothing",
        "/l/offer.qr", "/healthz", "/js/pixel.js", "/conversion.aspx", "/static/js/app.js"]  # fmt: skip

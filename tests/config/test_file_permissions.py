@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from config.file_permissions import find_accessible_to_others, remove_others_access
+from tests.config.test_serve_command import MANAGE, PORT, ROOT, URL, WEB
 from tests.support.hits import CHROME
-from tests.test_serve import MANAGE, PORT, ROOT, URL, WEB
 
 USUAL = 0o022  # the umask of most shells and services
 

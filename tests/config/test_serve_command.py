@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.hits import CHROME
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 PORT = 9270 + int("".join(ch for ch in os.environ.get("PYTEST_XDIST_WORKER", "0") if ch.isdigit()) or 0) % 8
 URL = f"http://127.0.0.1:{PORT}"

@@ -15,10 +15,10 @@ from accounts.models import Account, User
 from config.asgi import application
 from config.serving import body_limits
 from links.models import Datapoint
+from tests.config.test_server_limits import repeated, send_pieces
+from tests.config.test_server_protocol import answer, request, talk
 from tests.support import asgi
 from tests.support.asgi import Answer
-from tests.test_server_limits import repeated, send_pieces
-from tests.test_server_protocol import answer, request, talk
 
 CHUNKED = "transfer-encoding: chunked\r\n"
 PIECE = b"10000\r\n%b\r\n" % (b"x" * 65536)
