@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 pytestmark = pytest.mark.heavy
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PORT = 9470
 MAKE = """
 import django

@@ -18,7 +18,7 @@ import httpx
 
 from tests.support.hits import CHROME
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PORT = 9201
 URL = f"http://127.0.0.1:{PORT}"
 RECORDED = (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash import Flood, Served, end_all
+from tests.heavy.flooded_server import Flood, Served, end_all
 
 pytestmark = pytest.mark.heavy
 PAGES = "SELECT toUInt64(substring(path, 2)) AS number, count() AS times FROM events GROUP BY number"

@@ -19,7 +19,7 @@ import pytest
 from tests.support.hits import BROWSER, CHROME
 
 pytestmark = pytest.mark.heavy
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("TOOLS_PYTHON", sys.executable)  # one that has scrapy, if there is one
 MANAGE = [sys.executable, "manage.py"]
 TOOLS: dict[str, list[str]] = {

@@ -27,7 +27,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.abuse import KINDS
+from tests.heavy.abusive_client import KINDS
 
 pytestmark = pytest.mark.heavy
 SECONDS = float(os.environ.get("ABUSE_SECONDS", "10"))  # of each attack, and of the quiet before and after it
@@ -37,7 +37,7 @@ MAX_DISK_MB = 64.0
 MAX_SLOWER = 3.0
 MAX_SLOWER_IN_CROWD = 15.0  # hits, while 200 clients ask for pages; without a limit on all of them it was 600
 QUIET_FLOOR = 0.01  # seconds: twice as long as one thread may keep the interpreter while another one waits for it
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PORT = 9480
 EMAIL, PASSWORD = "a@example.com", "correct horse battery"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
@@ -188,7 +188,7 @@ def ask_again(measured: Measured, end: float, name: str, path: str, cookie: str,
 def watched(server: Server, kind: str = "") -> Measured:
     """What the others get while this is sent, and what it costs the server."""
     measured = Measured()
-    command = [sys.executable, "-m", "tests.abuse", kind, str(PORT), str(SECONDS)]
+    command = [sys.executable, "-m", "tests.heavy.abusive_client", kind, str(PORT), str(SECONDS)]
     attack = subprocess.Popen(command, cwd=ROOT) if kind else None
     asking = threading.Thread(target=others, args=(server, measured, SECONDS))
     before = server.cpu_seconds()

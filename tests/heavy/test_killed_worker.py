@@ -23,10 +23,10 @@ import pytest
 
 from config.schedule import PERIODIC_TASKS
 from tests.browser.servers import free_port
-from tests.killed.killers import Servers, running
+from tests.heavy.killed_worker.killers import Servers, running
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
 AGAIN = timedelta(minutes=11)  # the claim of a dead worker is over
 APART = timedelta(minutes=34)
@@ -63,7 +63,7 @@ class Worker:
         self.log = folder / "log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.killed.worker"], env=self.env, cwd=ROOT, text=True,
+                [sys.executable, "-m", "tests.heavy.killed_worker.worker"], env=self.env, cwd=ROOT, text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The worker that is killed: `python -m tests.killed.worker`, in an environment of its own.
+"""The worker that is killed: `python -m tests.heavy.killed_worker.worker`, in an environment of its own.
 
 An order is {"seed": base, "at": time} or {"steps": […]}, a list of {"task", "at", "out", "kill"}. Each task runs at its
 clock time; with a number in "kill" the process kills itself (SIGKILL, no cleaning up) before that many-th statement to
@@ -80,7 +80,7 @@ def run(task: str, now: datetime) -> None:
 def main(steps: list[dict[str, Any]]) -> None:
     from django.conf import settings
 
-    from tests.killed import world
+    from tests.heavy.killed_worker import world
     from tracking import store
 
     settings.ROLLUPS_ABOVE_ROWS = 1
@@ -117,7 +117,7 @@ def obey(order: dict[str, Any]) -> None:
     code = 1
     try:
         if "seed" in order:
-            from tests.killed import world
+            from tests.heavy.killed_worker import world
 
             world.seed(order["seed"], datetime.fromisoformat(order["at"]))
         else:
