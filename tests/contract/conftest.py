@@ -26,7 +26,7 @@ from tests.support import forget_traffic
 from tests.support.hits import forget as forget_visitors
 from tests.support.links import forget as forget_links
 
-NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.test_contracts.traffic` ends
+NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)  # a Monday, on which `tests.contract.test_documented_calls.traffic` ends
 WORLD = 7  # what is drawn while the world is made
 SECRET = "only for tests, and long enough that no check complains about it"
 

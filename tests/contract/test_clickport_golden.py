@@ -16,11 +16,11 @@ from tests.contract import clickport_calls as calls
 from tests.contract.clickport_calls import Asked
 from tests.contract.event_calls import list_events
 from tests.contract.golden_files import check_golden, check_names, describe_answer, describe_response
+from tests.contract.test_documented_calls import traffic
 from tests.support import settle
 from tests.support.clickport_client import Api
 from tests.support.endpoints import post_event
 from tests.support.hits import forget as forget_visitors
-from tests.test_contracts import traffic
 from tracking.endpoints import clickport
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from reports.clicky.types import ALIASES, COMPUTED, EMPTY, LISTS, POPULAR, TALLI
 from sites import site_cache
 from tests.conftest import PASSWORD
 from tests.contract.golden_files import check_golden, check_names, describe_response
+from tests.contract.test_documented_calls import traffic
 from tests.support.clicky_client import Clicky
-from tests.test_contracts import traffic
 
 pytestmark = pytest.mark.django_db
 TYPES = sorted({*TALLIES, *POPULAR, *COMPUTED, *LISTS, *UPTIME, *EMPTY, *ALIASES, "summary"})

@@ -32,7 +32,7 @@ from links.services import datapoint_create
 from tests.support.clickmeter_client import master
 from tests.support.links import Browser, forget, learn, store_now
 
-GOLDEN = Path(__file__).parent / "golden" / "clickmeter"
+GOLDEN = Path(__file__).resolve().parents[2] / "contract" / "reference" / "clickmeter"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 QUICK = settings(
     max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None,

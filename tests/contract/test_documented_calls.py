@@ -1,7 +1,8 @@
 """The contracts of the two dialects, as files: every seed call, every Clicky type in every output.
 
-The answers lie below tests/golden; each names its source (`source` in JSON files, sources.toml beside the others).
-`UPDATE_GOLDEN=1 pytest tests/test_contracts.py` writes them anew; read the difference before you keep it.
+The answers lie below `reference/`; each names its source (`source` in JSON files, sources.toml beside the others).
+`UPDATE_GOLDEN=1 pytest tests/contract/test_documented_calls.py` writes them anew; read the difference before you keep
+it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tests.support.curl import calls_in, parsed
 from tests.support.endpoints import knock
 
 pytestmark = pytest.mark.django_db
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "reference"
 SOURCES = tomllib.loads((GOLDEN / "clicky/sources.toml").read_text())
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 KEYS = ("ck_your_api_key_here", "ck_your_key")
