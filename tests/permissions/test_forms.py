@@ -9,11 +9,12 @@ from django.test import Client
 
 from reports.dashboard.state import VIEW_OPTIONS
 from reports.query.dimensions import DIMENSIONS
-from tests.scope import asking, source
-from tests.scope.fields import OPTIONS
-from tests.scope.routes import IDS, NEEDS, ROUTES, path_of, words
-from tests.scope.test_fields import foreign
-from tests.scope.world import NOBODYS, Things, World
+from tests.permissions import callers as asking
+from tests.permissions import source_search as source
+from tests.permissions.id_fields import OPTIONS
+from tests.permissions.routes import IDS, NEEDS, ROUTES, path_of, words
+from tests.permissions.tenants import NOBODYS, Things, World
+from tests.permissions.test_id_fields import foreign
 
 OWN = [route for route in ROUTES if NEEDS.get(route) in ("view", "self", "hers") and "api/" not in route]
 SHARED = [route for route in ROUTES if route.startswith("share/")]

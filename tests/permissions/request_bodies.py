@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conftest import PASSWORD
-from tests.scope.routes import SET, V1, S
-from tests.scope.world import Things
+from tests.permissions.routes import SET, V1, S
+from tests.permissions.tenants import Things
 
 Body = Callable[[Things], dict[str, Any]]
 

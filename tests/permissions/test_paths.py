@@ -10,10 +10,22 @@ from django.utils import timezone
 
 from links.clickmeter.operations import OPERATIONS as CLICKMETER
 from links.clickmeter.views import OperationView, UnknownAddressView, description
-from tests.scope import asking, routes
-from tests.scope.bodies import BODIES, READS
-from tests.scope.routes import ALSO_NEEDS, FOR_EVERY_NUMBER, IDS, MAY, NEEDS, ROUTES, WORDS, ids_in, parameters, path_of
-from tests.scope.world import NOBODYS, Things, World
+from tests.permissions import callers as asking
+from tests.permissions import routes
+from tests.permissions.request_bodies import BODIES, READS
+from tests.permissions.routes import (
+    ALSO_NEEDS,
+    FOR_EVERY_NUMBER,
+    IDS,
+    MAY,
+    NEEDS,
+    ROUTES,
+    WORDS,
+    ids_in,
+    parameters,
+    path_of,
+)
+from tests.permissions.tenants import NOBODYS, Things, World
 from tests.support import browse, settle
 
 ASKED = [route for route in ROUTES if NEEDS.get(route) not in ("key", "secret", None)]

@@ -14,9 +14,10 @@ from reports.clicky.filters import FILTERS
 from sites import onsite_tokens, site_cache
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
-from tests.scope import asking, source
-from tests.scope.routes import NEEDS, ROUTES, path_of, words
-from tests.scope.world import NOBODYS, NOBODYS_GUID, World
+from tests.permissions import callers as asking
+from tests.permissions import source_search as source
+from tests.permissions.routes import NEEDS, ROUTES, path_of, words
+from tests.permissions.tenants import NOBODYS, NOBODYS_GUID, World
 from tests.support.endpoints import knock, post_event, stored
 from tests.support.links import Browser
 from tracking import collector

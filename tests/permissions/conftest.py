@@ -10,8 +10,8 @@ from django.db import transaction
 from django.test import Client
 
 from sites import site_cache
-from tests.scope import world as worlds
-from tests.scope.asking import client_of, picture
+from tests.permissions import tenants as worlds
+from tests.permissions.callers import client_of, picture
 from tests.support import forget_traffic, settle
 from tests.support.links import forget, learn
 

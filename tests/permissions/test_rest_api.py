@@ -14,12 +14,13 @@ from reports.query import filters
 from reports.query.errors import QueryRefused
 from sites import site_cache
 from sites.services import api_key_create
-from tests.scope import asking, source
-from tests.scope.bodies import BODIES
-from tests.scope.routes import IDS, ROUTES, V1, S, ids_in, path_of, words
-from tests.scope.test_fields import foreign
-from tests.scope.test_paths import assert_refused, methods, own_values
-from tests.scope.world import NOBODYS, Things, World
+from tests.permissions import callers as asking
+from tests.permissions import source_search as source
+from tests.permissions.request_bodies import BODIES
+from tests.permissions.routes import IDS, ROUTES, V1, S, ids_in, path_of, words
+from tests.permissions.tenants import NOBODYS, Things, World
+from tests.permissions.test_id_fields import foreign
+from tests.permissions.test_paths import assert_refused, methods, own_values
 
 MEMBERS, MEMBER, SITE = f"POST {V1}members", f"PATCH {V1}members/<int:member_id>", f"{V1}{S}"
 # Members of bodies and parameters that carry ids, as the description calls them

@@ -17,11 +17,12 @@ from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm
 from sites.forms import NewSiteForm, ProxyForm
-from tests.scope import asking, source
-from tests.scope.bodies import BODIES, READS
-from tests.scope.fields import DESCRIBED, FIELDS, KEYED, NO_IDS, OPTIONS, SHEETS, Field
-from tests.scope.routes import IDS, path_of, words
-from tests.scope.world import NOBODYS, Things, World
+from tests.permissions import callers as asking
+from tests.permissions import source_search as source
+from tests.permissions.id_fields import DESCRIBED, FIELDS, KEYED, NO_IDS, OPTIONS, SHEETS, Field
+from tests.permissions.request_bodies import BODIES, READS
+from tests.permissions.routes import IDS, path_of, words
+from tests.permissions.tenants import NOBODYS, Things, World
 
 # Forms that add fields when they are made
 MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {

@@ -1,7 +1,7 @@
 """Every field of forms and addresses that carries an id: where it is sent, what it names, who may send it.
 
-A field is found in the source (`tests.scope.source`) and called `<file> <name>` or `<Form>.<name>`. The tests fail on
-one that is neither in FIELDS nor in NO_IDS, and on one here that is there no more.
+A field is found in the source (`tests.permissions.source_search`) and called `<file> <name>` or `<Form>.<name>`. The
+tests fail on one that is neither in FIELDS nor in NO_IDS, and on one here that is there no more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scope.routes import SET, S
+from tests.permissions.routes import SET, S
 
 Put = Callable[[dict[str, Any], Any], dict[str, Any]]
 
