@@ -40,7 +40,7 @@ check: $(STAMP)             ## style, types, the house, migrations, deploy check
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
-	$(PY) -m pytest -q tests/test_house.py
+	$(PY) -m pytest -q tests/test_architecture.py
 	$(PY) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(60))") BASE_URL=https://footfall.example ALLOWED_HOSTS=footfall.example $(PY) manage.py check --deploy --fail-level ERROR
 

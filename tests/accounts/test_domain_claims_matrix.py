@@ -39,7 +39,7 @@ from tests.accounts.domain_claim_cases import (
 from tests.support import asgi, prove_host
 from tests.support.dns_server import dns_server
 from tests.support.links import learn, make
-from tests.test_house import ROOT, sources
+from tests.test_architecture import ROOT, sources
 
 pytestmark = pytest.mark.django_db
 
