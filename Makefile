@@ -36,7 +36,7 @@ test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; m
 	$(PY) -m pytest -q --hypothesis-profile thorough tests/reports/query/test_random_queries.py
 	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 
-check: $(STAMP)             ## style, types, the house, migrations, deploy checks
+check: $(STAMP)             ## style, types, architecture, migrations, deploy checks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
