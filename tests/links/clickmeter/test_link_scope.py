@@ -16,7 +16,7 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
-from accounts.models import Account, Grant, Membership, Right, User
+from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
 from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
@@ -31,7 +31,7 @@ from tests.support.clickmeter_fields import (
     unread_members,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 NOWHERE, NO_NAME = 987_654_321, "a name that nobody has"
 World = dict[str, Any]
 
@@ -62,20 +62,20 @@ def belongings_of(account: Account, word: str) -> World:
     }
 
 
-@pytest.fixture
-def hidden(account: Account, alice: User) -> World:
+@pytest.fixture(scope="module")
+def hidden(module_account: Account) -> World:
     """What neither the guest nor the stranger may see."""
-    return belongings_of(account, "hidden")
+    return belongings_of(module_account, "hidden")
 
 
-@pytest.fixture
-def callers(account: Account, hidden: World, charlie: User) -> dict[str, tuple[Program, World]]:
+@pytest.fixture(scope="module")
+def callers(module_account: Account, hidden: World, module_stranger: Membership) -> dict[str, tuple[Program, World]]:
     """A guest who may write to one group, and the owner of another account, each with what is theirs."""
-    mine = belongings_of(account, "mine")
-    member = guests.guest_create(account=account, email="writer@example.org")
+    mine = belongings_of(module_account, "mine")
+    member = guests.guest_create(account=module_account, email="writer@example.org")
     grant_set(membership=member, kind="group", object_id=mine["group"].pk, right=Right.WRITE)
-    other = Membership.objects.get(user=charlie)
-    return {"guest": (guest(member), mine), "stranger": (guest(other), belongings_of(other.account, "theirs"))}
+    theirs = belongings_of(module_stranger.account, "theirs")
+    return {"guest": (guest(member), mine), "stranger": (guest(module_stranger), theirs)}
 
 
 DATAPOINT = {"name": "new", "typeTL": {"url": "https://a.test"}}
@@ -207,10 +207,12 @@ def failed(response: Any) -> bool:
     return bool(results) and all(one["status"] == "Error" for one in results)
 
 
-def check(operation: Operation, name: str, caller: Program, own: World, hidden: World, member: str, kind: str) -> None:
-    """One member naming something hidden, against the same member naming nothing."""
+def check(
+    operation: Operation, name: str, caller: Program, own: World, hidden: World, member: str, kind: str,
+    before: dict[str, list[Any]],
+) -> None:  # fmt: skip
+    """One member naming something hidden, against the same member naming nothing: no row differs from `before`."""
     what = (named(operation), name, member)
-    before = rows_now()
     answers = {}
     for key, things in (("hidden", hidden), ("absent", absent())):
         path, body = request(operation, own, things, member, kind)
@@ -229,11 +231,12 @@ def check(operation: Operation, name: str, caller: Program, own: World, hidden: 
 def test_what_is_out_of_scope_is_refused_as_if_it_did_not_exist(
     operation: Operation, callers: dict[str, tuple[Program, World]], hidden: World
 ) -> None:
+    before = rows_now()
     for name, (caller, own) in callers.items():
         for member, kind in naming_members(operation):
             kind = place_kind(operation) if kind == "place" else kind
             if not is_theirs(name, kind):
-                check(operation, name, caller, own, hidden, member, kind)
+                check(operation, name, caller, own, hidden, member, kind, before)
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if unread_members(one)], ids=named)

@@ -7,25 +7,25 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Account, Membership, Right, User
+from accounts.models import Account, Membership, Right
 from accounts.services import grant_set
 from links import guests
 from links.clickmeter.operations import OPERATIONS, Operation
 from tests.support.clickmeter_client import Program, furnished, guest, master
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 
 
-@pytest.fixture
-def owner(account: Account, alice: User) -> Program:
+@pytest.fixture(scope="module")
+def owner(module_account: Account) -> Program:
     """Alice's programs."""
-    return master(account)
+    return master(module_account)
 
 
-@pytest.fixture
-def world(account: Account, alice: User, operation: Operation) -> dict[str, Any]:
-    """One of everything; with numbers for operations that read, since no other ever asks for them."""
-    return furnished(account, clicked=operation.method == "GET")
+@pytest.fixture(scope="module")
+def world(module_account: Account) -> dict[str, Any]:
+    """One of everything, with numbers."""
+    return furnished(module_account)
 
 
 PLACES = {
@@ -140,19 +140,18 @@ CALLERS = ("master", "master guest", "write grant", "read grant", "no grant", "o
 MASTER_ONLY = ("/account/", "/me/plan")
 
 
-@pytest.fixture
-def callers(world: dict[str, Any], account: Account, charlie: User) -> dict[str, Program]:
+@pytest.fixture(scope="module")
+def callers(world: dict[str, Any], module_account: Account, module_stranger: Membership) -> dict[str, Program]:
     def made(name: str, right: str = "", **options: Any) -> Program:
-        member = guests.guest_create(account=account, email=f"{name}@example.org", options=options)
+        member = guests.guest_create(account=module_account, email=f"{name}@example.org", options=options)
         if right:
             grant_set(membership=member, kind="group", object_id=world["group"].pk, right=right)
         return guest(member)
 
-    other = Membership.objects.get(user=charlie)
     return {
-        "master": master(account), "master guest": made("all", extendedGrants={"allowAllGrants": True}),
+        "master": master(module_account), "master guest": made("all", extendedGrants={"allowAllGrants": True}),
         "write grant": made("w", Right.WRITE), "read grant": made("r", Right.READ), "no grant": made("none"),
-        "other account": guest(other), "no key": Program(),
+        "other account": guest(module_stranger), "no key": Program(),
     }  # fmt: skip
 
 
