@@ -180,7 +180,7 @@ def served(who: Claimant, host: str, purpose: str = "") -> list[str]:
     return [way.__name__ for one in purposes for way in SERVED[one] if way(who, host)]
 
 
-def furnish(who: Claimant, host: str, purpose: str) -> None:
+def create_unrefused_rows(who: Claimant, host: str, purpose: str) -> None:
     """Rows as they would stand if nobody had refused the claim: what is served of them is what serving lets through."""
     if purpose == Purpose.BRAND:
         Account.objects.filter(pk=who.account.pk).update(brand={"host": host, "name": "Charlie"})

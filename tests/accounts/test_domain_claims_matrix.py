@@ -33,7 +33,7 @@ from tests.accounts.domain_claim_cases import (
     SITE,
     WAYS,
     Claimant,
-    furnish,
+    create_unrefused_rows,
     served,
 )
 from tests.support import asgi, prove_host
@@ -50,11 +50,11 @@ def world(settings: Any, fresh_links: None, account: Account) -> Iterator[None]:
     cache.clear()
     with dns_server() as dns:
         settings.DNS_SERVERS = (dns.address,)
-        furnish_installation(settings, account)
+        set_up_installation(settings, account)
         yield
 
 
-def furnish_installation(settings: Any, account: Account) -> None:
+def set_up_installation(settings: Any, account: Account) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
     system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
@@ -105,7 +105,7 @@ def test_a_host_of_the_installation_is_never_served_as_an_accounts(claimant: Cla
     for host in RESERVED:
         HostClaim.objects.create(host=host, **proved)
         HostOwner.objects.create(account=claimant.account, host=host)
-        furnish(claimant, host, purpose)
+        create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
         assert still_serves_whom_it_should(host), host
 
@@ -117,7 +117,7 @@ def test_anothers_host_can_be_claimed_and_is_not_served(claimant: Claimant, way:
         WAYS[way].claim(claimant, host)
         claim = HostClaim.objects.get(account=claimant.account, host=host, purpose=purpose)
         assert claim.proved is None, host
-        furnish(claimant, host, purpose)
+        create_unrefused_rows(claimant, host, purpose)
         assert served(claimant, host) == [], host
         assert still_serves_whom_it_should(host), host
 
@@ -126,7 +126,7 @@ def test_anothers_host_can_be_claimed_and_is_not_served(claimant: Claimant, way:
 def test_what_nobody_has_is_served_once_it_is_proved_and_not_before(claimant: Claimant, way: str) -> None:
     purpose = WAYS[way].purpose
     WAYS[way].claim(claimant, FREE)
-    furnish(claimant, FREE, purpose)
+    create_unrefused_rows(claimant, FREE, purpose)
     assert served(claimant, FREE) == []
     prove_host(claimant.account, FREE, purpose)
     assert served(claimant, FREE, purpose) == [function.__name__ for function in SERVED[purpose]]

@@ -26,7 +26,7 @@ from sites.services import api_key_create, site_create
 from sites.uptime.services import monitor_create
 from tests.links.clickmeter.test_operations import filled
 from tests.support import NOW, browse, number
-from tests.support.clickmeter_client import furnished, master
+from tests.support.clickmeter_client import create_one_of_each, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 WRITES = re.compile(r"^\s*(?:INSERT|UPDATE|DELETE|REPLACE|BEGIN|SAVEPOINT|.*FOR UPDATE)", re.I | re.S)
@@ -45,7 +45,7 @@ def writing(queries: Iterable[dict[str, str]]) -> list[str]:
 @pytest.fixture(scope="module")
 def world(module_account: Account) -> dict[str, Any]:
     """One of everything that the ClickMeter API knows."""
-    return furnished(module_account, clicked=False)
+    return create_one_of_each(module_account, clicked=False)
 
 
 @pytest.mark.parametrize("operation", READS, ids=named)

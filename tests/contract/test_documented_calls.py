@@ -28,7 +28,7 @@ from sites.services import site_update
 from tests.support import browse, event, record
 from tests.support.clicky_client import Clicky
 from tests.support.curl import calls_in, parsed
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 
 pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).parent / "reference"
@@ -110,7 +110,7 @@ def test_the_clickport_calls_of_the_seed_run_unchanged_but_for_the_host(
     assert call.host == "clickport.io" and call.headers["x-api-key"] in KEYS
     call.headers["x-api-key"] = api_key
     if call.path == "/api/event":
-        answer = knock(call.path, method="POST", body=call.body.encode(), headers={
+        answer = send_request(call.path, method="POST", body=call.body.encode(), headers={
             "x-api-key": api_key, "content-type": "application/json", "referer": "", "user-agent": BROWSER,
         })  # fmt: skip
         assert answer.status == 200

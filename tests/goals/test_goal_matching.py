@@ -15,7 +15,7 @@ from reports.query.dimensions import get_dimension
 from sites import site_cache
 from sites.models import Site
 from tests.support import NOW, ask, browse, event, record
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 from tests.support.hits import forget
 from tracking import spool
 
@@ -69,7 +69,7 @@ def test_goals_that_people_type_match_what_browsers_send(
         {"type": "event", "name": "größer"},
         outbound,
     ):
-        assert knock("/in.php", {**sent, **more}).dropped == ""
+        assert send_request("/in.php", {**sent, **more}).dropped == ""
     spool.flush()
     goal = goal_create(site=site, name="Goal", **fields)
     now = datetime.now(UTC)
@@ -94,7 +94,7 @@ def test_sources_of_another_script_are_found_however_they_are_typed(site: Site, 
 def test_pages_are_shown_and_found_as_people_read_them(site: Site, store: Any) -> None:
     forget()
     for href in ("/caf%C3%A9", "/caf%c3%a9", "/café"):
-        knock("/in.php", {"site_id": site.pk, "host": "example.com", "type": "pageview", "href": href})
+        send_request("/in.php", {"site_id": site.pk, "host": "example.com", "type": "pageview", "href": href})
     spool.flush()
     now = datetime.now(UTC)
     assert ask(site, "views", by="page", now=now) == {"/café": 3}

@@ -1,4 +1,4 @@
-"""Clicks through the door: redirects, cookies, pages in between, and what is recorded of them."""
+"""Clicks on links: redirects, cookies, pages in between, and what is recorded of them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.messages import get_messages
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import connection
 from django.test import Client
 
 from tests.permissions.tenants import World
@@ -57,14 +57,6 @@ def watched() -> Iterator[Changes]:
     with connection.execute_wrapper(changes):
         yield changes
     changes.events = write_lock.times() != before
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Whatever the database is told in here is forgotten afterwards."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def picture() -> dict[str, list[str]]:

@@ -10,19 +10,19 @@ from django.db import transaction
 from django.test import Client
 
 from sites import site_cache
-from tests.permissions import tenants as worlds
+from tests.permissions import tenants
 from tests.permissions.callers import client_of, picture
 from tests.support import forget_traffic, settle
 from tests.support.links import forget, learn
 
 
 @pytest.fixture(scope="package")
-def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[worlds.World]:
+def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -> Iterator[tenants.World]:
     """Everybody and everything, for all tests of this folder."""
     forget_traffic()
     forget()
     with django_db_blocker.unblock(), transaction.atomic():
-        made = worlds.build()
+        made = tenants.build()
         settle()
         learn()
         yield made
@@ -33,14 +33,14 @@ def world(migrated_store: None, django_db_setup: None, django_db_blocker: Any) -
 
 
 @pytest.fixture(autouse=True)
-def in_a_savepoint(world: worlds.World, db: None) -> Iterator[None]:
+def in_a_savepoint(world: tenants.World, db: None) -> Iterator[None]:
     """What a test changes in the database is gone afterwards; the sites are known again before it begins."""
     site_cache.refresh()
     yield
 
 
 @pytest.fixture(scope="package")
-def clients(world: worlds.World) -> dict[str, Client]:
+def clients(world: tenants.World) -> dict[str, Client]:
     """Everybody's browser, logged in."""
     return {name: client_of(world, name) for name in [*world.people, "nobody"]}
 

@@ -9,8 +9,7 @@ from django.test import Client
 
 from reports.dashboard.state import VIEW_OPTIONS
 from reports.query.dimensions import DIMENSIONS
-from tests.permissions import callers as asking
-from tests.permissions import source_search as source
+from tests.permissions import callers, source_search
 from tests.permissions.id_fields import OPTIONS
 from tests.permissions.routes import IDS, NEEDS, ROUTES, path_of, words
 from tests.permissions.tenants import NOBODYS, Things, World
@@ -28,7 +27,7 @@ WORDS_ONLY = {
 
 
 def test_every_dimension_whose_values_name_things_is_known() -> None:
-    ids = {name for name in DIMENSIONS if source.looks_like_an_id(name)}
+    ids = {name for name in DIMENSIONS if source_search.looks_like_an_id(name)}
     assert ids == {"goal", *COMPARED, *WORDS_ONLY}
 
 
@@ -50,7 +49,7 @@ def sheets(world: World, clients: Any) -> set[str]:
     """Those addresses that read a state, which one knows by a period that is none."""
     found = set()
     for route in (*OWN, *SHARED):
-        answer = asking.send(clients["charlie"], "GET", address(route, world.other), {"period": "of nothing"})
+        answer = callers.send(clients["charlie"], "GET", address(route, world.other), {"period": "of nothing"})
         found |= {route} if answer.status_code == 400 else set()
     return found
 
@@ -81,7 +80,7 @@ def test_a_goal_or_segment_of_others_is_one_that_does_not_exist(
 def test_ones_own_is_there(field: str, world: World, clients: Any) -> None:
     for name in ("charlie", "bob"):
         path = f"/sites/{world.own(name)['site']}/graph.svg"
-        assert asking.send(clients[name], "GET", path, {field: world.own(name)[field]}).status_code == 200
+        assert callers.send(clients[name], "GET", path, {field: world.own(name)[field]}).status_code == 200
 
 
 @pytest.mark.parametrize("route", SHARED)
@@ -97,14 +96,14 @@ def test_nor_does_it_on_a_shared_link(route: str, world: World, sheets: set[str]
 def assert_no_such_things(
     client: Client, path: str, field: str, numbers: list[Any], foreign_words: tuple[str, ...]
 ) -> None:
-    nothing = asking.text_of(asking.send(client, "GET", path, {field: NOBODYS}))
+    nothing = callers.text_of(callers.send(client, "GET", path, {field: NOBODYS}))
     for number in numbers:
-        answer = asking.send(client, "GET", path, {field: number})
-        text = asking.text_of(answer)
+        answer = callers.send(client, "GET", path, {field: number})
+        text = callers.text_of(answer)
         assert answer.status_code == 400, (path, field, number)
         assert f"There is no {field} {number}" in text
-        assert asking.without_numbers(text) == asking.without_numbers(nothing)
-        assert asking.words_in(text, foreign_words) == []
+        assert callers.without_numbers(text) == callers.without_numbers(nothing)
+        assert callers.words_in(text, foreign_words) == []
 
 
 @pytest.mark.parametrize("name", COMPARED)
@@ -113,8 +112,8 @@ def test_a_number_of_others_that_is_only_compared_finds_nothing(name: str, world
     number = world.hidden[kinds.get(name, name)]
     for who in ("charlie", "bob"):
         path = f"/sites/{world.own(who)['site']}/visitors"
-        answers = [asking.send(clients[who], "GET", path, {name: one}) for one in (number, NOBODYS)]
-        texts = [asking.text_of(answer) for answer in answers]
+        answers = [callers.send(clients[who], "GET", path, {name: one}) for one in (number, NOBODYS)]
+        texts = [callers.text_of(answer) for answer in answers]
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert asking.without_numbers(texts[0]) == asking.without_numbers(texts[1])
-        assert asking.words_in(texts[0], world.foreign_words(who)) == []
+        assert callers.without_numbers(texts[0]) == callers.without_numbers(texts[1])
+        assert callers.words_in(texts[0], world.foreign_words(who)) == []

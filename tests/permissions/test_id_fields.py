@@ -17,12 +17,12 @@ from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm
 from sites.forms import NewSiteForm, ProxyForm
-from tests.permissions import callers as asking
-from tests.permissions import source_search as source
+from tests.permissions import callers, source_search
 from tests.permissions.id_fields import DESCRIBED, FIELDS, KEYED, NO_IDS, OPTIONS, SHEETS, Field
 from tests.permissions.request_bodies import BODIES, READS
 from tests.permissions.routes import IDS, path_of, words
 from tests.permissions.tenants import NOBODYS, Things, World
+from tests.support.database import rolled_back
 
 # Forms that add fields when they are made
 MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
@@ -39,26 +39,26 @@ KNOWN = {field.source for field in FIELDS} | SHEETS | KEYED | DESCRIBED | {*NO_I
 
 def test_every_field_of_a_form_that_carries_ids_is_known(world: World) -> None:
     there: set[str] = set()
-    for made in source.form_classes():
+    for made in source_search.form_classes():
         fields = MADE.get(made, lambda world, form=made: form())(
             world
         ).fields  # a TypeError: say in MADE how it is made
-        found = {f"{made.__name__}.{name}" for name, field in fields.items() if source.carries_ids(name, field)}
+        found = {f"{made.__name__}.{name}" for name, field in fields.items() if source_search.carries_ids(name, field)}
         assert found <= KNOWN, f"say in FIELDS what {sorted(found - KNOWN)} name"
         there |= {f"{made.__name__}.{name}" for name in fields}
     assert {one for one in KNOWN if ".py" not in one} <= there, "gone"
 
 
 def test_every_name_that_a_view_reads_and_that_looks_like_an_id_is_known() -> None:
-    read = {f"{file} {name}" for file, names in source.names_read().items() for name in names}
-    ids = {one for one in read if source.looks_like_an_id(one.rpartition(" ")[2])}
+    read = {f"{file} {name}" for file, names in source_search.names_read().items() for name in names}
+    ids = {one for one in read if source_search.looks_like_an_id(one.rpartition(" ")[2])}
     assert ids <= KNOWN, f"say in FIELDS what {sorted(ids - KNOWN)} name"
     assert {one for one in KNOWN - OPTIONS if ".py " in one} <= read, "gone"
 
 
 def test_every_place_where_a_request_leaves_a_view_as_a_whole_is_known() -> None:
     known = {one for one in KNOWN if ".py:" in one and " " not in one}
-    assert source.whole_reads() == known
+    assert source_search.whole_reads() == known
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=str)
@@ -67,16 +67,20 @@ def test_an_id_of_others_in_a_field_is_an_id_of_nothing(field: Field, world: Wor
         own = world.own(name)
         if field.kind != "private_segment":
             answer, text, changes = asked(clients, name, field, own, own[field.kind])
-            assert asking.allowed(answer) and not asking.refused(answer, text), (name, answer.status_code, text[-3000:])
+            assert callers.allowed(answer) and not callers.refused(answer, text), (
+                name,
+                answer.status_code,
+                text[-3000:],
+            )
             assert changes.tables or field.call not in BODIES, f"{name}: {field.call} was to write"
         nothing, text_of_nothing, _ = asked(clients, name, field, own, NOBODYS)
         for number in foreign(field.kind, name, world):
             answer, text, changes = asked(clients, name, field, own, number)
             assert answer.status_code == nothing.status_code, (name, number)
-            assert asking.without_numbers(text) == asking.without_numbers(text_of_nothing), (name, number)
-            asking.assert_tells_nothing(field.call.partition(" ")[2], text, world.foreign_words(name), (name, number))
+            assert callers.without_numbers(text) == callers.without_numbers(text_of_nothing), (name, number)
+            callers.assert_tells_nothing(field.call.partition(" ")[2], text, world.foreign_words(name), (name, number))
             assert not changes.events and (not changes.tables or changes.after == before), (name, changes.tables)
-            assert not field.says_no or asking.refused(answer, text), (name, answer.status_code, text[-3000:])
+            assert not field.says_no or callers.refused(answer, text), (name, answer.status_code, text[-3000:])
 
 
 def foreign(kind: str, name: str, world: World) -> list[Any]:
@@ -92,7 +96,7 @@ def asked(clients: Any, name: str, field: Field, own: Things, number: Any) -> An
     made = (BODIES | READS).get(field.call)
     data = field.put(made(own) if made else {}, number)
     path = path_of(route, {**words(route), **{key: own[kind] for key, kind in IDS.items()}})
-    with asking.undone(), asking.watched() as changes:
-        answer = asking.send(asking.copy_of(clients[name]), method, path, data)
+    with rolled_back(), callers.watched() as changes:
+        answer = callers.send(callers.copy_of(clients[name]), method, path, data)
         changes.look(answer)
-    return answer, asking.text_of(answer), changes
+    return answer, callers.text_of(answer), changes

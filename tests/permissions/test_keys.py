@@ -14,11 +14,10 @@ from reports.clicky.filters import FILTERS
 from sites import onsite_tokens, site_cache
 from sites.services import api_key_create
 from tests.conftest import PASSWORD
-from tests.permissions import callers as asking
-from tests.permissions import source_search as source
+from tests.permissions import callers, source_search
 from tests.permissions.routes import NEEDS, ROUTES, path_of, words
 from tests.permissions.tenants import NOBODYS, NOBODYS_GUID, World
-from tests.support.endpoints import knock, post_event, stored
+from tests.support.endpoints import post_event, send_request, stored
 from tests.support.links import Browser
 from tracking import collector
 
@@ -39,15 +38,15 @@ def known_keys(world: World) -> None:
 
 
 def stats(path: str = STATS[0], **given: Any) -> str:
-    return asking.text_of(
-        asking.send(Client(), "GET", path, {"type": "visitors-list,pages", "output": "json", **given})
+    return callers.text_of(
+        callers.send(Client(), "GET", path, {"type": "visitors-list,pages", "output": "json", **given})
     )
 
 
 def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> None:
     assert {*collector.ENDPOINTS, *link_doors.ENDPOINTS} == {*HOT}
     assert len(collector.NUMBERED_ENDPOINTS) == 2, "a script and an image: public, they tell nothing of a site"
-    ids = {name for name in (*FILTERS, "goal") if source.looks_like_an_id(name)}
+    ids = {name for name in (*FILTERS, "goal") if source_search.looks_like_an_id(name)}
     assert ids == {*NAMED, *WORDS_ONLY}
 
 
@@ -55,8 +54,8 @@ def test_every_hot_endpoint_and_every_filter_that_names_things_is_known() -> Non
 def test_a_session_is_no_key(route: str, world: World, clients: Any) -> None:
     path, asked = path_of(route, words(route)), {"site_id": world.open["site"], "type": "pages"}
     for method in ("GET", "POST"):
-        answer = asking.send(asking.copy_of(clients["alice"]), method, path, asked)
-        assert answer.status_code == 405 or asking.refused(answer, asking.text_of(answer)), method
+        answer = callers.send(callers.copy_of(clients["alice"]), method, path, asked)
+        assert answer.status_code == 405 or callers.refused(answer, callers.text_of(answer)), method
 
 
 @pytest.mark.parametrize("path", STATS)
@@ -79,7 +78,7 @@ def test_a_filter_of_the_stats_api_finds_nothing_of_others(name: str, type: str,
     assert world.other.word in own or name == "goal"
     answer = stats(**{**opened, name: world.hidden[NAMED[name]]})
     assert answer == stats(**{**opened, name: NOBODYS})
-    assert asking.words_in(answer, world.foreign_words("charlie")) == []
+    assert callers.words_in(answer, world.foreign_words("charlie")) == []
 
 
 def test_an_alert_of_another_site_is_none(world: World) -> None:
@@ -90,7 +89,7 @@ def test_an_alert_of_another_site_is_none(world: World) -> None:
 
 
 def whitelabel(operation: str, **given: Any) -> str:
-    return asking.text_of(asking.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
+    return callers.text_of(callers.send(Client(), "GET", f"/api/whitelabel/{operation}", given))
 
 
 def test_the_white_label_api_knows_only_sites_of_its_account(world: World) -> None:
@@ -98,22 +97,22 @@ def test_the_white_label_api_knows_only_sites_of_its_account(world: World) -> No
     assert whitelabel("usage", auth=key, site_id=world.other["site"]).startswith("OK")
     answers = {whitelabel("usage", auth=key, site_id=one) for one in (world.hidden["site"], NOBODYS)}
     assert len(answers) == 1 and answers.pop().startswith("NOK\n3\n")
-    assert asking.words_in(whitelabel("sites", auth=key), world.foreign_words("charlie")) == []
+    assert callers.words_in(whitelabel("sites", auth=key), world.foreign_words("charlie")) == []
     member = Membership.objects.get(user=world.people["bob"]).authkey
     assert whitelabel("sites", auth=member).startswith("NOK\n1\n")
 
 
 @pytest.mark.parametrize("name", ["charlie", "bob", "dave"])
 def test_a_password_opens_the_sites_of_its_owner(name: str, world: World) -> None:
-    text = asking.text_of(
+    text = callers.text_of(
         Client().post("/api/account/sites", {"username": f"{name}@example.com", "password": PASSWORD})
     )
-    assert world.own(name).word in text and asking.words_in(text, world.foreign_words(name)) == []
+    assert world.own(name).word in text and callers.words_in(text, world.foreign_words(name)) == []
     assert ("sitekey_admin" in text) is (name != "bob")
 
 
 def widget(part: str, **given: Any) -> Any:
-    return asking.send(Client(), "GET", f"/ajax/onsitestats/{part}", given)
+    return callers.send(Client(), "GET", f"/ajax/onsitestats/{part}", given)
 
 
 @pytest.mark.parametrize("part", ["", "visitors", "heatmap"])
@@ -138,12 +137,12 @@ def test_the_widget_narrows_by_ones_own_goals_and_segments_only(part: str, world
         of_others = [private] if things is world.open else [{"segment": things["private_segment"]}]
         of_others += [{"segment": world.hidden[kind]} for kind in ("segment", "private_segment")]
         for given in [*of_others, {"outcome": f"reached:{world.hidden['goal']}"}, {"segment": NOBODYS}]:
-            text = asking.text_of(widget(part, site_id=things["site"], sitekey=key, **given))
+            text = callers.text_of(widget(part, site_id=things["site"], sitekey=key, **given))
             assert '"failed":"There is no ' in text, given
-            assert asking.words_in(text, (world.hidden.word,)) == []
+            assert callers.words_in(text, (world.hidden.word,)) == []
         mine = {"segment": things["segment"], "outcome": f"reached:{things['goal']}"}
-        assert "failed" not in asking.text_of(widget(part, site_id=things["site"], sitekey=key, **mine))
-    assert "failed" not in asking.text_of(widget(part, site_id=world.open["site"], sitekey=hers, **private))
+        assert "failed" not in callers.text_of(widget(part, site_id=things["site"], sitekey=key, **mine))
+    assert "failed" not in callers.text_of(widget(part, site_id=world.open["site"], sitekey=hers, **private))
 
 
 def events_of(world: World) -> dict[str, int]:
@@ -159,11 +158,11 @@ def events_of(world: World) -> dict[str, int]:
 def test_the_admin_key_of_a_site_logs_for_no_other(world: World) -> None:
     before = events_of(world)
     sent = {"type": "click", "href": "/a", "ip_address": "203.0.113.9", "sitekey_admin": world.other["sitekey_admin"]}
-    answer = knock("/in.php", {**sent, "site_id": world.hidden["site"]})
+    answer = send_request("/in.php", {**sent, "site_id": world.hidden["site"]})
     assert answer.body.startswith(b"NOK") and answer.dropped == "bad_key"
     assert events_of(world) == before
     visit = {**sent, "site_id": world.other["site"], "session_id": world.hidden["visit"], "goal": world.hidden["goal"]}
-    assert knock("/in.php", visit).body.startswith(b"OK")
+    assert send_request("/in.php", visit).body.startswith(b"OK")
     after = events_of(world)
     assert after["other"] > before["other"] and {**after, "other": 0} == {**before, "other": 0}
     assert world.hidden["visit"] not in {row["visit"] for row in stored(world.other["site"])}

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from links.clickmeter.operations import OPERATIONS as CLICKMETER
 from links.clickmeter.views import OperationView, UnknownAddressView, description
-from tests.permissions import callers as asking
-from tests.permissions import routes
+from tests.permissions import callers, routes
 from tests.permissions.request_bodies import BODIES, READS
 from tests.permissions.routes import (
     ALSO_NEEDS,
@@ -27,6 +26,7 @@ from tests.permissions.routes import (
 )
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.support import browse, settle
+from tests.support.database import rolled_back
 
 ASKED = [route for route in ROUTES if NEEDS.get(route) not in ("key", "secret", None)]
 NEWCOMERS = count()
@@ -90,9 +90,9 @@ def test_everybody_gets_what_is_theirs_and_nothing_else(route: str, world: World
             values = own_values(route, things, newcomer=method == "POST" and need in may)
             answer, text, changes = asked(clients, name, method, route, values, things)
             assert method != "GET" or not (changes.tables or changes.events), "nothing is changed by following a link"
-            asking.assert_tells_nothing(route, text, world.foreign_words(name), (name, method))
+            callers.assert_tells_nothing(route, text, world.foreign_words(name), (name, method))
             if need == "open" or need in may:
-                assert asking.allowed(answer) or need == "open", (name, method, answer.status_code)
+                assert callers.allowed(answer) or need == "open", (name, method, answer.status_code)
                 wrote = changes.tables or f"{method} {route}" not in BODIES
                 owns = name in ("alice", "charlie")
                 assert wrote or not owns, f"{method} {route} was to write: {answer.status_code} {text[:3000]}"
@@ -114,7 +114,7 @@ def test_an_id_of_others_is_an_id_of_nothing(route: str, world: World, clients: 
                 if answer.status_code not in (404, 405):
                     as_nothing = asked(clients, name, method, route, nothing, world.own(name))[0]
                     assert answer.status_code == as_nothing.status_code, (name, method, field)
-                asking.assert_tells_nothing(route, text, world.foreign_words(name), (name, method, field))
+                callers.assert_tells_nothing(route, text, world.foreign_words(name), (name, method, field))
                 if answer.status_code != 405 and route not in FOR_EVERY_NUMBER:
                     assert_refused(answer, text, changes, before, (name, method, field))
 
@@ -130,13 +130,13 @@ def test_a_secret_that_nobody_has_opens_nothing(route: str, world: World, client
 @pytest.mark.parametrize("path", ["/sites", "/go", "/sites/all"])
 def test_lists_of_sites_name_those_one_may_see(path: str, world: World, clients: Any) -> None:
     for name in ("bob", "charlie"):
-        text = asking.text_of(asking.send(clients[name], "GET", path))
+        text = callers.text_of(callers.send(clients[name], "GET", path))
         assert f"/sites/{world.own(name)['site']}/" in text
 
 
-def assert_refused(answer: Any, text: str, changes: asking.Changes, before: Any, who: Any) -> None:
+def assert_refused(answer: Any, text: str, changes: callers.Changes, before: Any, who: Any) -> None:
     """The answer says no, and nothing was changed."""
-    assert asking.refused(answer, text), (*who, answer.status_code, text[-3000:])
+    assert callers.refused(answer, text), (*who, answer.status_code, text[-3000:])
     assert not changes.events, who
     assert not changes.tables or changes.after == before, (*who, changes.tables)
 
@@ -154,7 +154,7 @@ def asked(clients: Any, name: str, method: str, route: str, values: dict[str, An
     """The answer, its text, and what it changed; the database is as it was afterwards."""
     path, data = path_of(route, values), body(method, route, things)
     settle()
-    with asking.undone(), asking.watched() as changes:
-        answer = asking.send(asking.copy_of(clients[name]), method, path, data)
+    with rolled_back(), callers.watched() as changes:
+        answer = callers.send(callers.copy_of(clients[name]), method, path, data)
         changes.look(answer)
-    return answer, asking.text_of(answer), changes
+    return answer, callers.text_of(answer), changes

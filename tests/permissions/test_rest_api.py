@@ -14,13 +14,13 @@ from reports.query import filters
 from reports.query.errors import QueryRefused
 from sites import site_cache
 from sites.services import api_key_create
-from tests.permissions import callers as asking
-from tests.permissions import source_search as source
+from tests.permissions import callers, source_search
 from tests.permissions.request_bodies import BODIES
 from tests.permissions.routes import IDS, ROUTES, V1, S, ids_in, path_of, words
 from tests.permissions.tenants import NOBODYS, Things, World
 from tests.permissions.test_id_fields import foreign
 from tests.permissions.test_paths import assert_refused, methods, own_values
+from tests.support.database import rolled_back
 
 MEMBERS, MEMBER, SITE = f"POST {V1}members", f"PATCH {V1}members/<int:member_id>", f"{V1}{S}"
 # Members of bodies and parameters that carry ids, as the description calls them
@@ -86,7 +86,7 @@ def test_every_id_in_the_description_is_known(schema: Any) -> None:
     ids = {
         (name, read_only)
         for name, read_only in found
-        if source.looks_like_an_id(name.rpartition(".")[2].rpartition(" ")[2])
+        if source_search.looks_like_an_id(name.rpartition(".")[2].rpartition(" ")[2])
     }
     assert {name for name, read_only in ids if read_only} == READ_ONLY
     assert {name for name, read_only in ids if not read_only} == {*GRANTS, *NO_IDS}
@@ -118,14 +118,14 @@ def test_a_key_opens_no_more_than_a_session(route: str, world: World, before: An
         for name in ("charlie", "bob", "dave"):
             own, key = own_values(route, world.own(name)), key_of(world, name)
             if name == "charlie":
-                assert asking.allowed(by_key(key, method, route, own, world.other)[0]), method
+                assert callers.allowed(by_key(key, method, route, own, world.other)[0]), method
             for field in ids_in(route):
                 foreign_id, nothing = {**own, field: world.hidden[IDS[field]]}, {**own, field: NOBODYS}
                 answer, text, changes = by_key(key, method, route, foreign_id, world.own(name))
                 as_nothing = by_key(key, method, route, nothing, world.own(name))[1]
-                assert asking.without_numbers(text) == asking.without_numbers(as_nothing)
+                assert callers.without_numbers(text) == callers.without_numbers(as_nothing)
                 assert answer.status_code in (404, 405)
-                assert asking.words_in(text, world.foreign_words(name)) == []
+                assert callers.words_in(text, world.foreign_words(name)) == []
                 assert answer.status_code == 405 or not assert_refused(answer, text, changes, before, (name, method))
 
 
@@ -134,11 +134,11 @@ def by_key(key: str, method: str, route: str, values: dict[str, Any], things: Th
     made = BODIES.get(f"{method} {route}")
     sent = data if data is not None else made(things) if made else {}
     query = "?by=ip&value=203.0.113.250" if "personal" in route else ""
-    with asking.undone(), asking.watched() as changes:
+    with rolled_back(), callers.watched() as changes:
         path = path_of(route, values) + query
-        answer = asking.send(Client(), method, path, sent, {"authorization": f"Bearer {key}"})
+        answer = callers.send(Client(), method, path, sent, {"authorization": f"Bearer {key}"})
         changes.look(answer)
-    return answer, asking.text_of(answer), changes
+    return answer, callers.text_of(answer), changes
 
 
 @pytest.mark.parametrize("call", GRANTS.values())
@@ -155,7 +155,7 @@ def test_nothing_of_others_is_granted(call: str, kind: str, world: World, before
     assert by_key(key, method, route, own, world.other, granting(world.other[kind]))[2].tables
     answer, text, changes = by_key(key, method, route, own, world.other, granting(world.hidden[kind]))
     nothing = by_key(key, method, route, own, world.other, granting(NOBODYS))[1]
-    assert answer.status_code == 400 and asking.without_numbers(text) == asking.without_numbers(nothing)
+    assert answer.status_code == 400 and callers.without_numbers(text) == callers.without_numbers(nothing)
     assert_refused(answer, text, changes, before, call)
 
 
@@ -174,7 +174,7 @@ def test_an_id_that_is_read_only_is_passed_over(call: str, world: World) -> None
     sent = {**BODIES[f"{method} {route}"](world.other), field: number}
     answer, text, _ = by_key(key_of(world, "charlie"), method, route, own_values(route, world.other), world.other, sent)
     assert answer.status_code in (200, 201) and answer.json()[field] != number
-    assert asking.words_in(text, world.foreign_words("charlie")) == []
+    assert callers.words_in(text, world.foreign_words("charlie")) == []
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -182,7 +182,7 @@ def test_a_visitor_of_another_site_has_no_personal_data_here(method: str, world:
     path = f"/{SITE}/personal-data".replace("<int:site_id>", str(world.other["site"]))
     sent = [f"{path}?by=visitor&value={number}" for number in (world.hidden["device"], NOBODYS)]
     headers = {"authorization": f"Bearer {key_of(world, 'charlie')}"}
-    answers = [asking.send(Client(), method, address, {}, headers) for address in sent]
+    answers = [callers.send(Client(), method, address, {}, headers) for address in sent]
     assert answers[0].json() == answers[1].json() == ({"rows": []} if method == "GET" else {"erased_visits": 0})
 
 
@@ -196,10 +196,10 @@ def test_a_filter_names_only_goals_and_segments_that_the_keys_maker_may_see(name
         site_cache.refresh()
         for number in [number for kind in kinds for number in foreign(kind, who, world)]:
             answer, nothing = (query(key, NAMING[name](one)) for one in (number, NOBODYS))
-            text = asking.text_of(answer)
+            text = callers.text_of(answer)
             assert answer.status_code == 400 and f"There is no {name.split()[0]} {number} on this site" in text
-            assert asking.without_numbers(text) == asking.without_numbers(asking.text_of(nothing))
+            assert callers.without_numbers(text) == callers.without_numbers(callers.text_of(nothing))
 
 
 def query(key: str, one: Any) -> Any:
-    return asking.send(Client(), "POST", "/api/query", {"filters": [one], "period": "today"}, {"x-api-key": key})
+    return callers.send(Client(), "POST", "/api/query", {"filters": [one], "period": "today"}, {"x-api-key": key})

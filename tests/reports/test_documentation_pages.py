@@ -27,7 +27,7 @@ from sites.alerts.conditions import CONDITIONS
 from sites.models import AddressPolicy, CookiePolicy, Site
 from sites.services import site_update
 from tests.support.curl import parsed
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 from tracking.event import REASONS
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_every_call_of_the_query_api_s_page_runs(site: Site, api_key: str, store
         call = parsed(text.replace("ck_your_key", api_key))
         if call.path == "/api/event":
             headers = {name.lower(): value for name, value in call.headers.items()}
-            answer = knock(call.path, method="POST", body=call.body.encode(), headers={**headers, "referer": ""})
+            answer = send_request(call.path, method="POST", body=call.body.encode(), headers={**headers, "referer": ""})
             assert (answer.status, answer.json()["success"], answer.dropped) == (200, True, ""), text
         else:
             assert call.run().status_code == 200, text
@@ -104,7 +104,7 @@ def test_every_call_of_the_page_about_servers_is_stored(site: Site, store: Any) 
     for text in calls("/docs/server"):
         given = text.replace("YOUR_SITE_ID", str(site.pk)).replace("YOUR_ADMIN_KEY", site.sitekey_admin)
         path, _, query = parsed(given).path.partition("?")
-        answer = knock(path, query)
+        answer = send_request(path, query)
         assert answer.body.startswith(b"OK "), answer.body
 
 

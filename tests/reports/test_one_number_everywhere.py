@@ -32,7 +32,7 @@ from tests.support import browse, event, logged_in, record, settle
 from tests.support.clickmeter_client import master
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 from tests.support.links import Browser, forget, learn, store_now
 from tracking import spool
 from tracking.state import visits as open_visits
@@ -264,7 +264,7 @@ def test_a_return_from_a_payment_page_leaves_the_source_as_it_was(
     came = (("/", "https://www.google.com/"), ("/cart", ""), ("/thanks", "https://www.paypal.com/checkout"))
     for minutes, (path, referrer) in enumerate(came):
         with time_machine.travel(DAY + timedelta(hours=9, minutes=minutes), tick=False):
-            knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": path, "ref": referrer})
+            send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": path, "ref": referrer})
     spool.flush()
     with time_machine.travel(NOW, tick=False):
         assert [(row["source"], row["sessions"]) for row in ways.query("sessions", dimensions=["source"])] == [

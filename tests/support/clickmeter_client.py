@@ -61,7 +61,7 @@ def guest(membership: Membership) -> Program:
     return Program(membership.authkey)
 
 
-def furnished(account: Account, clicked: bool = True) -> dict[str, Any]:
+def create_one_of_each(account: Account, clicked: bool = True) -> dict[str, Any]:
     """One of everything, with a click and a sale where `clicked`, and a guest."""
     group = resource_services.group_create(account=account, name="One", tags=["red"])
     sale = resource_services.conversion_create(account=account, name="Sale", value="5")

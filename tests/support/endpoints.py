@@ -1,4 +1,4 @@
-"""Knocking at the hot doors in this process: the ASGI application itself, with nothing replaced."""
+"""Requests to the collection endpoints in this process: the ASGI application itself, with nothing replaced."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Answer:
         return orjson.loads(self.body)
 
 
-def knock(
+def send_request(
     path: str, query: dict[str, Any] | str | bytes = "", *, method: str = "GET", body: bytes = b"",
     headers: dict[str, str] | None = None, peer: str = "203.0.113.7", **more: str,
 ) -> Answer:  # fmt: skip
@@ -68,7 +68,7 @@ def post_event(data: Any, key: str = "", **more: Any) -> Answer:
     """POST /api/event."""
     headers = {"content-type": "application/json", "referer": "", **({"x-api-key": key} if key else {})}
     body = data if isinstance(data, bytes) else orjson.dumps(data)
-    return knock("/api/event", method="POST", body=body, headers=headers, **more)
+    return send_request("/api/event", method="POST", body=body, headers=headers, **more)
 
 
 def stored(site_id: int | None = None, table: str = "events") -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Links through the door: a browser in three lines, and the account's numbers."""
+"""Links for tests: a browser that clicks on them in this process, and the numbers of their account."""
 
 from __future__ import annotations
 

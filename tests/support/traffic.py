@@ -1,4 +1,4 @@
-"""Through the door and out of the window: `browse` makes traffic, `ask` asks about it."""
+"""Traffic for tests, and questions about it: `browse` records a visit, `ask` asks the query engine."""
 
 from __future__ import annotations
 

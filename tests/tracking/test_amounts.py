@@ -7,7 +7,7 @@ import pytest
 
 from sites.amounts import parse_amount
 from sites.models import Site
-from tests.support.endpoints import knock, post_event, stored
+from tests.support.endpoints import post_event, send_request, stored
 from tests.support.hits import forget
 from tracking.endpoints import clickport
 
@@ -49,8 +49,8 @@ def test_every_endpoint_stores_them(site: Site, api_key: str) -> None:
     assert post_event({**page, "revenue_amount": "$1,299.00"}, api_key).json()["success"]
     assert post_event({**page, "revenue_amount": 1.005, "revenue_currency": "KWD"}, api_key).json()["success"]
     beacon = {"site_id": site.pk, "host": "example.com"}
-    knock("/in.php", {**beacon, "type": "event", "name": "Buy", "revenue": "5,50", "currency": "eur"})
-    knock("/in.php", {**beacon, "type": "goal", "goal[name]": "Buy", "goal[revenue]": "€ 7"})
+    send_request("/in.php", {**beacon, "type": "event", "name": "Buy", "revenue": "5,50", "currency": "eur"})
+    send_request("/in.php", {**beacon, "type": "goal", "goal[name]": "Buy", "goal[revenue]": "€ 7"})
     rows = [(float(row["revenue"]), row["currency"]) for row in stored(site.pk)]
     assert rows == [(19.99, "EUR"), (1299, "USD"), (1.005, "KWD"), (5.5, "EUR"), (7, "EUR")]
 

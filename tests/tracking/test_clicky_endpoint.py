@@ -9,7 +9,7 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.support.endpoints import balanced, knock, ledger, only, stored
+from tests.support.endpoints import balanced, ledger, only, send_request, stored
 from tests.support.hits import forget
 from tracking.web import GIF
 
@@ -24,7 +24,7 @@ def fresh() -> Iterator[None]:
 
 
 def beacon(site: Site, kind: str, **fields: Any) -> Any:
-    return knock("/in.php", {"site_id": site.pk, "type": kind, **fields})
+    return send_request("/in.php", {"site_id": site.pk, "type": kind, **fields})
 
 
 def test_a_page_view_is_stored_with_page_title_language_and_screen(site: Site) -> None:
@@ -45,19 +45,19 @@ def test_long_addresses_that_differ_near_the_end_are_two_pages(site: Site) -> No
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_both_methods_count(site: Site, method: str) -> None:
-    knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method=method)
+    send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method=method)
     assert only(site)["path"] == "/a"
 
 
 def test_head_answers_the_headers_and_counts_nothing(site: Site) -> None:
-    answer = knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method="HEAD")
+    answer = send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, method="HEAD")
     assert answer.status == 200 and answer.body == b"" and answer.headers["content-length"] == str(len(GIF))
     assert stored(site.pk) == [] and ledger()["received"] == 0
 
 
 def test_a_form_body_is_read_like_the_query(site: Site) -> None:
     body = f"site_id={site.pk}&type=pageview&href=%2Fb".encode()
-    knock("/in.php", method="POST", body=body, content_type="application/x-www-form-urlencoded")
+    send_request("/in.php", method="POST", body=body, content_type="application/x-www-form-urlencoded")
     assert only(site)["path"] == "/b"
 
 
@@ -169,7 +169,7 @@ def test_short_random_numbers_of_old_trackers_are_no_ids(site: Site) -> None:
 
 @pytest.mark.parametrize("form", ["/{}ns.gif", "/{}-db.gif"])
 def test_an_image_counts_the_page_that_shows_it(site: Site, form: str) -> None:
-    answer = knock(form.format(site.pk), referer="https://example.com/no-script?a=1")
+    answer = send_request(form.format(site.pk), referer="https://example.com/no-script?a=1")
     assert answer.body == GIF and "no-store" in answer.headers["cache-control"]
     assert only(site)["path"] == "/no-script?a=1"
 
@@ -184,30 +184,34 @@ def test_javascript_is_answered_to_who_reads_it_with_the_sites_switches(site: Si
 
 @pytest.mark.parametrize("site_id", ["", "0", "999", "abc", "-1", "9" * 40, "1e3", "٣"])
 def test_an_unknown_site_gets_its_pixel_and_is_counted(site: Site, site_id: str) -> None:
-    answer = knock("/in.php", {"site_id": site_id, "type": "pageview"})
+    answer = send_request("/in.php", {"site_id": site_id, "type": "pageview"})
     assert (answer.status, answer.body, answer.dropped) == (200, GIF, "unknown_site")
     assert ledger(0) == {"received": 1, "stored": 0, "unknown_site": 1}
 
 
 def test_another_sites_page_is_refused_and_counted(site: Site) -> None:
-    answer = knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, referer="https://evil.org/")
+    answer = send_request(
+        "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a"}, referer="https://evil.org/"
+    )
     assert answer.dropped == "wrong_host" and answer.status == 200
     assert ledger(site.pk) == {"received": 1, "stored": 0, "wrong_host": 1}
 
 
 def test_a_page_that_hides_its_address_is_known_by_the_host_the_tracker_tells(site: Site) -> None:
-    knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a", "host": "www.example.com"}, referer="")
+    send_request(
+        "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/a", "host": "www.example.com"}, referer=""
+    )
     assert only(site)["host"] == "www.example.com"
 
 
 @pytest.mark.parametrize("signal", [{"dnt": "1"}, {"sec_gpc": "1"}])
 def test_signals_not_to_track_are_honoured(site: Site, signal: dict[str, str]) -> None:
-    assert knock("/in.php", {"site_id": site.pk, "href": "/"}, **signal).dropped == "do_not_track"
+    assert send_request("/in.php", {"site_id": site.pk, "href": "/"}, **signal).dropped == "do_not_track"
     assert stored(site.pk) == []
 
 
 def test_a_bot_is_kept_in_a_table_of_its_own(site: Site) -> None:
-    answer = knock("/in.php", {"site_id": site.pk, "href": "/x"}, user_agent="Googlebot/2.1")
+    answer = send_request("/in.php", {"site_id": site.pk, "href": "/x"}, user_agent="Googlebot/2.1")
     assert answer.dropped == "bot" and stored(site.pk) == []
     bot = stored(site.pk, "bots")[0]
     assert bot["path"] == "/x" and "googlebot" in bot["reason"]
@@ -220,7 +224,7 @@ def test_a_bot_is_kept_in_a_table_of_its_own(site: Site) -> None:
 def address_seen(site: Site, peer: str, forwarded: str, path: str = "/in.php") -> str:
     site_update(site=site, addresses="keep")
     site_cache.refresh()
-    knock(path, {"site_id": site.pk, "href": "/"}, peer=peer, x_forwarded_for=forwarded)
+    send_request(path, {"site_id": site.pk, "href": "/"}, peer=peer, x_forwarded_for=forwarded)
     return str(stored(site.pk)[-1]["ip"])
 
 
@@ -237,7 +241,7 @@ def test_a_sites_own_proxy_is_believed_for_that_site_only(site: Site, charlies_s
     site_update(site=site, proxy_addresses=["192.0.2.0/24"])
     assert address_seen(site, "192.0.2.5", "198.51.100.8") == "198.51.100.8"
     assert (
-        knock(
+        send_request(
             "/in.php",
             {"site_id": charlies_site.pk, "href": "/"},
             peer="192.0.2.5",
@@ -311,10 +315,10 @@ def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origi
     host = origin.split("//")[1]
     headers = {"origin": origin, "referer": ""}
     fields = {"site_id": site.pk, "type": "pageview", "href": "/tab1", "host": host}
-    assert knock("/in.php", fields, headers=headers).dropped == "wrong_host"
+    assert send_request("/in.php", fields, headers=headers).dropped == "wrong_host"
     site_update(site=site, allowed_hosts=["localhost"])
     site_cache.refresh()
-    knock("/in.php", fields, headers=headers)
+    send_request("/in.php", fields, headers=headers)
     assert (only(site)["host"], only(site)["path"]) == ("localhost", "/tab1")
 
 
@@ -329,7 +333,7 @@ def test_an_app_of_web_pages_may_be_a_site_or_one_of_its_hosts(site: Site, origi
     ],
 )
 def test_a_page_in_a_cache_of_amp_pages_is_the_site_s_own(site: Site, referer: str, page: tuple[str, str]) -> None:
-    assert knock(f"/{site.pk}ns.gif", referer=referer).dropped == ""
+    assert send_request(f"/{site.pk}ns.gif", referer=referer).dropped == ""
     row = only(site)
     assert (row["host"], row["path"]) == page
 
@@ -343,4 +347,4 @@ def test_a_page_in_a_cache_of_amp_pages_is_the_site_s_own(site: Site, referer: s
     ],
 )  # fmt: skip
 def test_the_cached_page_of_another_site_is_not(site: Site, referer: str) -> None:
-    assert knock(f"/{site.pk}ns.gif", referer=referer).dropped == "wrong_host"
+    assert send_request(f"/{site.pk}ns.gif", referer=referer).dropped == "wrong_host"

@@ -1,4 +1,4 @@
-"""Whatever is thrown at the hot doors: a proper answer, never an error, and the ledger balances."""
+"""Whatever is sent to the endpoints: a proper answer, never an error, and the ingestion audit balances."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sites.models import Site
-from tests.support.endpoints import balanced, exchange, knock, ledger, post_event, stored
+from tests.support.endpoints import balanced, exchange, ledger, post_event, send_request, stored
 from tests.support.hits import forget
 from tracking import collector, ingestion, live
 from tracking.endpoints import clickport
@@ -30,18 +30,18 @@ def fresh() -> Iterator[None]:
 def test_more_than_64_kilobytes_are_too_large(site: Site, api_key: str) -> None:
     for answer in (
         post_event(b"x" * 70_000, api_key),
-        knock("/in.php", "a" * 70_000),
-        knock("/in.php", {"site_id": site.pk}, method="POST", body=b"a" * 70_000),
+        send_request("/in.php", "a" * 70_000),
+        send_request("/in.php", {"site_id": site.pk}, method="POST", body=b"a" * 70_000),
     ):
         assert (answer.status, answer.dropped) == (413, "too_large")
     assert ledger() == {"received": 3, "stored": 0, "too_large": 3}
 
 
 def test_a_page_that_sends_credentials_is_named_and_others_get_a_star(site: Site) -> None:
-    named = knock("/in.php", {"site_id": site.pk}, origin="https://example.com")
+    named = send_request("/in.php", {"site_id": site.pk}, origin="https://example.com")
     assert named.headers["access-control-allow-origin"] == "https://example.com"
     assert named.headers["access-control-allow-credentials"] == "true" and named.headers["vary"] == "origin"
-    anybody = knock("/in.php", {"site_id": site.pk})
+    anybody = send_request("/in.php", {"site_id": site.pk})
     assert anybody.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in anybody.headers
 
@@ -49,12 +49,12 @@ def test_a_page_that_sends_credentials_is_named_and_others_get_a_star(site: Site
 @pytest.mark.parametrize("path", ["/in.php", "/api/event", "/js", "/1ns.gif"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW", "PATCH"])
 def test_other_methods_are_told_which_are_allowed(path: str, method: str) -> None:
-    answer = knock(path, method=method)
+    answer = send_request(path, method=method)
     assert answer.status == 405 and answer.headers["allow"]
 
 
 def test_beacons_are_never_kept_by_caches(site: Site) -> None:
-    assert "no-store" in knock("/in.php", {"site_id": site.pk}).headers["cache-control"]
+    assert "no-store" in send_request("/in.php", {"site_id": site.pk}).headers["cache-control"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_error_of_ours_is_counted_and_still_answered(site: Site, monkeypatch:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(ingestion, "process", broken)
-    answer = knock("/in.php", {"site_id": site.pk, "href": "/"})
+    answer = send_request("/in.php", {"site_id": site.pk, "href": "/"})
     assert answer.status == 200 and answer.body == GIF and answer.dropped == "bad_request"
     assert balanced(ledger())
 
@@ -145,7 +145,7 @@ def test_no_json_breaks_the_event_door(site: Site, api_key: str, data: dict[str,
 @given(some.just(None))
 def test_the_ledger_balances_after_a_storm(site: Site, api_key: str, _: None) -> None:
     for number in range(120):
-        knock(
+        send_request(
             "/in.php",
             {
                 "site_id": site.pk,
@@ -159,8 +159,8 @@ def test_the_ledger_balances_after_a_storm(site: Site, api_key: str, _: None) ->
             {"url": "https://example.com/x", "type": ("pageview", "bad")[number % 2], "event_id": str(number % 7)},
             api_key,
         )
-        knock("/in.php", {"site_id": number})
-        knock("/in.php", {"site_id": site.pk, "sitekey_admin": "wrong"}, user_agent=("curl/8", "x")[number % 2])
+        send_request("/in.php", {"site_id": number})
+        send_request("/in.php", {"site_id": site.pk, "sitekey_admin": "wrong"}, user_agent=("curl/8", "x")[number % 2])
     found = ledger()
     assert balanced(found), found
     assert found["received"] > 480 and {"duplicate", "bad_key", "rate_limit", "unknown_site"} <= found.keys()
@@ -171,7 +171,7 @@ async def test_what_is_stored_is_seen_live_by_who_watches_that_site(site: Site, 
     mine, other = live.subscribe(site.pk, heartbeat=5), live.subscribe(charlies_site.pk, heartbeat=0.3)
     waiting, quiet = asyncio.ensure_future(anext(mine)), asyncio.ensure_future(anext(other))
     await asyncio.sleep(0.05)
-    await asyncio.to_thread(knock, "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/live"})
+    await asyncio.to_thread(send_request, "/in.php", {"site_id": site.pk, "type": "pageview", "href": "/live"})
     event = await asyncio.wait_for(waiting, 2)
     assert event is not None and event["path"] == "/live"
     assert await quiet is None and live.count_streams() == 2

@@ -1,4 +1,4 @@
-"""Any bytes in any parameter and any header of every hot door: a proper answer, no error of ours, a balanced ledger."""
+"""Any bytes in any parameter and header of every endpoint: a proper answer, no error of ours, a balanced audit."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_nothing_a_stranger_sends_is_an_error_of_ours(
 def test_after_a_storm_of_nonsense_the_ledger_balances(site: Site) -> None:
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(some.sampled_from(PATHS), some.lists(some.tuples(NAMES, VALUES), max_size=6), some.tuples(HEADERS, TOLD))
-    def knock(path: str, pairs: list[tuple[bytes, bytes]], header: tuple[bytes, bytes]) -> None:
+    def send_request(path: str, pairs: list[tuple[bytes, bytes]], header: tuple[bytes, bytes]) -> None:
         query = b"&".join([b"site_id=%d&host=example.com" % site.pk, *(name + b"=" + value for name, value in pairs)])
         people = [(b"user-agent", CHROME.encode()), (b"accept-language", b"en"), (b"referer", b"https://example.com/")]
         scope = {
@@ -96,6 +96,6 @@ def test_after_a_storm_of_nonsense_the_ledger_balances(site: Site) -> None:
         }  # fmt: skip
         assert asyncio.run(exchange(scope, b"")).status in PROPER
 
-    knock()
+    send_request()
     found = ledger()
     assert balanced(found) and found["stored"] > 0 and found["received"] > 40, found

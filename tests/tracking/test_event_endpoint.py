@@ -9,7 +9,7 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_update
-from tests.support.endpoints import balanced, knock, ledger, post_event, stored
+from tests.support.endpoints import balanced, ledger, post_event, send_request, stored
 from tests.support.hits import CHROME, forget
 from tracking import spool
 from tracking.endpoints import clickport
@@ -287,7 +287,9 @@ def test_events_without_screen_and_language_have_those_of_their_visit(site: Site
 
 
 def test_browsers_may_ask_before_they_post(site: Site) -> None:
-    answer = knock("/api/event", method="OPTIONS", origin="https://example.com", access_control_request_method="POST")
+    answer = send_request(
+        "/api/event", method="OPTIONS", origin="https://example.com", access_control_request_method="POST"
+    )
     assert answer.status == 204 and answer.headers["access-control-allow-origin"] == "*"
     assert "x-api-key" in answer.headers["access-control-allow-headers"]
-    assert knock("/api/event", method="GET").status == 405
+    assert send_request("/api/event", method="GET").status == 405

@@ -1,4 +1,4 @@
-"""Heatmap beacons at the door: what is recorded, what is not, and why (Clicky wire reference §2.4, §2.5)."""
+"""Heatmap beacons at the endpoint: what is recorded, what is not, and why (Clicky wire reference §2.4, §2.5)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sites.models import Site
-from tests.support.endpoints import knock, stored
+from tests.support.endpoints import send_request, stored
 from tests.support.hits import BROWSER, CHROME, IPHONE, event, forget
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -106,9 +106,9 @@ def test_kinds_of_devices(agent: str, kind: str, system: str) -> None:
 def test_what_the_tracker_asked_the_browser_arrives_in_the_store(site: Site) -> None:
     forget()
     view = {"site_id": site.pk, "type": "pageview", "href": "/"}
-    knock("/in.php", {**view, "tc": 5, "res": "1180x820"}, user_agent=MAC)
-    knock("/in.php", {**view, "tc": 10, "hep": "15.0.0", "hem": ""}, user_agent=CHROME)
-    knock("/in.php", {**view, "tc": 5, "hep": "16.0.0", "hem": "Pixel 9 Pro"}, user_agent=ANDROID)
+    send_request("/in.php", {**view, "tc": 5, "res": "1180x820"}, user_agent=MAC)
+    send_request("/in.php", {**view, "tc": 10, "hep": "15.0.0", "hem": ""}, user_agent=CHROME)
+    send_request("/in.php", {**view, "tc": 5, "hep": "16.0.0", "hem": "Pixel 9 Pro"}, user_agent=ANDROID)
     rows = stored(site.pk)
     assert [(row["device_type"], row["os"], row["os_version"], row["device_model"]) for row in rows] == [
         ("Tablet", "iPadOS", "", "iPad"), ("Desktop", "Windows", "11", ""), ("Mobile", "Android", "16", "Pixel 9 Pro"),

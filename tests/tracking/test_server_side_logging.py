@@ -8,7 +8,7 @@ import pytest
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_update
-from tests.support.endpoints import knock, only, stored
+from tests.support.endpoints import only, send_request, stored
 from tests.support.hits import CHROME, forget
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -23,7 +23,7 @@ def fresh() -> Iterator[None]:
 
 def log(site: Site, **fields: Any) -> Any:
     sent = {"site_id": site.pk, "sitekey_admin": site.sitekey_admin, **fields}
-    return knock("/in.php", sent, user_agent="PHP", referer="", peer="192.0.2.80")
+    return send_request("/in.php", sent, user_agent="PHP", referer="", peer="192.0.2.80")
 
 
 def test_a_server_logs_for_its_visitor(site: Site) -> None:
@@ -51,7 +51,7 @@ def test_outbound_needs_a_real_address(site: Site) -> None:
 
 def test_the_wrong_key_opens_nothing(site: Site) -> None:
     for key in (site.sitekey, "", "x", "ü"):
-        answer = knock("/in.php", {"site_id": site.pk, "sitekey_admin": key, "ip_address": "198.51.100.4"})
+        answer = send_request("/in.php", {"site_id": site.pk, "sitekey_admin": key, "ip_address": "198.51.100.4"})
         assert (answer.status, answer.dropped) == (200, "bad_key") and answer.body
     assert stored(site.pk) == []
 

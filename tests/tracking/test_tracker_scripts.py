@@ -13,7 +13,7 @@ from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site
 from tests.support import prove_host
-from tests.support.endpoints import Answer, knock
+from tests.support.endpoints import Answer, send_request
 from tracking import collector
 from tracking.static_js import STATIC_DIRECTORY
 
@@ -27,7 +27,7 @@ def configuration(answer: Answer) -> dict[str, Any]:
 
 
 def plain(path: str, query: str = "", **headers: str) -> Answer:
-    return knock(path, query, **{"accept_encoding": "", "host": "stats.example.net", **headers})
+    return send_request(path, query, **{"accept_encoding": "", "host": "stats.example.net", **headers})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_other_files_are_not_given(name: str) -> None:
 
 
 def test_the_badge_is_an_image_that_can_be_seen_and_names_nobody() -> None:
-    answer = knock("/media/links/badge.gif")
+    answer = send_request("/media/links/badge.gif")
     assert answer.status == 200 and answer.headers["content-type"] == "image/gif"
     assert answer.body[:6] in (b"GIF87a", b"GIF89a") and answer.body[6:10] == b"\x14\x00\x14\x00"  # 20 x 20 pixels
     assert b"ootfall" not in answer.body

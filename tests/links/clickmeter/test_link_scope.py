@@ -8,13 +8,10 @@ one for a number that does not exist.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import transaction
 
 from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
@@ -30,6 +27,7 @@ from tests.support.clickmeter_fields import (
     unknown_members,
     unread_members,
 )
+from tests.support.database import rolled_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 NOWHERE, NO_NAME = 987_654_321, "a name that nobody has"
@@ -174,14 +172,6 @@ def rows_now() -> dict[str, list[Any]]:
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 
-@contextmanager
-def undone() -> Iterator[None]:
-    """What happens inside is taken back."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
 def told(response: Any, things: World) -> str:
     """An answer without what the caller sent, so that answers about different numbers can be compared."""
     text = response.content.decode()
@@ -216,7 +206,7 @@ def check(
     answers = {}
     for key, things in (("hidden", hidden), ("absent", absent())):
         path, body = request(operation, own, things, member, kind)
-        with undone():
+        with rolled_back():
             response = caller.call(operation.method, path, body)
             answers[key] = (response.status_code, told(response, things))
             assert "hidden" not in response.content.decode(), what
@@ -247,7 +237,7 @@ def test_members_that_only_answers_have_do_nothing_when_sent(
         for member, kind in unread_members(operation):
             before = {key: str(list(type(row).objects.filter(pk=row.pk).values())) for key, row in hidden.items()}
             tags = list(hidden["link"].tags.values_list("pk", flat=True))
-            with undone():
+            with rolled_back():
                 path, body = request(operation, own, hidden, member, kind)
                 response = caller.call(operation.method, path, body)
                 after = {key: str(list(type(row).objects.filter(pk=row.pk).values())) for key, row in hidden.items()}

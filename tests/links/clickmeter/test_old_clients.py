@@ -13,7 +13,7 @@ from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Datapoint, Domain, DomainKind, Tag
 from links.services import datapoint_create
-from tests.support.clickmeter_client import Program, furnished, master
+from tests.support.clickmeter_client import Program, create_one_of_each, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 
@@ -83,7 +83,7 @@ def test_a_domain_of_any_type_becomes_one_of_the_accounts_own(owner: Program, ki
 @pytest.mark.parametrize("path", ["/datapoints/{link}/notes", "/groups/{group}/notes", "/conversions/{sale}/notes"])
 @pytest.mark.parametrize("body", [None, {}, [1], {"text": {"a": 1}}, {"text": ["a"]}])
 def test_notes_without_a_text_are_refused_and_stay(owner: Program, account: Account, path: str, body: Any) -> None:
-    things = furnished(account, clicked=False)
+    things = create_one_of_each(account, clicked=False)
     path = path.format(**{name: row.pk for name, row in things.items()})
     owner.put(path, {"text": "kept"})
     owner.put(path, body, status=400)
@@ -152,7 +152,7 @@ def test_summaries_say_when_they_were_made_and_what_guests_share(
     owner: Program, account: Account, link: Datapoint, time_machine: Any
 ) -> None:
     time_machine.move_to("2026-03-02T12:00:30Z", tick=False)
-    things = furnished(account, clicked=False)
+    things = create_one_of_each(account, clicked=False)
     grant_set(membership=things["guest"], kind="datapoint", object_id=link.pk, right=Right.READ)
     shared = guests.guest_create(account=account, email="group@example.org", name="Group")
     grant_set(membership=shared, kind="group", object_id=things["group"].pk, right=Right.WRITE)

@@ -11,7 +11,7 @@ from accounts.models import Account, Membership, Right
 from accounts.services import grant_set
 from links import guests
 from links.clickmeter.operations import OPERATIONS, Operation
-from tests.support.clickmeter_client import Program, furnished, guest, master
+from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
 
@@ -25,7 +25,7 @@ def owner(module_account: Account) -> Program:
 @pytest.fixture(scope="module")
 def world(module_account: Account) -> dict[str, Any]:
     """One of everything, with numbers."""
-    return furnished(module_account)
+    return create_one_of_each(module_account)
 
 
 PLACES = {

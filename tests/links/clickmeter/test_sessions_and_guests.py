@@ -12,7 +12,7 @@ from accounts.models import Account, Right, User
 from accounts.services import grant_set
 from links import guests
 from links.services import datapoint_create
-from tests.support.clickmeter_client import Program, furnished, guest, master
+from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 from tests.support.links import Browser, learn, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -88,7 +88,7 @@ def test_a_session_as_programs_make_it(owner: Program, account: Account) -> None
 
 @pytest.fixture
 def world(account: Account, alice: User) -> dict[str, Any]:
-    return furnished(account)
+    return create_one_of_each(account)
 
 
 def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: Account, world: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
 from links import guests
 from links.models import Datapoint, Status
-from tests.support.clickmeter_client import Program, furnished, guest, master
+from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 from tests.support.links import Browser, store_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -35,7 +35,7 @@ def owner(account: Account, alice: User) -> Program:
 
 @pytest.fixture
 def world(account: Account, alice: User) -> dict[str, Any]:
-    return furnished(account)
+    return create_one_of_each(account)
 
 
 @pytest.mark.parametrize("member", KEPT)

@@ -17,7 +17,7 @@ from sites.models import Site
 from sites.services import site_update
 from tests.support import browse, logged_in
 from tests.support.clicky_client import Clicky
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def traffic(site: Site, store: Any) -> None:
 
 def beacon(site: Site, kind: str, **fields: Any) -> None:
     query = {"site_id": site.pk, "type": kind, "page": "/a", **fields}
-    assert knock("/in.php", query, peer="73.10.20.13").dropped == ""
+    assert send_request("/in.php", query, peer="73.10.20.13").dropped == ""
     spool.flush()
 
 

@@ -12,7 +12,7 @@ from goals.services import goal_create
 from sites.models import Site
 from tests.support import browse, event, logged_in, number, record
 from tests.support.clicky_client import Clicky
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 from tracking import spool
 
 pytestmark = pytest.mark.django_db
@@ -259,7 +259,7 @@ def test_the_most_active_are_known_by_name_or_address(clicky: Clicky, traffic: N
 
 def test_a_username_that_was_sent_among_the_custom_data_counts_once(clicky: Clicky, site: Site) -> None:
     query = {"site_id": site.pk, "type": "pageview", "href": "/", "custom[username]": "zoe", "custom[plan]": "pro"}
-    assert knock("/in.php", query).dropped == ""
+    assert send_request("/in.php", query).dropped == ""
     spool.flush()
     found = {item["title"]: (item["value"], item["value_percent"]) for item in clicky.items("custom")}
     assert found == {"username: zoe": ("1", "50.0"), "plan: pro": ("1", "50.0")}

@@ -12,7 +12,7 @@ from sites import site_cache
 from sites.models import Site
 from sites.services import MAX_MARKS, visitors_mark
 from tests.support import ask, browse, event, number
-from tests.support.endpoints import knock, ledger, stored
+from tests.support.endpoints import ledger, send_request, stored
 from tests.support.hits import forget
 
 
@@ -47,17 +47,17 @@ def test_a_visitor_who_is_a_bot_leaves_every_report_and_comes_back(inside: Clien
 
 def test_what_comes_later_goes_where_the_device_was_put(inside: Client, site: Site, store) -> None:
     site_cache.refresh()
-    knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/1"})
+    send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/1"})
     visit = stored(site.pk)[0]["visit"]
     inside.post(f"/sites/{site.pk}/visits/{visit}/bot")
     site_cache.refresh()
-    assert knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/2"}).dropped == "bot"
+    assert send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/2"}).dropped == "bot"
     apart = stored(site.pk, "bots")
     assert [row["path"] for row in apart] == ["/1", "/2"] and {row["reason"] for row in apart} == {"by hand"}
     line = {"reason": "by hand", "user_agent": apart[0]["user_agent"], "organization": apart[0]["organization"]}
     inside.post(f"/sites/{site.pk}/bots/people", line)
     site_cache.refresh()
-    assert knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/3"}).dropped == ""
+    assert send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/3"}).dropped == ""
     assert [row["path"] for row in stored(site.pk)] == ["/1", "/2", "/3"] and stored(site.pk, "bots") == []
     assert {row["visit"] for row in stored(site.pk)} == {visit}
 
@@ -65,15 +65,15 @@ def test_what_comes_later_goes_where_the_device_was_put(inside: Client, site: Si
 def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client, site: Site, store) -> None:
     site_cache.refresh()
     seen = {"site_id": site.pk, "type": "pageview", "href": "/"}
-    assert knock("/in.php", seen, user_agent="curl/8.5").dropped == "bot"
+    assert send_request("/in.php", seen, user_agent="curl/8.5").dropped == "bot"
     found = stored(site.pk, "bots")[0]
     assert found["reason"] == "signature: curl"
     inside.post(
         f"/sites/{site.pk}/bots/people", {name: found[name] for name in ("reason", "user_agent", "organization")}
     )
     site_cache.refresh()
-    assert knock("/in.php", seen, user_agent="curl/8.5", peer="198.51.100.9").dropped == ""
-    assert knock("/in.php", seen, user_agent="curl/8.6", peer="198.51.100.9").dropped == "bot"
+    assert send_request("/in.php", seen, user_agent="curl/8.5", peer="198.51.100.9").dropped == ""
+    assert send_request("/in.php", seen, user_agent="curl/8.6", peer="198.51.100.9").dropped == "bot"
     assert ledger(site.pk) == {"received": 3, "stored": 2, "bot": 1}
     html = inside.get(f"/sites/{site.pk}/ledger?period=today").content.decode()
     assert "A bot; quarantined." in html
@@ -82,7 +82,7 @@ def test_a_name_that_was_brought_back_is_believed_on_every_device(inside: Client
 def test_the_page_tells_ai_crawlers_by_what_they_read_for(inside: Client, site: Site, store) -> None:
     site_cache.refresh()
     for agent in ("GPTBot/1.2", "ChatGPT-User/1.0", "OAI-SearchBot/1.0", "ClaudeBot/1.0"):
-        knock("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/"}, user_agent=agent)
+        send_request("/in.php", {"site_id": site.pk, "type": "pageview", "href": "/"}, user_agent=agent)
     stored()
     html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()
     for words in ("Live retrieval", "Search index", "Training", "chatgpt-user", "oai-searchbot", "gptbot", "claudebot"):

@@ -25,7 +25,7 @@ PAGES = ("", "spy", "visitors", "content", "sources", "goals", "heatmaps", "upti
 
 
 @pytest.fixture(autouse=True)
-def furnished(site: Site, store: Any, alice: User) -> None:
+def one_of_each(site: Site, store: Any, alice: User) -> None:
     """A visit, a goal, a segment and a monitor, so that there is something to press."""
     goal_create(site=site, name="Bought", kind="page", pattern="/b")
     segment_create(

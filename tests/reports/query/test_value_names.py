@@ -16,7 +16,7 @@ from sites.models import Site
 from tests.support import NOW, ask, browse, logged_in, settle
 from tests.support.clickport_client import Api
 from tests.support.clicky_client import Clicky
-from tests.support.endpoints import knock
+from tests.support.endpoints import send_request
 
 pytestmark = pytest.mark.django_db
 GERMANY = ("DE", "de", "Germany", "germany", " GERMANY ", "DEU")
@@ -145,7 +145,7 @@ def test_the_search_of_a_table_looks_into_names(site: Site, alice: User) -> None
 
 def test_languages_are_stored_in_one_spelling(site: Site) -> None:
     for number, language in enumerate(("de-ch", "de-CH", "de_CH")):
-        knock(
+        send_request(
             "/in.php",
             query={"site_id": site.pk, "type": "pageview", "href": "/", "lang": language},
             peer=f"192.0.2.{number + 1}",

@@ -9,7 +9,7 @@ ENTRY = re.compile(r'<li><a href="([^"]+)">')
 # Words that together find everything in "go anywhere", which shows only the first of what it finds
 WORDS = ("", "settings", "links", "documentation", "new", "overview", "account", "you", "reports")
 # Pages with something in their address, beside those that can be gone to
-MORE = {
+OTHER_PAGES = {
     "filtered": "?period=30d&country=US&page~contains=b", "empty": "?country=AQ", "month": "?period=12m",
     "details": "details/page", "details-goal": "details/goal", "explain": "explain?metric=bounce_rate&period=30d",
     "visitor-actions": "visitors?people=actions", "retention-day": "retention?by=day",
@@ -17,7 +17,7 @@ MORE = {
     "alert": "alerts/new/uptime", "channel": "alerts/channels/new",
 }  # fmt: skip
 
-FURNISH = """
+CREATE_ONE_OF_EACH = """
 import json, sys, django
 django.setup()
 from datetime import timedelta
@@ -53,7 +53,7 @@ json.dump({
 """
 
 
-def gone_to(read: Callable[[str], str], site: str) -> dict[str, str]:
+def find_offered_pages(read: Callable[[str], str], site: str) -> dict[str, str]:
     """Name and address of every page that "go anywhere" offers; `read` fetches an address, coming from `site`."""
     found: dict[str, str] = {}
     for word in WORDS:
