@@ -6,13 +6,12 @@ from reports.clickport.errors import not_found
 
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("accounts.operations.urls")),
     path("", include("sites.urls")),
     path("", include("sites.uptime.urls")),
     path("", include("sites.alerts.urls")),
     path("", include("tracking.urls")),
-    path("", include("goals.urls")),
     path("", include("reports.urls")),
-    path("", include("reports.digest.urls")),
     path("", include("links.urls")),
     re_path(r"^api/(?P<rest>.*)$", not_found),
 ]

@@ -1,4 +1,4 @@
-"""What counts: goals (a predicate over events, matched when asked) and segments (a kept filter)."""
+"""Goals (a predicate over events, evaluated by each query), segments (a stored filter) and funnels."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sites.models import Site
 
 
 class GoalKind(models.TextChoices):
-    """What an event must be to reach a goal; `goals.predicates` says how each is matched."""
+    """The kind of event that reaches a goal; `goals.predicates` builds the filter of each."""
 
-    PAGE = "page", "Page is viewed"
-    EVENT = "event", "Event happens"
-    OUTBOUND = "outbound", "Outbound link is followed"
-    DOWNLOAD = "download", "File is downloaded"
-    FORM = "form", "Form is sent"
-    CLICK = "click", "Something is clicked"
-    SCROLL = "scroll", "Page is scrolled down to"
-    DURATION = "duration", "Visit lasts"
-    MANUAL = "manual", "Named by a script or a server"
+    PAGE = "page", "Page view"
+    EVENT = "event", "Custom event"
+    OUTBOUND = "outbound", "Outbound click"
+    DOWNLOAD = "download", "File download"
+    FORM = "form", "Form submission"
+    CLICK = "click", "Click on an element"
+    SCROLL = "scroll", "Scroll depth"
+    DURATION = "duration", "Duration of the visit"
+    MANUAL = "manual", "Sent by a script or a server"
 
 
 class PatternKind(models.TextChoices):
@@ -35,10 +35,10 @@ class PatternKind(models.TextChoices):
 
 
 class Goal(models.Model):
-    """One goal of a site. Its `id` is public: scripts name it (`clicky.goal(12345)`), APIs show it.
+    """A goal of a site. Its `id` is public: scripts send it (`clicky.goal(12345)`), APIs return it.
 
-    `pattern` is a path, a name, a URL or a text, by kind; empty means any. `threshold` is percent (scroll) or
-    seconds (duration). A goal with `fixed_revenue` is worth that much each time, else what its events carry.
+    `pattern` is a path, a name, a URL or a text, depending on the kind; empty means any. `threshold` is in percent
+    (scroll) or seconds (duration). A conversion is worth `fixed_revenue`, or else the amount that its event carries.
     """
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="goals")
@@ -46,10 +46,10 @@ class Goal(models.Model):
     kind = models.CharField(max_length=10, choices=GoalKind.choices, default=GoalKind.PAGE)
     pattern = models.CharField(max_length=500, blank=True)
     pattern_kind = models.CharField(max_length=10, choices=PatternKind.choices, default=PatternKind.EXACT)
-    page = models.CharField(max_length=500, blank=True, help_text="Only on pages like this; * for anything")
-    text = models.CharField(max_length=200, blank=True, help_text="Clicks: only on what says this")
+    page = models.CharField(max_length=500, blank=True, help_text="Only on pages that match this path; * for anything")
+    text = models.CharField(max_length=200, blank=True, help_text="Clicks: only on elements with this text")
     threshold = models.PositiveIntegerField(default=0)
-    conversion = models.BooleanField(default=True, help_text="Counts in the headline conversions")
+    conversion = models.BooleanField(default=True, help_text="Counts in the key figure “Conversions”")
     fixed_revenue = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     active = models.BooleanField(default=True)
@@ -62,7 +62,7 @@ class Goal(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse a fixed revenue that its currency cannot express, such as half a yen."""
+        """Reject a fixed revenue that its currency cannot express, such as half a yen."""
         if not isinstance(self.fixed_revenue, Decimal) or not self.currency:
             return
         decimals = currency_decimals(self.currency)
@@ -71,18 +71,18 @@ class Goal(models.Model):
             raise ValidationError({"fixed_revenue": f"An amount of {self.currency} has {allowed}."})
 
     def find_revenue_currency(self, currency: str) -> str:
-        """The currency of what it earned, where its events carried amounts in `currency`."""
+        """Return the currency of the goal's revenue, if its events carried amounts in `currency`."""
         return self.currency or currency if self.fixed_revenue is not None else currency
 
     def compute_revenue(self, times: int, carried: object) -> Decimal:
-        """What the goal earned when it was reached so often: its fixed worth each time, else what events carried."""
+        """Compute the revenue of `times` conversions: the fixed revenue of each, or else the sum the events carried."""
         if self.fixed_revenue is not None:
             return Decimal(self.fixed_revenue) * times
         return Decimal(str(carried or 0))
 
 
 class Segment(models.Model):
-    """A filter under a name. Private to its owner unless shared with everybody who may see the site."""
+    """A filter with a name. Private to its owner unless shared with everybody who may see the site."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="segments")
     name = models.CharField(max_length=120)
@@ -99,7 +99,10 @@ class Segment(models.Model):
 
 
 class Funnel(models.Model):
-    """Steps people should take in order. A step is `{"goal": number}` or `{"page": pattern}`, * for anything."""
+    """Steps that visits are expected to take in order.
+
+    A step is `{"goal": id}` or `{"page": pattern}`, in which * stands for anything.
+    """
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="funnels")
     name = models.CharField(max_length=120)

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.invitations import check_guest_limit, pending_member_invite
 from accounts.models import Account, Invitation, Membership, Role
 from accounts.permissions import GrantKind
 from accounts.services import member_remove, placeholder_user_get_or_create
+from accounts.services.invitations import check_guest_limit, pending_member_invite
 from links.models import Datapoint, Group, Status
 from links.permissions import ALL_LINKS_OPTION, DATAPOINT, GROUP
 

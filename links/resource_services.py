@@ -13,11 +13,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_claim, host_release
 from accounts.host_names import is_public_host, normalize_host
 from accounts.limits import check_limit
-from accounts.models import Account, Membership, Right
+from accounts.models import Account, Membership, Purpose, Right
+from accounts.security.client_ip import parse_network
 from accounts.services import account_lock, account_update, grant_set
 from links.models import (
     MAX_CONVERSIONS,
@@ -38,7 +38,6 @@ from links.routing import link_cache
 from links.services import get_or_create_tag, get_or_create_tags
 from links.validators import clean_conversion_fields, clean_domain_fields, clean_group_fields, clean_name, clean_text
 from sites.models import take_change_number
-from sites.site_config import parse_network
 
 
 def mark_links_changed(links: Any) -> None:

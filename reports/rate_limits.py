@@ -12,8 +12,6 @@ from datetime import datetime
 
 from django.core.cache import cache
 
-from accounts.models import Account
-
 WINDOW = 60  # seconds
 
 
@@ -47,10 +45,3 @@ def count_request(name: str, who: str, window: int, seconds: int) -> int:
         return int(cache.incr(key))
     except ValueError:  # evicted from a full cache between the two calls
         return 1
-
-
-def find_limit_per_minute(account_id: int, name: str, default: int) -> int:
-    """Return the account's own limit of that name (`Account.limits`), else the default."""
-    limits = Account.objects.filter(pk=account_id).values_list("limits", flat=True).first() or {}
-    limit = limits.get(name)
-    return limit if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0 else default

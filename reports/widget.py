@@ -19,11 +19,11 @@ from django.views.decorators.http import require_safe
 from accounts.keys import is_same_key
 from accounts.models import User
 from accounts.security.client_ip import get_client_key
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.presenters.visits import build_visitor, parse_instant
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.heatmaps import parse_outcome
 from reports.filter_access import check_goals_and_segments
+from reports.labels import label_value
 from reports.query import Period, Query, ask
 from reports.query.analyses import heatmaps, visit_lists
 from reports.query.dimensions import get_dimension
@@ -178,7 +178,7 @@ def build_heatmap(site: SiteConfig, params: QueryDict, now: datetime) -> dict[st
 
 def parse_filter(params: QueryDict) -> list[Any]:
     """Return the filter of the visits: the dashboard's filters, segment and outcome, Clicky's `sub` and `subitem`."""
-    where: list[Any] = [condition.json() for condition in parse_conditions(params)]
+    where: list[Any] = [condition.to_json() for condition in parse_conditions(params)]
     segment = parse_number(params.get("segment", ""), 15, -1)
     if segment >= 0:
         where.append({"segment": segment})

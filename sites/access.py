@@ -33,6 +33,14 @@ def site_for_actor(actor: Any, site_id: int, may: str = "view") -> Site:
     return site
 
 
+def may_edit(request: HttpRequest, site_id: int) -> bool:
+    """Whether the reader may edit the site."""
+    try:
+        return site_for_actor(request.user, site_id, "edit") is not None
+    except Http404:
+        return False
+
+
 def sites_for_actor(actor: Any, may: str = "view") -> QuerySet[Site]:
     """Select the sites of all accounts with which the actor may do `may`, ordered by domain."""
     permitted = Q(pk__in=[])

@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import ManagementView, paginate, validate_data
+from accounts.api.base import ManagementView, paginate, validate_data
 from accounts.permissions import get_acting_user, may_on_object
 from sites.access import KIND, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site
@@ -74,7 +74,7 @@ class SiteListView(ManagementView):
 
     @extend_schema(request=SiteKeysSerializer, responses={201: SiteKeysSerializer})
     def post(self, request: Request) -> Response:
-        account = self.membership("manage").account
+        account = self.get_membership("manage").account
         values = validate_data(SiteKeysSerializer(data=request.data))
         site = site_create(account=account, **{"timezone": account.timezone, **values})
         return Response(SiteKeysSerializer(site).data, status=status.HTTP_201_CREATED)

@@ -30,11 +30,11 @@ class SiteForm(forms.Form):
     """A form whose fields have the names of fields of Site."""
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> SiteForm:
+    def from_site(cls, site: Site, data: Any = None) -> SiteForm:
         """Build the form with the site's present values."""
         return cls(data, initial={name: getattr(site, name) for name in cls.base_fields})
 
-    def changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, Any]:
         """Return the values to store, by the names of the site's fields."""
         return self.cleaned_data
 
@@ -79,7 +79,7 @@ class CountingForm(SiteForm):
     data_centres = forms.BooleanField(
         label="Count visits from data centres",
         required=False,
-        help_text="Usually they are programs and set apart as bots. Tick it if people reach you through a VPN, "
+        help_text="Usually they are programs and are quarantined as bots. Tick it if people reach you through a VPN, "
         "a remote desktop or a company network in a data centre",
     )
     internal_search = forms.BooleanField(
@@ -90,7 +90,7 @@ class CountingForm(SiteForm):
     )
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> CountingForm:
+    def from_site(cls, site: Site, data: Any = None) -> CountingForm:
         """Build the form with the site's present values."""
         tracker = site.tracker
         return cls(data, initial={
@@ -98,7 +98,7 @@ class CountingForm(SiteForm):
             "internal_search": bool(tracker.get("internal_search")),
         })  # fmt: skip
 
-    def changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, Any]:
         """Return the site's tracker settings with these two changed."""
         changed = {
             "data_centres": "count" if self.cleaned_data["data_centres"] else "refuse",
@@ -155,10 +155,10 @@ class TrackerForm(SiteForm):
     )
 
     @classmethod
-    def of(cls, site: Site, data: Any = None) -> TrackerForm:
+    def from_site(cls, site: Site, data: Any = None) -> TrackerForm:
         return cls(data, initial={"untyped_log": UNTYPED_CLICK, **site.tracker})
 
-    def changes(self, site: Site) -> dict[str, Any]:
+    def build_changes(self, site: Site) -> dict[str, Any]:
         return {"tracker": {**site.tracker, **self.cleaned_data}}
 
 

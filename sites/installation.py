@@ -54,7 +54,9 @@ def evaluate_page(site: Site, answer: OutboundResponse, our_host: str) -> Findin
     own_id = str(site.pk)
     if own_id not in ids and not re.search(OTHER_FORMS.format(id=own_id), html):
         if ids:
-            return Finding(False, f"The page carries the code of site {', '.join(sorted(ids))}, not of {own_id}.")
+            return Finding(
+                False, f"The page has the tracking code of site {', '.join(sorted(ids))}, not of site {own_id}."
+            )
         return Finding(
             False, "The tracking code is not in the page.", "A tag manager may add it later: watch for the first hit."
         )

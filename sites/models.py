@@ -138,8 +138,3 @@ class ApiKey(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
-
-
-# Models of the packages in this app; Django finds them only if this module imports them
-from sites.alerts.models import Alert, Channel, Delivery  # noqa: E402, F401
-from sites.uptime.models import Incident, Monitor, UptimeHour  # noqa: E402, F401

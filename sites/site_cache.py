@@ -14,11 +14,11 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.branding import build_tracker_names
-from accounts.custom_domains.models import Purpose, VerificationMethod
 from accounts.custom_domains.reserved import is_installation_host
-from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host, toggle_www
 from accounts.keys import hash_key
+from accounts.models import Purpose, VerificationMethod
+from accounts.selectors import list_verified_claims
 from sites.cache_refresher import DATABASE_ERRORS, CacheRefresher
 from sites.hosts import HostIndex
 from sites.models import ApiKey, Change, Site
@@ -27,6 +27,7 @@ from sites.site_config import KeyConfig, SiteConfig, build_key_config, build_sit
 FULL_RELOAD_SECONDS = 300.0
 LAST_USED_SECONDS = 30.0
 BRANDS_SECONDS = 2.0
+MAX_CACHED_RESULTS = 50_000  # of `find_account_site`
 
 
 @dataclass
@@ -38,6 +39,8 @@ class SiteCache:
     verified_domains: HostIndex[str] = field(default_factory=HostIndex)
     account_hosts: HostIndex[tuple[int, str]] = field(default_factory=HostIndex)  # (account, host or `*` + suffix)
     keys: dict[str, KeyConfig] = field(default_factory=dict)  # by hash
+    # Results of `find_account_site`. Replaced when sites change, so that a result found meanwhile is not kept
+    account_site_ids: dict[tuple[int, str], int | None] = field(default_factory=dict)
     brands: dict[str, str] = field(default_factory=dict)  # white-labelled host -> name of the tracker's globals
 
 
@@ -63,12 +66,23 @@ def find_site_by_host(host: str) -> SiteConfig | None:
 
 def find_account_site(account_id: int, host: str) -> SiteConfig | None:
     """Find the account's oldest site whose pages may be on `host`: its domain, a subdomain, or an allowed host."""
-    cache, name = _loaded_cache(), normalize_host(host)
-    site_id = cache.account_hosts.find((account_id, name))
+    cache = _loaded_cache()
+    results, key = cache.account_site_ids, (account_id, host)
+    try:
+        site_id = results[key]
+    except KeyError:
+        if len(results) >= MAX_CACHED_RESULTS:
+            results.clear()
+        site_id = results[key] = _find_account_site_id(cache, account_id, normalize_host(host))
+    return cache.sites.get(site_id) if site_id else None
+
+
+def _find_account_site_id(cache: SiteCache, account_id: int, host: str) -> int | None:
+    site_id, name = cache.account_hosts.find((account_id, host)), host
     while site_id is None and name:
         site_id = cache.account_hosts.find((account_id, f"*{name}"))
         name = name.partition(".")[2]
-    return cache.sites.get(site_id) if site_id else None
+    return site_id
 
 
 def find_key(api_key: str, now: datetime | None = None) -> KeyConfig | None:
@@ -163,6 +177,7 @@ def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:
 def _add_site(cache: SiteCache, config: SiteConfig) -> None:
     cache.sites[config.site_id] = config
     cache.account_hosts.add(_account_hosts(config), config.site_id)
+    cache.account_site_ids = {}
     if _receives_keyless_hits(config):
         cache.verified_domains.add([config.domain], config.site_id)
 
@@ -171,6 +186,7 @@ def _remove_site(cache: SiteCache, site_id: int) -> None:
     config = cache.sites.pop(site_id, None)
     if config is not None:
         cache.account_hosts.remove(_account_hosts(config), site_id)
+        cache.account_site_ids = {}
         cache.verified_domains.remove([config.domain], site_id)
 
 

@@ -125,16 +125,18 @@ def migrated_store() -> None:
 
     def settled(function: Any) -> Any:
         def first_settle(*args: Any) -> Any:
-            if not insert.write_lock.mine():  # settling itself queries the store
+            if not insert.write_lock.is_held_here():  # settling itself queries the store
                 settle()
             return function(*args)
 
         return first_settle
 
     client._take = settled(client._take)
-    corrections.nodes = settled(corrections.nodes)
-    move.nodes = settled(move.nodes)
-    insert.write_lock.times = settled(insert.write_lock.times)  # called before a cached response is used
+    corrections.list_nodes = settled(corrections.list_nodes)
+    move.list_nodes = settled(move.list_nodes)
+    insert.write_lock.get_change_counts = settled(
+        insert.write_lock.get_change_counts
+    )  # called before a cached response is used
     request_started.connect(settle)
 
 

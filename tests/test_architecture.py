@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 
 ROOT = Path(__file__).resolve().parent.parent
 BELOW: dict[str, set[str]] = {
@@ -18,6 +22,33 @@ BELOW: dict[str, set[str]] = {
     "links": {"accounts", "sites", "tracking", "goals", "reports"},
     "config": {"accounts", "sites", "tracking", "goals", "reports", "links"},
 }
+# Inside an app: a module or folder imports itself and what stands before it, nothing after it. So the apps inside
+# `accounts` and `sites`, which stand last, are imported by neither
+ORDER: dict[str, tuple[str, ...]] = {
+    "accounts": (
+        "host_names", "fair_order", "threads", "keys", "validators", "models", "limits", "permissions",
+        "revocation", "selectors", "forms", "security", "custom_domains", "branding", "mail", "services", "navigation",
+        "api", "views", "management", "apps", "urls", "operations",
+    ),
+    "sites": (
+        "amounts", "fast_settings", "hosts", "latest_traffic", "onsite_tokens", "page_paths",
+        "cache_refresher", "fair_rounds", "outbound", "models", "access", "navigation", "settings_fields", "forms",
+        "site_config", "site_cache", "installation", "services", "revocation", "templatetags", "api", "views",
+        "management", "apps", "urls", "alerts", "uptime",
+    ),
+    "tracking": (
+        "event", "schema", "network_table", "client_address", "web", "geo", "user_agent", "data", "store", "spool",
+        "state", "bots", "live", "live_streams", "write_batch", "pipeline", "ingestion", "static_js", "endpoints",
+        "collector", "context", "bot_overrides", "data_requests", "maintenance", "remote_commands", "management",
+        "views", "apps", "urls",
+    ),
+    "reports": (
+        "query", "csv_cells", "rate_limits", "templatetags", "baseline", "change_drivers", "filter_access",
+        "formatting", "labels", "alert_conditions", "latest_traffic", "manual_goals", "quotas", "incident_costs",
+        "annotations", "clickport", "clicky", "digests", "dashboard", "sharing", "docs", "openapi", "widget",
+        "apps", "urls",
+    ),
+}  # fmt: skip
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
     "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
@@ -27,7 +58,13 @@ TOP_LEVEL = {
 TABLES = "events|visits|bots|refusals|firsts|identities"
 EVENT_SQL = re.compile(rf"\b(?:from|into|update|join|table)\s+(?:\w+\.)?(?:{TABLES})\b", re.I)
 SQL_WRITERS = ("tracking/store/", "reports/query/")
-REFERENCE = re.compile(r"^(accounts|sites|tracking|goals|reports|links|config)\.(\w+)")
+# Labels of the apps inside an app, as in ForeignKey("uptime.Incident")
+LABELS = {
+    "accounts": ("operations",), "sites": ("alerts", "uptime"),
+    "reports": ("annotations", "digests", "incident_costs", "sharing"),
+}  # fmt: skip
+PACKAGES = {name: name for name in BELOW} | {label: name for name, labels in LABELS.items() for label in labels}
+REFERENCE = re.compile(rf"^({'|'.join(PACKAGES)})\.(\w+)")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
@@ -59,7 +96,7 @@ def references(tree: ast.AST) -> Iterator[tuple[int, str]]:
             for arg in node.args:
                 text = arg.value if isinstance(arg, ast.Constant) and isinstance(arg.value, str) else ""
                 if found := REFERENCE.match(text):
-                    yield node.lineno, found[1]
+                    yield node.lineno, PACKAGES[found[1]]
 
 
 def upward(name: str) -> list[str]:
@@ -73,8 +110,56 @@ def test_imports_go_down_only() -> None:
 
 
 def test_an_upward_import_inside_a_function_would_be_found() -> None:
-    tree = ast.parse("def late():\n    from links import models\n    ForeignKey('reports.Report')")
-    assert {other for _, other in references(tree)} == {"links", "reports"}
+    tree = ast.parse(
+        "def late():\n    from links import models\n    ForeignKey('reports.Report')\n    f('uptime.Monitor')"
+    )
+    assert {other for _, other in references(tree)} == {"links", "reports", "sites"}
+
+
+def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every module a syntax tree imports, by its dotted name, and what is imported from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def out_of_order(name: str, tree: ast.AST) -> list[str]:
+    """What a file imports of its own app that stands after it in the app's order."""
+    app, _, rest = name.partition("/")
+    order = ORDER[app]
+    place = rest.split("/")[0].removesuffix(".py")
+    if place in ("migrations", "__init__"):
+        return []
+    allowed = order[: order.index(place) + 1]
+    parts = ((line, module.split(".")) for line, module in modules(tree))
+    return [f"{name}:{line}: {part[1]}" for line, part in parts if part[0] == app and part[1] not in allowed]
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_folders_inside_an_app_import_what_stands_before_them(app: str) -> None:
+    files = [name for name in sources() if name.startswith(f"{app}/")]
+    assert [found for name in files for found in out_of_order(name, ast.parse((ROOT / name).read_text()))] == []
+
+
+APIS = ("reports/clicky/", "reports/clickport/", "links/clickmeter/")
+
+
+def test_no_api_imports_code_of_pages() -> None:
+    pages = re.compile(r"^\s*(?:from|import) (?:reports\.dashboard|links\.web)\b", re.M)
+    assert [name for name in sources() if name.startswith(APIS) and pages.search((ROOT / name).read_text())] == []
+
+
+def test_imports_stand_before_functions_and_classes() -> None:
+    late = []
+    for name in sources():
+        defined = False
+        for node in ast.parse((ROOT / name).read_text()).body:
+            defined = defined or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            if defined and isinstance(node, ast.Import | ast.ImportFrom):
+                late.append(f"{name}:{node.lineno}")
+    assert late == []
 
 
 def sql_strings(name: str) -> Iterator[str]:
@@ -154,3 +239,37 @@ def test_no_function_is_too_long_to_read() -> None:
 
 def test_the_top_level_is_the_agreed_one() -> None:
     assert {name.split("/")[0] for name in tracked()} <= TOP_LEVEL
+
+
+FIELD_MODULES = {"accounts.security.encrypted_fields"}
+# Migrations that still call functions of the product
+NOT_LITERAL = {
+    "links/migrations/0001_tracked_links_and_pixels.py",
+}
+
+
+def find_product_code(name: str) -> Iterator[str]:
+    """Find what a migration uses of the product, classes of fields excepted."""
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            used = [node.module or "relative"]
+        elif isinstance(node, ast.Import):
+            used = [alias.name for alias in node.names if alias.name not in FIELD_MODULES]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in FIELD_MODULES:
+            used = [] if node.attr.endswith("Field") else [ast.unparse(node)]
+        else:
+            continue
+        yield from (
+            f"{name}:{node.lineno}: {module}" for module in used if module.split(".")[0] in {*BELOW, "relative"}
+        )
+
+
+def test_migrations_are_literal_so_that_moving_code_never_breaks_them() -> None:
+    migrations = [name for name in sources() if "/migrations/" in name and name not in NOT_LITERAL]
+    assert [found for name in migrations for found in find_product_code(name)] == []
+
+
+def test_models_and_migrations_agree() -> None:
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    changes = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps)).changes(graph=loader.graph)
+    assert changes == {}

@@ -15,6 +15,7 @@ from typing import Any
 
 import maxminddb
 from django.conf import settings
+from django.http import HttpRequest
 
 from tracking.network_table import Networks
 
@@ -37,7 +38,7 @@ def geo_dir() -> Path:
 
 
 @lru_cache(maxsize=1)
-def atlas() -> GeoDatabases:
+def load_databases() -> GeoDatabases:
     """Open the installed files, once."""
     result = GeoDatabases()
     for path in _list_files(settings.GEOIP_CITY, "*city*.mmdb"):
@@ -60,13 +61,13 @@ def from_dbip() -> bool:
 
 def reload() -> None:
     """Close the files and clear the cache, to open changed ones."""
-    atlas.cache_clear()
+    load_databases.cache_clear()
     look_up.cache_clear()
 
 
 def list_available() -> dict[str, bool]:
     """Return which databases are installed: {"places": …, "networks": …}."""
-    databases = atlas()
+    databases = load_databases()
     return {"places": bool(databases.city), "networks": bool(databases.asn or databases.networks)}
 
 
@@ -74,7 +75,7 @@ def list_available() -> dict[str, bool]:
 def look_up(address: str) -> Columns:
     """Look up the columns of an address: country, region, city, latitude, longitude, asn, organization."""
     version = 6 if ":" in address else 4
-    databases = atlas()
+    databases = load_databases()
     result = _parse_place(_read_record(databases.city.get(version), address))
     network = _read_record(databases.asn.get(version), address)
     if network:
@@ -148,3 +149,8 @@ def _flatten_record(record: dict[str, Any]) -> dict[str, Any]:
         "latitude": location.get("latitude"),
         "longitude": location.get("longitude"),
     }
+
+
+def add_geography(request: HttpRequest) -> dict[str, bool]:
+    """Add `dbip` to the context of every template: whether places come from DB-IP, which its licence wants named."""
+    return {"dbip": from_dbip()}

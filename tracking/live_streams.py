@@ -29,8 +29,8 @@ from django.utils.crypto import constant_time_compare
 from accounts.limits import get_account_limit
 from accounts.models import Account, Membership, User
 from accounts.permissions import Bearer
-from accounts.security.connections import release_connections
 from accounts.security.sessions import hash_session_key
+from accounts.threads import release_connections
 from tracking import live
 from tracking.event import Event
 

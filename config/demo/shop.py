@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_provision
-from accounts.models import Account, Right
+from accounts.models import Account, Purpose, Right
 from accounts.services import account_create, grant_set
 from config.demo.world import load_world
 from goals.funnels import funnel_save

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from tzlocal.windows_tz import tz_win
 
 from accounts.limits import get_account_limit
-from accounts.permissions import find_owner
+from accounts.selectors import find_owner
 from links import resource_services, stats
 from links.clickmeter import parsers, serializers
 from links.clickmeter.api_request import ApiRequest, parse_boolean

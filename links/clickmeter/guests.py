@@ -11,9 +11,9 @@ from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, prefe
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, NullIf
 
-from accounts.invitations import mail_invitation
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
+from accounts.services.invitations import mail_invitation
 from links import guests
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from tzlocal.windows_tz import tz_win, win_tz
 
+from accounts.validators import list_zone_names
 from links.clickmeter import parsers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.clickmeter.errors import invalid
@@ -18,7 +18,7 @@ DENVER_NUMBER = 82  # the only number of ClickMeter's table that is documented
 def list_zones() -> list[str]:
     """List the time zones by ClickMeter's numbers: IANA's by name, except the one number that is documented."""
     names = sorted(
-        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
+        name for name in list_zone_names() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
     )
     names = ["UTC", *names]
     at = names.index("America/Denver")

@@ -46,9 +46,10 @@ class ClickTraceCache:
             self._last.move_to_end(key)
             while len(self._last) > self.max_traces:
                 self._last.popitem(last=False)
-        shared_redis.run_or_none(
-            lambda client: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS)
-        )
+        if shared_redis.redis() is not None:
+            shared_redis.run_or_none(
+                lambda client: client.set(f"footfall:trace:{key}", orjson.dumps(trace), ex=CONVERSION_SECONDS)
+            )
 
     def get(self, key: int) -> ClickTrace | None:
         raw = shared_redis.run_or_none(lambda client: client.get(f"footfall:trace:{key}"))

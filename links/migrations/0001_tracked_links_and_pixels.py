@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("accounts", "0003_account_brand_host"),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [

@@ -26,8 +26,8 @@ def claim_hosts_in_use(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0006_host_claims"),
-        ("sites", "0004_visitors_marked_by_hand"),
+        ("accounts", "0001_initial"),
+        ("sites", "0001_initial"),
         ("links", "0002_watched_destinations"),
     ]
 

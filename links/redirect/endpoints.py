@@ -17,7 +17,7 @@ from links.redirect.link_request import LinkRequest, build_hit
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot
 from tracking.event import Rejection
-from tracking.web import Reply, gif
+from tracking.web import Reply, build_gif_reply
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "static" / "links"
 JAVASCRIPT = b"application/javascript; charset=utf-8"
@@ -60,7 +60,7 @@ def build_empty_reply(request: LinkRequest, dropped: str) -> Reply:
     """Build a reply that displays nothing: an empty page in a frame, else an image."""
     if wants_page(request):
         return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
-    return gif(dropped)
+    return build_gif_reply(dropped)
 
 
 def serve_conversion(request: LinkRequest) -> Reply:
@@ -69,7 +69,7 @@ def serve_conversion(request: LinkRequest) -> Reply:
     dropped = outcome.reason if isinstance(outcome, Rejection) else ""
     fields = request.fields()
     if fields.get("pixel", "").lower() == "true" or not wants_page(request):
-        return gif(dropped)
+        return build_gif_reply(dropped)
     return Reply(EMPTY_PAGE, b"text/html; charset=utf-8", dropped=dropped)
 
 

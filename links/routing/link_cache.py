@@ -16,11 +16,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.custom_domains.models import HostClaim, Purpose
 from accounts.custom_domains.reserved import is_api_host, is_dashboard_host, is_installation_host
-from accounts.custom_domains.selectors import list_verified_claims
 from accounts.host_names import normalize_host
-from accounts.models import Account
+from accounts.models import Account, HostClaim, Purpose
+from accounts.security.client_ip import parse_networks
+from accounts.selectors import list_verified_claims
 from links.models import Attached, Conversion, Datapoint, Domain, Entry, Listing, Script, Status
 from links.routing.snapshot import (
     AccountLinkConfig,
@@ -30,11 +30,10 @@ from links.routing.snapshot import (
     build_account_site,
     build_link_snapshot,
 )
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.cache_refresher import CacheRefresher
 from sites.fast_settings import get_setting
 from sites.models import Change
-from sites.site_config import parse_networks
 
 FULL_RELOAD_SECONDS = 3600.0
 MAX_WAIT_SECONDS = 2.0  # seconds that a request which wrote about links waits for them to be served
@@ -137,7 +136,7 @@ def find_link_by_path(host: str, path: str) -> LinkSnapshot | None:
     if not path.startswith("/l/") and not is_link_domain(host):
         return None  # the case of nearly all destinations, so it is decided first
     own = find_domain(host) is not None or is_installation_link_host(host)
-    if not own and not known_sites.find_brand_word(host):
+    if not own and not site_cache.find_brand_word(host):
         return None  # another site may have a page /l/sale too
     domain_snapshot, alias = resolve_address(host, path)
     return find_link_by_alias(domain_snapshot.domain_id, alias) if domain_snapshot and alias else None
@@ -253,7 +252,7 @@ def _load_accounts() -> dict[int, AccountLinkConfig]:
         pk: AccountLinkConfig(
             build_account_site(pk, zone, over, "keep"),
             build_account_site(pk, zone, over, "truncate"),
-            parse_networks(entries.get((pk, Listing.BLACKLIST), ())),
+            parse_networks(tuple(entries.get((pk, Listing.BLACKLIST), ()))),
             frozenset(entries.get((pk, Listing.WHITELIST), ())),
         )
         for pk, zone, over in Account.objects.values_list("pk", "timezone", "over_quota")

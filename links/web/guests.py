@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.invitations import InvitationMail, mail_invitation, pending_member_invite
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
+from accounts.services.invitations import InvitationMail, mail_invitation, pending_member_invite
 from accounts.views.secrets import render_secrets
 from links import guests as services
 from links.clickmeter.operations import group_by_tag

@@ -21,7 +21,7 @@ from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
 from links.selectors import find_row, find_tags
 from links.web.layout import links_page, parse_number, render_page
-from reports.dashboard.presenters.labels import detect_locale
+from reports.labels import detect_locale
 from reports.query import Period
 
 PER_PAGE = 50

@@ -20,9 +20,9 @@ from links.addresses import tracking_url
 from links.models import Conversion, Datapoint, DatapointKind
 from links.permissions import LinkScope, datapoint_for
 from links.web.layout import links_page, render_page
-from reports.dashboard.presenters.formatting import format_money
 from reports.dashboard.presenters.graph import GraphSeries, draw_graph
-from reports.dashboard.presenters.labels import detect_locale, label_value
+from reports.formatting import format_money
+from reports.labels import detect_locale, label_value
 from reports.query import Period, QueryRefused
 from reports.query.registry import DIMENSIONS
 from sites.hosts import normalize_host

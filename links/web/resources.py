@@ -12,11 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from accounts.custom_domains.models import Purpose
-from accounts.custom_domains.selectors import load_claims_by_host
 from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
-from accounts.models import Account
+from accounts.models import Account, Purpose
+from accounts.selectors import load_claims_by_host
 from accounts.views.host_verification import check_host_now
 from links import resource_services
 from links.addresses import get_links_base_url

@@ -17,8 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from reports.annotations.services import note_add, note_delete
-from reports.dashboard.base_view import may_edit
-from sites.access import site_for
+from sites.access import may_edit, site_for
 
 MAX_ROWS = 200
 

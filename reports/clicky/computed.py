@@ -17,8 +17,8 @@ from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
 from reports.clicky.terms import format_integer, format_tenth, map_channel
-from reports.dashboard.presenters.visits import build_nickname
-from reports.query.analyses.tags import list_tags
+from reports.labels import build_nickname
+from reports.query.analyses.visit_lists import list_tags
 from sites.amounts import round_amount
 
 MAX_ROWS = 10_000
@@ -135,7 +135,7 @@ def compute_custom(request: StatsRequest, dates: Dates) -> list[ComputedItem]:
     """Return visits by their tags: `plan: pro`."""
     where = list(request.visitor_filters) if request.is_segmentation else None
     items = []
-    for row in list_tags(request.site.site_id, dates.period(), where, MAX_ROWS):
+    for row in list_tags(request.site.site_id, dates.to_period(), where, MAX_ROWS):
         dimension = "person" if row["key"] == "username" else f"tag:{row['key']}"
         title = f"{row['key']}: {row['value']}"
         items.append(ComputedItem(title, int(row["visits"]), filters={dimension: str(row["value"])}))

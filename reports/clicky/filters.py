@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from goals.predicates import wildcard_expression
+from goals.predicates import build_wildcard_regex
 from goals.selectors import list_active_goals
 from reports.clicky.errors import ClickyError
 from reports.clicky.terms import (
@@ -62,7 +62,7 @@ def build_match(dimension: str, *values: str) -> Filter:
         return {"dimension": dimension, "operator": "is_not", "value": [""]}
     if not any("*" in value for value in texts):
         return build_is(dimension, *texts)
-    return {"dimension": dimension, "operator": "matches", "value": [wildcard_expression(value) for value in texts]}
+    return {"dimension": dimension, "operator": "matches", "value": [build_wildcard_regex(value) for value in texts]}
 
 
 def build_match_or_unknown(dimension: str, value: str) -> Filter:
@@ -258,7 +258,7 @@ def filter_split_test(value: str) -> Filter:
 
 
 def filter_action_count(value: str) -> Filter:
-    """Match visits of exactly so many actions; `3,` is at least, `,3` at most, `2,5` between."""
+    """Match visits by their number of actions: `3` is exactly, `3,` is at least, `,3` at most, `2,5` between."""
     match = re.fullmatch(r"(\d{0,9})(,?)(\d{0,9})", value, re.ASCII)
     if not match or not (match[1] or match[3]):
         raise ClickyError("Invalid num_actions.")

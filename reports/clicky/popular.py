@@ -107,7 +107,7 @@ PAGE_DIMENSIONS = ("page", "entry_page", "exit_page")
 # Percentages are shares of what has a value in these dimensions, of everything in the others
 SHARE_OF_VALUES = ("utm_campaign", "referrer", "referrer_domain", "host", *PAGE_DIMENSIONS)
 
-ROWS: tuple[PopularType, ...] = (
+POPULAR_TYPES: tuple[PopularType, ...] = (
     PopularType("pages", ("page",), "views", build_url=link_page("page"), build_filter=match_page("page"),
                 section="content"),
     PopularType("pages-entrance", ("entry_page",), build_url=link_page("entry_page"),
@@ -143,7 +143,7 @@ ROWS: tuple[PopularType, ...] = (
     PopularType("hardware", ("device",)),
     PopularType("organizations", ("organization",)),
 )  # fmt: skip
-POPULAR = {row.name: row for row in ROWS}
+POPULAR = {row.name: row for row in POPULAR_TYPES}
 
 
 def build_popular(popular: PopularType, request: StatsRequest) -> TypeBlock:

@@ -12,7 +12,6 @@ urlpatterns = [
     path("api/whitelabel/<path:operation>", whitelabel.whitelabel, name="clicky-whitelabel"),
     re_path(r"^media/flags/(?P<country>[A-Za-z]{2})\.gif$", deeplinks.flag, name="clicky-flag"),
     path("stats/", deeplinks.stats, name="clicky-link-home"),
-    path("stats/wp-iframe", deeplinks.framed_overview, name="clicky-frame"),
     path("stats/<slug:page>", deeplinks.stats, name="clicky-link"),
     re_path(r"^user/?$", RedirectView.as_view(pattern_name="me"), name="clicky-link-user"),
     re_path(r"^help/(?:api/?)?$", RedirectView.as_view(url="/docs/clicky"), name="clicky-link-help"),

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import switch_account
 from reports.dashboard.state import read_state
 from reports.query.errors import QueryRefused
-from sites.access import site_for, site_for_actor
+from sites.access import site_for
 
 View = Callable[..., HttpResponse]
 
@@ -56,11 +56,3 @@ def htmx_target(request: HttpRequest) -> str:
     """Return the id of the element that htmx replaces with the response; empty where a complete page is requested."""
     htmx = getattr(request, "htmx", None)
     return str(htmx.target or "") if htmx and not htmx.history_restore_request else ""
-
-
-def may_edit(request: HttpRequest, site_id: int) -> bool:
-    """Whether the reader may edit the site."""
-    try:
-        return site_for_actor(request.user, site_id, "edit") is not None
-    except Http404:
-        return False

@@ -18,8 +18,8 @@ from babel import Locale
 from babel.dates import format_date
 from django.http import HttpRequest, QueryDict
 
-from reports.dashboard.presenters.labels import detect_locale
 from reports.filter_access import check_goals_and_segments
+from reports.labels import detect_locale
 from reports.query import Period, Query
 from reports.query.dimensions import DIMENSIONS, get_dimension
 from reports.query.errors import QueryRefused
@@ -62,7 +62,7 @@ class FilterCondition:
         """The name of the URL parameter."""
         return self.dimension if self.operator == "is" else f"{self.dimension}~{self.operator}"
 
-    def json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the condition as the query engine's filter JSON."""
         return {"dimension": self.dimension, "operator": self.operator, "value": list(self.values)}
 
@@ -111,7 +111,7 @@ class ReportState:
     def build_filter(self, *more: Any) -> list[Any]:
         """Return all filters of the state, and `more`, as the query engine's JSON."""
         segments = [{"segment": self.segment}] if self.segment else []
-        return [*self.base_filter, *(condition.json() for condition in self.conditions), *segments, *more]
+        return [*self.base_filter, *(condition.to_json() for condition in self.conditions), *segments, *more]
 
     def build_query(
         self, metrics: tuple[str, ...], dimensions: tuple[str, ...] = (), also: tuple[Any, ...] = (), **options: Any

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.query.filters import Node, leaves
+from reports.query.filters import Node, iterate_leaves
 from reports.query.periods import Period
 from reports.query.sql import tables
 from reports.query.timezones import Clock
@@ -37,7 +37,7 @@ class QueryGoal:
     @property
     def once_per_visit(self) -> bool:
         """Whether a visit converts once: of goals by duration or scroll depth, which many of its events satisfy."""
-        return any(leaf.dimension.number for leaf in leaves(self.tree))
+        return any(leaf.dimension.number for leaf in iterate_leaves(self.tree))
 
 
 @dataclass
@@ -187,7 +187,7 @@ def select_visits(context: QueryContext, before: timedelta) -> str:
 
 
 def visit_expressions(context: QueryContext) -> str:
-    """Write what metrics need of a visit beside its columns. `points`: engagement, 0 to 120,000."""
+    """Write the expressions that metrics need beside the columns of a visit. `points`: engagement, 0 to 120,000."""
     lasted = "toUInt64(greatest(dateDiff('millisecond', first, last), 0))"
     return (
         f"if(engaged > 0, engaged, {lasted}) AS ms, ms / 1000 AS seconds, "

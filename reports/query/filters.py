@@ -91,7 +91,7 @@ def parse(value: object, where: str = "where") -> Node | None:
     if isinstance(value, list | tuple):
         value = {"and": list(value)}
     tree = parse_node(value, where, 1)
-    if sum(1 for _ in leaves(tree)) > MAX_LEAVES:
+    if sum(1 for _ in iterate_leaves(tree)) > MAX_LEAVES:
         raise QueryRefused(f"The filter has more than {MAX_LEAVES} conditions; put values into lists.", where)
     return tree
 
@@ -271,7 +271,7 @@ def check_text(value: Any, where: str) -> Any:
 # -- walking ----------------------------------------------------------------------------------------------------------
 
 
-def children(tree: Node) -> tuple[Node, ...]:
+def list_children(tree: Node) -> tuple[Node, ...]:
     """Return the parts of a node; of a reference the filter it stands for, once looked up."""
     if isinstance(tree, FilterGroup):
         return tree.parts
@@ -280,14 +280,14 @@ def children(tree: Node) -> tuple[Node, ...]:
     return (tree.part,) if isinstance(tree, Reference) and tree.part else ()
 
 
-def leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
+def iterate_leaves(tree: Node | None, inside_visited: bool = True) -> Iterator[Leaf]:
     """Yield all conditions of a tree; `inside_visited=False` leaves out those about other events of the visit."""
     if tree is None or (isinstance(tree, Visited) and not inside_visited):
         return
     if isinstance(tree, Leaf):
         yield tree
-    for part in children(tree):
-        yield from leaves(part, inside_visited)
+    for part in list_children(tree):
+        yield from iterate_leaves(part, inside_visited)
 
 
 def find_references(tree: Node | None) -> Iterator[Reference]:
@@ -295,7 +295,7 @@ def find_references(tree: Node | None) -> Iterator[Reference]:
     if isinstance(tree, Reference):
         yield tree
     elif tree is not None:
-        for part in children(tree):
+        for part in list_children(tree):
             yield from find_references(part)
 
 
@@ -307,7 +307,7 @@ def combine(*trees: Node | None) -> Node | None:
 
 def needs_events(tree: Node | None) -> bool:
     """Return whether the tree is about something that only events have."""
-    return any(leaf.dimension.side == "event" for leaf in leaves(tree, inside_visited=False))
+    return any(leaf.dimension.side == "event" for leaf in iterate_leaves(tree, inside_visited=False))
 
 
 # -- goals that a filter requires -------------------------------------------------------------------------------------
@@ -352,13 +352,13 @@ def remove_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
 
 def is_about_views(part: Node) -> bool:
     """Return whether a part is about viewed pages, and about nothing else that only events have."""
-    leaves_of_events = [leaf for leaf in leaves(part, inside_visited=False) if leaf.dimension.side == "event"]
+    leaves_of_events = [leaf for leaf in iterate_leaves(part, inside_visited=False) if leaf.dimension.side == "event"]
     return bool(leaves_of_events) and all(leaf.dimension.exposed_by == "view" for leaf in leaves_of_events)
 
 
 def is_about_goal_event(part: Node) -> bool:
     """Return whether a part is about the very event that reaches a goal, such as its amount or a property."""
-    has_time = any(leaf.dimension.family == "time" for leaf in leaves(part, inside_visited=False))
+    has_time = any(leaf.dimension.family == "time" for leaf in iterate_leaves(part, inside_visited=False))
     return has_time or (needs_events(part) and not is_about_views(part))
 
 

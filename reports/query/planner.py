@@ -25,7 +25,7 @@ from reports.query.timezones import EPOCH
 from sites import site_cache
 
 MAX_GAPS = 6
-MIN_ROW_RATIO = 4  # rollups by a dimension are read only where events are at least so many times more rows
+MIN_ROW_RATIO = 4  # rollups by a dimension are read only if the events have at least this many times their rows
 TIMES_OF_DAYS = {"day", "week", "month", "weekday"}
 
 

@@ -1,6 +1,6 @@
 """Values that have a code and a name: `Germany`, `de` and `DE` are one country in every API and on every page.
 
-A closed vocabulary has all its values, so that any other value is refused with a sentence. An open one (browsers,
+A closed vocabulary lists all its values, so that any other one is rejected with a sentence. An open one (browsers,
 systems) only has other spellings of some: any other value is accepted as it was written.
 
 The names are English (Unicode CLDR, from babel), as all pages show them.
@@ -34,7 +34,7 @@ NO_TERRITORIES = {
     "XA",
     "XB",
     "ZZ",
-}  # codes of two letters with a name in CLDR that are no countries
+}  # codes of two letters with a name in CLDR that are not countries
 COUNTRY_ALIASES = {
     "burma": "MM", "cape verde": "CV", "czech republic": "CZ", "england": "GB", "great britain": "GB", "holland": "NL",
     "hong kong": "HK", "ivory coast": "CI", "macao": "MO", "macau": "MO", "palestine": "PS", "swaziland": "SZ",
@@ -124,7 +124,7 @@ def language_codes() -> Mapping[str, str]:
 
 
 def find_language_tag(text: str) -> str | None:
-    """Return the BCP 47 tag in its usual case (`de-at` -> `de-AT`); None if it is no tag of an existing language."""
+    """Return the BCP 47 tag in its usual case (`de-at` -> `de-AT`); None if it is not a tag of an existing language."""
     tag = normalize_language_tag(text)
     match = LANGUAGE_TAG.fullmatch(tag)
     return tag if match and match[1] in language_names() else None

@@ -6,15 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.utils.crypto import get_random_string
 
 from accounts.keys import hash_key
 from accounts.security.encrypted_fields import EncryptedCharField
-
-
-def share_token() -> str:
-    """Return a random secret; whoever knows it may read the report."""
-    return get_random_string(32)
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
@@ -38,7 +32,7 @@ class Share(models.Model):
 
     site = models.ForeignKey("sites.Site", models.CASCADE, related_name="shares")
     name = models.CharField(max_length=120)
-    token = EncryptedCharField(max_length=40, default=share_token)
+    token = EncryptedCharField(max_length=40)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     segment = models.ForeignKey("goals.Segment", models.CASCADE, null=True, blank=True, related_name="shares")
     password = models.CharField(max_length=200, blank=True, help_text="Hashed; empty = none")

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from reports.sharing.clicky_frame import framed_overview
 from reports.sharing.views import (
     details,
     embed,
@@ -16,6 +17,7 @@ from reports.sharing.views import (
 )
 
 urlpatterns = [
+    path("stats/wp-iframe", framed_overview, name="clicky-frame"),
     path("share/<slug:token>/", overview, name="share"),
     path("share/<slug:token>/embed", embed, name="share-embed"),
     path("share/<slug:token>/embed/", embed, name="share-embed-home"),

@@ -25,7 +25,7 @@ def confirm_channel(request: HttpRequest, token: str) -> HttpResponse:
     if channel is not None and request.method == "POST":
         channel_confirm(channel=channel, now=timezone.now())
         channel.refresh_from_db()
-    return render(request, "sites/channel_confirm.html", {"channel": channel}, status=200 if channel else 404)
+    return render(request, "alerts/channel_confirm.html", {"channel": channel}, status=200 if channel else 404)
 
 
 @csrf_exempt
@@ -36,4 +36,4 @@ def stop_channel(request: HttpRequest, token: str) -> HttpResponse:
     if channel is not None and request.method == "POST":
         channel_stop(channel=channel)
         channel.refresh_from_db()
-    return render(request, "sites/channel_stop.html", {"channel": channel}, status=200 if channel else 404)
+    return render(request, "alerts/channel_stop.html", {"channel": channel}, status=200 if channel else 404)

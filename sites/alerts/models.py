@@ -21,11 +21,6 @@ class ChannelKind(models.TextChoices):
 USABLE = ~models.Q(kind=ChannelKind.EMAIL) | models.Q(confirmed__isnull=False)
 
 
-def webhook_secret() -> str:
-    """Create a secret that webhooks are signed with."""
-    return secrets.token_urlsafe(32)
-
-
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def usable(self) -> ChannelQuerySet:
         """Select channels that may be sent to: switched on, and confirmed if they are e-mail addresses."""
@@ -43,7 +38,7 @@ class Channel(models.Model):
     kind = models.CharField(max_length=10, choices=ChannelKind.choices)
     name = models.CharField(max_length=120)
     target = EncryptedCharField(max_length=2000, help_text="An e-mail address, or the https:// address of a hook")
-    secret = EncryptedCharField(max_length=64, default=webhook_secret)
+    secret = EncryptedCharField(max_length=64, default=secrets.token_urlsafe, help_text="Webhooks are signed with it")
     enabled = models.BooleanField(default=True)
     quiet_from = models.TimeField(null=True, blank=True, help_text="Messages wait from here …")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until here, in the account's zone")
@@ -79,10 +74,10 @@ class Alert(models.Model):
     condition = models.CharField(max_length=30)
     parameters = models.JSONField(default=dict, blank=True)
     channels = models.ManyToManyField(Channel, related_name="alerts", blank=True)
-    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Tell at most once in so many minutes")
+    throttle_minutes = models.PositiveIntegerField(default=60, help_text="Minutes between two messages, at least")
     enabled = models.BooleanField(default=True)
     last_fired = models.DateTimeField(null=True, blank=True)
-    memory = models.JSONField(default=dict, blank=True, help_text="What the condition saw last time")
+    memory = models.JSONField(default=dict, blank=True, help_text="State of the condition since its last evaluation")
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

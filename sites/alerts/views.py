@@ -44,7 +44,7 @@ def list_alerts(request: HttpRequest, site_id: int) -> HttpResponse:
         "conditions": CONDITIONS.values(),
         "deliveries": Delivery.objects.filter(alert__site=site).select_related("channel").order_by("-created")[:50],
     }
-    return render(request, "sites/alerts.html", context)
+    return render(request, "alerts/alerts.html", context)
 
 
 @login_required
@@ -66,7 +66,7 @@ def edit_alert(request: HttpRequest, site_id: int, condition: str = "", alert_id
             messages.success(request, f"“{alert.name}” is watched.")
             return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": row.label, "doc": row.doc}
-    return render(request, "sites/alert_form.html", context)
+    return render(request, "alerts/alert_form.html", context)
 
 
 @login_required
@@ -96,7 +96,7 @@ def edit_channel(request: HttpRequest, site_id: int, channel_id: int | None = No
                 messages.success(request, f"{saved} was saved. Send it a test message to be sure.")
             return redirect("alerts", site.pk)
     context = {"site": site, "section": "uptime", "form": form, "title": "Where messages go", "channel": channel}
-    return render(request, "sites/alert_form.html", context)
+    return render(request, "alerts/alert_form.html", context)
 
 
 @login_required
@@ -138,7 +138,7 @@ def send_test(site: Site, channel: Channel) -> tuple[str, bool]:
     now = timezone.now()
     text = f"This is a test of “{channel.name}” for {site}."
     delivery = delivery_queue(
-        channel=channel, firing=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
+        channel=channel, notification=AlertNotification(f"test-{now.timestamp()}", "Test message", text), now=now
     )
     if delivery is None:
         return "It was not sent: another test message was sent at the same moment.", False

@@ -196,7 +196,7 @@ def describe_error(error: Exception, url: str, resolving: bool = False) -> str:
     if isinstance(error, zlib.error):
         return f"{host} sent a compressed answer that is broken."
     if isinstance(error, httpx.InvalidURL):
-        return f"{host} redirects to something that is no address."
+        return f"{host} redirects to something that is not an address."
     if "certificate" in text.lower() or isinstance(error.__cause__ or error.__context__ or error, ssl.SSLError):
         return f"{host} has a certificate problem: {text}"
     if isinstance(error, httpx.ConnectError):

@@ -20,7 +20,7 @@ CLIENT_HEADERS = frozenset((
 
 
 def origin_of(url: httpx.URL | str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port (by default the scheme's own). Text that is no URL is an origin of its own."""
+    """Return scheme, host and port (by default the scheme's own). Text that is not a URL is an origin of its own."""
     try:
         parsed = httpx.URL(url)
     except Exception:  # the parser raises more than it documents

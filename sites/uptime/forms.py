@@ -23,7 +23,7 @@ class MonitorForm(forms.ModelForm):
     """Which address is checked how often, and what a good response is. Headers are entered one per line."""
 
     url = MonitorURLFormField(
-        label="Address", assume_scheme="https", help_text="What to ask, such as https://example.com/"
+        label="Address", assume_scheme="https", help_text="The address to check, such as https://example.com/"
     )
     interval = forms.TypedChoiceField(label="Every", choices=INTERVALS, coerce=int, initial=60)
     headers = forms.CharField(

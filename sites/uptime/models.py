@@ -86,15 +86,15 @@ class Monitor(models.Model):
 class Incident(models.Model):
     """An outage, from the first failed check to the first successful one.
 
-    `told` and `told_end` are the times when the notifications of its start and end were queued.
+    `start_notified` and `end_notified` are the times when the notifications of its start and end were queued.
     """
 
     monitor = models.ForeignKey(Monitor, models.CASCADE, related_name="incidents")
     start = models.DateTimeField(db_index=True)
     end = models.DateTimeField(null=True, blank=True)
     cause = models.CharField(max_length=200)
-    told = models.DateTimeField(null=True, blank=True)
-    told_end = models.DateTimeField(null=True, blank=True)
+    start_notified = models.DateTimeField(null=True, blank=True)
+    end_notified = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -115,7 +115,7 @@ class WatchedPeriod(models.Model):
     end = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["monitor", "end"], name="sites_watch_monitor_end")]
+        indexes = [models.Index(fields=["monitor", "end"])]
         constraints = [models.CheckConstraint(condition=models.Q(end__gt=models.F("start")), name="watched_for_a_time")]
 
     def __str__(self) -> str:

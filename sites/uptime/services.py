@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.fair_order import rank_by_account
 from accounts.limits import check_limit
 from accounts.models import Account
-from accounts.operations.fair_order import rank_by_account
 from accounts.operations.task_runs import run_each
 from accounts.services import account_lock
 from sites.alerts.conditions import AlertNotification
@@ -22,8 +22,7 @@ from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
 from sites.outbound import OutboundError, check_host, origin_of
-from sites.uptime.checks import check_monitor
-from sites.uptime.expectations import find_expectation_errors
+from sites.uptime.checks import check_monitor, find_expectation_errors
 from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state_machine import CheckResult, find_next_check
@@ -87,10 +86,10 @@ def end_watched_period(monitor: Monitor, now: datetime) -> None:
 def stop_monitoring(monitor: Monitor, now: datetime) -> None:
     """Reset the state of a monitor that is paused (unsaved), and end its open incident without a notification.
 
-    It is not known any longer whether the address is down.
+    From now on nobody knows whether the address is down.
     """
     end_watched_period(monitor, now)
-    monitor.incidents.filter(end=None).update(end=now, told_end=now)
+    monitor.incidents.filter(end=None).update(end=now, end_notified=now)
     if monitor.state != MonitorState.UNKNOWN:
         monitor.state, monitor.state_since = MonitorState.UNKNOWN, now
     monitor.first_failure, monitor.cause = None, ""
@@ -144,8 +143,8 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, dat
     for row in applied:
         incident = write_incident(*row)
         if incident is not None:
-            incident.told, incident.told_end = incident.start, incident.end
-            incident.save(update_fields=["told", "told_end"])
+            incident.start_notified, incident.end_notified = incident.start, incident.end
+            incident.save(update_fields=["start_notified", "end_notified"])
             incidents[incident.pk] = incident
     WatchedPeriod.objects.bulk_create(ended_periods, batch_size=500)
     UptimeHour.objects.bulk_create(build_hours(monitor, verdicts), batch_size=500)
@@ -157,12 +156,12 @@ def checks_replay(*, monitor: Monitor, verdicts: Sequence[tuple[CheckResult, dat
 def incident_notify(incident: Incident, *, now: datetime | None = None) -> int:
     """Notify the site's uptime alerts of the start or end of an incident, each once; returns the queued deliveries."""
     now = now or timezone.now()
-    field = "told_end" if incident.end else "told"
+    field = "end_notified" if incident.end else "start_notified"
     if not Incident.objects.filter(Q(**{field: None}), pk=incident.pk).update(**{field: now}):
         return 0
     notification = build_incident_notification(incident)
     alerts = Alert.objects.filter(site=incident.monitor.site, condition="uptime", enabled=True)
-    return sum(alert_fire(alert=alert, firing=notification, now=now) for alert in alerts)
+    return sum(alert_fire(alert=alert, notification=notification, now=now) for alert in alerts)
 
 
 def build_incident_notification(incident: Incident) -> AlertNotification:
@@ -200,7 +199,7 @@ def monitors_check(*, now: datetime | None = None) -> int:
 
 def incidents_notify_late(*, now: datetime) -> int:
     """Send notifications that a worker stored no deliveries for before it died; returns the queued deliveries."""
-    pending = Incident.objects.filter(Q(told=None, end=None) | Q(told_end=None, end__isnull=False))
+    pending = Incident.objects.filter(Q(start_notified=None, end=None) | Q(end_notified=None, end__isnull=False))
     rows = rank_by_account(pending.select_related("monitor__site"), "monitor__site__account_id", "start")[
         :MAX_LATE_NOTIFICATIONS
     ]

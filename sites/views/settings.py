@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts.branding import load_brand
-from accounts.custom_domains.models import HostClaim, Purpose
-from accounts.custom_domains.selectors import find_claim
 from accounts.forms import add_errors
+from accounts.models import HostClaim, Purpose
 from accounts.permissions import may_on_object
+from accounts.selectors import find_claim
 from accounts.views.host_verification import check_host_now
 from sites.access import site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
@@ -42,10 +42,10 @@ def redirect_to_first_page(request: HttpRequest, site_id: int) -> HttpResponse:
 def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse:
     """Show or save one of the forms."""
     site = site_for(request, site_id, may="edit")
-    form = FORMS[slug].of(site, request.POST or None)
+    form = FORMS[slug].from_site(site, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            site_update(site=site, **form.changes(site))
+            site_update(site=site, **form.build_changes(site))
         except ValidationError as error:
             site.refresh_from_db()
             add_errors(form, error)

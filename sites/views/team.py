@@ -11,10 +11,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.forms import add_errors
-from accounts.invitations import InvitationMail, invitation_create, load_open_invitation_grants, mail_invitation
 from accounts.models import Membership, Right, Role
-from accounts.permissions import find_membership, list_members
+from accounts.permissions import find_membership
+from accounts.selectors import list_members
 from accounts.services import grant_set
+from accounts.services.invitations import (
+    InvitationMail,
+    invitation_create,
+    load_open_invitation_grants,
+    mail_invitation,
+)
 from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
 from sites.models import Site

@@ -17,8 +17,7 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts.custom_domains.models import HostClaim, Purpose
-from accounts.models import Account, User
+from accounts.models import Account, HostClaim, Purpose, User
 from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site

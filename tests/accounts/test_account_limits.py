@@ -63,7 +63,7 @@ def test_an_operator_sets_limits_by_a_command_and_reads_them(account: Account, s
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("steams=5", "“steams” is no limit. Use one of: sites, monitors,"),
+        ("steams=5", "“steams” is not a limit. Use one of: sites, monitors,"),
         ("sites=-1", "“sites” is a whole number from 0 to 1,000,000,000, not “-1”."),
         ("sites=", "not “”"),
         ("sites=many", "not “many”"),

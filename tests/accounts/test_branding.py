@@ -7,10 +7,9 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.branding import DEFAULT_BRAND, PRODUCT_NAME, find_brand_by_host, load_brand
-from accounts.custom_domains.models import Purpose
-from accounts.invitations import create_setup_link
-from accounts.models import Account, Membership, User
+from accounts.models import Account, Membership, Purpose, User
 from accounts.services import account_brand_set
+from accounts.services.invitations import create_setup_link
 from tests.support import prove_host
 
 HOST = "stats.agency.example"

@@ -16,10 +16,9 @@ from django.utils import timezone as clock
 
 from accounts.branding import DEFAULT_BRAND, find_brand_by_host, load_brand
 from accounts.custom_domains.checks import claims_check
-from accounts.custom_domains.models import HostClaim, HostOwner, Purpose, VerificationMethod
 from accounts.custom_domains.services import claim_record_lookup, host_claim, host_provision, host_release
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts, parse_dns_server
-from accounts.models import Account, User
+from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
 from links import resource_services
 from links.models import Domain

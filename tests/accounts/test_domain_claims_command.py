@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.custom_domains.models import HostClaim, HostOwner, Purpose
 from accounts.custom_domains.services import host_claim
-from accounts.models import Account, User
+from accounts.models import Account, HostClaim, HostOwner, Purpose, User
 from accounts.services import account_brand_set
 from links import resource_services
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
@@ -95,7 +94,7 @@ def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alic
     def look() -> list[bool]:
         site_cache.catch_up()
         site_cache.refresh_brands()
-        known_links.catch_up()
+        link_cache.catch_up()
         return [
             asgi.browser_request("/offer", host=HOST).status == 301,
             "Shop Numbers" in asgi.browser_request("/login", host="stats.shop.test").text,

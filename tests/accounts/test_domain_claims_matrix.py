@@ -12,8 +12,7 @@ from django.core.cache import cache
 from django.utils import timezone as clock
 
 from accounts.branding import find_brand_by_host
-from accounts.custom_domains.models import HostClaim, HostOwner, Purpose, VerificationMethod
-from accounts.models import Account, User
+from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
 from links import resource_services
 from links.addresses import system_domain

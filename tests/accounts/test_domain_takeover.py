@@ -11,8 +11,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
-from accounts.custom_domains.models import Purpose
-from accounts.models import Account, User
+from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
 from links.models import Domain
 from sites.models import Site

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 import reports.annotations.urls
+import reports.dashboard.goals.urls
 import reports.dashboard.urls
 import reports.sharing.urls
 import sites.alerts.urls
@@ -237,6 +238,7 @@ def pages_of(site: Site) -> list[str]:
         sites.uptime.urls,
         sites.alerts.urls,
         reports.dashboard.urls,
+        reports.dashboard.goals.urls,
         reports.annotations.urls,
         reports.sharing.urls,
     )

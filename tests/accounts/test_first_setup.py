@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import SETUP_HOURS, create_setup_link
 from accounts.models import Account, Invitation, Membership, User
-from accounts.permissions import may_in_account
+from accounts.services.invitations import SETUP_HOURS, create_setup_link
+from tests.support.members import may_in_account
 
 ROOT = Path(__file__).resolve().parents[2]
 FIELDS = {"name": "Ada", "email": "ada@example.org", "password": "a long enough password", "account_name": "Ada Ltd"}

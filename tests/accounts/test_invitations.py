@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.keys import hash_key
 from accounts.models import Account, Invitation, Membership, Role, User
-from accounts.permissions import may_in_account, may_on_object
+from accounts.permissions import may_on_object
 from accounts.services import grant_set
 from links import resource_services
 from sites.models import Site
@@ -25,6 +25,7 @@ from tests.conftest import PASSWORD
 from tests.support import logged_in
 from tests.support.clickmeter_client import Program, master
 from tests.support.clickmeter_client import guest as program_of
+from tests.support.members import may_in_account
 
 pytestmark = pytest.mark.django_db
 NEW = {"name": "Zoe", "password": "a long enough password"}

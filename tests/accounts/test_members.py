@@ -11,10 +11,11 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.invitations import INVITATION_DAYS, invitation_create
 from accounts.models import Account, Grant, Invitation, Membership, Role, User
-from accounts.permissions import Bearer, find_bearer, load_grants, may_in_account, may_on_object
+from accounts.permissions import Bearer, find_bearer, load_grants, may_on_object
 from accounts.services import grant_set, member_access_set, member_remove
+from accounts.services.invitations import INVITATION_DAYS, invitation_create
+from tests.support.members import may_in_account
 
 NEW = {"name": "Zoe", "password": "a long enough password"}
 

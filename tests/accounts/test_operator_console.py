@@ -12,12 +12,13 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.test import Client
 from django.urls import reverse
 
-from accounts.operations import cleanup, mailbox, task_runs
+from accounts.mail import FILE_BACKEND
+from accounts.operations import cleanup, task_runs
 from accounts.operations.models import TaskRun
 from accounts.operations.task_runs import claim_task, run_guarded
 from config import celery, health
 from config.schedule import PERIODIC_TASKS
-from reports.digest.send import digests_send
+from reports.digests.services import digests_send
 from tests.reports.digests.test_digests import MONDAY, weekly  # noqa: F401
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -25,7 +26,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 @pytest.fixture
 def written(settings, tmp_path):
-    settings.EMAIL_BACKEND = mailbox.FILE_BACKEND
+    settings.EMAIL_BACKEND = FILE_BACKEND
     settings.EMAIL_FILE_PATH = tmp_path / "mail"
     return tmp_path / "mail"
 

@@ -27,13 +27,14 @@ KEPT = {
     "sites.Site.cookies": "public",  # whether the tracker may set one
     "sites.Site.excluded_countries": "public",
     "sites.ApiKey.hash": "hashed",
-    "sites.Channel.target": "encrypted",
-    "sites.Channel.secret": "encrypted",
-    "sites.Delivery.key": "public",  # which occasion it is about
-    "sites.Monitor.headers": "encrypted",
-    "reports.Share.token": "encrypted",
-    "reports.Share.token_hash": "hashed",
-    "reports.Share.password": "hashed",
+    "alerts.Channel.target": "encrypted",
+    "alerts.Channel.secret": "encrypted",
+    "alerts.Delivery.key": "public",  # which occasion it is about
+    "uptime.Monitor.headers": "encrypted",
+    "sharing.Share.token": "encrypted",
+    "sharing.Share.token_hash": "hashed",
+    "sharing.Share.password": "hashed",
+    "goals.Goal.conversion": "public",  # counts in a key figure
     "links.Conversion.code": "public",  # stands in the pages that report it
     "links.Datapoint.alias_key": "public",  # the alias in lower case
     "links.Datapoint.password": "hashed",

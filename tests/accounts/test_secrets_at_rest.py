@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -20,7 +19,7 @@ from accounts.security import encrypted_fields
 from accounts.security.encrypted_fields import Unreadable, find_unreadable_columns, get_cipher
 from config.env import read_env
 from config.management.commands.serve import Command as Serve
-from reports.digest.services import subscription_save
+from reports.digests.services import subscription_save
 from reports.sharing.models import Share
 from reports.sharing.services import share_create
 from sites import site_cache
@@ -30,7 +29,6 @@ from sites.services import api_key_provision, site_update
 from sites.uptime.models import Monitor
 from sites.uptime.services import monitor_create
 from tests.conftest import PASSWORD
-from tests.support.older_database import database_before, migrate_to_newest
 
 HOOK = "https://hooks.slack.test/services/T0001/B0001/hook-word-nobody-may-read"
 HEADERS = {"Authorization": "Bearer header-word-nobody-may-read"}
@@ -64,7 +62,7 @@ def test_no_secret_lies_in_the_database_in_clear(alice: User, site: Site, channe
     client.post("/login", {"email": alice.email, "password": PASSWORD})
     site_update(site=site, proxy_secret=WORD)
     share = share_create(site=site, name="Client")
-    digest = subscription_save(user=alice, every="week", sites=[], attach_csv=False)
+    digest = subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     secrets = {
         "hook": "hook-word-nobody", "webhook secret": channel.secret, "header": "header-word-nobody", "proxy": WORD,
         "share": share.token, "digest": digest.unsubscribe_token, "session": client.cookies["sessionid"].value,
@@ -136,8 +134,8 @@ def test_without_the_key_nothing_breaks_and_saving_a_row_loses_nothing(
     token = share_create(site=site, name="Client").token
     mine, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
     assert set(find_unreadable_columns()) == {
-        "sites.Channel.target", "sites.Channel.secret", "sites.Monitor.headers", "sites.Site.proxy_secret",
-        "reports.Share.token",
+        "alerts.Channel.target", "alerts.Channel.secret", "uptime.Monitor.headers", "sites.Site.proxy_secret",
+        "sharing.Share.token",
     }  # fmt: skip
     site_cache.refresh()
     for row in (Channel.objects.get(), Monitor.objects.get(), Site.objects.get(pk=site.pk), Share.objects.get()):
@@ -161,7 +159,7 @@ def test_a_start_with_another_key_says_so(settings: Any, channel: Channel) -> No
     assert said.getvalue() == ""
     settings.SECRET_KEY = OTHER_KEY
     Serve(stderr=said).warn_of_unreadable_secrets()
-    assert "sites.Channel.target" in said.getvalue() and "SECRET_KEY_FALLBACKS" in said.getvalue()
+    assert "alerts.Channel.target" in said.getvalue() and "SECRET_KEY_FALLBACKS" in said.getvalue()
 
 
 def test_keys_and_passwords_of_the_environment_are_not_among_what_debug_pages_show(tmp_path: Path) -> None:
@@ -180,7 +178,7 @@ def test_a_changed_key_is_taken_over_by_one_command(
     old_account, old_member, old_site = account.authkey, alice.memberships.get().authkey, api_key_provision(site=site)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = OTHER_KEY, [settings.SECRET_KEY]
     call_command("reencrypt")
-    assert "sites.Channel.target: 1" in capsys.readouterr().out
+    assert "alerts.Channel.target: 1" in capsys.readouterr().out
     settings.SECRET_KEY_FALLBACKS = []
     assert find_unreadable_columns() == [] and Channel.objects.get().target == HOOK
     client = Client()
@@ -212,35 +210,6 @@ def test_the_command_leaves_what_it_cannot_read_and_says_so(settings: Any, chann
     assert "SECRET_KEY_FALLBACKS" in capsys.readouterr().err
     settings.SECRET_KEY = mine
     assert Channel.objects.get().target == HOOK
-
-
-BEFORE = [("sites", "0004_visitors_marked_by_hand"), ("reports", "0004_prices_of_incidents")]
-
-
-@pytest.fixture
-def older(tmp_path: Path, django_db_blocker: Any) -> Iterator[Any]:
-    """A database of its own as it was before secrets were encrypted, and the models of that time."""
-    with django_db_blocker.unblock(), database_before(tmp_path, BEFORE) as models:
-        yield models
-
-
-def test_what_earlier_versions_stored_in_clear_is_encrypted_by_the_migrations(older: Any, tmp_path: Path) -> None:
-    def make(app: str, model: str, **fields: Any) -> Any:
-        return older.get_model(app, model).objects.using("older").create(**fields)
-
-    account = make("accounts", "Account", name="Old")
-    site = make("sites", "Site", pk=7, account=account, domain="old.example", proxy_secret=WORD)
-    make("sites", "Channel", account=account, kind="slack", name="x", target=HOOK)
-    for headers in (HEADERS, {}):
-        make("sites", "Monitor", site=site, url="https://example.com/", next_due=NOW, headers=headers)
-    make("reports", "Share", site=site, name="x", token="t" * 32)
-    migrate_to_newest()
-    everything = database("older")
-    assert [word for word in (HOOK, "header-word", WORD, "t" * 32) if word in everything] == []
-    assert Channel.objects.using("older").get().target == HOOK
-    assert Site.objects.using("older").get().proxy_secret == WORD
-    assert [row.headers for row in Monitor.objects.using("older").order_by("pk")] == [HEADERS, {}]
-    assert Share.objects.using("older").with_token("t" * 32).get().token == "t" * 32
 
 
 def test_headers_may_hold_whatever_json_can_say(site: Site) -> None:

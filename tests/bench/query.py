@@ -99,8 +99,8 @@ class Bench:
         from django.conf import settings
 
         from reports.query import ask
-        from reports.query.references import MappedGoals
         from tests.bench.questions import GOALS, NOW
+        from tests.support.mapped_goals import MappedGoals
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = rolled, estimates
         return ask(query, now=NOW, source=MappedGoals(GOALS, {}), cache=False)
@@ -158,8 +158,8 @@ class Bench:
         from django.conf import settings
 
         from reports.query import ask_many
-        from reports.query.references import MappedGoals
         from tests.bench.questions import GOALS, NOW, dashboard
+        from tests.support.mapped_goals import MappedGoals
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = AS_INSTALLED
         source = MappedGoals(GOALS, {})

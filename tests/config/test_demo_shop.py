@@ -12,18 +12,18 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.invitations import accounts_adopt, create_setup_link
 from accounts.models import Membership, Role
 from accounts.services import user_create
+from accounts.services.invitations import accounts_adopt, create_setup_link
 from config.demo.uptime import generate_verdicts
 from config.demo.world import load_world
 from links import stats
 from links.models import Datapoint
 from links.redirect import click_deduplication
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from reports.query import Period
-from sites.models import Incident, Site
-from sites.uptime.models import Monitor, UptimeHour
+from sites.models import Site
+from sites.uptime.models import Incident, Monitor, UptimeHour
 from sites.uptime.services import checks_replay, monitor_create
 from sites.uptime.state_machine import CheckResult
 
@@ -40,7 +40,7 @@ def demo(db: Any, store: Any, client: Client) -> Iterator[Site]:
     accounts_adopt(user=owner)
     client.force_login(owner)
     yield Site.objects.get(domain=load_world()["domain"])
-    known_links.forget()
+    link_cache.forget()
     click_deduplication.forget()
 
 
@@ -96,7 +96,7 @@ def test_the_demo_hangs_together_and_leaves_everybody_outside_alone(demo: Site) 
     assert not demo.account.channels.filter(enabled=True).exists()
     assert not demo.alerts.filter(condition="link").exists()
     assert not Incident.objects.filter(monitor__site=demo, end=None).exists()
-    assert not Incident.objects.filter(monitor__site=demo, told=None).exists()
+    assert not Incident.objects.filter(monitor__site=demo, start_notified=None).exists()
     guest = Membership.objects.get(account=demo.account, role=Role.GUEST)
     assert not guest.user.has_usable_password() and [grant.kind for grant in guest.grants.all()] == ["group"]
 
@@ -132,7 +132,7 @@ def test_checks_told_later_become_what_checks_made_then_would_have(site: Site) -
     monitor = monitor_create(site=site, url="https://shop.example/", now=now)
     row = {"milliseconds": 200, "incidents": [{"days": 2, "clock": "12:00", "minutes": 30, "cause": "Answered 502."}]}
     (incident,) = checks_replay(monitor=monitor, verdicts=list(generate_verdicts(row, now, 4, random.Random(1))))
-    assert incident.cause == "Answered 502." and incident.end is not None and incident.told is not None
+    assert incident.cause == "Answered 502." and incident.end is not None and incident.start_notified is not None
     assert timedelta(minutes=25) <= incident.end - incident.start <= timedelta(minutes=35)
     hours = UptimeHour.objects.filter(monitor=monitor)
     assert sum(hour.checks for hour in hours) >= 4 * 24 * 12 and sum(hour.failures for hour in hours) >= 6

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.branding import PRODUCT_NAME
-from accounts.custom_domains.models import Purpose
+from accounts.models import Purpose
 from accounts.services import account_brand_set
 from tests.support import prove_host
 

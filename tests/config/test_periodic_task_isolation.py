@@ -11,8 +11,7 @@ from django.db import OperationalError
 from django.utils.module_loading import import_string
 
 from accounts.custom_domains import checks
-from accounts.custom_domains.models import HostClaim
-from accounts.models import Account
+from accounts.models import Account, HostClaim
 from accounts.operations.task_runs import run_each
 from config.schedule import PERIODIC_TASKS
 from goals import discovery
@@ -20,8 +19,8 @@ from goals.models import Goal
 from links.models import Datapoint, Destination
 from links.services import datapoint_create
 from reports import quotas
-from reports.digest.models import DigestMail, DigestSubscription
-from reports.digest.services import subscription_save
+from reports.digests.models import DigestMail, DigestSubscription
+from reports.digests.services import subscription_save
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period
 from reports.query.rollups.read import read_published_days
@@ -142,19 +141,19 @@ def alerts(world: Any) -> Callable[[], bool]:
 
 def deliveries(world: Any) -> Callable[[], bool]:
     for site, target in ((world.other, "https://0177.0.0.1/"), (world.site, f"{world.server.base}/ok")):
-        delivery_queue(channel=hook(site, target), firing=AlertNotification("k", "s", "t"), now=NOW)
+        delivery_queue(channel=hook(site, target), notification=AlertNotification("k", "s", "t"), now=NOW)
     return lambda: Delivery.objects.get(channel__account=world.site.account).state == "sent"
 
 
 def goals_named(world: Any) -> Callable[[], bool]:
-    appear = discovery.goal_appear
+    appear = discovery.manual_goal_ensure
 
     def broken(*, site: Site, name: str) -> Any:
         if site.pk == world.other.pk:
             raise ValueError("the database does not take this name")
         return appear(site=site, name=name)
 
-    world.monkeypatch.setattr(discovery, "goal_appear", broken)
+    world.monkeypatch.setattr(discovery, "manual_goal_ensure", broken)
     for site in (world.other, world.site):
         record(event(site, at=NOW - timedelta(minutes=1), kind="goal", name="Signed up"))
     return lambda: Goal.objects.filter(site=world.site, name="Signed up").exists()
@@ -198,20 +197,20 @@ def retention(world: Any) -> Callable[[], bool]:
 
 
 def corrections_finished(world: Any) -> Callable[[], bool]:
-    make_anew, broken = corrections.make_anew, []
+    rebuild, broken = corrections.rebuild_derived_rows, []
     for site in (world.other, world.site):
         browse(site, "/a", at=NOW)
-    world.monkeypatch.setattr(corrections, "make_anew", lambda host, job: broken.append(job) or 1 / 0)
+    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", lambda host, job: broken.append(job) or 1 / 0)
     for site in (world.other, world.site):
         with pytest.raises(ZeroDivisionError):
-            world.store.erase(Selection(site.pk, {"path": ["/a"]}))
+            world.store.erase_events(Selection(site.pk, {"path": ["/a"]}))
 
     def carry(host: Any, job: int) -> None:
         if job == broken[0]:
             raise ValueError("this one cannot be finished")
 
-    world.monkeypatch.setattr(corrections, "make_anew", make_anew)
-    world.monkeypatch.setattr(move, "_carry", carry)
+    world.monkeypatch.setattr(corrections, "rebuild_derived_rows", rebuild)
+    world.monkeypatch.setattr(move, "_copy_claimed_rows", carry)
     world.monkeypatch.setattr(move, "ABANDONED_SECONDS", 0)
     return lambda: {row["job"] for row in world.store.rows("SELECT DISTINCT job FROM corrections")} == {broken[0]}
 
@@ -268,13 +267,13 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
 def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
     subscription_save(user=alice, every="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
-    send = import_string("reports.digest.send.digests_send")
+    send = import_string("reports.digests.services.digests_send")
     with monkeypatch.context() as away:
 
         def refuse(*_: Any) -> None:
             raise StoreAway("The event store is away.")
 
-        away.setattr("reports.digest.send.build_digest", refuse)
+        away.setattr("reports.digests.services.build_digest", refuse)
         with pytest.raises(StoreAway):
             send(now=NOW)
     assert not DigestMail.objects.exists()

@@ -22,10 +22,10 @@ def away(settings: Any) -> Iterator[None]:
     settings.REDIS_URL = NOBODY
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()
-    visits._windows = None
+    visits._visit_store = None
     forget()
     yield
-    visits._windows = None
+    visits._visit_store = None
     shared_redis.redis.cache_clear()
     shared_redis.forget_outage()
     click_deduplication.forget()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.security.secret_key import SecretKeyFingerprint, WrongSecretKey, check_secret_key
+from accounts.models import SecretKeyFingerprint
+from accounts.security.secret_key import WrongSecretKey, check_secret_key
 from config import checks
 
 ROOT = Path(__file__).resolve().parents[2]

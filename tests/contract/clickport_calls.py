@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from reports.clickport.breakdowns import TECH
-from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, OUR_METRIC
+from reports.clickport.vocabulary import CLICKPORT_DIMENSIONS, METRIC_NAMES
 from tests.reports.clickport import test_query_endpoint as queries
 
 DAYS = {"start_date": "2026-03-28", "end_date": "2026-03-30"}  # the 29th has the traffic; the end is exclusive
@@ -83,7 +83,7 @@ def list_queries() -> Iterator[tuple[str, ClickportCall]]:
 
 def list_metrics() -> Iterator[tuple[str, ClickportCall]]:
     """Each metric alone, by pages, and compared."""
-    for name in sorted(OUR_METRIC):
+    for name in sorted(METRIC_NAMES):
         asked = {"period": "yesterday", "metrics": [name], "include_comparison": True}
         yield name, ClickportCall("reader", "post", asked)
 

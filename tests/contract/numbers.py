@@ -20,7 +20,7 @@ FIRST: dict[type[models.Model], int] = {
     Goal: 9000,
 }  # fmt: skip
 OTHERS = 1000
-APPS = ("accounts", "sites", "goals", "links")
+APPS = ("accounts", "sites", "alerts", "uptime", "goals", "links")
 
 
 def seed_choices(seed: int) -> AbstractContextManager[Any]:

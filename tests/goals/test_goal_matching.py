@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from goals.discovery import discover
+from goals.discovery import create_named_goals
 from goals.models import Goal
 from goals.services import goal_create
-from reports.dashboard.presenters.labels import label_value
+from reports.labels import label_value
 from reports.query.dimensions import get_dimension
 from sites import site_cache
 from sites.models import Site
@@ -156,6 +156,6 @@ def test_a_goal_can_be_named_by_its_number(site: Site, store: Any) -> None:
 
 def test_a_goal_a_script_names_appears_and_counts(site: Site, traffic: None) -> None:
     site_cache.refresh()
-    assert discover(NOW + timedelta(minutes=5)) == 1
+    assert create_named_goals(NOW + timedelta(minutes=5)) == 1
     goal = Goal.objects.get(site=site, name="vip")
     assert ask(site, "conversions", "revenue", where=[{"goal": goal.pk}])["conversions"] == 1

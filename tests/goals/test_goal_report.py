@@ -16,9 +16,9 @@ from accounts.models import User
 from goals.services import goal_create
 from reports.query import Period
 from reports.query.analyses.attribution import attribute_conversions
-from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, event, record, visit
+from tests.support.mapped_goals import MappedGoals
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(800_000_001)

@@ -13,13 +13,12 @@ from goals import discovery
 from goals.models import Goal, GoalKind, PatternKind
 from goals.selectors import filter_segments_visible_to, filter_visible_segments, find_goal, list_active_goals
 from goals.services import (
-    goal_appear,
     goal_create,
     goal_delete,
     goal_update,
+    manual_goal_ensure,
     segment_create,
     segment_delete,
-    segment_update,
 )
 from sites.models import Site
 from sites.services import site_create
@@ -89,8 +88,8 @@ def test_a_goal_changes_and_is_forgotten(alices: Site) -> None:
 def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     named = [(alices.pk, "signup"), (alices.pk, "signup"), (alices.pk, "12345"), (999, "elsewhere")]
     monkeypatch.setattr(discovery, "_readers", [lambda since, until: named])
-    assert discovery.discover(NOW) == 1
-    assert discovery.discover(NOW) == 0
+    assert discovery.create_named_goals(NOW) == 1
+    assert discovery.create_named_goals(NOW) == 0
     found = Goal.objects.get(site=alices)
     assert (found.name, found.kind) == ("signup", GoalKind.MANUAL)
 
@@ -98,28 +97,28 @@ def test_a_manual_goal_appears_when_it_is_first_named(alices: Site, monkeypatch:
 def test_the_reader_is_asked_for_the_last_two_days(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
-    discovery.discover(NOW)
+    discovery.create_named_goals(NOW)
     assert asked == [(NOW - discovery.LOOK_BACK, NOW)]
 
 
 def test_every_few_seconds_only_the_last_minutes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(discovery, "_readers", [lambda *span: asked.append(span) or []])
-    discovery.discover_lately(NOW)
-    assert asked == [(NOW - discovery.LATELY, NOW)]
-    (row,) = [row for row in PERIODIC_TASKS if row.path == "goals.discovery.discover_lately"]
-    assert row.seconds <= 5 and discovery.LATELY.total_seconds() > 10 * row.seconds
+    discovery.create_recently_named_goals(NOW)
+    assert asked == [(NOW - discovery.RECENT, NOW)]
+    (row,) = [row for row in PERIODIC_TASKS if row.path == "goals.discovery.create_recently_named_goals"]
+    assert row.seconds <= 5 and discovery.RECENT.total_seconds() > 10 * row.seconds
 
 
 def test_a_script_that_names_everything_does_not_fill_the_list(alices: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "MAX_GOALS", 3)
     monkeypatch.setattr(discovery, "_readers", [lambda *_: [(alices.pk, f"order {n}") for n in range(9)]])
-    assert discovery.discover(NOW) == 3
+    assert discovery.create_named_goals(NOW) == 3
 
 
 def test_a_number_or_nothing_names_no_new_goal(alices: Site) -> None:
-    assert goal_appear(site=alices, name="77") is None
-    assert goal_appear(site=alices, name="  ") is None
+    assert manual_goal_ensure(site=alices, name="77") is None
+    assert manual_goal_ensure(site=alices, name="  ") is None
 
 
 def test_a_private_segment_is_seen_by_its_owner_and_a_shared_one_by_all(alices: Site) -> None:
@@ -130,8 +129,6 @@ def test_a_private_segment_is_seen_by_its_owner_and_a_shared_one_by_all(alices: 
     assert list(filter_segments_visible_to(alices, alice)) == [mine, ours]
     assert list(filter_segments_visible_to(alices, bob)) == [ours]
     assert list(filter_segments_visible_to(alices, None)) == [ours]
-    segment_update(segment=mine, shared=True)
-    assert list(filter_segments_visible_to(alices, bob)) == [mine, ours]
     segment_delete(segment=mine)
     assert list(filter_visible_segments([alices.pk], None)) == [ours]
 

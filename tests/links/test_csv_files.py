@@ -12,8 +12,7 @@ from django.contrib.auth.hashers import check_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.custom_domains.models import Purpose
-from accounts.models import Account, User
+from accounts.models import Account, Purpose, User
 from links import resource_services
 from links.models import Datapoint, Domain, Mode, Status
 from links.services import datapoint_create

@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account
+from config.asgi import respond_immediately
 from links.models import DatapointKind
 from links.redirect import redirector, responses
 from links.redirect.link_request import LinkRequest
@@ -55,14 +56,14 @@ def test_what_is_answered_at_once_is_what_the_application_answers(account: Accou
         "scheme": "http", "client": ("203.0.113.9", 1), "http_version": "1.1",
         "headers": [(b"host", b"127.0.0.1:8000"), (b"user-agent", CHROME.encode())],
     }  # fmt: skip
-    found = redirector.at_once(scope)
+    found = respond_immediately(scope)
     answer = Browser().open(path)
     assert found is not None
     status, head, body = found
     lines = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line]
     assert (status, body) == (answer.status, answer.body) and dict(lines) == answer.headers
-    assert redirector.at_once({**scope, "method": "POST"}) is None
-    assert redirector.at_once({**scope, "path": "/links"}) is None
+    assert respond_immediately({**scope, "method": "POST"}) is None
+    assert respond_immediately({**scope, "path": "/links"}) is None
 
 
 def test_somebody_elses_page_below_l_is_no_link_of_ours(account: Account) -> None:

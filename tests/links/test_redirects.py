@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.custom_domains.models import Purpose
-from accounts.models import Account
+from accounts.models import Account, Purpose
 from links import resource_services
 from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
 from links.redirect import click_deduplication, state_rebuild
@@ -330,7 +329,7 @@ def test_scanners_in_data_centres_are_no_people(account: Account, monkeypatch: p
 def test_no_office_clicks_so_often_in_a_minute(account: Account) -> None:
     make(account)
     for _ in range(MAX_PER_ADDRESS - 1):
-        request_rates.click("203.0.113.7", int(NOON.timestamp()) // 60)
+        request_rates.count_click("203.0.113.7", int(NOON.timestamp()) // 60)
     for ip in ("203.0.113.7", "203.0.113.7", "203.0.113.8"):
         Browser(ip=ip).open("/l/offer", at=NOON)
     assert counts(account, "clicks", "spider_hits") == {"clicks": 2, "spider_hits": 1}

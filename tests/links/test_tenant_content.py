@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.custom_domains.models import Purpose
-from accounts.models import Account, User
+from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
 from links import resource_services
 from links.addresses import system_domain, update_system_domain

@@ -53,10 +53,10 @@ class Changes:
 @contextmanager
 def watched() -> Iterator[Changes]:
     """What a request writes, in the database and the event store."""
-    changes, before = Changes(), write_lock.times()
+    changes, before = Changes(), write_lock.get_change_counts()
     with connection.execute_wrapper(changes):
         yield changes
-    changes.events = write_lock.times() != before
+    changes.events = write_lock.get_change_counts() != before
 
 
 def picture() -> dict[str, list[str]]:

@@ -113,7 +113,7 @@ FIELDS: list[Field] = [
     Field(f"{LISTING} group", "GET links/export.csv", "group", value("group"), WRITERS, says_no=False),
     Field("links/web/editor.py group", "GET links/new", "group", value("group"), WRITERS, says_no=False),
     Field(
-        "reports/dashboard/views/segments.py next",
+        "reports/dashboard/goals/segments.py next",
         f"POST {S}/segments",
         "goal",
         lambda data, number: {**data, "next": f"{data['next'].partition('?')[0]}?goal={number}"},
@@ -167,7 +167,7 @@ KEYED = {
     "links/shortener.py site_id",
     "reports/clickport/views.py:get",
 }
-DESCRIBED = {"accounts/api.py:patch", "accounts/api.py:post", "sites/api.py:patch", "sites/api.py:post"}
+DESCRIBED = {"accounts/api/views.py:patch", "accounts/api/views.py:post", "sites/api.py:patch", "sites/api.py:post"}
 # What looks like an id and names no row of a tenant, or is only compared with what the caller may see anyway
 NO_IDS: dict[str, str] = {
     "sites/views/settings.py domain": "typed in to confirm that the site is to be deleted",
@@ -186,7 +186,7 @@ NO_IDS: dict[str, str] = {
     "links/web/listing.py:listing": "the filters, to show them again",
     "links/web/listing.py:bulk": "handed on to `change_link`, whose names are found one by one",
     "reports/dashboard/views/heatmaps.py:heatmap_settings": "into a form",
-    "reports/clicky/deeplinks.py:framed_overview": "handed on to `find_site`, which opens a site for its own key alone",
+    "reports/sharing/clicky_frame.py:framed_overview": "handed on to `find_site`, which needs the site's own key",
     "links/web/forms.py expiration_clicks": "a number of clicks",
     "GroupForm.notes": "text",
     "LinkForm.kind": "link or pixel",

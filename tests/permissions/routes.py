@@ -80,7 +80,7 @@ NEEDS: dict[str, str] = {
         f"{S}/bots", f"{S}/goals",
         f"{S}/goals/<int:goal_id>/report", f"{S}/funnels", f"{S}/funnels/<int:funnel_id>", f"{S}/journeys",
         f"{S}/retention", f"{S}/splits", f"{S}/spy", f"{S}/spy/stream", f"{S}/visitors", f"{S}/visitors/<int:device>",
-        f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:every>",
+        f"{S}/visits/<int:visit>", f"{S}/heatmaps", f"{S}/heatmaps/page", f"{S}/notes", f"{S}/digest/<str:frequency>",
         f"{S}/uptime", f"{S}/uptime/<int:monitor_id>", f"{V1}{S}",
     ), "view"),
     **dict.fromkeys((

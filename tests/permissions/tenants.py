@@ -13,9 +13,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.invitations import invitation_accept, invitation_create
 from accounts.models import Account, ExposedKey, Membership, Right, Role, User
 from accounts.services import account_create, user_create
+from accounts.services.invitations import invitation_accept, invitation_create
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from links import resource_services
@@ -23,7 +23,7 @@ from links.guests import guest_create
 from links.models import Listing, Status
 from links.services import datapoint_create
 from reports.annotations.services import note_add
-from reports.digest.services import subscription_save
+from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
 from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert, Channel
@@ -161,10 +161,10 @@ def account_things(account: Account, owner: User, word: str, guest: User | None 
     pending = guest_create(account=account, email=f"{word}-pending@example.org")
     alert = Alert(site=site, name=f"{word} alert", condition="uptime")
     alert_save(alert=alert, parameters={}, channels=[channel])
-    firing = AlertNotification(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
-    told = delivery_queue(channel=channel, firing=firing, now=timezone.now(), alert=alert)
+    notification = AlertNotification(f"{word}-1", f"{word} is down", f"{word} is down", {"session_id": ""})
+    told = delivery_queue(channel=channel, notification=notification, now=timezone.now(), alert=alert)
     assert told is not None
-    digest = subscription_save(user=owner, every="week", sites=[site], attach_csv=False)
+    digest = subscription_save(user=owner, frequency="week", sites=[site], attach_csv=False)
     return {
         "member": Membership.objects.get(account=account, user=guest).pk, "invitation": invitation.pk,
         "pending_member": pending.pk,

@@ -55,7 +55,7 @@ def sheets(world: World, clients: Any) -> set[str]:
 
 
 def test_nearly_all_addresses_of_a_site_read_the_state_of_a_sheet(sheets: set[str]) -> None:
-    others = {"notes", "digest/<str:every>", "uptime", "uptime/<int:monitor_id>", "segments"}
+    others = {"notes", "digest/<str:frequency>", "uptime", "uptime/<int:monitor_id>", "segments"}
     read = {route for route in OWN if route.startswith("sites/<int:site_id>/")}
     assert {f"sites/<int:site_id>/{path}" for path in others} == read - sheets
     assert {route for route in sheets if route.startswith("sites/all")} == {

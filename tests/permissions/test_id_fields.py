@@ -11,8 +11,8 @@ from django import forms
 from accounts.models import Membership
 from links.permissions import build_link_scope
 from links.web.forms import LinkForm
-from reports.dashboard.forms import FunnelForm
-from reports.digest.views import SubscriptionForm
+from reports.dashboard.goals.forms import FunnelForm
+from reports.digests.views import SubscriptionForm
 from reports.sharing.forms import SharedLinkForm
 from sites.alerts.conditions import CONDITIONS
 from sites.alerts.forms import AlertForm
@@ -30,7 +30,7 @@ MADE: dict[type[forms.BaseForm], Callable[[World], forms.BaseForm]] = {
     FunnelForm: lambda world: FunnelForm(None, world.other.site),
     LinkForm: lambda world: LinkForm(scope=build_link_scope(Membership.objects.get(user=world.people["charlie"]))),
     NewSiteForm: lambda world: NewSiteForm(accounts=[world.other.site.account]),
-    ProxyForm: lambda world: ProxyForm.of(world.other.site),
+    ProxyForm: lambda world: ProxyForm.from_site(world.other.site),
     SharedLinkForm: lambda world: SharedLinkForm(None, world.other.site, world.people["charlie"]),
     SubscriptionForm: lambda world: SubscriptionForm(world.people["charlie"]),
 }

@@ -18,7 +18,7 @@ from goals.models import GoalKind
 from links.clickmeter.operations import OPERATIONS
 from links.models import Mode
 from reports.clickport.breakdowns import BREAKDOWNS
-from reports.clickport.vocabulary import OUR_DIMENSION, OUR_METRIC
+from reports.clickport.vocabulary import DIMENSION_NAMES, METRIC_NAMES
 from reports.clicky.tallies import TALLIES
 from reports.docs import CHAPTERS
 from reports.query.registry import DIMENSIONS, METRICS
@@ -67,7 +67,7 @@ def test_every_call_of_the_stats_api_s_page_runs(site: Site, store: Any) -> None
 
 def test_the_pages_name_every_word_there_is() -> None:
     said = page("/docs/clickport")
-    for word in [*OUR_METRIC, *OUR_DIMENSION, *(f"/api/{name}" for name in BREAKDOWNS)]:
+    for word in [*METRIC_NAMES, *DIMENSION_NAMES, *(f"/api/{name}" for name in BREAKDOWNS)]:
         assert f"<code>{word}</code>" in said, word
     assert all(f"<code>{word}</code>" in page("/docs/clicky") for word in TALLIES)
 

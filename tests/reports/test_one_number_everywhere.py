@@ -24,9 +24,8 @@ from goals.models import Goal
 from goals.services import goal_create
 from links.models import DatapointKind
 from links.services import datapoint_create
-from reports.digest.models import DigestSubscription
-from reports.digest.send import digests_send
-from reports.digest.services import subscription_save
+from reports.digests.models import DigestSubscription
+from reports.digests.services import digests_send, subscription_save
 from sites.models import Site
 from tests.support import browse, event, logged_in, record, settle
 from tests.support.clickmeter_client import master

@@ -52,7 +52,11 @@ def rotated() -> list[str]:
 def uniques() -> list[bool]:
     """Whether this process's click of each address was the first; then again when half an hour is over."""
     moments = (NOW, NOW + timedelta(seconds=1799), NOW + timedelta(seconds=1800))
-    return [click_deduplication.is_unique_click(3, (number,), at) for at in moments for number in range(1, ROUNDS)]
+    return [
+        click_deduplication.is_unique_click(3, (number,), at.timestamp())
+        for at in moments
+        for number in range(1, ROUNDS)
+    ]
 
 
 def limited() -> int:

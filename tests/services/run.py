@@ -21,6 +21,7 @@ FILES: dict[str, str] = {
     "links/test_rules.py": "turns, caps and windows are counted in Redis",
     "links/test_redirects.py": "unique clicks, over restarts too",
     "links/test_conversions.py": "clicks wait for their conversion and their visit in Redis",
+    "tracking/test_store_migrations.py": "every node has the columns and views that the code declares",
     "tracking/test_store_tables.py": "types, views and inserts over the wire, distributed tables",
     "tracking/test_store_corrections.py": "every node corrects itself",
     "tracking/test_store_moves.py": "and finishes what was interrupted",

@@ -81,7 +81,7 @@ def path(site: Site) -> str:
         ("/moved", "The tracking code is in the page."),
         ("/lenient", "The tracking code is in the page."),
         ("/none", "The tracking code is not in the page."),
-        ("/other", "The page carries the code of site 101999999"),
+        ("/other", "The page has the tracking code of site 101999999"),
         ("/broken", "The page answered 500."),
         ("/strict", "Add testserver to script-src."),
         ("/typed", "Add clicky to trusted-types, so that forms"),

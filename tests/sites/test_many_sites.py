@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, User
-from goals.discovery import discover
+from goals.discovery import create_named_goals
 from goals.models import Goal
 from links import stats
 from links.services import datapoint_create
@@ -42,7 +42,7 @@ def test_goals_are_named_on_the_first_and_the_last_of_very_many_sites(account: A
     sites = make_sites(account, MAX_SITES_PER_QUERY + 2)
     for site in (sites[0], sites[-1]):
         record(event(site, at=NOW - HOUR, kind="goal", name="Signed up"))
-    assert discover(NOW) == 2
+    assert create_named_goals(NOW) == 2
     assert set(Goal.objects.values_list("site_id", flat=True)) == {sites[0].pk, sites[-1].pk}
 
 
@@ -50,7 +50,7 @@ def test_a_site_that_names_very_many_goals_takes_nothing_from_the_others(site: S
     names = [event(site, at=NOW - HOUR, kind="goal", name=f"order {number}", visitor=number) for number in range(6000)]
     record(*names, *[event(site, at=NOW - HOUR, kind="goal", name=str(n), visitor=n) for n in range(2000)])
     record(event(charlies_site, at=NOW - HOUR, kind="goal", name="Signed up"))
-    discover(NOW)
+    create_named_goals(NOW)
     assert Goal.objects.filter(site=charlies_site, name="Signed up").exists()
     assert Goal.objects.filter(site=site).count() == 500
 

@@ -204,7 +204,7 @@ def test_the_method_after_a_redirect_is_a_browser_s(server, monkeypatch, status,
 def test_a_redirect_to_something_that_is_no_address_matters_only_to_those_who_follow(server, raw):
     raw.say, raw.times = b"HTTP/1.1 302 Found\r\nLocation: http://x:port/\r\nContent-Length: 0\r\n\r\n", 1
     assert fetch(raw.base, follow=False).status == 302
-    with pytest.raises(OutboundError, match="no address"):
+    with pytest.raises(OutboundError, match="not an address"):
         fetch(raw.base)
 
 

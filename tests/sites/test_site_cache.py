@@ -12,9 +12,8 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from accounts.custom_domains.models import Purpose
 from accounts.custom_domains.services import host_provision
-from accounts.models import Account
+from accounts.models import Account, Purpose
 from sites import site_cache
 from sites.models import ApiKey, Site
 from sites.services import (

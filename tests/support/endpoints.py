@@ -58,7 +58,7 @@ async def exchange(scope: dict[str, Any], body: bytes) -> Answer:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    assert collector.claims(scope), scope["path"]
+    assert collector.matches(scope), scope["path"]
     await collector.app(scope, receive, send)
     headers = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))

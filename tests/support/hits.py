@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from accounts.security.client_ip import parse_networks
 from sites.hosts import HostMatcher
-from sites.site_config import SiteConfig, parse_networks
+from sites.site_config import SiteConfig
 from tracking.bots.request_rate import request_rates
 from tracking.event import Event, Hit, Rejection
 from tracking.pipeline.processing import process
@@ -30,9 +31,9 @@ def facts(**changes: Any) -> SiteConfig:
     plain = SiteConfig(
         site_id=7, account_id=1, domain="example.com", timezone="UTC",
         hosts=HostMatcher("example.com", (), False), addresses="keep", cookies="off", respect_dnt=True,
-        excluded_networks=parse_networks(ips), excluded_pages=(), excluded_countries=frozenset(),
-        proxy_networks=parse_networks(proxies), proxy_secret="", sitekey="read", sitekey_admin="admin", tracker={},
-        over_quota=False, retention_months=0, change=1,
+        excluded_networks=parse_networks(tuple(ips)), excluded_pages=(), excluded_countries=frozenset(),
+        proxy_networks=parse_networks(tuple(proxies)), proxy_secret="", sitekey="read", sitekey_admin="admin",
+        tracker={}, over_quota=False, retention_months=0, change=1,
     )  # fmt: skip
     return replace(plain, **changes)
 

@@ -18,7 +18,7 @@ from links.redirect import click_deduplication, pausing, redirector
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services import datapoint_create
-from sites import site_cache as known_sites
+from sites import site_cache
 from tests import support
 from tracking.bots.request_rate import request_rates
 
@@ -88,7 +88,7 @@ async def request(path: str, headers: dict[str, str], ip: str, method: str, body
     async def send(message: Any) -> None:
         sent.append(dict(message))
 
-    assert redirector.claims(scope), path
+    assert redirector.matches(scope), path
     await redirector.app(scope, receive, send)
     pairs = [(name.decode().lower(), value.decode("latin-1")) for name, value in sent[0]["headers"]]
     cookies = [value for name, value in pairs if name == "set-cookie"]
@@ -97,7 +97,7 @@ async def request(path: str, headers: dict[str, str], ip: str, method: str, body
 
 def learn() -> None:
     """The redirector knows what was just written."""
-    known_sites.refresh()
+    site_cache.refresh()
     link_cache.refresh()
 
 

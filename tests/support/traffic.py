@@ -12,13 +12,13 @@ from django.test import Client
 
 from accounts.custom_domains.services import host_provision
 from accounts.models import Account, User
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from sites import site_cache
 from sites.models import Site
 from tracking import spool, store
 from tracking.event import Event
 from tracking.schema import COLUMN_NAMES
-from tracking.store.target import target
+from tracking.store.target import get_target
 from tracking.store.write_lock import write_lock
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -128,7 +128,7 @@ def prove_host(account: Account, host: str, purpose: str) -> None:
     """The host is the account's for this purpose, by the operator's word, and everybody who remembers hosts knows."""
     assert host_provision(account=account, host=host, purpose=purpose)
     site_cache.refresh()
-    known_links.refresh()
+    link_cache.refresh()
 
 
 def forget_spool() -> None:
@@ -143,6 +143,6 @@ def forget_traffic() -> None:
     """An empty spool and store. A store of this process alone, in which nothing changed since, is empty."""
     global _emptied
     forget_spool()
-    if _emptied != write_lock.times() or not target().embedded:
+    if _emptied != write_lock.get_change_counts() or not get_target().embedded:
         store.truncate()
-        _emptied = write_lock.times()
+        _emptied = write_lock.get_change_counts()

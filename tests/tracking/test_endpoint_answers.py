@@ -61,7 +61,7 @@ def test_beacons_are_never_kept_by_caches(site: Site) -> None:
     "path", ["/", "/login", "/ns.gif", "/abcns.gif", "/12.jsx", "/api/events", "/p/x/login", "/in.php/"]
 )
 def test_other_paths_are_left_to_django(path: str) -> None:
-    assert not collector.claims({"path": path})
+    assert not collector.matches({"path": path})
 
 
 def test_an_error_of_ours_is_counted_and_still_answered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

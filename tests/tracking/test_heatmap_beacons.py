@@ -11,8 +11,8 @@ import pytest
 
 from sites import onsite_tokens, site_cache
 from sites.models import Site
-from tracking import spool, tracker_settings
-from tracking.endpoints import clicky, heatmap
+from tracking import spool
+from tracking.endpoints import clicky, heatmap, tracker_settings
 from tracking.web import EndpointRequest, Reply
 
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
@@ -30,7 +30,9 @@ def send(site: Site, *rows: str, **fields: Any) -> Reply:
     ]
     for one in asked:
         query = urlencode(one, doseq=True).encode()
-        reply = clicky.beacon(EndpointRequest("GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC)))
+        reply = clicky.receive_beacon(
+            EndpointRequest("GET", "/in.php", query, headers, "198.51.100.7", datetime.now(UTC))
+        )
     return reply
 
 
@@ -79,7 +81,7 @@ def test_what_the_site_does_not_record_is_refused_and_not_asked_for(off: dict, s
     assert send(site, OURS).dropped == "no_heatmap"
     assert recorded(store) == []
     facts = site_cache.get_site(site.pk)
-    assert tracker_settings.switches(facts, "", {"device": 1, "path": "/a"}, False)["heat"] == 0
+    assert tracker_settings.build_settings(facts, "", {"device": 1, "path": "/a"}, False)["heat"] == 0
 
 
 def test_a_page_that_is_off_does_not_switch_off_another(site: Site, store: Any) -> None:
@@ -107,18 +109,18 @@ def test_a_consent_site_allows_the_cookie_only_with_consent(site: Site) -> None:
     site.save()
     site_cache.refresh()
     facts = site_cache.get_site(site.pk)
-    assert tracker_settings.switches(facts, "", None, False)["cookie"] == 0
-    assert tracker_settings.switches(facts, "", None, True)["cookie"] == 1
+    assert tracker_settings.build_settings(facts, "", None, False)["cookie"] == 0
+    assert tracker_settings.build_settings(facts, "", None, True)["cookie"] == 1
 
 
 def test_an_owner_who_came_from_the_dashboard_gets_the_widget(site: Site, alice: Any) -> None:
     facts, word = site_cache.get_site(site.pk), onsite_tokens.create_onsite_token(site.pk, alice.pk)
-    assert tracker_settings.switches(facts, "", None, False, word)["osa"] == word
+    assert tracker_settings.build_settings(facts, "", None, False, word)["osa"] == word
     for other in ("", "x", word + "x", onsite_tokens.create_onsite_token(site.pk + 1, alice.pk)):
-        assert tracker_settings.switches(facts, "", None, False, other)["osa"] == ""
+        assert tracker_settings.build_settings(facts, "", None, False, other)["osa"] == ""
     page = {"site_id": site.pk, "type": "pageview", "href": "/a", "mime": "js", "osa": word}
     headers = {"user-agent": PERSON, "referer": "https://example.com/", "accept-language": "en"}
-    reply = clicky.beacon(
+    reply = clicky.receive_beacon(
         EndpointRequest("GET", "/in.php", urlencode(page).encode(), headers, "198.51.100.7", datetime.now(UTC))
     )
     assert f'"osa":"{word}"'.encode() in reply.body

@@ -42,7 +42,7 @@ def test_it_is_what_the_application_answers(
 ) -> None:
     site_cache.refresh()
     asked = scope(path.format(site.pk), query.format(site.pk), **more)
-    found = collector.answer_immediately(asked)
+    found = collector.respond_immediately(asked)
     answered = asyncio.run(exchange(asked, b""))
     assert found is not None
     status, head, body = found
@@ -53,16 +53,16 @@ def test_it_is_what_the_application_answers(
 
 def test_a_hit_answered_at_once_is_in_the_ledger(site: Site, store: Any) -> None:
     site_cache.refresh()
-    collector.answer_immediately(scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com"))
+    collector.respond_immediately(scope("/in.php", f"site_id={site.pk}&type=pageview&href=/a&host=example.com"))
     assert ledger(site.pk) == {"received": 1, "stored": 1}
 
 
 @pytest.mark.parametrize(("path", "method"), [("/in.php", "POST"), ("/in.php", "HEAD"), ("/login", "GET")])
 def test_what_has_a_body_or_belongs_to_others_is_left_to_the_application(site: Site, path: str, method: str) -> None:
-    assert collector.answer_immediately(scope(path, method=method)) is None
+    assert collector.respond_immediately(scope(path, method=method)) is None
 
 
 def test_an_origin_that_could_break_out_of_its_header_is_not_repeated(site: Site, store: Any) -> None:
     site_cache.refresh()
-    found = collector.answer_immediately(scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1"))
+    found = collector.respond_immediately(scope("/in.php", "site_id=1", origin="https://a\r\nset-cookie: x=1"))
     assert found is not None and b"set-cookie" not in found[1]

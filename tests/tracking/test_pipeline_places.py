@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from tracking import geo
-from tracking.network_table import Networks, from_csv
+from tracking.network_table import Networks, build_from_csv
 
 V4 = ['16777216,16777471,13335,"Cloudflare, Inc."', "16778240,16779263,38803,Gtelecom Pty Ltd"]
 V6 = ["42540488161975842760550356425300246528,42540488241204005274814694018844196863,6939,Hurricane Electric LLC"]
@@ -38,7 +38,7 @@ def reopened() -> Iterator[None]:
 def test_an_address_belongs_to_the_network_that_announces_it(
     address: str, expected: tuple[int, str], tmp_path: Path
 ) -> None:
-    from_csv(V4, V6).save(tmp_path / "networks.table")
+    build_from_csv(V4, V6).save(tmp_path / "networks.table")
     assert Networks.load(tmp_path / "networks.table").find(address) == expected
 
 
@@ -51,7 +51,7 @@ def test_a_broken_table_is_left_aside(content: bytes, tmp_path: Path, settings: 
 
 
 def test_the_table_fills_number_and_name(tmp_path: Path, settings: Any) -> None:
-    from_csv(V4, V6).save(tmp_path / "n.table")
+    build_from_csv(V4, V6).save(tmp_path / "n.table")
     settings.GEOIP_ASN = str(tmp_path / "n.table")
     assert geo.look_up("1.0.0.7") == {"asn": 13335, "organization": "Cloudflare, Inc."}
 

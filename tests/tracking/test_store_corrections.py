@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import NOW, browse, event, number, record, visit
 from tracking.store import Selection
-from tracking.store.migrate import nodes
+from tracking.store.migrate import list_nodes
 
 SITE, OTHER = 1000, 1001
 
@@ -22,7 +22,7 @@ def test_a_person_is_erased_with_all_events_of_their_visits_and_nobody_else(stor
     browse(SITE, "/after", visit=7, visitor="jo", person="jo", at=NOW + timedelta(minutes=1), visit_start=NOW)
     browse(SITE, "/mine", visit=8, visitor="al", person="al")
     browse(OTHER, "/elsewhere", visit=7, person="jo")
-    assert store.erase(Selection(SITE, {"person": ["jo"]})) == 2
+    assert store.erase_events(Selection(SITE, {"person": ["jo"]})) == 2
     assert visits(store) == [(8, 1, "/mine")]
     assert visits(store, OTHER) == [(7, 1, "/elsewhere")]
     assert store.rows("SELECT DISTINCT path FROM events ORDER BY path") == [{"path": "/elsewhere"}, {"path": "/mine"}]
@@ -49,7 +49,7 @@ def test_a_bot_moves_out_and_back_and_the_numbers_follow(store: Any) -> None:
 
 def test_part_of_a_visit_goes_and_the_visit_is_made_of_the_rest(store: Any) -> None:
     browse(SITE, "/a", "/b", "/c", visit=7, source="Bing")
-    gone = store.erase(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), complete_visits=False)
+    gone = store.erase_events(Selection(SITE, start=NOW, end=NOW + timedelta(seconds=5)), complete_visits=False)
     assert gone == 1
     assert visits(store) == [(7, 2, "/b")]
     assert store.rows("SELECT source FROM visits FINAL") == [{"source": "Bing"}]
@@ -57,7 +57,7 @@ def test_part_of_a_visit_goes_and_the_visit_is_made_of_the_rest(store: Any) -> N
 
 def test_a_devices_first_visit_is_its_next_one_once_the_first_is_erased(store: Any) -> None:
     record(*visit(SITE, "/a", visit=7), *visit(SITE, "/b", visit=8, at=NOW + timedelta(days=2)))
-    store.erase(Selection(SITE, {"visit": [7]}))
+    store.erase_events(Selection(SITE, {"visit": [7]}))
     assert store.rows("SELECT first FROM firsts FINAL") == [{"first": NOW + timedelta(days=2)}]
 
 
@@ -68,29 +68,29 @@ def test_a_correction_that_was_interrupted_is_finished(store: Any, monkeypatch: 
         browse(SITE, "/a", visitor=device)
     everything = Selection(SITE, {"path": ["/a"]})
     with monkeypatch.context() as patch:
-        patch.setattr(corrections, "make_anew", lambda host, job: 1 / 0)
+        patch.setattr(corrections, "rebuild_derived_rows", lambda host, job: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            store.erase(everything)
+            store.erase_events(everything)
     assert len(visits(store)) == 9
-    assert store.finish(abandoned=0) == 1
-    store.erase(everything)
+    assert store.finish_corrections(abandoned=0) == 1
+    store.erase_events(everything)
     assert visits(store) == []
-    assert store.finish() == 0
+    assert store.finish_corrections() == 0
 
 
 def test_rollups_of_the_touched_time_become_stale(store: Any) -> None:
     browse(SITE, "/a", visit=7)
     asked = "SELECT sum(rows) AS n FROM touched WHERE site_id = 1000"
     before = store.rows(asked)[0]["n"]
-    store.erase(Selection(SITE, {"visit": [7]}))
+    store.erase_events(Selection(SITE, {"visit": [7]}))
     assert store.rows(asked)[0]["n"] > before
 
 
 def test_a_strangers_text_is_a_value_and_never_sql(store: Any) -> None:
     browse(SITE, "/a", person="x')) OR 1=1 --")
     browse(SITE, "/b", visitor="two")
-    assert store.erase(Selection(SITE, {"person": ["') OR ('1'='1"]})) == 0
-    assert store.erase(Selection(SITE, {"person": ["x')) OR 1=1 --"]})) == 1
+    assert store.erase_events(Selection(SITE, {"person": ["') OR ('1'='1"]})) == 0
+    assert store.erase_events(Selection(SITE, {"person": ["x')) OR 1=1 --"]})) == 1
     with pytest.raises(ValueError, match="no column"):
         Selection(SITE, {"1=1 OR path": ["x"]}).sql()
 
@@ -130,7 +130,7 @@ def test_devices_of_many_sites_are_forgotten_by_one_statement_and_by_none_where_
     for site in sites:
         browse(site, "/gone", at=NOW.replace(year=2025), visitor="gone")
     store.keep_months(sites, NOW)
-    assert mutations(store) - before <= 2 * max(1, len(nodes())), "one for each length of time that sites keep"
+    assert mutations(store) - before <= 2 * max(1, len(list_nodes())), "one for each length of time that sites keep"
     left = store.rows("SELECT site_id, count() AS n FROM firsts FINAL WHERE site_id >= 700000000 GROUP BY site_id")
     assert {row["n"] for row in left} == {2} and len(left) == 60
 
@@ -143,5 +143,5 @@ def test_a_site_keeps_whole_months(store: Any) -> None:
 
 def test_nothing_happens_to_events_that_nobody_selected(store: Any) -> None:
     record(event(SITE, "/a", visit=0))
-    assert store.erase(Selection(SITE, {"person": ["nobody"]})) == 0
+    assert store.erase_events(Selection(SITE, {"person": ["nobody"]})) == 0
     assert store.rows("SELECT count() AS n FROM events") == [{"n": 1}]

@@ -12,10 +12,10 @@ from tests.support import browse
 from tracking import store
 from tracking.store import StoreAway, StoreError
 from tracking.store.migrate import split_statements
-from tracking.store.target import Host, parse_events_url, target
+from tracking.store.target import Host, get_target, parse_events_url
 
 ROOT = Path(__file__).resolve().parents[2]
-embedded = pytest.mark.skipif(not target().embedded, reason="about the engine in this process")
+embedded = pytest.mark.skipif(not get_target().embedded, reason="about the engine in this process")
 
 
 def in_another_process(code: str, **environment: str) -> str:
@@ -31,7 +31,7 @@ def test_a_second_process_is_told_that_the_directory_is_taken(store: Any, tmp_pa
     store.ping()
     said = in_another_process(
         "try: store.ping()\nexcept store.StoreAway as error: print('told:', error)",
-        DATA_DIR=str(tmp_path), EVENTS_URL=f"chdb://{target().directory}",
+        DATA_DIR=str(tmp_path), EVENTS_URL=f"chdb://{get_target().directory}",
     )  # fmt: skip
     assert "told: The events at" in said and "are open in another process" in said
     assert "Stack trace" not in said
@@ -87,7 +87,7 @@ def test_a_question_with_an_error_keeps_the_engines_first_line(store: Any) -> No
         ("mysql://host/db", "starts with 'mysql'"),
         ("clickhouse:///db", "names no host"),
         ("clickhouse://a,b/db", "several hosts"),
-        ("clickhouse://a:port/db", "no number"),
+        ("clickhouse://a:port/db", "not a number"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong(url: str, saying: str) -> None:
@@ -103,7 +103,7 @@ def test_a_url_of_a_cluster_is_understood() -> None:
 
 
 def test_a_migration_has_distributed_tables_on_a_cluster_only() -> None:
-    text = "-- a; comment\nCREATE TABLE x{local} (a String) ENGINE = MergeTree ORDER BY a;\n\n{distributed:x}\n"
+    text = "-- a; comment\nCREATE TABLE x{local} (a String) ENGINE = MergeTree ORDER BY a;\n\n{distributed:x:a}\n"
     assert list(split_statements(text, parse_events_url("chdb:///tmp/x"))) == [
         "CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a"
     ]

@@ -13,12 +13,12 @@ import pytest
 
 from tests.support import browse
 from tracking.store import Selection, corrections, move
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 SITE = 1000
 ROOT = Path(__file__).resolve().parents[2]
 CRAWL = Selection(SITE, {"user_agent": ["curl"]})
-STEPS = ("_claim", "_carry", "make_anew", "confirm_touched", "_forget")
+STEPS = ("_claim_rows", "_copy_claimed_rows", "rebuild_derived_rows", "confirm_touched", "_delete_job")
 
 # Kills itself at a step; the events are its own, in DATA_DIR
 KILLED = """
@@ -29,18 +29,18 @@ from tracking.store import corrections
 store.migrate()
 browse(1000, "/a", "/b", visit=7, user_agent="curl"); browse(1000, "/c", visit=8, user_agent="Firefox", visitor="two")
 spool.flush()
-real = corrections.delete
+real = corrections.delete_rows
 def delete(host, table, *more):
     if table == {table!r}:
         os.kill(os.getpid(), signal.SIGKILL)
     real(host, table, *more)
-corrections.delete = delete
+corrections.delete_rows = delete
 crawl = store.Selection(1000, {{"user_agent": ["curl"]}})
 {back}
 store.quarantine_events(crawl, "by hand")
 """
 BACK = """
-corrections.delete = real; store.quarantine_events(crawl, "by hand"); corrections.delete = delete
+corrections.delete_rows = real; store.quarantine_events(crawl, "by hand"); corrections.delete_rows = delete
 store.restore_events(crawl)
 """
 AFTER = """
@@ -58,7 +58,7 @@ BACK_AGAIN = {"events": 3, "bots": 0, "visits": [(7, 2), (8, 1)], "moves": 0, "c
 
 def lie(store: Any) -> dict[str, Any]:
     """What lies where."""
-    from tracking.store.migrate import nodes
+    from tracking.store.migrate import list_nodes
 
     counts: dict[str, Any] = {
         name: store.rows(f"SELECT count() AS n FROM {name}")[0]["n"] for name in ("events", "bots")
@@ -66,7 +66,7 @@ def lie(store: Any) -> dict[str, Any]:
     seen = store.rows("SELECT visit, views FROM visits FINAL WHERE site_id = 1000 ORDER BY visit")
     counts["visits"] = [(row["visit"], row["views"]) for row in seen]
     for name in ("moves", "corrections"):
-        counts[name] = sum(corrections.count_rows(host, name, "1", {}) for host in nodes())
+        counts[name] = sum(corrections.count_rows(host, name, "1", {}) for host in list_nodes())
     return counts
 
 
@@ -90,16 +90,16 @@ def test_an_interrupted_move_leaves_every_row_once(
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         stop_at(patch, step)
         traffic.quarantine_events(CRAWL, "by hand")
-    if again or step == "_claim":  # before the claim nothing was decided
+    if again or step == "_claim_rows":  # before the claim nothing was decided
         traffic.quarantine_events(CRAWL, "by hand")
-    traffic.finish(0)
+    traffic.finish_corrections(0)
     assert lie(traffic) == APART
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         stop_at(patch, step)
         traffic.restore_events(CRAWL)
-    if again or step == "_claim":
+    if again or step == "_claim_rows":
         traffic.restore_events(CRAWL)
-    traffic.finish(0)
+    traffic.finish_corrections(0)
     assert lie(traffic) == BACK_AGAIN
 
 
@@ -107,29 +107,29 @@ def test_the_last_word_counts_when_an_interrupted_move_is_finished_late(
     traffic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(corrections, "make_anew", lambda *_: 1 / 0)
+        patch.setattr(corrections, "rebuild_derived_rows", lambda *_: 1 / 0)
         traffic.quarantine_events(CRAWL, "by hand")
-    if not target().embedded:  # another process might still be at it: an hour later nobody is
-        traffic.finish(0)
+    if not get_target().embedded:  # another process might still be at it: an hour later nobody is
+        traffic.finish_corrections(0)
     assert traffic.restore_events(CRAWL) == 2
-    traffic.finish(0)
+    traffic.finish_corrections(0)
     assert lie(traffic) == BACK_AGAIN
 
 
 def test_what_another_process_may_still_be_at_is_left_alone(traffic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(corrections, "make_anew", lambda *_: 1 / 0)
+        patch.setattr(corrections, "rebuild_derived_rows", lambda *_: 1 / 0)
         traffic.quarantine_events(CRAWL, "by hand")
-    assert traffic.finish(600) == 0
-    assert traffic.finish(0) >= 1 and traffic.finish(0) == 0
+    assert traffic.finish_corrections(600) == 0
+    assert traffic.finish_corrections(0) >= 1 and traffic.finish_corrections(0) == 0
 
 
 @pytest.mark.parametrize(
     ("table", "back", "job", "then"),
     [
-        ("events", "", "store.finish()", APART),
-        ("events", "", "store.quarantine_events(crawl, 'by hand'); store.finish()", APART),
-        ("bots", BACK, "store.finish()", BACK_AGAIN),
+        ("events", "", "store.finish_corrections()", APART),
+        ("events", "", "store.quarantine_events(crawl, 'by hand'); store.finish_corrections()", APART),
+        ("bots", BACK, "store.finish_corrections()", BACK_AGAIN),
     ],
     ids=["killed setting apart", "asked again", "killed bringing back"],
 )

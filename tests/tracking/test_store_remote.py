@@ -12,10 +12,10 @@ from django.conf import settings
 
 from tests.support import event
 from tracking import remote_commands, spool
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(not target().embedded, reason="a server may be opened by any process")
+pytestmark = pytest.mark.skipif(not get_target().embedded, reason="a server may be opened by any process")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def serving(store: Any) -> Iterator[None]:
 
 def command(job: str) -> str:
     """What `manage.py events <job>` says in a process of its own."""
-    env = {**os.environ, "DATA_DIR": str(settings.DATA_DIR), "EVENTS_URL": f"chdb://{target().directory}"}
+    env = {**os.environ, "DATA_DIR": str(settings.DATA_DIR), "EVENTS_URL": f"chdb://{get_target().directory}"}
     done = subprocess.run(
         [sys.executable, "manage.py", "events", job], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
     )

@@ -8,7 +8,7 @@ from typing import Any
 import brotli
 import pytest
 
-from accounts.custom_domains.models import Purpose
+from accounts.models import Purpose
 from accounts.services import account_brand_set
 from sites import site_cache
 from sites.models import Site
@@ -102,7 +102,7 @@ def test_the_badge_is_an_image_that_can_be_seen_and_names_nobody() -> None:
 
 @pytest.mark.parametrize("path", ["/w/", "/w/.js", "/w/a/b.js", "/w/a.css", "/w/<b>.js", f"/w/{'a' * 31}.js"])
 def test_only_a_brand_s_word_is_a_script_below_w(path: str) -> None:
-    assert not collector.claims({"path": path})
+    assert not collector.matches({"path": path})
 
 
 def branded(site: Site, **brand: str) -> None:

@@ -91,7 +91,7 @@ def fill_groups(hit: Hit, fields: Fields) -> None:
     experiment = get_group(fields, "split")
     if experiment.get("name"):
         hit.split = (experiment["name"], experiment.get("version", ""))
-        goals = fields.every("split[goal][]") or fields.every("split[goal]")
+        goals = fields.get_all("split[goal][]") or fields.get_all("split[goal]")
         hit.props = {**hit.props, "split_goal": ",".join(goals)} if goals else hit.props
 
 

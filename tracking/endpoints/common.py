@@ -44,11 +44,6 @@ def parse_json_amount(value: object) -> Amount | None:
     return Amount(parse_number(value)) if math.isfinite(value) else None
 
 
-def parse_site_id(text: str) -> int:
-    """Parse a site's number; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
-
-
 def find_visitor_address(request: EndpointRequest, site: SiteConfig | None) -> str:
     """Return the visitor's IP address, from X-Forwarded-For where the operator's or this site's proxies sent it."""
     forwarded = request.headers.get("x-forwarded-for", "")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sites.page_patterns import PagePatterns
+from sites.page_paths import PagePatterns
 from sites.site_config import SiteConfig
 from tracking import ingestion, spool
 from tracking.endpoints.clicky_fields import fill_hit
@@ -58,7 +58,7 @@ def records_clicks(site: SiteConfig, event: Event) -> bool:
     return is_sampled(site, event.get("device", 0)) and not page_is_off(site, event.get("path", ""))
 
 
-def receive(request: EndpointRequest, fields: Fields, site: SiteConfig) -> Rejection | None:
+def receive_heatmap(request: EndpointRequest, fields: Fields, site: SiteConfig) -> Rejection | None:
     """Store a heatmap beacon's rows; return the counted rejection if they are not stored."""
     hit = new_hit(request, site, "ping")
     fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
@@ -78,7 +78,7 @@ def _store_rows(hit: Hit, fields: Fields, site: SiteConfig) -> str:
     if not records_clicks(site, event):
         return "no_heatmap"
     page = {"host": fields.get("host", ""), "layout": fields.get("lw", ""), "height": fields.get("lh", "")}
-    texts = fields.every("heatmap[]")[:MAX_ROWS]
+    texts = fields.get_all("heatmap[]")[:MAX_ROWS]
     rows = [row for text in texts if (row := parse_row(text, event, site, page)) is not None]
     if not rows:
         return "bad_request"

@@ -2,11 +2,11 @@
 
 A filter of 16 MB takes CAPACITY devices; then a new one is begun, and of more than MAX_FILTERS the oldest is dropped.
 So none ever fills up: at most one device in 80 is wrongly reported as seen, one in 500 with a single filter. A
-returning device is added to the newest filter, so regular visitors stay known; a device that was away while 48 million
-others came counts as new. Devices without a cookie have a new number every day.
+returning device is added to the newest filter, so that regular visitors are recognised; a device that stayed away
+while 48 million others came counts as new. Devices without a cookie have a new number every day.
 
-The filters are saved to DATA_DIR regularly and at shutdown; what came after that is restored from the event store at
-the start. In Redis the bits are shared; each process also has its own, for the time when Redis is away.
+The filters are saved to DATA_DIR regularly and at shutdown; later devices are restored from the event store at the
+start. In Redis the bits are shared; each process also has its own, for the time when Redis is away.
 """
 
 from __future__ import annotations

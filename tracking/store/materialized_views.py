@@ -1,4 +1,6 @@
-"""The SELECT of each table that is derived from events, used by its materialized view and by a rebuild.
+"""The SELECT of each table that is derived from events, for a rebuild after a correction.
+
+The materialized views are created by the migrations; a test compares them with these.
 
 Column names are qualified with `e`, because an alias of the same name would take precedence otherwise.
 """
@@ -6,19 +8,15 @@ Column names are qualified with `e`, because an alias of the same name would tak
 from __future__ import annotations
 
 from tracking.event import ACTIONS
+from tracking.schema import ORIGIN_COLUMNS
 
 IS_VIEW = "e.kind = 'view'"
-ORIGIN_COLUMNS = (
-    "referrer", "referrer_domain", "source", "channel", "search_term",
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-)  # fmt: skip
 PLACE_COLUMNS = ("country", "region", "city")
 CONSTANT_COLUMNS = (
     "host", "language", "ip", "asn", "organization", "device_type", "device_model", "browser", "browser_version",
     "os", "os_version", "screen",
 )  # fmt: skip
 CLICK_KINDS = ("click", "outbound", "download")
-WORD = "LowCardinality(String)"
 FIRST_EVENT_RANK = "if(e.ts = e.visit_start, '0', '1')"
 PLACE_RANK = f"if(e.country = '', '2', {FIRST_EVENT_RANK})"
 SORTABLE_TIME = "leftPad(hex(toUInt64(greatest(0, toUnixTimestamp64Milli(e.ts)))), 12, '0')"
@@ -58,17 +56,6 @@ def visit_columns() -> dict[str, str]:
         "link_id": "max(e.link_id)",
         "group_id": "max(e.group_id)",
         "click_id": "max(e.click_id)",
-    }
-
-
-def visit_aliases() -> dict[str, tuple[str, str]]:
-    """Return the alias columns of `visits`: name -> (type, SQL)."""
-    return {
-        "entry_page": ("String", "substring(entry, 13)"),
-        "exit_page": ("String", "substring(exit, 13)"),
-        **{name: (WORD, f"substring({name}_, 2)") for name in ORIGIN_COLUMNS + PLACE_COLUMNS if name != "referrer"},
-        "referrer": ("String", "substring(referrer_, 2)"),
-        "tags": ("Map(String, String)", "mapApply((key, told) -> (key, told.2), tagged)"),
     }
 
 

@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
     def prepare(self, demo: bool) -> None:
         """Migrate both databases, create the demo in an empty installation, print the set-up link."""
-        from accounts.invitations import SETUP_HOURS, create_setup_link
+        from accounts.services.invitations import SETUP_HOURS, create_setup_link
         from sites.models import Site
         from tracking import store
 

@@ -12,9 +12,9 @@ from goals.selectors import list_active_goals
 from reports.change_drivers import MAX_VALUES
 from reports.dashboard.fragments import Fragment, fetch_or_none
 from reports.dashboard.panels import Panel, Tab
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
+from reports.labels import label_value
 from reports.query import Meta, Query, Result, ask
 from reports.query.dimensions import get_dimension
 from reports.query.registry import METRICS

@@ -8,9 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from goals.selectors import filter_segments_visible_to, list_active_goals
-from reports.dashboard.presenters.labels import label_value
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.state import COMPARISONS, PERIODS, FilterCondition, ReportState
+from reports.labels import label_value
 from reports.query.dimensions import get_dimension
 from reports.query.registry import DIMENSIONS
 

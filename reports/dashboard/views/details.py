@@ -11,10 +11,10 @@ from django.shortcuts import render
 from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.tables import TableRow, build_rows
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result, ask
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused

@@ -13,10 +13,10 @@ from django.shortcuts import render
 from goals.selectors import list_active_goals
 from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.tables import format_error
 from reports.dashboard.presenters.toolbar import build_filter_tags
 from reports.dashboard.state import FilterCondition, ReportState
+from reports.formatting import FormattedValue, format_metric
 from reports.query import ask
 from reports.query.dimensions import Dimension, get_dimension
 from reports.query.errors import QueryRefused
@@ -99,7 +99,7 @@ def build_explanation(request: HttpRequest, state: ReportState, name: str) -> Nu
 
 
 def parse_dimension(state: ReportState) -> Dimension | None:
-    """Return the dimension of the panel in which the number stands. Http404 for an unknown one."""
+    """Return the dimension of the panel that displays the number. Http404 for an unknown one."""
     try:
         return get_dimension(state.option("of"), "") if state.option("of") else None
     except QueryRefused as error:

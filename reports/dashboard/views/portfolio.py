@@ -18,13 +18,13 @@ from django.views.decorators.http import require_safe
 from reports.dashboard.base_view import htmx_target, set_private
 from reports.dashboard.fragments import Fragment
 from reports.dashboard.panels import PANELS, Panel
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.tables import format_share
 from reports.dashboard.presenters.toolbar import build_common_toolbar
 from reports.dashboard.state import ReportState, read_state
 from reports.dashboard.views.explain import render_explanation
 from reports.dashboard.views.graph_image import render_image
 from reports.dashboard.views.reports import build_report, load_named_panel, render_fragment
+from reports.formatting import FormattedValue, format_metric
 from reports.query import Query, Result
 from reports.query.errors import QueryRefused
 from reports.query.model import MAX_SITES

@@ -131,9 +131,11 @@ def has_change_drivers(state: ReportState, layout: str) -> bool:
 def list_slots(state: ReportState, layout: str, registry: Mapping[str, Panel] = PANELS) -> list[PanelSlot]:
     """Return the slots of a report in their order."""
     if layout in SPREAD_LAYOUTS:
-        return [(registry[panel], registry[panel].tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD_LAYOUTS[layout]]
+        return [
+            (registry[panel], registry[panel].find_tab(tab), f"{panel}-{tab}") for panel, tab in SPREAD_LAYOUTS[layout]
+        ]
     panels = [registry[panel] for panel in LAYOUTS[layout]]
-    return [(panel, panel.tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
+    return [(panel, panel.find_tab(state.option(f"tab.{panel.name}")), panel.name) for panel in panels]
 
 
 def load_panel(state: ReportState, panel: Panel, tab: Tab, slot: str) -> dict[str, Any]:
@@ -183,4 +185,4 @@ def load_named_panel(
         raise Http404("No such panel.")
     slot = target.removeprefix("panel-") if target.startswith("panel-") else name
     slot = slot if slot in (name, f"{name}-{tab}") else name
-    return load_panel(state, registry[name], registry[name].tab(tab), slot)
+    return load_panel(state, registry[name], registry[name].find_tab(tab), slot)

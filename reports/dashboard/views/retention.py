@@ -10,13 +10,13 @@ from babel.dates import format_date
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import may_edit, site_page
+from reports.dashboard.base_view import site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.presenters.exports import FORMATS, build_export
-from reports.dashboard.presenters.formatting import FormattedValue, format_metric
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.dashboard.views.details import list_exports
+from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.retention import (
     MAX_COHORTS,
     STEPS,
@@ -26,6 +26,7 @@ from reports.query.analyses.retention import (
     identifies_people,
     shift_step,
 )
+from sites.access import may_edit
 
 MIN_COHORTS = {"day": 14, "week": 12, "month": 12}  # displayed even for the shortest period
 SHADES = 7

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_GET
 
 from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
-from reports.dashboard.presenters.labels import detect_locale
 from reports.dashboard.presenters.tables import count_online
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.presenters.visits import EngineRow, build_action, merge_pings, parse_instant
 from reports.dashboard.state import ReportState, read_state
+from reports.labels import detect_locale
 from reports.query import Period, QueryRefused, filters
 from reports.query.analyses import visit_lists
 from reports.query.evaluate import check_evaluable, satisfies

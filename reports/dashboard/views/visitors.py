@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from reports.dashboard.base_view import htmx_target, may_edit, site_page
+from reports.dashboard.base_view import htmx_target, site_page
 from reports.dashboard.fragments import QUERY_ERRORS, describe_error
 from reports.dashboard.link_labels import find_links
 from reports.dashboard.presenters.toolbar import build_toolbar
@@ -27,6 +27,7 @@ from reports.dashboard.state import ReportState
 from reports.dashboard.views.spy import KINDS
 from reports.query import Period
 from reports.query.analyses import visit_lists
+from sites.access import may_edit
 
 PAGE_ROWS = 40
 MAX_OFFSET = 100_000

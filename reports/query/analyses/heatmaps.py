@@ -42,7 +42,7 @@ class HeatmapTotals:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """What the functions below are about: a page ("" = all pages), a class of widths ("" = all), and the visits."""
+    """A query of clicks: a page ("" = all pages), a class of widths ("" = all), and the context of the visits."""
 
     context: QueryContext
     path: str
@@ -74,7 +74,7 @@ def build_heatmap(
     now: datetime | None = None,
     source: GoalSource | None = None,
 ) -> Heatmap:
-    """Return what the functions below take. Raises QueryRefused for a wrong filter."""
+    """Build the query that the functions below execute. Raises QueryRefused for a wrong filter."""
     return Heatmap(build_context((site_id,), period, where, now, source), path, width)
 
 
@@ -133,7 +133,7 @@ def fetch_points(heatmap: Heatmap, limit: int = MAX_POINTS) -> list[Row]:
 
 
 def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[Row]:
-    """Return the cells of a grid over the page: col (of COLUMNS), line (of ROW_PIXELS each), clicks, rage, dead."""
+    """Return the cells of a grid: col (of GRID_COLUMNS), line (of ROW_PIXELS each), clicks, rage, dead."""
     return heatmap.fetch(
         f"SELECT toUInt32(least(intDiv(x * {GRID_COLUMNS}, {PAGE_WIDTH}), {GRID_COLUMNS - 1})) AS col, "
         f"intDiv(y, {ROW_PIXELS}) AS line, {CLICK_COUNTS} {heatmap.from_clicks(CLICKS)} "
@@ -143,7 +143,7 @@ def fetch_cells(heatmap: Heatmap, limit: int = MAX_CELLS) -> list[Row]:
 
 
 def fetch_scroll_depths(heatmap: Heatmap) -> list[float]:
-    """Return the share of views (0 to 1) that saw each step of the page: REACH_STEPS + 1 numbers, from 1.0 downwards.
+    """Return the share of views (0 to 1) that saw each step of the page: SCROLL_STEPS + 1 numbers, from 1.0 downwards.
 
     Empty if no view has a scroll depth. The deepest one of a view counts.
     """

@@ -40,7 +40,7 @@ def find_journeys(
 ) -> tuple[int, dict[int, list[Neighbour]]]:
     """Return how many visits contain the path, and by level the pages there, the most visited first."""
     if not 1 <= len(path) <= MAX_PAGES or not all(path):
-        raise QueryRefused(f"A way has 1 to {MAX_PAGES} pages.", "at")
+        raise QueryRefused(f"A path has 1 to {MAX_PAGES} pages.", "at")
     context = build_context((site_id,), period, where, now, source)
     pages, length = context.params.bind_texts(tuple(path)), len(path)
     views = context.from_events("kind = 'view'", "path != ''", visit_condition(context))

@@ -97,7 +97,7 @@ def needs_full_visits(tree: filters.Node | None) -> bool:
     """Return whether a filter of events is about what else their visits contain, which may lie further back."""
     if tree is None:
         return False
-    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.children(tree)))
+    return isinstance(tree, filters.Visited) or any(map(needs_full_visits, filters.list_children(tree)))
 
 
 def fetch_visit(site_id: int, number: int, *, now: datetime | None = None) -> Row | None:
@@ -160,3 +160,21 @@ def fetch_visit_coordinates(
     )
     rows = fetch_page(context, sql, max(1, len(visits)))
     return {int(row["visit"]): (float(row["north"]), float(row["east"])) for row in rows}
+
+
+def list_tags(site_id: int, period: Period, where: Any = None, limit: int = 100, offset: int = 0) -> list[Row]:
+    """Return key, value and the number of visits in the period that have it, most frequent first.
+
+    A person's name is the tag "username", which a site may also have sent among the tags: it counts once.
+    """
+    context = build_context((site_id,), period, where, None, None)
+    condition = ConditionBuilder(context).for_visits(context.tree)
+    with_username = "if(person = '', tags, mapUpdate(CAST(tags, 'Map(String, String)'), map('username', person)))"
+    pairs = f"CAST({with_username}, 'Array(Tuple(String, String))')"
+    sql = (
+        "SELECT tag.1 AS key, tag.2 AS value, count() AS visits "
+        f"FROM {context.visits_table()} ARRAY JOIN {pairs} AS tag "
+        f"WHERE tag.2 != '' {'AND ' + condition if condition else ''} "
+        "GROUP BY key, value ORDER BY visits DESC, key, value"
+    )
+    return fetch_page(context, sql, limit, offset)

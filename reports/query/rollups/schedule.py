@@ -1,6 +1,6 @@
 """When rollups are built: each day once it is over, and again when its data has changed since.
 
-All of it may run twice and at the same time: each build has a number of its own, and the highest one in the ledger is
+All of it may run twice and at the same time: each build has a number of its own, and the highest published one is
 current. Nothing reports changes to this module; it compares how many rows have arrived for a day with how many had when
 the day was built.
 """
@@ -26,12 +26,6 @@ GRACE = timedelta(minutes=10)  # after midnight, until the spool is written to t
 MAX_DAYS_PER_BUILD = 31
 MAX_ROUND_SECONDS = 300.0  # seconds of one round; the next one continues
 SUPERSEDED_BUILD_LIFETIME = timedelta(hours=1)  # for queries that began before
-
-
-def build_day(site_id: int, day: date, now: datetime) -> None:
-    """Build and publish one closed day of a site, in the site's zone. Does nothing for an unknown site."""
-    if site := site_cache.get_site(site_id):
-        build_days(site_id, site.timezone, day, day, next_build_number(), now)
 
 
 def next_build_number() -> int:

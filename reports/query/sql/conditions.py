@@ -116,7 +116,7 @@ class ConditionBuilder:
         if leaf.dimension.number:
             return f"({compare_numbers(value, leaf)})"
         if leaf.dimension.family == "time":
-            buckets = ", ".join(str(bucket(leaf.dimension.name, text)) for text in leaf.values)
+            buckets = ", ".join(str(parse_bucket(leaf.dimension.name, text)) for text in leaf.values)
             return f"({value} IN ({buckets}))"
         if not kinds:
             return f"({self.compare_texts(value, leaf)})"
@@ -173,7 +173,7 @@ BUCKET_EXAMPLES = {
 }
 
 
-def bucket(name: str, text: str) -> int:
+def parse_bucket(name: str, text: str) -> int:
     """Parse a bucket of time to its number (see `time_value`). Raises QueryRefused for text that names none."""
     try:
         if name in ("hour_of_day", "weekday"):

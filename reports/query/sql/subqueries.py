@@ -37,7 +37,7 @@ class SubqueryBuilder:
 
     def mentioned_dimensions(self) -> list[Dimension]:
         """Return the dimensions of the rows and of the filter."""
-        leaves = filters.leaves(self.context.tree, inside_visited=False)
+        leaves = filters.iterate_leaves(self.context.tree, inside_visited=False)
         return [*self.group_by.dimensions, *(leaf.dimension for leaf in leaves)]
 
     def needs_only_visits(self) -> bool:

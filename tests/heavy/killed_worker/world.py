@@ -34,7 +34,7 @@ def seed(base: str, now: datetime) -> None:
 
 def people(now: datetime) -> Any:
     from accounts.models import Account, Membership, User
-    from reports.digest.models import DigestSubscription
+    from reports.digests.models import DigestSubscription
     from sites.services import site_create
 
     account = Account.objects.create(name="Alice & Co", monthly_events=5)
@@ -44,7 +44,7 @@ def people(now: datetime) -> Any:
     for name in ("alice", "zoe"):
         user = User.objects.create_user(f"{name}@example.com", "correct horse battery")
         Membership.objects.create(user=user, account=account, role="owner")
-        DigestSubscription.objects.create(user=user, every="day")
+        DigestSubscription.objects.create(user=user, frequency="day")
     DigestSubscription.objects.update(created=now - 30 * DAY)
     return account, site
 
@@ -102,8 +102,8 @@ def alerts(account: Any, site: Any, base: str, now: datetime) -> None:
     update_watched_destinations(now - DAY)
     Destination.objects.filter(url__contains="404").update(first_failure=now - 20 * MINUTE)
     for number, channel in enumerate((hook, post, hook, post)):
-        firing = AlertNotification(f"seed-{number}", f"Seed {number}", "Something happened.")
-        delivery_queue(channel=channel, firing=firing, now=now - DAY + number * MINUTE)
+        notification = AlertNotification(f"seed-{number}", f"Seed {number}", "Something happened.")
+        delivery_queue(channel=channel, notification=notification, now=now - DAY + number * MINUTE)
 
 
 def picture(now: datetime) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def picture(now: datetime) -> dict[str, Any]:
     from accounts.operations.models import TaskRun
     from goals.models import Goal
     from links.models import Destination
-    from reports.digest.models import DigestMail
+    from reports.digests.models import DigestMail
     from reports.incident_costs.models import IncidentPrice
     from sites.alerts.models import Delivery
     from sites.uptime.models import Incident, Monitor, UptimeHour
@@ -125,7 +125,7 @@ def picture(now: datetime) -> dict[str, Any]:
         "goals": listed(Goal.objects.values_list("name", "site__domain")),
         "monitors": listed(Monitor.objects.values_list("url", "state", "cause")),
         "incidents": listed(Incident.objects.values_list("monitor__url", "start", "end", "cause")),
-        "untold": Incident.objects.filter(told=None, end=None).count(),
+        "untold": Incident.objects.filter(start_notified=None, end=None).count(),
         "old hours": UptimeHour.objects.filter(hour__lt=now - 401 * DAY).count(),
         "prices": listed(IncidentPrice.objects.values_list("incident__monitor__url", "usual", "came", "worth")),
         "destinations": listed(Destination.objects.values_list("url", "cause")),

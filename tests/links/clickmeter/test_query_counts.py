@@ -16,7 +16,7 @@ from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
 from links.services import datapoint_create
-from sites import site_cache as known_sites
+from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
 from tests.conftest import PASSWORD
@@ -176,7 +176,7 @@ def test_lists_of_sites_keys_and_members_ask_as_often_for_sixty_rows_as_for_ten(
             user = User.objects.create_user(f"m{number}@example.com", name=f"M{number}")
             made = Membership.objects.create(user=user, account=account, role=Role.GUEST)
             Grant.objects.create(membership=made, kind="site", object_id=site.pk, right=Right.READ)
-        known_sites.refresh()
+        site_cache.refresh()
 
     client = Client()
     client.force_login(alice)

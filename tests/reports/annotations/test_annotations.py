@@ -10,9 +10,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from reports.annotations.services import list_graph_marks, note_add
+from reports.annotations.selectors import list_graph_marks
+from reports.annotations.services import note_add
 from reports.sharing.services import share_create
-from sites.models import Incident, Site
+from sites.models import Site
+from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.support import browse
 

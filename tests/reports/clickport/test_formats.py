@@ -11,7 +11,7 @@ import time_machine
 
 from goals.services import goal_create
 from reports.clickport.serializers import META
-from reports.clickport.vocabulary import INTEGER_METRICS, OUR_DIMENSION, OUR_METRIC, build_formatter
+from reports.clickport.vocabulary import DIMENSION_NAMES, INTEGER_METRICS, METRIC_NAMES, build_formatter
 from reports.query.registry import DIMENSIONS, METRICS
 from sites.models import Site
 from tests.support import NOW, browse
@@ -36,9 +36,9 @@ def traffic(site: Site, store: Any) -> Any:
         yield
 
 
-@pytest.mark.parametrize("name", sorted(OUR_METRIC))
+@pytest.mark.parametrize("name", sorted(METRIC_NAMES))
 def test_a_number_is_written_as_the_registry_formats_it(name: str) -> None:
-    decimals = METRICS[OUR_METRIC[name]].format in ("decimal", "percent", "money") and name not in INTEGER_METRICS
+    decimals = METRICS[METRIC_NAMES[name]].format in ("decimal", "percent", "money") and name not in INTEGER_METRICS
     assert build_formatter(name)(Decimal("12.34")) == (12.34 if decimals else 12)
 
 
@@ -57,7 +57,7 @@ def test_a_metric_of_links_is_not_offered_to_the_key_of_a_site(api_key: str, nam
 
 
 def test_what_only_links_have_is_offered_nowhere(api_key: str) -> None:
-    offered = {*OUR_METRIC.values(), *OUR_DIMENSION.values()}
+    offered = {*METRIC_NAMES.values(), *DIMENSION_NAMES.values()}
     of_links = {name for name, row in [*METRICS.items(), *DIMENSIONS.items()] if row.audience == "link"}
     assert of_links and not offered & of_links
 

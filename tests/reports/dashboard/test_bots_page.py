@@ -35,11 +35,11 @@ def test_a_visitor_who_is_a_bot_leaves_every_report_and_comes_back(inside: Clien
     page = inside.get(f"/sites/{site.pk}/visitors/{robo}").content.decode()
     assert f'action="/sites/{site.pk}/visitors/{robo}/bot"' in page
     said = inside.post(f"/sites/{site.pk}/visitors/{robo}/bot", follow=True).content.decode()
-    assert "2 events set apart" in said and "Set apart by hand" in said and "Strange/1" in said
+    assert "2 events moved to the quarantine" in said and "Quarantined by hand" in said and "Strange/1" in said
     assert visitors(site) == 1 and ask(site, "visits", by="source", now=timezone.now()) == {"Google": 1}
     line = {"reason": "by hand", "user_agent": "Strange/1", "organization": ""}
     said = inside.post(f"/sites/{site.pk}/bots/people", line, follow=True).content.decode()
-    assert "2 events brought back" in said and visitors(site) == 2
+    assert "2 events restored" in said and visitors(site) == 2
     assert ask(site, "views", by="page", now=timezone.now()) == {"/a": 1, "/b": 1, "/c": 1}
     site.refresh_from_db()
     assert site.people == [f"device:{robo}"] and site.robots == []

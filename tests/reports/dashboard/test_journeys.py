@@ -15,9 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from reports.query import Period
 from reports.query.analyses.journeys import LEVELS, find_journeys
-from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, record, visit
+from tests.support.mapped_goals import MappedGoals
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(600_000_001)

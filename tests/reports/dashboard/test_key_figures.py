@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from goals.services import goal_create
-from reports.dashboard.presenters.formatting import format_metric
 from reports.dashboard.presenters.key_figures import KEY_METRICS, load_key_figures
 from reports.dashboard.state import read_state
+from reports.formatting import format_metric
 from reports.query import ask as answer
 from tests.support import event, record
 

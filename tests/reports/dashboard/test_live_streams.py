@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import Account, Grant, Right, User
 from accounts.services import user_password_set
 from links.permissions import DATAPOINT
-from links.routing import link_cache as known_links
+from links.routing import link_cache
 from reports.dashboard.views import spy
 from sites.models import Site
 from tests.conftest import member
@@ -205,7 +205,7 @@ def two_links(account: Account, bob: User, transactional_db: None) -> tuple[int,
     for pk in made:
         Grant.objects.create(membership=bob.memberships.get(), kind=DATAPOINT, object_id=pk, right=Right.READ)
     yield made
-    known_links.forget()
+    link_cache.forget()
 
 
 def clicked(account: Account, link: int) -> None:

@@ -13,6 +13,7 @@ from accounts.models import User
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
 from reports.dashboard import urls
+from reports.dashboard.goals import urls as goals_urls
 from sites.models import Site
 from tests.support import browse, number
 
@@ -21,7 +22,7 @@ POSTS = {
     "segment-save", "segment-forget", "goal-remove", "funnel-remove", "bots-people", "visitor-bot", "visit-bot",
 }  # fmt: skip
 OPEN = {"theme"}
-NAMES = [pattern.name for pattern in urls.urlpatterns]
+NAMES = [pattern.name for pattern in [*urls.urlpatterns, *goals_urls.urlpatterns]]
 
 
 @pytest.fixture

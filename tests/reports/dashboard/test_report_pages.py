@@ -92,7 +92,7 @@ def test_every_tab_of_every_panel_answers(inside: Client, busy, panel: str, tab:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_layout_names_panels_that_exist(name: str) -> None:
     assert set(LAYOUTS[name]) <= set(PANELS)
-    assert all(PANELS[panel].tab(tab).name == tab for panel, tab in SPREAD_LAYOUTS.get(name, ()))
+    assert all(PANELS[panel].find_tab(tab).name == tab for panel, tab in SPREAD_LAYOUTS.get(name, ()))
 
 
 @pytest.mark.parametrize("period", ["realtime", "today", "yesterday", "7d", "30d", "90d", "12m", "all", "last-week",

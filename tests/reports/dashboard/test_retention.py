@@ -17,9 +17,9 @@ from django.utils import timezone
 from accounts.models import User
 from reports.query.analyses.retention import STEPS, Cohort, find_cohorts, find_step, shift_step
 from reports.query.errors import QueryRefused
-from reports.query.references import MappedGoals
 from sites.models import Site
 from tests.support import NOW, browse, record, settle, visit
+from tests.support.mapped_goals import MappedGoals
 
 BAD = "<script>alert(1)</script>"
 SITES = itertools.count(610_000_001)

@@ -121,7 +121,7 @@ def test_a_goal_is_tried_on_last_week_before_it_is_saved(inside: Client, site, m
     html = inside.get(f"/sites/{site.pk}/goals").content.decode()
     assert "Sees B" in html and f"/goals/{goal.pk}/report" in html
     wrong = inside.post(path, {**form, "name": "Other", "pattern": ""}).content.decode()
-    assert "Say which page" in wrong
+    assert "Give the path of a page" in wrong
 
 
 def test_the_ledger_adds_up_and_says_why(inside: Client, site, store) -> None:
@@ -138,5 +138,5 @@ def test_bots_stand_on_their_page_with_a_reason_and_nowhere_else(inside: Client,
     made = event(site, "/", at=timezone.now() - timedelta(minutes=2), user_agent="GPTBot/1.2")
     store.insert_rows("bots", [{**made, "reason": "ai_training: gptbot"}])
     html = inside.get(f"/sites/{site.pk}/bots?period=today").content.decode()
-    assert "GPTBot/1.2" in html and "Reads for an AI" in html
+    assert "GPTBot/1.2" in html and "AI, " in html
     assert "Visitors: 0" in inside.get(f"/sites/{site.pk}/?period=today").content.decode()

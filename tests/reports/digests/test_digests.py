@@ -8,10 +8,9 @@ from django.core import mail
 from django.urls import reverse
 
 from goals.services import goal_create
-from reports.digest.content import build_digest, find_closed_period
-from reports.digest.models import DigestMail, DigestSubscription
-from reports.digest.send import digests_send
-from reports.digest.services import subscription_save
+from reports.digests.content import build_digest, find_closed_period
+from reports.digests.models import DigestMail, DigestSubscription
+from reports.digests.services import digests_send, subscription_save
 from sites.services import site_update
 from sites.uptime.models import Incident, Monitor
 from tests.support import ask, browse
@@ -22,7 +21,7 @@ MONDAY = datetime(2026, 3, 9, 6, 30, tzinfo=UTC)
 
 @pytest.fixture
 def weekly(alice, site, store):
-    subscription = subscription_save(user=alice, every="week", sites=[], attach_csv=True)
+    subscription = subscription_save(user=alice, frequency="week", sites=[], attach_csv=True)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     for day in range(7):
         for visitor in range(day + 1):
@@ -73,7 +72,7 @@ def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypat
     def die(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reports.digest.send.DigestEmail.send", die)
+    monkeypatch.setattr("reports.digests.message.DigestEmail.send", die)
     with pytest.raises(KeyboardInterrupt):
         digests_send(now=MONDAY)
     monkeypatch.undo()
@@ -82,7 +81,7 @@ def test_a_worker_that_died_while_sending_sends_no_second_mail(weekly, monkeypat
 
 
 def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(weekly, site, bob, monkeypatch):
-    other = subscription_save(user=bob, every="week", sites=[site], attach_csv=False)
+    other = subscription_save(user=bob, frequency="week", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     for error in (StoreError("The event store took too long to answer."), RuntimeError("boom")):
 
@@ -92,7 +91,7 @@ def test_a_digest_that_could_not_be_made_is_tried_again_and_the_others_go_out(we
                 raise error
             return build_digest(*args, **named)
 
-        monkeypatch.setattr("reports.digest.send.build_digest", fail_first)
+        monkeypatch.setattr("reports.digests.services.build_digest", fail_first)
         digests_send(now=MONDAY)
         monkeypatch.undo()
     assert [letter.to[0] for letter in mail.outbox] == ["bob@example.com"]
@@ -105,7 +104,7 @@ def test_a_store_that_is_away_at_six_loses_no_digest(weekly, monkeypatch):
     def away(*args):
         raise StoreAway("The event store does not answer.")
 
-    monkeypatch.setattr("reports.digest.send.build_digest", away)
+    monkeypatch.setattr("reports.digests.services.build_digest", away)
     with pytest.raises(StoreAway):
         digests_send(now=MONDAY)
     monkeypatch.undo()
@@ -117,7 +116,7 @@ def test_a_mail_that_could_not_leave_says_why(weekly, monkeypatch):
     def refuse(*args):
         raise ConnectionRefusedError("connection refused")
 
-    monkeypatch.setattr("reports.digest.send.DigestEmail.send", refuse)
+    monkeypatch.setattr("reports.digests.message.DigestEmail.send", refuse)
     assert digests_send(now=MONDAY) == 0
     assert DigestMail.objects.get().error == "ConnectionRefusedError: connection refused"
 
@@ -194,14 +193,14 @@ def test_the_closed_period_is_the_zones_own(every, zone, now, expected):
 
 
 def test_a_site_without_visits_says_what_to_do(alice, site, store):
-    subscription_save(user=alice, every="day", sites=[site], attach_csv=False)
+    subscription_save(user=alice, frequency="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     digests_send(now=MONDAY)
     assert "Is the tracking code in the pages?" in mail.outbox[0].body
 
 
 def test_a_reader_who_lost_the_site_gets_no_mail_of_it(charlie, site, store):
-    subscription_save(user=charlie, every="day", sites=[site], attach_csv=False)
+    subscription_save(user=charlie, frequency="day", sites=[site], attach_csv=False)
     DigestSubscription.objects.update(created=MONDAY - timedelta(days=30))
     assert digests_send(now=MONDAY) == 0
 

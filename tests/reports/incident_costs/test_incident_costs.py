@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports.annotations.services import list_graph_marks
+from reports.annotations.selectors import list_graph_marks
 from reports.incident_costs.models import IncidentPrice
-from reports.incident_costs.services import describe_costs, incident_costs_estimate
+from reports.incident_costs.selectors import describe_costs
+from reports.incident_costs.services import incident_costs_estimate
 from sites.uptime.models import Incident
 from sites.uptime.services import monitor_create
 from tests.support import browse, record, visit
@@ -40,7 +41,7 @@ def test_the_price_is_what_usually_comes_less_what_came(site, incident):
     visits(site, 50, MONDAY - WEEK + timedelta(days=1))  # a Tuesday says nothing of a Monday
     visits(site, 50, MONDAY - WEEK + timedelta(minutes=31))
     row = priced(incident)
-    assert (row.usual, row.came, row.visits_lost, row.revenue_lost) == (9, 2, 7, 0)
+    assert (row.usual_visits, row.actual_visits, row.visits_lost, row.revenue_lost) == (9, 2, 7, 0)
     words = describe_costs([incident])[incident.pk]
     assert words.short == "7 visits lost"
     assert words.sentence == (
@@ -54,7 +55,7 @@ def test_revenue_is_the_missing_visits_at_what_a_visit_of_those_weeks_brought(si
         visits(site, 4, MONDAY - week * WEEK)
         visits(site, 4, MONDAY - week * WEEK + timedelta(days=2), revenue=25, currency="EUR", kind="event", name="buy")
     row = priced(incident)
-    assert (row.visits_lost, row.worth, row.currency) == (4, 12.5, "EUR")
+    assert (row.visits_lost, row.value_per_visit, row.currency) == (4, 12.5, "EUR")
     words = describe_costs([incident])[incident.pk]
     assert words.short == "4 visits and €50.00 lost"
     assert "a visit of those weeks brought €12.50 on average" in words.sentence
@@ -65,7 +66,7 @@ def test_the_clock_time_stays_when_the_clocks_change(site, incident):
     site.save()
     for week in range(1, 5):
         visits(site, 5, MONDAY - week * WEEK + timedelta(hours=1))  # 13:00 in Tallinn, before and after
-    assert priced(incident).usual == 5
+    assert priced(incident).usual_visits == 5
 
 
 def test_an_incident_that_cost_nothing_says_so(site, incident):
@@ -120,4 +121,4 @@ def test_the_public_status_page_tells_no_price(site, incident, client):
 def test_nobody_else_s_visits_are_in_the_price(site, incident, charlies_site):
     for week in range(1, 5):
         visits(charlies_site, 5, MONDAY - week * WEEK)
-    assert priced(incident).usual == 0
+    assert priced(incident).usual_visits == 0

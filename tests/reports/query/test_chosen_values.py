@@ -40,7 +40,7 @@ def test_chosen_values_have_the_numbers_of_the_whole(rolled: Any, name: str, whe
 
 def test_values_of_time_or_of_two_dimensions_are_refused() -> None:
     for dimensions in (("day",), ("country", "city"), ()):
-        with pytest.raises(QueryRefused, match="Values are chosen of one dimension"):
+        with pytest.raises(QueryRefused, match="“values” needs exactly one dimension"):
             question(*dimensions, values=("EE",))
     with pytest.raises(QueryRefused, match="A name is text"):
         question("country", values=(7,))  # type: ignore[arg-type]

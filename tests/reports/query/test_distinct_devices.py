@@ -111,8 +111,8 @@ def test_days_built_before_devices_were_held_are_built_again(site: Site, rolled:
     store.insert_rows("events", traffic(site))
     built = schedule.catch_up(NOW)
     store.execute(
-        "INSERT INTO rollup_ledger SELECT site_id, day, zone, build + 1, touched, built_at, map('page', 1) "
-        "FROM rollup_ledger FINAL"
+        "INSERT INTO rollup_builds SELECT site_id, day, zone, build + 1, touched, built_at, map('page', 1) "
+        "FROM rollup_builds FINAL"
     )
     week = Period.parse("7d", "UTC", NOW)
     assert "rollups" not in asked(site, rolled, period=week, metrics=("visitors",), dimensions=("os",))[0].meta.source

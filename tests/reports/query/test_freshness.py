@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from reports.query import Period, Query, ask
-from reports.query.references import MappedGoals
 from reports.query.rollups import schedule
+from reports.query.rollups.build import build_days
 from sites.models import Site
 from tests.support import event, record
+from tests.support.mapped_goals import MappedGoals
 from tracking import spool
 from tracking.store import Selection, client, insert
 from tracking.store.write_lock import write_lock
@@ -75,11 +76,11 @@ def test_another_process_insert_counts_after_a_moment(store: Any, monkeypatch: p
         embedded = False
 
     store.insert_rows("events", [event(SITE, "/", at=NOW)])
-    monkeypatch.setattr(data_version, "target", lambda: Server)
+    monkeypatch.setattr(data_version, "get_target", lambda: Server)
     monkeypatch.setattr(data_version, "MAX_AGE_ON_SERVER", 0.05)
     views()
-    unnoticed = write_lock.times()
-    monkeypatch.setattr(write_lock, "times", lambda: unnoticed)
+    unnoticed = write_lock.get_change_counts()
+    monkeypatch.setattr(write_lock, "get_change_counts", lambda: unnoticed)
     store.insert_rows("events", [event(SITE, "/two", at=NOW)])
     import time
 
@@ -98,17 +99,17 @@ def test_a_question_in_the_middle_of_a_correction_does_not_stay(store: Any, monk
 
     record(event(SITE, "/a", at=NOW, visit=7), event(SITE, "/b", at=NOW, visit=8))
     seen: list[int] = []
-    real = corrections.make_anew
+    real = corrections.rebuild_derived_rows
 
     def looked_at(host: Any, job: int) -> None:
         seen.append(views().rows[0]["views"])
         real(host, job)
 
-    monkeypatch.setattr(corrections, "make_anew", looked_at)
+    monkeypatch.setattr(corrections, "rebuild_derived_rows", looked_at)
     assert views().rows == [{"views": 2}]
     visits = Query((SITE,), Period.parse("7d", "UTC", NOW), ("visits", "views"))
     ask(visits, now=NOW, source=NONE)
-    assert store.erase(Selection(SITE, {"visit": [7]})) == 1
+    assert store.erase_events(Selection(SITE, {"visit": [7]})) == 1
     assert seen == [1] and views().rows == [{"views": 1}]
     assert ask(visits, now=NOW, source=NONE).rows == [{"visits": 1, "views": 1}]
 
@@ -121,16 +122,17 @@ def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
     settings.ROLLUPS_ABOVE_ROWS = 0
     at = NOW - timedelta(days=3)
     record(event(site, "/a", at=at, visit=7), event(site, "/b", at=at, visit=8, visitor="two"))
-    real = corrections.delete
+    real = corrections.delete_rows
 
     def built_before(host: Any, table: str, where: str, params: dict[str, Any]) -> None:
         if table == "events":
-            schedule.build_day(site.pk, at.date(), NOW)  # in another process: touched already says so, events do not
+            # In another process: touched already says so, events do not
+            build_days(site.pk, "UTC", at.date(), at.date(), schedule.next_build_number(), NOW)
         real(host, table, where, params)
 
-    monkeypatch.setattr(corrections, "delete", built_before)
-    store.erase(Selection(site.pk, {"visit": [7]}))
-    monkeypatch.setattr(corrections, "delete", real)
+    monkeypatch.setattr(corrections, "delete_rows", built_before)
+    store.erase_events(Selection(site.pk, {"visit": [7]}))
+    monkeypatch.setattr(corrections, "delete_rows", real)
     day = Period.days(at.date(), at.date() + timedelta(days=1), "UTC")
     assert views(site.pk, period=day).rows == [{"views": 1}]
     assert schedule.catch_up(NOW) == 1
@@ -139,12 +141,12 @@ def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
 
 
 def test_the_gate_knows_whose_it_is_and_counts_changes() -> None:
-    before = write_lock.times()
+    before = write_lock.get_change_counts()
     with write_lock:
         with write_lock:
-            assert write_lock.mine() and write_lock.times()[0] == before[0] + 2
-        assert write_lock.mine() and write_lock.times()[0] != write_lock.times()[1]
-    assert not write_lock.mine() and write_lock.times()[0] == write_lock.times()[1]
+            assert write_lock.is_held_here() and write_lock.get_change_counts()[0] == before[0] + 2
+        assert write_lock.is_held_here() and write_lock.get_change_counts()[0] != write_lock.get_change_counts()[1]
+    assert not write_lock.is_held_here() and write_lock.get_change_counts()[0] == write_lock.get_change_counts()[1]
     assert insert.write_lock is write_lock and client.write_lock is write_lock
 
 

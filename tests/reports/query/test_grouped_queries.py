@@ -14,15 +14,15 @@ from django.db.backends.utils import CursorWrapper
 
 from goals.models import Goal
 from reports.query import Period, Query, QueryRefused, Result, ask, ask_many
-from reports.query.references import MappedGoals
 from reports.query.registry import DIMENSIONS, METRICS
 from reports.query.result_cache import RESULTS
 from reports.query.rollups.build import build_days
 from sites.models import Site
 from tests.reports.query.test_rollups import NOW, traffic
 from tests.support import event, forget_traffic
+from tests.support.mapped_goals import MappedGoals
 from tracking.store import StoreError
-from tracking.store.target import target
+from tracking.store.target import get_target
 
 GOALS = MappedGoals({7: {"dimension": "event", "operator": "is", "value": "Signup"}}, {})
 # Minutes are of a day at most
@@ -241,5 +241,5 @@ def test_what_runs_beside_others_shares_the_cores_and_nothing_later_does(
     ask_many([question("day"), question("page")], now=NOW, cache=False)
     ask_many([question("day")], now=NOW, cache=False)
     ask(question("day"), now=NOW, cache=False)
-    whole = {0} if not target().embedded else {4}
+    whole = {0} if not get_target().embedded else {4}
     assert set(asked[:-2]) == whole and asked[-2:] == [0, 0]

@@ -11,9 +11,9 @@ import pytest
 
 from reports.query import Period, Query, QueryRefused, QueryStopped, ask
 from reports.query.filters import OPERATORS
-from reports.query.references import MappedGoals
 from reports.query.registry import DIMENSIONS, METRICS
 from tests.support import event, forget_traffic
+from tests.support.mapped_goals import MappedGoals
 from tracking import store
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -25,7 +25,7 @@ def test_they_are_read_from_the_environment(tmp_path: Path, settings: Any) -> No
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("max_memory=5", "'max_memory' is no limit of a query; use max_execution_time, max_memory_usage,"),
+        ("max_memory=5", "'max_memory' is not a limit of a query; use max_execution_time, max_memory_usage,"),
         ("max_threads", "max_threads is a whole number above 0, such as max_threads=60, not ''."),
         ("max_threads=0", "not '0'."),
         ("max_execution_time=30s", "not '30s'."),

@@ -14,13 +14,13 @@ from django.conf import LazySettings
 from reports.query import Period, Query, Result, ask
 from reports.query.registry import DIMENSIONS
 from reports.query.rollups import read, schedule
-from reports.query.rollups.build import delete_superseded
+from reports.query.rollups.build import build_days, delete_superseded
 from reports.query.rollups.read import ROLLUP_AGGREGATES, VALUE_DIMENSIONS
 from sites import site_cache
 from sites.models import Site
 from tests.support import event
 from tracking.store.corrections import get_local_table
-from tracking.store.migrate import nodes
+from tracking.store.migrate import list_nodes
 
 ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia")
 NOW = datetime(2026, 4, 8, 15, 20, tzinfo=UTC)  # three days after Lord Howe's clock went back
@@ -158,8 +158,9 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
     store.insert_rows("events", [*traffic(site), *traffic(charlies_site, seed=2)])
     schedule.catch_up(NOW)
     before = asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows
-    schedule.build_day(site.pk, (NOW - timedelta(days=2)).date(), NOW)
-    schedule.build_day(site.pk, (NOW - timedelta(days=2)).date(), NOW)
+    day = (NOW - timedelta(days=2)).date()
+    build_days(site.pk, site.timezone, day, day, schedule.next_build_number(), NOW)
+    build_days(site.pk, site.timezone, day, day, schedule.next_build_number(), NOW)
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS)
     assert asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows == before
 
@@ -169,10 +170,11 @@ def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, sit
     store.insert_rows("events", traffic(site))
     schedule.catch_up(NOW)
     rows = store.query("SELECT count() FROM rollup_days").rows[0][0]
-    schedule.build_day(site.pk, (NOW - timedelta(days=2)).date(), NOW)
+    day = (NOW - timedelta(days=2)).date()
+    build_days(site.pk, site.timezone, day, day, schedule.next_build_number(), NOW)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] > rows
     delete_superseded(datetime.now(UTC) + timedelta(minutes=1))
-    for host in nodes():
+    for host in list_nodes():
         store.execute(f"OPTIMIZE TABLE {get_local_table('rollup_days')} FINAL", host=host)
     assert store.query("SELECT count() FROM rollup_days").rows[0][0] == rows
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=("views",), dimensions=("page",))
@@ -181,7 +183,7 @@ def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, sit
 def test_today_is_never_rolled_up(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
     schedule.catch_up(NOW)
-    days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_ledger").rows}
+    days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_builds").rows}
     assert max(days) == (NOW - timedelta(days=1)).date()
 
 

@@ -43,7 +43,7 @@ def channel(site, kind="webhook", target="http://127.0.0.1:1/", **fields):
 
 
 def queue(channel, key="once"):
-    return delivery_queue(channel=channel, firing=dataclasses.replace(FIRING, key=key), now=NOW)
+    return delivery_queue(channel=channel, notification=dataclasses.replace(FIRING, key=key), now=NOW)
 
 
 def die(*_):
@@ -174,7 +174,7 @@ def test_an_alert_tells_at_most_once_in_its_pause(site):
 
     def fire(minutes):
         now = NOW + timedelta(minutes=minutes)
-        return alert_fire(alert=alert, firing=AlertNotification(f"k{minutes}", "s", "t"), now=now)
+        return alert_fire(alert=alert, notification=AlertNotification(f"k{minutes}", "s", "t"), now=now)
 
     assert [fire(0), fire(30), fire(61)] == [1, 0, 1]
 

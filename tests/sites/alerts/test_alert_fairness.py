@@ -48,9 +48,10 @@ def hook(account, target, kind="webhook"):
 
 
 def queue(channel, count=1, now=NOW):
-    firing = AlertNotification("", "Something happened", "It did.", {"event": "test"})
+    notification = AlertNotification("", "Something happened", "It did.", {"event": "test"})
     return [
-        delivery_queue(channel=channel, firing=dataclasses.replace(firing, key=f"k{n}"), now=now) for n in range(count)
+        delivery_queue(channel=channel, notification=dataclasses.replace(notification, key=f"k{n}"), now=now)
+        for n in range(count)
     ]
 
 
@@ -200,8 +201,8 @@ def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server
     goal = Goal.objects.create(site=site, name=name, kind="manual")
     alert = Alert.objects.create(site=site, name="Goal", condition="goal", throttle_minutes=0)
     alert.channels.add(hook(site.account, f"{server.base}/ok", kind="slack"))
-    firing = AlertNotification("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
-    alert_fire(alert=alert, firing=firing, now=NOW)
+    notification = AlertNotification("k", f"Goal “{goal.name}” reached", f"“{goal.name}” was reached 1 time.")
+    alert_fire(alert=alert, notification=notification, now=NOW)
     out.deliver_due(now=NOW)
     text = json.loads(server.seen[0][3])["text"]
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -210,8 +211,8 @@ def test_a_name_from_a_page_calls_nobody_and_hides_no_link_in_slack(site, server
 
 def test_a_line_break_in_a_name_makes_no_header_of_a_mail(alice, site):
     channel = hook(site.account, "ops@example.com", kind="email")
-    firing = AlertNotification("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
-    delivery = delivery_queue(channel=channel, firing=firing, now=NOW)
+    notification = AlertNotification("k", "Goal “a\r\nBcc: victim@example.org\nb” reached", "It was.")
+    delivery = delivery_queue(channel=channel, notification=notification, now=NOW)
     Delivery.objects.filter(pk=delivery.pk).update(subject="Stored before:\r\nBcc: victim@example.org")
     assert out.deliver_due(now=NOW) == 1
     Channel.objects.update(name="a\r\nBcc: victim@example.org")

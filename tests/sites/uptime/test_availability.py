@@ -16,7 +16,6 @@ from sites.uptime.scheduler import delete_old_history, write_results
 from sites.uptime.services import incident_notify, monitor_create, monitor_update, monitor_url_set
 from sites.uptime.state_machine import CheckResult
 from tests.support.clicky_client import Clicky
-from tests.support.older_database import ALIAS, database_before, migrate_to_newest
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -281,22 +280,3 @@ def test_any_month_is_what_an_evaluation_minute_by_minute_says(site, month, zone
         assert span.availability == (None if share(part) is None else pytest.approx(share(part)))
     last = compute_daily_uptime(monitor, now=end, zone=zone, count=33)
     assert compute_availability(last) == (None if share(words) is None else pytest.approx(share(words)))
-
-
-def test_what_was_checked_before_watched_time_was_kept_is_known_by_the_hour(tmp_path, django_db_blocker):
-    before = [("sites", "0006_channel_confirmation")]
-    with django_db_blocker.unblock(), database_before(tmp_path, before) as old:
-        rows = {name: old.get_model("sites", name).objects.using(ALIAS) for name in ("Site", "Monitor", "UptimeHour")}
-        account = old.get_model("accounts", "Account").objects.using(ALIAS).create(name="Old")
-        site = rows["Site"].create(id=7, account=account, domain="old.example")
-        monitor = rows["Monitor"].create(site=site, url="https://old.example/", next_due=NOW, checked=NOW + 5 * HOUR)
-        rows["Monitor"].update(created=NOW + 20 * MINUTE)
-        for hour in (0, 1, 2, 5):
-            rows["UptimeHour"].create(monitor=monitor, hour=NOW + hour * HOUR, checks=60)
-        rows["UptimeHour"].create(monitor=monitor, hour=NOW + 3 * HOUR, checks=0)
-        migrate_to_newest()
-        result = WatchedPeriod.objects.using(ALIAS).order_by("start").values_list("start", "end")
-        assert list(result) == [
-            (NOW + 20 * MINUTE, NOW + 3 * HOUR),
-            (NOW + 5 * HOUR, NOW + 5 * HOUR + MINUTE),
-        ]

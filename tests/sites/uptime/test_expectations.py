@@ -82,15 +82,15 @@ def test_no_charset_makes_decoding_fail(charset):
 
 
 REFUSED = [
-    ({"expected_status": "2xx"}, "“2xx” is no HTTP status"),
-    ({"expected_status": "200 301"}, "“200 301” is no HTTP status"),
-    ({"expected_status": "200,"}, "“” is no HTTP status"),
-    ({"expected_status": "ok"}, "“ok” is no HTTP status"),
-    ({"expected_status": "²00"}, "“²00” is no HTTP status"),
-    ({"expected_status": "399-200"}, "“399-200” is no range"),
-    ({"expected_status": "20-29"}, "“20-29” is no range"),
-    ({"expected_status": "200-"}, "“200-” is no HTTP status"),
-    ({"expected_status": "1000"}, "“1000” is no range"),
+    ({"expected_status": "2xx"}, "“2xx” is not an HTTP status"),
+    ({"expected_status": "200 301"}, "“200 301” is not an HTTP status"),
+    ({"expected_status": "200,"}, "“” is not an HTTP status"),
+    ({"expected_status": "ok"}, "“ok” is not an HTTP status"),
+    ({"expected_status": "²00"}, "“²00” is not an HTTP status"),
+    ({"expected_status": "399-200"}, "“399-200” is not a range"),
+    ({"expected_status": "20-29"}, "“20-29” is not a range"),
+    ({"expected_status": "200-"}, "“200-” is not an HTTP status"),
+    ({"expected_status": "1000"}, "“1000” is not a range"),
     ({"expected_status": "301", "follow_redirects": True}, "Redirects are followed"),
     ({"method": "HEAD", "must_contain": "Welcome"}, "HEAD has no page"),
     ({"method": "HEAD", "must_not_contain": "Error"}, "HEAD has no page"),
@@ -135,5 +135,5 @@ def test_a_stored_monitor_that_no_answer_can_satisfy_is_not_checked_and_says_why
     Monitor.objects.update(expected_status="2xx")
     run_round(check_monitor, incident_notify, NOW)
     monitor.refresh_from_db()
-    assert monitor.state == "unknown" and "Change its settings: “2xx” is no HTTP status" in monitor.cause
+    assert monitor.state == "unknown" and "Change its settings: “2xx” is not an HTTP status" in monitor.cause
     assert server.seen == [] and not Incident.objects.exists()

@@ -1,5 +1,0 @@
-"""Addresses of the goals room; `config.urls` includes them at the root."""
-
-from django.urls import URLPattern, URLResolver
-
-urlpatterns: list[URLPattern | URLResolver] = []
