@@ -48,14 +48,14 @@ test-browser: $(STAMP)      ## real Chromium
 	$(PY) -m pytest -q -m browser tests/browser
 
 test-heavy: $(STAMP)        ## floods, kill -9, stores taken away, full disks; many more random questions
-	$(PY) -m pytest -q --hypothesis-profile thorough tests/test_engine_naive.py
+	$(PY) -m pytest -q --hypothesis-profile thorough tests/reports/query/test_random_queries.py
 	$(PY) -m pytest -q -m heavy --timeout 1200 tests
 
-check: $(STAMP) check-static ## style, types, the house, migrations, deploy checks
+check: $(STAMP) check-static ## style, types, architecture, migrations, deploy checks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy .
-	$(PY) -m pytest -q tests/test_house.py
+	$(PY) -m pytest -q tests/test_architecture.py
 	$(PY) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(PY) -c "import secrets; print(secrets.token_urlsafe(60))") BASE_URL=https://footfall.example ALLOWED_HOSTS=footfall.example $(PY) manage.py check --deploy --fail-level ERROR
 

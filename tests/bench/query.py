@@ -100,7 +100,7 @@ class Bench:
 
         from reports.query import ask
         from tests.bench.questions import GOALS, NOW
-        from tests.mapped_goals import MappedGoals
+        from tests.support.mapped_goals import MappedGoals
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = rolled, estimates
         return ask(query, now=NOW, source=MappedGoals(GOALS, {}), cache=False)
@@ -159,7 +159,7 @@ class Bench:
 
         from reports.query import ask_many
         from tests.bench.questions import GOALS, NOW, dashboard
-        from tests.mapped_goals import MappedGoals
+        from tests.support.mapped_goals import MappedGoals
 
         settings.ROLLUPS_ABOVE_ROWS, settings.ESTIMATES_ABOVE_ROWS = AS_INSTALLED
         source = MappedGoals(GOALS, {})
