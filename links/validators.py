@@ -1,18 +1,37 @@
-"""Validators of the fields of groups, domains and conversions. Errors are ValidationError {field: sentence}.
+"""Validators of what services write. Errors are ValidationError {field: sentence}.
 
-Each `clean_…_fields` takes the named fields and returns their values for storing.
+Each `clean_…_fields` takes the named fields of a group, domain or conversion and returns their values for storing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 
+from accounts.models import Account
+from links.models import MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Conversion, Group, Script, Tag
 from links.url_policy import clean_optional_url
 from sites.amounts import parse_amount
+
+OwnedRow = TypeVar("OwnedRow", Tag, Conversion, Script, Group)
+DOES_NOT_EXIST = "does_not_exist"  # the code of the errors that `build_missing_error` builds
+
+
+def build_missing_error(what: str, field: str) -> ValidationError:
+    """Build the error for a row that does not exist or is outside the caller's scope; nobody can tell which."""
+    return ValidationError({field: ValidationError(f"Specified {what} does not exist.", code=DOES_NOT_EXIST)})
+
+
+def check_owned(account: Account, rows: Sequence[OwnedRow], field: str, what: str) -> Sequence[OwnedRow]:
+    """Raise ValidationError unless all rows belong to the account and are not deleted; return them."""
+    for row in rows:
+        if row.account_id != account.pk or getattr(row, "deleted", None):
+            raise build_missing_error(what, field)
+    return rows
 
 
 def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
@@ -31,6 +50,14 @@ def clean_amount(value: Any, field: str) -> Decimal:
     amount = Decimal(str(parsed.value))
     if not amount.is_finite() or abs(amount) >= Decimal(10) ** 10:
         raise ValidationError({field: "This amount is too large."})
+    return amount
+
+
+def clean_cost(value: Any, field: str) -> Decimal:
+    """Parse an amount that is not negative."""
+    amount = clean_amount(value, field)
+    if amount < 0:
+        raise ValidationError({field: "This cannot be negative."})
     return amount
 
 
@@ -102,8 +129,8 @@ def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
         elif field == "protocol":
             cleaned[field] = 1 if value else 0
         elif field == "window_days":
-            if not isinstance(value, int) or not 1 <= value <= 90:
-                raise ValidationError({field: "A click counts for 1 to 90 days."})
+            if not isinstance(value, int) or not MIN_WINDOW_DAYS <= value <= MAX_WINDOW_DAYS:
+                raise ValidationError({field: f"A click counts for {MIN_WINDOW_DAYS} to {MAX_WINDOW_DAYS} days."})
             cleaned[field] = value
         else:
             raise TypeError(f"a conversion has no field {field}")

@@ -18,10 +18,14 @@ from django.db import transaction
 
 from accounts.models import Account, Grant, Membership, Right, User
 from accounts.services import grant_set
-from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services import datapoint_create
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from tests.clickmeter_members import (
     ADDRESSES,
     naming_members,
@@ -38,11 +42,9 @@ World = dict[str, Any]
 
 def belongings_of(account: Account, word: str) -> World:
     """One of everything whose name is `word`."""
-    group = resource_services.group_create(
-        account=account, name=f"{word} group", notes=f"{word} notes", tags=[f"{word} tag"]
-    )
-    sale = resource_services.conversion_create(account=account, name=f"{word} sale")
-    script = resource_services.script_write(account=account, name=f"{word} script", text=f"var {word}")
+    group = group_create(account=account, name=f"{word} group", notes=f"{word} notes", tags=[f"{word} tag"])
+    sale = conversion_create(account=account, name=f"{word} sale")
+    script = script_write(account=account, name=f"{word} script", text=f"var {word}")
     link = datapoint_create(
         account=account, alias=word, title=f"{word} link", url=f"https://{word}.test/", group=group, conversions=[sale],
         scripts=[script], tags=[f"{word} tag"],
@@ -53,12 +55,10 @@ def belongings_of(account: Account, word: str) -> World:
         "script": script,
         "link": link,
         "tag": group.tags.get(),
-        "domain": resource_services.domain_create(account=account, name=f"go.{word}.test"),
-        "guest": guests.guest_create(account=account, email=f"guest@{word}.test", name=word),
-        "white": resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
-        "black": resource_services.entry_create(
-            account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"
-        ),
+        "domain": domain_create(account=account, name=f"go.{word}.test"),
+        "guest": guest_create(account=account, email=f"guest@{word}.test", name=word),
+        "white": entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
+        "black": entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"),
     }
 
 
@@ -72,7 +72,7 @@ def hidden(account: Account, alice: User) -> World:
 def callers(account: Account, hidden: World, charlie: User) -> dict[str, tuple[Program, World]]:
     """A guest who may write to one group, and the owner of another account, each with what is theirs."""
     mine = belongings_of(account, "mine")
-    member = guests.guest_create(account=account, email="writer@example.org")
+    member = guest_create(account=account, email="writer@example.org")
     grant_set(membership=member, kind="group", object_id=mine["group"].pk, right=Right.WRITE)
     other = Membership.objects.get(user=charlie)
     return {"guest": (guest(member), mine), "stranger": (guest(other), belongings_of(other.account, "theirs"))}

@@ -14,9 +14,12 @@ from django.test import Client
 
 from accounts.custom_domains.models import Purpose
 from accounts.models import Account, User
-from links import resource_services
 from links.models import Datapoint, Domain, Mode, Status
-from links.services import datapoint_create
+from links.services.account import script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.links import datapoint_create
 from links.web.csv_columns import COLUMNS
 from tests.links_support import Browser, learn
 from tests.support import prove_host
@@ -34,7 +37,7 @@ def page(account: Account, alice: User) -> Client:
 
 @pytest.fixture
 def domain(account: Account) -> Domain:
-    made = resource_services.domain_create(account=account, name=HOST)
+    made = domain_create(account=account, name=HOST)
     prove_host(account, HOST, Purpose.LINKS)
     return made
 
@@ -58,7 +61,7 @@ def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: 
 
 
 def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: User) -> None:
-    resource_services.domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
+    domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
     for name in ("charlie.example", "9nl.es", "nonsense"):
         assert "none of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
     assert not Datapoint.objects.exists()
@@ -66,15 +69,15 @@ def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: Use
 
 def everything(account: Account, domain: Domain) -> Datapoint:
     """A link with something in every column."""
-    lead = resource_services.conversion_create(account=account, name="Lead")
-    script = resource_services.script_write(account=account, name="Pixel", text="a()")
+    lead = conversion_create(account=account, name="Lead")
+    script = script_write(account=account, name="Pixel", text="a()")
     return datapoint_create(
         account=account,
         domain=domain,
         alias="-all",
         title="=1+1",
         url="https://shop.test/?a={x}&b=1,2",
-        group=resource_services.group_create(account=account, name="Spring"),
+        group=group_create(account=account, name="Spring"),
         tags=["red", "blue"],
         status=Status.PAUSED,
         redirect_type=307,
@@ -176,7 +179,7 @@ def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: 
 
 def test_names_of_conversions_may_have_commas(page: Client, account: Account) -> None:
     for name in ("Sale, big", "Lead"):
-        resource_services.conversion_create(account=account, name=name)
+        conversion_create(account=account, name=name)
     assert not imported(page, 'url,alias,conversions\nhttps://a.test,a,"sale, big"\nhttps://a.test,b,"Lead"\n')
     names = {row.alias: [one.conversion.name for one in row.attached.all()] for row in Datapoint.objects.all()}
     assert names == {"a": ["Sale, big"], "b": ["Lead"]}

@@ -12,8 +12,8 @@ from accounts.models import Account
 from links.models import DatapointKind
 from links.redirect import redirector, responses
 from links.redirect.link_request import LinkRequest
-from links.resource_services import script_write
-from links.services import datapoint_create
+from links.services.account import script_write
+from links.services.links import datapoint_create
 from tests.links_support import CHROME, NOON, Browser, counts, learn, make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]

@@ -12,7 +12,7 @@ from accounts.models import Account, User
 from config.schedule import PERIODIC_TASKS
 from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from sites.uptime.models import Monitor
 from tests.clickmeter_support import Program, master
 from tests.links_support import NOON, Browser, counts, learn, make, store_now

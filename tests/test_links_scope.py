@@ -10,10 +10,13 @@ from django.test import Client
 
 from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
-from links import resource_services
 from links.addresses import system_domain
 from links.models import Conversion, Datapoint, Group, Script, Tag
-from links.services import datapoint_create
+from links.services.account import script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.links import datapoint_create
 from tests.clickmeter_support import guest
 from tests.links_support import Browser, learn
 
@@ -23,9 +26,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 @pytest.fixture
 def hidden(account: Account, alice: User) -> dict[str, Any]:
     """What bob was not given: a group with a link, a conversion, a script and a tag on it."""
-    group = resource_services.group_create(account=account, name="Hidden group", tags=["hidden-tag"])
-    sale = resource_services.conversion_create(account=account, name="Hidden sale")
-    script = resource_services.script_write(account=account, name="Hidden script", text="var hiddenSource=1")
+    group = group_create(account=account, name="Hidden group", tags=["hidden-tag"])
+    sale = conversion_create(account=account, name="Hidden sale")
+    script = script_write(account=account, name="Hidden script", text="var hiddenSource=1")
     link = datapoint_create(
         account=account, alias="hidden", title="Hidden link", url="https://hidden.test/", group=group,
         conversions=[sale], scripts=[script], tags=["hidden-tag"],
@@ -36,9 +39,9 @@ def hidden(account: Account, alice: User) -> dict[str, Any]:
 @pytest.fixture
 def mine(account: Account, hidden: dict[str, Any], bob: User) -> dict[str, Any]:
     """What bob was given, with the right to write: a group with a link, a conversion, a script and a tag on it."""
-    group = resource_services.group_create(account=account, name="Bob's group")
-    sale = resource_services.conversion_create(account=account, name="Bob's sale")
-    script = resource_services.script_write(account=account, name="Bob's script", text="var bobs=1")
+    group = group_create(account=account, name="Bob's group")
+    sale = conversion_create(account=account, name="Bob's sale")
+    script = script_write(account=account, name="Bob's script", text="var bobs=1")
     link = datapoint_create(
         account=account, alias="bobs", title="Bob's link", url="https://bob.test/", group=group, conversions=[sale],
         scripts=[script], tags=["bobs-tag"],
@@ -104,7 +107,7 @@ def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> 
 
 
 def test_a_group_that_a_guest_only_reads_takes_none_of_his_links(mine: dict[str, Any], account: Account) -> None:
-    readable = resource_services.group_create(account=account, name="Readable")
+    readable = group_create(account=account, name="Readable")
     grant_set(membership=mine["member"], kind="group", object_id=readable.pk, right=Right.READ)
     program = guest(mine["member"])
     body = {"name": "there", "groupId": readable.pk, "typeTL": {"url": "https://x.test"}}
@@ -131,7 +134,7 @@ def test_no_page_of_a_guest_tells_what_he_was_not_given(
 def test_the_editor_takes_only_what_it_offers(
     field: str, page: Client, mine: dict[str, Any], hidden: dict[str, Any], charlie: User
 ) -> None:
-    theirs = resource_services.domain_create(account=charlie.memberships.get().account, name="go.charlie.test")
+    theirs = domain_create(account=charlie.memberships.get().account, name="go.charlie.test")
     number = {"conversions": hidden["sale"], "scripts": hidden["script"], "group": hidden["group"], "domain": theirs}
     for address in ("/links/new", f"/links/{mine['link'].pk}/edit"):
         sent = fields(mine, alias="taken-in", conversions=mine["sale"].pk, scripts=mine["script"].pk)

@@ -13,7 +13,7 @@ from links import stats
 from links.clickmeter import selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import Failure
-from links.clickmeter.time_frames import format_time, parse_period
+from links.clickmeter.times import format_time, parse_period
 from reports.query import Period
 
 Json = dict[str, Any]

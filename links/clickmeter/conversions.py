@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from links import resource_services as services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.clickmeter.errors import invalid
 from links.models import Datapoint
+from links.services import conversions as services
 
 Json = dict[str, Any]
 MAX_PATCHES = 100

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from links import services
 from links.addresses import system_domain
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
@@ -14,6 +13,7 @@ from links.clickmeter.errors import Failure, forbidden, invalid, list_errors, no
 from links.models import Datapoint, DatapointKind, Domain
 from links.models import Group as GroupRow
 from links.selectors import find_row, find_rows, find_tags
+from links.services import links as services
 
 Json = dict[str, Any]
 MAX_BATCH = 100

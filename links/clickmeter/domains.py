@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from links import resource_services as services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.models import Domain, DomainKind
+from links.services import domains as services
 
 Json = dict[str, Any]
 DOMAIN_KINDS = {

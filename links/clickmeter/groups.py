@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db.models.functions import Lower
 
-from links import resource_services
 from links.clickmeter import datapoints, parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import forbidden
 from links.selectors import find_tags
+from links.services import groups as group_services
 
 Json = dict[str, Any]
 
@@ -44,29 +44,29 @@ def group_create(request: ApiRequest) -> Json:
         raise forbidden()
     fields = {"name": "", **parse_group_fields(request)}
     guest = None if request.scope.edits_all else request.scope.membership
-    group = resource_services.group_create(account=request.account, shared_with=guest, **fields)
+    group = group_services.group_create(account=request.account, shared_with=guest, **fields)
     return serializers.build_reference("groups", group.pk)
 
 
 def group_update(request: ApiRequest, id: int) -> Json:
-    resource_services.group_update(group=selectors.find_group(request, id, write=True), **parse_group_fields(request))
+    group_services.group_update(group=selectors.find_group(request, id, write=True), **parse_group_fields(request))
     return serializers.build_reference("groups", id)
 
 
 def group_delete(request: ApiRequest, id: int) -> Json:
-    resource_services.group_delete(group=selectors.find_group(request, id, write=True), now=request.now)
+    group_services.group_delete(group=selectors.find_group(request, id, write=True), now=request.now)
     return serializers.build_reference("groups", id)
 
 
 def group_notes(request: ApiRequest, id: int) -> Json:
     row = selectors.find_group(request, id, write=True)
-    resource_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
+    group_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
     return serializers.build_reference("groups", id)
 
 
 def group_favourite(request: ApiRequest, id: int) -> Json:
     row = selectors.find_group(request, id, write=True)
-    resource_services.group_update(group=row, favourite=not row.favourite)
+    group_services.group_update(group=row, favourite=not row.favourite)
     return serializers.build_reference("groups", id)
 
 

@@ -14,14 +14,13 @@ from django.db.models.functions import Coalesce, NullIf
 from accounts.invitations import mail_invitation
 from accounts.models import Grant, Membership, Right, Role
 from accounts.services import grant_set
-from links import guests
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.clickmeter.errors import invalid, not_found
 from links.clickmeter.parsers import parse_optional_time
-from links.clickmeter.time_frames import format_time
-from links.clickmeter.time_zones import ZONE_NUMBERS
+from links.clickmeter.times import ZONE_NUMBERS, format_time
 from links.models import Datapoint, DatapointKind
+from links.services import guests as guest_services
 
 Json = dict[str, Any]
 
@@ -108,9 +107,12 @@ def guest_count(request: ApiRequest) -> Json:
     return selectors.count_rows(filter_guests(request))
 
 
-OPTION_NAMES = {name.lower(): name for name in (*guests.TEXT_OPTIONS, *guests.NUMBER_OPTIONS, *guests.FLAG_OPTIONS)}
-INNER_OPTION_NAMES = {name.lower(): name for names in guests.FLAG_OPTIONS.values() for name in names} | {
-    name.lower(): name for name in guests.PERCENT_OPTIONS
+OPTION_NAMES = {
+    name.lower(): name
+    for name in (*guest_services.TEXT_OPTIONS, *guest_services.NUMBER_OPTIONS, *guest_services.FLAG_OPTIONS)
+}
+INNER_OPTION_NAMES = {name.lower(): name for names in guest_services.FLAG_OPTIONS.values() for name in names} | {
+    name.lower(): name for name in guest_services.PERCENT_OPTIONS
 }
 
 
@@ -119,18 +121,18 @@ def parse_guest_options(body: Json) -> Json:
     options: Json = {}
     for name, value in body.items():
         option = OPTION_NAMES.get(name)
-        if option in guests.FLAG_OPTIONS:
+        if option in guest_services.FLAG_OPTIONS:
             inner = parsers.as_object(value)
             options[option] = {
                 INNER_OPTION_NAMES[member]: parse_integer(setting)
-                if INNER_OPTION_NAMES[member] in guests.PERCENT_OPTIONS
+                if INNER_OPTION_NAMES[member] in guest_services.PERCENT_OPTIONS
                 else str(setting).lower() in ("true", "1")
                 for member, setting in inner.items()
                 if member in INNER_OPTION_NAMES
             }
         elif option == "timeFormat":
             options[option] = 0 if str(value).lower() in ("ampm", "0") else 1
-        elif option in guests.NUMBER_OPTIONS:
+        elif option in guest_services.NUMBER_OPTIONS:
             options[option] = parse_integer(value)
         elif option == "timeframeMinDate":
             options[option] = (
@@ -145,7 +147,7 @@ def guest_create(request: ApiRequest) -> Json:
     """Invite a guest by mail. A password in the body is ignored, since only the person may choose one."""
     request.require_manager()
     body, by = request.body, request.scope.membership
-    guest, invitation = guests.guest_invite(
+    guest, invitation = guest_services.guest_invite(
         account=request.account, by=by, email=parsers.parse_text(body.get("email") or body.get("username")),
         name=parsers.parse_text(body.get("name")), options=parse_guest_options(body),
     )  # fmt: skip
@@ -161,11 +163,11 @@ def guest_get(request: ApiRequest, guestId: int) -> Json:
 def guest_update(request: ApiRequest, guestId: int) -> Json:
     row = find_guest(request, guestId)
     name = parsers.parse_text(request.body["name"]) if "name" in request.body else None
-    return serialize_guest(guests.guest_update(guest=row, name=name, options=parse_guest_options(request.body)))
+    return serialize_guest(guest_services.guest_update(guest=row, name=name, options=parse_guest_options(request.body)))
 
 
 def guest_delete(request: ApiRequest, guestId: int) -> Json:
-    guests.guest_delete(guest=find_guest(request, guestId), by=request.scope.membership)
+    guest_services.guest_delete(guest=find_guest(request, guestId), by=request.scope.membership)
     return serializers.build_reference("account/guests", guestId)
 
 

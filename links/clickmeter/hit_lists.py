@@ -11,7 +11,7 @@ from links.clickmeter import selectors, serializers
 from links.clickmeter.aggregates import parse_entity_filter
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import invalid
-from links.clickmeter.time_frames import format_time, parse_period
+from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Period
 from reports.query.analyses import link_hits

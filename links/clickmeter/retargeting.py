@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from links import resource_services as services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
 from links.models import Script
+from links.services import account as services
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from accounts.models import Grant
 from links.addresses import tracking_url
-from links.clickmeter.time_frames import format_time
+from links.clickmeter.times import format_time
 from links.models import (
     Attached,
     Conversion,

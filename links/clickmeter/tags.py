@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from links import resource_services
 from links.clickmeter import parsers, selectors, serializers
 from links.clickmeter.api_request import ApiRequest, parse_integer
 from links.models import Datapoint, DatapointKind, Group, Tag
 from links.selectors import find_rows
+from links.services import groups as group_services
 
 Json = dict[str, Any]
 
@@ -58,7 +58,7 @@ def tag_create(request: ApiRequest) -> Json:
     )
     groups = find_rows(request.scope.all_groups(), parsers.parse_ids(request.body.get("groups")), "group", "groups")
     name = parsers.parse_text(request.body.get("name"))
-    tag = resource_services.tag_create(account=request.account, name=name, links=links, groups=groups)
+    tag = group_services.tag_create(account=request.account, name=name, links=links, groups=groups)
     return serializers.build_reference("tags", tag.pk)
 
 
@@ -67,13 +67,13 @@ def tag_get(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_delete(request: ApiRequest, tagId: int) -> Json:
-    resource_services.tag_delete(tag=selectors.find_tag(request, tagId, write=True))
+    group_services.tag_delete(tag=selectors.find_tag(request, tagId, write=True))
     return serializers.build_reference("tags", tagId)
 
 
 def tag_rename(request: ApiRequest, tagId: int) -> Json:
     row = selectors.find_tag(request, tagId, write=True)
-    resource_services.tag_rename(tag=row, name=parsers.parse_text(request.body.get("text")))
+    group_services.tag_rename(tag=row, name=parsers.parse_text(request.body.get("text")))
     return serializers.build_reference("tags", tagId)
 
 
@@ -99,7 +99,7 @@ def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
-    resource_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), links=True)
+    group_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), links=True)
     return serializers.build_reference("tags", tagId)
 
 
@@ -113,7 +113,7 @@ def tag_groups_count(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_groups_clear(request: ApiRequest, tagId: int) -> Json:
-    resource_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), groups=True)
+    group_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), groups=True)
     return serializers.build_reference("tags", tagId)
 
 
@@ -132,6 +132,6 @@ def tag_groups_patch(request: ApiRequest, tagId: int) -> Json:
 
 def patch_tag(request: ApiRequest, tag: Tag, row: Datapoint | Group, kind: str) -> Json:
     """Add the tag to a row or remove it; return a reference to the row."""
-    change = resource_services.tag_add if parsers.parse_action(request.body) == "add" else resource_services.tag_remove
+    change = group_services.tag_add if parsers.parse_action(request.body) == "add" else group_services.tag_remove
     change(tag=tag, row=row)
     return serializers.build_reference(kind, row.pk)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from links import stats
 from links.clickmeter import aggregates, selectors, serializers
 from links.clickmeter.api_request import ApiRequest
-from links.clickmeter.time_frames import format_time, parse_period
+from links.clickmeter.times import format_time, parse_period
 from links.models import Conversion
 from reports.query import Query, ask
 

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from links import services
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope, datapoint_for
@@ -19,6 +18,7 @@ from links.redirect.tenant_content import build_content_messages
 from links.routing import link_cache
 from links.routing.engine import ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
+from links.services import links as services
 from links.web.forms import LinkForm, build_initial
 from links.web.layout import add_errors, links_page, render_page
 

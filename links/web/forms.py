@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from links.models import (
+    MAX_WINDOW_DAYS,
+    MIN_WINDOW_DAYS,
     Conversion,
     Datapoint,
     DatapointKind,
@@ -16,6 +18,7 @@ from links.models import (
     DomainKind,
     Group,
     Mode,
+    RedirectType,
     ReferrerClean,
     Script,
     Status,
@@ -89,7 +92,7 @@ class LinkForm(forms.Form):
     tags = forms.CharField(max_length=500, required=False, help_text="Words with commas between them.")
     status = forms.TypedChoiceField(choices=Status.choices[:3], coerce=int, initial=Status.ACTIVE)
     redirect_type = forms.TypedChoiceField(
-        choices=((301, "301 permanent"), (307, "307 temporary")), coerce=int, initial=301, label="Redirect"
+        choices=RedirectType.choices, coerce=int, initial=RedirectType.PERMANENT, label="Redirect"
     )
     mode = forms.TypedChoiceField(choices=Mode.choices, coerce=int, initial=Mode.SIMPLE, label="Way")
     first_url = forms.CharField(max_length=4000, required=False, label="First click goes to")
@@ -205,7 +208,9 @@ class ConversionForm(forms.Form):
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     value = forms.DecimalField(required=False, max_digits=14, decimal_places=2, label="Value, when the page says none")
     currency = forms.CharField(required=False, max_length=3)
-    window_days = forms.IntegerField(min_value=1, max_value=90, initial=30, label="Days after the click")
+    window_days = forms.IntegerField(
+        min_value=MIN_WINDOW_DAYS, max_value=MAX_WINDOW_DAYS, initial=30, label="Days after the click"
+    )
 
 
 class DomainForm(forms.Form):

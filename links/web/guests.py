@@ -17,10 +17,10 @@ from accounts.invitations import InvitationMail, mail_invitation, pending_member
 from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from accounts.views.secrets import render_secrets
-from links import guests as services
 from links.clickmeter.operations import group_by_tag
 from links.models import Datapoint, Status
 from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest
+from links.services import guests as services
 from links.web.layout import links_page, render_page
 
 RIGHTS = {"none": None, "read": Right.READ, "write": Right.WRITE}

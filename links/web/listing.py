@@ -15,11 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from links import services, stats
+from links import stats
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
 from links.selectors import find_row, find_tags
+from links.services import links as services
 from links.web.layout import links_page, parse_number, render_page
 from reports.dashboard.presenters.labels import detect_locale
 from reports.query import Period

@@ -18,11 +18,14 @@ from accounts.custom_domains.services import host_claim
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_addresses
 from accounts.models import Account
 from accounts.views.host_verification import check_host_now
-from links import resource_services
 from links.addresses import get_links_base_url
 from links.models import Domain, Listing, Status
 from links.permissions import LinkScope, group_for
 from links.routing import link_cache
+from links.services import account as account_services
+from links.services import conversions as conversion_services
+from links.services import domains as domain_services
+from links.services import groups as group_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
 from links.web.layout import add_errors, links_page, parse_number, render_page
 
@@ -67,9 +70,9 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
 
     def write(data: dict[str, Any]) -> None:
         if row:
-            resource_services.group_update(group=row, **data)
+            group_services.group_update(group=row, **data)
         elif scope.edits_all:
-            resource_services.group_create(account=scope.account, **data)
+            group_services.group_create(account=scope.account, **data)
         else:
             raise ValidationError("Only the team makes groups.")
 
@@ -85,7 +88,7 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
 @links_page("groups", may="edit")
 def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
     row = group_for(request, group_id, may="edit")
-    return delete_row(request, lambda: resource_services.group_delete(group=row), "/links/groups")
+    return delete_row(request, lambda: group_services.group_delete(group=row), "/links/groups")
 
 
 @links_page("tags", may="manage")
@@ -96,11 +99,11 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
             if number := request.POST.get("tag", ""):
                 row = find_own_row(scope.tags(), parse_number(number))
                 if "delete" in request.POST:
-                    resource_services.tag_delete(tag=row)
+                    group_services.tag_delete(tag=row)
                 else:
-                    resource_services.tag_rename(tag=row, name=request.POST.get("name", ""))
+                    group_services.tag_rename(tag=row, name=request.POST.get("name", ""))
             else:
-                resource_services.tag_create(account=scope.account, name=request.POST.get("name", ""))
+                group_services.tag_create(account=scope.account, name=request.POST.get("name", ""))
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         return HttpResponseRedirect("/links/tags")
@@ -119,9 +122,9 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
     def write(data: dict[str, Any]) -> None:
         data["value"] = data["value"] or 0
         if row:
-            resource_services.conversion_update(conversion=row, **data)
+            conversion_services.conversion_update(conversion=row, **data)
         else:
-            resource_services.conversion_create(account=scope.account, **data)
+            conversion_services.conversion_create(account=scope.account, **data)
 
     if (done := save_form(request, form, write, f"/links/conversions{f'/{row.pk}' if row else ''}")) is not None:
         return done
@@ -137,7 +140,7 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
 @links_page("conversions", may="manage")
 def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
     row = find_own_row(scope.conversions(), conversion_id)
-    return delete_row(request, lambda: resource_services.conversion_delete(conversion=row), "/links/conversions")
+    return delete_row(request, lambda: conversion_services.conversion_delete(conversion=row), "/links/conversions")
 
 
 def describe_dns(name: str) -> str:
@@ -180,9 +183,9 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
     def write(data: dict[str, Any]) -> None:
         name = data.pop("name")
         if row:
-            resource_services.domain_update(domain=row, **data)
+            domain_services.domain_update(domain=row, **data)
         else:
-            resource_services.domain_create(account=scope.account, name=name, **data)
+            domain_services.domain_create(account=scope.account, name=name, **data)
 
     if (done := save_form(request, form, write, "/links/domains")) is not None:
         return done
@@ -196,7 +199,7 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
 @links_page("domains", may="manage")
 def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
     row = find_own_row(scope.domains().exclude(account=None), domain_id)
-    return delete_row(request, lambda: resource_services.domain_delete(domain=row), "/links/domains")
+    return delete_row(request, lambda: domain_services.domain_delete(domain=row), "/links/domains")
 
 
 @links_page("scripts", may="manage")
@@ -206,7 +209,7 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
-        resource_services.script_write(account=scope.account, script=row, **data)
+        account_services.script_write(account=scope.account, script=row, **data)
 
     if (done := save_form(request, form, write, "/links/scripts")) is not None:
         return done
@@ -218,7 +221,7 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
 @links_page("scripts", may="manage")
 def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
     row = find_own_row(scope.scripts(), script_id)
-    return delete_row(request, lambda: resource_services.script_delete(script=row), "/links/scripts")
+    return delete_row(request, lambda: account_services.script_delete(script=row), "/links/scripts")
 
 
 @links_page("lists", may="manage")
@@ -227,10 +230,10 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                resource_services.entry_delete(entry=find_own_row(scope.entries(), parse_number(number)))
+                account_services.entry_delete(entry=find_own_row(scope.entries(), parse_number(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
-                resource_services.entry_create(
+                account_services.entry_create(
                     account=scope.account, listing=listing, value=request.POST.get("value", "")
                 )
         except ValidationError as error:

@@ -12,7 +12,7 @@ from django.utils import timezone as clock
 from accounts.models import Account, Right
 from accounts.services import grant_set
 from links.models import Entry
-from links.services import datapoint_update
+from links.services.links import datapoint_update
 from tests.clickmeter_support import furnished
 from tests.links_support import IPHONE, Browser, learn, store_now
 

@@ -1,0 +1,50 @@
+"""Models of tracked links and pixels and of what they use.
+
+Enumerations have the numbers that programs written for ClickMeter send and expect, so one model serves the pages, the
+redirector and the dialect.
+"""
+
+from links.models.account import MAX_LIST_ENTRIES, Entry, Listing, Script
+from links.models.conversions import MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Conversion, Protocol
+from links.models.domains import ACCOUNT_KINDS, Domain, DomainKind
+from links.models.groups import Group, Tag
+from links.models.links import (
+    MAX_CONVERSIONS,
+    MAX_SCRIPTS,
+    ROTATORS,
+    Attached,
+    Datapoint,
+    DatapointKind,
+    Destination,
+    Mode,
+    RedirectType,
+    ReferrerClean,
+    Status,
+)
+
+__all__ = [
+    "ACCOUNT_KINDS",
+    "MAX_CONVERSIONS",
+    "MAX_LIST_ENTRIES",
+    "MAX_SCRIPTS",
+    "MAX_WINDOW_DAYS",
+    "MIN_WINDOW_DAYS",
+    "ROTATORS",
+    "Attached",
+    "Conversion",
+    "Datapoint",
+    "DatapointKind",
+    "Destination",
+    "Domain",
+    "DomainKind",
+    "Entry",
+    "Group",
+    "Listing",
+    "Mode",
+    "Protocol",
+    "RedirectType",
+    "ReferrerClean",
+    "Script",
+    "Status",
+    "Tag",
+]
