@@ -18,6 +18,14 @@ BELOW: dict[str, set[str]] = {
     "links": {"accounts", "sites", "tracking", "goals", "reports"},
     "config": {"accounts", "sites", "tracking", "goals", "reports", "links"},
 }
+# Inside an app: a module or folder imports itself and what stands before it, nothing after it
+ORDER: dict[str, tuple[str, ...]] = {
+    "links": (
+        "models", "url_policy", "validators", "permissions", "routing", "selectors", "addresses", "services", "stats",
+        "redirect", "conversions", "monitoring", "clickmeter", "shortener", "web", "templatetags", "middleware",
+        "apps", "urls",
+    ),
+}  # fmt: skip
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "README.md", "config", "sites", "tracking", "goals", "reports", "links",
     "accounts", "templates", "static", "tests", "Makefile", "requirements.lock", ".ci", ".gitignore",
@@ -74,6 +82,38 @@ def test_imports_go_down_only() -> None:
 def test_an_upward_import_inside_a_function_would_be_found() -> None:
     tree = ast.parse("def late():\n    from links import models\n    ForeignKey('reports.Report')")
     assert {other for _, other in references(tree)} == {"links", "reports"}
+
+
+def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every module a syntax tree imports, by its dotted name, and what is imported from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def out_of_order(name: str, tree: ast.AST) -> list[str]:
+    """What a file imports of its own app that stands after it in the app's order."""
+    app, _, rest = name.partition("/")
+    order = ORDER[app]
+    place = rest.split("/")[0].removesuffix(".py")
+    if place in ("migrations", "__init__"):
+        return []
+    allowed = order[: order.index(place) + 1]
+    parts = ((line, module.split(".")) for line, module in modules(tree))
+    return [f"{name}:{line}: {part[1]}" for line, part in parts if part[0] == app and part[1] not in allowed]
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_folders_inside_an_app_import_what_stands_before_them(app: str) -> None:
+    files = [name for name in sources() if name.startswith(f"{app}/")]
+    assert [found for name in files for found in out_of_order(name, ast.parse((ROOT / name).read_text()))] == []
+
+
+def test_an_import_against_the_order_would_be_found() -> None:
+    tree = ast.parse("def late():\n    from links import stats\n    from links.web import live\nimport links.models")
+    assert out_of_order("links/redirect/cookies.py", tree) == ["links/redirect/cookies.py:3: web"]
 
 
 def sql_strings(name: str) -> Iterator[str]:
