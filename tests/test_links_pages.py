@@ -224,12 +224,11 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 
 @pytest.mark.asyncio
 async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
-    from types import SimpleNamespace
-
+    from links.permissions import LinkScope
     from links.web.live import is_visible
 
-    whole = SimpleNamespace(sees_all=True, link_rights={}, group_rights={})
-    some = SimpleNamespace(sees_all=False, link_rights={7: "read"}, group_rights={3: "read"})
+    whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
+    some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})
     assert is_visible(whole, {"kind": "link", "link_id": 9})
     assert is_visible(some, {"kind": "link", "link_id": 7}) and is_visible(
         some, {"kind": "spider", "link_id": 1, "group_id": 3}

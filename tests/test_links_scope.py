@@ -8,10 +8,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import Account, Membership, Right, User
+from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import grant_set
 from links.addresses import system_domain
 from links.models import Conversion, Datapoint, Group, Script, Tag
+from links.permissions import ALL_LINKS_OPTION, build_link_scope
 from links.services.account import script_write
 from links.services.conversions import conversion_create
 from links.services.domains import domain_create
@@ -190,3 +191,35 @@ def test_tags_are_looked_for_only_on_what_the_guest_sees(mine: dict[str, Any], h
         "id": tag.pk, "name": "bobs-tag", "datapoints": [mine["link"].pk], "groups": [],
     }  # fmt: skip
     assert program.get("/datapoints?tags=hidden-tag")["entities"] == []
+
+
+GRANTS = (
+    {}, {"group": Right.READ}, {"group": Right.WRITE}, {"datapoint": Right.READ}, {"datapoint": Right.WRITE},
+    {"group": Right.READ, "datapoint": Right.WRITE}, {"group": Right.WRITE, "datapoint": Right.READ},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("granted", GRANTS, ids=str)
+@pytest.mark.parametrize("role", [*Role.values, "guest of everything"])
+def test_what_may_be_fetched_and_what_is_allowed_in_memory_are_the_same(
+    account: Account, role: str, granted: dict[str, str]
+) -> None:
+    """A member of any role, also one with grants from an earlier role, and rows that the grants name or do not."""
+    groups = [group_create(account=account, name=name) for name in ("one", "two")]
+    links = [
+        datapoint_create(account=account, url="https://example.com/", group=group) for group in groups for _ in "ab"
+    ]
+    user = User.objects.create(email="someone@example.org")
+    options = {ALL_LINKS_OPTION: True} if role == "guest of everything" else {}
+    member = Membership.objects.create(user=user, account=account, role=role.split()[0], options=options)
+    for kind, right in granted.items():
+        named = groups[0] if kind == "group" else links[1]
+        Grant.objects.create(membership=member, kind=kind, object_id=named.pk, right=right)
+    scope = build_link_scope(member)
+    for may in ("view", "edit"):
+        fetched = {*scope.groups(may), *scope.datapoints(may)}
+        in_memory = {group for group in groups if scope.may_on_group(group.pk, may)}
+        in_memory |= {link for link in links if scope.may_on_link(link.pk, link.group_id, may)}
+        assert fetched == in_memory
+        assert scope.may_anything(may) == bool(fetched)
+    assert {row for row in (*groups, *links) if scope.may_edit(row)} == fetched

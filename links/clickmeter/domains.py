@@ -59,10 +59,10 @@ def domain_get(request: ApiRequest, id: int) -> Json:
 
 
 def domain_update(request: ApiRequest, id: int) -> Json:
-    services.domain_update(domain=selectors.find_domain(request, id, write=True), **parse_domain_fields(request.body))
+    services.domain_update(domain=selectors.find_domain(request, id, may="edit"), **parse_domain_fields(request.body))
     return serializers.build_reference("domains", id)
 
 
 def domain_delete(request: ApiRequest, id: int) -> Json:
-    services.domain_delete(domain=selectors.find_domain(request, id, write=True), now=request.now)
+    services.domain_delete(domain=selectors.find_domain(request, id, may="edit"), now=request.now)
     return serializers.build_reference("domains", id)

@@ -49,23 +49,23 @@ def group_create(request: ApiRequest) -> Json:
 
 
 def group_update(request: ApiRequest, id: int) -> Json:
-    group_services.group_update(group=selectors.find_group(request, id, write=True), **parse_group_fields(request))
+    group_services.group_update(group=selectors.find_group(request, id, may="edit"), **parse_group_fields(request))
     return serializers.build_reference("groups", id)
 
 
 def group_delete(request: ApiRequest, id: int) -> Json:
-    group_services.group_delete(group=selectors.find_group(request, id, write=True), now=request.now)
+    group_services.group_delete(group=selectors.find_group(request, id, may="edit"), now=request.now)
     return serializers.build_reference("groups", id)
 
 
 def group_notes(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id, write=True)
+    row = selectors.find_group(request, id, may="edit")
     group_services.group_update(group=row, notes=parsers.require_text(request.body, "text"))
     return serializers.build_reference("groups", id)
 
 
 def group_favourite(request: ApiRequest, id: int) -> Json:
-    row = selectors.find_group(request, id, write=True)
+    row = selectors.find_group(request, id, may="edit")
     group_services.group_update(group=row, favourite=not row.favourite)
     return serializers.build_reference("groups", id)
 
@@ -84,5 +84,5 @@ def group_datapoints_count(request: ApiRequest, id: int) -> Json:
 
 
 def group_datapoint_create(request: ApiRequest, id: int) -> Json:
-    group = selectors.find_group(request, id, write=True)
+    group = selectors.find_group(request, id, may="edit")
     return serializers.build_reference("datapoints", datapoints.create_datapoint(request, request.body, group).pk)

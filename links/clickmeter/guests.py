@@ -187,7 +187,7 @@ def filter_grants(request: ApiRequest, guest: Membership) -> QuerySet[Grant]:
 
 def serialize_grants(request: ApiRequest, rows: list[Grant]) -> list[Json]:
     """Serialize grants with the names of their objects, which are read in one query per kind."""
-    groups = request.scope.all_groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
+    groups = request.scope.groups().in_bulk([row.object_id for row in rows if row.kind == "group"])
     links = request.scope.datapoints().in_bulk([row.object_id for row in rows if row.kind == "datapoint"])
     objects: dict[str, Any] = {"group": groups, "datapoint": links}
     return [serialize_grant(row, objects[row.kind].get(row.object_id)) for row in rows]

@@ -39,12 +39,12 @@ def script_get(request: ApiRequest, id: int) -> Json:
 
 def script_update(request: ApiRequest, id: int) -> Json:
     return serializers.build_reference(
-        "retargeting", write_script(request, selectors.find_script(request, id, write=True)).pk
+        "retargeting", write_script(request, selectors.find_script(request, id, may="edit")).pk
     )
 
 
 def script_delete(request: ApiRequest, id: int) -> Json:
-    services.script_delete(script=selectors.find_script(request, id, write=True))
+    services.script_delete(script=selectors.find_script(request, id, may="edit"))
     return serializers.build_reference("retargeting", id)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from links.clickmeter import serializers
 from links.clickmeter.api_request import ApiRequest
@@ -13,6 +13,7 @@ from links.clickmeter.errors import forbidden, invalid, not_found
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
 
 Json = dict[str, Any]
+Row = TypeVar("Row", bound=Model)
 MAX_SEARCH = 500  # characters; databases reject longer patterns
 MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
@@ -101,7 +102,7 @@ def order_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> QuerySet
 
 
 def filter_groups(request: ApiRequest, rows: QuerySet[Group] | None = None) -> QuerySet[Group]:
-    rows = request.scope.all_groups(write=request.get_flag("write")) if rows is None else rows
+    rows = request.scope.groups(may="edit" if request.get_flag("write") else "view") if rows is None else rows
     rows = filter_by_deletion(request, rows)
     if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
@@ -154,58 +155,53 @@ def count_rows(rows: QuerySet[Any]) -> Json:
     return {"count": rows.count()}
 
 
-def find_datapoint(request: ApiRequest, number: int, write: bool = False) -> Datapoint:
-    """Find a link or pixel. Raises Failure: 404 outside the caller's scope, 403 without the right to write."""
-    row = request.scope.datapoints().filter(pk=number).first()
+# -- single rows: 404 outside the caller's scope, 403 without the right to edit ----------------------------------------
+
+
+def find_row(rows: QuerySet[Row], number: int, what: str) -> Row:
+    """Find a row of the caller's scope. Raises Failure (404)."""
+    row = rows.filter(pk=number).first()
     if row is None:
-        raise not_found("datapoint")
-    if write and not request.scope.may_write(row):
+        raise not_found(what)
+    return row
+
+
+def find_datapoint(request: ApiRequest, number: int, may: str = "view") -> Datapoint:
+    row = find_row(request.scope.datapoints(), number, "datapoint")
+    if may == "edit" and not request.scope.may_edit(row):
         raise forbidden()
     return row
 
 
-def find_group(request: ApiRequest, number: int, write: bool = False) -> Group:
-    row = request.scope.all_groups().filter(pk=number).first()
-    if row is None:
-        raise not_found("group")
-    if write and not request.scope.may_write(row):
+def find_group(request: ApiRequest, number: int, may: str = "view") -> Group:
+    row = find_row(request.scope.groups(), number, "group")
+    if may == "edit" and not request.scope.may_edit(row):
         raise forbidden()
     return row
 
 
-def find_conversion(request: ApiRequest, number: int, write: bool = False) -> Conversion:
-    row = request.scope.conversions().filter(pk=number).first()
-    if row is None:
-        raise not_found("conversion")
-    if write:
+def find_managed_row(request: ApiRequest, rows: QuerySet[Row], number: int, what: str, may: str) -> Row:
+    """Find a row that only the team may edit. Raises Failure (403, 404)."""
+    row = find_row(rows, number, what)
+    if may == "edit":
         request.require_manager()
     return row
 
 
-def find_tag(request: ApiRequest, number: int, write: bool = False) -> Tag:
-    row = request.scope.tags().filter(pk=number).first()
-    if row is None:
-        raise not_found("tag")
-    if write:
-        request.require_manager()
-    return row
+def find_conversion(request: ApiRequest, number: int, may: str = "view") -> Conversion:
+    return find_managed_row(request, request.scope.conversions(), number, "conversion", may)
 
 
-def find_domain(request: ApiRequest, number: int, write: bool = False) -> Domain:
-    row = request.scope.domains().filter(pk=number).first()
-    if row is None:
-        raise not_found("domain")
-    if write:
-        request.require_manager()
-        if row.account_id is None:
-            raise forbidden()
-    return row
+def find_tag(request: ApiRequest, number: int, may: str = "view") -> Tag:
+    return find_managed_row(request, request.scope.tags(), number, "tag", may)
 
 
-def find_script(request: ApiRequest, number: int, write: bool = False) -> Script:
-    row = request.scope.scripts().filter(pk=number).first()
-    if row is None:
-        raise not_found("retargeting script")
-    if write:
-        request.require_manager()
+def find_script(request: ApiRequest, number: int, may: str = "view") -> Script:
+    return find_managed_row(request, request.scope.scripts(), number, "retargeting script", may)
+
+
+def find_domain(request: ApiRequest, number: int, may: str = "view") -> Domain:
+    row = find_managed_row(request, request.scope.domains(), number, "domain", may)
+    if may == "edit" and row.account_id is None:
+        raise forbidden()
     return row

@@ -22,7 +22,7 @@ def parse_ids(request: ApiRequest, name: str) -> list[int]:
 
 def filter_tags(request: ApiRequest) -> QuerySet[Tag]:
     """Filter the tags of a list or count. Filters by links and groups consider only those that the caller may see."""
-    links, groups = request.scope.datapoints(), request.scope.all_groups()
+    links, groups = request.scope.datapoints(), request.scope.groups()
     rows = selectors.filter_by_pattern(request.scope.tags(), request.get_text("name"))
     if numbers := parse_ids(request, "datapoints"):
         rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
@@ -56,7 +56,7 @@ def tag_create(request: ApiRequest) -> Json:
     links = find_rows(
         request.scope.datapoints(), parsers.parse_ids(request.body.get("datapoints")), "datapoint", "datapoints"
     )
-    groups = find_rows(request.scope.all_groups(), parsers.parse_ids(request.body.get("groups")), "group", "groups")
+    groups = find_rows(request.scope.groups(), parsers.parse_ids(request.body.get("groups")), "group", "groups")
     name = parsers.parse_text(request.body.get("name"))
     tag = group_services.tag_create(account=request.account, name=name, links=links, groups=groups)
     return serializers.build_reference("tags", tag.pk)
@@ -67,12 +67,12 @@ def tag_get(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_delete(request: ApiRequest, tagId: int) -> Json:
-    group_services.tag_delete(tag=selectors.find_tag(request, tagId, write=True))
+    group_services.tag_delete(tag=selectors.find_tag(request, tagId, may="edit"))
     return serializers.build_reference("tags", tagId)
 
 
 def tag_rename(request: ApiRequest, tagId: int) -> Json:
-    row = selectors.find_tag(request, tagId, write=True)
+    row = selectors.find_tag(request, tagId, may="edit")
     group_services.tag_rename(tag=row, name=parsers.parse_text(request.body.get("text")))
     return serializers.build_reference("tags", tagId)
 
@@ -84,7 +84,7 @@ def filter_tagged_datapoints(request: ApiRequest, tagId: int) -> QuerySet[Datapo
 
 def filter_tagged_groups(request: ApiRequest, tagId: int) -> QuerySet[Group]:
     tag = selectors.find_tag(request, tagId)
-    return selectors.filter_groups(request, request.scope.all_groups().filter(tags=tag))
+    return selectors.filter_groups(request, request.scope.groups().filter(tags=tag))
 
 
 def tag_datapoints(request: ApiRequest, tagId: int) -> Json:
@@ -99,7 +99,7 @@ def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
-    group_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), links=True)
+    group_services.tag_clear(tag=selectors.find_tag(request, tagId, may="edit"), links=True)
     return serializers.build_reference("tags", tagId)
 
 
@@ -113,20 +113,20 @@ def tag_groups_count(request: ApiRequest, tagId: int) -> Json:
 
 
 def tag_groups_clear(request: ApiRequest, tagId: int) -> Json:
-    group_services.tag_clear(tag=selectors.find_tag(request, tagId, write=True), groups=True)
+    group_services.tag_clear(tag=selectors.find_tag(request, tagId, may="edit"), groups=True)
     return serializers.build_reference("tags", tagId)
 
 
 def tag_datapoints_patch(request: ApiRequest, tagId: int) -> Json:
     """Add the tag to a link or remove it. The response names the link, not the tag."""
-    tag = selectors.find_tag(request, tagId, write=True)
-    row = selectors.find_datapoint(request, parse_integer(request.body.get("id")), write=True)
+    tag = selectors.find_tag(request, tagId, may="edit")
+    row = selectors.find_datapoint(request, parse_integer(request.body.get("id")), may="edit")
     return patch_tag(request, tag, row, "datapoints")
 
 
 def tag_groups_patch(request: ApiRequest, tagId: int) -> Json:
-    tag = selectors.find_tag(request, tagId, write=True)
-    row = selectors.find_group(request, parse_integer(request.body.get("id")), write=True)
+    tag = selectors.find_tag(request, tagId, may="edit")
+    row = selectors.find_group(request, parse_integer(request.body.get("id")), may="edit")
     return patch_tag(request, tag, row, "groups")
 
 

@@ -56,7 +56,7 @@ def add_entity_data(request: ApiRequest, kind: str, items: list[Json]) -> None:
     if kind not in ("datapoints", "groups"):
         return
     numbers = [int(item["id"] or 0) for item in items]
-    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.all_groups()
+    visible_rows: QuerySet[Any] = request.scope.datapoints() if kind == "datapoints" else request.scope.groups()
     describe: Any = serializers.summarize_datapoints if kind == "datapoints" else serializers.summarize_groups
     rows = list(visible_rows.filter(pk__in=numbers))
     described = dict(zip([str(row.pk) for row in rows], describe(rows), strict=True))

@@ -142,7 +142,7 @@ def import_line(scope: LinkScope, line: dict[str, str]) -> None:
     """
     group: Group | None = None
     if name := line.get("group", "")[:MAX_GROUP_NAME]:
-        group = scope.all_groups(write=True).filter(name__iexact=name, deleted=None).first()
+        group = scope.groups(may="edit").filter(name__iexact=name, deleted=None).first()
         if group is None and scope.edits_all:
             group = group_create(account=scope.account, name=name)
     if group is None and not scope.edits_all:

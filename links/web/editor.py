@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST
 
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
-from links.permissions import LinkScope, datapoint_for
+from links.permissions import LinkScope
 from links.redirect.tenant_content import build_content_messages
 from links.routing import link_cache
 from links.routing.engine import ClickContext, route_click
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
 from links.services import links as services
 from links.web.forms import LinkForm, build_initial
-from links.web.layout import add_errors, links_page, render_page
+from links.web.layout import add_errors, find_row, links_page, render_page
 
 PREVIEW_VISITORS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Somebody at a desk", {"device": "Desktop", "languages": ("en",)}),
@@ -102,7 +102,7 @@ def new(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("list", may="edit")
 def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Change a link; its alias and domain never change."""
-    row = datapoint_for(request, datapoint_id, may="edit")
+    row = find_row(scope.datapoints("edit"), datapoint_id)
     form = LinkForm(request.POST or None, scope=scope, row=row, initial=build_initial(row))
     for name in ("kind", "alias", "domain"):
         form.fields[name].disabled = True
@@ -131,6 +131,6 @@ def edit(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRespo
 @links_page("list", may="edit")
 def delete(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Delete a link for good; its statistics stay."""
-    services.datapoint_delete(datapoint=datapoint_for(request, datapoint_id, may="edit"))
+    services.datapoint_delete(datapoint=find_row(scope.datapoints("edit"), datapoint_id))
     messages.success(request, "Deleted. Its numbers stay readable, its alias stays taken.")
     return HttpResponseRedirect("/links")

@@ -140,7 +140,7 @@ class LinkForm(forms.Form):
         for name in UTM:
             self.fields[name] = forms.CharField(max_length=200, required=False, label=name)
         own = scope.domains().exclude(kind=DomainKind.GO)
-        groups = Q(pk__in=scope.all_groups(write=True).filter(deleted=None).values("pk"))
+        groups = Q(pk__in=scope.groups(may="edit").filter(deleted=None).values("pk"))
         if row is not None:  # its present domain and group may stay
             own, groups = Domain.objects.filter(pk=row.domain_id), groups | Q(pk=row.group_id)
         self.offer_rows("domain", own.order_by("kind", "name"))

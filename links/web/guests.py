@@ -18,7 +18,7 @@ from accounts.models import Membership, Right, Role
 from accounts.services import grant_set
 from accounts.views.secrets import render_secrets
 from links.clickmeter.operations import group_by_tag
-from links.models import Datapoint, Status
+from links.models import Status
 from links.permissions import DATAPOINT, GROUP, LinkScope, load_rights_by_guest
 from links.services import guests as services
 from links.web.layout import links_page, render_page
@@ -38,8 +38,8 @@ GUEST_OPTIONS = (
 
 def list_grantable_objects(scope: LinkScope, search: str) -> list[tuple[str, int, str, str]]:
     """List what can be granted, as (kind, id, name, alias): groups first, then links; at most 200 that match."""
-    groups = scope.all_groups().filter(deleted=None).order_by("name")
-    links = Datapoint.objects.filter(account=scope.account).exclude(status=Status.DELETED).order_by("alias")
+    groups = scope.groups().filter(deleted=None).order_by("name")
+    links = scope.datapoints().exclude(status=Status.DELETED).order_by("alias")
     if search:
         groups, links = (
             groups.filter(name__icontains=search),

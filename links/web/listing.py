@@ -75,7 +75,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     )
     lines = [
         {
-            "row": row, "address": tracking_url(row), "may": scope.may_write(row),
+            "row": row, "address": tracking_url(row), "may": scope.may_edit(row),
             "hits": format_count(count.get("clicks", 0) + count.get("pixel_views", 0)),
             "unique": format_count(count.get("unique_clicks", 0) + count.get("unique_pixel_views", 0)),
             "sales": format_count(count.get("link_conversions", 0)) if scope.sees_conversions else "",
@@ -87,7 +87,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     other_parameters.pop("page", None)
     return render_page(
         request, scope, "list", lines=lines, page=page, list_query=other_parameters.urlencode(), query=request.GET,
-        groups=scope.all_groups().filter(deleted=None).order_by("name"),
+        groups=scope.groups().filter(deleted=None).order_by("name"),
         tags=scope.tags().order_by("name")[:200], statuses=STATUS_WORDS,
     )  # fmt: skip
 
@@ -97,7 +97,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Apply one change to many links: all or nothing."""
     link_ids = [parse_number(link_id) for link_id in request.POST.getlist("link")]
-    rows = list(scope.datapoints(write=True).filter(pk__in=link_ids).exclude(status=Status.DELETED))
+    rows = list(scope.datapoints(may="edit").filter(pk__in=link_ids).exclude(status=Status.DELETED))
     try:
         with transaction.atomic():
             for row in rows:
@@ -115,7 +115,7 @@ def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> Non
     elif action == "delete":
         services.datapoint_delete(datapoint=row)
     elif action == "group":
-        groups = scope.all_groups(write=True).filter(deleted=None)
+        groups = scope.groups(may="edit").filter(deleted=None)
         group = find_row(groups, parse_number(data.get("group")), "group", "group")
         services.datapoint_update(datapoint=row, group=group)
     elif action == "tag":

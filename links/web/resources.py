@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -20,14 +20,14 @@ from accounts.models import Account
 from accounts.views.host_verification import check_host_now
 from links.addresses import get_links_base_url
 from links.models import Domain, Listing, Status
-from links.permissions import LinkScope, group_for
+from links.permissions import LinkScope
 from links.routing import link_cache
 from links.services import account as account_services
 from links.services import conversions as conversion_services
 from links.services import domains as domain_services
 from links.services import groups as group_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.layout import add_errors, links_page, parse_number, render_page
+from links.web.layout import add_errors, find_row, links_page, parse_number, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
@@ -53,18 +53,10 @@ def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
     return HttpResponseRedirect(href)
 
 
-def find_own_row(rows: QuerySet[Any], number: int) -> Any:
-    """Find a row by id in the caller's scope. Raises Http404."""
-    row = rows.filter(pk=number).first()
-    if row is None or getattr(row, "deleted", None):
-        raise Http404("Nothing here.")
-    return row
-
-
 @links_page("groups")
 def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
     """Render all groups with their numbers of links, and a form for a new or the selected one."""
-    row = group_for(request, group_id, may="edit") if group_id else None
+    row = find_row(scope.groups("edit"), group_id) if group_id else None
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
     form = GroupForm(request.POST or None, initial=initial)
 
@@ -78,16 +70,16 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
 
     if (done := save_form(request, form, write, "/links/groups")) is not None:
         return done
-    rows = scope.all_groups().filter(deleted=None).order_by("name")
+    rows = scope.groups().filter(deleted=None).order_by("name")
     rows = rows.annotate(links=Count("datapoints", filter=~Q(datapoints__status=Status.DELETED)))
-    lines = [{"row": group, "may": scope.may_write(group)} for group in rows]
+    lines = [{"row": group, "may": scope.may_edit(group)} for group in rows]
     return render_page(request, scope, "groups", lines=lines, form=form, row=row)
 
 
 @require_POST
 @links_page("groups", may="edit")
 def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
-    row = group_for(request, group_id, may="edit")
+    row = find_row(scope.groups("edit"), group_id)
     return delete_row(request, lambda: group_services.group_delete(group=row), "/links/groups")
 
 
@@ -97,7 +89,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = find_own_row(scope.tags(), parse_number(number))
+                row = find_row(scope.tags(), parse_number(number))
                 if "delete" in request.POST:
                     group_services.tag_delete(tag=row)
                 else:
@@ -115,7 +107,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("conversions", may="manage")
 def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
     """Render all conversions; for the selected one also the code for pages and servers."""
-    row = find_own_row(scope.conversions(), conversion_id) if conversion_id else None
+    row = find_row(scope.conversions().filter(deleted=None), conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
 
@@ -139,7 +131,7 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
 @require_POST
 @links_page("conversions", may="manage")
 def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
-    row = find_own_row(scope.conversions(), conversion_id)
+    row = find_row(scope.conversions().filter(deleted=None), conversion_id)
     return delete_row(request, lambda: conversion_services.conversion_delete(conversion=row), "/links/conversions")
 
 
@@ -172,7 +164,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
 @links_page("domains", may="manage")
 def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
     """Render the account's link domains; check one on request."""
-    row = find_own_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
+    row = find_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, scope.account, row)
         return HttpResponseRedirect("/links/domains")
@@ -198,14 +190,14 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
 @require_POST
 @links_page("domains", may="manage")
 def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
-    row = find_own_row(scope.domains().exclude(account=None), domain_id)
+    row = find_row(scope.domains().exclude(account=None), domain_id)
     return delete_row(request, lambda: domain_services.domain_delete(domain=row), "/links/domains")
 
 
 @links_page("scripts", may="manage")
 def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
     """Render all retargeting scripts, and a form for a new or the selected one."""
-    row = find_own_row(scope.scripts(), script_id) if script_id else None
+    row = find_row(scope.scripts(), script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
@@ -220,7 +212,7 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
 @require_POST
 @links_page("scripts", may="manage")
 def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
-    row = find_own_row(scope.scripts(), script_id)
+    row = find_row(scope.scripts(), script_id)
     return delete_row(request, lambda: account_services.script_delete(script=row), "/links/scripts")
 
 
@@ -230,7 +222,7 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                account_services.entry_delete(entry=find_own_row(scope.entries(), parse_number(number)))
+                account_services.entry_delete(entry=find_row(scope.entries(), parse_number(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
                 account_services.entry_create(
