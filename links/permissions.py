@@ -159,6 +159,10 @@ class LinkScope:
         """Return whether it may see conversions (a guest's option hideCount)."""
         return not self.get_option("conversionOptions", "hideCount")
 
+    def get_factor(self, name: str) -> float:
+        """Return the factor of the amounts that a guest sees (an option in percent, such as percentValue)."""
+        return float(self.get_option("conversionOptions", name) or 100) / 100
+
     def get_option(self, group: str, name: str) -> Any:
         """Return a guest's option such as ("hitOptions", "hideReferrer"); None for everybody else."""
         return (self.membership.options.get(group) or {}).get(name) if self.is_guest else None

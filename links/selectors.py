@@ -23,6 +23,16 @@ MAX_ID = 2**63
 MAX_NAME = 200  # characters that are compared; names of tags are shorter
 
 
+def parse_id(text: str | None) -> int:
+    """Parse an id from a form or URL; 0, which no row has, for anything else."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def split_names(text: str) -> list[str]:
+    """Split names separated by commas, as people write tags."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def find_row(rows: QuerySet[Row], number: Any, what: str, field: str) -> Row:
     """Find the row with this id. Raises ValidationError {field: …} if there is none."""
     return find_rows(rows, [number], what, field)[0]

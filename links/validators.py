@@ -5,7 +5,7 @@ Each `clean_…_fields` takes the named fields of a group, domain or conversion 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -40,6 +40,24 @@ def clean_name(value: Any, field: str = "name", max_length: int = 200) -> str:
     if not text:
         raise ValidationError({field: "A name is needed."})
     return text
+
+
+MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
+
+
+def clean_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
+    """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValidationError({field: "This must be an integer."}) from None
+    if allowed is not None and number not in allowed:
+        raise ValidationError({field: f"{number} must be one of {', '.join(str(choice) for choice in allowed)}."})
+    if number < 0:
+        raise ValidationError({field: "This cannot be negative."})
+    if number >= MAX_NUMBER:
+        raise ValidationError({field: "This number is too large."})
+    return number
 
 
 def clean_amount(value: Any, field: str) -> Decimal:
@@ -90,7 +108,7 @@ def clean_text(value: Any, max_length: int = 10_000) -> str:
 
 
 def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Clean the named fields of a group. Raises TypeError for a name that is no field."""
+    """Clean the named fields of a group. Raises TypeError for a name that is not a field."""
     cleaned: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "name":
@@ -105,7 +123,7 @@ def clean_group_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Clean the named fields of a domain. Raises TypeError for a name that is no field."""
+    """Clean the named fields of a domain. Raises TypeError for a name that is not a field."""
     cleaned = {}
     for field, value in fields.items():
         if field not in ("custom_404", "custom_homepage"):
@@ -115,7 +133,7 @@ def clean_domain_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_conversion_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Clean the named fields of a conversion. Raises TypeError for a name that is no field."""
+    """Clean the named fields of a conversion. Raises TypeError for a name that is not a field."""
     cleaned: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "name":

@@ -12,12 +12,7 @@ from links.models import Domain, DomainKind
 from links.services import domains as services
 
 Json = dict[str, Any]
-DOMAIN_KINDS = {
-    "system": DomainKind.SYSTEM,
-    "go": DomainKind.GO,
-    "personal": DomainKind.PERSONAL,
-    "dedicated": DomainKind.DEDICATED,
-}
+DOMAIN_KINDS = parsers.ENUM_NAMES["domaintype"]
 
 
 def filter_domains(request: ApiRequest) -> QuerySet[Domain]:

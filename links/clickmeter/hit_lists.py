@@ -146,11 +146,9 @@ def serialize_sale(request: ApiRequest, sale: link_hits.Row, names: dict[int, st
         "accessTime": format_time(sale["ts"]),
     }  # fmt: skip
     if not hidden("conversionOptions", "hideValue"):
-        scale = (hidden("conversionOptions", "percentValue") or 100) / 100
-        result["value"] = round(float(sale["revenue"]) * scale, 4)
+        result["value"] = round(float(sale["revenue"]) * request.scope.get_factor("percentValue"), 4)
     if not hidden("conversionOptions", "hideComCost"):
-        scale = (hidden("conversionOptions", "percentCommission") or 100) / 100
-        result["comcost"] = round(float(sale["commission"]) * scale, 4)
+        result["comcost"] = round(float(sale["commission"]) * request.scope.get_factor("percentCommission"), 4)
     if not hidden("conversionOptions", "hideParams") and sale["name"]:
         result["parameter"] = sale["name"]
     return result

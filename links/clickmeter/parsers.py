@@ -100,7 +100,7 @@ def require_text(body: Fields, name: str) -> str:
 
 
 def parse_ids(value: Any) -> list[int]:
-    """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is no number."""
+    """Parse `[1, "2", {"id": 3}]` or `"1,2"` into ids; 0 for what is not a number."""
     items = value.split(",") if isinstance(value, str) else as_list(value)
     return [
         parse_integer(item.get("id") if isinstance(item, dict) else item) for item in items if item not in ("", None)

@@ -11,6 +11,7 @@ from links.clickmeter import serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import forbidden, invalid, not_found
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
+from links.selectors import parse_id, split_names
 
 Json = dict[str, Any]
 Row = TypeVar("Row", bound=Model)
@@ -59,7 +60,7 @@ def filter_by_pattern(rows: QuerySet[Any], text: str, field: str = "name") -> Qu
 
 def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
     """Filter by `tags=` (or `tag=`), ids or names separated by commas: rows that carry one of them."""
-    words = [word.strip() for word in (request.get_text("tags") or request.get_text("tag")).split(",") if word.strip()]
+    words = split_names(request.get_text("tags") or request.get_text("tag"))
     if not words:
         return rows
     if len(words) > MAX_WORDS or max(map(len, words)) > MAX_SEARCH:
@@ -67,8 +68,8 @@ def filter_by_tags(rows: QuerySet[Any], request: ApiRequest) -> QuerySet[Any]:
     wanted = Q(name__in=[])
     for word in words:
         wanted |= Q(name__iexact=word)
-        if word.isdecimal() and len(word) < 19:
-            wanted |= Q(pk=int(word))
+        if number := parse_id(word):
+            wanted |= Q(pk=number)
     return rows.filter(tags__in=request.scope.tags().filter(wanted)).distinct()
 
 

@@ -10,6 +10,7 @@ from django.db.models import Count, Prefetch, prefetch_related_objects
 
 from accounts.models import Grant
 from links.addresses import tracking_url
+from links.clickmeter.parsers import POSITION_NAMES
 from links.clickmeter.times import format_time
 from links.models import (
     Attached,
@@ -27,7 +28,6 @@ from links.models import (
 from links.permissions import DATAPOINT, GROUP, LinkScope
 
 Json = dict[str, Any]
-POSITION_NAMES = ("first", "second", "third", "fourth", "fifth")
 TYPE_NAMES = {DatapointKind.LINK: "TrackingLink", DatapointKind.PIXEL: "TrackingPixel"}
 
 

@@ -15,18 +15,13 @@ from links.services import groups as group_services
 Json = dict[str, Any]
 
 
-def parse_ids(request: ApiRequest, name: str) -> list[int]:
-    """Parse a parameter such as `1,2,3` into ids."""
-    return [parse_integer(part) for part in request.get_text(name).split(",") if part.strip()]
-
-
 def filter_tags(request: ApiRequest) -> QuerySet[Tag]:
     """Filter the tags of a list or count. Filters by links and groups consider only those that the caller may see."""
     links, groups = request.scope.datapoints(), request.scope.groups()
     rows = selectors.filter_by_pattern(request.scope.tags(), request.get_text("name"))
-    if numbers := parse_ids(request, "datapoints"):
+    if numbers := parsers.parse_ids(request.get_text("datapoints")):
         rows = rows.filter(datapoints__in=links.filter(pk__in=numbers))
-    if numbers := parse_ids(request, "groups"):
+    if numbers := parsers.parse_ids(request.get_text("groups")):
         rows = rows.filter(groups__in=groups.filter(pk__in=numbers))
     kind = request.get_choice("type", ("", "tp", "tl", "dp", "gr"))
     if kind == "gr":

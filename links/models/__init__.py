@@ -5,21 +5,20 @@ redirector and the dialect.
 """
 
 from links.models.account import MAX_LIST_ENTRIES, Entry, Listing, Script
-from links.models.conversions import MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Conversion, Protocol
+from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
 from links.models.domains import ACCOUNT_KINDS, Domain, DomainKind
-from links.models.groups import Group, Tag
 from links.models.links import (
-    MAX_CONVERSIONS,
     MAX_SCRIPTS,
     ROTATORS,
-    Attached,
     Datapoint,
     DatapointKind,
     Destination,
+    Group,
     Mode,
     RedirectType,
     ReferrerClean,
     Status,
+    Tag,
 )
 
 __all__ = [

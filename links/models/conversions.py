@@ -1,4 +1,4 @@
-"""Conversions, which links count."""
+"""Conversions, and which links count them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from accounts.models import Account
 from links.models.fields import CodeField, build_choice_checks
 from sites.models import VersionedModel
 
+MAX_CONVERSIONS = 5  # of one link
 MIN_WINDOW_DAYS, MAX_WINDOW_DAYS = 1, 90
 
 
@@ -43,3 +44,24 @@ class Conversion(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Attached(models.Model):
+    """One of up to five conversions of a link, at a position from 1 to 5."""
+
+    datapoint = models.ForeignKey("links.Datapoint", models.CASCADE, related_name="attached")
+    conversion = models.ForeignKey(Conversion, models.CASCADE, related_name="attached")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(position__range=(1, MAX_CONVERSIONS)), name="conversion_place_exists"
+            ),
+            models.UniqueConstraint(fields=["datapoint", "position"], name="one_conversion_per_place"),
+            models.UniqueConstraint(fields=["datapoint", "conversion"], name="a_conversion_once_per_link"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversion_id} in place {self.position}"

@@ -1,4 +1,4 @@
-"""Tracked links and pixels (ClickMeter calls both datapoints), their conversions and their watched destinations."""
+"""Tracked links and pixels (ClickMeter calls both datapoints), their groups, tags and watched destinations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,40 @@ from links.models.account import Script
 from links.models.conversions import Conversion
 from links.models.domains import Domain
 from links.models.fields import build_choice_checks
-from links.models.groups import Group, Tag
 from sites.models import VersionedModel
 
-MAX_CONVERSIONS = 5
 MAX_SCRIPTS = 20  # of one link, since every click sends all of them
+
+
+class Tag(models.Model):
+    """A label on links and groups; names are unique per account, ignoring case."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="link_tags")
+    name = models.CharField(max_length=100)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(models.F("account"), Lower("name"), name="one_tag_per_account")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Group(models.Model):
+    """A group of links (a campaign); every link is in one. Deleting it deletes its links."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="link_groups")
+    name = models.CharField(max_length=200)
+    notes = models.TextField(blank=True)
+    favourite = models.BooleanField(default=False)
+    redirect_only = models.BooleanField(default=False, help_text="Redirect without tracking")
+    is_public = models.BooleanField(default=False)
+    tags = models.ManyToManyField(Tag, blank=True, related_name="groups")
+    created = models.DateTimeField(auto_now_add=True)
+    deleted = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DatapointKind(models.IntegerChoices):
@@ -140,25 +169,6 @@ class Datapoint(VersionedModel):
 
     def __str__(self) -> str:
         return self.title or self.alias
-
-
-class Attached(models.Model):
-    """One of up to five conversions of a link, at a position from 1 to 5."""
-
-    datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="attached")
-    conversion = models.ForeignKey(Conversion, models.CASCADE, related_name="attached")
-    position = models.PositiveSmallIntegerField()
-
-    class Meta:
-        ordering = ["position"]
-        constraints = [
-            models.CheckConstraint(condition=Q(position__range=(1, MAX_CONVERSIONS)), name="conversion_place_exists"),
-            models.UniqueConstraint(fields=["datapoint", "position"], name="one_conversion_per_place"),
-            models.UniqueConstraint(fields=["datapoint", "conversion"], name="a_conversion_once_per_link"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.conversion_id} in place {self.position}"
 
 
 class Destination(models.Model):

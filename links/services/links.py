@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -39,7 +39,7 @@ from links.routing.loop_check import check_loops
 from links.routing.rules import clean_rules
 from links.services.groups import get_or_create_default_group, get_or_create_tags
 from links.url_policy import clean_optional_url, clean_url
-from links.validators import build_missing_error, check_owned, clean_cost, clean_time
+from links.validators import build_missing_error, check_owned, clean_cost, clean_integer, clean_time
 from sites.models import take_change_number
 
 ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
@@ -54,7 +54,6 @@ FLAG_FIELDS = (
 )  # fmt: skip
 MAX_TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
 TIME_FIELDS = ("starts", "expiration_date")
-MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
 
 
 FIELDS = frozenset(
@@ -84,21 +83,6 @@ def clean_alias(alias: str, domain: Domain) -> str:
     return alias
 
 
-def parse_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
-    """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValidationError({field: "This must be an integer."}) from None
-    if allowed is not None and number not in allowed:
-        raise ValidationError({field: f"One of {', '.join(str(choice) for choice in allowed)}."})
-    if number < 0:
-        raise ValidationError({field: "This cannot be negative."})
-    if number >= MAX_NUMBER:
-        raise ValidationError({field: "This number is too large."})
-    return number
-
-
 def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
     """Clean a link's fields for storing. Raises ValidationError; TypeError for a field that does not exist."""
     if unknown := changes.keys() - FIELDS:
@@ -125,15 +109,15 @@ def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
 def clean_field(name: str, value: Any) -> Any:
     """Clean one field that needs a check of its own. Raises ValidationError."""
     if name == "mode":
-        return parse_integer(value, name, Mode.values)
+        return clean_integer(value, name, Mode.values)
     if name == "status":
-        return parse_integer(value, name, Status.values)
+        return clean_integer(value, name, Status.values)
     if name == "redirect_type":
-        return parse_integer(value, name, RedirectType.values)
+        return clean_integer(value, name, RedirectType.values)
     if name == "referrer_clean":
-        return parse_integer(value, name, ReferrerClean.values)
+        return clean_integer(value, name, ReferrerClean.values)
     if name == "expiration_clicks":
-        return parse_integer(value or 0, name)
+        return clean_integer(value or 0, name)
     if name == "cost":
         return clean_cost(value, name)
     if name == "password":
@@ -192,7 +176,7 @@ def datapoint_create(
     """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
     link_domain = domain_for_new_link(account, domain)
-    row = Datapoint(account=account, kind=parse_integer(kind, "kind", DatapointKind.values), domain=link_domain)
+    row = Datapoint(account=account, kind=clean_integer(kind, "kind", DatapointKind.values), domain=link_domain)
     row.group = check_owned(account, [group], "group", "group")[0] if group else get_or_create_default_group(account)
     if row.kind == DatapointKind.PIXEL:
         row.alias = f"pixel{generate_alias(6)}"
@@ -201,7 +185,7 @@ def datapoint_create(
     for name, value in clean_fields(fields, account).items():
         setattr(row, name, value)
     if row.status == Status.DELETED:
-        raise ValidationError({"status": "A new link cannot be a deleted one."})
+        raise ValidationError({"status": "A new link cannot be deleted; its status must be active, paused or blocked."})
     check_consistency(row)
     try:
         with transaction.atomic():
@@ -237,7 +221,9 @@ def datapoint_update(
     if datapoint.status == Status.DELETED:
         raise ValidationError({"id": "A deleted link cannot be changed."})
     if changes.get("status") == Status.DELETED:
-        raise ValidationError({"status": "A link is deleted by deleting it, since that cannot be undone."})
+        raise ValidationError(
+            {"status": "A link is not deleted by its status, since that cannot be undone; delete the link."}
+        )
     for name, value in clean_fields(changes, datapoint.account).items():
         setattr(datapoint, name, value)
     check_consistency(datapoint)

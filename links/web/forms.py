@@ -25,9 +25,10 @@ from links.models import (
     Tag,
 )
 from links.permissions import LinkScope
-from links.routing.rules import DEVICES, UTM
-from links.selectors import find_tags
+from links.routing.rules import DEVICES
+from links.selectors import find_tags, split_names
 from links.validators import check_year
+from tracking.pipeline.page import UTM_NAMES
 
 LINES = {
     "random": "One address per line.",
@@ -137,7 +138,7 @@ class LinkForm(forms.Form):
             self.fields[name] = forms.CharField(
                 required=False, label=LABELS[name], help_text=help_text, widget=forms.Textarea(attrs={"rows": 4})
             )
-        for name in UTM:
+        for name in UTM_NAMES:
             self.fields[name] = forms.CharField(max_length=200, required=False, label=name)
         own = scope.domains().exclude(kind=DomainKind.GO)
         groups = Q(pk__in=scope.groups(may="edit").filter(deleted=None).values("pk"))
@@ -154,9 +155,8 @@ class LinkForm(forms.Form):
 
     def clean_tags(self) -> list[Tag | str]:
         """Clean tag names. New ones stay names, to be created by the service, if the user may create tags."""
-        words = [word.strip() for word in self.cleaned_data["tags"].split(",") if word.strip()]
         try:
-            return find_tags(self.scope, words)
+            return find_tags(self.scope, split_names(self.cleaned_data["tags"]))
         except ValidationError as error:
             raise ValidationError(error.message_dict["tags"]) from None
 
@@ -168,7 +168,7 @@ class LinkForm(forms.Form):
         """Build the arguments of `datapoint_create` and `datapoint_update`, with rules in their JSON shape."""
         data = dict(self.cleaned_data)
         rules: dict[str, Any] = {name: parse_lines(name, data.pop(name)) for name in LINES}
-        rules["utm"] = {name: data.pop(name) for name in UTM}
+        rules["utm"] = {name: data.pop(name) for name in UTM_NAMES}
         rules["browser"] = {name: data.pop(f"browser_{name}") for name in ("mobile", "email", "spiders")}
         rules["first"] = data["first_url"] if data["mode"] == Mode.UNIQUE else ""
         data["conversions"], data["scripts"] = list(data["conversions"]), list(data["scripts"])

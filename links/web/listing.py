@@ -19,9 +19,9 @@ from links import stats
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
-from links.selectors import find_row, find_tags
+from links.selectors import find_row, find_tags, parse_id, split_names
 from links.services import links as services
-from links.web.layout import links_page, parse_number, render_page
+from links.web.layout import links_page, render_page
 from reports.dashboard.presenters.labels import detect_locale
 from reports.query import Period
 
@@ -42,7 +42,7 @@ def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
         rows = rows.filter(
             Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
         )
-    if group := parse_number(data.get("group")):
+    if group := parse_id(data.get("group")):
         rows = rows.filter(group_id=group)
     if tag := data.get("tag", "").strip()[:MAX_SEARCH]:
         rows = rows.filter(tags__name__iexact=tag)
@@ -96,7 +96,7 @@ def listing(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("list", may="edit")
 def bulk(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     """Apply one change to many links: all or nothing."""
-    link_ids = [parse_number(link_id) for link_id in request.POST.getlist("link")]
+    link_ids = [parse_id(link_id) for link_id in request.POST.getlist("link")]
     rows = list(scope.datapoints(may="edit").filter(pk__in=link_ids).exclude(status=Status.DELETED))
     try:
         with transaction.atomic():
@@ -116,17 +116,14 @@ def change_link(row: Datapoint, scope: LinkScope, action: str, data: Any) -> Non
         services.datapoint_delete(datapoint=row)
     elif action == "group":
         groups = scope.groups(may="edit").filter(deleted=None)
-        group = find_row(groups, parse_number(data.get("group")), "group", "group")
+        group = find_row(groups, parse_id(data.get("group")), "group", "group")
         services.datapoint_update(datapoint=row, group=group)
     elif action == "tag":
-        services.datapoint_update(datapoint=row, tags=[*row.tags.all(), *find_tags(scope, parse_tag_names(data))])
+        services.datapoint_update(
+            datapoint=row, tags=[*row.tags.all(), *find_tags(scope, split_names(data.get("word", "")))]
+        )
     elif action == "untag":
-        low = {word.lower() for word in parse_tag_names(data)}
+        low = {word.lower() for word in split_names(data.get("word", ""))}
         services.datapoint_update(datapoint=row, tags=[tag for tag in row.tags.all() if tag.name.lower() not in low])
     else:
         raise ValidationError("Choose what to do with them.")
-
-
-def parse_tag_names(data: Any) -> list[str]:
-    """Parse the tag names in the field beside the actions."""
-    return [word.strip() for word in data.get("word", "").split(",") if word.strip()]

@@ -163,7 +163,7 @@ def build_sales(scope: LinkScope, row: Datapoint, period: Period, locale: Locale
         ("link_conversions", "unique_link_conversions", "conversion_value", "commission_cost"),
     )  # fmt: skip
     conversions = Conversion.objects.filter(account=scope.account).in_bulk(list(counts))
-    scale, part = (hidden("percentValue") or 100) / 100, (hidden("percentCommission") or 100) / 100
+    scale, part = scope.get_factor("percentValue"), scope.get_factor("percentCommission")
     return [
         {
             "name": str(conversions.get(number, number)), "count": counts_of_conversion["link_conversions"],

@@ -22,12 +22,13 @@ from links.addresses import get_links_base_url
 from links.models import Domain, Listing, Status
 from links.permissions import LinkScope
 from links.routing import link_cache
+from links.selectors import parse_id
 from links.services import account as account_services
 from links.services import conversions as conversion_services
 from links.services import domains as domain_services
 from links.services import groups as group_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.layout import add_errors, find_row, links_page, parse_number, render_page
+from links.web.layout import add_errors, find_row, links_page, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
@@ -89,7 +90,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = find_row(scope.tags(), parse_number(number))
+                row = find_row(scope.tags(), parse_id(number))
                 if "delete" in request.POST:
                     group_services.tag_delete(tag=row)
                 else:
@@ -222,7 +223,7 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                account_services.entry_delete(entry=find_row(scope.entries(), parse_number(number)))
+                account_services.entry_delete(entry=find_row(scope.entries(), parse_id(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
                 account_services.entry_create(
