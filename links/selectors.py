@@ -7,6 +7,8 @@ Ids outside the scope and ids that do not exist get the same error, so that call
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -20,6 +22,7 @@ from reports.dashboard.link_labels import LinkLabel
 
 Row = TypeVar("Row", bound=Model)
 MAX_ID = 2**63
+MAX_SEARCH = 500  # characters; databases reject longer patterns
 MAX_NAME = 200  # characters that are compared; names of tags are shorter
 
 
@@ -31,6 +34,12 @@ def parse_id(text: str | None) -> int:
 def split_names(text: str) -> list[str]:
     """Split names separated by commas, as people write tags."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def search_links(rows: QuerySet[Datapoint], text: str) -> QuerySet[Datapoint]:
+    """Filter links and pixels by a text in their alias, title, destination or notes."""
+    columns = ("alias", "title", "url", "notes")
+    return rows.filter(reduce(or_, (Q(**{f"{column}__icontains": text}) for column in columns)))
 
 
 def find_row(rows: QuerySet[Row], number: Any, what: str, field: str) -> Row:

@@ -63,7 +63,7 @@ def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: 
 def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: User) -> None:
     domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
     for name in ("charlie.example", "9nl.es", "nonsense"):
-        assert "none of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
+        assert "not one of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
     assert not Datapoint.objects.exists()
 
 
@@ -158,17 +158,22 @@ def test_every_column_of_the_export_is_read_again(page: Client, account: Account
         ("expiration_clicks", "9" * 30, "This number is too large"),
         ("expiration_clicks", "9" * 5000, "This must be an integer"),
         ("rules", '{""zone"": ""\\ud800""}', "rules is a JSON object"),
-        ("rules", '{""zone"": ""a\\u0000""}', "There is no time zone"),
+        ("rules", '{""zone"": ""a\\u0000""}', "is not a time zone; use a name such as Europe/Tallinn"),
         ("rules", '{""languages"": [[]]}', "is not a language code"),
-        ("rules", '{""devices"": [5]}', "A device is one of"),
-        ("rules", '{""weighted"": [[""https://a.test"", 1e300]]}', "A weight is a number"),
-        ("rules", '{""schedule"": [{""days"": 5, ""url"": ""https://a.test""}]}', "Times are written"),
-        ("rules", '{""schedule"": [{""days"": [""²""], ""url"": ""https://a.test""}]}', "Times are written"),
+        ("rules", '{""devices"": [5]}', "is not a device; use one of Desktop"),
+        (
+            "rules",
+            '{""weighted"": [[""https://a.test"", 1e300]]}',
+            "A weight must be a whole number",
+        ),
+        ("rules", '{""schedule"": [{""days"": 5, ""url"": ""https://a.test""}]}', "Write times such as 09:00"),
+        ("rules", '{""schedule"": [{""days"": [""²""], ""url"": ""https://a.test""}]}', "Write times such as 09:00"),
         ("rules", "[" * 100_000, "rules is a JSON object"),
         ("append_query", "perhaps", "append_query is yes or no"),
-        ("conversions", "Nothing", "There is no conversion “Nothing”"),
+        ("conversions", "Nothing", "The conversion “Nothing” does not exist"),
         ("expiration_clicks", "many", "This must be an integer"),
         ("cost", "1e99", "This amount is too large"),
+        ("cost", "-1", "This cannot be negative"),
     ],
 )
 def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: str, cell: str, sentence: str) -> None:

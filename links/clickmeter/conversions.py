@@ -63,9 +63,7 @@ def filter_conversion_datapoints(request: ApiRequest, number: int) -> QuerySet[D
 
 def conversion_datapoints(request: ApiRequest, conversionId: int) -> Json:
     rows = filter_conversion_datapoints(request, conversionId)
-    return selectors.list_page(
-        request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope)
-    )
+    return selectors.list_datapoints(request, rows)
 
 
 def conversion_datapoints_count(request: ApiRequest, conversionId: int) -> Json:

@@ -21,10 +21,7 @@ CLICKMETER_DOMAINS = frozenset({1501, 1597, 1921})  # ids of ClickMeter's own do
 
 
 def datapoint_list(request: ApiRequest) -> Json:
-    rows = selectors.order_datapoints(request, selectors.filter_datapoints(request))
-    return selectors.list_page(
-        request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope), ()
-    )
+    return selectors.list_datapoints(request, selectors.order_datapoints(request, selectors.filter_datapoints(request)))
 
 
 def datapoint_count(request: ApiRequest) -> Json:

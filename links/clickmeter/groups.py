@@ -17,9 +17,7 @@ Json = dict[str, Any]
 
 def group_list(request: ApiRequest) -> Json:
     rows = selectors.filter_groups(request).order_by(Lower("name"), "pk")
-    return selectors.list_page(
-        request, rows, "groups", lambda rows: serializers.serialize_groups(rows, request.scope), ()
-    )
+    return selectors.list_groups(request, rows)
 
 
 def group_count(request: ApiRequest) -> Json:
@@ -73,9 +71,7 @@ def group_favourite(request: ApiRequest, id: int) -> Json:
 def group_datapoints(request: ApiRequest, id: int) -> Json:
     rows = request.scope.datapoints().filter(group=selectors.find_group(request, id))
     ordered = selectors.order_datapoints(request, selectors.filter_datapoints(request, rows))
-    return selectors.list_page(
-        request, ordered, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope), ()
-    )
+    return selectors.list_datapoints(request, ordered)
 
 
 def group_datapoints_count(request: ApiRequest, id: int) -> Json:

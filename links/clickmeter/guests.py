@@ -100,7 +100,7 @@ def serialize_guest_row(row: Membership, kinds: dict[int, int]) -> Json:
 
 
 def guest_list(request: ApiRequest) -> Json:
-    return selectors.list_page(request, filter_guests(request), "account/guests", serialize_guests, ())
+    return selectors.list_page(request, filter_guests(request), "account/guests", serialize_guests)
 
 
 def guest_count(request: ApiRequest) -> Json:

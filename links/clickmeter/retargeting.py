@@ -53,9 +53,7 @@ def script_datapoints(request: ApiRequest, id: int) -> Json:
         request, request.scope.datapoints().filter(scripts=selectors.find_script(request, id))
     )
     ordered = selectors.order_datapoints(request, rows)
-    return selectors.list_page(
-        request, ordered, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope), ()
-    )
+    return selectors.list_datapoints(request, ordered)
 
 
 def script_datapoints_count(request: ApiRequest, id: int) -> Json:

@@ -11,11 +11,10 @@ from links.clickmeter import serializers
 from links.clickmeter.api_request import ApiRequest
 from links.clickmeter.errors import forbidden, invalid, not_found
 from links.models import Conversion, Datapoint, DatapointKind, Domain, Group, Script, Status, Tag
-from links.selectors import parse_id, split_names
+from links.selectors import MAX_SEARCH, parse_id, search_links, split_names
 
 Json = dict[str, Any]
 Row = TypeVar("Row", bound=Model)
-MAX_SEARCH = 500  # characters; databases reject longer patterns
 MAX_STARS, MAX_WORDS = 20, 100
 STATUSES = ("", "all", "deleted", "active", "paused", "spam", "abuse")
 DATAPOINT_STATUS = {
@@ -85,12 +84,7 @@ def filter_datapoints(request: ApiRequest, rows: QuerySet[Datapoint] | None = No
     if request.get_flag("onlyFavorites") or request.get_flag("favourite"):
         rows = rows.filter(favourite=True)
     if search := parse_search(request):
-        rows = rows.filter(
-            Q(alias__icontains=search)
-            | Q(title__icontains=search)
-            | Q(url__icontains=search)
-            | Q(notes__icontains=search)
-        )
+        rows = search_links(rows, search)
     return filter_by_creation(
         filter_by_tags(filter_by_pattern(rows, request.get_text("name"), "alias"), request), request
     )
@@ -137,19 +131,26 @@ def list_page(
     rows: QuerySet[Any],
     kind: str,
     serialize: Callable[[list[Any]], list[Json]],
-    order: tuple[str, ...] = ("pk",),
 ) -> Json:
-    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`.
+    """Return {entities: […]} of one page: references, or complete objects with `_expand=true`; by id if not ordered.
 
     `serialize` gets all rows of the page, so that the number of queries does not grow with the rows.
     """
     offset, limit = request.get_page()
-    rows = rows.order_by(*order) if order else rows
+    rows = rows if rows.ordered else rows.order_by("pk")
     page = list(rows[offset : offset + limit])
     if request.get_flag("_expand"):
         described = zip(page, serialize(page), strict=True)
         return {"entities": [row_data | {"uri": f"/{kind}/{row.pk}"} for row, row_data in described]}
     return {"entities": [serializers.build_reference(kind, row.pk) for row in page]}
+
+
+def list_datapoints(request: ApiRequest, rows: QuerySet[Datapoint]) -> Json:
+    return list_page(request, rows, "datapoints", lambda page: serializers.serialize_datapoints(page, request.scope))
+
+
+def list_groups(request: ApiRequest, rows: QuerySet[Group]) -> Json:
+    return list_page(request, rows, "groups", lambda page: serializers.serialize_groups(page, request.scope))
 
 
 def count_rows(rows: QuerySet[Any]) -> Json:

@@ -84,9 +84,7 @@ def filter_tagged_groups(request: ApiRequest, tagId: int) -> QuerySet[Group]:
 
 def tag_datapoints(request: ApiRequest, tagId: int) -> Json:
     rows = filter_tagged_datapoints(request, tagId)
-    return selectors.list_page(
-        request, rows, "datapoints", lambda rows: serializers.serialize_datapoints(rows, request.scope)
-    )
+    return selectors.list_datapoints(request, rows)
 
 
 def tag_datapoints_count(request: ApiRequest, tagId: int) -> Json:
@@ -100,7 +98,7 @@ def tag_datapoints_clear(request: ApiRequest, tagId: int) -> Json:
 
 def tag_groups(request: ApiRequest, tagId: int) -> Json:
     rows = filter_tagged_groups(request, tagId)
-    return selectors.list_page(request, rows, "groups", lambda rows: serializers.serialize_groups(rows, request.scope))
+    return selectors.list_groups(request, rows)
 
 
 def tag_groups_count(request: ApiRequest, tagId: int) -> Json:

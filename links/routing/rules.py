@@ -68,10 +68,10 @@ def clean_weighted(value: Any, field: str) -> list[list[Any]]:
             weight = int(weight)
         except (TypeError, ValueError):
             raise ValidationError(
-                {field: "Each destination must be a URL and its weight, a whole number of percent."}
+                {field: "Each destination must be a URL and its weight, a whole number of percent from 0 to 100."}
             ) from None
         if not 0 <= weight <= 100:
-            raise ValidationError({field: f"The weight {weight} must be from 0 to 100 percent."})
+            raise ValidationError({field: "A weight must be a whole number of percent from 0 to 100."})
         destinations.append([clean_url(url, field), weight])
     total = sum(weight for _, weight in destinations)
     if destinations and total != 100:

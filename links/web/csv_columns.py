@@ -160,7 +160,7 @@ def read_fields(scope: LinkScope, line: dict[str, str]) -> dict[str, Any]:
     """Read a line into the arguments of `links.services.datapoint_create`. Raises ValidationError."""
     if line.get("protected", "").lower() in YES and not line.get("password"):
         raise ValidationError(
-            {"password": "This link had a password, which the export leaves out; write one into the column password."}
+            {"password": "This link has a password, which the export leaves out; write one into the column password."}
         )
     cells = ((column, line.get(column.name, "")) for column in COLUMNS if column.field)
     return {column.field: column.read(scope, cell) for column, cell in cells if cell}

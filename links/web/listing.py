@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -19,14 +19,13 @@ from links import stats
 from links.addresses import tracking_url
 from links.models import Datapoint, DatapointKind, Status
 from links.permissions import LinkScope
-from links.selectors import find_row, find_tags, parse_id, split_names
+from links.selectors import MAX_SEARCH, find_row, find_tags, parse_id, search_links, split_names
 from links.services import links as services
 from links.web.layout import links_page, render_page
 from reports.dashboard.presenters.labels import detect_locale
 from reports.query import Period
 
 PER_PAGE = 50
-MAX_SEARCH = 500  # characters
 STATUS_WORDS = {"active": Status.ACTIVE, "paused": Status.PAUSED, "blocked": Status.BLOCKED, "deleted": Status.DELETED}
 
 
@@ -39,9 +38,7 @@ def filter_links(request: HttpRequest, scope: LinkScope) -> QuerySet[Datapoint]:
     if data.get("kind") in ("link", "pixel"):
         rows = rows.filter(kind=DatapointKind.PIXEL if data["kind"] == "pixel" else DatapointKind.LINK)
     if text := data.get("q", "").strip()[:MAX_SEARCH]:
-        rows = rows.filter(
-            Q(alias__icontains=text) | Q(title__icontains=text) | Q(url__icontains=text) | Q(notes__icontains=text)
-        )
+        rows = search_links(rows, text)
     if group := parse_id(data.get("group")):
         rows = rows.filter(group_id=group)
     if tag := data.get("tag", "").strip()[:MAX_SEARCH]:
