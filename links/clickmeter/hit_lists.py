@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from links import stats
 from links.clickmeter import selectors, serializers
@@ -156,6 +157,4 @@ def serialize_sale(request: ApiRequest, sale: link_hits.Row, names: dict[int, st
 
 def parse_parameters(query: str) -> dict[str, str]:
     """Parse a query string into its parameters."""
-    from urllib.parse import parse_qsl
-
     return dict(parse_qsl(query[:2000])) if query else {}

@@ -8,12 +8,7 @@ from django.db import transaction
 from accounts.host_names import is_public_host, normalize_host
 from accounts.models import Account
 from accounts.services import account_update
-from links.models import (
-    MAX_LIST_ENTRIES,
-    Entry,
-    Listing,
-    Script,
-)
+from links.models import MAX_LIST_ENTRIES, Entry, Listing, Script
 from links.routing import link_cache
 from links.validators import clean_name, clean_text
 from sites.models import take_change_number

@@ -11,12 +11,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.models import Account
-from links.models import (
-    MAX_CONVERSIONS,
-    Attached,
-    Conversion,
-    Datapoint,
-)
+from links.models import MAX_CONVERSIONS, Attached, Conversion, Datapoint
 from links.routing import link_cache
 from links.validators import check_owned, clean_conversion_fields
 from sites.models import take_change_number

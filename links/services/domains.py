@@ -15,12 +15,7 @@ from accounts.host_names import normalize_host
 from accounts.limits import check_limit
 from accounts.models import Account
 from accounts.services import account_lock
-from links.models import (
-    ACCOUNT_KINDS,
-    Domain,
-    DomainKind,
-    Status,
-)
+from links.models import ACCOUNT_KINDS, Domain, DomainKind, Status
 from links.routing import link_cache
 from links.validators import clean_domain_fields, clean_name
 

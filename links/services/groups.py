@@ -12,12 +12,7 @@ from django.utils import timezone as clock
 
 from accounts.models import Account, Membership, Right
 from accounts.services import grant_set
-from links.models import (
-    Datapoint,
-    Group,
-    Status,
-    Tag,
-)
+from links.models import Datapoint, Group, Status, Tag
 from links.routing import link_cache
 from links.validators import check_owned, clean_group_fields, clean_name
 from sites.models import take_change_number

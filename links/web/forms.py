@@ -86,7 +86,7 @@ class LinkForm(forms.Form):
     alias = forms.CharField(
         max_length=100,
         required=False,
-        help_text="Letters, digits and - _ . ~ without a dot at the end. Empty = one is made. It can never be changed.",
+        help_text="Letters, digits and - _ . ~ without a dot at the end; generated if empty. It can never be changed.",
     )
     domain = forms.ModelChoiceField(Domain.objects.none(), empty_label=None, label="Domain")
     group = forms.ModelChoiceField(Group.objects.none(), empty_label=None, required=False, label="Group")

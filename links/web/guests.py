@@ -32,7 +32,7 @@ GUEST_OPTIONS = (
     ("conversionOptions", "hideComCost", "Hide commissions"),
     ("conversionOptions", "hideParams", "Hide parameters"),
     ("extendedGrants", "allowAllGrants", "Sees and edits all links"),
-    ("extendedGrants", "allowGroupCreation", "May make groups"),
+    ("extendedGrants", "allowGroupCreation", "May create groups"),
 )
 
 

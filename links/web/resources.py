@@ -67,7 +67,7 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
         elif scope.edits_all:
             group_services.group_create(account=scope.account, **data)
         else:
-            raise ValidationError("Only the team makes groups.")
+            raise ValidationError("Only the team may create groups.")
 
     if (done := save_form(request, form, write, "/links/groups")) is not None:
         return done
