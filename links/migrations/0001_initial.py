@@ -35,8 +35,8 @@ class Migration(migrations.Migration):
                         choices=[(0, "System"), (1, "Go"), (2, "Dedicated"), (3, "Personal")], default=3
                     ),
                 ),
-                ("custom_404", models.CharField(blank=True, max_length=2000)),
-                ("custom_homepage", models.CharField(blank=True, max_length=2000)),
+                ("custom_404", models.CharField(blank=True, max_length=4000)),
+                ("custom_homepage", models.CharField(blank=True, max_length=4000)),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 ("deleted", models.DateTimeField(blank=True, null=True)),
                 ("checked", models.DateTimeField(blank=True, null=True)),

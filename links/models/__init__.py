@@ -7,6 +7,7 @@ redirector and the dialect.
 from links.models.account import MAX_LIST_ENTRIES, Entry, Listing, Script
 from links.models.conversions import MAX_CONVERSIONS, MAX_WINDOW_DAYS, MIN_WINDOW_DAYS, Attached, Conversion, Protocol
 from links.models.domains import ACCOUNT_KINDS, Domain, DomainKind
+from links.models.fields import MAX_URL
 from links.models.links import (
     MAX_SCRIPTS,
     ROTATORS,
@@ -26,6 +27,7 @@ __all__ = [
     "MAX_CONVERSIONS",
     "MAX_LIST_ENTRIES",
     "MAX_SCRIPTS",
+    "MAX_URL",
     "MAX_WINDOW_DAYS",
     "MIN_WINDOW_DAYS",
     "ROTATORS",

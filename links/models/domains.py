@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from accounts.models import Account
+from links.models.fields import MAX_URL
 from sites.models import VersionedModel
 
 
@@ -30,8 +31,8 @@ class Domain(VersionedModel):
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="link_domains")
     name = models.CharField(max_length=253)
     kind = models.IntegerField(choices=DomainKind.choices, default=DomainKind.PERSONAL)
-    custom_404 = models.CharField(max_length=2000, blank=True)
-    custom_homepage = models.CharField(max_length=2000, blank=True)
+    custom_404 = models.CharField(max_length=MAX_URL, blank=True)
+    custom_homepage = models.CharField(max_length=MAX_URL, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     deleted = models.DateTimeField(null=True, blank=True)
     checked = models.DateTimeField(null=True, blank=True)

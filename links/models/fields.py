@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import models
 
+MAX_URL = 4000  # characters of a destination
+
 
 def generate_code() -> str:
     """Generate a public id as ClickMeter's clients expect it: 32 upper-case hexadecimal digits."""

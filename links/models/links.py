@@ -10,7 +10,7 @@ from accounts.models import Account
 from links.models.account import Script
 from links.models.conversions import Conversion
 from links.models.domains import Domain
-from links.models.fields import build_choice_checks
+from links.models.fields import MAX_URL, build_choice_checks
 from sites.models import VersionedModel
 
 MAX_SCRIPTS = 20  # of one link, since every click sends all of them
@@ -116,8 +116,8 @@ class Datapoint(VersionedModel):
     conversions = models.ManyToManyField(Conversion, through="Attached", related_name="datapoints")
     scripts = models.ManyToManyField(Script, blank=True, related_name="datapoints")
 
-    url = models.CharField(max_length=4000, blank=True)
-    first_url = models.CharField(max_length=4000, blank=True)
+    url = models.CharField(max_length=MAX_URL, blank=True)
+    first_url = models.CharField(max_length=MAX_URL, blank=True)
     mode = models.IntegerField(choices=Mode.choices, default=Mode.SIMPLE)
     rules = models.JSONField(default=dict, blank=True)
     redirect_type = models.IntegerField(choices=RedirectType.choices, default=RedirectType.PERMANENT)
@@ -131,10 +131,10 @@ class Datapoint(VersionedModel):
     password = models.CharField(max_length=200, blank=True, help_text="A hash; empty = none")
     starts = models.DateTimeField(null=True, blank=True)
     expiration_date = models.DateTimeField(null=True, blank=True)
-    url_after_date = models.CharField(max_length=4000, blank=True)
+    url_after_date = models.CharField(max_length=MAX_URL, blank=True)
     pause_after_date = models.BooleanField(default=False)
     expiration_clicks = models.BigIntegerField(default=0)
-    url_after_clicks = models.CharField(max_length=4000, blank=True)
+    url_after_clicks = models.CharField(max_length=MAX_URL, blank=True)
     pause_after_clicks = models.BooleanField(default=False)
     parameter_note = models.CharField(max_length=500, blank=True)
 
@@ -179,7 +179,7 @@ class Destination(models.Model):
 
     datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="watched_destinations")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the address")
-    url = models.CharField(max_length=4000)
+    url = models.CharField(max_length=MAX_URL)
     next_due = models.DateTimeField(db_index=True)
     checked = models.DateTimeField(null=True, blank=True)
     first_failure = models.DateTimeField(null=True, blank=True)

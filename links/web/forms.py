@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from links.models import (
+    MAX_URL,
     MAX_WINDOW_DAYS,
     MIN_WINDOW_DAYS,
     Conversion,
@@ -78,7 +79,7 @@ class LinkForm(forms.Form):
     kind = forms.TypedChoiceField(choices=DatapointKind.choices, coerce=int, initial=DatapointKind.LINK, label="What")
     title = forms.CharField(max_length=200, required=False, label="Name")
     url = forms.CharField(
-        max_length=4000,
+        max_length=MAX_URL,
         required=False,
         label="Destination",
         help_text="[s2sidentifier] stands for the click’s token. Blanks and braces are escaped, nothing else.",
@@ -96,10 +97,10 @@ class LinkForm(forms.Form):
         choices=RedirectType.choices, coerce=int, initial=RedirectType.PERMANENT, label="Redirect"
     )
     mode = forms.TypedChoiceField(choices=Mode.choices, coerce=int, initial=Mode.SIMPLE, label="Way")
-    first_url = forms.CharField(max_length=4000, required=False, label="First click goes to")
-    browser_mobile = forms.CharField(max_length=4000, required=False, label="Phones and tablets")
-    browser_email = forms.CharField(max_length=4000, required=False, label="E-mail programs")
-    browser_spiders = forms.CharField(max_length=4000, required=False, label="Robots")
+    first_url = forms.CharField(max_length=MAX_URL, required=False, label="First click goes to")
+    browser_mobile = forms.CharField(max_length=MAX_URL, required=False, label="Phones and tablets")
+    browser_email = forms.CharField(max_length=MAX_URL, required=False, label="E-mail programs")
+    browser_spiders = forms.CharField(max_length=MAX_URL, required=False, label="Robots")
     append_query = forms.BooleanField(required=False, label="Pass the visitor’s parameters on")
     hide_url = forms.BooleanField(required=False, label="Keep the link’s own address in the browser")
     hide_url_title = forms.CharField(max_length=200, required=False, label="Title of that page")
@@ -115,10 +116,10 @@ class LinkForm(forms.Form):
         validators=[check_year],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
-    url_after_date = forms.CharField(max_length=4000, required=False, label="Afterwards to")
+    url_after_date = forms.CharField(max_length=MAX_URL, required=False, label="Afterwards to")
     pause_after_date = forms.BooleanField(required=False, label="Pause the link then")
     expiration_clicks = forms.IntegerField(min_value=0, required=False, label="Ends after so many clicks")
-    url_after_clicks = forms.CharField(max_length=4000, required=False, label="Afterwards to")
+    url_after_clicks = forms.CharField(max_length=MAX_URL, required=False, label="Afterwards to")
     pause_after_clicks = forms.BooleanField(required=False, label="Pause the link after its last click")
     encode_ip = forms.BooleanField(required=False, label="Keep only a part of visitors’ addresses")
     redirect_only = forms.BooleanField(required=False, label="Redirect without counting")
@@ -215,8 +216,8 @@ class ConversionForm(forms.Form):
 
 class DomainForm(forms.Form):
     name = forms.CharField(max_length=253, label="Host name", help_text="Such as go.example.com.")
-    custom_404 = forms.CharField(max_length=2000, required=False, label="Unknown links go to")
-    custom_homepage = forms.CharField(max_length=2000, required=False, label="The bare host goes to")
+    custom_404 = forms.CharField(max_length=MAX_URL, required=False, label="Unknown links go to")
+    custom_homepage = forms.CharField(max_length=MAX_URL, required=False, label="The bare host goes to")
 
 
 class ScriptForm(forms.Form):
