@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from links.permissions import LinkScope, link_scope_for
 
-Row = TypeVar("Row", bound=Model)
 LinksView = Callable[..., HttpResponseBase]
 NAVIGATION = (
     ("list", "/links", "Links"),
@@ -74,14 +72,6 @@ def render_page(
     ]
     base = {"section": "links", "settings_nav": navigation, "may_manage": scope.can_manage}
     return render(request, f"links/{template}.html", {**base, **context}, status=status)
-
-
-def find_row(rows: QuerySet[Row], number: int) -> Row:
-    """Find a row by id among those of the caller's scope. Raises Http404."""
-    row = rows.filter(pk=number).first()
-    if row is None:
-        raise Http404("Nothing here.")
-    return row
 
 
 def add_errors(form: forms.Form, error: ValidationError, names: dict[str, str] | None = None) -> None:

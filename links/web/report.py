@@ -11,6 +11,7 @@ from babel.numbers import format_decimal
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,7 +20,7 @@ from links import stats
 from links.addresses import tracking_url
 from links.models import Conversion, Datapoint, DatapointKind
 from links.permissions import LinkScope
-from links.web.layout import find_row, links_page, render_page
+from links.web.layout import links_page, render_page
 from reports.dashboard.presenters.formatting import format_money
 from reports.dashboard.presenters.graph import GraphSeries, draw_graph
 from reports.dashboard.presenters.labels import detect_locale, label_value
@@ -97,7 +98,7 @@ def build_web_figures(scope: LinkScope, row: Datapoint, period: Period, locale: 
 @links_page("list")
 def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Render the report of one link in a period."""
-    row = find_row(scope.datapoints(), datapoint_id)
+    row = get_object_or_404(scope.datapoints(), pk=datapoint_id)
     text, period = parse_period(request, scope.account.timezone)
     period = stats.limit_period(scope, period)
     now, where = timezone.now(), [stats.is_any_of("link", row.pk)]
@@ -130,7 +131,7 @@ def report(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpRes
 @links_page("list", may="manage")
 def watch(request: HttpRequest, scope: LinkScope, datapoint_id: int) -> HttpResponse:
     """Create a monitor of the link's destination, at the site on its host or the account's first."""
-    row = find_row(scope.datapoints("edit"), datapoint_id)
+    row = get_object_or_404(scope.datapoints("edit"), pk=datapoint_id)
     site = find_site_for_url(scope.account, row.url)
     if site is None or not row.url:
         messages.error(request, "A monitor belongs to a site. Add a site first.")

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -28,7 +29,7 @@ from links.services import conversions as conversion_services
 from links.services import domains as domain_services
 from links.services import groups as group_services
 from links.web.forms import ConversionForm, DomainForm, GroupForm, ScriptForm
-from links.web.layout import add_errors, find_row, links_page, render_page
+from links.web.layout import add_errors, links_page, render_page
 
 
 def save_form(request: HttpRequest, form: forms.Form, write: Any, href: str) -> HttpResponse | None:
@@ -57,7 +58,7 @@ def delete_row(request: HttpRequest, remove: Any, href: str) -> HttpResponse:
 @links_page("groups")
 def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpResponse:
     """Render all groups with their numbers of links, and a form for a new or the selected one."""
-    row = find_row(scope.groups("edit"), group_id) if group_id else None
+    row = get_object_or_404(scope.groups("edit"), pk=group_id) if group_id else None
     initial = {"name": row.name, "notes": row.notes, "redirect_only": row.redirect_only} if row else None
     form = GroupForm(request.POST or None, initial=initial)
 
@@ -80,7 +81,7 @@ def groups(request: HttpRequest, scope: LinkScope, group_id: int = 0) -> HttpRes
 @require_POST
 @links_page("groups", may="edit")
 def group_delete(request: HttpRequest, scope: LinkScope, group_id: int) -> HttpResponse:
-    row = find_row(scope.groups("edit"), group_id)
+    row = get_object_or_404(scope.groups("edit"), pk=group_id)
     return delete_row(request, lambda: group_services.group_delete(group=row), "/links/groups")
 
 
@@ -90,7 +91,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("tag", ""):
-                row = find_row(scope.tags(), parse_id(number))
+                row = get_object_or_404(scope.tags(), pk=parse_id(number))
                 if "delete" in request.POST:
                     group_services.tag_delete(tag=row)
                 else:
@@ -108,7 +109,7 @@ def tags(request: HttpRequest, scope: LinkScope) -> HttpResponse:
 @links_page("conversions", may="manage")
 def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) -> HttpResponse:
     """Render all conversions; for the selected one also the code for pages and servers."""
-    row = find_row(scope.conversions().filter(deleted=None), conversion_id) if conversion_id else None
+    row = get_object_or_404(scope.conversions().filter(deleted=None), pk=conversion_id) if conversion_id else None
     names = ("name", "description", "value", "currency", "window_days")
     form = ConversionForm(request.POST or None, initial={name: getattr(row, name) for name in names} if row else None)
 
@@ -132,7 +133,7 @@ def conversions(request: HttpRequest, scope: LinkScope, conversion_id: int = 0) 
 @require_POST
 @links_page("conversions", may="manage")
 def conversion_delete(request: HttpRequest, scope: LinkScope, conversion_id: int) -> HttpResponse:
-    row = find_row(scope.conversions().filter(deleted=None), conversion_id)
+    row = get_object_or_404(scope.conversions().filter(deleted=None), pk=conversion_id)
     return delete_row(request, lambda: conversion_services.conversion_delete(conversion=row), "/links/conversions")
 
 
@@ -164,7 +165,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
 @links_page("domains", may="manage")
 def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpResponse:
     """Render the account's link domains; check one on request."""
-    row = find_row(scope.domains().exclude(account=None), domain_id) if domain_id else None
+    row = get_object_or_404(scope.domains().exclude(account=None), pk=domain_id) if domain_id else None
     if row and request.method == "POST" and "check" in request.POST:
         check_domain(request, scope.account, row)
         return HttpResponseRedirect("/links/domains")
@@ -190,14 +191,14 @@ def domains(request: HttpRequest, scope: LinkScope, domain_id: int = 0) -> HttpR
 @require_POST
 @links_page("domains", may="manage")
 def domain_delete(request: HttpRequest, scope: LinkScope, domain_id: int) -> HttpResponse:
-    row = find_row(scope.domains().exclude(account=None), domain_id)
+    row = get_object_or_404(scope.domains().exclude(account=None), pk=domain_id)
     return delete_row(request, lambda: domain_services.domain_delete(domain=row), "/links/domains")
 
 
 @links_page("scripts", may="manage")
 def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpResponse:
     """Render all retargeting scripts, and a form for a new or the selected one."""
-    row = find_row(scope.scripts(), script_id) if script_id else None
+    row = get_object_or_404(scope.scripts(), pk=script_id) if script_id else None
     form = ScriptForm(request.POST or None, initial={"name": row.name, "text": row.script} if row else None)
 
     def write(data: dict[str, Any]) -> None:
@@ -212,7 +213,7 @@ def scripts(request: HttpRequest, scope: LinkScope, script_id: int = 0) -> HttpR
 @require_POST
 @links_page("scripts", may="manage")
 def script_delete(request: HttpRequest, scope: LinkScope, script_id: int) -> HttpResponse:
-    row = find_row(scope.scripts(), script_id)
+    row = get_object_or_404(scope.scripts(), pk=script_id)
     return delete_row(request, lambda: account_services.script_delete(script=row), "/links/scripts")
 
 
@@ -222,7 +223,7 @@ def lists(request: HttpRequest, scope: LinkScope) -> HttpResponse:
     if request.method == "POST":
         try:
             if number := request.POST.get("entry", ""):
-                account_services.entry_delete(entry=find_row(scope.entries(), parse_id(number)))
+                account_services.entry_delete(entry=get_object_or_404(scope.entries(), pk=parse_id(number)))
             else:
                 listing = Listing.BLACKLIST if request.POST.get("listing") == "blacklist" else Listing.WHITELIST
                 account_services.entry_create(
