@@ -28,7 +28,7 @@ NamedRow = TypeVar("NamedRow", Conversion, Script)
 
 @dataclass(frozen=True)
 class CsvColumn:
-    """One column. `field` is the argument of `links.services.datapoint_create` that `read` gives for a cell that is not
+    """One column. `field` is the argument of `datapoint_create` that `read` gives for a cell that is not
     empty; without `field` the import ignores the column. `read` raises ValidationError."""
 
     name: str
@@ -157,7 +157,7 @@ COLUMNS: tuple[CsvColumn, ...] = (
 
 
 def read_fields(scope: LinkScope, line: dict[str, str]) -> dict[str, Any]:
-    """Read a line into the arguments of `links.services.datapoint_create`. Raises ValidationError."""
+    """Read a line into the arguments of `datapoint_create`. Raises ValidationError."""
     if line.get("protected", "").lower() in YES and not line.get("password"):
         raise ValidationError(
             {"password": "This link has a password, which the export leaves out; write one into the column password."}
