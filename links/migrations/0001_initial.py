@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ("check_result", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                "indexes": [models.Index(fields=["name"], name="links_domai_name_d0fc8c_idx")],
+                "indexes": [models.Index(fields=["name"], name="link_domain_by_name")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(

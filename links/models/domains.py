@@ -48,7 +48,7 @@ class Domain(VersionedModel):
             models.UniqueConstraint(fields=["account", "name"], name="one_link_domain_per_account"),
             models.UniqueConstraint(fields=["name"], condition=models.Q(account=None), name="one_own_link_domain"),
         ]
-        indexes = [models.Index(fields=["name"])]
+        indexes = [models.Index(fields=["name"], name="link_domain_by_name")]
 
     def __str__(self) -> str:
         return self.name
