@@ -9,7 +9,7 @@ from django.db import models
 
 from accounts.constraints import is_one_of
 from accounts.models import User
-from sites.amounts import currency_decimals, round_amount
+from sites.amounts import count_currency_decimals, round_amount
 from sites.models import Site
 
 
@@ -83,7 +83,7 @@ class Goal(models.Model):
         """Reject a fixed revenue that its currency cannot express, such as half a yen."""
         if not isinstance(self.fixed_revenue, Decimal) or not self.currency:
             return
-        decimals = currency_decimals(self.currency)
+        decimals = count_currency_decimals(self.currency)
         if self.fixed_revenue != round_amount(self.fixed_revenue, self.currency):
             allowed = f"at most {decimals} decimals" if decimals else "no decimals"
             raise ValidationError({"fixed_revenue": f"An amount of {self.currency} has {allowed}."})

@@ -61,11 +61,11 @@ def find_sites(account: Account, search: str, limit: int) -> list[tuple[int, str
     return [(site.pk, str(site)) for site in rows[:limit]]
 
 
-def existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
+def list_existing_sites(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
     """Return (id, name) of the sites of the account among these ids."""
     rows = Site.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("domain", "pk")
     return [(site.pk, str(site)) for site in rows]
 
 
 # Registered as a kind of object that guests can be granted
-SITE_KIND = GrantKind(KIND, "Site", find_sites, existing_sites)
+SITE_KIND = GrantKind(KIND, "Site", find_sites, list_existing_sites)

@@ -39,7 +39,7 @@ def register_settings_page(slug: str, label: str, may: str = "edit") -> None:
     PAGES.append(SettingsPage(slug, label, may))
 
 
-def settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
+def build_settings_context(request: HttpRequest, site: Site, current: str) -> dict[str, Any]:
     """Build the template context of every settings page: the site, the section and the navigation links."""
     rows: list[dict[str, Any]] = [{"label": str(site)}]
     for page in PAGES:

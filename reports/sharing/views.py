@@ -32,7 +32,7 @@ from reports.sharing.services import (
     share_revoke,
 )
 from sites.access import site_for
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 
 SHARE_CLIENT = rate_limits.RateLimit("share-client", 10, 60)  # attempts at one link's password by one client
 SHARE_DEVICE = rate_limits.RateLimit("share-device", 10, 60)  # by a device that has opened the link before
@@ -138,7 +138,7 @@ def sharing(request: HttpRequest, site_id: int) -> HttpResponse:
         "form": form, "now": now,
         "shares": [(row, request.build_absolute_uri(f"/share/{row.token}/")) for row in shares],
     }  # fmt: skip
-    return render(request, "share/settings.html", {**context, **settings_context(request, site, "sharing")})
+    return render(request, "share/settings.html", {**context, **build_settings_context(request, site, "sharing")})
 
 
 @login_required

@@ -21,7 +21,7 @@ from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
-from sites.outbound import OutboundError, check_host, origin_of
+from sites.outbound import OutboundError, check_host, extract_origin
 from sites.uptime.checks import check_monitor, find_expectation_errors
 from sites.uptime.models import Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
@@ -69,7 +69,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
         end_watched_period(before, now)  # its last check covers the longer interval
     for name in STATE_FIELDS:
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
-    if origin_of(monitor.url) != origin_of(before.url):
+    if extract_origin(monitor.url) != extract_origin(before.url):
         monitor.tls_expires = None
     monitor.next_due = find_next_check(monitor.pk, monitor.interval, now)
     monitor.save()
@@ -99,7 +99,7 @@ def stop_monitoring(monitor: Monitor, now: datetime) -> None:
 def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     row = Monitor.objects.select_for_update().get(pk=monitor.pk)
-    if origin_of(url) != origin_of(row.url):
+    if extract_origin(url) != extract_origin(row.url):
         row.headers, row.tls_expires = {}, None
     if not enabled:
         stop_monitoring(row, timezone.now())

@@ -17,7 +17,7 @@ from accounts.views.host_verification import check_host_now
 from sites.access import may_on_site, site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_delete, site_update
 
 FORMS: dict[str, type[SiteForm]] = {
@@ -57,7 +57,7 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
         "our_host": snippet_host(request, site),
         "claim": find_domain_claim(site),
     }
-    return render(request, f"sites/{slug}.html", {**context, **settings_context(request, site, slug)})
+    return render(request, f"sites/{slug}.html", {**context, **build_settings_context(request, site, slug)})
 
 
 def snippet_host(request: HttpRequest, site: Site) -> str:

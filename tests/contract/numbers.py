@@ -23,8 +23,8 @@ OTHERS = 1000
 APPS = ("accounts", "sites", "alerts", "uptime", "goals", "links")
 
 
-def draw_alike(seed: int) -> AbstractContextManager[Any]:
-    """Inside, choices are those of this seed."""
+def seed_choices(seed: int) -> AbstractContextManager[Any]:
+    """Draw the same choices inside: those of this seed."""
     return mock.patch.object(secrets, "choice", random.Random(seed).choice)
 
 

@@ -113,13 +113,13 @@ def is_marked(site: SiteConfig, event: Event, marks: frozenset[str]) -> bool:
     return f"device:{event.get('device', 0)}" in marks or f"agent:{event.get('user_agent', '')}" in marks
 
 
-def find_bot_reason(hit: Hit, site: SiteConfig, event: Event) -> str:
-    """Return why this hit is a bot's; "" for a person."""
+def find_bot_reason(hit: Hit, site: SiteConfig, event: Event, checks: tuple[BotCheck, ...] = BOT_CHECKS) -> str:
+    """Return why this hit is a bot's by the first of the checks that finds something; "" for a person."""
     if site.people and is_marked(site, event, site.people):
         return ""
     if site.robots and is_marked(site, event, site.robots):
         return BY_HAND
-    for check in BOT_CHECKS:
+    for check in checks:
         reason = check(hit, site, event)
         if reason:
             return reason

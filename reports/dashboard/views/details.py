@@ -80,7 +80,7 @@ def details(request: HttpRequest, state: ReportState, name: str) -> HttpResponse
 
 
 def find_dimension(name: str, allowed: Container[str] | None) -> Dimension:
-    """Return the dimension of that name. Http404 for one that has no table or is not among those allowed."""
+    """Return the dimension of that name. Raises Http404 for one that has no table or is not among those allowed."""
     try:
         row = get_dimension(name, "")
     except QueryRefused as error:

@@ -93,7 +93,7 @@ def build_explanation(request: HttpRequest, state: ReportState, name: str) -> Nu
 
 
 def parse_dimension(state: ReportState) -> Dimension | None:
-    """Return the dimension of the panel that displays the number. Http404 for an unknown one."""
+    """Return the dimension of the panel that displays the number. Raises Http404 for an unknown one."""
     try:
         return get_dimension(state.option("of"), "") if state.option("of") else None
     except QueryRefused as error:

@@ -82,7 +82,7 @@ def build_image(drawn: Graph) -> dict[str, Any]:
 
 
 def graph_svg(request: HttpRequest, state: ReportState) -> HttpResponse:
-    """Send the graph of the state as an SVG file. Http404 where there is nothing to draw."""
+    """Send the graph of the state as an SVG file. Raises Http404 where there is nothing to draw."""
     figures, name = load_key_figures(state), state.scope.name
     if figures.graph is None:
         raise Http404(figures.failed or "There is nothing to draw.")

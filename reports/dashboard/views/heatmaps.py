@@ -28,7 +28,7 @@ from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_update
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -197,5 +197,5 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")
         return redirect("heatmap-settings", site.pk)
-    context = {**settings_context(request, site, "heatmaps"), "form": form}
+    context = {**build_settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)

@@ -77,7 +77,7 @@ class PortfolioScope(ReportScope):
 
 
 def read_portfolio_scope(request: HttpRequest) -> PortfolioScope:
-    """Return the scope of the sites of the URL. Http404 for a chosen site that the reader may not see.
+    """Return the scope of the sites of the URL. Raises Http404 for a chosen site that the reader may not see.
 
     The choices are the first MAX_SITES by name; a chosen site may also be one of the others. Days are those of the
     time zone that most of the sites use. Raises NoSites for a reader without sites.
