@@ -125,14 +125,6 @@ def may_on_object(actor: Actor, account: Account, kind: str, object_id: int, may
     return right is not None and may in RIGHT_PERMISSIONS[right]
 
 
-def get_account(request: HttpRequest, account_id: int, may: str = "view") -> Account:
-    """Return the account. Raises Http404 unless the user has the permission `may` for all of it."""
-    account = Account.objects.filter(pk=account_id).first()
-    if account is None or not membership_may(find_membership(request.user, account), may):
-        raise Http404("No such account.")
-    return account
-
-
 def get_current_membership(request: HttpRequest) -> Membership:
     """Return the membership that the user works in now. Raises Http404 if they have none.
 

@@ -53,7 +53,7 @@ PERIODIC_TASKS: tuple[PeriodicTask, ...] = (
     PeriodicTask("deliveries", "sites.alerts.deliveries.deliver_due", 5, max_seconds=25),
     PeriodicTask("goals named", "goals.discovery.create_named_goals", MINUTE),
     PeriodicTask("goals named lately", "goals.discovery.create_recently_named_goals", 3),
-    PeriodicTask("rollups", "reports.query.rollups.schedule.catch_up", 10 * MINUTE, max_seconds=2 * HOUR),
+    PeriodicTask("rollups", "reports.query.rollups.schedule.build_outdated_days", 10 * MINUTE, max_seconds=2 * HOUR),
     PeriodicTask("quotas counted", "reports.quotas.count_quotas", 5 * MINUTE, max_seconds=HOUR),
     PeriodicTask("salts", "tracking.state.salts.rotate", HOUR),
     PeriodicTask("retention", "tracking.maintenance.delete_expired_events", 6 * HOUR, max_seconds=6 * HOUR),

@@ -82,7 +82,7 @@ TEMPLATES = [
                 "accounts.branding.add_brand",
                 "tracking.geo.add_geography",
             ],
-            "libraries": {},
+            "libraries": {"script_modules": "config.serving.module_tags"},
         },
     }
 ]
@@ -203,7 +203,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Statistics and events of one site, by its key. Below /api/v1/: management.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["reports.openapi.public_endpoints"],
+    "PREPROCESSING_HOOKS": ["reports.openapi.select_public_endpoints"],
 }
 
 LOGGING = {

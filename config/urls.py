@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from reports.clickport.errors import not_found
+from reports.clickport.errors import handle_not_found
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("tracking.urls")),
     path("", include("reports.urls")),
     path("", include("links.urls")),
-    re_path(r"^api/(?P<rest>.*)$", not_found),
+    re_path(r"^api/(?P<rest>.*)$", handle_not_found),
 ]
 
 handler403 = "config.serving.error_responses.handle_forbidden"

@@ -7,8 +7,9 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.constraints import is_one_of
 from accounts.models import User
-from sites.amounts import currency_decimals, round_amount
+from sites.amounts import count_currency_decimals, round_amount
 from sites.models import Site
 
 
@@ -34,6 +35,9 @@ class PatternKind(models.TextChoices):
     REGEX = "regex", "matches the regular expression"
 
 
+MAX_THRESHOLDS = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}  # of the kinds that need a threshold
+
+
 class Goal(models.Model):
     """A goal of a site. Its `id` is public: scripts send it (`clicky.goal(12345)`), APIs return it.
 
@@ -56,7 +60,21 @@ class Goal(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_goal_per_name_and_site")]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "name"], name="one_goal_per_name_and_site"),
+            is_one_of("kind", GoalKind, "goal_kind_is_known"),
+            is_one_of("pattern_kind", PatternKind, "goal_pattern_kind_is_known"),
+            models.CheckConstraint(
+                condition=~models.Q(kind=GoalKind.PAGE) | ~models.Q(pattern=""), name="goal_of_a_page_names_it"
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=~models.Q(kind=kind) | models.Q(threshold__range=(1, limit)),
+                    name=f"goal_of_{kind}_has_a_threshold",
+                )
+                for kind, limit in MAX_THRESHOLDS.items()
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -65,7 +83,7 @@ class Goal(models.Model):
         """Reject a fixed revenue that its currency cannot express, such as half a yen."""
         if not isinstance(self.fixed_revenue, Decimal) or not self.currency:
             return
-        decimals = currency_decimals(self.currency)
+        decimals = count_currency_decimals(self.currency)
         if self.fixed_revenue != round_amount(self.fixed_revenue, self.currency):
             allowed = f"at most {decimals} decimals" if decimals else "no decimals"
             raise ValidationError({"fixed_revenue": f"An amount of {self.currency} has {allowed}."})

@@ -11,14 +11,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import User
-from goals.models import Goal, GoalKind, PatternKind, Segment
+from goals.models import MAX_THRESHOLDS, Goal, GoalKind, PatternKind, Segment
 from sites.models import Site
 
 MAX_FILTER_LENGTH = 20_000  # characters of a segment's JSON
 # The query engine, in a higher app, checks filters: check(filter, site id, owner's id) raises ValueError
 FilterCheck = Callable[[Any, int, int | None], object]
 _filter_checks: list[FilterCheck] = []
-MAX_THRESHOLDS = {GoalKind.SCROLL: 100, GoalKind.DURATION: 86_400}  # of the kinds that need a threshold
 
 
 def register_filter_check(check: FilterCheck) -> None:

@@ -162,6 +162,12 @@ def domain_create(*, account: Account, name: str, kind: int = DomainKind.PERSONA
     return row
 
 
+def domain_check_store(*, domain: Domain, result: str, now: datetime) -> None:
+    """Store where the name of a domain was found to lead."""
+    domain.check_result, domain.checked = result[:200], now
+    Domain.objects.filter(pk=domain.pk).update(check_result=domain.check_result, checked=now)  # not a cached field
+
+
 @transaction.atomic
 def domain_update(*, domain: Domain, **changes: Any) -> Domain:
     """Change where visitors are sent who open the domain without a valid alias."""

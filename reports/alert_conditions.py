@@ -22,7 +22,7 @@ def measure(alert: Alert, metric: str, start: datetime, end: datetime, now: date
     return baseline.query_metric(alert.site_id, alert.site.timezone, metric, start, end, now, where)
 
 
-def last_full_hour(now: datetime) -> tuple[datetime, datetime]:
+def find_last_full_hour(now: datetime) -> tuple[datetime, datetime]:
     end = now.replace(minute=0, second=0, microsecond=0)
     return end - HOUR, end
 
@@ -79,7 +79,7 @@ def watch_online(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
 
 def watch_unusual(alert: Alert, now: datetime) -> Sequence[AlertNotification]:
     """Fire when the last full hour had far more or fewer visits than this hour of the weekday usually has."""
-    start, end = last_full_hour(now)
+    start, end = find_last_full_hour(now)
     usual = baseline.find_usual(alert.site_id, alert.site.timezone, "visits", start, end, now)
     if usual < float(alert.parameters["least"]):
         return []  # too few visits to call anything unusual

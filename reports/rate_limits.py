@@ -28,13 +28,13 @@ class RateLimitResult:
         return self.retry_after > 0
 
 
-def count_and_check(name: str, who: str, most: int, now: datetime) -> RateLimitResult:
-    """Count one request of `who` (a key's id, or a `get_client_key`) and return the allowance. `most` 0 = no limit."""
-    if most <= 0:
+def count_and_check(name: str, who: str, maximum: int, now: datetime) -> RateLimitResult:
+    """Count one request of `who` (a key's id, or a `get_client_key`) and return the result. `maximum` 0 = no limit."""
+    if maximum <= 0:
         return RateLimitResult(0, 0, 0)
     unix = int(now.timestamp())
     number = count_request(name, who, unix // WINDOW, WINDOW * 2)
-    return RateLimitResult(most, max(0, most - number), WINDOW - unix % WINDOW if number > most else 0)
+    return RateLimitResult(maximum, max(0, maximum - number), WINDOW - unix % WINDOW if number > maximum else 0)
 
 
 def count_request(name: str, who: str, window: int, seconds: int) -> int:

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import ManagementView, paginate, validate_data
-from accounts.permissions import get_acting_user, may_on_object
-from sites.access import KIND, site_for_actor, sites_for_actor
+from accounts.permissions import get_acting_user
+from sites.access import may_on_site, site_for_actor, sites_for_actor
 from sites.models import ApiKey, Site
 from sites.services import api_key_create, api_key_revoke, site_create, site_delete, site_keys_rotate, site_update
 
@@ -61,7 +61,7 @@ class NewKeySerializer(KeySerializer):
 
 def serialize_site(request: Request, site: Site) -> dict[str, Any]:
     """Serialize a site as the caller may see it: with its keys only if they may edit it."""
-    may_edit = may_on_object(request.user, site.account, KIND, site.pk, "edit")
+    may_edit = may_on_site(request.user, site, "edit")
     return (SiteKeysSerializer if may_edit else SiteSerializer)(site).data
 
 

@@ -9,7 +9,7 @@ from django import forms
 from accounts.forms import TIMEZONE_CHOICES
 from accounts.models import Account, Right
 from accounts.security.masking import mask, unmask
-from sites.models import AddressPolicy, CookiePolicy, Site
+from sites.models import MAX_RETENTION_MONTHS, AddressPolicy, CookiePolicy, Site
 from sites.settings_fields import UNTYPED_CLICK, UNTYPED_VIEW
 
 
@@ -61,7 +61,7 @@ class PrivacyForm(SiteForm):
     cookies = forms.ChoiceField(label="Cookies", choices=CookiePolicy.choices)
     respect_dnt = forms.BooleanField(label="Honour Do Not Track and Global Privacy Control", required=False)
     retention_months = forms.IntegerField(
-        label="Months that events are kept", min_value=0, max_value=1200, help_text="0 = for ever"
+        label="Months that events are kept", min_value=0, max_value=MAX_RETENTION_MONTHS, help_text="0 = for ever"
     )
 
 

@@ -34,7 +34,7 @@ def check_installation(site: Site, url: str, our_host: str) -> Finding:
     if not HostMatcher(site.domain, tuple(site.allowed_hosts), site.any_host).accepts_host(url):
         return Finding(False, f"This page is not on {site.domain}.", "Add its host under General → More hosts.")
     try:
-        answer = fetch(url, headers={"User-Agent": USER_AGENT}, timeout=10, most_bytes=MAX_BYTES)
+        answer = fetch(url, headers={"User-Agent": USER_AGENT}, timeout=10, max_bytes=MAX_BYTES)
     except OutboundError as error:
         return Finding(False, str(error), "If the page is not public, watch for the first hit below instead.")
     return evaluate_page(site, answer, our_host)

@@ -8,7 +8,7 @@ from datetime import datetime
 from accounts.models import Account, Membership
 from accounts.permissions import Bearer
 from accounts.revocation import DependentAccess, SharedKeys
-from sites.access import KIND, existing_sites, sites_for_actor
+from sites.access import KIND, list_existing_sites, sites_for_actor
 from sites.models import ApiKey, Site
 from sites.services import PROXY_KIND, api_key_revoke, site_keys_rotate, site_proxy_secret_replace
 
@@ -36,7 +36,7 @@ def find_readable_site_keys(membership: Membership) -> set[tuple[int, str]]:
 
 def load_site_names(account: Account, ids: Collection[int]) -> dict[int, str]:
     """Return the names of sites by id."""
-    return dict(existing_sites(account, ids))
+    return dict(list_existing_sites(account, ids))
 
 
 def replace_site_keys(account: Account, site_id: int) -> None:

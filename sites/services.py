@@ -168,14 +168,14 @@ def api_key_provision(*, site: Site) -> str:
     It is derived from SECRET_KEY, so that a script can run again without creating more keys, and no plain text is
     stored.
     """
-    plain = provisioned_key(site)
+    plain = derive_provisioned_key(site)
     if not ApiKey.objects.filter(site=site, name=PROVISIONED, hash=hash_key(plain)).exists():
         ApiKey(site=site, name=PROVISIONED, prefix=plain[:PREFIX_LENGTH], hash=hash_key(plain)).save()
         transaction.on_commit(site_cache.refresh_soon)
     return plain
 
 
-def provisioned_key(site: Site) -> str:
+def derive_provisioned_key(site: Site) -> str:
     """Return the plain text of `api_key_provision`'s key; it changes when the key is revoked or SECRET_KEY changes."""
     generation = ApiKey.objects.filter(site=site, name=PROVISIONED).exclude(revoked=None).count() + 1
     return "ck_" + derive_key("provision", site.pk, generation, 32)

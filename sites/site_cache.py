@@ -100,7 +100,7 @@ def find_brand_word(host: str) -> str:
     return _loaded_cache().brands.get(normalize_host(host), "")
 
 
-def all_sites() -> list[SiteConfig]:
+def list_sites() -> list[SiteConfig]:
     """Return all sites, for tasks that process every one of them (rollups, retention, quota)."""
     return list(_loaded_cache().sites.values())
 

@@ -273,3 +273,23 @@ def test_models_and_migrations_agree() -> None:
     loader = MigrationLoader(None, ignore_no_migrations=True)
     changes = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps)).changes(graph=loader.graph)
     assert changes == {}
+
+
+WRITES = {"save", "create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+INTERFACES = re.compile(r"(?:^|/)(?:views|api|web|clickmeter|clicky|clickport)(?:/|\.py$)")
+
+
+def model_writes(name: str) -> list[str]:
+    """Return the calls that write a model; `form.save(commit=False)` does not."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            keywords = {keyword.arg for keyword in node.keywords}
+            of_queryset = node.func.attr == "update" and "objects" in ast.unparse(node.func.value)
+            if of_queryset or (node.func.attr in WRITES and "commit" not in keywords):
+                found.append(f"{name}:{node.lineno}: {ast.unparse(node.func)}")
+    return found
+
+
+def test_views_and_apis_leave_the_writing_of_models_to_services() -> None:
+    assert [found for name in sources() if INTERFACES.search(name) for found in model_writes(name)] == []

@@ -32,7 +32,7 @@ class GeoDatabases:
     networks: Networks | None = None
 
 
-def geo_dir() -> Path:
+def get_geo_directory() -> Path:
     """Return the directory in which `make geo` installs the files."""
     return Path(settings.DATA_DIR) / "geo"
 
@@ -45,7 +45,9 @@ def load_databases() -> GeoDatabases:
         _open_file(path, result.city)
     for path in _list_files(settings.GEOIP_ASN, "*asn*.mmdb"):
         _open_file(path, result.asn)
-    table = Path(settings.GEOIP_ASN) if settings.GEOIP_ASN.endswith(".table") else geo_dir() / "networks.table"
+    table = (
+        Path(settings.GEOIP_ASN) if settings.GEOIP_ASN.endswith(".table") else get_geo_directory() / "networks.table"
+    )
     if table.exists():
         try:
             result.networks = Networks.load(table)
@@ -92,7 +94,7 @@ def _list_files(configured: str, pattern: str) -> list[Path]:
     if configured:
         path = Path(configured)
         return sorted(path.glob("*.mmdb")) if path.is_dir() else [path] if configured.endswith(".mmdb") else []
-    return sorted(geo_dir().glob(pattern))
+    return sorted(get_geo_directory().glob(pattern))
 
 
 def _open_file(path: Path, readers: dict[int, maxminddb.Reader]) -> None:

@@ -22,7 +22,7 @@ def migrate_store() -> str:
 
 def delete_expired_events(now: datetime | None = None) -> str:
     """Delete events that are older than the site's setting in months."""
-    months = {site.site_id: site.retention_months for site in site_cache.all_sites() if site.retention_months}
+    months = {site.site_id: site.retention_months for site in site_cache.list_sites() if site.retention_months}
     cleaned = store.keep_months(months, now or datetime.now(UTC))
     return f"{len(months)} sites keep their events for a limited time; {cleaned} months were cleaned."
 

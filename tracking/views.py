@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from accounts.api.base import ManagementView
 from sites.access import site_for, site_for_actor
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from tracking import data_requests
 
 PERSON_CHOICES = [
@@ -64,7 +64,7 @@ def personal_data(request: HttpRequest, site_id: int) -> HttpResponseBase:
             visit_count = len(data_requests.find_visits(site.pk, by, value))
         except ValueError as error:
             form.add_error("value", str(error))
-    context = {**settings_context(request, site, "personal-data"), "form": form, "found": visit_count}
+    context = {**build_settings_context(request, site, "personal-data"), "form": form, "found": visit_count}
     return render(request, "tracking/personal_data.html", context)
 
 

@@ -127,7 +127,7 @@ class Reply:
             (b"content-type", self.content_type),
             (b"content-length", str(len(self.body) if length is None else length).encode()),
             *self.headers,
-            *security_headers(),
+            *build_security_headers(),
         ]
         if not self.cached:
             headers.append(NO_STORE)
@@ -137,7 +137,7 @@ class Reply:
 
 
 @lru_cache(maxsize=1)
-def security_headers() -> tuple[Header, ...]:
+def build_security_headers() -> tuple[Header, ...]:
     """Return the security headers of hot endpoints and static files: no sniffing, loading by any site, HSTS."""
     always: tuple[Header, ...] = (NOSNIFF, (b"cross-origin-resource-policy", b"cross-origin"))
     return (*always, (b"strict-transport-security", settings.HSTS.encode())) if settings.SECURE else always

@@ -40,6 +40,14 @@ class Migration(migrations.Migration):
                 ("limits", models.JSONField(blank=True, default=dict, help_text="Requests per minute and plan limits")),
                 ("created", models.DateTimeField(auto_now_add=True)),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("events_used__gte", 0), ("monthly_events__gte", 0)),
+                        name="account_events_not_negative",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="SecretKeyFingerprint",
@@ -139,6 +147,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "account"), name="one_membership_per_account"),
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["owner", "admin", "editor", "viewer", "guest"])),
+                        name="membership_role_is_known",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Invitation",
@@ -199,6 +216,26 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["account", "created"], name="invitation_by_account")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["owner", "admin", "editor", "viewer", "guest"])),
+                        name="invitation_role_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("account__isnull", False), models.Q(("email", ""), ("role", "owner")), _connector="OR"
+                        ),
+                        name="invitation_without_account_is_set_up",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked", None), ("used", None)),
+                        fields=("account", "email"),
+                        name="one_open_invitation_per_address",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Grant",
@@ -218,6 +255,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [models.Index(fields=["kind", "object_id"], name="accounts_gr_kind_bb7073_idx")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("membership", "kind", "object_id"), name="one_grant_per_thing"),
+                    models.CheckConstraint(
+                        condition=models.Q(("right__in", ["read", "write"])), name="grant_right_is_known"
+                    ),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="account",
@@ -309,19 +355,10 @@ class Migration(migrations.Migration):
                         ),
                         name="a_proved_claim_says_how",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(("purpose__in", ["links", "brand", "site"])), name="claim_purpose_is_known"
+                    ),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(fields=("user", "account"), name="one_membership_per_account"),
-        ),
-        migrations.AddIndex(
-            model_name="grant",
-            index=models.Index(fields=["kind", "object_id"], name="accounts_gr_kind_bb7073_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.UniqueConstraint(fields=("membership", "kind", "object_id"), name="one_grant_per_thing"),
         ),
     ]

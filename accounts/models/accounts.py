@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from accounts.constraints import is_one_of
 from accounts.keys import derive_guid, hash_key
 
 
@@ -73,6 +74,13 @@ class Account(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="accounts")
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(monthly_events__gte=0, events_used__gte=0), name="account_events_not_negative"
+            ),
+        ]
+
     def __str__(self) -> str:
         return self.name
 
@@ -126,7 +134,10 @@ class Membership(models.Model):
     objects: ClassVar[Any] = MembershipQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account"),
+            is_one_of("role", Role, "membership_role_is_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.account} as {self.role}"
@@ -172,7 +183,10 @@ class Grant(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["membership", "kind", "object_id"], name="one_grant_per_thing")]
+        constraints = [
+            models.UniqueConstraint(fields=["membership", "kind", "object_id"], name="one_grant_per_thing"),
+            is_one_of("right", Right, "grant_right_is_known"),
+        ]
         indexes = [models.Index(fields=["kind", "object_id"])]
 
     def __str__(self) -> str:
@@ -213,6 +227,22 @@ class Invitation(models.Model):
 
     objects: ClassVar[Any] = InvitationQuerySet.as_manager()
     token = ""
+
+    class Meta:
+        constraints = [
+            is_one_of("role", Role, "invitation_role_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(account__isnull=False) | models.Q(email="", role=Role.OWNER),
+                name="invitation_without_account_is_set_up",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "email"],
+                condition=models.Q(used=None, revoked=None),
+                name="one_open_invitation_per_address",
+            ),
+        ]
+        # For the limit of invitations in a day
+        indexes = [models.Index(fields=["account", "created"], name="invitation_by_account")]
 
     def __str__(self) -> str:
         return f"invitation of {self.email or 'the first user'}"

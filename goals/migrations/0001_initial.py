@@ -7,8 +7,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("sites", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("sites", "0001_initial"),
     ]
 
     operations = [
@@ -29,6 +29,37 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [models.UniqueConstraint(fields=("site", "name"), name="one_funnel_per_name_and_site")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Segment",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("filter", models.JSONField(help_text="The filter JSON of the query engine")),
+                ("shared", models.BooleanField(default=False)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="segments",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="segments", to="sites.site"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("site", "owner", "name"), name="one_segment_per_name_and_owner")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -91,37 +122,53 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("site", "name"), name="one_goal_per_name_and_site")],
-            },
-        ),
-        migrations.CreateModel(
-            name="Segment",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=120)),
-                ("filter", models.JSONField(help_text="The filter JSON of the query engine")),
-                ("shared", models.BooleanField(default=False)),
-                ("created", models.DateTimeField(auto_now_add=True)),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="segments",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="segments", to="sites.site"
-                    ),
-                ),
-            ],
-            options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("site", "owner", "name"), name="one_segment_per_name_and_owner")
+                    models.UniqueConstraint(fields=("site", "name"), name="one_goal_per_name_and_site"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "page",
+                                    "event",
+                                    "outbound",
+                                    "download",
+                                    "form",
+                                    "click",
+                                    "scroll",
+                                    "duration",
+                                    "manual",
+                                ],
+                            )
+                        ),
+                        name="goal_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("pattern_kind__in", ["exact", "wildcard", "regex"])),
+                        name="goal_pattern_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "page"), _negated=True),
+                            models.Q(("pattern", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="goal_of_a_page_names_it",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "scroll"), _negated=True), ("threshold__range", (1, 100)), _connector="OR"
+                        ),
+                        name="goal_of_scroll_has_a_threshold",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "duration"), _negated=True),
+                            ("threshold__range", (1, 86400)),
+                            _connector="OR",
+                        ),
+                        name="goal_of_duration_has_a_threshold",
+                    ),
                 ],
             },
         ),

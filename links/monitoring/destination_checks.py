@@ -129,7 +129,7 @@ async def check_destination(row: Destination) -> str | None:
 async def find_problem(url: str) -> str:
     """Find why a URL does not work, as a sentence; "" if it does. Raises OutboundNotMade."""
     try:
-        answer = await fetch_async(url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, most_bytes=MAX_BYTES)
+        answer = await fetch_async(url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, max_bytes=MAX_BYTES)
     except OutboundNotMade:
         raise
     except OutboundError as error:

@@ -161,8 +161,7 @@ def check_domain(request: HttpRequest, account: Account, row: Domain) -> None:
         return
     if not check_host_now(request, claim):
         return
-    row.check_result, row.checked = describe_dns(row.name)[:200], timezone.now()
-    Domain.objects.filter(pk=row.pk).update(check_result=row.check_result, checked=row.checked)
+    resource_services.domain_check_store(domain=row, result=describe_dns(row.name), now=timezone.now())
 
 
 @links_page("domains", may="manage")

@@ -73,6 +73,6 @@ def format_query_error(error: QueryRefused) -> str:
 
 
 @csrf_exempt
-def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
+def handle_not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Answer every address below `/api/` that has no endpoint."""
     return JsonResponse(build_error_body(404, "Endpoint not found"), status=404)

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from goals.predicates import is_one_of
 from goals.selectors import list_active_goals
 from reports.clicky.dates import Dates
-from reports.clicky.filters import Filter, build_is
+from reports.clicky.filters import Filter
 from reports.clicky.outputs import DateEntry, Item, TypeBlock, encode_html
 from reports.clicky.popular import has_value
 from reports.clicky.stats_request import StatsRequest
@@ -120,7 +121,7 @@ def compute_most_active(request: StatsRequest, dates: Dates) -> list[ComputedIte
         ComputedItem(str(row["person"]), int(row["actions"]), filters={"person": str(row["person"])})
         for row in by_person.rows
     ]
-    anonymous = [build_is("person", "")]
+    anonymous = [is_one_of("person", "")]
     by_device = request.ask(dates, ("actions",), anonymous, dimensions=("visitor_id",), limit=MAX_ROWS)
     by_address = request.ask(dates, ("actions",), anonymous, dimensions=("visitor_id", "ip"), limit=MAX_ROWS)
     addresses = {str(row["visitor_id"]): str(row["ip"]) for row in by_address.rows}

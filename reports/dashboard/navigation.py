@@ -51,7 +51,7 @@ SITE_PAGES: tuple[SitePage, ...] = (
     SitePage("uptime/new", "New monitor", "uptime", may="edit"),
     SitePage("alerts", "Alerts", "notify webhook", may="edit"),
     SitePage("notes", "Notes", "annotations graph"),
-    SitePage("ledger", "Received and refused", "ledger dropped hits"),
+    SitePage("ledger", "Received and rejected", "ledger dropped hits"),
     SitePage("bots", "Bots", "crawlers robots ai"),
 )
 COMMON_ENTRIES: tuple[NavigationEntry, ...] = (

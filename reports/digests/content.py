@@ -47,7 +47,7 @@ class KeyFigure:
     """A key figure of a mail: its label, and its formatted value and change."""
 
     label: str
-    shown: FormattedValue
+    formatted: FormattedValue
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SiteDigest:
 
     site: Site
     period: Period
-    headlines: list[KeyFigure]
+    key_figures: list[KeyFigure]
     changes: list[VisitorChange]
     panels: list[tuple[str, list[dict[str, Any]]]]
     bars: list[tuple[str, int]]  # days, or the hours of a single day
@@ -134,7 +134,7 @@ def build_digest(site: Site, period: Period, now: datetime) -> SiteDigest:
     return SiteDigest(
         site=site,
         period=period,
-        headlines=fetch_key_figures(site, period, now),
+        key_figures=fetch_key_figures(site, period, now),
         changes=fetch_changes(site, period, now),
         panels=[(label, fetch_top_rows(site, period, name, metric, now)) for label, name, metric in PANELS],
         bars=fetch_bars(site, period, now),

@@ -7,6 +7,8 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 from django.db import models
 
+from accounts.constraints import is_one_of
+
 
 def unsubscribe_signer() -> Signer:
     """Signs the ids of subscriptions in unsubscribe links."""
@@ -39,6 +41,9 @@ class DigestSubscription(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     objects: Any = DigestSubscriptionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [is_one_of("frequency", Frequency, "digest_frequency_is_known")]
 
     def __str__(self) -> str:
         return f"{self.get_frequency_display()} to {self.user}"

@@ -38,6 +38,11 @@ def subscription_save(
     return subscription
 
 
+def subscription_delete(*, subscription: DigestSubscription) -> None:
+    """Delete a subscription."""
+    subscription.delete()
+
+
 def subscription_stop(*, token: str) -> DigestSubscription | None:
     """End the subscription of an unsubscribe token, if it has not ended; returns None for an unknown token."""
     subscription = DigestSubscription.objects.with_unsubscribe_token(token).first()

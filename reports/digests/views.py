@@ -20,7 +20,7 @@ from accounts.navigation import build_account_navigation
 from reports.digests.content import build_digest, find_closed_period
 from reports.digests.message import draw_chart
 from reports.digests.models import DigestSubscription, Frequency
-from reports.digests.services import subscription_save, subscription_stop
+from reports.digests.services import subscription_delete, subscription_save, subscription_stop
 from sites.access import site_for, sites_for_actor
 from sites.models import Site
 
@@ -64,7 +64,7 @@ def digests(request: HttpRequest) -> HttpResponse:
 @require_POST
 def digest_delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
     """Delete one of the user's own subscriptions."""
-    get_object_or_404(DigestSubscription, pk=subscription_id, user=request.user).delete()
+    subscription_delete(subscription=get_object_or_404(DigestSubscription, pk=subscription_id, user=request.user))
     return redirect("digests")
 
 

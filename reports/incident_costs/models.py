@@ -19,6 +19,13 @@ class IncidentPrice(models.Model):
     until = models.DateTimeField(help_text="The end of what was compared")
     final = models.BooleanField(default=False)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(usual_visits__gte=0, actual_visits__gte=0), name="incident_visits_not_negative"
+            )
+        ]
+
     def __str__(self) -> str:
         return f"{self.visits_lost} visits"
 

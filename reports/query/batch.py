@@ -52,7 +52,7 @@ def ask_many(
             pending.setdefault(key, resolved)
         keys.append(key)
     if pending:
-        site_cache.all_sites()  # loaded into memory here, so that no other thread reads Django's database
+        site_cache.list_sites()  # loaded into memory here, so that no other thread reads Django's database
         run_jobs(build_jobs(pending, results, cache))
     return [copy_result(results[key]) for key in keys]
 

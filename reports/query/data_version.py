@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, instant, to_milliseconds
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.sql.tables import rows_of_sites
 from tracking import store
 from tracking.store.target import get_target
@@ -120,8 +120,8 @@ def read_arrivals(context: QueryContext) -> Arrivals:
         unix = "toUnixTimestamp(slot)"
         bucket = f"if({unix} < {fine_since}, intDiv({unix}, {DAY}), {unix})"
     else:
-        start = instant(to_milliseconds(context.period.start - MAX_VISIT_LENGTH))
-        where = f"slot >= {start} AND slot < {instant(to_milliseconds(context.period.end))}"
+        start = write_instant(to_milliseconds(context.period.start - MAX_VISIT_LENGTH))
+        where = f"slot >= {start} AND slot < {write_instant(to_milliseconds(context.period.end))}"
     sql = (
         f"SELECT toUnixTimestamp(min(slot)), toUnixTimestamp(max(slot)) + {QUARTER}, sum(rows) AS arrived, "
         f"sum(events), max(at) {rows_of_sites('touched', context.sites, where)} GROUP BY {bucket} UNION ALL "

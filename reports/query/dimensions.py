@@ -61,7 +61,7 @@ class Dimension:
         return tuple(table for table, sql in (("events", self.event), ("visits", self.visit)) if sql)
 
 
-def kinds_condition(kinds: tuple[str, ...]) -> str:
+def write_kinds_condition(kinds: tuple[str, ...]) -> str:
     """Write the condition that an event is of one of these kinds."""
     if len(kinds) == 1:
         return f"kind = '{kinds[0]}'"

@@ -87,7 +87,7 @@ def satisfies_leaf(leaf: Leaf, event: Event, zone: ZoneInfo) -> bool:
         return not satisfies_leaf(Leaf(leaf.dimension, positive, leaf.values), event, zone)
     dimension = leaf.dimension
     if dimension.family == "time":
-        number = bucket_of_time(dimension.name, event["ts"].astimezone(zone))
+        number = compute_bucket(dimension.name, event["ts"].astimezone(zone))
         return number in {parse_bucket(dimension.name, text) for text in leaf.values}
     if dimension.number:
         measured = float(event.get(find_event_column(dimension)) or 0)
@@ -113,7 +113,7 @@ def find_text(dimension: Dimension, event: Event) -> str:
     return "" if value == 0 and dimension.event.startswith("if(") else str(value)
 
 
-def bucket_of_time(name: str, local: datetime) -> int:
+def compute_bucket(name: str, local: datetime) -> int:
     """Return the number of the bucket that a local time lies in, as `parse_bucket` numbers them."""
     day = local.date()
     if name == "minute":

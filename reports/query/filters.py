@@ -175,7 +175,7 @@ def parse_condition(value: dict[str, Any], where: str) -> Leaf:
         raise QueryRefused(f"A condition has no {quote_value(sorted(map(str, extra))[0])}.", where)
     definition = get_dimension(check_text(value["dimension"], f"{where}.dimension"), f"{where}.dimension")
     operator = value.get("operator", "is")
-    allowed = allowed_operators(definition)
+    allowed = list_operators(definition)
     if not isinstance(operator, str) or operator not in OPERATORS:
         raise QueryRefused(
             f"There is no operator {quote_value(operator)}; use one of {join_names(allowed)}.", f"{where}.operator"
@@ -188,7 +188,7 @@ def parse_condition(value: dict[str, Any], where: str) -> Leaf:
     return Leaf(definition, operator, parse_values(definition, operator, value.get("value"), f"{where}.value"))
 
 
-def allowed_operators(definition: Dimension) -> tuple[str, ...]:
+def list_operators(definition: Dimension) -> tuple[str, ...]:
     """Return the operators that make sense for a dimension."""
     if definition.family in ("time", "goal"):
         return TIME_OPERATORS
@@ -316,37 +316,37 @@ def needs_events(tree: Node | None) -> bool:
 # of the events that reach it, everything else is of all that happened in those visits.
 
 
-def required_parts(tree: Node | None) -> tuple[Node, ...]:
+def list_required_parts(tree: Node | None) -> tuple[Node, ...]:
     """Return the parts that must all hold, including those of segments. References must be looked up already."""
     if tree is None:
         return ()
     if isinstance(tree, Reference) and tree.kind == "segment":
-        return required_parts(tree.part)
+        return list_required_parts(tree.part)
     if not isinstance(tree, FilterGroup) or tree.operator != "and":
         return (tree,)
-    return tuple(inner for part in tree.parts for inner in required_parts(part))
+    return tuple(inner for part in tree.parts for inner in list_required_parts(part))
 
 
-def goal_ids(part: Node) -> tuple[int, ...]:
+def extract_goal_ids(part: Node) -> tuple[int, ...]:
     """Return the ids of a part that is a goal, or an OR of goals only; nothing for any other part."""
     if isinstance(part, Reference) and part.kind == "goal":
         return (part.number,)
     if not isinstance(part, FilterGroup) or part.operator != "or":
         return ()
-    alternatives = [goal_ids(inner) for inner in part.parts]
+    alternatives = [extract_goal_ids(inner) for inner in part.parts]
     return tuple(number for numbers in alternatives for number in numbers) if all(alternatives) else ()
 
 
 def split_goals(tree: Node | None) -> tuple[list[Node], list[Node]]:
     """Return the required parts that are goals, and the others."""
-    parts = required_parts(tree)
-    return [part for part in parts if goal_ids(part)], [part for part in parts if not goal_ids(part)]
+    parts = list_required_parts(tree)
+    return [part for part in parts if extract_goal_ids(part)], [part for part in parts if not extract_goal_ids(part)]
 
 
 def remove_goals(tree: Node | None) -> tuple[Node | None, tuple[int, ...]]:
     """Return the filter without the goals it requires at its top level, and the ids of those goals."""
     goals, others = split_goals(tree)
-    numbers = tuple(dict.fromkeys(number for part in goals for number in goal_ids(part)))
+    numbers = tuple(dict.fromkeys(number for part in goals for number in extract_goal_ids(part)))
     return (combine(*others), numbers) if numbers else (tree, ())
 
 

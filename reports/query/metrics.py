@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reports.query.dimensions import kinds_condition
+from reports.query.dimensions import write_kinds_condition
 from reports.query.errors import QueryRefused, join_names, quote_value
 from tracking.event import ACTIONS
 
@@ -74,9 +74,11 @@ AGGREGATES: dict[str, Aggregate] = {
         count_distinct("visitors", "events", "visitor", exposure_only=True, over_visits="uniqExact(visitor)"),
         count_distinct("exposed_visits", "events", "visit", exposure_only=True),
         count_distinct("new_visitors", "events", "visitor", FIRST_VISIT, exposure_only=True),
-        count_distinct("clicking_visits", "events", "visit", kinds_condition(CLICK_KINDS)),
+        count_distinct("clicking_visits", "events", "visit", write_kinds_condition(CLICK_KINDS)),
         count_rows("views", "events", "kind = 'view'", over_visits="sum(views)", rollup_column="views"),
-        count_rows("actions", "events", kinds_condition(ACTIONS), over_visits="sum(actions)", rollup_column="actions"),
+        count_rows(
+            "actions", "events", write_kinds_condition(ACTIONS), over_visits="sum(actions)", rollup_column="actions"
+        ),
         count_rows("events", "events", "kind = 'event'", rollup_column="events"),
         count_rows("entries", "visits", rollup_column="entries"),
         count_rows("bounces", "visits", "bounce", rollup_column="bounces"),
@@ -108,8 +110,8 @@ AGGREGATES: dict[str, Aggregate] = {
         count_rows("link_conversions", "events", "kind = 'conversion'"),
         count_rows("unique_link_conversions", "events", "kind = 'conversion' AND is_unique = 1"),
         count_distinct("converted_clicks", "events", "click_id", "kind = 'conversion'"),
-        sum_values("conversion_value", "events", "revenue", kinds_condition(SALES), zero=ZERO_AMOUNT),
-        sum_values("commissions", "events", "commission", kinds_condition(SALES), zero=ZERO_AMOUNT),
+        sum_values("conversion_value", "events", "revenue", write_kinds_condition(SALES), zero=ZERO_AMOUNT),
+        sum_values("commissions", "events", "commission", write_kinds_condition(SALES), zero=ZERO_AMOUNT),
         sum_values("click_cost", "events", "cost", "kind = 'link'", zero=ZERO_AMOUNT),
         Aggregate("last_hit", "events", "max", "toUnixTimestamp(ts)"),
         count_distinct("joined_clicks", "events", "click_id", "click_id != 0 AND kind = 'view'"),

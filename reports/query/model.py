@@ -114,7 +114,7 @@ class Query:
             raise QueryRefused(f"The search is text, not {quote_value(type(self.search).__name__)}.", "search")
         if self.search and not self.dimensions:
             raise QueryRefused("A search looks into the first dimension; name one.", "search")
-        if self.search and "contains" not in filters.allowed_operators(self.dimension_definitions()[0]):
+        if self.search and "contains" not in filters.list_operators(self.dimension_definitions()[0]):
             raise QueryRefused(f"“{self.dimensions[0]}” cannot be searched for text.", "search")
 
     def check_values(self) -> None:

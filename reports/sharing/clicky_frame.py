@@ -12,8 +12,11 @@ from reports.clicky.deeplinks import build_period_parameter
 from reports.clicky.deeplinks import stats as redirect_to_page
 from reports.clicky.errors import ClickyError
 from reports.clicky.stats_request import find_site
+from reports.dashboard.base_view import serve_page
+from reports.dashboard.views.reports import overview
+from reports.sharing.scope import set_share_headers
 from reports.sharing.services import key_token
-from reports.sharing.views import answered, embed
+from reports.sharing.views import read_framed_scope
 from sites.models import Site
 
 
@@ -29,8 +32,7 @@ def framed_overview(request: HttpRequest) -> HttpResponse:
     try:
         site = Site.objects.get(pk=find_site(request.GET).site_id, deleted=None)
     except (ClickyError, Site.DoesNotExist):
-        response = answered(render(request, "share/wrong_key.html", {"framed": True}, status=403))
-        response.xframe_options_exempt = True
-        return response
+        return set_share_headers(render(request, "share/wrong_key.html", {"framed": True}, status=403), framed=True)
     request.GET = QueryDict(urlencode(build_period_parameter(request.GET.get("date", ""), site)))
-    return embed(request, key_token(site))
+    scope = read_framed_scope(request, key_token(site))
+    return serve_page(request, scope, overview, scope.root_path)

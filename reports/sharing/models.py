@@ -44,6 +44,13 @@ class Share(models.Model):
 
     objects: Any = ShareQuerySet.as_manager()
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(embed=False) | models.Q(password=""), name="share_in_a_frame_has_no_password"
+            ),
+        ]
+
     def __str__(self) -> str:
         return self.name
 

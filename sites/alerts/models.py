@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import models
 
+from accounts.constraints import is_one_of
 from accounts.security.encrypted_fields import EncryptedCharField
 
 
@@ -48,6 +49,9 @@ class Channel(models.Model):
     created = models.DateTimeField(auto_now_add=True)
 
     objects: Any = ChannelQuerySet.as_manager()
+
+    class Meta:
+        constraints = [is_one_of("kind", ChannelKind, "channel_kind_is_known")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
@@ -103,14 +107,25 @@ class Delivery(models.Model):
     payload = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.WAITING)
     attempts = models.PositiveIntegerField(default=0)
-    next_try = models.DateTimeField(db_index=True)
+    next_try = models.DateTimeField()
     created = models.DateTimeField(auto_now_add=True)
     sent = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "key"], name="one_delivery_per_channel_and_key")]
-        indexes = [models.Index(fields=["state", "next_try"])]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "key"], name="one_delivery_per_channel_and_key"),
+            is_one_of("state", DeliveryState, "delivery_state_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(state=DeliveryState.SENT, sent__isnull=False)
+                | (~models.Q(state=DeliveryState.SENT) & models.Q(sent=None)),
+                name="sent_delivery_says_when",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "next_try"]),
+            models.Index(fields=["alert", "-created"], name="delivery_log_of_alert"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.channel}"

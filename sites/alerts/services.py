@@ -85,6 +85,11 @@ def alert_save(*, alert: Alert, parameters: Mapping[str, Any], channels: Iterabl
     return alert
 
 
+def alert_delete(*, alert: Alert) -> None:
+    """Delete an alert; the log of its deliveries stays."""
+    alert.delete()
+
+
 def delivery_queue(
     *, channel: Channel, notification: AlertNotification, now: datetime, alert: Alert | None = None
 ) -> Delivery | None:

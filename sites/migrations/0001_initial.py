@@ -22,6 +22,9 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.BigIntegerField(default=0)),
             ],
+            options={
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="change_is_a_single_row")],
+            },
         ),
         migrations.CreateModel(
             name="Site",
@@ -78,6 +81,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 "abstract": False,
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("deleted", None)),
+                        fields=["account", "domain"],
+                        name="site_by_account_domain",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("addresses__in", ["keep", "truncate", "drop"])),
+                        name="site_addresses_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("cookies__in", ["on", "consent", "off"])), name="site_cookies_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("retention_months__lte", 1200)), name="site_retention_has_a_limit"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(

@@ -68,17 +68,17 @@ async def fetch_async(
     content: bytes | None = None,
     timeout: float = 15,
     follow: bool = True,
-    most_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_BYTES,
 ) -> OutboundResponse:
     """Send one request and follow redirects, within `timeout` seconds altogether.
 
     Raises OutboundError with a sentence for the user; OutboundNotMade if the cause is not the remote address.
     """
-    backend, hops = GuardedBackend(ByteLimit(2 * most_bytes + MAX_OVERHEAD)), [url]
+    backend, hops = GuardedBackend(ByteLimit(2 * max_bytes + MAX_OVERHEAD)), [url]
     try:
         async with asyncio.timeout(timeout):
             first = build_first_hop(url, method, add_default_headers(headers or {}), content)
-            return await follow_hops(first, backend, hops, timeout, follow, most_bytes)
+            return await follow_hops(first, backend, hops, timeout, follow, max_bytes)
     except OutboundError:
         raise
     except Exception as error:

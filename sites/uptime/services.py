@@ -21,9 +21,9 @@ from sites.alerts.conditions import AlertNotification
 from sites.alerts.models import Alert
 from sites.alerts.services import alert_fire
 from sites.models import Site
-from sites.outbound import OutboundError, check_host, origin_of
+from sites.outbound import OutboundError, check_host, extract_origin
 from sites.uptime.checks import check_monitor, find_expectation_errors
-from sites.uptime.models import MAX_INTERVAL, MIN_INTERVAL, Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
+from sites.uptime.models import Incident, Monitor, MonitorState, UptimeHour, WatchedPeriod
 from sites.uptime.scheduler import STATE_FIELDS, apply_all, build_hours, run_round, write_incident
 from sites.uptime.state_machine import CheckResult, find_next_check
 from sites.uptime.watched_time import end_watching
@@ -69,7 +69,7 @@ def monitor_update(*, monitor: Monitor, changes: Mapping[str, Any], now: datetim
         end_watched_period(before, now)  # its last check covers the longer interval
     for name in STATE_FIELDS:
         setattr(monitor, name, getattr(before, name))  # a round may have written them since the caller read the row
-    if origin_of(monitor.url) != origin_of(before.url):
+    if extract_origin(monitor.url) != extract_origin(before.url):
         monitor.tls_expires = None
     monitor.next_due = find_next_check(monitor.pk, monitor.interval, now)
     monitor.save()
@@ -99,12 +99,17 @@ def stop_monitoring(monitor: Monitor, now: datetime) -> None:
 def monitor_url_set(*, monitor: Monitor, url: str, enabled: bool) -> None:
     """Change a monitor's URL. Its headers are deleted if the origin changes, since they were meant for the old one."""
     row = Monitor.objects.select_for_update().get(pk=monitor.pk)
-    if origin_of(url) != origin_of(row.url):
+    if extract_origin(url) != extract_origin(row.url):
         row.headers, row.tls_expires = {}, None
     if not enabled:
         stop_monitoring(row, timezone.now())
     row.url, row.enabled = url, enabled
     row.save(update_fields=["url", "enabled", "headers", *STATE_FIELDS])
+
+
+def monitor_delete(*, monitor: Monitor) -> None:
+    """Delete a monitor with its incidents and response times."""
+    monitor.delete()
 
 
 def monitors_of(account: Account) -> QuerySet[Monitor]:
@@ -115,10 +120,6 @@ def monitors_of(account: Account) -> QuerySet[Monitor]:
 def validate_monitor(monitor: Monitor) -> None:
     """Raise ValidationError for an invalid monitor. Only the form resolves its host name (`check_reachable`)."""
     monitor.full_clean(exclude=["next_due"])
-    if not MIN_INTERVAL <= monitor.interval <= MAX_INTERVAL:
-        raise ValidationError({"interval": f"Choose {MIN_INTERVAL} to {MAX_INTERVAL} seconds."})
-    if not 1 <= monitor.timeout <= 30:
-        raise ValidationError({"timeout": "Choose 1 to 30 seconds."})
     if errors := find_expectation_errors(monitor):
         raise ValidationError(errors)
     if not monitor.url.startswith(("http://", "https://")):

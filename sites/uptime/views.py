@@ -17,7 +17,7 @@ from sites.uptime.forms import MonitorForm
 from sites.uptime.history import compute_daily_uptime
 from sites.uptime.incident_costs import add_costs
 from sites.uptime.models import Monitor
-from sites.uptime.services import EDITABLE, monitor_create, monitor_update
+from sites.uptime.services import EDITABLE, monitor_create, monitor_delete, monitor_update
 from sites.uptime.status_page import summarize
 
 
@@ -83,6 +83,6 @@ def save_monitor(site: Site, existing: Monitor | None, form: MonitorForm) -> Mon
 def delete_monitor(request: HttpRequest, site_id: int, monitor_id: int) -> HttpResponse:
     """Delete the monitor with its incidents and response times."""
     site = site_for(request, site_id, may="edit")
-    get_object_or_404(Monitor, pk=monitor_id, site=site).delete()
+    monitor_delete(monitor=get_object_or_404(Monitor, pk=monitor_id, site=site))
     messages.success(request, "The monitor was deleted.")
     return redirect("uptime", site.pk)

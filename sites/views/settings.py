@@ -12,13 +12,12 @@ from django.views.decorators.http import require_POST
 from accounts.branding import load_brand
 from accounts.forms import add_errors
 from accounts.models import HostClaim, Purpose
-from accounts.permissions import may_on_object
 from accounts.selectors import find_claim
 from accounts.views.host_verification import check_host_now
-from sites.access import site_for
+from sites.access import may_on_site, site_for
 from sites.forms import CountingForm, ExclusionsForm, GeneralForm, PrivacyForm, ProxyForm, SiteForm, TrackerForm
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_delete, site_update
 
 FORMS: dict[str, type[SiteForm]] = {
@@ -52,14 +51,13 @@ def edit_settings(request: HttpRequest, site_id: int, slug: str) -> HttpResponse
         else:
             messages.success(request, "Saved. Changes take effect within two seconds.")
             return redirect(request.path)
-    may_manage = may_on_object(request.user, site.account, "site", site.pk, "manage")
     context = {
         "form": form,
-        "manages": may_manage,
+        "manages": may_on_site(request.user, site, "manage"),
         "our_host": snippet_host(request, site),
         "claim": find_domain_claim(site),
     }
-    return render(request, f"sites/{slug}.html", {**context, **settings_context(request, site, slug)})
+    return render(request, f"sites/{slug}.html", {**context, **build_settings_context(request, site, slug)})
 
 
 def snippet_host(request: HttpRequest, site: Site) -> str:

@@ -24,7 +24,7 @@ from accounts.services.invitations import (
 from sites.access import KIND, site_for
 from sites.forms import SiteShareForm
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 
 
 @login_required
@@ -45,7 +45,7 @@ def list_team(request: HttpRequest, site_id: int) -> HttpResponse:
                 return redirect("site-team", site_id)
             form = SiteShareForm()
     context = {"form": form, "people": list_users(site), "rights": Right.choices, "sent": sent}
-    return render(request, "sites/team.html", {**context, **settings_context(request, site, "team")})
+    return render(request, "sites/team.html", {**context, **build_settings_context(request, site, "team")})
 
 
 def list_users(site: Site) -> list[dict[str, object]]:

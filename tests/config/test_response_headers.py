@@ -34,7 +34,7 @@ HOT = ["/js", "/tracker.js", "/in.php", "/1ns.gif", "/api/event", "/media/links/
 @pytest.fixture
 def fresh_headers() -> Iterator[None]:
     """What is worked out once is worked out again, before and after."""
-    known = (web.security_headers, collector.build_common_head, redirector.build_common_header_lines)
+    known = (web.build_security_headers, collector.build_common_head, redirector.build_common_header_lines)
     for function in known:
         function.cache_clear()
     yield

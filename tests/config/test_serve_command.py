@@ -133,6 +133,7 @@ def waiting_rows(data_dir: Path) -> list[Path]:
 def test_it_tells_its_health_and_knows_a_new_site_within_two_seconds(server: Process) -> None:
     health = WEB.get(f"{URL}/healthz").json()
     assert health["store"] == {"reachable": True, "error": ""} and health["status"] == "ok"
+    assert f"Serving on http://localhost:{PORT}\n" in server.text()
     assert {"spool", "last_beat", "geography"} <= health.keys()
     process = provisioned(server)
     answer = view(process["site"]["site_id"], 1)

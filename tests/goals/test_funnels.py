@@ -104,7 +104,7 @@ def test_a_funnel_takes_only_goals_of_its_own_site(site: Site, charlies_site: Si
 @pytest.mark.parametrize("hits,tries,low,high", [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634),
                                                  (1, 100, 0.0018, 0.0545), (0, 0, 0.0, 1.0)])  # fmt: skip
 def test_the_interval_is_wilsons(hits: int, tries: int, low: float, high: float) -> None:
-    assert experiments.wilson_interval(hits, tries) == pytest.approx((low, high), abs=0.0001)
+    assert experiments.compute_wilson_interval(hits, tries) == pytest.approx((low, high), abs=0.0001)
 
 
 def test_split_tests_count_conversions_after_the_version_was_seen(store: Any) -> None:

@@ -111,9 +111,9 @@ def test_every_call_of_the_page_about_servers_is_stored(site: Site, store: Any) 
 def test_every_setting_the_tracker_reads_is_in_its_page() -> None:
     said = page("/docs/tracker")
     source = "".join(path.read_text() for path in Path("static/tracker/src").glob("*.js"))
-    read = set(re.findall(r"custom\(\)\.(\w+)|\bc\.(\w+)", source))
+    read = set(re.findall(r"custom\(\)\.(\w+)|(?<!/)\bsettings\.(\w+)", source))
     words = {first or second for first, second in read}
-    words |= {f"{feature}_disable" for feature in re.findall(r"\boff\('(\w+)'", source)}
+    words |= {f"{feature}_disable" for feature in re.findall(r"\b(?:isOff|isReportable)\(\"(\w+)\"", source)}
     assert sorted(word for word in words if f"<code>{word}</code>" not in said) == ["iframe"]  # short for track_iframe
 
 

@@ -98,7 +98,7 @@ def test_a_gigabyte_of_nothing_costs_a_few_megabytes(server, raw, packed, encodi
     body = packed[encoding]
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
     raw.say, raw.times = head.encode() + body, 1
-    answer, megabytes = peak_of(lambda: fetch(raw.base, most_bytes=1_000_000))
+    answer, megabytes = peak_of(lambda: fetch(raw.base, max_bytes=1_000_000))
     assert isinstance(answer, OutboundResponse) and answer.status == 200
     assert megabytes < 12
     read = encoding in ("gzip", "deflate")
@@ -123,7 +123,7 @@ def test_what_is_no_body_has_a_limit_too(server, raw, start, more):
 
     def failure():
         with pytest.raises(OutboundError) as failed:
-            fetch(raw.base, most_bytes=50_000, timeout=20)
+            fetch(raw.base, max_bytes=50_000, timeout=20)
         return failed.value
 
     error, megabytes = peak_of(failure)

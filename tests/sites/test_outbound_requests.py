@@ -224,7 +224,7 @@ def test_bad_manners_are_told_in_a_sentence_within_the_time_limit(server, path, 
 
 
 def test_an_endless_body_is_cut(server):
-    answer = fetch(f"{server.base}/endless", most_bytes=100_000)
+    answer = fetch(f"{server.base}/endless", max_bytes=100_000)
     assert answer.truncated and len(answer.body) == 100_000
 
 

@@ -112,6 +112,6 @@ def outbound_dns(monkeypatch: pytest.MonkeyPatch, **addresses: Any) -> Iterator[
         server.addresses = {f"{name}.example": found for name, found in addresses.items()}
         resolver = dns.asyncresolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.socket.getsockname()[1]
-        monkeypatch.setattr(names, "name_resolver", lambda period: resolver)
+        monkeypatch.setattr(names, "build_resolver", lambda period: resolver)
         monkeypatch.setattr(names, "_probe", (-names.PROBE_CACHE_SECONDS, True))
         yield server

@@ -136,7 +136,7 @@ def test_a_bot_opens_no_visit_of_people_and_makes_no_device_known() -> None:
     assert isinstance(first, Quarantine) and isinstance(second, Quarantine)
     assert first.event["visit"] == second.event["visit"] > 0 and first.event["is_new"] == 1  # may be moved back whole
     assert first.event["view_id"] != second.event["view_id"] and first.event["id"] != second.event["id"]
-    assert visits.get_visit_store().count() == 0 and not first_seen.is_known(7, first.event["device"])
+    assert visits.get_visit_store().count() == 0 and not first_seen.was_seen(7, first.event["device"])
 
 
 def test_what_is_set_apart_in_the_visit_of_a_person_belongs_to_it_and_does_not_prolong_it() -> None:

@@ -31,7 +31,7 @@ def test_new_devices_are_told_new_however_many_there_were() -> None:
     assert [first_seen.register_device(SITE, device) for device in came] == [True] * 2_000
     assert [first_seen.register_device(SITE, device) for device in came[-300:]] == [False] * 300
     assert len(first_seen.get_filter().filters) == first_seen.MAX_FILTERS
-    assert not first_seen.is_known(SITE, came[0]), "who came before so many others is forgotten"
+    assert not first_seen.was_seen(SITE, came[0]), "who came before so many others is forgotten"
 
 
 def test_who_comes_back_stays_known() -> None:
@@ -45,8 +45,8 @@ def test_who_comes_back_stays_known() -> None:
 
 
 def test_being_asked_about_is_not_being_seen() -> None:
-    assert not first_seen.is_known(SITE, 7) and not first_seen.is_known(SITE, 7)
-    assert first_seen.register_device(SITE, 7) and first_seen.is_known(SITE, 7)
+    assert not first_seen.was_seen(SITE, 7) and not first_seen.was_seen(SITE, 7)
+    assert first_seen.register_device(SITE, 7) and first_seen.was_seen(SITE, 7)
 
 
 @pytest.mark.skipif(bool(shared_redis.redis()), reason="Redis keeps them")
@@ -61,7 +61,7 @@ def test_filters_outlive_a_restart_and_files_of_dropped_ones_go() -> None:
     assert len(list(settings.DATA_DIR.glob("devices*.bits"))) <= first_seen.MAX_FILTERS
     first_seen._filters = None
     assert [(one.number, one.count) for one in first_seen.get_filter().filters] == [row for row in before if row[1]]
-    assert all(first_seen.is_known(SITE, device) for device in came[-400:])
+    assert all(first_seen.was_seen(SITE, device) for device in came[-400:])
 
 
 def test_a_filter_that_an_earlier_version_filled_is_dropped() -> None:

@@ -46,7 +46,7 @@ def test_the_page_finds_downloads_and_erases_only_when_sure(client, alice, site,
     assert "1 visit found" in client.post(url, {**person, "action": "find"}).content.decode()
     lines = b"".join(client.post(url, {**person, "action": "export"}).streaming_content).splitlines()
     assert {orjson.loads(line)["path"] for line in lines} == {"/", "/secret"}
-    assert "Tick this first" in client.post(url, {**person, "action": "erase"}).content.decode()
+    assert "Tick this to confirm" in client.post(url, {**person, "action": "erase"}).content.decode()
     assert ask(site, "visits") == 2
     client.post(url, {**person, "action": "erase", "sure": "on"})
     assert ask(site, "visits") == 1

@@ -7,7 +7,7 @@ import pytest
 from sites.hosts import HostMatcher
 from tests.support.hits import BROWSER, NOW, event, facts, forget, hit, reason
 from tracking import geo
-from tracking.endpoints.heatmap import page_is_off
+from tracking.endpoints.heatmap import is_page_off
 from tracking.pipeline.processing import Quarantine, process
 
 
@@ -134,4 +134,4 @@ def test_a_star_stands_for_anything_and_nothing(pattern: str, path: str, matches
 
 def test_wildcards_that_are_slow_to_search_hold_up_nobody() -> None:
     site = facts(excluded_pages=("*a*a*a*a*a*a*a*a*a*a*b",), tracker={"heatmap_off": ["*a*a*a*a*a*a*a*a*a*a*b"]})
-    assert reason("/" + "a" * 120, site) == "" and not page_is_off(site, "/" + "a" * 300)
+    assert reason("/" + "a" * 120, site) == "" and not is_page_off(site, "/" + "a" * 300)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import brotli
 import pytest
 
-TRACKER = Path(__file__).resolve().parents[2] / "static" / "tracker"
+STATIC = Path(__file__).resolve().parents[2] / "static"
+TRACKER = STATIC / "tracker"
 CORE_BYTES, PART_BYTES = 4864, 2048
 PARTS = sorted(path.stem for path in (TRACKER / "src").glob("*.js") if (TRACKER / f"{path.stem}.min.js").exists())
 
@@ -34,19 +36,27 @@ def test_the_built_files_are_of_these_sources() -> None:
     for path in sorted((TRACKER / "src").iterdir()):
         sources.update(f"{path.name}\n".encode() + path.read_bytes())
     built = json.loads((TRACKER / "built.json").read_text())
-    assert built["sources"] == sources.hexdigest(), "run `make tracker` and commit what it makes"
+    assert built["sources"] == sources.hexdigest(), "run `make build-static` and commit what it makes"
     files = {name: hashlib.sha256((TRACKER / f"{name}.min.js").read_bytes()).hexdigest() for name in PARTS}
     assert built["files"] == files, "a minified file was changed by hand"
 
 
 @pytest.mark.skipif(
-    shutil.which("node") is None or not (TRACKER / "node_modules" / "esbuild").exists(),
-    reason="the builder is not installed (make tracker installs it)",
+    shutil.which("node") is None or not (STATIC / "node_modules" / "esbuild").exists(),
+    reason="the builder is not installed (make setup installs it, where npm is there)",
 )
-def test_building_again_gives_the_committed_bytes(tmp_path: Path) -> None:
-    subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=TRACKER, check=True)
-    for name in PARTS:
-        assert (tmp_path / f"{name}.min.js").read_bytes() == (TRACKER / f"{name}.min.js").read_bytes(), name
+def test_building_again_gives_the_committed_files() -> None:
+    built = subprocess.run(["node", "build.mjs", "--check"], cwd=STATIC, capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
+
+
+def test_every_minified_file_is_one_that_the_build_writes() -> None:
+    listing = subprocess.run(
+        ["git", "ls-files", "*.min.*"], cwd=STATIC.parent, capture_output=True, text=True, check=True
+    )
+    copied = re.findall(r'"(\S+\.min\.js)": "', (STATIC / "vendor" / "build.mjs").read_text())
+    written = {(STATIC / path).resolve() for path in [*copied, *(f"tracker/{name}.min.js" for name in PARTS)]}
+    assert {(STATIC.parent / name).resolve() for name in listing.stdout.split()} == written
 
 
 def test_the_tracker_neither_evaluates_text_nor_names_the_product() -> None:

@@ -11,7 +11,7 @@ from sites.site_config import SiteConfig
 from tracking import ingestion, static_js
 from tracking.endpoints import heatmap, tracker_settings
 from tracking.endpoints.clicky_fields import KINDS, fill_hit, fill_trusted_hit, find_kind
-from tracking.endpoints.common import NO_AMOUNT, get_group, new_hit, parse_json_amount
+from tracking.endpoints.common import NO_AMOUNT, create_hit, get_group, parse_json_amount
 from tracking.event import Event, Hit, Rejection
 from tracking.web import EndpointRequest, Fields, Reply, build_gif_reply, build_script_reply, parse_site_id
 
@@ -32,7 +32,7 @@ def receive_beacon(request: EndpointRequest) -> Reply:
         return receive_from_server(request, fields, site)
     if fields.get("type", "") == "heatmap":
         return build_reply(request, fields, site, heatmap.receive_heatmap(request, fields, site))
-    hit = new_hit(request, site, find_kind(fields, site))
+    hit = create_hit(request, site, find_kind(fields, site))
     fill_hit(hit, fields, request.headers.get("referer") or request.headers.get("origin", ""))
     return build_reply(request, fields, site, receive_with_goal(hit, fields, site))
 
@@ -43,7 +43,7 @@ def receive_image(request: EndpointRequest) -> Reply:
     site = site_cache.get_site(parse_site_id(file_name.removesuffix("ns.gif").removesuffix("-db.gif")))
     if site is None:
         return build_gif_reply(ingestion.reject_request(0, "unknown_site", request.now).reason)
-    hit = new_hit(request, site, "view")
+    hit = create_hit(request, site, "view")
     fill_hit(hit, Fields(), undo_amp_cache(request.headers.get("referer", "")))
     outcome = ingestion.receive(hit, site)
     return build_gif_reply(outcome.reason if isinstance(outcome, Rejection) else "")
@@ -77,7 +77,7 @@ def receive_from_server(request: EndpointRequest, fields: Fields, site: SiteConf
         return Reply(
             b"NOK bad sitekey_admin\n", dropped=ingestion.reject_request(site.site_id, "bad_key", request.now).reason
         )
-    hit = new_hit(request, site, KINDS.get(fields.get("type", ""), "view"))
+    hit = create_hit(request, site, KINDS.get(fields.get("type", ""), "view"))
     if not fill_trusted_hit(hit, fields):
         return Reply(
             b"NOK bad href\n", dropped=ingestion.reject_request(site.site_id, "bad_request", request.now).reason

@@ -79,7 +79,7 @@ def find_visit_before_consent(hit: Hit, site: SiteConfig, event: Event, at: int,
 
     An existing cookie belongs to a returning visitor, not to somebody behind the same address who just consented.
     """
-    if site.cookies != "consent" or first_seen.is_known(site.site_id, event["device"]):
+    if site.cookies != "consent" or first_seen.was_seen(site.site_id, event["device"]):
         return None
     visit = get_visit_store().get((site.site_id, hash_device(hit, site, event["ts"].date()), 0))
     if not is_open(visit, at, idle):
@@ -168,7 +168,7 @@ def join_bot_visit(hit: Hit, site: SiteConfig, event: Event) -> Rejection | None
     elif hit.kind in KINDS_WITHIN_VISITS or not hit.ip:
         return Rejection("unknown_visit")
     else:
-        visit = open_visit(hit, site, event, at, not first_seen.is_known(site.site_id, event["device"]))
+        visit = open_visit(hit, site, event, at, not first_seen.was_seen(site.site_id, event["device"]))
     fill_visit_columns(hit, site, event, visit)
     bot_visits.put(key, visit)
     return None

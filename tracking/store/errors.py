@@ -53,13 +53,15 @@ def explain_error(error: BaseException, where: str) -> StoreError:
     message = f"{error} {error.__cause__ or ''}"
     for pattern, explanation, away in EXPLANATIONS:
         if re.search(pattern, message, re.S):
-            return (StoreAway if away else StoreError)(explanation.format(where=where, detail=first_line(message)))
+            return (StoreAway if away else StoreError)(
+                explanation.format(where=where, detail=extract_first_line(message))
+            )
     if BAD_ROWS_PATTERN.search(message):
-        return BadRows(f"The event store cannot read a row: {first_line(message)}")
-    return StoreError(f"The event store says: {first_line(message)}")
+        return BadRows(f"The event store cannot read a row: {extract_first_line(message)}")
+    return StoreError(f"The event store says: {extract_first_line(message)}")
 
 
-def first_line(text: str) -> str:
+def extract_first_line(text: str) -> str:
     """Return ClickHouse's message without its stack, at most 300 characters."""
     line = text.strip().partition("\n")[0].partition(" Stack trace")[0]
     return line.removeprefix("Received ClickHouse exception, ").strip()[:300]

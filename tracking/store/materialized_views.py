@@ -31,7 +31,7 @@ def build_first_value(name: str, rank: str) -> str:
     return f"min(toLowCardinality(concat({rank}, e.{name})))"
 
 
-def visit_columns() -> dict[str, str]:
+def build_visit_columns() -> dict[str, str]:
     """Return every column of `visits` except its key, with the aggregate over the visit's events."""
     return {
         "device": "max(e.device)",
@@ -61,7 +61,7 @@ def visit_columns() -> dict[str, str]:
 
 def visits_select(events: str, where: str = "") -> str:
     """Return the SELECT that derives `visits` from `events`."""
-    columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in visit_columns().items())
+    columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in build_visit_columns().items())
     return (
         f"SELECT e.site_id AS site_id, toStartOfHour(e.visit_start) AS hour, e.visit AS visit,\n    {columns}\n"
         f"FROM {events} AS e WHERE e.visit != 0{where}\nGROUP BY site_id, hour, visit"
@@ -91,5 +91,5 @@ SELECTS = {"visits": visits_select, "identities": identities_select, "firsts": f
 def list_insert_columns(table: str) -> str:
     """Return the columns of an INSERT … SELECT into the table, in the order of its SELECT."""
     if table == "visits":
-        return "site_id, hour, visit, " + ", ".join(visit_columns())
+        return "site_id, hour, visit, " + ", ".join(build_visit_columns())
     return {"identities": "site_id, hour, visit, device, person", "firsts": "site_id, device, first"}[table]

@@ -9,7 +9,7 @@ from django import forms
 from goals.funnels import MAX_PATTERN_LENGTH, MAX_STEPS
 from goals.models import Funnel, Goal, PatternKind
 from goals.selectors import list_active_goals
-from sites.amounts import currency_decimals
+from sites.amounts import count_currency_decimals
 from sites.models import Site
 
 
@@ -23,7 +23,7 @@ class GoalForm(forms.ModelForm):
             "currency", "active",
         )  # fmt: skip
         labels = {
-            "kind": "It is reached when", "pattern_kind": "… and its address or name", "pattern": "Pattern",
+            "kind": "Reached by", "pattern_kind": "… and its address or name", "pattern": "Pattern",
             "page": "Only on pages", "text": "Only on text", "threshold": "From",
             "conversion": "Counts as a conversion",
             "fixed_revenue": "Worth each time", "currency": "Currency", "active": "In use",
@@ -45,7 +45,9 @@ class GoalForm(forms.ModelForm):
         if self.instance.pk is None:
             self.initial["pattern_kind"] = PatternKind.WILDCARD  # the help text describes it
         if (revenue := self.instance.fixed_revenue) is not None:  # without the zeros that only fill the column
-            decimals = max(currency_decimals(self.instance.currency), -int(revenue.normalize().as_tuple().exponent))
+            decimals = max(
+                count_currency_decimals(self.instance.currency), -int(revenue.normalize().as_tuple().exponent)
+            )
             self.initial["fixed_revenue"] = f"{revenue:.{decimals}f}"
 
     def clean_threshold(self) -> int:

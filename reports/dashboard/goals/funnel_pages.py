@@ -22,7 +22,7 @@ from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import NO_VALUE, FormattedValue, format_metric, format_percent
 from reports.query.analyses.funnels import count_funnel as query_funnel
-from sites.access import may_edit, site_for
+from sites.access import may_on_site, site_for
 from sites.models import Site
 
 
@@ -86,7 +86,7 @@ def funnel_list(request: HttpRequest, state: ReportState) -> HttpResponse:
         "no_compare": True,
         "section": "goals",
         "sub": "funnels",
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "funnels": rows,
         "lines": [build_row(state, funnel) for funnel in rows],
     }
@@ -112,7 +112,7 @@ def funnel_report(request: HttpRequest, state: ReportState, funnel_id: int) -> H
     funnel = find_funnel(state.site, funnel_id)
     context = {
         **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "funnels", "funnel": funnel,
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "back": state.href(f"/sites/{state.site.pk}/funnels"),
     }  # fmt: skip
     try:

@@ -24,7 +24,7 @@ from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.labels import detect_locale
 from reports.query import Period, Query, ask
-from sites.access import may_edit, site_for
+from sites.access import may_on_site, site_for
 from sites.models import Site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate", "revenue")
@@ -53,7 +53,7 @@ def goal_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     """Display all goals with their numbers in the period."""
     rows = list(state.site.goals.order_by("name"))
     context = {
-        **build_toolbar(request, state), "section": "goals", "may_edit": may_edit(request, state.site.pk),
+        **build_toolbar(request, state), "section": "goals", "may_edit": may_on_site(request.user, state.site, "edit"),
         "goals": rows,
     }  # fmt: skip
     try:

@@ -20,7 +20,7 @@ from reports.formatting import format_duration, format_metric, format_money
 from reports.query import ask
 from reports.query.analyses.attribution import LOOKBACK, AttributionReport, SourceCredit, attribute_conversions
 from reports.query.registry import METRICS
-from sites.access import may_edit
+from sites.access import may_on_site
 
 GOAL_METRICS = ("visitors", "conversions", "conversion_rate")
 MAX_SOURCES = 50
@@ -45,7 +45,7 @@ def goal_report(request: HttpRequest, state: ReportState, goal_id: int) -> HttpR
     goal = find_goal(state.site, goal_id)
     context: dict[str, Any] = {
         **build_toolbar(request, state), "section": "goals", "goal": goal,
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "back": state.href(f"/sites/{state.site.pk}/goals"), "lookback": LOOKBACK.days,
     }  # fmt: skip
     if not goal.active:

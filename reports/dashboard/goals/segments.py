@@ -16,7 +16,7 @@ from goals.selectors import filter_segments_visible_to
 from goals.services import segment_create, segment_delete
 from reports.dashboard.state import parse_conditions
 from reports.dashboard.views.preferences import parse_next
-from sites.access import may_edit, site_for
+from sites.access import may_on_site, site_for
 
 
 @require_POST
@@ -26,7 +26,7 @@ def segment_save(request: HttpRequest, site_id: int) -> HttpResponse:
     site = site_for(request, site_id)
     back = parse_next(request, request.POST.get("next", f"/sites/{site_id}/"))
     conditions = parse_conditions(QueryDict(urlsplit(back).query))
-    shared = bool(request.POST.get("shared")) and may_edit(request, site_id)
+    shared = bool(request.POST.get("shared")) and may_on_site(request.user, site, "edit")
     try:
         segment = segment_create(
             site=site, name=request.POST.get("name", ""), filter=[condition.to_json() for condition in conditions],
@@ -45,7 +45,7 @@ def segment_remove(request: HttpRequest, site_id: int, segment_id: int) -> HttpR
     """Delete one's own segment, or as an editor of the site a shared one."""
     site = site_for(request, site_id)
     segment = filter_segments_visible_to(site, request.user).filter(pk=segment_id).first()
-    if segment is None or (segment.owner_id != request.user.pk and not may_edit(request, site_id)):
+    if segment is None or (segment.owner_id != request.user.pk and not may_on_site(request.user, site, "edit")):
         raise Http404("No such segment.")
     segment_delete(segment=segment)
     return HttpResponseRedirect(f"/sites/{site_id}/")

@@ -106,7 +106,7 @@ def key_figures_fragment(state: ReportState) -> Fragment[KeyFigureRow]:
         total, series = add_sums(key_metrics(state), *results), results[1]
         rows = drop_empty_ends(series.rows, by, state)
         numbers = [build_figure(name, total, rows, state, metric) for name in key_metrics(state)]
-        picture = state.href(f"{state.home_path}/graph.svg")
+        picture = state.href(f"{state.scope.root_path}/graph.svg")
         return KeyFigureRow(numbers, build_graph(state, by, metric, rows, series), by, total.meta, picture=picture)
 
     return Fragment(build_queries, build_key_figures, lambda reason: KeyFigureRow(by=by, failed=reason))
@@ -202,7 +202,7 @@ def build_graph(state: ReportState, by: str, metric: str, rows: list[dict[str, A
     unfinished = state.period.end > state.now
     second = next(iter(second_metric(state, metric)), "")
     # Annotations belong to the site's own members: not on shared links
-    marks = {} if state.root_path else marks_by_bucket(state, by, [str(row[by]) for row in rows])
+    marks = marks_by_bucket(state, by, [str(row[by]) for row in rows]) if state.scope.has_site_pages else {}
     series = GraphSeries(by, metric, second, rows, before, result.meta.currency, unfinished, marks)
     return draw_graph(series, state.locale, lambda key: zoom_to_bucket(state, by, key).href())
 

@@ -24,11 +24,11 @@ from reports.labels import build_nickname
 from reports.query.analyses import heatmaps
 from reports.query.errors import QueryRefused
 from sites import onsite_tokens
-from sites.access import may_edit, site_for
+from sites.access import may_on_site, site_for
 from sites.forms import LinesField
 from sites.hosts import HostMatcher
 from sites.models import Site
-from sites.navigation import settings_context
+from sites.navigation import build_settings_context
 from sites.services import site_update
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -81,7 +81,7 @@ def heatmap_list(request: HttpRequest, state: ReportState) -> HttpResponse:
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True,
         "section": "heatmaps", "search": state.option("q"),
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_search": state.parameters_without("q", "from"),
     }  # fmt: skip
     try:
@@ -197,5 +197,5 @@ def heatmap_settings(request: HttpRequest, site_id: int) -> HttpResponse:
         site_update(site=site, tracker={**site.tracker, **form.build_settings()})
         messages.success(request, "Saved. Pages learn it with the next view.")
         return redirect("heatmap-settings", site.pk)
-    context = {**settings_context(request, site, "heatmaps"), "form": form}
+    context = {**build_settings_context(request, site, "heatmaps"), "form": form}
     return render(request, "reports/heat_settings.html", context)

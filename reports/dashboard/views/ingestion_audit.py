@@ -16,7 +16,7 @@ from reports.dashboard.presenters.graph import format_bucket
 from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.query.analyses.ingestion_audit import count_bot_reasons, fetch_audit, list_bots, sum_entries
-from sites.access import may_edit
+from sites.access import may_on_site
 from tracking.event import REASONS
 
 MAX_ENTRIES = 500
@@ -92,7 +92,7 @@ def bots(request: HttpRequest, state: ReportState) -> HttpResponse:
         "rows": [{**row, "words": format_bot_reason(row["reason"])} for row in rows],
         "reasons": count_by_kind(reasons),
         "readers": group_ai_crawlers(reasons),
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
     }
     return render(request, "reports/bots.html", context)
 

@@ -15,7 +15,7 @@ from reports.dashboard.presenters.toolbar import build_toolbar
 from reports.dashboard.state import ReportState
 from reports.formatting import FormattedValue, format_metric
 from reports.query.analyses.journeys import LEVELS, MAX_PAGES, Neighbour, find_journeys
-from sites.access import may_edit
+from sites.access import may_on_site
 
 LABELS = {-2: "Two before", -1: "Before", 1: "After", 2: "Two after", 3: "Three after"}
 PAGE_SEPARATOR = "\n"  # between the pages of a path in the URL
@@ -38,7 +38,7 @@ def journey_report(request: HttpRequest, state: ReportState) -> HttpResponse:
     path = [page for page in pages if page][:MAX_PAGES] or ["/"]
     context: dict[str, Any] = {
         **build_toolbar(request, state), "no_compare": True, "section": "goals", "sub": "journeys", "path": path,
-        "may_edit": may_edit(request, state.site.pk),
+        "may_edit": may_on_site(request.user, state.site, "edit"),
         "hidden_at": state.parameters_without("at"),
         "funnel": f"/sites/{state.site.pk}/funnels/new?" + urlencode([("page", page) for page in path]),
         "shorter": path_href(state, path[:-1]) if len(path) > 1 else "",

@@ -26,7 +26,7 @@ from reports.query.analyses.retention import (
     identifies_people,
     shift_step,
 )
-from sites.access import may_edit
+from sites.access import may_on_site
 
 MIN_COHORTS = {"day": 14, "week": 12, "month": 12}  # displayed even for the shortest period
 SHADES = 7
@@ -98,7 +98,7 @@ def retention_report(request: HttpRequest, state: ReportState) -> HttpResponse:
         **build_toolbar(request, state), "section": "goals", "sub": "retention", "level": level, "by": by,
         "no_compare": True,
         "steps": [(step.capitalize(), state.with_view({"by": step}).href(), step == by) for step in STEPS],
-        "whose": build_level_choices(state, has_names), "may_edit": may_edit(request, state.site.pk),
+        "whose": build_level_choices(state, has_names), "may_edit": may_on_site(request.user, state.site, "edit"),
     }  # fmt: skip
     file_format = request.GET.get("format", "")
     if not level.drawn:

@@ -38,6 +38,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("frequency__in", ["day", "week", "month"])),
+                        name="digest_frequency_is_known",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="DigestMail",

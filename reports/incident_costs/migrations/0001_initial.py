@@ -30,5 +30,13 @@ class Migration(migrations.Migration):
                 ("until", models.DateTimeField(help_text="The end of what was compared")),
                 ("final", models.BooleanField(default=False)),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("actual_visits__gte", 0), ("usual_visits__gte", 0)),
+                        name="incident_visits_not_negative",
+                    )
+                ],
+            },
         ),
     ]

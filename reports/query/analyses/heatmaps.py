@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reports.query.analyses.base import Row, build_context, fetch_page, visit_condition
+from reports.query.analyses.base import Row, build_context, fetch_page, write_visit_condition
 from reports.query.context import QueryContext
 from reports.query.periods import Period
 from reports.query.references import GoalSource
@@ -57,7 +57,7 @@ class Heatmap:
         if self.width in WIDTHS:
             narrowest, wider = WIDTHS[self.width]
             wheres.append(f"viewport >= {narrowest} AND viewport < {wider}")
-        wheres.append(visit_condition(context))
+        wheres.append(write_visit_condition(context))
         return rows_of_sites("heat", context.sites, *wheres)
 
     def fetch(self, sql: str, limit: int, offset: int = 0) -> list[Row]:

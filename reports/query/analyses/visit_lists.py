@@ -14,7 +14,7 @@ from typing import Any
 
 from reports.query import filters
 from reports.query.analyses.base import Row, build_context, fetch_page
-from reports.query.context import MAX_VISIT_LENGTH, QueryContext, instant, to_milliseconds
+from reports.query.context import MAX_VISIT_LENGTH, QueryContext, to_milliseconds, write_instant
 from reports.query.model import MAX_ROWS
 from reports.query.periods import MAX_INSTANT, Period
 from reports.query.references import GoalSource
@@ -120,7 +120,7 @@ def list_online_visits(site_id: int, now: datetime, minutes: int = 5, limit: int
     end = now + timedelta(seconds=1)
     since = end - timedelta(minutes=minutes)
     context = build_context((site_id,), Period(since, end), None, now, None)
-    active = f"last >= {instant(to_milliseconds(since))}"
+    active = f"last >= {write_instant(to_milliseconds(since))}"
     return fetch_page(context, select_visits(context, active, "last", before=MAX_VISIT_LENGTH), limit)
 
 
@@ -141,7 +141,7 @@ def fetch_visit_persons(
     condition = ConditionBuilder(context).for_visits(context.tree)
     sql = (
         f"SELECT visit, person FROM {context.visits_table(MAX_VISIT_LENGTH)} WHERE person != '' "
-        f"AND last >= {instant(to_milliseconds(period.start))} {'AND ' + condition if condition else ''} "
+        f"AND last >= {write_instant(to_milliseconds(period.start))} {'AND ' + condition if condition else ''} "
         "ORDER BY last DESC, visit DESC"
     )
     return {int(row["visit"]): str(row["person"]) for row in fetch_page(context, sql, limit)}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reports.query.context import instant, to_milliseconds
+from reports.query.context import to_milliseconds, write_instant
 from reports.query.data_version import MAX_INSERT_DURATION
 from reports.query.dimensions import DIMENSIONS, Dimension
 from reports.query.metrics import AGGREGATES, Aggregate
@@ -105,7 +105,7 @@ def count_arrived_rows(
     `settled_only`: leave out days that another process may be inserting into at this moment.
     """
     period = Period.days(first, last + DAY, zone)
-    start, end = instant(to_milliseconds(period.start)), instant(to_milliseconds(period.end))
+    start, end = write_instant(to_milliseconds(period.start)), write_instant(to_milliseconds(period.end))
     day = Clock(period).day("toUnixTimestamp(slot)")
     having = ""
     if settled_only and not get_target().embedded:
@@ -142,12 +142,12 @@ def has_rollup(aggregate: Aggregate, dimension: Dimension | None) -> bool:
     return not by_entry or aggregate.scope == "visits" or bool(aggregate.over_visits)
 
 
-def days_condition(days: Sequence[PublishedDay]) -> str:
+def write_days_condition(days: Sequence[PublishedDay]) -> str:
     """Write the condition that a row is of one of these days, in its current build."""
-    return f"day >= '{days[0].day}' AND day <= '{days[-1].day}' AND {build_condition(days)}"
+    return f"day >= '{days[0].day}' AND day <= '{days[-1].day}' AND {write_build_condition(days)}"
 
 
-def build_condition(days: Sequence[PublishedDay]) -> str:
+def write_build_condition(days: Sequence[PublishedDay]) -> str:
     """Write the condition on `build`. It is short because consecutive days are mostly of the same build."""
     cases: list[str] = []
     for day, following in zip(days, [*days[1:], None], strict=True):

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from accounts.operations.task_runs import run_each
 from reports.query.periods import DAY, Period, find_day_start, parse_zone
-from reports.query.planner import min_rows_for_rollups
+from reports.query.planner import get_min_rows_for_rollups
 from reports.query.rollups.build import build_days, delete_superseded
 from reports.query.rollups.read import count_arrived_rows, list_sites_with_events, read_built_days, read_published_days
 from sites import site_cache
@@ -33,11 +33,11 @@ def next_build_number() -> int:
     return time.time_ns() // 1000
 
 
-def catch_up(now: datetime | None = None) -> int:
+def build_outdated_days(now: datetime | None = None) -> int:
     """Build every closed day whose data has changed since it was built; returns how many days were built."""
     now = now or datetime.now(UTC)
     started = time.monotonic()
-    minimum = min_rows_for_rollups()
+    minimum = get_min_rows_for_rollups()
     first_events = {site_id: first for site_id, first, events in list_sites_with_events() if events >= minimum}
     # In random order, so that a site with much to build does not come first in every round
     order = random.sample(sorted(first_events), len(first_events))

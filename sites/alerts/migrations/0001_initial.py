@@ -66,6 +66,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["email", "slack", "webhook"])), name="channel_kind_is_known"
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Alert",
@@ -118,7 +125,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveIntegerField(default=0)),
-                ("next_try", models.DateTimeField(db_index=True)),
+                ("next_try", models.DateTimeField()),
                 ("created", models.DateTimeField(auto_now_add=True)),
                 ("sent", models.DateTimeField(blank=True, null=True)),
                 ("error", models.CharField(blank=True, max_length=300)),
@@ -140,9 +147,24 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["state", "next_try"], name="alerts_deli_state_51522e_idx")],
+                "indexes": [
+                    models.Index(fields=["state", "next_try"], name="alerts_deli_state_51522e_idx"),
+                    models.Index(fields=["alert", "-created"], name="delivery_log_of_alert"),
+                ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("channel", "key"), name="one_delivery_per_channel_and_key")
+                    models.UniqueConstraint(fields=("channel", "key"), name="one_delivery_per_channel_and_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "sending", "sent", "failed"])),
+                        name="delivery_state_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sent__isnull", False), ("state", "sent")),
+                            models.Q(models.Q(("state", "sent"), _negated=True), ("sent", None)),
+                            _connector="OR",
+                        ),
+                        name="sent_delivery_says_when",
+                    ),
                 ],
             },
         ),

@@ -1,5 +1,6 @@
 """The tables of monitors, incidents, watched times and hours of checks."""
 
+import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -26,10 +27,27 @@ class Migration(migrations.Migration):
                         choices=[("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")], default="GET", max_length=4
                     ),
                 ),
-                ("interval", models.PositiveIntegerField(default=60, help_text="Seconds between checks, 30 to 3600")),
+                (
+                    "interval",
+                    models.PositiveIntegerField(
+                        default=60,
+                        help_text="Seconds between checks, 30 to 3600",
+                        validators=[
+                            django.core.validators.MinValueValidator(30, "Choose 30 to 3600 seconds."),
+                            django.core.validators.MaxValueValidator(3600, "Choose 30 to 3600 seconds."),
+                        ],
+                    ),
+                ),
                 (
                     "timeout",
-                    models.PositiveIntegerField(default=15, help_text="Seconds until an answer counts as missing"),
+                    models.PositiveIntegerField(
+                        default=15,
+                        help_text="Seconds until an answer counts as missing",
+                        validators=[
+                            django.core.validators.MinValueValidator(1, "Choose 1 to 30 seconds."),
+                            django.core.validators.MaxValueValidator(30, "Choose 1 to 30 seconds."),
+                        ],
+                    ),
                 ),
                 (
                     "expected_status",
@@ -47,7 +65,7 @@ class Migration(migrations.Migration):
                         blank=True, help_text="The tracked link whose destination this is", null=True
                     ),
                 ),
-                ("next_due", models.DateTimeField(db_index=True)),
+                ("next_due", models.DateTimeField()),
                 ("claim", models.CharField(blank=True, db_index=True, max_length=32)),
                 (
                     "state",
@@ -80,6 +98,29 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["enabled", "next_due"], name="uptime_moni_enabled_72719d_idx"),
+                    models.Index(
+                        condition=models.Q(("link_id__isnull", False)), fields=["link_id"], name="monitor_of_link"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["unknown", "up", "unsure", "down"])),
+                        name="monitor_state_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("method__in", ["GET", "HEAD", "POST"])), name="monitor_method_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("interval__range", (30, 3600))), name="monitor_interval_in_range"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("timeout__range", (1, 30))), name="monitor_timeout_in_range"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Incident",
@@ -97,6 +138,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("end__isnull", True)),
+                        fields=("monitor",),
+                        name="one_open_incident_per_monitor",
+                    )
+                ],
+                "indexes": [models.Index(fields=["monitor", "-start"], name="incident_by_monitor_start")],
+            },
         ),
         migrations.CreateModel(
             name="UptimeHour",
@@ -113,6 +164,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("monitor", "hour"), name="one_row_per_monitor_and_hour"),
+                    models.CheckConstraint(
+                        condition=models.Q(("failures__lte", models.F("checks"))), name="failures_are_checks"
+                    ),
+                ],
+                "indexes": [models.Index(fields=["hour"], name="uptime_hour")],
+            },
         ),
         migrations.CreateModel(
             name="WatchedPeriod",
@@ -127,29 +187,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="monitor",
-            index=models.Index(fields=["enabled", "next_due"], name="uptime_moni_enabled_72719d_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="incident",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("end__isnull", True)), fields=("monitor",), name="one_open_incident_per_monitor"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="uptimehour",
-            constraint=models.UniqueConstraint(fields=("monitor", "hour"), name="one_row_per_monitor_and_hour"),
-        ),
-        migrations.AddIndex(
-            model_name="watchedperiod",
-            index=models.Index(fields=["monitor", "end"], name="uptime_watc_monitor_f98075_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="watchedperiod",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("end__gt", models.F("start"))), name="watched_for_a_time"
-            ),
+            options={
+                "indexes": [
+                    models.Index(fields=["monitor", "end"], name="uptime_watc_monitor_f98075_idx"),
+                    models.Index(fields=["end"], name="uptime_watc_end_bd2092_idx"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("end__gt", models.F("start"))), name="watched_for_a_time"
+                    )
+                ],
+            },
         ),
     ]

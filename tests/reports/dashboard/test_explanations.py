@@ -106,7 +106,7 @@ def test_an_estimated_number_is_dotted_and_tells_its_error(inside: Client, busy,
     from reports.query.rollups import schedule
 
     settings.ROLLUPS_ABOVE_ROWS = settings.ESTIMATES_ABOVE_ROWS = 0
-    schedule.catch_up(timezone.now())
+    schedule.build_outdated_days(timezone.now())
     assert 'class="value estimated"' in page(inside, f"/sites/{busy.pk}/?period=yesterday")
     html = page(inside, f"/sites/{busy.pk}/explain?metric=visitors&period=yesterday")
     assert re.search(r"No: estimated, error about \d", html)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from goals.services import goal_create
 from reports.dashboard.presenters.key_figures import KEY_METRICS, load_key_figures
+from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.formatting import format_metric
 from reports.query import ask as answer
@@ -35,7 +36,7 @@ def test_headline_numbers_are_the_engines_also_where_they_are_sums(site, store, 
         more = {"fixed_revenue": Decimal(worth), "currency": "EUR"} if worth else {}
         goal_create(site=site, name="Paid", kind="page", pattern="/paid", **more)
     for asked in ASKED:
-        state = read_state(rf.get(f"/?{asked}"), site, timezone.now(), "/sites/1/")
+        state = read_state(rf.get(f"/?{asked}"), ReportScope(site=site), timezone.now(), "/sites/1/")
         told = load_key_figures(state)
         assert told.failed == ""
         alone = answer(state.build_query(KEY_METRICS, compare=state.compare), now=state.now)

@@ -189,7 +189,7 @@ async def test_a_stream_ends_when_rights_cannot_be_read(spied: str, site: Site, 
 
     async with asgi.connected(spied, cookie=await cookie(bob)) as browser:
         await browser.piece()
-        monkeypatch.setattr(live_streams, "valid_session_keys", away)
+        monkeypatch.setattr(live_streams, "find_valid_session_keys", away)
         time_passes()
         happens(site, "/after")
         assert await browser.piece() is None

@@ -13,6 +13,7 @@ from django.utils import timezone
 from goals.models import Segment
 from goals.services import goal_create, segment_create
 from reports.dashboard.panels import LAYOUTS, PANELS, SPREAD_LAYOUTS
+from reports.dashboard.scope import ReportScope
 from reports.dashboard.state import read_state
 from reports.query import Period, Query, QueryRefused, ask_many
 from reports.query import ask as answer
@@ -206,7 +207,7 @@ def test_links_of_many_values_are_those_of_each(site, rf) -> None:
     asked = rf.get(
         f"/?period=30d&country=EE&page~contains=/blog&segment={kept}&tab.sources=campaigns&from=50&compare=year"
     )
-    state = read_state(asked, site, timezone.now(), "/sites/1/")
+    state = read_state(asked, ReportScope(site=site), timezone.now(), "/sites/1/")
     for name, operator in (("country", "is"), ("page", "is_not"), ("prop:plan", "is")):
         link = state.build_filter_link(name, operator)
         for value in ("EE", "", "/a b&c=ü?%20~x#y", "<script>", "a+b"):

@@ -32,7 +32,7 @@ def weekly(alice, site, store):
 
 def test_the_numbers_are_the_dashboards(weekly, site):
     digest = build_digest(site, find_closed_period("week", "UTC", MONDAY), MONDAY)
-    shown = {line.label: line.shown.exact for line in digest.headlines}
+    shown = {line.label: line.formatted.exact for line in digest.key_figures}
     views = ask(site, "views", period="2026-03-02..2026-03-08", now=MONDAY)
     assert shown["Views"] == str(views) == "56"
     assert [count for _, count in digest.bars] == [1, 2, 3, 4, 5, 6, 7]

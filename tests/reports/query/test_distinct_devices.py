@@ -53,7 +53,7 @@ def test_visitors_by_everything_held_are_what_events_say(site: Site, rolled: Laz
     site = in_zone(site, zone)
     names = ("Signup", "Play", "")
     store.insert_rows("events", [{**row, "name": names[n % 3]} for n, row in enumerate(traffic(site))])
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     for text in ("7d", "2026-04-01..2026-04-06"):
         period, closed = Period.parse(text, zone, NOW), text != "7d"
         for name in ("source", "country", "browser", "utm_campaign", "device", "event", "page"):
@@ -74,7 +74,7 @@ def test_a_device_of_several_days_and_of_today_counts_once(site: Site, rolled: L
     ago = [NOW - timedelta(days=days) for days in (3, 2, 0)]
     rows = [event(site, "/a", at=at, visitor="one", visit=n + 1, country="EE") for n, at in enumerate(ago)]
     store.insert_rows("events", [*rows, event(site, "/a", at=ago[1], visitor="two", visit=9, country="DE")])
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
     ours, _ = asked(site, rolled, period=week, metrics=("visitors",), dimensions=("country",))
     assert {row["country"]: row["visitors"] for row in ours.rows} == {"EE": 1, "DE": 1}
@@ -85,13 +85,13 @@ def test_a_late_event_counts_at_once(site: Site, rolled: LazySettings) -> None:
     from tracking import store
 
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     store.insert_rows("events", [event(site, "/late", at=NOW - timedelta(days=3), visitor="late", visit=77)])
     week = Period.parse("7d", "UTC", NOW)
     for _ in range(2):
         agree(site, rolled, period=week, metrics=("visitors", "views"), dimensions=("page",))
         agree(site, rolled, period=week, metrics=("visitors",), dimensions=("country",))
-        schedule.catch_up(NOW)
+        schedule.build_outdated_days(NOW)
 
 
 def test_persons_are_counted_from_events(site: Site, rolled: LazySettings) -> None:
@@ -100,7 +100,7 @@ def test_persons_are_counted_from_events(site: Site, rolled: LazySettings) -> No
     at = NOW - timedelta(days=3)
     for number, device in enumerate(("phone", "desk")):
         store.insert_rows("events", [event(site, "/a", at=at, visitor=device, visit=number + 1, person="ann")])
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     ours, theirs = asked(site, rolled, period=Period.parse("7d", "UTC", NOW), metrics=("visitors",))
     assert ours.rows == theirs.rows == [{"visitors": 1}]
 
@@ -109,14 +109,14 @@ def test_days_built_before_devices_were_held_are_built_again(site: Site, rolled:
     from tracking import store
 
     store.insert_rows("events", traffic(site))
-    built = schedule.catch_up(NOW)
+    built = schedule.build_outdated_days(NOW)
     store.execute(
         "INSERT INTO rollup_builds SELECT site_id, day, zone, build + 1, touched, built_at, map('page', 1) "
         "FROM rollup_builds FINAL"
     )
     week = Period.parse("7d", "UTC", NOW)
     assert "rollups" not in asked(site, rolled, period=week, metrics=("visitors",), dimensions=("os",))[0].meta.source
-    assert schedule.catch_up(NOW) == built
+    assert schedule.build_outdated_days(NOW) == built
     agree(site, rolled, period=week, metrics=("visitors",), dimensions=("os",))
 
 

@@ -13,7 +13,7 @@ from reports.query import Period, QueryRefused, filters
 from reports.query.analyses import visit_lists
 from reports.query.dimensions import DIMENSIONS, Dimension, get_dimension
 from reports.query.evaluate import LIVE_VISIT_DIMENSIONS, check_evaluable, find_text, satisfies
-from reports.query.filters import allowed_operators
+from reports.query.filters import list_operators
 from reports.query.references import ReferenceResolver, StoredGoals
 from sites.models import Site
 from tests.support import event, record, settle
@@ -85,7 +85,7 @@ def wanted(row: Dimension, operator: str, events: list[Event]) -> list[Any]:
 def test_every_dimension_means_in_memory_what_it_means_in_the_store(
     site: Site, events: list[Event], row: Dimension
 ) -> None:
-    for operator in allowed_operators(row):
+    for operator in list_operators(row):
         if operator == "matches":
             continue
         values = wanted(row, operator, events)
@@ -115,7 +115,7 @@ def test_what_only_whole_visits_have_is_refused(row: Dimension) -> None:
     if row.name in LIVE_VISIT_DIMENSIONS:
         check_evaluable(tree)
     else:
-        with pytest.raises(QueryRefused, match="whole visits only"):
+        with pytest.raises(QueryRefused, match="describes complete visits"):
             check_evaluable(tree)
 
 

@@ -135,7 +135,7 @@ def test_a_day_rolled_up_in_the_middle_of_a_correction_is_built_again(
     monkeypatch.setattr(corrections, "delete_rows", real)
     day = Period.days(at.date(), at.date() + timedelta(days=1), "UTC")
     assert views(site.pk, period=day).rows == [{"views": 1}]
-    assert schedule.catch_up(NOW) == 1
+    assert schedule.build_outdated_days(NOW) == 1
     found = ask(Query((site.pk,), day, ("views",)), now=NOW, source=NONE, cache=False)
     assert (found.rows, found.meta.source) == ([{"views": 1}], "rollups")
 

@@ -43,7 +43,7 @@ def test_programs_may_ask_by_minute_for_a_day_at_most(api_key: str) -> None:
     assert len(rows) == 30 and rows[-1] == {"minute": "2026-03-02T12:00:00+00:00", "visitors": 1}
     assert len(Api(api_key).post({"period": "yesterday", "dimensions": ["minute"], "limit": 2000})["results"]) == 1440
     refused = Api(api_key).post({"period": "7d", "dimensions": ["minute"]}, status=400)
-    assert "by minute is of at most a day" in refused["message"]
+    assert "limited to a period of one day" in refused["message"]
 
 
 def test_a_minute_can_be_filtered_by(api_key: str) -> None:

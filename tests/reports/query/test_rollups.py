@@ -86,7 +86,7 @@ def agree(site: Site, settings: LazySettings, **fields: Any) -> None:
 def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Site, always: Any, zone: str) -> None:
     site = in_zone(site, zone)
     store.insert_rows("events", traffic(site))
-    assert schedule.catch_up(NOW) >= 9
+    assert schedule.build_outdated_days(NOW) >= 9
     week = Period.parse("7d", zone, NOW)
     agree(site, always, period=week, metrics=SUMS)
     for time in ("hour", "day", "week", "month", "weekday", "hour_of_day"):
@@ -104,7 +104,7 @@ def test_rolled_up_is_what_events_say_in_the_sites_own_zone(store: Any, site: Si
 def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site: Site, always: Any, zone: str) -> None:
     site = in_zone(site, "Asia/Kathmandu")
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     week = Period.parse("7d", zone, NOW)
     agree(site, always, period=week, metrics=SUMS)
     agree(site, always, period=week, metrics=SUMS, dimensions=("hour",))
@@ -113,42 +113,42 @@ def test_totals_in_any_other_zone_come_from_quarters_of_an_hour(store: Any, site
 
 def test_a_breakdown_in_another_zone_is_answered_from_events(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "Asia/Kolkata", NOW)
     assert "rollups" not in asked(site, always, True, period=week, metrics=("views",), dimensions=("page",)).meta.source
 
 
 def test_a_late_event_counts_at_once_and_its_day_is_built_again(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
-    assert schedule.catch_up(NOW) == 0
+    schedule.build_outdated_days(NOW)
+    assert schedule.build_outdated_days(NOW) == 0
     late = NOW - timedelta(days=3)
     store.insert_rows("events", [event(site, "/late", at=late, visit=77)])
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS, dimensions=("entry_page",))
-    assert schedule.catch_up(NOW) == 1
+    assert schedule.build_outdated_days(NOW) == 1
     agree(site, always, period=Period.parse("7d", "UTC", NOW), metrics=SUMS, dimensions=("entry_page",))
 
 
 def test_an_event_after_midnight_changes_the_day_its_visit_began(store: Any, site: Site, always: Any) -> None:
     start = datetime(2026, 4, 3, 23, 50, tzinfo=UTC)
     store.insert_rows("events", [event(site, "/", at=start, visit=5)])
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     day = Period.parse("2026-04-03", "UTC", NOW)
     assert asked(site, always, True, period=day, metrics=("bounce_rate",)).rows == [{"bounce_rate": 100.0}]
     after = start + timedelta(minutes=20)
     store.insert_rows("events", [event(site, "/next", at=after, visit=5, visit_start=start)])
     assert asked(site, always, True, period=day, metrics=("bounce_rate",)).rows == [{"bounce_rate": 0.0}]
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     agree(site, always, period=day, metrics=("bounce_rate", "avg_duration", "visits"))
 
 
 def test_after_a_change_of_zone_days_are_built_anew(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     site = in_zone(site, "Pacific/Apia")
     week = Period.parse("7d", "Pacific/Apia", NOW)
     assert "rollups" not in asked(site, always, True, period=week, metrics=("views",), dimensions=("page",)).meta.source
-    assert schedule.catch_up(NOW) >= 9
+    assert schedule.build_outdated_days(NOW) >= 9
     agree(site, always, period=week, metrics=("views",), dimensions=("page",))
 
 
@@ -156,7 +156,7 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
     store: Any, site: Site, charlies_site: Site, always: Any
 ) -> None:
     store.insert_rows("events", [*traffic(site), *traffic(charlies_site, seed=2)])
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     before = asked(charlies_site, always, True, period=Period.parse("7d", "UTC", NOW), metrics=SUMS).rows
     day = (NOW - timedelta(days=2)).date()
     build_days(site.pk, site.timezone, day, day, schedule.next_build_number(), NOW)
@@ -168,7 +168,7 @@ def test_building_a_day_twice_counts_it_once_and_leaves_other_sites_alone(
 def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, site: Site, always: Any) -> None:
 
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     rows = store.query("SELECT count() FROM rollup_days").rows[0][0]
     day = (NOW - timedelta(days=2)).date()
     build_days(site.pk, site.timezone, day, day, schedule.next_build_number(), NOW)
@@ -182,14 +182,14 @@ def test_sweeping_deletes_what_no_longer_counts_and_nothing_else(store: Any, sit
 
 def test_today_is_never_rolled_up(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     days = {row[0] for row in store.query("SELECT DISTINCT day FROM rollup_builds").rows}
     assert max(days) == (NOW - timedelta(days=1)).date()
 
 
 def test_the_first_pages_by_visitors_are_exact_without_counting_all(store: Any, site: Site, always: Any) -> None:
     store.insert_rows("events", traffic(site, 900))
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
     metrics = ("visitors", "views", "bounce_rate", "avg_duration")
     query = Query((site.pk,), week, metrics, ("page",), limit=3)
@@ -212,7 +212,7 @@ def test_an_estimate_says_so_and_is_within_its_error(store: Any, site: Site, alw
         f"{site.pk}, toDateTime64('{start:%Y-%m-%d %H:%M:%S}', 3, 'UTC') + number % 400000 AS at, number, 'view', "
         "intDiv(number, 3), number, at, '/' FROM numbers(180000)"
     )
-    schedule.catch_up(NOW)
+    schedule.build_outdated_days(NOW)
     week = Period.parse("7d", "UTC", NOW)
     exact = Query((site.pk,), week, ("visitors", "views"), exact=True)
     guess = ask(replace(exact, exact=False), now=NOW, cache=False)

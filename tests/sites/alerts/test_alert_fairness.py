@@ -76,8 +76,9 @@ def test_a_test_message_to_such_an_address_is_answered_by_a_sentence(client, ali
     assert "not an address that can be requested" in page.content.decode()
 
 
-def test_a_message_that_cannot_even_be_prepared_is_tried_again_and_given_up_after_a_day(site, server):
-    [bad] = queue(hook(site.account, f"{server.base}/ok", kind="pager"))
+def test_a_message_that_cannot_even_be_prepared_is_tried_again_and_given_up_after_a_day(site, server, monkeypatch):
+    monkeypatch.delitem(out.SENDERS, "slack")
+    [bad] = queue(hook(site.account, f"{server.base}/ok", kind="slack"))
     [good] = queue(hook(site.account, f"{server.base}/ok"))
     assert out.deliver_due(now=NOW) == 1
     assert (state(bad), state(good)) == ("waiting", "sent")
