@@ -10,13 +10,14 @@ from accounts.services.invitations import OPEN_INVITATIONS
 from config.schedule import PERIODIC_TASKS
 from goals.discovery import register_named_goals_reader
 from goals.services import register_filter_check
-from links import docs as links_docs
 from links.addresses import is_former_link_domain
 from links.conversions.attribution import build_click_columns as click_columns
-from links.guests import DATAPOINT_KIND, GROUP_KIND
-from links.link_names import list_visible_links
+from links.conversions.endpoints import CONVERSION_ENDPOINTS
 from links.monitoring.alert_conditions import CONDITIONS as LINK_CONDITIONS
+from links.redirect.endpoints import register_endpoints
 from links.routing import link_cache
+from links.selectors import DATAPOINT_KIND, GROUP_KIND, list_visible_links
+from links.web import docs as links_docs
 from links.web.layout import list_link_pages
 from reports.alert_conditions import TRAFFIC_CONDITIONS
 from reports.dashboard.link_labels import register_link_labels
@@ -76,7 +77,8 @@ register_conditions(*UPTIME_CONDITIONS, *TRAFFIC_CONDITIONS, *ACCOUNT_CONDITIONS
 # Uptime: what incidents cost
 register_cost_estimator(describe_costs)
 
-# Links: the click that led to a view, and the names of links
+# Links: the endpoints of conversions, the click that led to a view, and the names of links
+register_endpoints(CONVERSION_ENDPOINTS)
 register_joiner(click_columns)
 register_link_labels(list_visible_links)
 

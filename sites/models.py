@@ -54,6 +54,11 @@ def take_change_number() -> int:
     return Change.objects.values_list("number", flat=True).get(pk=1)
 
 
+def get_newest_change_number() -> int:
+    """Return the number of the newest change, 0 before the first."""
+    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
 class VersionedModel(models.Model):
     """A row that gets a new change number with every `save`, so that the caches load it again.
 

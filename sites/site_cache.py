@@ -21,7 +21,7 @@ from accounts.models import Purpose, VerificationMethod
 from accounts.selectors import list_verified_claims
 from sites.cache_refresher import DATABASE_ERRORS, CacheRefresher
 from sites.hosts import HostIndex
-from sites.models import ApiKey, Change, Site
+from sites.models import ApiKey, Site, get_newest_change_number
 from sites.site_config import KeyConfig, SiteConfig, build_key_config, build_site_config
 
 FULL_RELOAD_SECONDS = 300.0
@@ -109,7 +109,7 @@ def refresh() -> None:
     """Load everything now. Raises Django's DatabaseError while the database is away."""
     global _cache
     with _loading:
-        loaded = SiteCache(change=_newest_change())
+        loaded = SiteCache(change=get_newest_change_number())
         for site_row in _sites_with_proof(deleted=None):
             _add_site(loaded, build_site_config(site_row))
         for key_row in ApiKey.objects.filter(revoked=None):
@@ -125,7 +125,7 @@ def refresh_brands() -> None:
 
 def catch_up() -> bool:
     """Load the rows that changed since the last load; returns whether there were any. Raises DatabaseError."""
-    newest, cached = _newest_change(), _cache.change
+    newest, cached = get_newest_change_number(), _cache.change
     if newest == cached:
         return False
     if cached < 0 or newest < cached:  # nothing was loaded yet, or the database was replaced by an older one
@@ -161,10 +161,6 @@ def forget() -> None:
     global _cache
     _cache = SiteCache()
     _last_used.clear()
-
-
-def _newest_change() -> int:
-    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 def _sites_with_proof(**conditions: Any) -> QuerySet[Site]:

@@ -1,7 +1,7 @@
 """Checks of destinations, for accounts with an alert on dead destinations.
 
 Each round first updates which destinations are watched. A destination is checked every six hours, and ten minutes
-after a failure; after two failures in a row it is dead. Statuses by which servers reject bots (401, 403, 429) are no
+after a failure; after two failures in a row it is dead. Statuses by which servers reject bots (401, 403, 429) are not
 failures.
 """
 

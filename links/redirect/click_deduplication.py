@@ -164,6 +164,11 @@ def is_unique_click(link_id: int, keys: tuple[int, ...], at: float) -> bool:
     return unique_clicks.is_first(f"{link_id}:{keys[0]}", at, *older)
 
 
+def build_conversion_key(kind: str, conversion_id: int, value: str) -> str:
+    """Build the key under which a parameter, or the first conversion of a click, is deduplicated."""
+    return f"{kind}:{conversion_id}:{value}"
+
+
 def forget() -> None:
     """Empty everything, as in a new process (for tests)."""
     unique_clicks.forget()

@@ -14,8 +14,7 @@ from typing import Any
 
 from accounts.host_names import normalize_host
 from accounts.security.client_ip import is_in_networks
-from links.conversions import attribution
-from links.redirect import click_deduplication, tokens
+from links.redirect import click_deduplication, click_traces, tokens
 from links.redirect.pausing import note_click
 from links.routing import link_cache
 from links.routing.engine import ClickContext, RoutingDecision, route_click
@@ -249,7 +248,7 @@ def record_click(click: LinkClick, url: str) -> Event | Rejection | None:
         if nested.account_id == link.account_id and not nested.redirect_only:
             ingestion.store_event(nested_event, hit.now)
     if not click.bot_reason and url:
-        attribution.remember_click(
+        click_traces.remember_click(
             click.token, link.account_id, click.destination_host or extract_host(url), hit.ip, hit.user_agent
         )
     return written

@@ -147,9 +147,9 @@ def answer_get(request: LinkRequest) -> Reply:
 
 def resolve_request(request: LinkRequest) -> Reply | tuple[LinkSnapshot, DomainSnapshot]:
     """Resolve a request to a link and its domain, or to the final reply (endpoint, pixel, home page, error)."""
-    door = endpoints.ENDPOINTS.get(request.path)
-    if door is not None:
-        return endpoints.call_endpoint(door, request)
+    endpoint = endpoints.ENDPOINTS.get(request.path)
+    if endpoint is not None:
+        return endpoints.call_endpoint(endpoint, request)
     if request.method not in ("GET", "HEAD", "POST"):
         return Reply(b"Method not allowed", status=405, headers=[(b"allow", b"GET, HEAD, POST")])
     host = request.headers.get("host", "")

@@ -33,7 +33,7 @@ from links.routing.snapshot import (
 from sites import site_cache
 from sites.cache_refresher import CacheRefresher
 from sites.fast_settings import get_setting
-from sites.models import Change
+from sites.models import get_newest_change_number
 
 FULL_RELOAD_SECONDS = 3600.0
 MAX_WAIT_SECONDS = 2.0  # seconds that a request which wrote about links waits for them to be served
@@ -91,7 +91,7 @@ def _installation_hosts(link_domain: str, base_url: str) -> tuple[str, str]:
 def load_domains_by_name(account_id: int | None = None) -> dict[str, Domain]:
     """Load every link domain that is served, by name; former names of the installation's own domain map to that one.
 
-    An account's domain is served if the account has verified it and it is no host of the installation. With
+    An account's domain is served if the account has verified it and it is not a host of the installation. With
     `account_id`, domains of that account are included even if they are not verified yet.
     """
     domains = _load_account_domains(account_id)
@@ -148,7 +148,7 @@ def is_link_domain(host: str) -> bool:
 
 
 def resolve_address(host: str, path: str) -> tuple[DomainSnapshot | None, str]:
-    """Split an address into (link domain, alias); (None, "") if it is no link address."""
+    """Split an address into (link domain, alias); (None, "") if it is not the address of a link."""
     own = find_domain(host)
     if path.startswith("/l/"):
         return own or find_domain(system_host()), path[3:].strip("/")
@@ -196,7 +196,7 @@ def refresh() -> None:
     """Reload everything. Raises DatabaseError while the database is unavailable."""
     global _cache
     with _reload_lock:
-        new_cache = LinkCache(change=_newest_change())
+        new_cache = LinkCache(change=get_newest_change_number())
         _load_small_tables(new_cache)
         _load_links(new_cache, Datapoint.objects.exclude(status=Status.DELETED))
         _cache = new_cache
@@ -204,7 +204,7 @@ def refresh() -> None:
 
 def catch_up() -> bool:
     """Load what changed since the last call; return whether something did. Raises DatabaseError."""
-    newest, loaded = _newest_change(), _cache.change
+    newest, loaded = get_newest_change_number(), _cache.change
     if newest == loaded:
         return False
     if loaded < 0 or newest < loaded:
@@ -221,10 +221,6 @@ def forget() -> None:
     """Empty the cache, as in a new process (for tests)."""
     global _cache
     _cache = LinkCache()
-
-
-def _newest_change() -> int:
-    return Change.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 def _load_small_tables(cache: LinkCache) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import account_brand_set
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from sites import site_cache
 from sites.models import Site
 from tests.conftest import PASSWORD, member

@@ -20,8 +20,8 @@ from accounts.custom_domains.services import claim_record_lookup, host_claim, ho
 from accounts.custom_domains.txt_records import DnsUnavailable, look_up_named_accounts, parse_dns_server
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
-from links import resource_services
 from links.models import Domain
+from links.services.domains import domain_create, domain_delete
 from sites.models import Site
 from sites.services import site_create, site_delete, site_update
 from tests.support.dns_server import DnsServer, dns_server
@@ -107,7 +107,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_claim_waits_until_the_record_names_the_account(account: Account, dns: DnsServer) -> None:
-    resource_services.domain_create(account=account, name="GO.shop.test.")
+    domain_create(account=account, name="GO.shop.test.")
     claims_check(now=clock.now())
     assert state(account) == "pending" and not HostOwner.objects.exists()
     dns.prove(HOST, account.pk)
@@ -117,17 +117,17 @@ def test_a_claim_waits_until_the_record_names_the_account(account: Account, dns:
 
 def test_several_accounts_may_wait_and_one_gets_the_host(account: Account, other: Account, dns: DnsServer) -> None:
     for each in (account, other):
-        resource_services.domain_create(account=each, name=HOST)
+        domain_create(account=each, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
     assert (state(account), state(other)) == ("pending", "dns")
 
 
 def test_a_host_named_for_two_stays_with_who_had_it(account: Account, other: Account, dns: DnsServer) -> None:
-    resource_services.domain_create(account=account, name=HOST)
+    domain_create(account=account, name=HOST)
     dns.prove(HOST, account.pk)
     check_all()
-    resource_services.domain_create(account=other, name=HOST)
+    domain_create(account=other, name=HOST)
     dns.prove(HOST, account.pk, other.pk)
     check_all()
     assert (state(account), state(other)) == ("dns", "pending")
@@ -149,7 +149,7 @@ def test_a_host_moves_when_its_record_names_another_account(account: Account, ot
 
 def test_what_the_operator_gave_is_not_taken_by_dns(account: Account, other: Account, dns: DnsServer) -> None:
     assert host_provision(account=account, host=HOST, purpose=Purpose.SITE)
-    resource_services.domain_create(account=other, name=HOST)
+    domain_create(account=other, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
     assert (state(account, purpose=Purpose.SITE), state(other)) == ("operator", "pending")
@@ -165,12 +165,12 @@ def test_an_operators_proof_for_one_purpose_is_none_for_another(account: Account
 
 
 def test_a_host_serves_links_or_the_dashboard(account: Account) -> None:
-    resource_services.domain_create(account=account, name=HOST)
+    domain_create(account=account, name=HOST)
     with pytest.raises(ValidationError, match="white label needs another"):
         account_brand_set(account=account, host=HOST)
     account_brand_set(account=account, host="stats.shop.test")
     with pytest.raises(ValidationError, match="links need another"):
-        resource_services.domain_create(account=account, name="stats.shop.test")
+        domain_create(account=account, name="stats.shop.test")
     site_create(account=account, domain=HOST)
     assert state(account, purpose=Purpose.SITE) == "pending"
 
@@ -214,18 +214,18 @@ def test_of_two_proofs_at_the_same_moment_one_counts(account: Account, other: Ac
 
 
 def test_a_deleted_domain_frees_its_name_and_keeps_its_aliases(account: Account, other: Account, dns: Any) -> None:
-    theirs = resource_services.domain_create(account=other, name=HOST)
+    theirs = domain_create(account=other, name=HOST)
     dns.prove(HOST, other.pk)
     check_all()
-    resource_services.domain_delete(domain=theirs)
+    domain_delete(domain=theirs)
     assert state(other) == "none" and not HostOwner.objects.exists()
     dns.prove(HOST, account.pk)
-    mine = resource_services.domain_create(account=account, name=HOST)
+    mine = domain_create(account=account, name=HOST)
     check_all()
     learn()
     make(account, "offer", domain=mine)
     assert state(account) == "dns" and Browser().open("/offer", host=HOST).status == 301
-    again = resource_services.domain_create(account=other, name=HOST)
+    again = domain_create(account=other, name=HOST)
     assert again.pk == theirs.pk and state(other) == "pending"
     assert Domain.objects.filter(name=HOST).count() == 2
 

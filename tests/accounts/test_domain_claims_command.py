@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from accounts.custom_domains.services import host_claim
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User
 from accounts.services import account_brand_set
-from links import resource_services
 from links.routing import link_cache
+from links.services.domains import domain_create
 from sites import site_cache
 from sites.models import Site
 from sites.services import site_create
@@ -85,7 +85,7 @@ def test_the_operator_cannot_give_the_installations_own_host_away(account: Accou
 
 
 def test_a_server_that_runs_learns_of_it_at_its_next_look(account: Account, alice: User, fresh_links: None) -> None:
-    domain = resource_services.domain_create(account=account, name=HOST)
+    domain = domain_create(account=account, name=HOST)
     account_brand_set(account=account, host="stats.shop.test", name="Shop Numbers")
     site = site_create(account=account, domain="shop.test")
     make(account, "offer", domain=domain)

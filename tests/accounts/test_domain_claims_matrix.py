@@ -14,9 +14,9 @@ from django.utils import timezone as clock
 from accounts.branding import find_brand_by_host
 from accounts.models import Account, HostClaim, HostOwner, Purpose, User, VerificationMethod
 from accounts.services import account_brand_set
-from links import resource_services
 from links.addresses import system_domain
 from links.clickmeter.operations import OPERATIONS
+from links.services.domains import domain_create
 from sites.models import Site
 from sites.services import site_create
 from tests.accounts.domain_claim_cases import (
@@ -57,7 +57,7 @@ def set_up_installation(settings: Any, account: Account) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"http://{BASE}", SHARED, (API,)
     system_domain()
     account_brand_set(account=account, host=BRAND, name="Alice Numbers")
-    domain = resource_services.domain_create(account=account, name=LINKS)
+    domain = domain_create(account=account, name=LINKS)
     site_create(account=account, domain=SITE)
     for host, purpose in HELD.items():
         prove_host(account, host, purpose)
@@ -183,7 +183,7 @@ def test_the_operations_on_domains_are_the_ones_that_were_judged() -> None:
 
 
 def test_a_domain_is_not_renamed(claimant: Claimant) -> None:
-    domain = resource_services.domain_create(account=claimant.account, name=FREE)
+    domain = domain_create(account=claimant.account, name=FREE)
     claimant.call("POST", f"/clickmeter/domains/{domain.pk}", {"name": BASE, "custom404": "https://x.test/"})
     claimant.client.post(f"/links/domains/{domain.pk}", {"name": BASE})
     domain.refresh_from_db()

@@ -21,8 +21,8 @@ import sites.urls
 from accounts.models import Account, ExposedKey, Grant, Invitation, Membership, Right, Role, User
 from accounts.permissions import may_on_object
 from accounts.services import grant_set
-from links import resource_services
-from links.services import datapoint_create
+from links.services.conversions import conversion_create
+from links.services.links import datapoint_create
 from reports.sharing.services import share_create
 from sites import site_cache
 from sites.alerts.models import Channel
@@ -254,7 +254,7 @@ def test_a_guest_who_may_write_one_site_finds_no_secret_of_the_account(account, 
     Channel.objects.create(
         account=account, kind="webhook", name="Hook", target=SECRETS["webhook"], secret=SECRETS["signing"]
     )
-    resource_services.conversion_create(account=account, name="Sale")
+    conversion_create(account=account, name="Sale")
     datapoint_create(account=account, alias="hidden-link", url="https://shop.test/")
     monitor = monitor_create(site=more, url="https://more.example/")
     dave = member(account, "dave", Role.GUEST)

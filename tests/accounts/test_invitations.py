@@ -18,7 +18,7 @@ from accounts.keys import hash_key
 from accounts.models import Account, Invitation, Membership, Role, User
 from accounts.permissions import may_on_object
 from accounts.services import grant_set
-from links import resource_services
+from links.services.groups import group_create
 from sites.models import Site
 from sites.services import site_create
 from tests.conftest import PASSWORD
@@ -243,7 +243,7 @@ def test_an_account_has_so_many_guests_and_those_invited_count(inside: Client, a
 
 
 def test_a_guests_own_key_reads_the_accounts_links_before_they_accept(account, alice, site) -> None:
-    group = resource_services.group_create(account=account, name="Partners")
+    group = group_create(account=account, name="Partners")
     guest = master(account).post("/account/guests", {"email": "bob@example.org", "name": "Bob's blog"})
     body = {"action": "add", "id": group.pk, "verb": "r"}
     master(account).post(f"/account/guests/{guest['id']}/group/permissions/patch", body)

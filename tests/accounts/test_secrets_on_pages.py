@@ -17,7 +17,7 @@ from django.views.debug import technical_500_response
 from accounts.models import Membership, Role, User
 from links.models import Datapoint
 from links.monitoring import destination_checks
-from links.services import datapoint_create, datapoint_update
+from links.services.links import datapoint_create, datapoint_update
 from sites.alerts.deliveries import deliver_due
 from sites.alerts.models import Channel, Delivery
 from sites.models import Site

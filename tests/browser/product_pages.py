@@ -24,7 +24,7 @@ from datetime import timedelta
 from django.utils import timezone
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from reports.annotations.services import note_add
 from reports.sharing.services import share_create
 from sites.models import Site

@@ -17,7 +17,7 @@ from config.schedule import PERIODIC_TASKS
 from goals import discovery
 from goals.models import Goal
 from links.models import Datapoint, Destination
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from reports import quotas
 from reports.digests.models import DigestMail, DigestSubscription
 from reports.digests.services import subscription_save

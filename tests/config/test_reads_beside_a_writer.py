@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import Account, User
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from sites.models import Site
 from tests.support.clickmeter_client import master
 from tests.support.links import learn

@@ -12,7 +12,7 @@ from django.utils import timezone as clock
 from accounts.models import Account, Right
 from accounts.services import grant_set
 from links.models import Entry
-from links.services import datapoint_update
+from links.services.links import datapoint_update
 from tests.support.clickmeter_client import create_one_of_each
 from tests.support.links import IPHONE, Browser, learn, store_now
 

@@ -23,7 +23,7 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from accounts.models import Account
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 account = Account.objects.create(name="Flood")
 datapoint_create(account=account, alias="flood", url="https://shop.test/", append_query=True)
 """

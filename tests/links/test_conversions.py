@@ -10,10 +10,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from links import resource_services, stats
+from links import stats
 from links.models import Conversion, Datapoint
 from links.redirect import click_deduplication, state_rebuild
-from links.services import datapoint_create
+from links.services.conversions import conversion_create
+from links.services.links import datapoint_create
 from reports.query import Period
 from sites.models import Site
 from tests.support import ask
@@ -27,7 +28,7 @@ LATER = NOON + timedelta(hours=6)
 
 @pytest.fixture
 def sale(account: Account) -> Conversion:
-    return resource_services.conversion_create(account=account, name="Sale", value="20.00")
+    return conversion_create(account=account, name="Sale", value="20.00")
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_a_refund_takes_the_value_back(account: Account, link: Datapoint, sale: 
 def test_words_nobody_here_made_and_foreign_conversions_count_nothing(
     account: Account, link: Datapoint, sale: Conversion, charlie: Any
 ) -> None:
-    theirs = resource_services.conversion_create(account=charlie.memberships.get().account, name="Theirs")
+    theirs = conversion_create(account=charlie.memberships.get().account, name="Theirs")
     learn()
     word = token(Browser().open("/l/offer", at=NOON))
     for path in (

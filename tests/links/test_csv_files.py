@@ -13,9 +13,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Account, Purpose, User
-from links import resource_services
 from links.models import Datapoint, Domain, Mode, Status
-from links.services import datapoint_create
+from links.services.account import script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.links import datapoint_create
 from links.web.csv_columns import COLUMNS
 from tests.support import prove_host
 from tests.support.links import Browser, learn
@@ -33,7 +36,7 @@ def page(account: Account, alice: User) -> Client:
 
 @pytest.fixture
 def domain(account: Account) -> Domain:
-    made = resource_services.domain_create(account=account, name=HOST)
+    made = domain_create(account=account, name=HOST)
     prove_host(account, HOST, Purpose.LINKS)
     return made
 
@@ -57,23 +60,23 @@ def test_a_link_is_made_on_the_domain_that_its_line_names(page: Client, domain: 
 
 
 def test_a_domain_that_is_not_the_accounts_is_refused(page: Client, charlie: User) -> None:
-    resource_services.domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
+    domain_create(account=Account.objects.get(memberships__user=charlie), name="charlie.example")
     for name in ("charlie.example", "9nl.es", "nonsense"):
-        assert "none of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
+        assert "not one of your link domains" in imported(page, f"alias,url,domain\nold,https://shop.test,{name}\n")
     assert not Datapoint.objects.exists()
 
 
 def everything(account: Account, domain: Domain) -> Datapoint:
     """A link with something in every column."""
-    lead = resource_services.conversion_create(account=account, name="Lead")
-    script = resource_services.script_write(account=account, name="Pixel", text="a()")
+    lead = conversion_create(account=account, name="Lead")
+    script = script_write(account=account, name="Pixel", text="a()")
     return datapoint_create(
         account=account,
         domain=domain,
         alias="-all",
         title="=1+1",
         url="https://shop.test/?a={x}&b=1,2",
-        group=resource_services.group_create(account=account, name="Spring"),
+        group=group_create(account=account, name="Spring"),
         tags=["red", "blue"],
         status=Status.PAUSED,
         redirect_type=307,
@@ -154,17 +157,22 @@ def test_every_column_of_the_export_is_read_again(page: Client, account: Account
         ("expiration_clicks", "9" * 30, "This number is too large"),
         ("expiration_clicks", "9" * 5000, "This must be an integer"),
         ("rules", '{""zone"": ""\\ud800""}', "rules is a JSON object"),
-        ("rules", '{""zone"": ""a\\u0000""}', "There is no time zone"),
+        ("rules", '{""zone"": ""a\\u0000""}', "is not a time zone; use a name such as Europe/Tallinn"),
         ("rules", '{""languages"": [[]]}', "is not a language code"),
-        ("rules", '{""devices"": [5]}', "A device is one of"),
-        ("rules", '{""weighted"": [[""https://a.test"", 1e300]]}', "A weight is a number"),
-        ("rules", '{""schedule"": [{""days"": 5, ""url"": ""https://a.test""}]}', "Times are written"),
-        ("rules", '{""schedule"": [{""days"": [""²""], ""url"": ""https://a.test""}]}', "Times are written"),
+        ("rules", '{""devices"": [5]}', "is not a device; use one of Desktop"),
+        (
+            "rules",
+            '{""weighted"": [[""https://a.test"", 1e300]]}',
+            "A weight must be a whole number",
+        ),
+        ("rules", '{""schedule"": [{""days"": 5, ""url"": ""https://a.test""}]}', "Write times such as 09:00"),
+        ("rules", '{""schedule"": [{""days"": [""²""], ""url"": ""https://a.test""}]}', "Write times such as 09:00"),
         ("rules", "[" * 100_000, "rules is a JSON object"),
         ("append_query", "perhaps", "append_query is yes or no"),
-        ("conversions", "Nothing", "There is no conversion “Nothing”"),
+        ("conversions", "Nothing", "The conversion “Nothing” does not exist"),
         ("expiration_clicks", "many", "This must be an integer"),
         ("cost", "1e99", "This amount is too large"),
+        ("cost", "-1", "This cannot be negative"),
     ],
 )
 def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: str, cell: str, sentence: str) -> None:
@@ -175,7 +183,7 @@ def test_a_cell_that_cannot_be_read_is_told_with_its_line(page: Client, column: 
 
 def test_names_of_conversions_may_have_commas(page: Client, account: Account) -> None:
     for name in ("Sale, big", "Lead"):
-        resource_services.conversion_create(account=account, name=name)
+        conversion_create(account=account, name=name)
     assert not imported(page, 'url,alias,conversions\nhttps://a.test,a,"sale, big"\nhttps://a.test,b,"Lead"\n')
     names = {row.alias: [one.conversion.name for one in row.attached.all()] for row in Datapoint.objects.all()}
     assert names == {"a": ["Sale, big"], "b": ["Lead"]}

@@ -7,7 +7,7 @@ import pytest
 
 from links.models import Datapoint, Destination, Status
 from links.monitoring.destination_checks import CHECK_INTERVAL, RETRY_INTERVAL, destinations_check
-from links.services import datapoint_create, datapoint_update
+from links.services.links import datapoint_create, datapoint_update
 from sites.alerts.models import Alert, Channel, Delivery
 from sites.alerts.services import alerts_evaluate
 from sites.uptime.models import Monitor

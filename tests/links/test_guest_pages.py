@@ -8,12 +8,16 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import Account, Membership, Right, User
+from accounts.models import Account, Grant, Membership, Right, Role, User
 from accounts.services import grant_set
-from links import resource_services
 from links.addresses import system_domain
 from links.models import Conversion, Datapoint, Group, Script, Tag
-from links.services import datapoint_create
+from links.permissions import ALL_LINKS_OPTION, build_link_scope
+from links.services.account import script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.links import datapoint_create
 from tests.support.clickmeter_client import guest
 from tests.support.links import Browser, learn
 
@@ -23,9 +27,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
 @pytest.fixture
 def hidden(account: Account, alice: User) -> dict[str, Any]:
     """What bob was not given: a group with a link, a conversion, a script and a tag on it."""
-    group = resource_services.group_create(account=account, name="Hidden group", tags=["hidden-tag"])
-    sale = resource_services.conversion_create(account=account, name="Hidden sale")
-    script = resource_services.script_write(account=account, name="Hidden script", text="var hiddenSource=1")
+    group = group_create(account=account, name="Hidden group", tags=["hidden-tag"])
+    sale = conversion_create(account=account, name="Hidden sale")
+    script = script_write(account=account, name="Hidden script", text="var hiddenSource=1")
     link = datapoint_create(
         account=account, alias="hidden", title="Hidden link", url="https://hidden.test/", group=group,
         conversions=[sale], scripts=[script], tags=["hidden-tag"],
@@ -36,9 +40,9 @@ def hidden(account: Account, alice: User) -> dict[str, Any]:
 @pytest.fixture
 def mine(account: Account, hidden: dict[str, Any], bob: User) -> dict[str, Any]:
     """What bob was given, with the right to write: a group with a link, a conversion, a script and a tag on it."""
-    group = resource_services.group_create(account=account, name="Bob's group")
-    sale = resource_services.conversion_create(account=account, name="Bob's sale")
-    script = resource_services.script_write(account=account, name="Bob's script", text="var bobs=1")
+    group = group_create(account=account, name="Bob's group")
+    sale = conversion_create(account=account, name="Bob's sale")
+    script = script_write(account=account, name="Bob's script", text="var bobs=1")
     link = datapoint_create(
         account=account, alias="bobs", title="Bob's link", url="https://bob.test/", group=group, conversions=[sale],
         scripts=[script], tags=["bobs-tag"],
@@ -104,7 +108,7 @@ def test_a_guest_makes_no_tags_also_not_by_naming_them(mine: dict[str, Any]) -> 
 
 
 def test_a_group_that_a_guest_only_reads_takes_none_of_his_links(mine: dict[str, Any], account: Account) -> None:
-    readable = resource_services.group_create(account=account, name="Readable")
+    readable = group_create(account=account, name="Readable")
     grant_set(membership=mine["member"], kind="group", object_id=readable.pk, right=Right.READ)
     program = guest(mine["member"])
     body = {"name": "there", "groupId": readable.pk, "typeTL": {"url": "https://x.test"}}
@@ -131,7 +135,7 @@ def test_no_page_of_a_guest_tells_what_he_was_not_given(
 def test_the_editor_takes_only_what_it_offers(
     field: str, page: Client, mine: dict[str, Any], hidden: dict[str, Any], charlie: User
 ) -> None:
-    theirs = resource_services.domain_create(account=charlie.memberships.get().account, name="go.charlie.test")
+    theirs = domain_create(account=charlie.memberships.get().account, name="go.charlie.test")
     number = {"conversions": hidden["sale"], "scripts": hidden["script"], "group": hidden["group"], "domain": theirs}
     for address in ("/links/new", f"/links/{mine['link'].pk}/edit"):
         sent = fields(mine, alias="taken-in", conversions=mine["sale"].pk, scripts=mine["script"].pk)
@@ -187,3 +191,35 @@ def test_tags_are_looked_for_only_on_what_the_guest_sees(mine: dict[str, Any], h
         "id": tag.pk, "name": "bobs-tag", "datapoints": [mine["link"].pk], "groups": [],
     }  # fmt: skip
     assert program.get("/datapoints?tags=hidden-tag")["entities"] == []
+
+
+GRANTS = (
+    {}, {"group": Right.READ}, {"group": Right.WRITE}, {"datapoint": Right.READ}, {"datapoint": Right.WRITE},
+    {"group": Right.READ, "datapoint": Right.WRITE}, {"group": Right.WRITE, "datapoint": Right.READ},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("granted", GRANTS, ids=str)
+@pytest.mark.parametrize("role", [*Role.values, "guest of everything"])
+def test_what_may_be_fetched_and_what_is_allowed_in_memory_are_the_same(
+    account: Account, role: str, granted: dict[str, str]
+) -> None:
+    """A member of any role, also one with grants from an earlier role, and rows that the grants name or do not."""
+    groups = [group_create(account=account, name=name) for name in ("one", "two")]
+    links = [
+        datapoint_create(account=account, url="https://example.com/", group=group) for group in groups for _ in "ab"
+    ]
+    user = User.objects.create(email="someone@example.org")
+    options = {ALL_LINKS_OPTION: True} if role == "guest of everything" else {}
+    member = Membership.objects.create(user=user, account=account, role=role.split()[0], options=options)
+    for kind, right in granted.items():
+        named = groups[0] if kind == "group" else links[1]
+        Grant.objects.create(membership=member, kind=kind, object_id=named.pk, right=right)
+    scope = build_link_scope(member)
+    for may in ("view", "edit"):
+        fetched = {*scope.groups(may), *scope.datapoints(may)}
+        in_memory = {group for group in groups if scope.may_on_group(group.pk, may)}
+        in_memory |= {link for link in links if scope.may_on_link(link.pk, link.group_id, may)}
+        assert fetched == in_memory
+        assert scope.may_anything(may) == bool(fetched)
+    assert {row for row in (*groups, *links) if scope.may_edit(row)} == fetched

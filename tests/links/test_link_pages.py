@@ -12,10 +12,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, Client
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
-from links import resource_services
 from links.addresses import system_domain
 from links.models import Datapoint, Group, Mode, Status
-from links.services import datapoint_create
+from links.services.conversions import conversion_create
+from links.services.links import datapoint_create
 from sites.models import Site
 from sites.services import site_create
 from tests.support.links import Browser, learn, make, store_now
@@ -153,7 +153,7 @@ def exported(user: User, address: str) -> list[bytes]:
 def test_all_links_go_out_however_many_there_are(alice: User, account: Account, link: Datapoint) -> None:
     rows = [
         Datapoint(
-            account=account, group=link.group, domain=link.domain, alias=f"many{number}", alias_key=f"many{number}",
+            account=account, group=link.group, domain=link.domain, alias=f"many{number}",
             url="https://x.test/",
         )
         for number in range(2500)
@@ -194,7 +194,7 @@ def test_a_file_that_is_no_list_of_links_is_told_so(
 def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
     page: Client, account: Account, link: Datapoint
 ) -> None:
-    sale = resource_services.conversion_create(account=account, name="Sale", value="7.50")
+    sale = conversion_create(account=account, name="Sale", value="7.50")
     code = page.get(f"/links/conversions/{sale.pk}").content.decode()
     assert code.count(sale.code) == 4 and "/js/conversion.js" in code and "7.50" in code
     page.post("/links/guests", {"email": "new@example.org", "name": "New"})
@@ -209,7 +209,7 @@ def test_a_conversion_shows_its_code_and_a_guest_is_made_and_given_rights(
 
 
 def test_the_report_counts_people_robots_and_sales(page: Client, account: Account) -> None:
-    sale = resource_services.conversion_create(account=account, name="Sale", value="7.50")
+    sale = conversion_create(account=account, name="Sale", value="7.50")
     link = datapoint_create(
         account=account, alias="sold", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale]
     )
@@ -224,12 +224,11 @@ def test_the_report_counts_people_robots_and_sales(page: Client, account: Accoun
 
 @pytest.mark.asyncio
 async def test_the_live_stream_shows_ones_own_clicks_only() -> None:
-    from types import SimpleNamespace
-
+    from links.permissions import LinkScope
     from links.web.live import is_visible
 
-    whole = SimpleNamespace(sees_all=True, link_rights={}, group_rights={})
-    some = SimpleNamespace(sees_all=False, link_rights={7: "read"}, group_rights={3: "read"})
+    whole = LinkScope(Membership(role=Role.OWNER), sees_all=True, edits_all=True, can_manage=True)
+    some = LinkScope(Membership(role=Role.GUEST), False, False, False, {3: "read"}, {7: "read"})
     assert is_visible(whole, {"kind": "link", "link_id": 9})
     assert is_visible(some, {"kind": "link", "link_id": 7}) and is_visible(
         some, {"kind": "spider", "link_id": 1, "group_id": 3}

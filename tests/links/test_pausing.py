@@ -12,7 +12,7 @@ from accounts.models import Account, User
 from config.schedule import PERIODIC_TASKS
 from links.models import Datapoint, DatapointKind, Status
 from links.redirect import pausing
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from sites.uptime.models import Monitor
 from tests.support.clickmeter_client import Program, master
 from tests.support.links import NOON, Browser, counts, learn, make, store_now

@@ -13,8 +13,8 @@ from config.asgi import respond_immediately
 from links.models import DatapointKind
 from links.redirect import redirector, responses
 from links.redirect.link_request import LinkRequest
-from links.resource_services import script_write
-from links.services import datapoint_create
+from links.services.account import script_write
+from links.services.links import datapoint_create
 from tests.support.links import CHROME, NOON, Browser, counts, learn, make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]

@@ -9,11 +9,13 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import Account, Purpose
-from links import resource_services
 from links.models import Datapoint, DatapointKind, Group, Listing, Mode, Status
 from links.redirect import click_deduplication, state_rebuild
 from links.routing import link_cache
-from links.services import datapoint_delete, datapoint_update
+from links.services.account import entry_create
+from links.services.domains import domain_create
+from links.services.groups import group_delete
+from links.services.links import datapoint_delete, datapoint_update
 from sites.models import Site
 from tests.support import ask, prove_host
 from tests.support.links import IPHONE, NOON, Browser, counts, learn, make, store_now
@@ -170,7 +172,7 @@ def test_loops_are_refused_at_creation(account: Account) -> None:
 
 
 def test_a_domain_of_ones_own_has_its_pages(account: Account) -> None:
-    domain = resource_services.domain_create(
+    domain = domain_create(
         account=account, name="go.shop.test", custom_404="https://shop.test/404", custom_homepage="https://shop.test/"
     )
     prove_host(account, "go.shop.test", Purpose.LINKS)
@@ -243,7 +245,7 @@ def test_the_referrer_can_be_cleaned(account: Account) -> None:
 
 def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> None:
     make(account)
-    resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value="203.0.113.7")
+    entry_create(account=account, listing=Listing.BLACKLIST, value="203.0.113.7")
     learn()
     assert Browser().open("/l/offer", at=NOON).status == 301
     assert counts(account, "clicks") == 0
@@ -251,7 +253,7 @@ def test_blacklisted_addresses_are_sent_on_and_not_counted(account: Account) -> 
 
 def test_dynamic_destinations_need_the_whitelist(account: Account) -> None:
     make(account, mode=Mode.DYNAMIC)
-    resource_services.entry_create(account=account, listing=Listing.WHITELIST, value="friend.test")
+    entry_create(account=account, listing=Listing.WHITELIST, value="friend.test")
     learn()
     assert Browser().open("/l/offer?ddu=friend.test/x").location == "http://friend.test/x"
     assert Browser().open("/l/offer?ddu=evil.test/x").location == "https://shop.test/p"
@@ -291,7 +293,7 @@ def test_clicks_never_show_in_a_sites_reports(account: Account, site: Site) -> N
 def test_deleting_a_group_ends_its_links(account: Account) -> None:
     group = Group.objects.create(account=account, name="Spring")
     make(account, group=group)
-    resource_services.group_delete(group=group)
+    group_delete(group=group)
     learn()
     assert Browser().open("/l/offer").status == 404
 

@@ -215,7 +215,7 @@ def test_parameters_are_added_before_the_fragment_and_replace_only_when_told() -
 
 
 def test_weights_must_make_a_hundred_and_rotators_need_items() -> None:
-    with pytest.raises(ValidationError, match="make 100"):
+    with pytest.raises(ValidationError, match="must add up to 100; these add up to 90"):
         clean_rules({"weighted": [["https://a.test", 50], ["https://b.test", 40]]}, Mode.WEIGHTED)
     with pytest.raises(ValidationError, match="at least one"):
         clean_rules({}, Mode.RANDOM)

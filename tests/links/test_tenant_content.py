@@ -10,8 +10,9 @@ from django.test import Client
 
 from accounts.models import Account, Purpose, User
 from accounts.services import account_brand_set
-from links import resource_services
 from links.addresses import system_domain, update_system_domain
+from links.services.account import script_write
+from links.services.domains import domain_create
 from tests.support import prove_host
 from tests.support.links import HOST, NOON, Answer, Browser, counts, learn, make
 
@@ -26,9 +27,9 @@ def hosts(account: Account, settings: Any, fresh_links: None) -> None:
     settings.BASE_URL, settings.LINK_DOMAIN, settings.CLICKMETER_HOSTS = f"https://{BASE}", SHARED, (API,)
     account_brand_set(account=account, host=BRAND, name="Agency")
     prove_host(account, BRAND, Purpose.BRAND)
-    domain = resource_services.domain_create(account=account, name=OWN)
+    domain = domain_create(account=account, name=OWN)
     prove_host(account, OWN, Purpose.LINKS)
-    script = resource_services.script_write(account=account, name="pixel", text=SCRIPT)
+    script = script_write(account=account, name="pixel", text=SCRIPT)
     for place, prefix in ((domain, "own"), (system_domain(), "shared")):
         make(account, f"{prefix}-script", domain=place, scripts=[script])
         framed: dict[str, Any] = {"hide_url": True, "hide_url_title": "<b>Log in</b>", "url": "https://x.test/?q=%22"}

@@ -18,10 +18,13 @@ from accounts.services import account_create, user_create
 from accounts.services.invitations import invitation_accept, invitation_create
 from goals.funnels import funnel_save
 from goals.services import goal_create, segment_create
-from links import resource_services
-from links.guests import guest_create
 from links.models import Listing, Status
-from links.services import datapoint_create
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from reports.annotations.services import note_add
 from reports.digests.services import subscription_save
 from reports.sharing.services import share_create
@@ -129,19 +132,19 @@ def site_things(account: Account, owner: User, word: str) -> Things:
 
 def link_things(account: Account, word: str) -> dict[str, Any]:
     """A group, a link in it, and what links name."""
-    group = resource_services.group_create(account=account, name=f"{word} group", tags=[f"{word}-tag"])
-    conversion = resource_services.conversion_create(account=account, name=f"{word} conversion", value="5")
-    script = resource_services.script_write(account=account, name=f"{word} script", text=f"var {word}=1")
+    group = group_create(account=account, name=f"{word} group", tags=[f"{word}-tag"])
+    conversion = conversion_create(account=account, name=f"{word} conversion", value="5")
+    script = script_write(account=account, name=f"{word} script", text=f"var {word}=1")
     link = datapoint_create(
         account=account, alias=f"{word}-link", url=f"https://{word}.example/?s=[s2sidentifier]", title=f"{word} link",
         group=group, conversions=[conversion],
     )  # fmt: skip
-    domain = resource_services.domain_create(account=account, name=f"go.{word}.example")
+    domain = domain_create(account=account, name=f"go.{word}.example")
     datapoint_create(
         account=account, alias=f"{word}-own", url=f"https://{word}.example/", group=group, domain=domain,
         scripts=[script], status=Status.PAUSED,
     )  # fmt: skip
-    entry = resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
+    entry = entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test")
     return {
         "group": group.pk, "conversion": conversion.pk, "conversion_code": conversion.code, "script": script.pk,
         "link": link.pk, "link_alias": link.alias, "tag": group.tags.get().pk, "entry": entry.pk,

@@ -23,7 +23,7 @@ from accounts.models import Account, User
 from goals.models import Goal
 from goals.services import goal_create
 from links.models import DatapointKind
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from reports.digests.models import DigestSubscription
 from reports.digests.services import digests_send, subscription_save
 from sites.models import Site

@@ -12,7 +12,7 @@ from accounts.models import Account, User
 from goals.discovery import create_named_goals
 from goals.models import Goal
 from links import stats
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from reports.incident_costs import services as prices
 from reports.incident_costs.models import IncidentPrice
 from reports.query import Period

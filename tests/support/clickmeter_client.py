@@ -10,9 +10,13 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Account, Membership
-from links import guests, resource_services
 from links.models import DatapointKind, Listing
-from links.services import datapoint_create
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from tests.support.links import Browser, learn, store_now
 
 
@@ -63,9 +67,9 @@ def guest(membership: Membership) -> Program:
 
 def create_one_of_each(account: Account, clicked: bool = True) -> dict[str, Any]:
     """One of everything, with a click and a sale where `clicked`, and a guest."""
-    group = resource_services.group_create(account=account, name="One", tags=["red"])
-    sale = resource_services.conversion_create(account=account, name="Sale", value="5")
-    script = resource_services.script_write(account=account, name="s", text="var a=1")
+    group = group_create(account=account, name="One", tags=["red"])
+    sale = conversion_create(account=account, name="Sale", value="5")
+    script = script_write(account=account, name="s", text="var a=1")
     link = datapoint_create(
         account=account, alias="one", url="https://shop.test/?s=[s2sidentifier]", group=group, conversions=[sale],
         tags=["red"],
@@ -78,8 +82,8 @@ def create_one_of_each(account: Account, clicked: bool = True) -> dict[str, Any]
         store_now()
     return {
         "group": group, "sale": sale, "script": script, "link": link, "pixel": pixel, "tag": group.tags.get(),
-        "domain": resource_services.domain_create(account=account, name="go.own.test"),
-        "guest": guests.guest_create(account=account, email="guest@example.org", name="Guest"),
-        "white": resource_services.entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
-        "black": resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
+        "domain": domain_create(account=account, name="go.own.test"),
+        "guest": guest_create(account=account, email="guest@example.org", name="Guest"),
+        "white": entry_create(account=account, listing=Listing.WHITELIST, value="a.test"),
+        "black": entry_create(account=account, listing=Listing.BLACKLIST, value="192.0.2.1"),
     }  # fmt: skip

@@ -14,10 +14,10 @@ import time_machine
 from accounts.models import Account
 from links.conversions import attribution
 from links.models import Datapoint
-from links.redirect import click_deduplication, pausing, redirector
+from links.redirect import click_deduplication, click_traces, pausing, redirector
 from links.routing import link_cache
 from links.routing.snapshot import LinkSnapshot, build_link_snapshot
-from links.services import datapoint_create
+from links.services.links import datapoint_create
 from sites import site_cache
 from tests import support
 from tracking.bots.request_rate import request_rates
@@ -112,7 +112,7 @@ def forget() -> None:
     click_deduplication.forget()
     pausing.forget()
     request_rates.forget()
-    attribution.click_traces.forget()
+    click_traces.click_traces.forget()
     attribution.landings.forget()
 
 

@@ -25,10 +25,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.models import Account
-from links import resource_services
 from links.clickmeter import views
 from links.clickmeter.operations import OPERATIONS
-from links.services import datapoint_create
+from links.services.conversions import conversion_create
+from links.services.groups import group_create
+from links.services.links import datapoint_create
 from tests.support.clickmeter_client import master
 from tests.support.links import Browser, forget, learn, store_now
 
@@ -91,8 +92,8 @@ def key(account: Account, store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """The master key of an account with one of everything; no limit of requests."""
     monkeypatch.setattr(views, "MAX_PER_SECOND", 10**9)
     forget()
-    group = resource_services.group_create(account=account, name="One", tags=["red"])
-    sale = resource_services.conversion_create(account=account, name="Sale", value="5")
+    group = group_create(account=account, name="One", tags=["red"])
+    sale = conversion_create(account=account, name="Sale", value="5")
     datapoint_create(account=account, alias="one", url="https://shop.test/", group=group, conversions=[sale])
     learn()
     Browser().open("/l/one?a=b")

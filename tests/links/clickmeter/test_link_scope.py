@@ -15,10 +15,14 @@ from django.apps import apps
 
 from accounts.models import Account, Grant, Membership, Right
 from accounts.services import grant_set
-from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services import datapoint_create
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from tests.support.clickmeter_client import Program, guest
 from tests.support.clickmeter_fields import (
     ADDRESSES,
@@ -36,11 +40,9 @@ World = dict[str, Any]
 
 def belongings_of(account: Account, word: str) -> World:
     """One of everything whose name is `word`."""
-    group = resource_services.group_create(
-        account=account, name=f"{word} group", notes=f"{word} notes", tags=[f"{word} tag"]
-    )
-    sale = resource_services.conversion_create(account=account, name=f"{word} sale")
-    script = resource_services.script_write(account=account, name=f"{word} script", text=f"var {word}")
+    group = group_create(account=account, name=f"{word} group", notes=f"{word} notes", tags=[f"{word} tag"])
+    sale = conversion_create(account=account, name=f"{word} sale")
+    script = script_write(account=account, name=f"{word} script", text=f"var {word}")
     link = datapoint_create(
         account=account, alias=word, title=f"{word} link", url=f"https://{word}.test/", group=group, conversions=[sale],
         scripts=[script], tags=[f"{word} tag"],
@@ -51,12 +53,10 @@ def belongings_of(account: Account, word: str) -> World:
         "script": script,
         "link": link,
         "tag": group.tags.get(),
-        "domain": resource_services.domain_create(account=account, name=f"go.{word}.test"),
-        "guest": guests.guest_create(account=account, email=f"guest@{word}.test", name=word),
-        "white": resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
-        "black": resource_services.entry_create(
-            account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"
-        ),
+        "domain": domain_create(account=account, name=f"go.{word}.test"),
+        "guest": guest_create(account=account, email=f"guest@{word}.test", name=word),
+        "white": entry_create(account=account, listing=Listing.WHITELIST, value=f"{word}.test"),
+        "black": entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{len(word)}"),
     }
 
 
@@ -70,7 +70,7 @@ def hidden(module_account: Account) -> World:
 def callers(module_account: Account, hidden: World, module_stranger: Membership) -> dict[str, tuple[Program, World]]:
     """A guest who may write to one group, and the owner of another account, each with what is theirs."""
     mine = belongings_of(module_account, "mine")
-    member = guests.guest_create(account=module_account, email="writer@example.org")
+    member = guest_create(account=module_account, email="writer@example.org")
     grant_set(membership=member, kind="group", object_id=mine["group"].pk, right=Right.WRITE)
     theirs = belongings_of(module_stranger.account, "theirs")
     return {"guest": (guest(member), mine), "stranger": (guest(module_stranger), theirs)}

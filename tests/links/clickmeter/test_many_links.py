@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, Grant, Membership, Right, User
-from links import resource_services, stats
+from links import stats
 from links.models import Datapoint
+from links.services.conversions import conversion_create
 from reports.query.analyses import link_hits
 from tests.support.clickmeter_client import Program, guest, master
 from tests.support.links import Browser, learn, make, store_now
@@ -24,7 +25,7 @@ def links(account: Account, alice: User) -> list[Datapoint]:
     first = make(account, "first")
     Datapoint.objects.bulk_create(
         Datapoint(
-            account=account, group=first.group, domain=first.domain, alias=f"m{number}", alias_key=f"m{number}",
+            account=account, group=first.group, domain=first.domain, alias=f"m{number}",
             url="https://x.test/",
         )
         for number in range(MANY - 1)
@@ -103,7 +104,7 @@ def test_the_clicks_of_a_conversion_are_paged_to_their_end(
 ) -> None:
     """Of more sales than one page of hits holds, none is left out."""
     monkeypatch.setattr(link_hits, "MAX_HITS", 4)
-    sale = resource_services.conversion_create(account=account, name="Sale")
+    sale = conversion_create(account=account, name="Sale")
     make(account, "one", url="https://shop.test/?s=[s2sidentifier]", conversions=[sale])
     for number in range(10):
         word = Browser(ip=f"198.51.100.{number}").open("/l/one").location.partition("=")[2]

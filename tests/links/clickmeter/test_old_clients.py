@@ -9,10 +9,11 @@ import pytest
 
 from accounts.models import Account, Right, User
 from accounts.services import grant_set
-from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Datapoint, Domain, DomainKind, Tag
-from links.services import datapoint_create
+from links.services.groups import group_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from tests.support.clickmeter_client import Program, create_one_of_each, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_links")]
@@ -31,7 +32,7 @@ def link(account: Account) -> Datapoint:
 
 def test_a_tag_is_made_with_the_links_and_groups_it_is_on(owner: Program, account: Account, link: Datapoint) -> None:
     other = datapoint_create(account=account, alias="two", url="https://shop.test/")
-    group = resource_services.group_create(account=account, name="Spring")
+    group = group_create(account=account, name="Spring")
     made = owner.post("/tags", {"name": "post", "datapoints": [link.pk, str(other.pk)], "groups": [group.pk]})
     expected = {"id": made["id"], "name": "post", "datapoints": [link.pk, other.pk], "groups": [group.pk]}
     assert owner.get(f"/tags/{made['id']}") == expected
@@ -154,7 +155,7 @@ def test_summaries_say_when_they_were_made_and_what_guests_share(
     time_machine.move_to("2026-03-02T12:00:30Z", tick=False)
     things = create_one_of_each(account, clicked=False)
     grant_set(membership=things["guest"], kind="datapoint", object_id=link.pk, right=Right.READ)
-    shared = guests.guest_create(account=account, email="group@example.org", name="Group")
+    shared = guest_create(account=account, email="group@example.org", name="Group")
     grant_set(membership=shared, kind="group", object_id=things["group"].pk, right=Right.WRITE)
     for what in ("datapoints", "groups", "conversions"):
         rows = owner.get(f"/aggregated/summary/{what}?timeFrame=today")["result"]

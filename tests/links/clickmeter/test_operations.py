@@ -9,8 +9,8 @@ import pytest
 
 from accounts.models import Account, Membership, Right
 from accounts.services import grant_set
-from links import guests
 from links.clickmeter.operations import OPERATIONS, Operation
+from links.services.guests import guest_create
 from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_caches")]
@@ -143,7 +143,7 @@ MASTER_ONLY = ("/account/", "/me/plan")
 @pytest.fixture(scope="module")
 def callers(world: dict[str, Any], module_account: Account, module_stranger: Membership) -> dict[str, Program]:
     def made(name: str, right: str = "", **options: Any) -> Program:
-        member = guests.guest_create(account=module_account, email=f"{name}@example.org", options=options)
+        member = guest_create(account=module_account, email=f"{name}@example.org", options=options)
         if right:
             grant_set(membership=member, kind="group", object_id=world["group"].pk, right=right)
         return guest(member)

@@ -12,10 +12,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Grant, Membership, Right, Role, User
-from links import guests, resource_services
 from links.clickmeter.operations import OPERATIONS, Operation
 from links.models import Listing
-from links.services import datapoint_create
+from links.services.account import entry_create, script_write
+from links.services.conversions import conversion_create
+from links.services.domains import domain_create
+from links.services.groups import group_create, tag_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from sites import site_cache
 from sites.models import Site
 from sites.services import api_key_create, site_create
@@ -36,11 +40,11 @@ class World:
 
     def __init__(self, account: Account) -> None:
         self.account, self.size = account, 0
-        self.group = resource_services.group_create(account=account, name="All")
-        self.sale = resource_services.conversion_create(account=account, name="Sale")
-        self.script = resource_services.script_write(account=account, name="s", text="var a=1")
-        self.tag = resource_services.tag_create(account=account, name="all")
-        self.guest = guests.guest_create(account=account, email="first@example.org")
+        self.group = group_create(account=account, name="All")
+        self.sale = conversion_create(account=account, name="Sale")
+        self.script = script_write(account=account, name="s", text="var a=1")
+        self.tag = tag_create(account=account, name="all")
+        self.guest = guest_create(account=account, email="first@example.org")
         Grant.objects.create(membership=self.guest, kind="group", object_id=self.group.pk, right=Right.WRITE)
 
     def grow(self, size: int) -> None:
@@ -57,13 +61,13 @@ class World:
     def row(self, number: int) -> Any:
         """One more of each."""
         account = self.account
-        own = resource_services.group_create(account=account, name=f"g{number}", tags=[f"t{number}", self.tag])
-        sale = resource_services.conversion_create(account=account, name=f"c{number}")
-        script = resource_services.script_write(account=account, name=f"s{number}", text="var a=1")
-        domain = resource_services.domain_create(account=account, name=f"go{number}.own.test")
+        own = group_create(account=account, name=f"g{number}", tags=[f"t{number}", self.tag])
+        sale = conversion_create(account=account, name=f"c{number}")
+        script = script_write(account=account, name=f"s{number}", text="var a=1")
+        domain = domain_create(account=account, name=f"go{number}.own.test")
         if number < 50:  # there may be no more
-            resource_services.entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
-            resource_services.entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
+            entry_create(account=account, listing=Listing.WHITELIST, value=f"w{number}.test")
+            entry_create(account=account, listing=Listing.BLACKLIST, value=f"192.0.2.{number}")
         link = datapoint_create(
             account=account, alias=f"l{number}", url="https://shop.test/?s=[s2sidentifier]", group=self.group,
             conversions=[self.sale, sale], tags=[self.tag, f"t{number}"],
@@ -72,7 +76,7 @@ class World:
             account=account, alias=f"x{number}", url="https://a.test/", group=self.group, domain=domain,
             scripts=[self.script, script],
         )  # fmt: skip
-        member = guests.guest_create(account=account, email=f"g{number}@example.org", name=f"G{number}")
+        member = guest_create(account=account, email=f"g{number}@example.org", name=f"G{number}")
         Grant.objects.create(membership=member, kind="group", object_id=own.pk, right=Right.WRITE)
         for membership in (member, self.guest):
             Grant.objects.create(membership=membership, kind="datapoint", object_id=scripted.pk, right=Right.READ)

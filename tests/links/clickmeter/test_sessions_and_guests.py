@@ -10,8 +10,8 @@ import pytest
 
 from accounts.models import Account, Right, User
 from accounts.services import grant_set
-from links import guests
-from links.services import datapoint_create
+from links.services.guests import guest_create
+from links.services.links import datapoint_create
 from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 from tests.support.links import Browser, learn, store_now
 
@@ -97,7 +97,7 @@ def test_a_guest_sees_the_numbers_of_their_links_only_blanked_as_told(account: A
     Browser(ip="203.0.113.99").open("/l/secret", referer="https://blog.test/")
     Browser(ip="203.0.113.98").open("/l/one", referer="https://blog.test/")
     store_now()
-    member = guests.guest_create(
+    member = guest_create(
         account=account, email="g2@example.org",
         options={
             "hitOptions": {"hideReferrer": True},
@@ -126,7 +126,7 @@ def test_the_aggregate_equals_the_dashboard_and_the_clickstreams_own_count_in_ev
     for days in (0, 1, 5, 20, 45, 100, 150, 300, 500):
         Browser(ip=f"198.51.100.{days % 250}").open("/l/one", at=now - timedelta(days=days))
     store_now()
-    from links.clickmeter.time_frames import TIME_FRAMES
+    from links.clickmeter.times import TIME_FRAMES
 
     for frame in TIME_FRAMES:
         extra = f"&fromDay={now - timedelta(days=30):%Y%m%d}&toDay={now:%Y%m%d}" if frame == "custom" else ""

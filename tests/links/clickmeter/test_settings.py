@@ -10,8 +10,8 @@ from django.test import Client
 
 from accounts.models import Account, Membership, Right, User
 from accounts.services import grant_set
-from links import guests
 from links.models import Datapoint, Status
+from links.services.guests import guest_create
 from tests.support.clickmeter_client import Program, create_one_of_each, guest, master
 from tests.support.links import Browser, store_now
 
@@ -92,7 +92,7 @@ def test_an_account_has_at_most_as_many_links_as_its_plan_says(owner: Program, a
 
 def invited(account: Account, email: str, options: dict[str, Any] | None = None) -> Membership:
     """A guest who has accepted the invitation."""
-    member = guests.guest_create(account=account, email=email, options=options)
+    member = guest_create(account=account, email=email, options=options)
     Membership.objects.filter(pk=member.pk).update(accepted=datetime.now(UTC))
     return member
 

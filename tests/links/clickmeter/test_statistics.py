@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from accounts.models import Account, User
-from links import resource_services
 from links.models import Conversion, Datapoint, DatapointKind
-from links.services import datapoint_create
+from links.services.conversions import conversion_create
+from links.services.links import datapoint_create
 from tests.support.clickmeter_client import Program, master
 from tests.support.links import Browser, learn, store_now
 
@@ -24,7 +24,7 @@ def owner(account: Account, alice: User) -> Program:
 
 @pytest.fixture
 def sale(account: Account) -> Conversion:
-    return resource_services.conversion_create(account=account, name="Sale")
+    return conversion_create(account=account, name="Sale")
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_without_what_was_not_checked_no_incident_is_longer_or_lost(verdicts):
 
 
 def test_the_destination_of_a_link_that_may_not_be_asked_is_refused_in_words(inside, site, account, fresh_links):
-    from links.services import datapoint_create
+    from links.services.links import datapoint_create
 
     row = datapoint_create(account=account, alias="inner", url="http://10.1.2.3/")
     page = inside.post(f"/links/{row.pk}/watch", follow=True).content.decode()

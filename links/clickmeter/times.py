@@ -1,11 +1,19 @@
-"""Named time frames, in the account's time zone. "last N days" means today and the days before it."""
+"""Time frames by name, times as ClickMeter writes them, and time zones by its numbers.
+
+Time frames are in the account's time zone. "last N days" means today and the days before it.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from links.clickmeter.api_request import ApiRequest, parse_time
+from tzlocal.windows_tz import tz_win, win_tz
+
+from accounts.validators import list_zone_names
+from links.clickmeter import parsers
+from links.clickmeter.api_request import ApiRequest, parse_integer, parse_time
 from links.clickmeter.errors import invalid
 from links.stats import limit_period
 from reports.query import Period
@@ -16,6 +24,7 @@ TIME_FRAMES = (
     "today", "yesterday", "last7", "last30", "lastmonth", "currentmonth", "previousmonth", "last90", "last120",
     "last180", "last12months", "lastyear", "currentyear", "beginning", "custom",
 )  # fmt: skip
+DENVER_NUMBER = 82  # the only number of ClickMeter's table of time zones that is documented
 LAST_DAYS = {"last7": 7, "last30": 30, "last90": 90, "last120": 120, "last180": 180}
 
 
@@ -78,3 +87,34 @@ def parse_local_time(text: str, name: str, zone: ZoneInfo) -> datetime:
 def format_time(moment: datetime | None) -> str:
     """Format a time as yyyyMMddHHmmss in UTC, "" for None."""
     return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S") if moment else ""
+
+
+# -- time zones ----------------------------------------------------------------------------------------------------
+
+
+def list_zones() -> list[str]:
+    """List the time zones by ClickMeter's numbers: IANA's by name, except the one number that is documented."""
+    names = sorted(
+        name for name in list_zone_names() if "/" in name and not name.startswith(("Etc/", "posix", "right"))
+    )
+    names = ["UTC", *names]
+    at = names.index("America/Denver")
+    names[at], names[DENVER_NUMBER] = names[DENVER_NUMBER], names[at]
+    return names
+
+
+ZONES = list_zones()
+ZONE_NUMBERS = {name: number for number, name in enumerate(ZONES)}
+
+
+def parse_zone(request: ApiRequest, body: dict[str, Any]) -> str:
+    """Parse a time zone: a number, an IANA name or a Windows name. Raises Failure (400)."""
+    number = parse_integer(body.get("timezone"), -1)
+    requested = parsers.parse_text(body.get("timezonename") or body.get("timezone"))
+    present = request.account.timezone
+    # A Windows name stands for many IANA zones, so it must not replace a present zone that it stands for
+    zone_name = present if requested == tz_win.get(present) else win_tz.get(requested, requested)
+    name = ZONES[number] if 0 <= number < len(ZONES) else zone_name
+    if name not in ZONE_NUMBERS:
+        raise invalid("TimeZone", "There is no such time zone.", name[:60])
+    return name

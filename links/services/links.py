@@ -1,18 +1,12 @@
-"""Services that write links and pixels; `links.resource_services` writes groups, tags, domains, conversions and
-scripts.
-
-Groups, domains, conversions, scripts and tags are rows that were fetched through the caller's scope
-(`links.selectors`); services only check that they belong to the link's account. Errors are ValidationError {field:
-sentence}, and then nothing is written.
-"""
+"""Services that write links and pixels."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import string
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
@@ -34,6 +28,7 @@ from links.models import (
     Domain,
     Group,
     Mode,
+    RedirectType,
     ReferrerClean,
     Script,
     Status,
@@ -42,8 +37,9 @@ from links.models import (
 from links.routing import link_cache
 from links.routing.loop_check import check_loops
 from links.routing.rules import clean_rules
+from links.services.groups import get_or_create_default_group, get_or_create_tags
 from links.url_policy import clean_optional_url, clean_url
-from links.validators import clean_amount, clean_time
+from links.validators import build_missing_error, check_owned, clean_cost, clean_integer, clean_time
 from sites.models import take_change_number
 
 ALIAS = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9_.~-]{0,98}[A-Za-z0-9_~-])?\Z")
@@ -58,9 +54,8 @@ FLAG_FIELDS = (
 )  # fmt: skip
 MAX_TEXTS = {"title": 200, "notes": 10_000, "hide_url_title": 200, "parameter_note": 500}
 TIME_FIELDS = ("starts", "expiration_date")
-MAX_NUMBER = 2**63  # first value that the databases' columns cannot hold
-MAX_TAGS = 100  # of one link or group
-OwnedRow = TypeVar("OwnedRow", Tag, Conversion, Script)
+
+
 FIELDS = frozenset(
     {*URL_FIELDS, *FLAG_FIELDS, *MAX_TEXTS, *TIME_FIELDS, "url", "mode", "rules", "redirect_type",
      "referrer_clean", "password", "expiration_clicks", "cost", "status", "group", "go_domain"}
@@ -88,21 +83,6 @@ def clean_alias(alias: str, domain: Domain) -> str:
     return alias
 
 
-def parse_integer(value: Any, field: str, allowed: Iterable[int] | None = None) -> int:
-    """Parse a non-negative integer that is one of `allowed` if that is given. Raises ValidationError {field: …}."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValidationError({field: "This must be an integer."}) from None
-    if allowed is not None and number not in allowed:
-        raise ValidationError({field: f"One of {', '.join(str(choice) for choice in allowed)}."})
-    if number < 0:
-        raise ValidationError({field: "This cannot be negative."})
-    if number >= MAX_NUMBER:
-        raise ValidationError({field: "This number is too large."})
-    return number
-
-
 def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
     """Clean a link's fields for storing. Raises ValidationError; TypeError for a field that does not exist."""
     if unknown := changes.keys() - FIELDS:
@@ -118,7 +98,7 @@ def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
         elif name in TIME_FIELDS:
             cleaned[name] = clean_time(value, name)
         elif name == "group":
-            cleaned[name] = check_group(account, value)
+            cleaned[name] = check_owned(account, [value], "group", "group")[0]
         elif name == "go_domain":
             cleaned[name] = check_domain(account, value, name) if value else None
         else:
@@ -129,33 +109,26 @@ def clean_fields(changes: dict[str, Any], account: Account) -> dict[str, Any]:
 def clean_field(name: str, value: Any) -> Any:
     """Clean one field that needs a check of its own. Raises ValidationError."""
     if name == "mode":
-        return parse_integer(value, name, Mode.values)
+        return clean_integer(value, name, Mode.values)
     if name == "status":
-        return parse_integer(value, name, Status.values)
+        return clean_integer(value, name, Status.values)
     if name == "redirect_type":
-        return parse_integer(value, name, (301, 307))
+        return clean_integer(value, name, RedirectType.values)
     if name == "referrer_clean":
-        return parse_integer(value, name, ReferrerClean.values)
+        return clean_integer(value, name, ReferrerClean.values)
     if name == "expiration_clicks":
-        return parse_integer(value or 0, name)
+        return clean_integer(value or 0, name)
     if name == "cost":
-        return clean_amount(value, name)
+        return clean_cost(value, name)
     if name == "password":
         return make_password(str(value)) if value else ""
     return value  # url and rules are checked together with the mode
 
 
-def check_group(account: Account, group: Group | None) -> Group:
-    """Raise ValidationError unless the group belongs to the account and is not deleted; return it."""
-    if group is None or group.account_id != account.pk or group.deleted:
-        raise ValidationError({"group": "Specified group does not exist."})
-    return group
-
-
 def check_domain(account: Account, domain: Domain, field: str = "domain") -> Domain:
     """Raise ValidationError unless the account may use the domain; returns it."""
     if domain.deleted or domain.account_id not in (None, account.pk):
-        raise ValidationError({field: "Specified domain does not exist."})
+        raise build_missing_error("domain", field)
     return domain
 
 
@@ -170,8 +143,10 @@ def check_consistency(row: Datapoint) -> None:
         return
     row.url = clean_url(row.url)
     row.rules = clean_rules(row.rules or {}, row.mode)
-    if row.mode in ROTATORS and row.redirect_type == 301:
-        row.redirect_type = 307  # browsers cache a permanent redirect, and a cached one would never rotate
+    if row.mode in ROTATORS and row.redirect_type == RedirectType.PERMANENT:
+        row.redirect_type = (
+            RedirectType.TEMPORARY
+        )  # browsers cache a permanent redirect, and a cached one would never rotate
     check_loops(row)
 
 
@@ -201,8 +176,8 @@ def datapoint_create(
     """Create a link or pixel. Without an alias one is generated; without a group the account's first is used."""
     check_link_limit(account)
     link_domain = domain_for_new_link(account, domain)
-    row = Datapoint(account=account, kind=parse_integer(kind, "kind", DatapointKind.values), domain=link_domain)
-    row.group = check_group(account, group) if group else get_or_create_default_group(account)
+    row = Datapoint(account=account, kind=clean_integer(kind, "kind", DatapointKind.values), domain=link_domain)
+    row.group = check_owned(account, [group], "group", "group")[0] if group else get_or_create_default_group(account)
     if row.kind == DatapointKind.PIXEL:
         row.alias = f"pixel{generate_alias(6)}"
     else:
@@ -210,7 +185,7 @@ def datapoint_create(
     for name, value in clean_fields(fields, account).items():
         setattr(row, name, value)
     if row.status == Status.DELETED:
-        raise ValidationError({"status": "A new link cannot be a deleted one."})
+        raise ValidationError({"status": "A new link cannot be deleted; its status must be active, paused or blocked."})
     check_consistency(row)
     try:
         with transaction.atomic():
@@ -231,12 +206,6 @@ def find_free_alias(domain: Domain) -> str:
     return generate_alias(32)
 
 
-def get_or_create_default_group(account: Account) -> Group:
-    """Return the account's first group, for links created without one; create it if there is none."""
-    group = Group.objects.filter(account=account, deleted=None).order_by("pk").first()
-    return group or Group.objects.create(account=account, name="Links")
-
-
 @transaction.atomic
 def datapoint_update(
     *,
@@ -252,7 +221,9 @@ def datapoint_update(
     if datapoint.status == Status.DELETED:
         raise ValidationError({"id": "A deleted link cannot be changed."})
     if changes.get("status") == Status.DELETED:
-        raise ValidationError({"status": "A link is deleted by deleting it, since that cannot be undone."})
+        raise ValidationError(
+            {"status": "A link is not deleted by its status, since that cannot be undone; delete the link."}
+        )
     for name, value in clean_fields(changes, datapoint.account).items():
         setattr(datapoint, name, value)
     check_consistency(datapoint)
@@ -294,39 +265,12 @@ def set_related_rows(
     if scripts is not None:
         if len(scripts) > MAX_SCRIPTS:
             raise ValidationError({"scripts": f"A link has at most {MAX_SCRIPTS} retargeting scripts."})
-        row.scripts.set(check_rows(row.account, scripts, "scripts", "retargeting script"))
+        row.scripts.set(check_owned(row.account, scripts, "scripts", "retargeting script"))
     if conversions is not None:
-        wanted = list(dict.fromkeys(check_rows(row.account, conversions, "conversions", "conversion")))
+        wanted = list(dict.fromkeys(check_owned(row.account, conversions, "conversions", "conversion")))
         if len(wanted) > MAX_CONVERSIONS:
             raise ValidationError({"conversions": f"A link has at most {MAX_CONVERSIONS} conversions."})
         row.attached.all().delete()
         Attached.objects.bulk_create(
             Attached(datapoint=row, conversion=conversion, position=place) for place, conversion in enumerate(wanted, 1)
         )
-
-
-def check_rows(account: Account, rows: Sequence[OwnedRow], field: str, what: str) -> Sequence[OwnedRow]:
-    """Raise ValidationError unless all rows belong to the account and are not deleted; return them."""
-    for row in rows:
-        if row.account_id != account.pk or getattr(row, "deleted", None):
-            raise ValidationError({field: f"Specified {what} does not exist."})
-    return rows
-
-
-def get_or_create_tags(account: Account, tags: Sequence[Tag | str]) -> list[Tag]:
-    """Get or create these tags. New names are created, so pass names only for callers who may create tags. Raises
-    ValidationError."""
-    if len(tags) > MAX_TAGS:
-        raise ValidationError({"tags": f"At most {MAX_TAGS} tags, not {len(tags):,}."})
-    check_rows(account, [tag for tag in tags if isinstance(tag, Tag)], "tags", "tag")
-    rows = [tag if isinstance(tag, Tag) else get_or_create_tag(account, tag) for tag in tags]
-    return list(dict.fromkeys(tag for tag in rows if tag is not None))
-
-
-def get_or_create_tag(account: Account, name: str) -> Tag | None:
-    """Find the account's tag by name, ignoring case, or create it; None for an empty name."""
-    name = name.replace("\x00", "").strip()[:100]
-    if not name:
-        return None
-    tag = Tag.objects.filter(account=account, name__iexact=name).first()
-    return tag or Tag.objects.create(account=account, name=name)

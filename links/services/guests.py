@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.models import Account, Invitation, Membership, Role
-from accounts.permissions import GrantKind
 from accounts.services import member_remove, placeholder_user_get_or_create
 from accounts.services.invitations import check_guest_limit, pending_member_invite
-from links.models import Datapoint, Group, Status
-from links.permissions import ALL_LINKS_OPTION, DATAPOINT, GROUP
+from links.permissions import ALL_LINKS_OPTION
 
 TEXT_OPTIONS = (
     "notes", "language", "dateFormat", "decimalSeparator", "numberGroupSeparator", "userName", "timeframeMinDate",
@@ -86,36 +82,3 @@ def guest_update(*, guest: Membership, name: str | None = None, options: dict[st
 def guest_delete(*, guest: Membership, by: Membership) -> None:
     """Remove a guest from the account; the person's log-in stays."""
     member_remove(membership=guest, by=by)
-
-
-# -- objects of grants ---------------------------------------------------------------------------------------------
-
-
-def find_groups(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """Find the first groups whose name contains `search`, as (id, name)."""
-    rows = Group.objects.filter(account=account, deleted=None, name__icontains=search).order_by("name", "pk")
-    return [(group.pk, group.name) for group in rows[:limit]]
-
-
-def existing_groups(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """Find the groups of the account among these ids, as (id, name)."""
-    rows = Group.objects.filter(account=account, deleted=None, pk__in=list(ids)).order_by("name", "pk")
-    return [(group.pk, group.name) for group in rows]
-
-
-def find_datapoints(account: Account, search: str, limit: int) -> list[tuple[int, str]]:
-    """Find the first links and pixels whose alias or title contains `search`, as (id, name)."""
-    rows = Datapoint.objects.filter(account=account).exclude(status=Status.DELETED).order_by("alias", "pk")
-    if search:
-        rows = rows.filter(Q(alias__icontains=search) | Q(title__icontains=search))
-    return [(row.pk, str(row)) for row in rows[:limit]]
-
-
-def existing_datapoints(account: Account, ids: Collection[int]) -> list[tuple[int, str]]:
-    """Find the links and pixels of the account among these ids, as (id, name)."""
-    rows = Datapoint.objects.filter(account=account, pk__in=list(ids)).exclude(status=Status.DELETED)
-    return [(row.pk, str(row)) for row in rows.order_by("alias", "pk")]
-
-
-GROUP_KIND = GrantKind(GROUP, "Link group", find_groups, existing_groups)
-DATAPOINT_KIND = GrantKind(DATAPOINT, "Link or pixel", find_datapoints, existing_datapoints)

@@ -1,60 +1,19 @@
-"""Models of tracked links and pixels (ClickMeter calls both datapoints) and of what they use.
-
-Enumerations have the numbers that programs written for ClickMeter send and expect, so one model serves the pages, the
-redirector and the dialect.
-"""
+"""Tracked links and pixels (ClickMeter calls both datapoints), their groups, tags and watched destinations."""
 
 from __future__ import annotations
 
-import secrets
-from typing import Any
-
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from accounts.models import Account
+from links.models.account import Script
+from links.models.conversions import Conversion
+from links.models.domains import Domain
+from links.models.fields import MAX_URL, build_choice_checks
 from sites.models import VersionedModel
 
-
-class DomainKind(models.IntegerChoices):
-    """Who owns a link domain: the installation (system, go) or an account (personal, dedicated)."""
-
-    SYSTEM = 0, "System"
-    GO = 1, "Go"
-    DEDICATED = 2, "Dedicated"
-    PERSONAL = 3, "Personal"
-
-
-class Domain(VersionedModel):
-    """A host name whose paths are aliases. Without an account it serves every account.
-
-    An account's domain is served while the account's claim on the host is verified (`accounts.custom_domains`).
-    """
-
-    account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="link_domains")
-    name = models.CharField(max_length=253)
-    kind = models.IntegerField(choices=DomainKind.choices, default=DomainKind.PERSONAL)
-    custom_404 = models.CharField(max_length=2000, blank=True)
-    custom_homepage = models.CharField(max_length=2000, blank=True)
-    created = models.DateTimeField(auto_now_add=True)
-    deleted = models.DateTimeField(null=True, blank=True)
-    checked = models.DateTimeField(null=True, blank=True)
-    check_result = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "name"], name="one_link_domain_per_account"),
-            models.UniqueConstraint(fields=["name"], condition=models.Q(account=None), name="one_own_link_domain"),
-        ]
-        indexes = [models.Index(fields=["name"])]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def is_former(self) -> bool:
-        """Whether this is a former name of the installation's own domain, whose aliases are that one's."""
-        return self.account_id is None and self.kind == DomainKind.GO
+MAX_SCRIPTS = 20  # of one link, since every click sends all of them
 
 
 class Tag(models.Model):
@@ -122,54 +81,19 @@ class Mode(models.IntegerChoices):
 ROTATORS = frozenset({Mode.RANDOM, Mode.SPILLOVER, Mode.SEQUENTIAL, Mode.WEIGHTED})
 
 
+class RedirectType(models.IntegerChoices):
+    """The status of the redirect."""
+
+    PERMANENT = 301, "301 permanent"
+    TEMPORARY = 307, "307 temporary"
+
+
 class ReferrerClean(models.IntegerChoices):
     """What a destination sees as the referrer."""
 
     NONE = 0, "Keep it"
     CLEAN = 1, "Send none"
     MYSELF = 2, "Send the link itself"
-
-
-class Script(VersionedModel):
-    """A retargeting snippet that runs on an interstitial page before the redirect."""
-
-    account = models.ForeignKey(Account, models.CASCADE, related_name="link_scripts")
-    name = models.CharField(max_length=200)
-    script = models.TextField(max_length=20_000)
-    created = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def conversion_code() -> str:
-    """Generate the code by which pages report a conversion: 32 upper-case hexadecimal digits."""
-    return secrets.token_hex(16).upper()
-
-
-class Protocol(models.IntegerChoices):
-    """The scheme in which a page calls a conversion."""
-
-    HTTP = 0, "http"
-    HTTPS = 1, "https"
-
-
-class Conversion(VersionedModel):
-    """A conversion that is counted up to `window_days` after a click. A parameter (order number) counts once."""
-
-    account = models.ForeignKey(Account, models.CASCADE, related_name="link_conversions")
-    name = models.CharField(max_length=200)
-    description = models.TextField(blank=True)
-    value = models.DecimalField(max_digits=14, decimal_places=2, default=0)
-    currency = models.CharField(max_length=3, blank=True)
-    protocol = models.IntegerField(choices=Protocol.choices, default=Protocol.HTTPS)
-    code = models.CharField(max_length=32, unique=True, default=conversion_code)
-    window_days = models.PositiveIntegerField(default=30)
-    created = models.DateTimeField(auto_now_add=True)
-    deleted = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Datapoint(VersionedModel):
@@ -182,7 +106,9 @@ class Datapoint(VersionedModel):
     status = models.IntegerField(choices=Status.choices, default=Status.ACTIVE)
     domain = models.ForeignKey(Domain, models.PROTECT, related_name="datapoints")
     alias = models.CharField(max_length=100)
-    alias_key = models.CharField(max_length=100, editable=False)
+    alias_key = models.GeneratedField(
+        expression=Lower("alias"), output_field=models.CharField(max_length=100), db_persist=True
+    )
     title = models.CharField(max_length=200, blank=True)
     notes = models.TextField(blank=True)
     favourite = models.BooleanField(default=False)
@@ -190,11 +116,11 @@ class Datapoint(VersionedModel):
     conversions = models.ManyToManyField(Conversion, through="Attached", related_name="datapoints")
     scripts = models.ManyToManyField(Script, blank=True, related_name="datapoints")
 
-    url = models.CharField(max_length=4000, blank=True)
-    first_url = models.CharField(max_length=4000, blank=True)
+    url = models.CharField(max_length=MAX_URL, blank=True)
+    first_url = models.CharField(max_length=MAX_URL, blank=True)
     mode = models.IntegerField(choices=Mode.choices, default=Mode.SIMPLE)
     rules = models.JSONField(default=dict, blank=True)
-    redirect_type = models.IntegerField(default=301)
+    redirect_type = models.IntegerField(choices=RedirectType.choices, default=RedirectType.PERMANENT)
     append_query = models.BooleanField(default=False)
     encode_url = models.BooleanField(default=False)
     hide_url = models.BooleanField(default=False)
@@ -205,10 +131,10 @@ class Datapoint(VersionedModel):
     password = models.CharField(max_length=200, blank=True, help_text="A hash; empty = none")
     starts = models.DateTimeField(null=True, blank=True)
     expiration_date = models.DateTimeField(null=True, blank=True)
-    url_after_date = models.CharField(max_length=4000, blank=True)
+    url_after_date = models.CharField(max_length=MAX_URL, blank=True)
     pause_after_date = models.BooleanField(default=False)
     expiration_clicks = models.BigIntegerField(default=0)
-    url_after_clicks = models.CharField(max_length=4000, blank=True)
+    url_after_clicks = models.CharField(max_length=MAX_URL, blank=True)
     pause_after_clicks = models.BooleanField(default=False)
     parameter_note = models.CharField(max_length=500, blank=True)
 
@@ -221,68 +147,28 @@ class Datapoint(VersionedModel):
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["domain", "alias_key"], name="one_alias_per_domain_for_ever")]
-        indexes = [models.Index(fields=["account", "status"])]
-
-    def __str__(self) -> str:
-        return self.title or self.alias
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.alias_key = self.alias.lower()
-        super().save(*args, **kwargs)
-
-
-MAX_CONVERSIONS = 5
-MAX_SCRIPTS = 20  # of one link, since every click sends all of them
-
-
-class Attached(models.Model):
-    """One of up to five conversions of a link, at a position from 1 to 5."""
-
-    datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="attached")
-    conversion = models.ForeignKey(Conversion, models.CASCADE, related_name="attached")
-    position = models.PositiveSmallIntegerField()
-
-    class Meta:
-        ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["datapoint", "position"], name="one_conversion_per_place"),
-            models.UniqueConstraint(fields=["datapoint", "conversion"], name="a_conversion_once_per_link"),
+            models.UniqueConstraint(fields=["domain", "alias_key"], name="one_alias_per_domain_for_ever"),
+            *build_choice_checks(
+                "link",
+                kind=DatapointKind,
+                status=Status,
+                mode=Mode,
+                redirect_type=RedirectType,
+                referrer_clean=ReferrerClean,
+            ),
+            models.CheckConstraint(condition=Q(kind=DatapointKind.PIXEL) | ~Q(url=""), name="link_has_a_destination"),
+            models.CheckConstraint(condition=Q(expiration_clicks__gte=0), name="link_expiration_clicks_not_negative"),
+            models.CheckConstraint(condition=Q(cost__gte=0), name="link_cost_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "status"], name="link_of_account_by_status"),
+            models.Index(F("account"), F("created").desc(), F("id").desc(), name="link_of_account_newest_first"),
+            models.Index(fields=["expiration_date"], condition=Q(pause_after_date=True), name="link_to_pause_by_date"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.conversion_id} in place {self.position}"
-
-
-def entry_code() -> str:
-    """Generate the public id of a list entry, as ClickMeter's clients expect it."""
-    return secrets.token_hex(16).upper()
-
-
-class Listing(models.TextChoices):
-    """The account's two lists."""
-
-    BLACKLIST = "blacklist", "Addresses that are not tracked"
-    WHITELIST = "whitelist", "Hosts a dynamic address may lead to"
-
-
-MAX_LIST_ENTRIES = 50
-
-
-class Entry(VersionedModel):
-    """An entry of one of the account's two lists."""
-
-    account = models.ForeignKey(Account, models.CASCADE, related_name="link_entries")
-    listing = models.CharField(max_length=10, choices=Listing.choices)
-    value = models.CharField(max_length=253)
-    code = models.CharField(max_length=32, unique=True, default=entry_code)
-    created = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "listing", "value"], name="one_entry_per_list")]
-
-    def __str__(self) -> str:
-        return self.value
+        return self.title or self.alias
 
 
 class Destination(models.Model):
@@ -293,7 +179,7 @@ class Destination(models.Model):
 
     datapoint = models.ForeignKey(Datapoint, models.CASCADE, related_name="watched_destinations")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the address")
-    url = models.CharField(max_length=4000)
+    url = models.CharField(max_length=MAX_URL)
     next_due = models.DateTimeField(db_index=True)
     checked = models.DateTimeField(null=True, blank=True)
     first_failure = models.DateTimeField(null=True, blank=True)
