@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "tab": ("top", "a tab of a panel"),
     "place": (0, "a mail's place in a file of the operator's mailbox"),
     "condition": ("uptime", "a word of the registry of conditions"),
-    "every": ("week", "day, week or month"),
+    "frequency": ("week", "day, week or month"),
     "slug": ("start", "a page of the documentation"),
     "page": ("visitors", "a page of Clicky's"),
     "what": ("visitors", "a part of the widget"),
