@@ -97,7 +97,7 @@ def custom_domains(world: Any) -> Callable[[], bool]:
     return lambda: HostClaim.objects.get(account=world.site.account, purpose="links").proved is not None
 
 
-def incidents_told_late(world: Any) -> Callable[[], bool]:
+def incidents_notified_late(world: Any) -> Callable[[], bool]:
     for site in (world.other, world.site):
         monitor = Monitor.objects.create(site=site, url="https://x.example/", next_due=NOW + DAY)
         Incident.objects.create(monitor=monitor, start=NOW - timedelta(hours=1), cause="It broke.")
@@ -218,7 +218,7 @@ def corrections_finished(world: Any) -> Callable[[], bool]:
 def digests(world: Any) -> Callable[[], bool]:
     gone_zone(world)
     for user in (world.charlie, world.alice):
-        subscription_save(user=user, every="week", sites=[], attach_csv=False)
+        subscription_save(user=user, frequency="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
     browse(world.site, "/", at=NOW - 3 * DAY)
     return lambda: [letter.to for letter in mail.outbox] == [["alice@example.com"]]
@@ -228,7 +228,7 @@ def digests(world: Any) -> Callable[[], bool]:
 WITH_TENANTS: dict[str, Callable[[Any], Callable[[], bool]]] = {
     made.__name__.replace("_", " "): made
     for made in (
-        custom_domains, uptime, incidents_told_late, incidents_priced, link_destinations, alerts, deliveries,
+        custom_domains, uptime, incidents_notified_late, incidents_priced, link_destinations, alerts, deliveries,
         goals_named, goals_named_lately, rollups,
         quotas_counted, retention, corrections_finished, digests,
     )
@@ -265,7 +265,7 @@ def test_a_database_that_is_away_is_said_at_once_and_not_once_for_every_tenant()
 
 
 def test_a_report_that_could_not_be_made_because_the_store_was_away_is_made_later(alice, site, store, monkeypatch):
-    subscription_save(user=alice, every="week", sites=[], attach_csv=False)
+    subscription_save(user=alice, frequency="week", sites=[], attach_csv=False)
     DigestSubscription.objects.update(created=NOW - 30 * DAY)
     send = import_string("reports.digests.services.digests_send")
     with monkeypatch.context() as away:

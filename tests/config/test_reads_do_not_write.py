@@ -91,7 +91,7 @@ def place(module_account: Account, world: dict[str, Any]) -> dict[str, Any]:
         "site_id": site.pk, "goal_id": goal.pk, "segment_id": segment.pk, "funnel_id": funnel.pk, "visit": 77,
         "device": number("device", site.pk, "one"), "name": "pages", "tab": "top", "page": "site", "slug": "clickmeter",
         "key_id": api_key_create(site=site, name="k")[0].pk, "share_id": share_create(site=site, name="s").pk,
-        "monitor_id": monitor_create(site=site, url="https://example.com/", name="m").pk, "every": "week",
+        "monitor_id": monitor_create(site=site, url="https://example.com/", name="m").pk, "frequency": "week",
         "note_id": note_add(site=site, at=NOW, text="n").pk, "member_id": membership.pk,
         "token": invitation.token, "uid": "MQ",
         "datapoint_id": world["link"].pk, "group_id": world["group"].pk, "conversion_id": world["sale"].pk,

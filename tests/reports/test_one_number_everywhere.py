@@ -84,7 +84,7 @@ class Surfaces:
 
     def mail(self) -> str:
         """The text of the daily report."""
-        subscription_save(user=self.user, every="day", sites=[self.site], attach_csv=False)
+        subscription_save(user=self.user, frequency="day", sites=[self.site], attach_csv=False)
         DigestSubscription.objects.update(created=DAY)
         assert digests_send(now=NOW) == 1
         return str(mail.outbox[-1].body)
